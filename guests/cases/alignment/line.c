@@ -1,0 +1,3 @@
+#include "blocks.h"
+
+BLOCKS(line, 64)

@@ -1,0 +1,3 @@
+#include "blocks.h"
+
+BLOCKS(page, 4096)

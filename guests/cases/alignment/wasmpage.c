@@ -1,0 +1,3 @@
+#include "blocks.h"
+
+BLOCKS(wasmpage, 65536)

@@ -1,0 +1,7 @@
+#include "order.h"
+
+int partner_turn;
+
+__attribute__((constructor)) static void construct(void) { partner_turn = 1; }
+
+int right_is_constructed(void) { return right_turn > 0; }

@@ -1,0 +1,11 @@
+#include <stdio.h>
+
+void green(int steps);
+extern int red_constructed, green_constructed, blue_constructed;
+
+int main(void)
+{
+    green(6);
+    printf("constructed once each: %d %d %d\n", red_constructed, green_constructed, blue_constructed);
+    return 0;
+}

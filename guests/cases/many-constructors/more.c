@@ -1,0 +1,4 @@
+#define FIRST 100
+#include "many.h"
+
+HUNDRED

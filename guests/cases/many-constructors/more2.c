@@ -1,0 +1,4 @@
+#define FIRST 200
+#include "many.h"
+
+HUNDRED

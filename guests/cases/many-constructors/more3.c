@@ -1,0 +1,4 @@
+#define FIRST 300
+#include "many.h"
+
+HUNDRED

@@ -1,0 +1,1 @@
+const char *sibling(void) { return "sibling"; }

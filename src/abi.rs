@@ -1,0 +1,86 @@
+//! Every name and number of the dynamic-linking ABI, in one place.
+//!
+//! DynamicLinking.md of WebAssembly/tool-conventions, with what wasm-ld and emscripten add to it.
+
+/// The module name of symbols bound by the dynamic linker.
+pub const ENV: &str = "env";
+/// Addresses of data symbols, one mutable global an entry.
+pub const GOT_MEM: &str = "GOT.mem";
+/// Table slots of function symbols, one mutable global an entry.
+pub const GOT_FUNC: &str = "GOT.func";
+
+/// Modern custom section, with subsections.
+pub const DYLINK_0: &str = "dylink.0";
+/// The section before LLVM 13: a fixed record and the needed list.
+pub const DYLINK_LEGACY: &str = "dylink";
+
+// Subsections of `dylink.0`.
+pub const DYLINK_MEM_INFO: u8 = 1;
+pub const DYLINK_NEEDED: u8 = 2;
+pub const DYLINK_EXPORT_INFO: u8 = 3;
+pub const DYLINK_IMPORT_INFO: u8 = 4;
+pub const DYLINK_RUNTIME_PATH: u8 = 5;
+pub const DYLINK_COPY_PROVIDED: u8 = 6;
+
+// Symbol flags in `export_info` and `import_info`, as in the linking section.
+pub const SYMBOL_BINDING_WEAK: u32 = 0x1;
+pub const SYMBOL_TLS: u32 = 0x100;
+
+// What the linker itself provides to each object, in module `env`.
+pub const MEMORY: &str = "memory";
+pub const INDIRECT_FUNCTION_TABLE: &str = "__indirect_function_table";
+pub const STACK_POINTER: &str = "__stack_pointer";
+pub const MEMORY_BASE: &str = "__memory_base";
+pub const TABLE_BASE: &str = "__table_base";
+pub const TABLE_BASE_32: &str = "__table_base32";
+pub const TLS_BASE: &str = "__tls_base";
+
+// Data symbols that the linker provides where no object exports them.
+pub const HEAP_BASE: &str = "__heap_base";
+pub const HEAP_END: &str = "__heap_end";
+pub const STACK_LOW: &str = "__stack_low";
+pub const STACK_HIGH: &str = "__stack_high";
+
+// The life of an object.
+pub const APPLY_DATA_RELOCS: &str = "__wasm_apply_data_relocs";
+pub const APPLY_TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
+pub const CALL_CTORS: &str = "__wasm_call_ctors";
+pub const INITIALIZE: &str = "_initialize";
+pub const START: &str = "_start";
+pub const INIT_TLS: &str = "__wasm_init_tls";
+pub const DSO_HANDLE: &str = "__dso_handle";
+
+/// Exception tags of LLVM; one of each in a namespace.
+pub const CPP_EXCEPTION: &str = "__cpp_exception";
+pub const C_LONGJMP: &str = "__c_longjmp";
+
+/// Bytes in a page of memory.
+pub const PAGE: u64 = 0x1_0000;
+/// Addresses below this stay unused, so that a null pointer (and a field near it) never names an object. wasm-ld's own default for `--global-base`.
+pub const NULL_GUARD: u64 = 1024;
+/// Alignment of the stack and the heap in LLVM's wasm ABI.
+pub const STACK_ALIGN: u64 = 16;
+/// The first table slot stays null, so that a null function pointer traps.
+pub const FIRST_SLOT: u64 = 1;
+/// The largest alignment that is honoured, as a power of two: 1 GiB, beyond what a 32-bit memory could hold twice.
+pub const MAX_P2ALIGN: u32 = 30;
+/// Pages in a 32-bit memory.
+pub const MAX_PAGES: u64 = 0x1_0000;
+
+/// Exports that steer an object's own life and are no symbols for others: a library that imports `_initialize` does not mean its neighbour's.
+pub const LIFECYCLE: &[&str] = &[
+    APPLY_DATA_RELOCS,
+    APPLY_TLS_RELOCS,
+    CALL_CTORS,
+    INITIALIZE,
+    START,
+    INIT_TLS,
+    DSO_HANDLE,
+    MEMORY_BASE,
+    TABLE_BASE,
+    TLS_BASE,
+    "__tls_size",
+    "__tls_align",
+    "__wasm_init_memory",
+    "__wasm_init_memory_flag",
+];

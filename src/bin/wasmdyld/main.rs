@@ -1,0 +1,30 @@
+//! The `wasmdyld` command: runs programs made of shared libraries.
+
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "wasmdyld",
+    version,
+    about = "A dynamic linker for WebAssembly programs made of shared libraries"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Load a program with its libraries and run it
+    Run(run::Run),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(run) => run.execute(),
+    }
+}

@@ -1,0 +1,184 @@
+//! `wasmdyld run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use wasmdyld::config::{Config, DEFAULT_STACK};
+use wasmdyld::engine::{Api, EngineCache, EngineOptions, shim};
+use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::link::{Flags, Namespace, Source};
+use wasmdyld::plan::{Bind, Plt};
+use wasmdyld::search::RuntimePath;
+use wasmdyld::trace;
+use wasmdyld::wasi::{Input, Output, WasiConfig};
+
+/// The program could not be loaded; ld.so and shells use the same number.
+const CANNOT_LOAD: u8 = 127;
+/// The program trapped: what a shell shows for SIGABRT.
+const TRAPPED: u8 = 134;
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BindArg {
+    /// Every undefined symbol is an error at once
+    Now,
+    /// An undefined function is an error when it is called
+    Lazy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PltArg {
+    /// Direct calls where possible, generated stubs elsewhere
+    Auto,
+    /// Generated stubs for every call between objects
+    Wasm,
+    /// Host functions for every call between objects (slow)
+    Host,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RuntimePathArg {
+    /// Ignore RUNTIME_PATH
+    Off,
+    /// Follow entries within $ORIGIN
+    Origin,
+    /// Follow every entry
+    Any,
+}
+
+#[derive(Args)]
+#[command(after_help = "Environment:
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
+  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
+  WASMDYLD_BIND_NOW      if not empty, overrides --bind lazy
+  WASMDYLD_DEBUG         categories of debug output; `help` lists them
+
+Exit status: the program's own; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
+pub struct Run {
+    /// Folder to search for libraries; may be repeated
+    #[arg(short = 'L', value_name = "DIR")]
+    library_path: Vec<PathBuf>,
+    /// Give the program a folder, under its own name or another; may be repeated
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    dir: Vec<String>,
+    /// Set an environment variable of the program; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// Load a library before all others; may be repeated
+    #[arg(long, value_name = "LIB")]
+    preload: Vec<String>,
+    /// When undefined functions are an error
+    #[arg(long, value_enum, default_value = "now")]
+    bind: BindArg,
+    /// How calls between objects are made
+    #[arg(long, value_enum, default_value = "auto")]
+    plt: PltArg,
+    /// Bytes of stack for a position-independent program
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_STACK)]
+    stack_size: u64,
+    /// How far RUNTIME_PATH entries in libraries are followed
+    #[arg(long, value_enum, default_value = "origin")]
+    runtime_path: RuntimePathArg,
+    /// Where the engine keeps compiled code between runs
+    #[arg(long, value_name = "DIR|off")]
+    engine_cache: Option<PathBuf>,
+    /// The program
+    program: PathBuf,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Run {
+    pub fn execute(self) -> ExitCode {
+        match self.run() {
+            // WASI's exit codes are 32 bits, a process's are 8.
+            Ok(code) => ExitCode::from(code as u8),
+            Err(error) => {
+                eprintln!("wasmdyld: {error}");
+                ExitCode::from(match (error.code(), error.exit_code()) {
+                    (_, Some(code)) => code as u8,
+                    (Code::Trap, _) => TRAPPED,
+                    _ => CANNOT_LOAD,
+                })
+            }
+        }
+    }
+
+    fn run(self) -> Result<i32> {
+        let api = Api::linked();
+        let cache = match &self.engine_cache {
+            None => EngineCache::Default,
+            Some(off) if off.as_os_str() == "off" => EngineCache::Off,
+            Some(dir) => EngineCache::Dir(dir.clone()),
+        };
+        let options = EngineOptions {
+            cache,
+            max_wasm_stack: None,
+        };
+        let engine = shim::of(api).new_engine(api, &options)?;
+        let store = engine.new_store()?;
+        let ns = Namespace::new(store.store(), self.config()?);
+        ns.define_wasi(self.wasi()?.build()?)?;
+        let main = Flags {
+            main: true,
+            ..Flags::default()
+        };
+        ns.load(Source::Path(self.program), main)?;
+        ns.run()
+    }
+
+    fn config(&self) -> Result<Config> {
+        let mut config = Config::default();
+        config.search.library_paths.clone_from(&self.library_path);
+        config.search.runtime_path = match self.runtime_path {
+            RuntimePathArg::Off => RuntimePath::Off,
+            RuntimePathArg::Origin => RuntimePath::Origin,
+            RuntimePathArg::Any => RuntimePath::Any,
+        };
+        config.preloads.clone_from(&self.preload);
+        config.bind = match self.bind {
+            BindArg::Now => Bind::Now,
+            BindArg::Lazy => Bind::Lazy,
+        };
+        config.plt = match self.plt {
+            PltArg::Auto => Plt::Auto,
+            PltArg::Wasm => Plt::Wasm,
+            PltArg::Host => Plt::Host,
+        };
+        config.stack_size = self.stack_size;
+        if std::env::var("WASMDYLD_DEBUG")
+            .is_ok_and(|list| list.split(',').any(|w| w.trim() == "help"))
+        {
+            print!("{}", trace::help());
+            std::process::exit(0);
+        }
+        config.read_env()?;
+        Ok(config)
+    }
+
+    fn wasi(&self) -> Result<WasiConfig> {
+        let mut wasi = WasiConfig::new();
+        wasi.stdin(Input::Inherit)
+            .stdout(Output::Inherit)
+            .stderr(Output::Inherit);
+        wasi.arg(self.program.as_os_str().as_encoded_bytes());
+        for arg in &self.args {
+            wasi.arg(arg.as_bytes());
+        }
+        for pair in &self.env {
+            let (name, value) = pair.split_once('=').ok_or_else(|| {
+                Error::new(
+                    Code::InvalidArgument,
+                    format!("--env {pair}: NAME=VALUE is expected"),
+                )
+            })?;
+            wasi.env(name, value);
+        }
+        for dir in &self.dir {
+            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+            wasi.preopen(host, guest);
+        }
+        Ok(wasi)
+    }
+}

@@ -1,0 +1,71 @@
+//! What a host sets before it makes a namespace.
+
+use crate::abi;
+use crate::error::{Context, Result};
+use crate::object::ParseLimits;
+use crate::plan::{Bind, Limits, Plt};
+use crate::search::SearchOptions;
+use crate::trace::{self, Trace};
+
+/// wasm-ld's own default is 64 KiB, which real programs overflow; musl's threads get 128 KiB, ELF mains 8 MiB. Nothing in
+/// `dylink.0` says what a program needs.
+pub const DEFAULT_STACK: u64 = 1 << 20;
+
+pub struct Config {
+    pub search: SearchOptions,
+    /// Loaded after the main program (or before the first library), their symbols before those of any library.
+    pub preloads: Vec<String>,
+    pub bind: Bind,
+    pub plt: Plt,
+    /// Bytes of stack for a position-independent program, or for libraries alone. A fixed main brings its own.
+    pub stack_size: u64,
+    pub limits: Limits,
+    pub parse: ParseLimits,
+    /// Calls from guest to host to guest, one inside the other.
+    pub nesting: u32,
+    pub trace: Trace,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            search: SearchOptions::default(),
+            preloads: Vec::new(),
+            bind: Bind::Now,
+            plt: Plt::Auto,
+            stack_size: DEFAULT_STACK,
+            limits: Limits {
+                memory_pages: abi::MAX_PAGES,
+                // More than any program known by a factor of a thousand; 16 bytes a slot on most engines.
+                table_slots: 10_000_000,
+                // The engine that allows the fewest instances in a store allows 10,000, and generated modules need some.
+                objects: 8_000,
+            },
+            parse: ParseLimits::default(),
+            // Half of what the engine with the shallowest nesting stands.
+            nesting: 128,
+            trace: Trace::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Adds what the environment says: `WASMDYLD_LIBRARY_PATH`, `WASMDYLD_PRELOAD`, `WASMDYLD_BIND_NOW` and `WASMDYLD_DEBUG`
+    /// (to standard error).
+    pub fn read_env(&mut self) -> Result<()> {
+        let paths = std::env::var_os("WASMDYLD_LIBRARY_PATH").unwrap_or_default();
+        let paths = std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty());
+        self.search.library_paths.extend(paths);
+        if let Ok(preload) = std::env::var("WASMDYLD_PRELOAD") {
+            let names = preload.split([':', ' ']).filter(|n| !n.is_empty());
+            self.preloads.extend(names.map(str::to_string));
+        }
+        if std::env::var_os("WASMDYLD_BIND_NOW").is_some_and(|v| !v.is_empty()) {
+            self.bind = Bind::Now;
+        }
+        if let Ok(list) = std::env::var("WASMDYLD_DEBUG") {
+            self.trace = Trace::stderr(trace::parse(&list).context(|| "WASMDYLD_DEBUG")?);
+        }
+        Ok(())
+    }
+}

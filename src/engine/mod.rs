@@ -1,0 +1,42 @@
+//! The engine, through the standard `wasm.h`: a table of its functions, handles that own what they hold, host functions, and a shim
+//! for what the header leaves open or an engine does in its own way.
+//!
+//! Nothing outside this module calls an engine, and nothing outside [`shim`] knows one by name.
+
+mod api;
+#[cfg(feature = "wasmtime")]
+#[doc(hidden)]
+pub mod bundled;
+mod externs;
+mod features;
+mod handle;
+mod hostfunc;
+mod memory;
+mod module;
+mod nesting;
+pub mod shim;
+mod store;
+pub mod sys;
+#[cfg(all(test, feature = "wasmtime"))]
+mod tests;
+mod trap;
+mod types;
+mod val;
+mod vec;
+
+pub use api::Api;
+pub use externs::{Extern, ExternKind, ExternPtr, Func, Global, Ref, Table};
+pub use features::{EngineFeatures, Feature};
+pub use handle::Borrowed;
+pub use hostfunc::{Forwarder, HostBody, HostFunc, HostTrap};
+pub use memory::{Memory, OutOfBounds, pages_for};
+pub use module::{
+    ExportName, Exports, ExternVec, ImportName, Imports, Instance, InstantiateError, Module,
+};
+pub use shim::{EngineCache, EngineOptions, Shim, Stage};
+pub use store::{OwnedEngine, OwnedStore, Store};
+pub use trap::Trap;
+pub use types::{
+    EngineFuncType, EngineGlobalType, EngineMemoryType, EngineTableType, func_type, global_type,
+};
+pub use val::Val;

@@ -1,0 +1,227 @@
+//! Compiled modules, and their instances.
+
+use std::ptr::{self, NonNull};
+
+use super::externs::{Extern, ExternKind, ExternPtr};
+use super::handle::{Borrowed, handle};
+use super::shim::{self, Stage};
+use super::store::Store;
+use super::sys::*;
+use super::trap::Trap;
+use super::vec::{OwnedVec, VecBuf, borrowed};
+
+handle! {
+    /// A compiled module.
+    Module(wasm_module_t, wasm_module_delete);
+    /// An instance. Dropping it frees the handle; the engines keep the instance itself until the store goes.
+    Instance(wasm_instance_t, wasm_instance_delete);
+}
+
+impl Module {
+    /// Compiles `bytes`. No engine says through `wasm.h` why it refuses: [`shim::Shim::explain_compile_failure`] may know.
+    pub fn new(store: Store, bytes: &[u8]) -> Option<Module> {
+        let api = store.api();
+        // SAFETY: the vector views `bytes`, which the call reads only.
+        let raw = unsafe { (api.wasm_module_new)(store.raw(), VecBuf::view(bytes).as_ptr()) };
+        NonNull::new(raw).map(|raw| Module { api, raw })
+    }
+
+    /// Whether the engine would take `bytes`; cheap, since nothing is compiled. Some engines accept here what they cannot compile.
+    pub fn validate(store: Store, bytes: &[u8]) -> bool {
+        // SAFETY: as in `new`.
+        unsafe { (store.api().wasm_module_validate)(store.raw(), VecBuf::view(bytes).as_ptr()) }
+    }
+
+    /// The compiled code, to keep. `None` where the engine cannot (some abort: the shim knows them).
+    pub fn serialize(&self) -> Option<Vec<u8>> {
+        if !shim::of(self.api).serialization() {
+            return None;
+        }
+        // SAFETY: the module is alive; the call fills an owned vector or leaves it empty.
+        let bytes = unsafe {
+            OwnedVec::filled(self.api, |out| {
+                (self.api.wasm_module_serialize)(self.raw.as_ptr(), out);
+            })
+        };
+        (!bytes.as_slice().is_empty()).then(|| bytes.as_slice().to_vec())
+    }
+
+    /// Takes up what [`Module::serialize`] gave, perhaps in another process.
+    ///
+    /// # Safety
+    /// `bytes` came from `serialize` of the same engine, version and configuration, unchanged: engines run them as machine code.
+    pub unsafe fn deserialize(store: Store, bytes: &[u8]) -> Option<Module> {
+        let api = store.api();
+        if !shim::of(api).serialization() {
+            return None;
+        }
+        // SAFETY: by the caller's promise; the vector views `bytes`, which the call reads only.
+        let raw =
+            unsafe { (api.wasm_module_deserialize)(store.raw(), VecBuf::view(bytes).as_ptr()) };
+        NonNull::new(raw).map(|raw| Module { api, raw })
+    }
+
+    /// The imports in the **engine's** order, which is the order that [`Instance::new`] wants and not always that of the module.
+    pub fn imports(&self) -> Imports {
+        // SAFETY: the module is alive; the call fills an owned vector.
+        Imports(unsafe {
+            OwnedVec::filled(self.api, |out| {
+                (self.api.wasm_module_imports)(self.raw.as_ptr(), out);
+            })
+        })
+    }
+
+    /// The exports in the engine's order, which is that of [`Instance::exports`].
+    pub fn exports(&self) -> Exports {
+        // SAFETY: the module is alive; the call fills an owned vector.
+        Exports(unsafe {
+            OwnedVec::filled(self.api, |out| {
+                (self.api.wasm_module_exports)(self.raw.as_ptr(), out);
+            })
+        })
+    }
+}
+
+/// A module's imports. Names are read on demand, without copying them.
+pub struct Imports(OwnedVec<*mut wasm_importtype_t>);
+
+/// One import as the engine reports it.
+#[derive(Clone, Copy)]
+pub struct ImportName<'a> {
+    pub module: &'a [u8],
+    pub name: &'a [u8],
+    pub kind: ExternKind,
+}
+
+impl Imports {
+    pub fn len(&self) -> usize {
+        self.0.as_slice().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ImportName<'_>> {
+        let api = self.0.api();
+        // SAFETY: the import types and their names live as long as the vector.
+        self.0.as_slice().iter().map(move |&ty| unsafe {
+            ImportName {
+                module: borrowed((api.wasm_importtype_module)(ty)),
+                name: borrowed((api.wasm_importtype_name)(ty)),
+                kind: ExternKind::from_raw((api.wasm_externtype_kind)((api.wasm_importtype_type)(
+                    ty,
+                ))),
+            }
+        })
+    }
+}
+
+/// A module's exports. Names are read on demand, without copying them.
+pub struct Exports(OwnedVec<*mut wasm_exporttype_t>);
+
+/// One export as the engine reports it.
+#[derive(Clone, Copy)]
+pub struct ExportName<'a> {
+    pub name: &'a [u8],
+    pub kind: ExternKind,
+}
+
+impl Exports {
+    pub fn len(&self) -> usize {
+        self.0.as_slice().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ExportName<'_>> {
+        let api = self.0.api();
+        // SAFETY: the export types and their names live as long as the vector.
+        self.0.as_slice().iter().map(move |&ty| unsafe {
+            ExportName {
+                name: borrowed((api.wasm_exporttype_name)(ty)),
+                kind: ExternKind::from_raw((api.wasm_externtype_kind)((api.wasm_exporttype_type)(
+                    ty,
+                ))),
+            }
+        })
+    }
+}
+
+/// Why an instance was not made.
+#[derive(Debug)]
+pub struct InstantiateError {
+    /// Whether the imports did not fit or code that ran during instantiation trapped, as far as the engine tells.
+    pub stage: Stage,
+    /// One engine gives no reason for a link error.
+    pub trap: Option<Trap>,
+}
+
+impl Instance {
+    /// Instantiates `module` with `imports`, as many and in the order of [`Module::imports`].
+    ///
+    /// The types must have been checked: on a mismatch one engine aborts the process and another goes on.
+    pub fn new(
+        store: Store,
+        module: &Module,
+        imports: &[ExternPtr<'_>],
+    ) -> Result<Instance, InstantiateError> {
+        let api = store.api();
+        let mut trap: *mut wasm_trap_t = ptr::null_mut();
+        let raw = {
+            // The same memory seen as the header has it: `ExternPtr` is a transparent non-null pointer.
+            let view = VecBuf::<ExternPtr<'_>>::view(imports);
+            // SAFETY: the vector views `imports`, borrowed for the call, which reads only; each element is alive.
+            unsafe {
+                (api.wasm_instance_new)(
+                    store.raw(),
+                    module.raw.as_ptr(),
+                    view.as_ptr().cast(),
+                    &raw mut trap,
+                )
+            }
+        };
+        // SAFETY: a trap is ours, also in the odd case that there is an instance as well.
+        let trap = unsafe { Trap::from_raw(api, trap) };
+        match NonNull::new(raw) {
+            Some(raw) => Ok(Instance { api, raw }),
+            None => Err(InstantiateError {
+                stage: trap
+                    .as_ref()
+                    .map_or(Stage::Link, |trap| shim::of(api).failed_stage(trap)),
+                trap,
+            }),
+        }
+    }
+
+    /// The exports, in the order of [`Module::exports`]. Each call makes new handles: call it once and keep the result.
+    pub fn exports(&self) -> ExternVec {
+        // SAFETY: the instance is alive; the call fills an owned vector.
+        ExternVec(unsafe {
+            OwnedVec::filled(self.api, |out| {
+                (self.api.wasm_instance_exports)(self.raw.as_ptr(), out);
+            })
+        })
+    }
+}
+
+/// Owned externs in a row; they live as long as this, also without their instance.
+pub struct ExternVec(OwnedVec<*mut wasm_extern_t>);
+
+impl ExternVec {
+    pub fn len(&self) -> usize {
+        self.0.as_slice().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn get(&self, index: usize) -> Option<Borrowed<'_, Extern>> {
+        let raw = NonNull::new(*self.0.as_slice().get(index)?)?;
+        // SAFETY: the extern lives as long as the vector.
+        Some(unsafe { Extern::lend(self.0.api(), raw) })
+    }
+}

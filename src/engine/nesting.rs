@@ -1,0 +1,130 @@
+//! A bound on how deep guest and host may call each other.
+//!
+//! An engine guards the stack of the guest's code, but each call from guest to host to guest again also takes native stack, and two
+//! engines run off its end (SIGSEGV after a few thousand such calls). So each entry into a host function checks how much of the
+//! thread's own stack is left, and traps while there is still enough to report it.
+
+use std::cell::Cell;
+
+/// What a host function may need: reporting, or compiling and linking a library from inside `dlopen`.
+const RESERVE: usize = 256 * 1024;
+
+/// The bound where the stack's extent is unknown, or where the call runs on a stack other than the thread's own.
+const MAX_DEPTH: u32 = 200;
+
+#[derive(Clone, Copy)]
+enum Bounds {
+    Unasked,
+    Unknown,
+    /// The lowest and the highest address of the thread's stack, which grows down.
+    Known {
+        low: usize,
+        high: usize,
+    },
+}
+
+thread_local! {
+    static BOUNDS: Cell<Bounds> = const { Cell::new(Bounds::Unasked) };
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// An entry into host code. Dropped on the way back, also by a panic.
+pub(crate) struct Entry(());
+
+impl Entry {
+    /// `None` if the host has been entered too deep already.
+    pub(crate) fn new() -> Option<Entry> {
+        let depth = DEPTH.get();
+        let here = (&raw const depth).addr();
+        let deep = match bounds() {
+            Bounds::Known { low, high } if (low..high).contains(&here) => here - low < RESERVE,
+            _ => depth >= MAX_DEPTH,
+        };
+        if deep {
+            return None;
+        }
+        DEPTH.set(depth + 1);
+        Some(Entry(()))
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// The extent of the thread's stack; asked once a thread, since the answer is read from a file on some systems.
+fn bounds() -> Bounds {
+    let known = BOUNDS.get();
+    if !matches!(known, Bounds::Unasked) {
+        return known;
+    }
+    let asked = ask();
+    BOUNDS.set(asked);
+    asked
+}
+
+#[cfg(target_os = "linux")]
+fn ask() -> Bounds {
+    use std::mem::MaybeUninit;
+    use std::ptr::null_mut;
+
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut low, mut size, mut guard) = (null_mut(), 0, 0);
+    // SAFETY: `pthread_getattr_np` initialises the attributes if it returns 0; they are destroyed once.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return Bounds::Unknown;
+        }
+        let got = libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size)
+            == 0
+            && libc::pthread_attr_getguardsize(attributes.as_ptr(), &raw mut guard) == 0;
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        if !got {
+            return Bounds::Unknown;
+        }
+    }
+    // Some C libraries count the guard pages to the stack.
+    let low = low.addr();
+    Bounds::Known {
+        low: low.saturating_add(guard),
+        high: low.saturating_add(size),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask() -> Bounds {
+    Bounds::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dive(levels: &mut u32) {
+        let Some(_entry) = Entry::new() else { return };
+        *levels += 1;
+        // Keeps the compiler from turning the recursion into a loop, and makes a frame of some size.
+        let mut frame = [0u8; 4096];
+        std::hint::black_box(&mut frame);
+        dive(levels);
+        std::hint::black_box(&mut frame);
+    }
+
+    #[test]
+    fn ends_before_the_stack_does() {
+        let levels = std::thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(|| {
+                let mut levels = 0;
+                dive(&mut levels);
+                assert_eq!(DEPTH.get(), 0);
+                levels
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+        assert!(levels > 100, "only {levels} levels on a stack of 2 MiB");
+    }
+}

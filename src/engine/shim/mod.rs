@@ -1,0 +1,105 @@
+//! What `wasm.h` leaves open, or an engine does in its own way, behind one trait.
+//!
+//! The generic shim assumes nothing beyond the header and is right, if terse, for every engine.
+
+mod generic;
+#[cfg(feature = "wasmtime")]
+mod wasmtime;
+#[cfg(feature = "wasmtime")]
+mod wasmtime_cache;
+
+use std::path::PathBuf;
+use std::ptr::NonNull;
+
+use super::api::Api;
+use super::store::OwnedEngine;
+use super::sys::{wasm_engine_t, wasm_valtype_t};
+use super::trap::Trap;
+use crate::error::Result;
+use crate::object::ValType;
+
+/// One engine's ways.
+pub trait Shim: Sync {
+    fn name(&self) -> &'static str;
+
+    /// The engine's version, where it can be known.
+    fn version(&self) -> Option<&'static str>;
+
+    /// Whether modules can be serialized and taken up again. Where not, trying may abort the process.
+    fn serialization(&self) -> bool;
+
+    /// Whether the engine lists imports and exports in the order in which the module declares them. Where not, the linker goes by
+    /// the names that the engine gives.
+    fn import_order_is_declared(&self) -> bool;
+
+    /// Whether a module that validates always compiles.
+    fn validation_is_final(&self) -> bool;
+
+    /// Why the engine does not compile `bytes`; `None` if it does not say. With `engine`, in that engine's configuration.
+    ///
+    /// # Safety
+    /// `engine` is a live engine of this kind.
+    unsafe fn explain_compile_failure(
+        &self,
+        engine: Option<NonNull<wasm_engine_t>>,
+        bytes: &[u8],
+    ) -> Option<String>;
+
+    /// The reason in a trap's text, without backtrace and decoration.
+    fn trap_cause(&self, text: &str) -> String;
+
+    /// What an instantiation was at when it ended in this trap.
+    fn failed_stage(&self, trap: &Trap) -> Stage;
+
+    /// Reads a value type; `None` for one that is unknown here.
+    ///
+    /// # Safety
+    /// `ty` is a live value type of the engine behind `api`.
+    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType>;
+
+    /// A new engine with the defaults that dynamic linking wants.
+    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine>;
+}
+
+/// The shim for the engine behind `api`.
+pub fn of(api: &'static Api) -> &'static dyn Shim {
+    #[cfg(feature = "wasmtime")]
+    if std::ptr::eq(api, Api::linked()) {
+        return &wasmtime::Wasmtime;
+    }
+    let _ = api;
+    &generic::Generic
+}
+
+/// How far an instantiation got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The imports did not fit, or a limit of the engine was reached: no code ran, nothing was written.
+    Link,
+    /// A segment did not fit into memory or table, or the start function trapped: what ran before has had its effect.
+    Run,
+    /// The engine does not tell.
+    Unknown,
+}
+
+/// Options for an engine that we make. Those that an engine does not have are without effect.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    pub cache: EngineCache,
+    /// Bytes of native stack that guest code may use, host functions that it calls included. More than the thread's stack has, less
+    /// what host functions need, is a crash: leave the engine's default unless the thread is known.
+    pub max_wasm_stack: Option<usize>,
+}
+
+/// The engine's own cache of compiled code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EngineCache {
+    /// Compile every time.
+    #[default]
+    Off,
+    /// Where the engine keeps it by default, for this user. Without it if that cannot be used.
+    Default,
+    /// In this directory, which is made if missing. An error if it cannot be used, or if others may write to it: what is in it is
+    /// run as machine code.
+    Dir(PathBuf),
+}

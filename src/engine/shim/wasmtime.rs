@@ -1,0 +1,155 @@
+//! The bundled engine: Wasmtime, through its own additions to `wasm.h`.
+
+use std::ptr::NonNull;
+
+use wasmtime_c_api as c;
+
+use super::wasmtime_cache as cache;
+use super::{EngineOptions, Shim, Stage};
+use crate::engine::api::Api;
+use crate::engine::store::OwnedEngine;
+use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
+use crate::engine::trap::Trap;
+use crate::error::{Code, Error, Result};
+use crate::object::{HeapType, ValType};
+
+pub(super) struct Wasmtime;
+
+/// The release that Cargo.toml pins; the C interface has no function that tells. A test compares the two.
+const VERSION: &str = "48.0.8";
+
+/// What the engine takes at most: it aborts on more.
+const MAX_STACK: usize = 2 << 20;
+
+impl Shim for Wasmtime {
+    fn name(&self) -> &'static str {
+        "wasmtime"
+    }
+
+    fn version(&self) -> Option<&'static str> {
+        Some(VERSION)
+    }
+
+    fn serialization(&self) -> bool {
+        true
+    }
+
+    fn import_order_is_declared(&self) -> bool {
+        true
+    }
+
+    fn validation_is_final(&self) -> bool {
+        true
+    }
+
+    unsafe fn explain_compile_failure(
+        &self,
+        engine: Option<NonNull<wasm_engine_t>>,
+        bytes: &[u8],
+    ) -> Option<String> {
+        let own;
+        // SAFETY: by the caller's promise it is one of this engine's, which our opaque type stands for.
+        let engine: &c::wasm_engine_t = match engine {
+            Some(engine) => unsafe { engine.cast().as_ref() },
+            None => {
+                own = c::wasm_engine_new_with_config(base_config());
+                &own
+            }
+        };
+        // SAFETY: pointer and length are those of a slice. Validation is quick and finds almost everything; only the rest (limits of
+        // the compiler) needs a second compilation.
+        let error = unsafe { c::wasmtime_module_validate(engine, bytes.as_ptr(), bytes.len()) }
+            .or_else(|| {
+                let mut module = std::ptr::null_mut();
+                let error = unsafe {
+                    c::wasmtime_module_new(engine, bytes.as_ptr(), bytes.len(), &mut module)
+                };
+                if !module.is_null() {
+                    // SAFETY: made just now, ours.
+                    drop(unsafe { Box::from_raw(module) });
+                }
+                error
+            })?;
+        Some(error_text(&error))
+    }
+
+    fn trap_cause(&self, text: &str) -> String {
+        cause(text)
+    }
+
+    fn failed_stage(&self, trap: &Trap) -> Stage {
+        // SAFETY: our opaque type stands for this one, and the trap is alive.
+        let trap = unsafe { &*trap.raw().cast::<c::wasm_trap_t>() };
+        let mut code = 0;
+        if c::wasmtime_trap_code(trap, &mut code) {
+            return Stage::Run;
+        }
+        // A host function that the start function called leaves a backtrace, an import that does not fit leaves none.
+        let mut frames = c::wasm_frame_vec_t::default();
+        c::wasm_trap_trace(trap, &mut frames);
+        if frames.as_slice().is_empty() {
+            Stage::Link
+        } else {
+            Stage::Run
+        }
+    }
+
+    unsafe fn value_type(&self, _api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
+        use c::wasmtime as w;
+        // The header's own way aborts on types that the header does not have.
+        // SAFETY: by the caller's promise; our opaque type stands for this one.
+        Some(match unsafe { &*ty.cast::<c::wasm_valtype_t>() } {
+            w::ValType::I32 => ValType::I32,
+            w::ValType::I64 => ValType::I64,
+            w::ValType::F32 => ValType::F32,
+            w::ValType::F64 => ValType::F64,
+            w::ValType::V128 => ValType::V128,
+            w::ValType::Ref(reference) => ValType::Ref {
+                nullable: reference.is_nullable(),
+                heap: match reference.heap_type() {
+                    w::HeapType::Func => HeapType::Func,
+                    w::HeapType::Extern => HeapType::Extern,
+                    w::HeapType::Exn => HeapType::Exn,
+                    _ => return None,
+                },
+            },
+        })
+    }
+
+    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
+        let mut config = base_config();
+        if let Some(bytes) = options.max_wasm_stack {
+            if bytes == 0 || bytes > MAX_STACK {
+                return Err(Error::new(
+                    Code::InvalidArgument,
+                    format!(
+                        "a stack of {bytes} bytes for guest code: the engine takes 1 to {MAX_STACK}"
+                    ),
+                ));
+            }
+            c::wasmtime_config_max_wasm_stack_set(&mut config, bytes);
+        }
+        cache::configure(&mut config, &options.cache)?;
+        let raw = Box::into_raw(c::wasm_engine_new_with_config(config));
+        // SAFETY: a new engine, ours; a box is never NULL.
+        Ok(unsafe { OwnedEngine::from_raw(api, NonNull::new_unchecked(raw).cast()) })
+    }
+}
+
+/// What dynamic linking wants of the engine, and what it has on by default in some releases only.
+fn base_config() -> Box<c::wasm_config_t> {
+    let mut config = c::wasm_config_new();
+    c::wasmtime_config_wasm_tail_call_set(&mut config, true);
+    c::wasmtime_config_wasm_exceptions_set(&mut config, true);
+    config
+}
+
+pub(super) fn error_text(error: &c::wasmtime_error_t) -> String {
+    let mut text = c::wasm_name_t::default();
+    c::wasmtime_error_message(error, &mut text);
+    String::from_utf8_lossy(text.as_slice()).into_owned()
+}
+
+fn cause(text: &str) -> String {
+    text.to_owned()
+}

@@ -1,0 +1,213 @@
+//! Values, laid out as `wasm_val_t`, so that a slice of them *is* the argument vector of a call.
+
+use std::fmt;
+
+use super::sys::*;
+use crate::object::{HeapType, ValType};
+
+/// A value of one of the six kinds that `wasm.h` knows.
+///
+/// `Copy`, and therefore without ownership of a reference: references passed to a host function belong to the engine for the time
+/// of the call.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Val(wasm_val_t);
+
+impl Val {
+    pub const fn i32(value: i32) -> Val {
+        Val(wasm_val_t {
+            kind: WASM_I32,
+            of: wasm_val_union { i32: value },
+        })
+    }
+
+    /// Addresses and table slots: an i32 to the engine, unsigned to us.
+    pub const fn u32(value: u32) -> Val {
+        Val::i32(value.cast_signed())
+    }
+
+    pub const fn i64(value: i64) -> Val {
+        Val(wasm_val_t {
+            kind: WASM_I64,
+            of: wasm_val_union { i64: value },
+        })
+    }
+
+    pub const fn f32(value: f32) -> Val {
+        Val(wasm_val_t {
+            kind: WASM_F32,
+            of: wasm_val_union { f32: value },
+        })
+    }
+
+    pub const fn f64(value: f64) -> Val {
+        Val(wasm_val_t {
+            kind: WASM_F64,
+            of: wasm_val_union { f64: value },
+        })
+    }
+
+    /// The zero of a kind: 0, or the null reference.
+    pub const fn zero(kind: wasm_valkind_t) -> Val {
+        // All eight bytes are written, whatever the kind.
+        let of = if kind >= WASM_EXTERNREF {
+            wasm_val_union {
+                r#ref: std::ptr::null_mut(),
+            }
+        } else {
+            wasm_val_union { i64: 0 }
+        };
+        Val(wasm_val_t { kind, of })
+    }
+
+    pub const fn kind(self) -> wasm_valkind_t {
+        self.0.kind
+    }
+
+    pub const fn as_i32(self) -> Option<i32> {
+        match self.0.kind {
+            // SAFETY: the kind says that this field was written.
+            WASM_I32 => Some(unsafe { self.0.of.i32 }),
+            _ => None,
+        }
+    }
+
+    pub const fn as_u32(self) -> Option<u32> {
+        match self.as_i32() {
+            Some(value) => Some(value.cast_unsigned()),
+            None => None,
+        }
+    }
+
+    pub const fn as_i64(self) -> Option<i64> {
+        match self.0.kind {
+            // SAFETY: the kind says that this field was written.
+            WASM_I64 => Some(unsafe { self.0.of.i64 }),
+            _ => None,
+        }
+    }
+
+    pub const fn as_f32(self) -> Option<f32> {
+        match self.0.kind {
+            // SAFETY: the kind says that this field was written.
+            WASM_F32 => Some(unsafe { self.0.of.f32 }),
+            _ => None,
+        }
+    }
+
+    pub const fn as_f64(self) -> Option<f64> {
+        match self.0.kind {
+            // SAFETY: the kind says that this field was written.
+            WASM_F64 => Some(unsafe { self.0.of.f64 }),
+            _ => None,
+        }
+    }
+
+    /// The reference, NULL for a null one.
+    pub const fn as_ref_ptr(self) -> Option<*mut wasm_ref_t> {
+        match self.0.kind {
+            // SAFETY: the kind says that this field was written.
+            WASM_FUNCREF | WASM_EXTERNREF => Some(unsafe { self.0.of.r#ref }),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn as_raw(&self) -> &wasm_val_t {
+        &self.0
+    }
+
+    pub(crate) const fn raw(&self) -> *const wasm_val_t {
+        &raw const self.0
+    }
+
+    pub(crate) const fn from_raw(raw: wasm_val_t) -> Val {
+        Val(raw)
+    }
+}
+
+impl From<i32> for Val {
+    fn from(value: i32) -> Val {
+        Val::i32(value)
+    }
+}
+
+impl From<u32> for Val {
+    fn from(value: u32) -> Val {
+        Val::u32(value)
+    }
+}
+
+impl From<i64> for Val {
+    fn from(value: i64) -> Val {
+        Val::i64(value)
+    }
+}
+
+impl From<f32> for Val {
+    fn from(value: f32) -> Val {
+        Val::f32(value)
+    }
+}
+
+impl From<f64> for Val {
+    fn from(value: f64) -> Val {
+        Val::f64(value)
+    }
+}
+
+impl fmt::Debug for Val {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: the kind says which field was written.
+        unsafe {
+            match self.0.kind {
+                WASM_I32 => write!(f, "i32 {}", self.0.of.i32),
+                WASM_I64 => write!(f, "i64 {}", self.0.of.i64),
+                WASM_F32 => write!(f, "f32 {}", self.0.of.f32),
+                WASM_F64 => write!(f, "f64 {}", self.0.of.f64),
+                kind => write!(f, "{}", kind_name(kind)),
+            }
+        }
+    }
+}
+
+/// The engine's number for a type, or `None` where `wasm.h` has none: v128, and references other than funcref and externref.
+pub(crate) fn kind_of(ty: ValType) -> Option<wasm_valkind_t> {
+    Some(match ty {
+        ValType::I32 => WASM_I32,
+        ValType::I64 => WASM_I64,
+        ValType::F32 => WASM_F32,
+        ValType::F64 => WASM_F64,
+        ValType::Ref {
+            nullable: true,
+            heap: HeapType::Func,
+        } => WASM_FUNCREF,
+        ValType::Ref {
+            nullable: true,
+            heap: HeapType::Extern,
+        } => WASM_EXTERNREF,
+        ValType::V128 | ValType::Ref { .. } => return None,
+    })
+}
+
+pub(crate) fn type_of(kind: wasm_valkind_t) -> Option<ValType> {
+    let reference = |heap| ValType::Ref {
+        nullable: true,
+        heap,
+    };
+    Some(match kind {
+        WASM_I32 => ValType::I32,
+        WASM_I64 => ValType::I64,
+        WASM_F32 => ValType::F32,
+        WASM_F64 => ValType::F64,
+        WASM_FUNCREF => reference(HeapType::Func),
+        WASM_EXTERNREF => reference(HeapType::Extern),
+        _ => return None,
+    })
+}
+
+pub(crate) fn kind_name(kind: wasm_valkind_t) -> String {
+    match type_of(kind) {
+        Some(ty) => ty.to_string(),
+        None => format!("value kind {kind}"),
+    }
+}

@@ -1,0 +1,161 @@
+//! The one error type of the library: a stable code, a message, and the chain of what was being done.
+
+use std::fmt;
+
+/// Stable numbers; they are part of the C ABI and are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Code {
+    /// No error.
+    Ok = 0,
+    /// A NULL, freed, foreign or otherwise unusable argument.
+    InvalidArgument = 1,
+    /// A library, file or symbol was not found.
+    NotFound = 2,
+    /// The operating system failed to read or write something.
+    Io = 3,
+    /// The bytes are not a valid module.
+    Malformed = 4,
+    /// Valid, but not something that this linker or this engine can link.
+    Unsupported = 5,
+    /// One or more symbols have no definition.
+    UndefinedSymbol = 6,
+    /// A symbol's use and its definition have different types.
+    TypeMismatch = 7,
+    /// A limit of the configuration or of the engine was reached.
+    Limit = 8,
+    /// The engine refused a module, an instance or an object.
+    Engine = 9,
+    /// The guest trapped.
+    Trap = 10,
+    /// The guest exited (`proc_exit`) where it was expected to return.
+    Exit = 11,
+    /// The namespace is in the midst of something that excludes the request.
+    Busy = 12,
+    /// A defect of this library: an invariant did not hold, or it panicked.
+    Internal = 13,
+}
+
+/// A symbol that no object and no host definition provides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undefined {
+    /// The symbol's name, with its module where that is not `env`.
+    pub symbol: String,
+    /// The object that imports it.
+    pub importer: String,
+    /// What it is wanted as: `func (i32, i32) -> i32`, `data`, `tag (i32)`.
+    pub wanted: String,
+}
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    message: String,
+    context: Vec<String>,
+    undefined: Vec<Undefined>,
+    exit_code: Option<i32>,
+}
+
+/// An error with its chain of context, the innermost cause first.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner {
+            code,
+            message: message.into(),
+            context: Vec::new(),
+            undefined: Vec::new(),
+            exit_code: None,
+        }))
+    }
+
+    /// The error for a list of undefined symbols, all of them at once.
+    pub fn undefined(undefined: Vec<Undefined>) -> Self {
+        let mut message = match undefined.len() {
+            1 => "undefined symbol".to_string(),
+            n => format!("{n} undefined symbols"),
+        };
+        for u in &undefined {
+            message.push_str(&format!(
+                "\n  {}: {}, needed by {}",
+                u.symbol, u.wanted, u.importer
+            ));
+        }
+        let mut error = Error::new(Code::UndefinedSymbol, message);
+        error.0.undefined = undefined;
+        error
+    }
+
+    /// The guest asked to end with `exit_code` where a return was expected.
+    pub fn exit(exit_code: i32) -> Self {
+        let mut error = Error::new(
+            Code::Exit,
+            format!("the guest exited with code {exit_code}"),
+        );
+        error.0.exit_code = Some(exit_code);
+        error
+    }
+
+    /// Adds what was being done when the error arose; the outermost is added last.
+    #[must_use]
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.0.context.push(context.into());
+        self
+    }
+
+    /// Adds to the cause itself.
+    #[must_use]
+    pub fn note(mut self, note: impl AsRef<str>) -> Self {
+        self.0.message.push_str(note.as_ref());
+        self
+    }
+
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The cause alone, without its context.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What was being done, innermost first.
+    pub fn chain(&self) -> &[String] {
+        &self.0.context
+    }
+
+    pub fn undefined_symbols(&self) -> &[Undefined] {
+        &self.0.undefined
+    }
+
+    pub fn exit_code(&self) -> Option<i32> {
+        self.0.exit_code
+    }
+}
+
+impl fmt::Display for Error {
+    /// Outermost context first, the cause last: `loading a.wasm: needed libb.so: not found`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for context in self.0.context.iter().rev() {
+            write!(f, "{context}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// `.context(..)` on results, computed only when there is an error.
+pub trait Context<T> {
+    fn context<S: Into<String>>(self, context: impl FnOnce() -> S) -> Result<T>;
+}
+
+impl<T> Context<T> for Result<T> {
+    fn context<S: Into<String>>(self, context: impl FnOnce() -> S) -> Result<T> {
+        self.map_err(|e| e.context(context()))
+    }
+}

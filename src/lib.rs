@@ -1,0 +1,13 @@
+//! A dynamic linker for WebAssembly programs made of shared libraries. `docs/DESIGN.md` has the map.
+
+pub mod abi;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod link;
+pub mod object;
+pub mod plan;
+pub mod search;
+pub mod trace;
+#[cfg(feature = "wasi")]
+pub mod wasi;

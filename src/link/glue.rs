@@ -1,0 +1,295 @@
+//! Generated modules: stubs, slots to fill, tags. Few a load, since each costs the engine half a millisecond to compile.
+//!
+//! Names of imports and exports are numbers of fixed width: some engines hand exports out in alphabetical order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind,
+    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
+    Instruction, Module, RefType, Section, TableType, TagKind, TagSection, TagType, TypeSection,
+    ValType,
+};
+
+use crate::error::{Code, Error, Result};
+use crate::object::{FuncType, HeapType, ValType as OurValType};
+use crate::plan::{Absent, Stub};
+
+/// Import names in generated modules.
+pub const TABLE: &str = "table";
+pub const RESOLVE: &str = "resolve";
+pub const SLOT: &str = "slot";
+
+/// The name of the n-th item.
+pub fn numbered(n: usize) -> String {
+    format!("{n:08}")
+}
+
+/// Function types, each once.
+#[derive(Default)]
+struct Types {
+    section: TypeSection,
+    index: HashMap<Arc<FuncType>, u32>,
+}
+
+impl Types {
+    fn of(&mut self, sig: &Arc<FuncType>) -> Result<u32> {
+        if let Some(&known) = self.index.get(sig) {
+            return Ok(known);
+        }
+        let index = self.section.len();
+        let params = sig
+            .params
+            .iter()
+            .map(|t| val_type(*t))
+            .collect::<Result<Vec<_>>>()?;
+        let results = sig
+            .results
+            .iter()
+            .map(|t| val_type(*t))
+            .collect::<Result<Vec<_>>>()?;
+        self.section.ty().function(params, results);
+        self.index.insert(sig.clone(), index);
+        Ok(index)
+    }
+}
+
+fn val_type(ty: OurValType) -> Result<ValType> {
+    Ok(match ty {
+        OurValType::I32 => ValType::I32,
+        OurValType::I64 => ValType::I64,
+        OurValType::F32 => ValType::F32,
+        OurValType::F64 => ValType::F64,
+        OurValType::V128 => ValType::V128,
+        OurValType::Ref { nullable, heap } => {
+            let abstract_type = match heap {
+                HeapType::Func => RefType::FUNCREF,
+                HeapType::Extern => RefType::EXTERNREF,
+                HeapType::Exn => RefType::EXNREF,
+                HeapType::Other(_) | HeapType::Concrete(_) => {
+                    return Err(Error::new(
+                        Code::Unsupported,
+                        format!(
+                            "a function whose type has {ty} cannot be bound through generated code"
+                        ),
+                    ));
+                }
+            };
+            ValType::Ref(RefType {
+                nullable,
+                ..abstract_type
+            })
+        }
+    })
+}
+
+fn table_import() -> EntityType {
+    EntityType::Table(TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: 0,
+        maximum: None,
+        shared: false,
+    })
+}
+
+fn finish(sections: &[&dyn Section]) -> Vec<u8> {
+    let mut bytes = Module::HEADER.to_vec();
+    for section in sections {
+        section.append_to(&mut bytes);
+    }
+    bytes
+}
+
+/// Passes all parameters on and ends in a call through the table, as a tail call where the engine has them: then a
+/// stub adds no frame, and a chain of tail calls through stubs needs no stack.
+fn call_slot(
+    function: &mut Function,
+    sig: &FuncType,
+    ty: u32,
+    slot: &Instruction<'_>,
+    tail_calls: bool,
+) {
+    for n in 0..sig.params.len() as u32 {
+        function.instruction(&Instruction::LocalGet(n));
+    }
+    function.instruction(slot);
+    function.instruction(&if tail_calls {
+        Instruction::ReturnCallIndirect {
+            type_index: ty,
+            table_index: 0,
+        }
+    } else {
+        Instruction::CallIndirect {
+            type_index: ty,
+            table_index: 0,
+        }
+    });
+    function.instruction(&Instruction::End);
+}
+
+/// One function for each stub.
+pub fn stubs(stubs: &[Stub], tail_calls: bool) -> Result<Vec<u8>> {
+    let mut types = Types::default();
+    let (mut functions, mut exports, mut code) = (
+        FunctionSection::new(),
+        ExportSection::new(),
+        CodeSection::new(),
+    );
+    let mut imports = ImportSection::new();
+    imports.import("", TABLE, table_import());
+    for (n, stub) in stubs.iter().enumerate() {
+        let ty = types.of(&stub.sig)?;
+        functions.function(ty);
+        exports.export(&numbered(n), ExportKind::Func, n as u32);
+        let mut function = Function::new([]);
+        let slot = Instruction::I32Const(slot_number(stub.slot)?);
+        call_slot(&mut function, &stub.sig, ty, &slot, tail_calls);
+        code.function(&function);
+    }
+    Ok(finish(&[
+        &types.section,
+        &imports,
+        &functions,
+        &exports,
+        &code,
+    ]))
+}
+
+/// One function for each missing symbol: the first call asks `resolve` for the slot (or traps in it), later calls go
+/// straight through the table. The host's frame is gone before the target runs.
+pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
+    let mut types = Types::default();
+    let resolver = types.of(&Arc::new(FuncType {
+        params: vec![OurValType::I32],
+        results: vec![OurValType::I32],
+    }))?;
+    let (mut functions, mut exports, mut code) = (
+        FunctionSection::new(),
+        ExportSection::new(),
+        CodeSection::new(),
+    );
+    let mut globals = GlobalSection::new();
+    let mut imports = ImportSection::new();
+    imports.import("", TABLE, table_import());
+    imports.import("", RESOLVE, EntityType::Function(resolver));
+    for (n, missing) in absent.iter().enumerate() {
+        let index = n as u32;
+        let ty = types.of(&missing.sig)?;
+        functions.function(ty);
+        exports.export(&numbered(n), ExportKind::Func, index + 1);
+        // 0 is never a function's slot.
+        let slot = GlobalType {
+            val_type: ValType::I32,
+            mutable: true,
+            shared: false,
+        };
+        globals.global(slot, &ConstExpr::i32_const(0));
+        let mut function = Function::new([]);
+        for instruction in [
+            Instruction::GlobalGet(index),
+            Instruction::I32Eqz,
+            Instruction::If(BlockType::Empty),
+            Instruction::I32Const(n as i32),
+            Instruction::Call(0),
+            Instruction::GlobalSet(index),
+            Instruction::End,
+        ] {
+            function.instruction(&instruction);
+        }
+        call_slot(
+            &mut function,
+            &missing.sig,
+            ty,
+            &Instruction::GlobalGet(index),
+            tail_calls,
+        );
+        code.function(&function);
+    }
+    Ok(finish(&[
+        &types.section,
+        &imports,
+        &functions,
+        &globals,
+        &exports,
+        &code,
+    ]))
+}
+
+/// Imports functions and puts each into its slot.
+pub fn fills(fills: &[(u64, Arc<FuncType>)]) -> Result<Vec<u8>> {
+    let mut types = Types::default();
+    let mut imports = ImportSection::new();
+    let mut elements = ElementSection::new();
+    imports.import("", TABLE, table_import());
+    for (n, (slot, sig)) in fills.iter().enumerate() {
+        imports.import("", &numbered(n), EntityType::Function(types.of(sig)?));
+        let offset = ConstExpr::i32_const(slot_number(*slot)?);
+        elements.active(
+            Some(0),
+            &offset,
+            Elements::Functions((&[n as u32][..]).into()),
+        );
+    }
+    Ok(finish(&[&types.section, &imports, &elements]))
+}
+
+/// Puts one function of type `sig` into the slot that an imported global names: compiled once for all slots.
+pub fn fill_one(sig: &Arc<FuncType>) -> Result<Vec<u8>> {
+    let mut types = Types::default();
+    let mut imports = ImportSection::new();
+    imports.import("", TABLE, table_import());
+    imports.import("", &numbered(0), EntityType::Function(types.of(sig)?));
+    let slot = GlobalType {
+        val_type: ValType::I32,
+        mutable: false,
+        shared: false,
+    };
+    imports.import("", SLOT, EntityType::Global(slot));
+    let mut elements = ElementSection::new();
+    elements.active(
+        Some(0),
+        &ConstExpr::global_get(0),
+        Elements::Functions((&[0][..]).into()),
+    );
+    Ok(finish(&[&types.section, &imports, &elements]))
+}
+
+/// Defines and exports tags.
+pub fn tags(tags: &[(Arc<str>, Arc<FuncType>)]) -> Result<Vec<u8>> {
+    let mut types = Types::default();
+    let (mut section, mut exports) = (TagSection::new(), ExportSection::new());
+    for (n, (_, sig)) in tags.iter().enumerate() {
+        let func_type_idx = types.of(sig)?;
+        section.tag(TagType {
+            kind: TagKind::Exception,
+            func_type_idx,
+        });
+        exports.export(&numbered(n), ExportKind::Tag, n as u32);
+    }
+    Ok(finish(&[&types.section, &section, &exports]))
+}
+
+/// A function of no parameters that does nothing.
+pub fn nothing() -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let (mut functions, mut exports, mut code) = (
+        FunctionSection::new(),
+        ExportSection::new(),
+        CodeSection::new(),
+    );
+    functions.function(0);
+    exports.export(&numbered(0), ExportKind::Func, 0);
+    let mut function = Function::new([]);
+    function.instruction(&Instruction::End);
+    code.function(&function);
+    finish(&[&types, &functions, &exports, &code])
+}
+
+fn slot_number(slot: u64) -> Result<i32> {
+    let slot = u32::try_from(slot);
+    slot.map(u32::cast_signed)
+        .map_err(|_| Error::new(Code::Internal, "a slot beyond 32 bits"))
+}

@@ -1,0 +1,85 @@
+//! After the commit: data relocations of the whole batch, then constructors. Guest code runs here, no borrow is held.
+
+use std::rc::Rc;
+
+use super::namespace::Namespace;
+use crate::abi;
+use crate::error::{Code, Context, Error, Result};
+use crate::plan::{Definition, ObjectId};
+use crate::trace::Category;
+
+/// The objects of one load.
+pub struct Batch {
+    pub relocate: Vec<ObjectId>,
+    pub construct: Vec<ObjectId>,
+    pub all: Vec<ObjectId>,
+}
+
+pub fn construct(ns: &Rc<Namespace>, batch: &Batch) -> Result<()> {
+    // A constructor may follow a pointer into any object of the batch: all are relocated first.
+    for &id in &batch.relocate {
+        call(ns, id, abi::APPLY_DATA_RELOCS, Category::Reloc)?;
+    }
+    for &id in &batch.construct {
+        if let Some(name) = constructor(ns, id) {
+            call(ns, id, name, Category::Init)?;
+        }
+    }
+    Ok(())
+}
+
+/// The one function that runs an object's constructors. A program with `_start` runs its own there.
+fn constructor(ns: &Namespace, id: ObjectId) -> Option<&'static str> {
+    let state = ns.state();
+    let node = state.model.nodes.get(&id)?;
+    let object = &node.found.object;
+    if node.found.role.is_main() && object.export(abi::START).is_some() {
+        return None;
+    }
+    // `_initialize` calls `__wasm_call_ctors`, and traps when called twice.
+    [abi::INITIALIZE, abi::CALL_CTORS]
+        .into_iter()
+        .find(|name| object.by_name.contains_key(*name))
+}
+
+/// Calls an exported function of no parameters, if the object itself defines it.
+fn call(ns: &Rc<Namespace>, id: ObjectId, name: &str, category: Category) -> Result<()> {
+    let found = {
+        let state = ns.state();
+        let Some(node) = state.model.nodes.get(&id) else {
+            return Ok(());
+        };
+        let object = &node.found.object;
+        let Some(&export) = object.by_name.get(name) else {
+            return Ok(());
+        };
+        if object.defined_func(export).is_none() {
+            // An import exported again is somebody else's.
+            return Ok(());
+        }
+        let sig = object.func_type(export);
+        if !sig.is_some_and(|sig| sig.params.is_empty() && sig.results.is_empty()) {
+            return Err(Error::new(
+                Code::Malformed,
+                format!(
+                    "{}: {name} is no function of type () -> ()",
+                    node.found.name
+                ),
+            ));
+        }
+        let definition = Definition { object: id, export };
+        let function = state.export(definition).and_then(|e| e.duplicate());
+        function.map(|f| (f, node.found.name.clone()))
+    };
+    let Some((function, object)) = found else {
+        return Err(Error::new(Code::Internal, format!("{name} got lost")));
+    };
+    ns.config()
+        .trace
+        .say(category, || format!("{object}: {name}"));
+    let Some(func) = function.as_func() else {
+        return Err(Error::new(Code::Internal, format!("{name} is no function")));
+    };
+    ns.call(&func, &[], &mut [])
+        .context(|| format!("{name} of {object}"))
+}

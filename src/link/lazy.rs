@@ -1,0 +1,71 @@
+//! Functions that were missing when their importer was linked (RTLD_LAZY, and weak ones): found, or not, when called.
+
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use super::namespace::Namespace;
+use super::{slots, symbols};
+use crate::engine::{HostFunc, HostTrap, Val};
+use crate::error::{Code, Error, Result};
+use crate::object::{FuncType, ValType};
+use crate::plan::Absent;
+
+/// The function that generated stubs call with their number: answers the slot of the symbol's function, or traps.
+pub fn resolver(ns: &Rc<Namespace>, absent: Vec<Absent>) -> Result<HostFunc> {
+    // Weak: the namespace owns the function.
+    let ns_weak: Weak<Namespace> = Rc::downgrade(ns);
+    let ty = FuncType {
+        params: vec![ValType::I32],
+        results: vec![ValType::I32],
+    };
+    let body = move |args: &[Val], results: &mut [Val]| -> std::result::Result<(), HostTrap> {
+        let n = args.first().and_then(|v| v.as_u32());
+        let missing = n.and_then(|n| absent.get(n as usize));
+        let (Some(missing), Some(ns), Some(result)) =
+            (missing, ns_weak.upgrade(), results.first_mut())
+        else {
+            return Err("a stub of a library that is gone was called".into());
+        };
+        *result = Val::u32(resolve(&ns, missing)?);
+        Ok(())
+    };
+    HostFunc::new(ns.store(), &ty, Box::new(body))
+}
+
+fn resolve(ns: &Rc<Namespace>, missing: &Absent) -> Result<u32> {
+    let Absent {
+        symbol,
+        module,
+        importer,
+        ..
+    } = missing;
+    let name = ns
+        .object(*importer)
+        .map_or_else(|| Arc::from("?"), |info| info.name);
+    if !missing.lazy {
+        return Err(Error::new(
+            Code::UndefinedSymbol,
+            format!("{symbol} is a weak symbol that nothing defines; {name} called it"),
+        ));
+    }
+    let found = symbols::function(&ns.state(), module, symbol, *importer);
+    let Some((callee, sig)) = found else {
+        return Err(Error::new(
+            Code::UndefinedSymbol,
+            format!(
+                "undefined symbol {symbol}: func {}, called by {name}",
+                missing.sig
+            ),
+        ));
+    };
+    if sig != missing.sig {
+        return Err(Error::new(
+            Code::TypeMismatch,
+            format!(
+                "{symbol}: {name} calls it as func {}, it is defined as func {sig}",
+                missing.sig
+            ),
+        ));
+    }
+    slots::slot_of(ns, callee, &sig)
+}

@@ -1,0 +1,323 @@
+//! A namespace: one store, one memory, one table, and the objects in them.
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::stats::Statistics;
+use crate::config::Config;
+use crate::engine::{
+    Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global, HostFunc,
+    Instance, Memory, Module, Store, Table, Trap, Val,
+};
+use crate::error::{Code, Error, Result};
+use crate::object::{ExternType, FuncType, GlobalType};
+use crate::plan::{Definition, HostDef, Identity, Model, ObjectId, Placement, Stub};
+
+/// What the host gives for an import.
+pub enum HostValue {
+    /// Something of the host's own, our handle to it.
+    Extern(Extern),
+    /// A function of ours.
+    Func(HostFunc),
+}
+
+impl HostValue {
+    pub(super) fn as_extern(&self) -> ExternPtr<'_> {
+        match self {
+            HostValue::Extern(own) => own.as_extern(),
+            HostValue::Func(func) => func.as_extern(),
+        }
+    }
+}
+
+/// An instantiated object.
+pub(super) struct Live {
+    pub exports: ExternVec,
+    /// Position in `exports` of each of the object's exports, where the engine has another order.
+    pub order: Option<Vec<u32>>,
+    /// Held for its life alone: some engines free what an instance has with it.
+    pub _instance: Instance,
+}
+
+impl Live {
+    pub fn export(&self, n: u32) -> Option<Borrowed<'_, Extern>> {
+        let n = match &self.order {
+            Some(order) => *order.get(n as usize)?,
+            None => n,
+        };
+        self.exports.get(n as usize)
+    }
+}
+
+/// Memory and table, made by the first load.
+pub(super) struct Space {
+    pub memory: Rc<Memory>,
+    pub table: Table,
+    pub stack_pointer: Option<Global>,
+}
+
+/// Functions made for imports of one load. Dropping them makes the guest's calls trap.
+#[derive(Default)]
+pub(super) struct Made {
+    pub forwarders: Vec<Forwarder>,
+    pub resolvers: Vec<HostFunc>,
+    /// Stubs of missing functions.
+    pub absent: Option<ExternVec>,
+    /// Instances of generated modules whose functions are imported somewhere.
+    pub glue: Vec<Instance>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub model: Model,
+    pub space: Option<Space>,
+    pub live: HashMap<ObjectId, Live>,
+    /// The values behind `model.host.defs`.
+    pub hosts: Vec<HostValue>,
+    /// Base addresses and GOT entries by value: objects with the same entry share the global.
+    pub numbers: HashMap<(u64, GlobalType), Global>,
+    /// Stubs by slot and type: they serve whatever function is in the slot.
+    pub stubs: HashMap<Stub, Extern>,
+    pub tags: HashMap<Arc<str>, Extern>,
+    pub nothing: Option<Extern>,
+    /// Modules that fill one slot, by the function's type.
+    pub fillers: HashMap<Arc<FuncType>, Module>,
+    /// By the first object of the load that they were made for.
+    pub made: HashMap<ObjectId, Made>,
+    pub statistics: Statistics,
+}
+
+impl State {
+    /// The engine's object behind an object's export.
+    pub fn export(&self, definition: Definition) -> Option<Borrowed<'_, Extern>> {
+        self.live.get(&definition.object)?.export(definition.export)
+    }
+
+    pub fn space(&self) -> Result<&Space> {
+        self.space.as_ref().ok_or_else(|| {
+            Error::new(
+                Code::Busy,
+                "the namespace has no memory and table yet: nothing has been loaded",
+            )
+        })
+    }
+}
+
+/// What host functions share with the namespace without keeping it alive.
+#[derive(Default)]
+pub(super) struct Side {
+    pub memory: RefCell<Option<Rc<Memory>>>,
+    /// The exit code of a guest that called `proc_exit`, while its trap unwinds.
+    pub exit: Cell<Option<i32>>,
+    /// Calls from guest to host to guest.
+    pub depth: Cell<u32>,
+    /// A WASI function holds a slice of the guest's memory.
+    pub away: Cell<bool>,
+}
+
+/// Not `Send`: a namespace belongs to the thread of its store. It may be entered again from host functions that the
+/// guest calls; no borrow of `state` is held while guest code runs.
+pub struct Namespace {
+    pub(super) store: Store,
+    pub(super) config: Config,
+    pub(super) state: RefCell<State>,
+    pub(super) side: Rc<Side>,
+    /// A load or an unload is changing the namespace.
+    busy: Cell<bool>,
+    pub(super) handed_over: Cell<u64>,
+    pub(super) features: EngineFeatures,
+}
+
+/// Marks the namespace as changing; on drop it is open again.
+pub(super) struct Busy<'a>(&'a Cell<bool>);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// An object, for introspection.
+#[derive(Clone, Debug)]
+pub struct ObjectInfo {
+    pub id: ObjectId,
+    pub name: Arc<str>,
+    pub path: Option<Arc<std::path::Path>>,
+    pub place: Placement,
+    pub main: bool,
+    pub global: bool,
+    pub needed: Vec<ObjectId>,
+}
+
+impl Namespace {
+    pub fn new(store: Store, config: Config) -> Rc<Namespace> {
+        Rc::new(Namespace {
+            store,
+            config,
+            state: RefCell::new(State::default()),
+            side: Rc::new(Side::default()),
+            busy: Cell::new(false),
+            handed_over: Cell::new(0),
+            features: EngineFeatures::default(),
+        })
+    }
+
+    pub fn store(&self) -> Store {
+        self.store
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn state(&self) -> Ref<'_, State> {
+        self.state.borrow()
+    }
+
+    pub(super) fn state_mut(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    pub(super) fn begin(&self) -> Result<Busy<'_>> {
+        if self.busy.replace(true) {
+            return Err(Error::new(
+                Code::Busy,
+                "the namespace is being changed: a start function cannot load or unload libraries",
+            ));
+        }
+        Ok(Busy(&self.busy))
+    }
+
+    /// Defines an import for all objects loaded from now on.
+    pub fn define(
+        &self,
+        module: &str,
+        name: &str,
+        value: HostValue,
+        ty: ExternType,
+        overriding: bool,
+    ) {
+        let mut state = self.state_mut();
+        state
+            .model
+            .host
+            .define(module, name, HostDef { ty, overriding });
+        state.hosts.push(value);
+    }
+
+    pub fn memory(&self) -> Result<Rc<Memory>> {
+        Ok(self.state().space()?.memory.clone())
+    }
+
+    /// Calls `with` with the table.
+    pub fn with_table<T>(&self, with: impl FnOnce(&Table) -> T) -> Result<T> {
+        Ok(with(&self.state().space()?.table))
+    }
+
+    pub fn objects(&self) -> Vec<ObjectInfo> {
+        let state = self.state();
+        let mut ids: Vec<ObjectId> = state.model.nodes.keys().copied().collect();
+        ids.sort_unstable();
+        ids.into_iter()
+            .filter_map(|id| info(&state.model, id))
+            .collect()
+    }
+
+    pub fn object(&self, id: ObjectId) -> Option<ObjectInfo> {
+        info(&self.state().model, id)
+    }
+
+    pub fn main(&self) -> Option<ObjectId> {
+        self.state().model.main
+    }
+
+    /// Times and counts of all loads so far.
+    pub fn statistics(&self) -> Statistics {
+        self.state().statistics.clone()
+    }
+
+    /// The exit code of a guest that ended itself in a call that the host made without our help. Taken by reading.
+    pub fn take_exit(&self) -> Option<i32> {
+        self.side.exit.take()
+    }
+
+    /// Calls guest code: no borrow may be held.
+    pub(super) fn call(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
+        let _depth = self.side.enter(self.config.nesting)?;
+        let outcome = func.call(args, results);
+        outcome.map_err(|trap| self.trapped(&trap))
+    }
+
+    /// What a trap means: the guest ended itself, or something went wrong.
+    pub(super) fn trapped(&self, trap: &Trap) -> Error {
+        match self.side.exit.take() {
+            Some(code) => Error::exit(code),
+            None => Error::new(Code::Trap, trap.message()),
+        }
+    }
+
+    pub(super) fn next_identity(&self) -> Identity {
+        let n = self.handed_over.get();
+        self.handed_over.set(n + 1);
+        Identity::Bytes(n)
+    }
+}
+
+fn info(model: &Model, id: ObjectId) -> Option<ObjectInfo> {
+    let node = model.nodes.get(&id)?;
+    Some(ObjectInfo {
+        id,
+        name: node.found.name.clone(),
+        path: node.found.path.clone(),
+        place: node.place,
+        main: model.main == Some(id),
+        global: node.global,
+        needed: node.found.needed.clone(),
+    })
+}
+
+/// One more level of guest inside host inside guest.
+pub(super) struct Depth<'a>(&'a Cell<u32>);
+
+impl Drop for Depth<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Side {
+    /// Until the result is dropped, the linker runs no guest code.
+    pub fn leave(&self) -> Result<Busy<'_>> {
+        if self.away.replace(true) {
+            return Err(Error::new(Code::Busy, "WASI was called from inside WASI"));
+        }
+        Ok(Busy(&self.away))
+    }
+
+    pub fn enter(&self, limit: u32) -> Result<Depth<'_>> {
+        if self.away.get() {
+            return Err(Error::new(
+                Code::Busy,
+                "a callback of WASI cannot call the guest: its memory is in use",
+            ));
+        }
+        let depth = self.depth.get();
+        if depth >= limit {
+            return Err(Error::new(
+                Code::Limit,
+                format!("guest and host call each other more than {limit} levels deep"),
+            ));
+        }
+        self.depth.set(depth + 1);
+        Ok(Depth(&self.depth))
+    }
+}
+
+impl Drop for Namespace {
+    /// Engines want handles gone before their store; the host deletes the store after the namespace.
+    fn drop(&mut self) {
+        self.side.memory.take();
+    }
+}

@@ -1,0 +1,110 @@
+//! The closure's view of the file system: finds, reads and parses, and keeps the bytes for the engine.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::stats::{Statistics, timed};
+use crate::abi;
+use crate::config::Config;
+use crate::error::{Code, Context, Error, Result};
+use crate::object::{self, Object};
+use crate::plan::needed::Provider;
+use crate::plan::{Found, Identity, Role, role_of};
+use crate::search::{self, Located};
+
+pub struct Files<'a> {
+    config: &'a Config,
+    pub statistics: &'a mut Statistics,
+    /// Bytes of the objects opened so far, as the engine is to get them.
+    pub bytes: HashMap<Identity, Vec<u8>>,
+}
+
+impl<'a> Files<'a> {
+    pub fn new(config: &'a Config, statistics: &'a mut Statistics) -> Self {
+        Files {
+            config,
+            statistics,
+            bytes: HashMap::new(),
+        }
+    }
+
+    /// An object from bytes at hand.
+    pub fn parse(
+        &mut self,
+        name: &str,
+        path: Option<&Path>,
+        identity: Identity,
+        bytes: Vec<u8>,
+        main: bool,
+    ) -> Result<Found> {
+        let Files {
+            config, statistics, ..
+        } = self;
+        let parsed = timed(&mut statistics.parse, || {
+            prepare(bytes, &config.parse, main)
+        });
+        let (object, bytes, role, stack_pointer) = parsed.context(|| name.to_string())?;
+        self.bytes.insert(identity.clone(), bytes);
+        Ok(Found {
+            name: name.into(),
+            path: path.map(Arc::from),
+            identity,
+            object: Arc::new(object),
+            role,
+            needed: Vec::new(),
+            stack_pointer,
+        })
+    }
+}
+
+type Prepared = (Object, Vec<u8>, Role, Option<u64>);
+
+/// Parses; a main program's own memory and table become imports, so that libraries can be instantiated before it.
+fn prepare(bytes: Vec<u8>, limits: &object::ParseLimits, main: bool) -> Result<Prepared> {
+    let mut object = Object::parse(&bytes, limits)?;
+    let mut bytes = bytes;
+    let mut stack_pointer = None;
+    if main && let Some((moved, what)) = object::externalize(&bytes, &object)? {
+        object = Object::parse(&moved, limits)?;
+        bytes = moved;
+        stack_pointer = what.stack_pointer;
+    }
+    let role = role_of(&object, main)?;
+    if role == Role::Main && object.dylink.is_none() {
+        return Err(Error::new(
+            Code::Unsupported,
+            format!(
+                "the program imports env.{} but has no dylink.0 section; link it with -Wl,-pie -Wl,--experimental-pic",
+                abi::MEMORY_BASE
+            ),
+        ));
+    }
+    Ok((object, bytes, role, stack_pointer))
+}
+
+impl Provider for Files<'_> {
+    type Located = Located;
+
+    fn locate(&mut self, name: &str, by: Option<&Found>) -> Result<Located> {
+        // Only the host names files by their path; what an object needs is a bare name.
+        match by {
+            None if name.contains('/') => search::open_path(Path::new(name)),
+            _ => search::find(&self.config.search, name, by, &self.config.trace),
+        }
+    }
+
+    fn identity(&self, located: &Located) -> Identity {
+        located.identity.clone()
+    }
+
+    fn open(&mut self, located: Located) -> Result<Found> {
+        let (name, path, identity) = (
+            located.name.clone(),
+            located.path.clone(),
+            located.identity.clone(),
+        );
+        let bytes = timed(&mut self.statistics.read, || located.read())?;
+        self.parse(&name, path.as_deref(), identity, bytes, false)
+    }
+}

@@ -1,0 +1,56 @@
+//! Running the main program.
+
+use std::rc::Rc;
+
+use super::namespace::Namespace;
+use crate::abi;
+use crate::error::{Code, Context, Error, Result};
+use crate::plan::Definition;
+
+impl Namespace {
+    /// Calls `_start` of the main program and gives its exit code: what it passed to `exit`, or 0 if it returned.
+    pub fn run(self: &Rc<Self>) -> Result<i32> {
+        let (start, name) = {
+            let state = self.state();
+            let main = state.model.main;
+            let main =
+                main.ok_or_else(|| Error::new(Code::Busy, "no main program has been loaded"))?;
+            let node = state.model.nodes.get(&main);
+            let node =
+                node.ok_or_else(|| Error::new(Code::Internal, "the main program got lost"))?;
+            let object = &node.found.object;
+            let export = object.by_name.get(abi::START).copied();
+            let export = export.filter(|&e| {
+                object
+                    .func_type(e)
+                    .is_some_and(|sig| sig.params.is_empty() && sig.results.is_empty())
+            });
+            let Some(export) = export else {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    format!(
+                        "{} exports no function {} of type () -> (): it is a library or a reactor; call its functions instead, or link it as a command",
+                        node.found.name,
+                        abi::START
+                    ),
+                ));
+            };
+            let definition = Definition {
+                object: main,
+                export,
+            };
+            let start = state.export(definition).and_then(|e| e.duplicate());
+            (start, node.found.name.clone())
+        };
+        let lost = || Error::new(Code::Internal, "_start got lost");
+        let start = start.ok_or_else(lost)?;
+        let func = start.as_func().ok_or_else(lost)?;
+        match self.call(&func, &[], &mut []) {
+            Ok(()) => Ok(0),
+            Err(error) => match error.exit_code() {
+                Some(code) => Ok(code),
+                None => Err(error).context(|| format!("running {name}")),
+            },
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Table slots asked for at run time: by `dlsym` and by lazy binding.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::glue;
+use super::namespace::{Namespace, State};
+use crate::engine::sys::wasm_extern_t;
+use crate::engine::{EngineGlobalType, ExternPtr, Global, Instance, Module, Val};
+use crate::error::{Code, Error, Result};
+use crate::object::{FuncType, GlobalType, ValType};
+use crate::plan::{Callee, FuncId, slot_in_own_segment};
+
+/// Slots to add when none is free.
+const MORE_SLOTS: u32 = 16;
+
+/// The canonical slot of a function; given one now if it has none.
+pub fn slot_of(ns: &Namespace, callee: Callee, sig: &Arc<FuncType>) -> Result<u32> {
+    {
+        let state = ns.state();
+        if let Some(&slot) = state.model.slots.get(&callee.id) {
+            return Ok(slot as u32);
+        }
+    }
+    // A load in progress has planned with the slots that are free now.
+    let _busy = ns.begin()?;
+    let mut state = ns.state_mut();
+    let slot = match in_own_segment(&state, callee.id) {
+        Some(slot) => slot,
+        None => {
+            let slot = take_slot(ns, &mut state)?;
+            if let Err(error) = fill(ns, &mut state, callee, sig, slot) {
+                // It was taken just now.
+                let _ = state.model.table.give(slot.into(), 1);
+                return Err(error);
+            }
+            slot
+        }
+    };
+    state.model.slots.insert(callee.id, slot.into());
+    Ok(slot)
+}
+
+fn in_own_segment(state: &State, id: FuncId) -> Option<u32> {
+    let FuncId::Object { object, index } = id else {
+        return None;
+    };
+    let node = state.model.nodes.get(&object)?;
+    let slot = slot_in_own_segment(&node.found.object, &node.place, index)?;
+    u32::try_from(slot).ok()
+}
+
+fn take_slot(ns: &Namespace, state: &mut State) -> Result<u32> {
+    if let Some(slot) = state.model.table.take(1, 1) {
+        return Ok(slot as u32);
+    }
+    let limit = ns.config().limits.table_slots;
+    let table = &state.space()?.table;
+    let size = u64::from(table.size());
+    let more = limit.saturating_sub(size).min(MORE_SLOTS.into()) as u32;
+    // The guest may have grown the table since: what counts is what growing answers.
+    let at = if more > 0 { table.grow(more) } else { None };
+    let Some(at) = at else {
+        return Err(Error::new(
+            Code::Limit,
+            format!("no room for another function in the table of {size} slots (limit {limit})"),
+        ));
+    };
+    state
+        .model
+        .table
+        .give(u64::from(at) + 1, u64::from(more) - 1)?;
+    Ok(at)
+}
+
+/// Puts a function into a slot, through a module compiled once for each type.
+fn fill(
+    ns: &Namespace,
+    state: &mut State,
+    callee: Callee,
+    sig: &Arc<FuncType>,
+    slot: u32,
+) -> Result<()> {
+    if !state.fillers.contains_key(sig) {
+        let module = Module::new(ns.store(), &glue::fill_one(sig)?);
+        let module = module
+            .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
+        state.fillers.insert(sig.clone(), module);
+    }
+    let ty = GlobalType {
+        content: ValType::I32,
+        mutable: false,
+    };
+    let ty = EngineGlobalType::new(ns.store().api(), ty)?;
+    let number = Global::new(ns.store(), &ty, Val::u32(slot))?;
+    let lost = || {
+        Error::new(
+            Code::Internal,
+            "a function got lost on its way to the table",
+        )
+    };
+    let function = state.callee(callee).ok_or_else(lost)?;
+    let given = [
+        NonNull::new(state.space()?.table.as_extern().raw()).ok_or_else(lost)?,
+        NonNull::new(number.as_extern().raw()).ok_or_else(lost)?,
+        function,
+    ];
+    let module = state.fillers.get(sig).ok_or_else(lost)?;
+    let imports = super::transaction::generated_order(module, &given)?;
+    // SAFETY: all three live until the end of this function; the module runs no code.
+    let imports: Vec<ExternPtr<'_>> = imports
+        .iter()
+        .map(|&raw| unsafe { ExternPtr::from_raw(raw) })
+        .collect();
+    match Instance::new(ns.store(), module, &imports) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let text = error.trap.map_or(String::new(), |t| t.message());
+            Err(Error::new(
+                Code::Engine,
+                format!("the engine refused to fill a table slot: {text}"),
+            ))
+        }
+    }
+}
+
+impl State {
+    /// The engine's object behind a function.
+    pub fn callee(&self, callee: Callee) -> Option<NonNull<wasm_extern_t>> {
+        let raw = match (callee.id, callee.export) {
+            (FuncId::Host(id), _) => self.hosts.get(id as usize)?.as_extern().raw(),
+            (_, Some(definition)) => self.export(definition)?.as_extern().raw(),
+            _ => return None,
+        };
+        NonNull::new(raw)
+    }
+}

@@ -1,0 +1,732 @@
+//! Executing a plan. After the first allocation there is one failure exit, [`Transaction::undo`], which undoes everything.
+//!
+//! ```text
+//! compile -> reserve memory and table -> globals, tags, stubs, host functions -> instantiate in order -> fill slots
+//! ```
+//! Nothing of the namespace's books changes here: the caller commits what [`execute`] returns. The engine-side objects
+//! made on the way are kept in the transaction until then.
+
+use std::collections::HashMap;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::glue;
+use super::lazy;
+use super::namespace::{Live, Made, Namespace, Space, State};
+use super::stats::{Statistics, timed};
+use crate::abi;
+use crate::engine::sys::wasm_extern_t;
+use crate::engine::{
+    EngineGlobalType, Extern, ExternKind, ExternPtr, ExternVec, Feature, Forwarder, Global,
+    Instance, Memory, Module, Stage, Table, Val,
+};
+use crate::error::{Code, Context, Error, Result};
+use crate::object::{
+    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, Object, TableType, ValType,
+    explain,
+};
+use crate::plan::needed::Closure;
+use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Space as Extent, Stub, Supply};
+
+/// What a plan came to. To be committed.
+pub struct Done {
+    pub plan: Plan,
+    pub made: Made,
+}
+
+/// More functions than this go into several modules: one engine's time to compile grows with the square.
+const FILLS_A_MODULE: usize = 2_000;
+
+struct Transaction<'a> {
+    ns: &'a Rc<Namespace>,
+    closure: &'a Closure,
+    plan: &'a Plan,
+    statistics: &'a mut Statistics,
+    first: ObjectId,
+    modules: Vec<Module>,
+    reserved: bool,
+    numbers: HashMap<(u64, GlobalType), Global>,
+    tags: HashMap<Arc<str>, Extern>,
+    stubs: HashMap<Stub, Extern>,
+    nothing: Option<Extern>,
+    absent: Option<ExternVec>,
+    made: Made,
+    live: HashMap<ObjectId, Live>,
+}
+
+pub fn execute(
+    ns: &Rc<Namespace>,
+    closure: &Closure,
+    plan: Plan,
+    bytes: &HashMap<Identity, Vec<u8>>,
+    statistics: &mut Statistics,
+) -> Result<Done> {
+    let mut transaction = Transaction {
+        ns,
+        closure,
+        plan: &plan,
+        statistics,
+        first: ObjectId(ns.state().model.next),
+        modules: Vec::new(),
+        reserved: false,
+        numbers: HashMap::new(),
+        tags: HashMap::new(),
+        stubs: HashMap::new(),
+        nothing: None,
+        absent: None,
+        made: Made::default(),
+        live: HashMap::new(),
+    };
+    match transaction.run(bytes) {
+        Ok(()) => {
+            let made = transaction.finish();
+            Ok(Done { plan, made })
+        }
+        Err(error) => {
+            transaction.undo();
+            Err(error)
+        }
+    }
+}
+
+impl Transaction<'_> {
+    fn run(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
+        self.compile(bytes)?;
+        self.reserve()?;
+        self.make_numbers()?;
+        self.make_tags()?;
+        self.make_stubs()?;
+        self.make_absent()?;
+        self.make_trampolines()?;
+        for &id in &self.plan.order {
+            self.instantiate(id)?;
+        }
+        self.fill()
+    }
+
+    fn compile(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
+        for found in &self.closure.fresh {
+            let bytes = bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
+            let module = timed(&mut self.statistics.compile, || {
+                Module::new(self.ns.store, bytes)
+            });
+            self.modules
+                .push(module.ok_or_else(|| refused(&found.name, bytes))?);
+        }
+        Ok(())
+    }
+
+    /// Memory and table: made, or grown to what the plan says. No guest code has run since the plan read their sizes.
+    fn reserve(&mut self) -> Result<()> {
+        let layout = &self.plan.layout;
+        let mut state = self.ns.state_mut();
+        self.reserved = true;
+        match &state.space {
+            Some(space) => {
+                grow("memory", "pages", &layout.memory, |by| {
+                    space.memory.grow(by)
+                })?;
+                grow("table", "slots", &layout.table, |by| {
+                    space.table.grow(u32::try_from(by).ok()?).map(u64::from)
+                })
+            }
+            None => {
+                let space = make_space(self.ns, self.plan)?;
+                *self.ns.side.memory.borrow_mut() = Some(space.memory.clone());
+                state.space = Some(space);
+                Ok(())
+            }
+        }
+    }
+
+    fn make_numbers(&mut self) -> Result<()> {
+        let ns = self.ns;
+        let state = ns.state();
+        let mut types: HashMap<GlobalType, EngineGlobalType> = HashMap::new();
+        for supply in self.plan.objects.iter().flat_map(|o| &o.imports) {
+            let Supply::Number { value, ty } = supply else {
+                continue;
+            };
+            let key = (*value, *ty);
+            if state.numbers.contains_key(&key) || self.numbers.contains_key(&key) {
+                continue;
+            }
+            let engine_type = match types.entry(*ty) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(new) => {
+                    new.insert(EngineGlobalType::new(ns.store.api(), *ty)?)
+                }
+            };
+            // The planner lets only 32-bit entries through.
+            let global = Global::new(ns.store, engine_type, Val::u32(*value as u32))?;
+            self.numbers.insert(key, global);
+        }
+        Ok(())
+    }
+
+    fn make_tags(&mut self) -> Result<()> {
+        if self.plan.tags.is_empty() {
+            return Ok(());
+        }
+        let module = glue::tags(&self.plan.tags)?;
+        let names: Vec<&str> = self
+            .plan
+            .tags
+            .iter()
+            .map(|(name, _)| name.as_ref())
+            .collect();
+        let exports = self.generate(&module, &[]).map_err(|_| {
+            Error::new(
+                Code::Unsupported,
+                format!(
+                    "the engine does not support exceptions, which {} needs (tags {})",
+                    self.users_of_tags(),
+                    names.join(", ")
+                ),
+            )
+        })?;
+        for (n, (name, _)) in self.plan.tags.iter().enumerate() {
+            let tag = exports.get(n).and_then(|tag| tag.duplicate());
+            let tag = tag.ok_or_else(|| lost("a tag"))?;
+            self.tags.insert(name.clone(), tag);
+        }
+        Ok(())
+    }
+
+    fn users_of_tags(&self) -> String {
+        let users = self.closure.fresh.iter().filter(|found| {
+            let mut imports = found.object.imports.iter();
+            imports.any(|i| matches!(i.ty, ExternType::Tag(_)))
+        });
+        let names: Vec<&str> = users.map(|found| found.name.as_ref()).collect();
+        names.join(", ")
+    }
+
+    fn make_stubs(&mut self) -> Result<()> {
+        let new: Vec<Stub> = {
+            let state = self.ns.state();
+            let stubs = self.plan.stubs.iter();
+            stubs
+                .filter(|stub| !state.stubs.contains_key(stub))
+                .cloned()
+                .collect()
+        };
+        if !new.is_empty() {
+            let module = glue::stubs(&new, self.tail_calls())?;
+            let table = self.table()?;
+            let exports = self
+                .generate(&module, &[table])
+                .context(|| "generating stubs")?;
+            for (n, stub) in new.into_iter().enumerate() {
+                let function = exports.get(n).and_then(|f| f.duplicate());
+                self.stubs
+                    .insert(stub, function.ok_or_else(|| lost("a stub"))?);
+            }
+        }
+        let mut supplies = self.plan.objects.iter().flat_map(|o| &o.imports);
+        if supplies.any(|s| *s == Supply::Nothing) && self.ns.state().nothing.is_none() {
+            let exports = self.generate(&glue::nothing(), &[])?;
+            self.nothing = exports.get(0).and_then(|f| f.duplicate());
+        }
+        Ok(())
+    }
+
+    fn make_absent(&mut self) -> Result<()> {
+        if self.plan.absent.is_empty() {
+            return Ok(());
+        }
+        let resolver = lazy::resolver(self.ns, self.plan.absent.clone())?;
+        let module = glue::absent(&self.plan.absent, self.tail_calls())?;
+        let imports = [self.table()?, raw(resolver.as_extern())?];
+        self.made.resolvers.push(resolver);
+        self.absent = Some(
+            self.generate(&module, &imports)
+                .context(|| "generating lazy stubs")?,
+        );
+        Ok(())
+    }
+
+    fn make_trampolines(&mut self) -> Result<()> {
+        for trampoline in &self.plan.trampolines {
+            let name = self.symbol(trampoline.target);
+            let forwarder =
+                Forwarder::new(self.ns.store, &trampoline.sig, &name).context(|| name.clone())?;
+            self.made.forwarders.push(forwarder);
+        }
+        let state = self.ns.state();
+        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
+            if let Some(live) = state.live.get(&trampoline.target.object) {
+                aim(forwarder, live, trampoline.target);
+            }
+        }
+        Ok(())
+    }
+
+    fn instantiate(&mut self, id: ObjectId) -> Result<()> {
+        let n =
+            id.0.checked_sub(self.first.0)
+                .map_or(usize::MAX, |n| n as usize);
+        let (Some(found), Some(module), Some(planned)) = (
+            self.closure.fresh.get(n),
+            self.modules.get(n),
+            self.plan.objects.get(n),
+        ) else {
+            return Err(lost("an object"));
+        };
+        let imports = {
+            let state = self.ns.state();
+            let in_module_order = planned
+                .imports
+                .iter()
+                .map(|supply| self.supply(&state, supply))
+                .collect::<Result<Vec<_>>>()?;
+            in_engine_order(module, &found.object, in_module_order)?
+        };
+        // SAFETY: the externs belong to the namespace or to this transaction. Neither gives any up while it loads.
+        let imports: Vec<ExternPtr<'_>> = imports
+            .into_iter()
+            .map(|raw| unsafe { ExternPtr::from_raw(raw) })
+            .collect();
+        let instance = timed(&mut self.statistics.instantiate, || {
+            Instance::new(self.ns.store, module, &imports)
+        });
+        let instance = instance.map_err(|error| {
+            if let Some(code) = self.ns.side.exit.take() {
+                return Error::exit(code).context(format!("instantiating {}", found.name));
+            }
+            let text = error
+                .trap
+                .map_or("the engine gives no reason".to_string(), |t| t.message());
+            let (code, what) = match error.stage {
+                Stage::Run => (Code::Trap, "its start function trapped"),
+                Stage::Link => (Code::Engine, "the engine refused to link it"),
+                Stage::Unknown => (Code::Engine, "it could not be instantiated"),
+            };
+            Error::new(code, format!("{}: {what}: {text}", found.name))
+        })?;
+        let exports = timed(&mut self.statistics.instantiate, || instance.exports());
+        let order = export_order(module, &found.object)?;
+        if exports.len() != found.object.exports.len() {
+            return Err(lost("an export"));
+        }
+        let live = Live {
+            exports,
+            order,
+            _instance: instance,
+        };
+        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
+            if trampoline.target.object == id {
+                aim(forwarder, &live, trampoline.target);
+            }
+        }
+        self.live.insert(id, live);
+        Ok(())
+    }
+
+    /// The engine's object for an import.
+    fn supply(&self, state: &State, supply: &Supply) -> Result<NonNull<wasm_extern_t>> {
+        let space = state.space()?;
+        let found = match supply {
+            Supply::Memory => Some(space.memory.as_extern()),
+            Supply::Table => Some(space.table.as_extern()),
+            Supply::StackPointer => space.stack_pointer.as_ref().map(Global::as_extern),
+            Supply::Number { value, ty } => {
+                let key = (*value, *ty);
+                let number = self.numbers.get(&key).or_else(|| state.numbers.get(&key));
+                number.map(Global::as_extern)
+            }
+            Supply::Export(definition) => return self.exported(state, *definition),
+            Supply::Host(id) => state.hosts.get(*id as usize).map(|h| h.as_extern()),
+            Supply::Stub(n) => {
+                let stub = self.plan.stubs.get(*n);
+                let made = stub.and_then(|s| self.stubs.get(s).or_else(|| state.stubs.get(s)));
+                made.map(Extern::as_extern)
+            }
+            Supply::Trampoline(n) => self.made.forwarders.get(*n).map(Forwarder::as_extern),
+            Supply::Absent(n) => {
+                let made = self.absent.as_ref().and_then(|absent| absent.get(*n));
+                return made
+                    .ok_or_else(|| lost("a lazy stub"))
+                    .and_then(|f| raw(f.as_extern()));
+            }
+            Supply::Nothing => self
+                .nothing
+                .as_ref()
+                .or(state.nothing.as_ref())
+                .map(Extern::as_extern),
+            Supply::Tag(name) => {
+                let tag = self.tags.get(name).or_else(|| state.tags.get(name));
+                tag.map(Extern::as_extern)
+            }
+        };
+        found
+            .ok_or_else(|| lost(&format!("{supply:?}")))
+            .and_then(raw)
+    }
+
+    fn exported(&self, state: &State, definition: Definition) -> Result<NonNull<wasm_extern_t>> {
+        let live = self
+            .live
+            .get(&definition.object)
+            .or_else(|| state.live.get(&definition.object));
+        let export = live.and_then(|live| live.export(definition.export));
+        export
+            .ok_or_else(|| lost("an export"))
+            .and_then(|e| raw(e.as_extern()))
+    }
+
+    /// Puts functions into the slots that no element segment filled.
+    fn fill(&mut self) -> Result<()> {
+        for fills in self.plan.fills.chunks(FILLS_A_MODULE) {
+            let mut imports = vec![self.table()?];
+            let mut slots = Vec::with_capacity(fills.len());
+            {
+                let state = self.ns.state();
+                for fill in fills {
+                    let (function, sig) = match (fill.callee.id, fill.callee.export) {
+                        (FuncId::Host(id), _) => {
+                            let host = state
+                                .hosts
+                                .get(id as usize)
+                                .ok_or_else(|| lost("a host function"))?;
+                            (raw(host.as_extern())?, state.model.host_func(id))
+                        }
+                        (_, Some(definition)) => (
+                            self.exported(&state, definition)?,
+                            self.func_type(&state, definition),
+                        ),
+                        _ => return Err(lost("a function for a slot")),
+                    };
+                    imports.push(function);
+                    slots.push((fill.slot, sig.ok_or_else(|| lost("a function's type"))?));
+                }
+            }
+            let module = glue::fills(&slots)?;
+            self.generate(&module, &imports)
+                .context(|| "filling table slots")?;
+        }
+        Ok(())
+    }
+
+    fn func_type(&self, state: &State, definition: Definition) -> Option<Arc<FuncType>> {
+        let object = match definition.object.0.checked_sub(self.first.0) {
+            Some(n) => &self.closure.fresh.get(n as usize)?.object,
+            None => &state.model.nodes.get(&definition.object)?.found.object,
+        };
+        object.func_type(definition.export)
+    }
+
+    fn symbol(&self, definition: Definition) -> String {
+        let fresh = definition.object.0.checked_sub(self.first.0);
+        let found = fresh.and_then(|n| self.closure.fresh.get(n as usize));
+        let export = found.and_then(|f| f.object.exports.get(definition.export as usize));
+        export.map_or("a function".to_string(), |e| e.name.to_string())
+    }
+
+    fn tail_calls(&self) -> bool {
+        self.ns.features.has(self.ns.store, Feature::TailCalls)
+    }
+
+    fn table(&self) -> Result<NonNull<wasm_extern_t>> {
+        raw(self.ns.state().space()?.table.as_extern())
+    }
+
+    /// Compiles and instantiates a generated module. It is kept, so that its functions live as long as the load's objects.
+    fn generate(&mut self, bytes: &[u8], imports: &[NonNull<wasm_extern_t>]) -> Result<ExternVec> {
+        self.statistics.generated += 1;
+        let module = timed(&mut self.statistics.compile, || {
+            Module::new(self.ns.store, bytes)
+        });
+        let module = module
+            .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
+        let imports = generated_order(&module, imports)?;
+        let mut time = Duration::ZERO;
+        let instance = timed(&mut time, || {
+            // SAFETY: as for objects: nothing is given up while the namespace loads.
+            let imports: Vec<ExternPtr<'_>> = imports
+                .iter()
+                .map(|&raw| unsafe { ExternPtr::from_raw(raw) })
+                .collect();
+            Instance::new(self.ns.store, &module, &imports)
+        });
+        let instance = instance.map_err(|error| {
+            let text = error.trap.map_or(String::new(), |t| t.message());
+            Error::new(
+                Code::Engine,
+                format!("the engine refused to instantiate a generated module: {text}"),
+            )
+        })?;
+        let exports = timed(&mut time, || instance.exports());
+        self.statistics.instantiate += time;
+        self.made.glue.push(instance);
+        Ok(exports)
+    }
+
+    /// Hands over what was made. From here on nothing fails.
+    fn finish(mut self) -> Made {
+        let mut state = self.ns.state_mut();
+        state.live.extend(self.live.drain());
+        state.numbers.extend(self.numbers.drain());
+        state.tags.extend(self.tags.drain());
+        state.stubs.extend(self.stubs.drain());
+        if let Some(nothing) = self.nothing.take() {
+            state.nothing = Some(nothing);
+        }
+        self.made.absent = self.absent.take();
+        self.made
+    }
+
+    /// The one failure exit: slots null, memory zero, and what was grown is free for the next load.
+    fn undo(self) {
+        let mut state = self.ns.state_mut();
+        let state = &mut *state;
+        if !self.reserved {
+            return;
+        }
+        let layout = &self.plan.layout;
+        if layout.memory.before.is_none() {
+            state.space = None;
+            self.ns.side.memory.take();
+            return;
+        }
+        let Some(space) = &state.space else { return };
+        for place in &layout.placements {
+            clear(
+                space,
+                place.memory_base,
+                place.memory_size,
+                place.table_base,
+                place.table_size,
+            );
+        }
+        for fill in &self.plan.fills {
+            clear(space, 0, 0, fill.slot, 1);
+        }
+        // Growth cannot be taken back. What the engine really gave is found by asking it.
+        let grown = |extent: &Extent, now: u64| {
+            extent
+                .before
+                .map(|b| (b, now.min(extent.after).saturating_sub(b)))
+        };
+        if let Some((before, more)) = grown(&layout.memory, space.memory.pages()) {
+            // Fresh pages overlap nothing.
+            let _ = state
+                .model
+                .memory
+                .give(before * abi::PAGE, more * abi::PAGE);
+        }
+        if let Some((before, more)) = grown(&layout.table, space.table.size().into()) {
+            let _ = state.model.table.give(before, more);
+        }
+    }
+}
+
+/// Zeroes memory and nulls slots.
+pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
+    // Out of bounds means that a growth failed before these were ever there.
+    let _ = space.memory.zero(address, size);
+    for slot in slot..slot.saturating_add(slots) {
+        if let Ok(slot) = u32::try_from(slot) {
+            space.table.set_null(slot);
+        }
+    }
+}
+
+fn lost(what: &str) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("{what} got lost between plan and execution"),
+    )
+}
+
+fn raw(pointer: ExternPtr<'_>) -> Result<NonNull<wasm_extern_t>> {
+    NonNull::new(pointer.raw()).ok_or_else(|| lost("an extern"))
+}
+
+fn aim(forwarder: &Forwarder, live: &Live, target: Definition) {
+    let export = live.export(target.export);
+    let func = export
+        .as_ref()
+        .and_then(|e| e.as_func().and_then(|f| NonNull::new(f.raw())));
+    // SAFETY: the types were checked when the import was bound; forwarders are dropped before the objects they call.
+    unsafe { forwarder.set_target(func) };
+}
+
+fn grow(what: &str, unit: &str, extent: &Extent, grow: impl Fn(u64) -> Option<u64>) -> Result<()> {
+    let before = extent.before.unwrap_or(0);
+    let by = extent.after.saturating_sub(before);
+    if by == 0 {
+        return Ok(());
+    }
+    match grow(by) {
+        Some(at) if at == before => Ok(()),
+        Some(at) => Err(Error::new(
+            Code::Internal,
+            format!("the {what} had {at} {unit} when it grew, {before} when that was planned"),
+        )),
+        None => Err(Error::new(
+            Code::Limit,
+            format!("the engine refuses to grow the {what} from {before} by {by} {unit}"),
+        )),
+    }
+}
+
+fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
+    let layout = &plan.layout;
+    let limits = |extent: &Extent| Limits {
+        min: extent.after,
+        max: extent.max,
+    };
+    let memory = Memory::new(
+        ns.store,
+        MemoryType {
+            limits: limits(&layout.memory),
+            shared: false,
+            memory64: false,
+            page_log2: None,
+        },
+    )?;
+    let table = Table::new(
+        ns.store,
+        TableType {
+            element: ValType::Ref {
+                nullable: true,
+                heap: HeapType::Func,
+            },
+            limits: limits(&layout.table),
+            table64: false,
+        },
+    )?;
+    let stack_pointer = match layout.landmarks.stack_pointer {
+        Some(value) => {
+            let ty = GlobalType {
+                content: ValType::I32,
+                mutable: true,
+            };
+            let ty = EngineGlobalType::new(ns.store.api(), ty)?;
+            Some(Global::new(ns.store, &ty, Val::u32(value as u32))?)
+        }
+        None => None,
+    };
+    Ok(Space {
+        memory: Rc::new(memory),
+        table,
+        stack_pointer,
+    })
+}
+
+/// Why the engine refused an object: invalid, or valid and beyond this engine.
+fn refused(name: &str, bytes: &[u8]) -> Error {
+    let explanation = explain(bytes);
+    match explanation.invalid {
+        Some(why) => Error::new(
+            Code::Malformed,
+            format!("{name} is not a valid module: {why}"),
+        ),
+        None => {
+            let features = explanation.features.names();
+            let uses = if features.is_empty() {
+                "no feature beyond the first release".to_string()
+            } else {
+                features.join(", ")
+            };
+            Error::new(
+                Code::Unsupported,
+                format!("the engine refused {name}, which is valid; it uses {uses}"),
+            )
+        }
+    }
+}
+
+fn kind_of(ty: &ExternType) -> ExternKind {
+    match ty {
+        ExternType::Func(_) => ExternKind::Func,
+        ExternType::Global(_) => ExternKind::Global,
+        ExternType::Table(_) => ExternKind::Table,
+        ExternType::Memory(_) => ExternKind::Memory,
+        ExternType::Tag(_) => ExternKind::Tag,
+    }
+}
+
+/// Import vectors are in the engine's order of imports, which is not always the module's.
+fn in_engine_order<T: Copy>(
+    module: &Module,
+    object: &Object,
+    in_module_order: Vec<T>,
+) -> Result<Vec<T>> {
+    let imports = module.imports();
+    let same = imports.len() == object.imports.len()
+        && imports.iter().zip(&object.imports).all(|(theirs, ours)| {
+            theirs.module == ours.module.as_bytes() && theirs.name == ours.name.as_bytes()
+        });
+    if same {
+        return Ok(in_module_order);
+    }
+    let mut by_name: HashMap<(&[u8], &[u8], ExternKind), Vec<T>> = HashMap::new();
+    for (import, value) in object.imports.iter().zip(&in_module_order).rev() {
+        let key = (
+            import.module.as_bytes(),
+            import.name.as_bytes(),
+            kind_of(&import.ty),
+        );
+        by_name.entry(key).or_default().push(*value);
+    }
+    imports
+        .iter()
+        .map(|i| {
+            by_name
+                .get_mut(&(i.module, i.name, i.kind))
+                .and_then(Vec::pop)
+        })
+        .collect::<Option<Vec<T>>>()
+        .ok_or_else(|| lost("an import"))
+}
+
+fn export_order(module: &Module, object: &Object) -> Result<Option<Vec<u32>>> {
+    let exports = module.exports();
+    let mut theirs = exports.iter().map(|e| e.name);
+    if exports.len() == object.exports.len()
+        && object
+            .exports
+            .iter()
+            .all(|e| theirs.next() == Some(e.name.as_bytes()))
+    {
+        return Ok(None);
+    }
+    let position: HashMap<&[u8], u32> = exports.iter().zip(0..).map(|(e, n)| (e.name, n)).collect();
+    let order = object
+        .exports
+        .iter()
+        .map(|e| position.get(e.name.as_bytes()).copied());
+    order
+        .collect::<Option<Vec<u32>>>()
+        .map(Some)
+        .ok_or_else(|| lost("an export"))
+}
+
+/// Imports of a generated module: the table, `resolve` and `slot` as given, then numbers.
+pub fn generated_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
+    let imports = module.imports();
+    let named = [glue::TABLE, glue::RESOLVE, glue::SLOT];
+    let declared: usize = imports
+        .iter()
+        .filter(|i| named.iter().any(|n| n.as_bytes() == i.name))
+        .count();
+    imports
+        .iter()
+        .map(|i| {
+            let n = match std::str::from_utf8(i.name)
+                .ok()
+                .and_then(|n| n.parse::<usize>().ok())
+            {
+                Some(n) => n + declared,
+                None if i.name == glue::TABLE.as_bytes() => 0,
+                None => 1,
+            };
+            given.get(n).copied()
+        })
+        .collect::<Option<Vec<T>>>()
+        .ok_or_else(|| lost("an import of a generated module"))
+}

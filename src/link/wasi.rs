@@ -1,0 +1,80 @@
+//! WASI preview1 as host functions.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::namespace::{HostValue, Namespace, Side};
+use crate::engine::{HostFunc, HostTrap, Val};
+use crate::error::{Context, Result};
+use crate::object::{ExternType, FuncType};
+use crate::wasi::{MODULE, Preview1, Stop};
+
+/// Parameters of the longest preview1 function (`path_open` has 9).
+const MAX_ARGS: usize = 16;
+
+impl Namespace {
+    /// Defines all functions of `wasi` for objects loaded from now on.
+    pub fn define_wasi(&self, wasi: Box<dyn Preview1>) -> Result<()> {
+        let wasi: Rc<dyn Preview1> = wasi.into();
+        for (index, function) in wasi.functions().iter().enumerate() {
+            let ty = Arc::new(FuncType {
+                params: function.params.to_vec(),
+                results: function.results.to_vec(),
+            });
+            let (side, wasi) = (self.side.clone(), wasi.clone());
+            let body =
+                move |args: &[Val], results: &mut [Val]| call(&side, &*wasi, index, args, results);
+            let func = HostFunc::new(self.store, &ty, Box::new(body));
+            let func = func.context(|| format!("defining {MODULE}.{}", function.name))?;
+            self.define(
+                MODULE,
+                function.name,
+                HostValue::Func(func),
+                ExternType::Func(ty),
+                false,
+            );
+        }
+        Ok(())
+    }
+}
+
+fn call(
+    side: &Side,
+    wasi: &dyn Preview1,
+    index: usize,
+    args: &[Val],
+    results: &mut [Val],
+) -> std::result::Result<(), HostTrap> {
+    let memory = side.memory.borrow().clone();
+    let memory = memory.ok_or("WASI was called before there was a memory")?;
+    let mut raw = [0u64; MAX_ARGS];
+    let raw = raw
+        .get_mut(..args.len())
+        .ok_or("a WASI function with too many parameters")?;
+    for (raw, arg) in raw.iter_mut().zip(args) {
+        *raw = match (arg.as_u32(), arg.as_i64()) {
+            (Some(value), _) => value.into(),
+            (_, Some(value)) => value.cast_unsigned(),
+            _ => return Err("a WASI function with a parameter that is no integer".into()),
+        };
+    }
+    let _inside = side.leave()?;
+    // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
+    let bytes = unsafe { memory.bytes_mut() };
+    match wasi.call(index, bytes, raw) {
+        Ok(Some(value)) => {
+            if let Some(result) = results.first_mut() {
+                *result = Val::i32(value);
+            }
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(Stop::Exit(code)) => {
+            side.exit.set(Some(code));
+            Err(HostTrap::Message(format!(
+                "the guest exited with code {code}"
+            )))
+        }
+        Err(Stop::Trap(text)) => Err(HostTrap::Message(text)),
+    }
+}

@@ -1,0 +1,206 @@
+//! bytes -> [`Object`]: everything that linking needs to know of a module, read without an engine.
+
+mod constant;
+mod convert;
+mod dylink;
+mod elements;
+mod explain;
+mod externalize;
+mod fault;
+mod features;
+mod parse;
+mod section;
+mod sniff;
+mod spaces;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use explain::{Explanation, explain};
+pub use externalize::{Externalized, externalize};
+pub use types::*;
+
+use crate::error::Result;
+
+/// What a module says of itself as a shared object (`dylink.0`, or the legacy `dylink`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dylink {
+    /// Bytes of static data, .bss included.
+    pub memory_size: u64,
+    /// Power of two; as written, unclamped.
+    pub memory_p2align: u32,
+    /// Table slots that the object's own element segment fills.
+    pub table_size: u64,
+    /// Power of two; as written, unclamped.
+    pub table_p2align: u32,
+    /// Names of the libraries needed, in order, duplicates removed.
+    pub needed: Vec<Arc<str>>,
+    /// Search path entries for the needed libraries (`$ORIGIN` unexpanded).
+    pub runtime_path: Vec<Arc<str>>,
+}
+
+/// One import, in the module's own order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    pub module: Arc<str>,
+    pub name: Arc<str>,
+    pub ty: ExternType,
+    /// `import_info` marks the symbol weak: it may stay undefined.
+    pub weak: bool,
+}
+
+/// What an export stands for, seen from other objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExportItem {
+    /// A function, by its index in the module's function index space. An index below
+    /// [`Object::imported_funcs`] is an alias: an import exported again.
+    Func {
+        index: u32,
+        sig: Arc<FuncType>,
+    },
+    /// An immutable global with a constant initialiser: the address of a datum, or a plain number.
+    Data {
+        value: ConstValue,
+        ty: GlobalType,
+    },
+    /// Any other global (mutable, or without a known value).
+    Global {
+        index: u32,
+        ty: GlobalType,
+    },
+    Table {
+        index: u32,
+        ty: TableType,
+    },
+    Memory {
+        index: u32,
+        ty: MemoryType,
+    },
+    Tag {
+        index: u32,
+        sig: Arc<FuncType>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    pub name: Arc<str>,
+    pub item: ExportItem,
+    /// `export_info` marks the symbol as thread-local: its value is relative to `__tls_base`.
+    pub tls: bool,
+    /// `export_info` marks the symbol weak. Kept for display; the first definition wins, weak or not.
+    pub weak: bool,
+}
+
+/// A run of table slots that the object's own active element segment fills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Table index; slots of the indirect function table are those of [`Object::table`].
+    pub table: u32,
+    /// Where it starts.
+    pub offset: ConstValue,
+    /// Function indices; `None` for a null or a computed element.
+    pub funcs: Vec<Option<u32>>,
+}
+
+/// A module's metadata. Pure data: no bytes, no engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object {
+    pub dylink: Option<Dylink>,
+    pub imports: Vec<Import>,
+    pub exports: Vec<Export>,
+    /// Export name -> index in `exports`.
+    pub by_name: HashMap<Arc<str>, u32>,
+    pub imported_funcs: u32,
+    pub imported_globals: u32,
+    /// Position in `imports` of the n-th imported function, global and tag.
+    pub func_imports: Vec<u32>,
+    pub global_imports: Vec<u32>,
+    pub tag_imports: Vec<u32>,
+    /// Active element segments with their functions.
+    pub segments: Vec<Segment>,
+    /// Type of the first memory defined (not imported) by the module.
+    pub memory: Option<MemoryType>,
+    /// Index and type of the first table of functions defined by the module.
+    pub table: Option<(u32, TableType)>,
+    /// Number of memories and tables defined by the module.
+    pub defined_memories: u32,
+    pub defined_tables: u32,
+    /// The module has a start function.
+    pub start: Option<u32>,
+    /// What the module uses beyond the first release of WebAssembly.
+    pub features: Features,
+    /// Functions by name that the module defines, for messages only; empty without a name section.
+    pub module_name: Option<Arc<str>>,
+}
+
+impl Object {
+    /// Parses `bytes`. Errors name the byte offset, and what the file is where it is not a core module
+    /// (a component, a wasm object file, text, an ELF file, ...).
+    ///
+    /// `limits` bounds every count before anything is allocated for it.
+    pub fn parse(bytes: &[u8], limits: &ParseLimits) -> Result<Object> {
+        sniff::check(bytes)?;
+        parse::parse(bytes, limits)
+    }
+
+    pub fn export(&self, name: &str) -> Option<&Export> {
+        self.by_name
+            .get(name)
+            .and_then(|&i| self.exports.get(i as usize))
+    }
+
+    /// The type of an exported function, by the export's position.
+    pub fn func_type(&self, export: u32) -> Option<Arc<FuncType>> {
+        match &self.exports.get(export as usize)?.item {
+            ExportItem::Func { sig, .. } => Some(sig.clone()),
+            _ => None,
+        }
+    }
+
+    /// The index of an exported function that the module itself defines.
+    pub fn defined_func(&self, export: u32) -> Option<u32> {
+        match &self.exports.get(export as usize)?.item {
+            ExportItem::Func { index, .. } => (*index >= self.imported_funcs).then_some(*index),
+            _ => None,
+        }
+    }
+
+    /// The import behind a function index, if that function is imported.
+    pub fn import_of_func(&self, index: u32) -> Option<u32> {
+        self.func_imports.get(index as usize).copied()
+    }
+}
+
+/// Bounds on what a module may declare.
+#[derive(Clone, Debug)]
+pub struct ParseLimits {
+    pub imports: u32,
+    pub exports: u32,
+    pub types: u32,
+    pub globals: u32,
+    pub segment_entries: u32,
+    pub needed: u32,
+    pub runtime_paths: u32,
+    /// Bytes of one name.
+    pub name: u32,
+}
+
+impl Default for ParseLimits {
+    /// Several times what the largest modules known need (one published python.wasm: 2,911 exports, 1,306 GOT entries).
+    fn default() -> Self {
+        ParseLimits {
+            imports: 1_000_000,
+            exports: 1_000_000,
+            types: 1_000_000,
+            globals: 1_000_000,
+            segment_entries: 10_000_000,
+            needed: 10_000,
+            runtime_paths: 1_000,
+            name: 100_000,
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! One pass over a module's sections that fills an [`Object`]. Code and data are passed over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmparser::{
+    Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, ImportSectionReader, Name,
+    NameSectionReader, Parser, Payload, TypeRef,
+};
+
+use super::constant::Global;
+use super::dylink::{self, Notes};
+use super::spaces::Spaces;
+use super::{
+    Base, ConstValue, Export, ExportItem, ExternType, Features, GlobalType, HeapType, Import,
+    Object, ParseLimits, ValType, convert, elements, fault, features,
+};
+use crate::abi;
+use crate::error::{Context, Result};
+
+/// Reads a module whose header has been checked.
+pub(super) fn parse(bytes: &[u8], limits: &ParseLimits) -> Result<Object> {
+    let (mut object, claimed) = read(bytes, limits)?;
+    object.features = object.features.union(claimed);
+    Ok(object)
+}
+
+/// As [`parse`], with what the module's own declarations use in the object, and apart from it what
+/// the toolchain only claims that it uses.
+pub(super) fn read(bytes: &[u8], limits: &ParseLimits) -> Result<(Object, Features)> {
+    let mut builder = Builder::new(bytes, limits);
+    let mut parser = Parser::new(0);
+    let mut rest = bytes;
+    loop {
+        let at = usize::try_from(parser.offset()).unwrap_or(usize::MAX);
+        let truncated = || fault::malformed(at, "a section runs past the end");
+        let payload = match parser.parse(rest, true).map_err(fault::reader)? {
+            Chunk::Parsed { consumed, payload } => {
+                rest = rest.get(consumed..).ok_or_else(truncated)?;
+                payload
+            }
+            Chunk::NeedMoreData(_) => return Err(truncated()),
+        };
+        match payload {
+            Payload::CodeSectionStart { size, .. } => {
+                let size = usize::try_from(size).unwrap_or(usize::MAX);
+                rest = rest.get(size..).ok_or_else(truncated)?;
+                parser.skip_section();
+            }
+            Payload::End(_) => return builder.finish(),
+            payload => builder.section(payload)?,
+        }
+    }
+}
+
+struct Builder<'a, 'l> {
+    bytes: &'a [u8],
+    limits: &'l ParseLimits,
+    object: Object,
+    spaces: Spaces,
+    claimed: Features,
+    notes: Option<Notes<'a>>,
+    /// Offset of a `linking` section, which relocatable object files have.
+    linking: Option<usize>,
+    /// Module names of imports: a handful, used thousands of times.
+    modules: HashMap<&'a str, Arc<str>>,
+}
+
+impl<'a, 'l> Builder<'a, 'l> {
+    fn new(bytes: &'a [u8], limits: &'l ParseLimits) -> Self {
+        Builder {
+            bytes,
+            limits,
+            object: Object::default(),
+            spaces: Spaces::default(),
+            claimed: Features::default(),
+            notes: None,
+            linking: None,
+            modules: HashMap::new(),
+        }
+    }
+
+    fn section(&mut self, payload: Payload<'a>) -> Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                let range = section.range();
+                let contents = self.bytes.get(range.clone()).unwrap_or_default();
+                self.spaces
+                    .read_types(contents, range.start, self.limits)
+                    .context(|| "reading the type section")
+            }
+            Payload::ImportSection(section) => self
+                .imports(section)
+                .context(|| "reading the import section"),
+            Payload::FunctionSection(section) => self
+                .spaces
+                .read_functions(section)
+                .context(|| "reading the function section"),
+            Payload::TableSection(section) => {
+                let imported = self.spaces.tables.len();
+                self.spaces
+                    .read_tables(section)
+                    .context(|| "reading the table section")?;
+                self.defined_tables(imported);
+                Ok(())
+            }
+            Payload::MemorySection(section) => {
+                let imported = self.spaces.memories.len();
+                self.spaces
+                    .read_memories(section)
+                    .context(|| "reading the memory section")?;
+                let defined = self.spaces.memories.get(imported..).unwrap_or_default();
+                self.object.defined_memories = index(defined.len());
+                self.object.memory = defined.first().copied();
+                Ok(())
+            }
+            Payload::TagSection(section) => self
+                .spaces
+                .read_tags(section)
+                .context(|| "reading the tag section"),
+            Payload::GlobalSection(section) => self
+                .spaces
+                .read_globals(section, self.limits)
+                .context(|| "reading the global section"),
+            Payload::ExportSection(section) => self
+                .exports(section)
+                .context(|| "reading the export section"),
+            Payload::StartSection { func, range } => {
+                self.spaces.func(func, range.start)?;
+                self.object.start = Some(func);
+                Ok(())
+            }
+            Payload::ElementSection(section) => {
+                self.object.segments = elements::read(section, &mut self.spaces, self.limits)
+                    .context(|| "reading the element section")?;
+                Ok(())
+            }
+            Payload::CustomSection(section) => self.custom(&section),
+            Payload::UnknownSection { id, range, .. } => Err(fault::malformed(
+                range.start,
+                format_args!("a section of the unknown kind {id}"),
+            )),
+            // The version, which has been checked; counts, which the parser checks; and data.
+            _ => Ok(()),
+        }
+    }
+
+    fn imports(&mut self, section: ImportSectionReader<'a>) -> Result<()> {
+        let start = section.range().start;
+        let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
+        fault::check_count(start, count, "imports", self.limits.imports)?;
+        // Two empty names, a kind and an index.
+        let room = fault::room(section.count(), section.range().len(), 4);
+        self.object.imports.reserve(room);
+        // One entry of the section may hold many imports, so the limit is looked at once more.
+        for item in section.into_imports_with_offsets() {
+            let (at, import) = item.map_err(fault::reader)?;
+            let count = self.object.imports.len().saturating_add(1);
+            fault::check_count(at, count, "imports", self.limits.imports)?;
+            self.import(at, &import)?;
+        }
+        self.object.imported_funcs = index(self.object.func_imports.len());
+        self.object.imported_globals = index(self.object.global_imports.len());
+        Ok(())
+    }
+
+    fn import(&mut self, at: usize, import: &wasmparser::Import<'a>) -> Result<()> {
+        let position = index(self.object.imports.len());
+        self.check_name(at, import.module)?;
+        self.check_name(at, import.name)?;
+        let ty = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                let sig = self.spaces.add_func(ty, at)?;
+                self.object.func_imports.push(position);
+                ExternType::Func(sig)
+            }
+            TypeRef::Global(ty) => {
+                let ty = convert::global(ty, at)?;
+                let count = self.spaces.globals.len().saturating_add(1);
+                fault::check_count(at, count, "globals", self.limits.globals)?;
+                let value = base(import.module, import.name, ty);
+                self.spaces.add_global(Global { ty, value });
+                self.object.global_imports.push(position);
+                ExternType::Global(ty)
+            }
+            TypeRef::Table(ty) => {
+                let ty = convert::table(ty, at)?;
+                self.spaces.add_table(ty);
+                ExternType::Table(ty)
+            }
+            TypeRef::Memory(ty) => {
+                let ty = convert::memory(ty, at)?;
+                self.spaces.add_memory(ty);
+                ExternType::Memory(ty)
+            }
+            TypeRef::Tag(ty) => {
+                let sig = self.spaces.add_tag(ty.func_type_idx, at)?;
+                self.object.tag_imports.push(position);
+                ExternType::Tag(sig)
+            }
+        };
+        let module = self
+            .modules
+            .entry(import.module)
+            .or_insert_with(|| Arc::from(import.module));
+        self.object.imports.push(Import {
+            module: Arc::clone(module),
+            name: Arc::from(import.name),
+            ty,
+            weak: false,
+        });
+        Ok(())
+    }
+
+    fn defined_tables(&mut self, imported: usize) {
+        let defined = self.spaces.tables.get(imported..).unwrap_or_default();
+        self.object.defined_tables = index(defined.len());
+        let of_functions = |element: ValType| {
+            matches!(
+                element,
+                ValType::Ref {
+                    heap: HeapType::Func,
+                    ..
+                }
+            )
+        };
+        self.object.table = defined
+            .iter()
+            .position(|table| of_functions(table.element))
+            .and_then(|n| Some((index(imported.saturating_add(n)), *defined.get(n)?)));
+    }
+
+    fn exports(&mut self, section: ExportSectionReader<'a>) -> Result<()> {
+        let start = section.range().start;
+        let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
+        fault::check_count(start, count, "exports", self.limits.exports)?;
+        // An empty name, a kind and an index.
+        let room = fault::room(section.count(), section.range().len(), 3);
+        self.object.exports.reserve(room);
+        self.object.by_name.reserve(room);
+        for item in section.into_iter_with_offsets() {
+            let (at, export) = item.map_err(fault::reader)?;
+            self.check_name(at, export.name)?;
+            let item = self.export_item(at, export.kind, export.index)?;
+            let name: Arc<str> = Arc::from(export.name);
+            let position = index(self.object.exports.len());
+            let previous = self.object.by_name.insert(Arc::clone(&name), position);
+            if previous.is_some() {
+                return Err(fault::malformed(
+                    at,
+                    format_args!("a second export named {}", fault::quote(&name)),
+                ));
+            }
+            self.object.exports.push(Export {
+                name,
+                item,
+                tls: false,
+                weak: false,
+            });
+        }
+        Ok(())
+    }
+
+    fn export_item(&self, at: usize, kind: ExternalKind, index: u32) -> Result<ExportItem> {
+        Ok(match kind {
+            ExternalKind::Func | ExternalKind::FuncExact => ExportItem::Func {
+                index,
+                sig: self.spaces.func(index, at)?,
+            },
+            ExternalKind::Table => ExportItem::Table {
+                index,
+                ty: self.spaces.table(index, at)?,
+            },
+            ExternalKind::Memory => ExportItem::Memory {
+                index,
+                ty: self.spaces.memory(index, at)?,
+            },
+            ExternalKind::Tag => ExportItem::Tag {
+                index,
+                sig: self.spaces.tag(index, at)?,
+            },
+            ExternalKind::Global => {
+                let global = self.spaces.global(index, at)?;
+                let ty = global.ty;
+                match global.value {
+                    // An import exported again is an alias of what it is bound to, even where
+                    // its value can be computed.
+                    Some(value) if index >= self.object.imported_globals => {
+                        ExportItem::Data { value, ty }
+                    }
+                    _ => ExportItem::Global { index, ty },
+                }
+            }
+        })
+    }
+
+    fn custom(&mut self, section: &CustomSectionReader<'a>) -> Result<()> {
+        let at = section.data_offset();
+        match section.name() {
+            abi::DYLINK_0 | abi::DYLINK_LEGACY if self.notes.is_some() => {
+                return Err(fault::malformed(at, "a second dylink section"));
+            }
+            abi::DYLINK_0 => {
+                self.notes = Some(dylink::read(section.data_reader(), self.limits)?);
+            }
+            abi::DYLINK_LEGACY => {
+                self.notes = Some(dylink::read_legacy(section.data_reader(), self.limits)?);
+            }
+            "linking" => self.linking = Some(at),
+            "target_features" => {
+                let stated = features::target_features(section.data_reader());
+                self.claimed = self.claimed.union(stated);
+            }
+            "name" => self.module_name(section),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Names help messages only, so that a damaged section is passed over in silence.
+    fn module_name(&mut self, section: &CustomSectionReader<'a>) {
+        for subsection in NameSectionReader::new(section.data_reader()) {
+            match subsection {
+                Ok(Name::Module { name, .. }) if self.object.module_name.is_none() => {
+                    self.object.module_name = Some(Arc::from(name));
+                }
+                // Subsections are in order, and the module's name comes first.
+                _ => break,
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(Object, Features)> {
+        if let (Some(at), None) = (self.linking, &self.notes) {
+            // Linked programs keep the section with --emit-relocs, but they export something.
+            if self.object.exports.is_empty() {
+                return Err(fault::unsupported(
+                    at,
+                    "a wasm object file, not yet linked (link it into a library with -shared)",
+                ));
+            }
+        }
+        if let Some(notes) = self.notes.take() {
+            notes.apply(&mut self.object);
+        }
+        self.object.features = self.spaces.used;
+        Ok((self.object, self.claimed))
+    }
+
+    fn check_name(&self, at: usize, name: &str) -> Result<()> {
+        fault::check_count(at, name.len(), "bytes in a name", self.limits.name)
+    }
+}
+
+/// The value of an imported global for constant expressions: its own base, if it is one.
+fn base(module: &str, name: &str, ty: GlobalType) -> Option<ConstValue> {
+    if module != abi::ENV || ty.mutable {
+        return None;
+    }
+    let base = match name {
+        abi::MEMORY_BASE => Base::Memory,
+        abi::TABLE_BASE | abi::TABLE_BASE_32 => Base::Table,
+        _ => return None,
+    };
+    Some(ConstValue { base, offset: 0 })
+}
+
+/// A position as an index. Every list is limited to 32 bits, by [`ParseLimits`] or by the format.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,240 @@
+//! A module's index spaces: what an index of each kind stands for, imports first.
+
+use std::sync::Arc;
+
+use wasmparser::{
+    BinaryReader, CompositeInnerType, FunctionSectionReader, GlobalSectionReader,
+    MemorySectionReader, RecGroup, TableInit, TableSectionReader, TagSectionReader,
+};
+
+use super::constant::{self, Global, Width};
+use super::{Features, FuncType, MemoryType, ParseLimits, TableType, convert, fault};
+use crate::error::Result;
+
+/// The binary format's mark of an explicit recursion group.
+const REC: u8 = 0x4e;
+/// A structure without fields is the shortest type.
+const SHORTEST_TYPE: usize = 2;
+
+#[derive(Default)]
+pub(super) struct Spaces {
+    /// `None` for what is no function type; only a function type can stand in a signature.
+    types: Vec<Option<Arc<FuncType>>>,
+    /// The type index of each function, and of each tag.
+    pub funcs: Vec<u32>,
+    pub tags: Vec<u32>,
+    pub tables: Vec<TableType>,
+    pub memories: Vec<MemoryType>,
+    pub globals: Vec<Global>,
+    /// What the types and definitions use.
+    pub used: Features,
+}
+
+impl Spaces {
+    /// `contents` are those of the type section, which begin at `offset`.
+    pub fn read_types(
+        &mut self,
+        contents: &[u8],
+        offset: usize,
+        limits: &ParseLimits,
+    ) -> Result<()> {
+        let mut reader = BinaryReader::new(contents, offset);
+        let count = reader.read_var_u32().map_err(fault::reader)?;
+        let groups = usize::try_from(count).unwrap_or(usize::MAX);
+        fault::check_count(offset, groups, "types", limits.types)?;
+        self.types
+            .reserve(fault::room(count, contents.len(), SHORTEST_TYPE));
+        for _ in 0..count {
+            let at = reader.original_position();
+            let size = self.group_size(&reader)?;
+            let total = self.types.len().saturating_add(size);
+            fault::check_count(at, total, "types", limits.types)?;
+            let group: RecGroup = reader.read().map_err(fault::reader)?;
+            self.used.gc |= group.is_explicit_rec_group();
+            for ty in group.into_types() {
+                self.add_type(ty);
+            }
+        }
+        if !reader.eof() {
+            return Err(fault::malformed(
+                reader.original_position(),
+                "unexpected data at the end of the type section",
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many types the group ahead claims to hold. The reader makes room for all of them
+    /// before it reads the first, so the claim is held against the bytes that are there.
+    fn group_size(&mut self, reader: &BinaryReader<'_>) -> Result<usize> {
+        let mut ahead = reader.clone();
+        let at = ahead.original_position();
+        if ahead.read_u8().map_err(fault::reader)? != REC {
+            return Ok(1);
+        }
+        let claimed = ahead.read_var_u32().map_err(fault::reader)?;
+        let possible = fault::room(claimed, ahead.bytes_remaining(), SHORTEST_TYPE);
+        if usize::try_from(claimed).is_ok_and(|claimed| claimed <= possible) {
+            Ok(possible)
+        } else {
+            Err(fault::malformed(
+                at,
+                format_args!("a recursion group of {claimed} types in too few bytes"),
+            ))
+        }
+    }
+
+    fn add_type(&mut self, ty: wasmparser::SubType) {
+        self.used.gc |= !ty.is_final || ty.supertype_idx.is_some();
+        let func = match &ty.composite_type.inner {
+            CompositeInnerType::Func(func) => Some(Arc::new(convert::func(func))),
+            _ => None,
+        };
+        match &func {
+            Some(func) => {
+                for &ty in func.params.iter().chain(&func.results) {
+                    self.used.note_operand(ty);
+                }
+            }
+            None => self.used.gc = true,
+        }
+        self.types.push(func);
+    }
+
+    pub fn read_functions(&mut self, section: FunctionSectionReader<'_>) -> Result<()> {
+        self.funcs
+            .reserve(fault::room(section.count(), section.range().len(), 1));
+        for item in section.into_iter_with_offsets() {
+            let (at, ty) = item.map_err(fault::reader)?;
+            self.add_func(ty, at)?;
+        }
+        Ok(())
+    }
+
+    pub fn read_tags(&mut self, section: TagSectionReader<'_>) -> Result<()> {
+        for item in section.into_iter_with_offsets() {
+            let (at, tag) = item.map_err(fault::reader)?;
+            self.add_tag(tag.func_type_idx, at)?;
+        }
+        Ok(())
+    }
+
+    pub fn read_tables(&mut self, section: TableSectionReader<'_>) -> Result<()> {
+        for item in section.into_iter_with_offsets() {
+            let (at, table) = item.map_err(fault::reader)?;
+            self.add_table(convert::table(table.ty, at)?);
+            // Initial values of tables came with typed function references.
+            self.used.gc |= matches!(table.init, TableInit::Expr(_));
+        }
+        Ok(())
+    }
+
+    pub fn read_memories(&mut self, section: MemorySectionReader<'_>) -> Result<()> {
+        for item in section.into_iter_with_offsets() {
+            let (at, memory) = item.map_err(fault::reader)?;
+            self.add_memory(convert::memory(memory, at)?);
+        }
+        Ok(())
+    }
+
+    pub fn read_globals(
+        &mut self,
+        section: GlobalSectionReader<'_>,
+        limits: &ParseLimits,
+    ) -> Result<()> {
+        let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
+        let total = self.globals.len().saturating_add(count);
+        fault::check_count(section.range().start, total, "globals", limits.globals)?;
+        // A type, a mutability and an expression of two bytes is the least.
+        self.globals
+            .reserve(fault::room(section.count(), section.range().len(), 4));
+        for item in section.into_iter_with_offsets() {
+            let (at, global) = item.map_err(fault::reader)?;
+            let ty = convert::global(global.ty, at)?;
+            let value = match Width::of(ty.content) {
+                Some(width) if !ty.mutable => {
+                    constant::evaluate(&global.init_expr, width, &self.globals)
+                }
+                _ => None,
+            };
+            self.add_global(Global { ty, value });
+        }
+        Ok(())
+    }
+
+    pub fn add_func(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
+        let sig = self.signature(ty, at)?;
+        self.funcs.push(ty);
+        Ok(sig)
+    }
+
+    pub fn add_tag(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
+        let sig = self.signature(ty, at)?;
+        self.tags.push(ty);
+        Ok(sig)
+    }
+
+    pub fn add_table(&mut self, ty: TableType) {
+        self.used.note_table(&ty);
+        self.used.reference_types |= !self.tables.is_empty();
+        self.tables.push(ty);
+    }
+
+    pub fn add_memory(&mut self, ty: MemoryType) {
+        self.used.note_memory(&ty);
+        self.used.multi_memory |= !self.memories.is_empty();
+        self.memories.push(ty);
+    }
+
+    pub fn add_global(&mut self, global: Global) {
+        self.used.note_operand(global.ty.content);
+        self.globals.push(global);
+    }
+
+    /// The function type with index `ty`, for something at `at` that has this type.
+    fn signature(&self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
+        match get(&self.types, ty) {
+            Some(Some(sig)) => Ok(Arc::clone(sig)),
+            Some(None) => Err(fault::malformed(
+                at,
+                format_args!("type {ty} is no function type"),
+            )),
+            None => Err(fault::out_of_range(at, "type", ty, self.types.len())),
+        }
+    }
+
+    pub fn func(&self, index: u32, at: usize) -> Result<Arc<FuncType>> {
+        match get(&self.funcs, index) {
+            Some(&ty) => self.signature(ty, at),
+            None => Err(fault::out_of_range(at, "function", index, self.funcs.len())),
+        }
+    }
+
+    pub fn tag(&self, index: u32, at: usize) -> Result<Arc<FuncType>> {
+        match get(&self.tags, index) {
+            Some(&ty) => self.signature(ty, at),
+            None => Err(fault::out_of_range(at, "tag", index, self.tags.len())),
+        }
+    }
+
+    pub fn table(&self, index: u32, at: usize) -> Result<TableType> {
+        get(&self.tables, index)
+            .copied()
+            .ok_or_else(|| fault::out_of_range(at, "table", index, self.tables.len()))
+    }
+
+    pub fn memory(&self, index: u32, at: usize) -> Result<MemoryType> {
+        get(&self.memories, index)
+            .copied()
+            .ok_or_else(|| fault::out_of_range(at, "memory", index, self.memories.len()))
+    }
+
+    pub fn global(&self, index: u32, at: usize) -> Result<&Global> {
+        get(&self.globals, index)
+            .ok_or_else(|| fault::out_of_range(at, "global", index, self.globals.len()))
+    }
+}
+
+fn get<T>(items: &[T], index: u32) -> Option<&T> {
+    items.get(usize::try_from(index).ok()?)
+}

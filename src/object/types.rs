@@ -1,0 +1,197 @@
+//! WebAssembly types as far as linking compares them.
+
+use std::fmt;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HeapType {
+    Func,
+    Extern,
+    Exn,
+    /// Any other abstract heap type, by its code in the binary format, with [`HeapType::SHARED`]
+    /// set in the shared form.
+    Other(u8),
+    /// An index into the module's own types: comparable only by the engine.
+    Concrete(u32),
+}
+
+impl HeapType {
+    /// Marks the code of a shared heap type; codes proper have seven bits.
+    pub const SHARED: u8 = 0x80;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValType {
+    I32,
+    I64,
+    F32,
+    F64,
+    V128,
+    Ref { nullable: bool, heap: HeapType },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct FuncType {
+    pub params: Vec<ValType>,
+    pub results: Vec<ValType>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalType {
+    pub content: ValType,
+    pub mutable: bool,
+}
+
+/// Limits in pages (memories) or entries (tables).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Limits {
+    pub min: u64,
+    pub max: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryType {
+    pub limits: Limits,
+    pub shared: bool,
+    pub memory64: bool,
+    /// log2 of the page size where the module sets its own.
+    pub page_log2: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableType {
+    pub element: ValType,
+    pub limits: Limits,
+    pub table64: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternType {
+    Func(Arc<FuncType>),
+    Global(GlobalType),
+    Table(TableType),
+    Memory(MemoryType),
+    Tag(Arc<FuncType>),
+}
+
+/// What a constant address is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// A plain constant.
+    None,
+    /// The object's `__memory_base`.
+    Memory,
+    /// The object's `__table_base`.
+    Table,
+}
+
+/// The value of a constant expression, reduced to `base + offset` (wrapping in the type's width).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConstValue {
+    pub base: Base,
+    pub offset: u64,
+}
+
+/// What a module uses beyond WebAssembly 1.0, for messages when an engine refuses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    pub simd: bool,
+    pub threads: bool,
+    pub tail_calls: bool,
+    pub memory64: bool,
+    pub exnref: bool,
+    pub legacy_exceptions: bool,
+    pub reference_types: bool,
+    pub multi_memory: bool,
+    pub gc: bool,
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeapType::Func => f.write_str("func"),
+            HeapType::Extern => f.write_str("extern"),
+            HeapType::Exn => f.write_str("exn"),
+            HeapType::Other(code) => write!(f, "heap type {code:#x}"),
+            HeapType::Concrete(index) => write!(f, "type {index}"),
+        }
+    }
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValType::I32 => f.write_str("i32"),
+            ValType::I64 => f.write_str("i64"),
+            ValType::F32 => f.write_str("f32"),
+            ValType::F64 => f.write_str("f64"),
+            ValType::V128 => f.write_str("v128"),
+            ValType::Ref {
+                nullable: true,
+                heap,
+            } if !matches!(heap, HeapType::Concrete(_)) => write!(f, "{heap}ref"),
+            ValType::Ref { nullable, heap } => {
+                let null = if *nullable { "null " } else { "" };
+                write!(f, "(ref {null}{heap})")
+            }
+        }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
+    f.write_str("(")?;
+    for (i, t) in types.iter().enumerate() {
+        if i > 0 {
+            f.write_str(", ")?;
+        }
+        write!(f, "{t}")?;
+    }
+    f.write_str(")")
+}
+
+impl fmt::Display for FuncType {
+    /// `(i32, i64) -> f32`, `() -> ()`, `(i32) -> (i32, i32)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(f, &self.params)?;
+        f.write_str(" -> ")?;
+        match self.results.as_slice() {
+            [one] => write!(f, "{one}"),
+            all => list(f, all),
+        }
+    }
+}
+
+impl fmt::Display for GlobalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.mutable {
+            write!(f, "mutable {}", self.content)
+        } else {
+            write!(f, "{}", self.content)
+        }
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max {
+            Some(max) => write!(f, "{}..={max}", self.min),
+            None => write!(f, "{}..", self.min),
+        }
+    }
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExternType::Func(t) => write!(f, "func {t}"),
+            ExternType::Global(t) => write!(f, "global {t}"),
+            ExternType::Table(t) => write!(f, "table of {} {}", t.element, t.limits),
+            ExternType::Memory(t) => {
+                let shared = if t.shared { "shared " } else { "" };
+                let bits = if t.memory64 { "64-bit " } else { "" };
+                write!(f, "{shared}{bits}memory {}", t.limits)
+            }
+            ExternType::Tag(t) => write!(f, "tag {t}"),
+        }
+    }
+}

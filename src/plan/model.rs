@@ -1,0 +1,236 @@
+//! The namespace as the planner sees it: metadata only, no engine.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::regions::Regions;
+use super::resolve::{Binding, Callee};
+use super::scope::{Definition, Scope};
+use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Object, Segment};
+
+/// Names an object of a namespace; never used again after the object is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectId(pub u32);
+
+/// Tells whether two names lead to the same file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    File {
+        device: u64,
+        inode: u64,
+    },
+    /// Given by an open callback.
+    Host(Vec<u8>),
+    /// Bytes that the host handed over: each hand-over is its own object.
+    Bytes(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The main program, position-independent: placed like a library.
+    Main,
+    /// The main program with addresses of its own: data from address 0 and slots from slot 0 on.
+    FixedMain,
+    Library,
+}
+
+impl Role {
+    pub fn is_main(self) -> bool {
+        matches!(self, Role::Main | Role::FixedMain)
+    }
+}
+
+/// An object that has been found and parsed, not yet placed.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// For messages and for matching `needed` names.
+    pub name: Arc<str>,
+    /// Where it came from, if from a file.
+    pub path: Option<Arc<Path>>,
+    pub identity: Identity,
+    pub object: Arc<Object>,
+    pub role: Role,
+    /// The objects behind `dylink.needed`, in order, each once.
+    pub needed: Vec<ObjectId>,
+    /// Initial stack pointer of a fixed main that owns its stack.
+    pub stack_pointer: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    pub memory_base: u64,
+    pub memory_size: u64,
+    pub table_base: u64,
+    pub table_size: u64,
+}
+
+impl Placement {
+    /// The address behind a constant. A plain constant counts from `__memory_base`, as the ABI wants of data exports.
+    pub fn address(&self, value: ConstValue) -> u64 {
+        let base = match value.base {
+            Base::None | Base::Memory => self.memory_base,
+            Base::Table => self.table_base,
+        };
+        base.wrapping_add(value.offset) & 0xffff_ffff
+    }
+
+    /// The first slot of a segment. Here a plain constant is absolute.
+    pub fn segment_start(&self, segment: &Segment) -> Option<u64> {
+        let base = match segment.offset.base {
+            Base::None => 0,
+            Base::Table => self.table_base,
+            Base::Memory => return None,
+        };
+        Some(base.wrapping_add(segment.offset.offset) & 0xffff_ffff)
+    }
+}
+
+/// A function, named so that each has one name: the defining object and its function index there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FuncId {
+    Object { object: ObjectId, index: u32 },
+    Host(u32),
+}
+
+/// An object in the namespace.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub found: Found,
+    pub place: Placement,
+    /// What each import was bound to.
+    pub bindings: Arc<[Binding]>,
+    /// Opened so that its symbols are in the global scope.
+    pub global: bool,
+}
+
+/// Something that the host defines.
+#[derive(Clone, Debug)]
+pub struct HostDef {
+    pub ty: ExternType,
+    /// Looked up before the objects.
+    pub overriding: bool,
+}
+
+/// The host's definitions. Numbers are indices into `defs` and stay valid: a new definition of a name gets a new number.
+#[derive(Clone, Debug, Default)]
+pub struct HostDefs {
+    pub defs: Vec<HostDef>,
+    by_module: HashMap<String, HashMap<String, u32>>,
+}
+
+impl HostDefs {
+    pub fn define(&mut self, module: &str, name: &str, def: HostDef) -> u32 {
+        let id = self.defs.len() as u32;
+        self.defs.push(def);
+        self.by_module
+            .entry(module.to_string())
+            .or_default()
+            .insert(name.to_string(), id);
+        id
+    }
+
+    pub fn get(&self, module: &str, name: &str) -> Option<(u32, &HostDef)> {
+        let id = *self.by_module.get(module)?.get(name)?;
+        self.defs.get(id as usize).map(|def| (id, def))
+    }
+
+    /// Module names that have definitions, for messages.
+    pub fn has_module(&self, module: &str) -> bool {
+        self.by_module.contains_key(module)
+    }
+}
+
+/// Data symbols that the linker provides where no object does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Landmarks {
+    /// Unknown in a fixed main that does not export them.
+    pub stack_low: Option<u64>,
+    pub stack_high: Option<u64>,
+    pub heap_base: u64,
+    pub heap_end: u64,
+    /// What the shared `__stack_pointer` starts with; `None` where the main program keeps it to itself.
+    pub stack_pointer: Option<u64>,
+}
+
+/// All that later loads must respect of earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub nodes: HashMap<ObjectId, Node>,
+    pub next: u32,
+    pub main: Option<ObjectId>,
+    pub global: Scope,
+    pub host: HostDefs,
+    /// Free memory that is ours, and free table slots that are ours.
+    pub memory: Regions,
+    pub table: Regions,
+    /// `None` until the first load made memory and table.
+    pub landmarks: Option<Landmarks>,
+    /// Limits that the memory and the table were made with.
+    pub memory_max: Option<u64>,
+    pub table_max: Option<u64>,
+    /// Names under which objects were asked for.
+    pub names: HashMap<Arc<str>, ObjectId>,
+    /// Canonical slots that a plan decided (slots in an object's own segment are found there).
+    pub slots: HashMap<FuncId, u64>,
+    /// Type of each tag that the namespace made.
+    pub tags: HashMap<Arc<str>, Arc<FuncType>>,
+}
+
+impl Model {
+    /// The type of a function that the host defines.
+    pub fn host_func(&self, id: u32) -> Option<Arc<FuncType>> {
+        match &self.host.defs.get(id as usize)?.ty {
+            ExternType::Func(sig) => Some(sig.clone()),
+            _ => None,
+        }
+    }
+
+    /// The function behind an export of a loaded object, and its type.
+    pub fn callee(&self, definition: Definition) -> Option<(Callee, Arc<FuncType>)> {
+        let node = self.nodes.get(&definition.object)?;
+        let object = &node.found.object;
+        let ExportItem::Func { index, sig } = &object.exports.get(definition.export as usize)?.item
+        else {
+            return None;
+        };
+        let callee = match object.import_of_func(*index) {
+            // Bindings lead to definitions, so one step is enough.
+            Some(position) => match node.bindings.get(position as usize)? {
+                Binding::Func(callee) => *callee,
+                _ => return None,
+            },
+            None => Callee {
+                id: FuncId::Object {
+                    object: definition.object,
+                    index: *index,
+                },
+                export: Some(definition),
+            },
+        };
+        Some((callee, sig.clone()))
+    }
+
+    /// The objects that a handle on `root` covers: itself, then needed ones breadth first.
+    pub fn group(&self, root: ObjectId) -> Vec<ObjectId> {
+        let mut group = vec![root];
+        let mut next = 0;
+        while let Some(id) = group.get(next).copied() {
+            next += 1;
+            for &needed in self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed) {
+                if !group.contains(&needed) {
+                    group.push(needed);
+                }
+            }
+        }
+        group
+    }
+
+    /// The object behind a file, if it is loaded.
+    pub fn by_identity(&self, identity: &Identity) -> Option<ObjectId> {
+        self.nodes
+            .iter()
+            .find(|(_, node)| node.found.identity == *identity)
+            .map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,170 @@
+//! The closure of needed libraries: breadth first, cycles allowed, one object a file.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::model::{Found, Identity, Model, ObjectId};
+use crate::error::{Code, Context, Error, Result};
+
+/// Finds files. The closure asks for a file's bytes only if no object has its identity yet.
+pub trait Provider {
+    type Located;
+
+    /// Finds `name` for `by` (the object that needs it), or says every place that was searched.
+    fn locate(&mut self, name: &str, by: Option<&Found>) -> Result<Self::Located>;
+    fn identity(&self, located: &Self::Located) -> Identity;
+    /// Reads and parses it. `needed` of the result is filled in by the closure.
+    fn open(&mut self, located: Self::Located) -> Result<Found>;
+}
+
+/// What a load starts from.
+pub enum Root<'a> {
+    /// An object of the namespace.
+    Loaded(ObjectId),
+    /// A new object that is at hand.
+    Found(Box<Found>),
+    /// A name to search for, as a needed entry would.
+    Name(&'a str),
+}
+
+#[derive(Debug, Default)]
+pub struct Closure {
+    /// New objects; the n-th gets the id `model.next + n`.
+    pub fresh: Vec<Found>,
+    /// Roots, then needed breadth first, loaded objects among them.
+    pub group: Vec<ObjectId>,
+    pub roots: Vec<ObjectId>,
+    /// Names by which objects were asked for.
+    pub names: Vec<(Arc<str>, ObjectId)>,
+}
+
+struct Walk<'a, P: Provider> {
+    model: &'a Model,
+    provider: &'a mut P,
+    limit: usize,
+    closure: Closure,
+    by_name: HashMap<Arc<str>, ObjectId>,
+    by_identity: HashMap<Identity, ObjectId>,
+}
+
+/// Collects everything that `roots` need. Beyond here no object is added.
+pub fn closure<P: Provider>(
+    model: &Model,
+    roots: Vec<Root<'_>>,
+    provider: &mut P,
+    limit: usize,
+) -> Result<Closure> {
+    let by_identity = model
+        .nodes
+        .iter()
+        .map(|(id, node)| (node.found.identity.clone(), *id))
+        .collect();
+    let mut walk = Walk {
+        model,
+        provider,
+        limit,
+        closure: Closure::default(),
+        by_name: HashMap::new(),
+        by_identity,
+    };
+    for root in roots {
+        let id = match root {
+            Root::Loaded(id) => id,
+            Root::Found(found) => walk.add(*found)?,
+            Root::Name(name) => walk.find(name, None)?,
+        };
+        if !walk.closure.roots.contains(&id) {
+            walk.closure.roots.push(id);
+        }
+    }
+    walk.breadth_first()?;
+    Ok(walk.closure)
+}
+
+impl<P: Provider> Walk<'_, P> {
+    fn breadth_first(&mut self) -> Result<()> {
+        let mut seen: HashSet<ObjectId> = self.closure.roots.iter().copied().collect();
+        let mut queue: VecDeque<ObjectId> = self.closure.roots.iter().copied().collect();
+        while let Some(id) = queue.pop_front() {
+            self.closure.group.push(id);
+            for needed in self.needed_of(id)? {
+                if seen.insert(needed) {
+                    queue.push_back(needed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn needed_of(&mut self, id: ObjectId) -> Result<Vec<ObjectId>> {
+        if let Some(node) = self.model.nodes.get(&id) {
+            return Ok(node.found.needed.clone());
+        }
+        let n = (id.0 - self.model.next) as usize;
+        let Some(found) = self.closure.fresh.get(n).cloned() else {
+            return Ok(Vec::new());
+        };
+        let mut needed = Vec::new();
+        for name in found.object.dylink.iter().flat_map(|d| &d.needed) {
+            let dependency = self.find(name, Some(&found))?;
+            if !needed.contains(&dependency) {
+                needed.push(dependency);
+            }
+        }
+        if let Some(found) = self.closure.fresh.get_mut(n) {
+            found.needed.clone_from(&needed);
+        }
+        Ok(needed)
+    }
+
+    /// The object behind a name: asked for before under this name, or the same file, or a new one.
+    fn find(&mut self, name: &str, by: Option<&Found>) -> Result<ObjectId> {
+        let known = self
+            .by_name
+            .get(name)
+            .or_else(|| self.model.names.get(name));
+        if let Some(&id) = known {
+            return Ok(id);
+        }
+        let wanted_by = || match by {
+            Some(by) => format!("{name}, needed by {}", by.name),
+            None => name.to_string(),
+        };
+        let located = self.provider.locate(name, by).context(wanted_by)?;
+        let identity = self.provider.identity(&located);
+        let id = match self.by_identity.get(&identity) {
+            Some(&id) => id,
+            None => {
+                let found = self.provider.open(located).context(wanted_by)?;
+                self.add(found)?
+            }
+        };
+        let name: Arc<str> = name.into();
+        self.by_name.insert(name.clone(), id);
+        self.closure.names.push((name, id));
+        Ok(id)
+    }
+
+    fn add(&mut self, found: Found) -> Result<ObjectId> {
+        let count = self.model.nodes.len() + self.closure.fresh.len();
+        if count >= self.limit {
+            return Err(Error::new(
+                Code::Limit,
+                format!(
+                    "{} would be one object more than the limit of {}",
+                    found.name, self.limit
+                ),
+            ));
+        }
+        let id = u32::try_from(self.closure.fresh.len())
+            .ok()
+            .and_then(|n| self.model.next.checked_add(n))
+            .map(ObjectId)
+            .ok_or_else(|| Error::new(Code::Limit, "object numbers are used up"))?;
+        self.by_identity.insert(found.identity.clone(), id);
+        self.by_name.insert(found.name.clone(), id);
+        self.closure.names.push((found.name.clone(), id));
+        self.closure.fresh.push(found);
+        Ok(id)
+    }
+}

@@ -1,0 +1,391 @@
+//! Where each new object's data and table slots go.
+//!
+//! The first load lays out the whole memory:
+//!
+//! ```text
+//! 0       1024        +stack       +data of main, libraries            pages
+//! | unused | <- stack   | main | liba | libb | heap_base ... heap_end    |     position-independent main, or none
+//! | the main program's own layout             | liba | libb | free        |     fixed main
+//! ```
+//!
+//! The stack comes first, so that an overflow leaves memory at its lower end and traps. Later loads take free ranges
+//! first, then new pages at the end.
+
+use super::Request;
+use super::model::{Found, Landmarks, Placement, Role};
+use super::regions::{Regions, align_up};
+use crate::abi;
+use crate::error::{Code, Error, Result};
+use crate::object::{ExternType, Limits};
+
+/// Sizes as the engine reports them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    pub memory_pages: u64,
+    pub table_slots: u64,
+}
+
+/// The memory (in pages) or the table (in slots).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// `None`: to be made.
+    pub before: Option<u64>,
+    pub after: u64,
+    pub max: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// One for each new object.
+    pub placements: Vec<Placement>,
+    pub memory: Space,
+    pub table: Space,
+    pub landmarks: Landmarks,
+    /// What is free once the load is done.
+    pub memory_free: Regions,
+    pub table_free: Regions,
+}
+
+/// A space being filled: free ranges first, then its end.
+struct Filling<'a> {
+    free: Regions,
+    end: u64,
+    unit: u64,
+    limit: u64,
+    what: &'a str,
+}
+
+impl Filling<'_> {
+    fn take(&mut self, found: &Found, size: u64, p2align: u32) -> Result<u64> {
+        if p2align > abi::MAX_P2ALIGN {
+            return Err(Error::new(
+                Code::Malformed,
+                format!(
+                    "{}: dylink.0 asks for an alignment of 2^{p2align} in the {}",
+                    found.name, self.what
+                ),
+            ));
+        }
+        let align = 1u64 << p2align;
+        if let Some(at) = self.free.take(size, align) {
+            return Ok(at);
+        }
+        let too_much = || {
+            Error::new(
+                Code::Limit,
+                format!(
+                    "{}: no room for {size} {} in the {}: {} of at most {} are in use",
+                    found.name,
+                    if self.unit == 1 { "slots" } else { "bytes" },
+                    self.what,
+                    self.end,
+                    self.limit.saturating_mul(self.unit)
+                ),
+            )
+        };
+        let at = align_up(self.end, align).ok_or_else(too_much)?;
+        let end = at.checked_add(size).ok_or_else(too_much)?;
+        if end > self.limit.saturating_mul(self.unit) {
+            return Err(too_much());
+        }
+        // A gap before the very first object is not ours to hand out (address 0, the null slot).
+        if size > 0 {
+            self.free.give(self.end, at - self.end)?;
+            self.end = end;
+        }
+        Ok(at)
+    }
+}
+
+pub fn place(request: &Request<'_>) -> Result<Layout> {
+    match (&request.now, &request.model.landmarks) {
+        (Some(now), Some(landmarks)) => place_later(request, *now, *landmarks),
+        _ => place_first(request),
+    }
+}
+
+fn place_later(request: &Request<'_>, now: Sizes, landmarks: Landmarks) -> Result<Layout> {
+    let model = request.model;
+    let mut memory = Filling {
+        free: model.memory.clone(),
+        end: bytes(now.memory_pages),
+        unit: abi::PAGE,
+        limit: memory_limit(request, model.memory_max),
+        what: "memory",
+    };
+    let mut table = Filling {
+        free: model.table.clone(),
+        end: now.table_slots,
+        unit: 1,
+        limit: table_limit(request, model.table_max),
+        what: "table",
+    };
+    let mut placements = Vec::with_capacity(request.fresh.len());
+    for found in request.fresh {
+        placements.push(place_object(found, &mut memory, &mut table)?);
+    }
+    let pages = memory.end.div_ceil(abi::PAGE);
+    let pages = pages.max(minimum(request, Kind::Memory));
+    memory.free.give(memory.end, bytes(pages) - memory.end)?;
+    let slots = table.end.max(minimum(request, Kind::Table));
+    table.free.give(table.end, slots - table.end)?;
+    check_maximum(request, Kind::Memory, model.memory_max)?;
+    check_maximum(request, Kind::Table, model.table_max)?;
+    let layout = Layout {
+        placements,
+        memory: Space {
+            before: Some(now.memory_pages),
+            after: pages,
+            max: model.memory_max,
+        },
+        table: Space {
+            before: Some(now.table_slots),
+            after: slots,
+            max: model.table_max,
+        },
+        landmarks,
+        memory_free: memory.free,
+        table_free: table.free,
+    };
+    within_limits(request, layout)
+}
+
+fn place_first(request: &Request<'_>) -> Result<Layout> {
+    let memory_max = maximum(
+        request,
+        Kind::Memory,
+        request.options.limits.memory_pages,
+        abi::MAX_PAGES,
+    );
+    let table_max = maximum(
+        request,
+        Kind::Table,
+        request.options.limits.table_slots,
+        u32::MAX.into(),
+    );
+    let fixed = request.fresh.iter().find(|f| f.role == Role::FixedMain);
+    let stack = match fixed {
+        None => Some(abi::NULL_GUARD),
+        Some(found) if imports(found, abi::STACK_POINTER) && found.stack_pointer.is_none() => {
+            Some(fixed_bytes(found))
+        }
+        Some(_) => None,
+    };
+    let mut landmarks = Landmarks {
+        stack_pointer: fixed.and_then(|found| found.stack_pointer),
+        ..Landmarks::default()
+    };
+    let mut end = fixed.map_or(abi::NULL_GUARD, fixed_bytes);
+    if let Some(low) = stack {
+        let high = align_up(request.options.stack_size, abi::STACK_ALIGN)
+            .and_then(|size| low.checked_add(size))
+            .filter(|&high| high <= bytes(memory_limit(request, memory_max)))
+            .ok_or_else(|| {
+                let size = request.options.stack_size;
+                Error::new(Code::Limit, format!("no room for a stack of {size} bytes"))
+            })?;
+        landmarks.stack_low = Some(low);
+        landmarks.stack_high = Some(high);
+        landmarks.stack_pointer = Some(high);
+        end = high;
+    }
+    let mut memory = Filling {
+        free: Regions::default(),
+        end,
+        unit: abi::PAGE,
+        limit: memory_limit(request, memory_max),
+        what: "memory",
+    };
+    let mut table = Filling {
+        free: Regions::default(),
+        end: fixed.map_or(0, fixed_slots).max(abi::FIRST_SLOT),
+        unit: 1,
+        limit: table_limit(request, table_max),
+        what: "table",
+    };
+    let mut placements = Vec::with_capacity(request.fresh.len());
+    for found in request.fresh {
+        placements.push(place_object(found, &mut memory, &mut table)?);
+    }
+    let heap_base = align_up(memory.end, abi::STACK_ALIGN).unwrap_or(memory.end);
+    let pages = heap_base
+        .div_ceil(abi::PAGE)
+        .max(minimum(request, Kind::Memory));
+    let slots = table.end.max(minimum(request, Kind::Table));
+    table.free.give(table.end, slots - table.end)?;
+    if fixed.is_some() {
+        // The heap lies in the main program's own layout; what is left of the last page serves later loads.
+        memory.free.give(heap_base, bytes(pages) - heap_base)?;
+        landmarks.heap_base = bytes(pages);
+    } else {
+        landmarks.heap_base = heap_base;
+    }
+    landmarks.heap_end = bytes(pages);
+    let layout = Layout {
+        placements,
+        memory: Space {
+            before: None,
+            after: pages,
+            max: memory_max,
+        },
+        table: Space {
+            before: None,
+            after: slots,
+            max: table_max,
+        },
+        landmarks,
+        memory_free: memory.free,
+        table_free: table.free,
+    };
+    within_limits(request, layout)
+}
+
+fn place_object(
+    found: &Found,
+    memory: &mut Filling<'_>,
+    table: &mut Filling<'_>,
+) -> Result<Placement> {
+    if found.role == Role::FixedMain {
+        return Ok(Placement {
+            memory_base: 0,
+            memory_size: fixed_bytes(found),
+            table_base: 0,
+            table_size: fixed_slots(found),
+        });
+    }
+    let Some(dylink) = &found.object.dylink else {
+        return Ok(Placement::default());
+    };
+    Ok(Placement {
+        memory_base: memory.take(found, dylink.memory_size, dylink.memory_p2align)?,
+        memory_size: dylink.memory_size,
+        table_base: table.take(found, dylink.table_size, dylink.table_p2align)?,
+        table_size: dylink.table_size,
+    })
+}
+
+fn bytes(pages: u64) -> u64 {
+    pages.saturating_mul(abi::PAGE)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Memory,
+    Table,
+}
+
+/// What `found` says of the shared memory or table, where it imports it.
+fn imported_limits(found: &Found, kind: Kind) -> Option<Limits> {
+    found.object.imports.iter().find_map(|import| {
+        match (
+            &import.ty,
+            import.module.as_ref(),
+            import.name.as_ref(),
+            kind,
+        ) {
+            (ExternType::Memory(ty), abi::ENV, abi::MEMORY, Kind::Memory) => Some(ty.limits),
+            (ExternType::Table(ty), abi::ENV, abi::INDIRECT_FUNCTION_TABLE, Kind::Table) => {
+                Some(ty.limits)
+            }
+            _ => None,
+        }
+    })
+}
+
+fn imports(found: &Found, name: &str) -> bool {
+    let mut imports = found.object.imports.iter();
+    imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == name)
+}
+
+fn fixed_bytes(found: &Found) -> u64 {
+    let imported = imported_limits(found, Kind::Memory);
+    let own = found.object.memory.map(|m| m.limits);
+    bytes(imported.or(own).map_or(0, |l| l.min))
+}
+
+fn fixed_slots(found: &Found) -> u64 {
+    let imported = imported_limits(found, Kind::Table);
+    let own = found.object.table.map(|(_, t)| t.limits);
+    imported.or(own).map_or(0, |l| l.min)
+}
+
+fn minimum(request: &Request<'_>, kind: Kind) -> u64 {
+    let all = request
+        .fresh
+        .iter()
+        .filter_map(|f| imported_limits(f, kind));
+    all.map(|l| l.min).max().unwrap_or(0)
+}
+
+/// The lowest maximum among the importers and the configuration; `None` where that is no bound at all.
+fn maximum(request: &Request<'_>, kind: Kind, configured: u64, unbounded: u64) -> Option<u64> {
+    let imported = request
+        .fresh
+        .iter()
+        .filter_map(|f| imported_limits(f, kind)?.max);
+    let max = imported.chain([configured]).min().unwrap_or(unbounded);
+    (max < unbounded).then_some(max)
+}
+
+fn check_maximum(request: &Request<'_>, kind: Kind, max: Option<u64>) -> Result<()> {
+    for found in request.fresh {
+        let Some(wanted) = imported_limits(found, kind).and_then(|l| l.max) else {
+            continue;
+        };
+        if max.is_none_or(|max| max > wanted) {
+            let what = if kind == Kind::Memory {
+                "memory"
+            } else {
+                "table"
+            };
+            let has = max.map_or("none".to_string(), |max| max.to_string());
+            return Err(Error::new(
+                Code::TypeMismatch,
+                format!(
+                    "{}: imports a {what} of at most {wanted}, the namespace's has the maximum {has}",
+                    found.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn memory_limit(request: &Request<'_>, max: Option<u64>) -> u64 {
+    let limit = request.options.limits.memory_pages.min(abi::MAX_PAGES);
+    max.map_or(limit, |max| max.min(limit))
+}
+
+fn table_limit(request: &Request<'_>, max: Option<u64>) -> u64 {
+    let limit = request.options.limits.table_slots;
+    max.map_or(limit, |max| max.min(limit))
+}
+
+pub fn within_limits(request: &Request<'_>, layout: Layout) -> Result<Layout> {
+    let check = |what: &str, unit: &str, wanted: u64, limit: u64| {
+        if wanted <= limit {
+            return Ok(());
+        }
+        let names: Vec<&str> = request.fresh.iter().map(|f| f.name.as_ref()).collect();
+        Err(Error::new(
+            Code::Limit,
+            format!(
+                "the {what} would need {wanted} {unit}, the limit is {limit}, while placing {}",
+                names.join(", ")
+            ),
+        ))
+    };
+    check(
+        "memory",
+        "pages",
+        layout.memory.after,
+        memory_limit(request, layout.memory.max),
+    )?;
+    check(
+        "table",
+        "slots",
+        layout.table.after,
+        table_limit(request, layout.table.max),
+    )?;
+    Ok(layout)
+}

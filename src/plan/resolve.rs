@@ -1,0 +1,610 @@
+//! Each import of each new object to a [`Binding`], in scope order. All failures are reported together.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::model::{FuncId, ObjectId, Role};
+use super::scope::{Definition, Lookup, Scope};
+use super::{Bind, Request};
+use crate::abi;
+use crate::error::{Code, Error, Result, Undefined};
+use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, Object, ValType};
+
+/// A function that an import leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Callee {
+    pub id: FuncId,
+    /// The export to take it from; `None` for a host function.
+    pub export: Option<Definition>,
+}
+
+/// What an import is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Binding {
+    Memory,
+    Table,
+    StackPointer,
+    MemoryBase,
+    TableBase,
+    Func(Callee),
+    /// A function that is not there: `weak` traps when called, otherwise it is looked up then (RTLD_LAZY).
+    Absent {
+        weak: bool,
+    },
+    /// `_initialize` imported by a library without one: does nothing.
+    Nothing,
+    /// GOT.mem: a datum of an object.
+    Data(Definition),
+    /// GOT.mem: a number that the linker knows.
+    Address(Landmark),
+    /// GOT.func: the slot of a function.
+    Slot(Callee),
+    /// GOT.mem or GOT.func of a weak undefined symbol.
+    Null,
+    /// A global, table, memory or tag that an object defines.
+    Export(Definition),
+    /// A tag of the namespace.
+    Tag(Arc<str>),
+    /// Something else that the host defines.
+    Host(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landmark {
+    StackLow,
+    StackHigh,
+    HeapBase,
+    HeapEnd,
+}
+
+pub struct Resolved {
+    /// For each new object, for each import.
+    pub bindings: Vec<Vec<Binding>>,
+    pub new_tags: Vec<(Arc<str>, Arc<FuncType>)>,
+    pub warnings: Vec<String>,
+}
+
+struct Resolver<'a> {
+    request: &'a Request<'a>,
+    lookup: Lookup<'a>,
+    main: Option<ObjectId>,
+    new_tags: HashMap<Arc<str>, (Arc<FuncType>, ObjectId)>,
+    undefined: Vec<Undefined>,
+    clashes: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// More re-exports of re-exports than this are taken for a loop.
+const MAX_ALIASES: usize = 64;
+
+/// The scope of the symbols that a load adds: its group, less what is global already.
+pub fn group_scope(request: &Request<'_>) -> Scope {
+    let mut scope = Scope::default();
+    for &id in request.group {
+        let global = request.model.nodes.get(&id).is_some_and(|n| n.global);
+        if let (false, Some(found)) = (global, request.found(id)) {
+            scope.push(id, &found.object);
+        }
+    }
+    scope
+}
+
+pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
+    let group = group_scope(request);
+    let global = &request.model.global;
+    let scopes = if request.options.deepbind {
+        [Some(&group), Some(global), None]
+    } else {
+        [Some(global), Some(&group), None]
+    };
+    let mut resolver = Resolver {
+        request,
+        lookup: Lookup { scopes },
+        main: request.main(),
+        new_tags: HashMap::new(),
+        undefined: Vec::new(),
+        clashes: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let mut bindings = Vec::with_capacity(request.fresh.len());
+    for (id, found) in request.fresh_ids().zip(request.fresh) {
+        let object = &found.object;
+        bindings.push(
+            object
+                .imports
+                .iter()
+                .map(|import| resolver.import(id, import))
+                .collect(),
+        );
+    }
+    resolver.finish(bindings)
+}
+
+impl<'a> Resolver<'a> {
+    fn import(&mut self, importer: ObjectId, import: &Import) -> Binding {
+        match (import.module.as_ref(), &import.ty) {
+            (abi::GOT_MEM, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
+            (abi::GOT_FUNC, ExternType::Global(ty)) => self.got_func(importer, import, ty),
+            (abi::ENV, ty) => match linker_provided(&import.name, ty) {
+                Some(Binding::StackPointer) => self.stack_pointer(importer),
+                Some(binding) => binding,
+                None => self.env(importer, import),
+            },
+            _ => self.host_only(importer, import),
+        }
+    }
+
+    fn env(&mut self, importer: ObjectId, import: &Import) -> Binding {
+        let host = self.request.model.host.get(abi::ENV, &import.name);
+        if let Some((id, def)) = host.filter(|(_, def)| def.overriding) {
+            return self.host(importer, import, id, &def.ty);
+        }
+        match &import.ty {
+            ExternType::Func(wanted) => {
+                if let Some((callee, sig)) = self.function(&import.name) {
+                    if sig != *wanted {
+                        self.clash(importer, import, &callee, &sig);
+                    }
+                    return Binding::Func(callee);
+                }
+            }
+            wanted => {
+                if let Some(definition) = self.lookup.all(&import.name).next() {
+                    return self.export(importer, import, wanted, definition);
+                }
+            }
+        }
+        if let Some((id, def)) = host {
+            return self.host(importer, import, id, &def.ty);
+        }
+        match &import.ty {
+            ExternType::Func(sig)
+                if sig.params.is_empty()
+                    && sig.results.is_empty()
+                    && [abi::INITIALIZE, abi::CALL_CTORS].contains(&import.name.as_ref()) =>
+            {
+                let name = self.request.name(importer);
+                self.warnings.push(format!(
+                    "{name} imports {}, so it was linked without its start files (-nostartfiles) and its constructors are lost",
+                    import.name
+                ));
+                Binding::Nothing
+            }
+            ExternType::Tag(sig)
+                if [abi::CPP_EXCEPTION, abi::C_LONGJMP].contains(&import.name.as_ref()) =>
+            {
+                self.namespace_tag(importer, import, sig)
+            }
+            _ => self.missing(importer, import),
+        }
+    }
+
+    fn host_only(&mut self, importer: ObjectId, import: &Import) -> Binding {
+        match self.request.model.host.get(&import.module, &import.name) {
+            Some((id, def)) => self.host(importer, import, id, &def.ty),
+            None => self.missing(importer, import),
+        }
+    }
+
+    fn host(&mut self, importer: ObjectId, import: &Import, id: u32, ty: &ExternType) -> Binding {
+        match (&import.ty, ty) {
+            (ExternType::Func(wanted), ExternType::Func(given)) => {
+                if wanted != given {
+                    self.clashes.push(format!(
+                        "{}: {} imports it as func {wanted}, the host defines it as func {given}",
+                        display_name(import),
+                        self.request.name(importer)
+                    ));
+                }
+                Binding::Func(Callee {
+                    id: FuncId::Host(id),
+                    export: None,
+                })
+            }
+            (wanted, given) if accepts(wanted, given) => Binding::Host(id),
+            (wanted, given) => {
+                self.clashes.push(format!(
+                    "{}: {} imports it as {wanted}, the host defines it as {given}",
+                    display_name(import),
+                    self.request.name(importer)
+                ));
+                Binding::Host(id)
+            }
+        }
+    }
+
+    /// The first function of a name, behind all re-exports. An alias that leads back to itself is no definition.
+    fn function(&self, name: &str) -> Option<(Callee, Arc<FuncType>)> {
+        self.lookup.all(name).find_map(|d| self.behind(d))
+    }
+
+    fn behind(&self, mut definition: Definition) -> Option<(Callee, Arc<FuncType>)> {
+        for _ in 0..MAX_ALIASES {
+            if self.request.fresh_index(definition.object).is_none() {
+                return self.request.model.callee(definition);
+            }
+            let found = self.request.found(definition.object)?;
+            let object = &found.object;
+            let ExportItem::Func { index, sig } =
+                &object.exports.get(definition.export as usize)?.item
+            else {
+                return None;
+            };
+            let Some(position) = object.import_of_func(*index) else {
+                let id = FuncId::Object {
+                    object: definition.object,
+                    index: *index,
+                };
+                let callee = Callee {
+                    id,
+                    export: Some(definition),
+                };
+                return Some((callee, sig.clone()));
+            };
+            match self.alias_target(definition, object, position)? {
+                Alias::Export(next) => definition = next,
+                Alias::Host(id, sig) => {
+                    let callee = Callee {
+                        id: FuncId::Host(id),
+                        export: None,
+                    };
+                    return Some((callee, sig));
+                }
+            }
+        }
+        None
+    }
+
+    /// One step behind an import that is exported again.
+    fn alias_target(&self, from: Definition, object: &Object, position: u32) -> Option<Alias> {
+        let import = object.imports.get(position as usize)?;
+        let host = self.request.model.host.get(&import.module, &import.name);
+        if import.module.as_ref() != abi::ENV || host.is_some_and(|(_, def)| def.overriding) {
+            return self.host_alias(host?.0);
+        }
+        let next = self
+            .lookup
+            .all(&import.name)
+            .find(|d| d.object != from.object || d.export != from.export);
+        match next {
+            Some(definition) => Some(Alias::Export(definition)),
+            None => self.host_alias(host?.0),
+        }
+    }
+
+    fn host_alias(&self, id: u32) -> Option<Alias> {
+        Some(Alias::Host(id, self.request.model.host_func(id)?))
+    }
+
+    fn got_mem(&mut self, importer: ObjectId, import: &Import, ty: &GlobalType) -> Binding {
+        if let Some(binding) = self.host_got(importer, import, ty) {
+            return binding;
+        }
+        for definition in self.lookup.all(&import.name) {
+            match self.item(definition) {
+                Some(ExportItem::Data { .. }) => return Binding::Data(definition),
+                Some(other) => {
+                    let defined = describe(other);
+                    self.clashes.push(format!(
+                        "{}: {} uses it as data, {} defines it as {defined}",
+                        import.name,
+                        self.request.name(importer),
+                        self.request.name(definition.object),
+                    ));
+                    return Binding::Null;
+                }
+                None => {}
+            }
+        }
+        let landmark = match import.name.as_ref() {
+            abi::HEAP_BASE => Some(Landmark::HeapBase),
+            abi::HEAP_END => Some(Landmark::HeapEnd),
+            abi::STACK_LOW => Some(Landmark::StackLow),
+            abi::STACK_HIGH => Some(Landmark::StackHigh),
+            _ => None,
+        };
+        match landmark {
+            // A fixed main laid its own stack out; only its exports could tell where.
+            Some(Landmark::StackLow | Landmark::StackHigh) if self.fixed_main().is_some() => {}
+            Some(landmark) => return Binding::Address(landmark),
+            None => {}
+        }
+        if !import.weak {
+            self.undefine(importer, import, "data".into());
+        }
+        Binding::Null
+    }
+
+    fn got_func(&mut self, importer: ObjectId, import: &Import, ty: &GlobalType) -> Binding {
+        if let Some(binding) = self.host_got(importer, import, ty) {
+            return binding;
+        }
+        let host = self.request.model.host.get(abi::ENV, &import.name);
+        let host_callee = host
+            .filter(|(_, d)| matches!(d.ty, ExternType::Func(_)))
+            .map(|(id, def)| {
+                let callee = Callee {
+                    id: FuncId::Host(id),
+                    export: None,
+                };
+                (callee, def.overriding)
+            });
+        if let Some((callee, true)) = host_callee {
+            return Binding::Slot(callee);
+        }
+        if let Some((callee, _)) = self.function(&import.name) {
+            return Binding::Slot(callee);
+        }
+        if let Some(definition) = self.lookup.all(&import.name).next() {
+            let defined = self.item(definition).map_or(String::new(), describe);
+            // An alias that leads nowhere is a function too; it stays undefined.
+            if !defined.starts_with("func") {
+                self.clashes.push(format!(
+                    "{}: {} uses it as a function, {} defines it as {defined}",
+                    import.name,
+                    self.request.name(importer),
+                    self.request.name(definition.object),
+                ));
+                return Binding::Null;
+            }
+        }
+        if let Some((callee, _)) = host_callee {
+            return Binding::Slot(callee);
+        }
+        if !import.weak {
+            self.undefine(importer, import, "the address of a function".into());
+        }
+        Binding::Null
+    }
+
+    /// A GOT entry that the host defines itself, under the GOT's own module name.
+    fn host_got(
+        &mut self,
+        importer: ObjectId,
+        import: &Import,
+        ty: &GlobalType,
+    ) -> Option<Binding> {
+        if ty.content != ValType::I32 {
+            self.clashes.push(format!(
+                "{}: {} imports it as global {ty}; only 32-bit addresses are supported",
+                display_name(import),
+                self.request.name(importer)
+            ));
+            return Some(Binding::Null);
+        }
+        let (id, def) = self.request.model.host.get(&import.module, &import.name)?;
+        Some(self.host(importer, import, id, &def.ty))
+    }
+
+    fn export(
+        &mut self,
+        importer: ObjectId,
+        import: &Import,
+        wanted: &ExternType,
+        definition: Definition,
+    ) -> Binding {
+        let given = self.item(definition).map(extern_type);
+        if !given.as_ref().is_some_and(|given| accepts(wanted, given)) {
+            let given = given.map_or(String::new(), |g| g.to_string());
+            self.clashes.push(format!(
+                "{}: {} imports it as {wanted}, {} defines it as {given}",
+                display_name(import),
+                self.request.name(importer),
+                self.request.name(definition.object)
+            ));
+        }
+        Binding::Export(definition)
+    }
+
+    fn stack_pointer(&mut self, importer: ObjectId) -> Binding {
+        let Some((main, found)) = self.fixed_main() else {
+            return Binding::StackPointer;
+        };
+        if found.stack_pointer.is_some() || importer == main {
+            return Binding::StackPointer;
+        }
+        let object = &found.object;
+        if object
+            .imports
+            .iter()
+            .any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == abi::STACK_POINTER)
+        {
+            return Binding::StackPointer;
+        }
+        match object.by_name.get(abi::STACK_POINTER) {
+            Some(&export) => Binding::Export(Definition {
+                object: main,
+                export,
+            }),
+            None => {
+                self.clashes.push(format!(
+                    "{}: {} needs it, and the main program {} keeps it to itself; link the main program with -Wl,--export={}",
+                    abi::STACK_POINTER,
+                    self.request.name(importer),
+                    self.request.name(main),
+                    abi::STACK_POINTER,
+                ));
+                Binding::StackPointer
+            }
+        }
+    }
+
+    fn fixed_main(&self) -> Option<(ObjectId, &'a super::Found)> {
+        let main = self.main?;
+        let found = self.request.found(main)?;
+        (found.role == Role::FixedMain).then_some((main, found))
+    }
+
+    fn namespace_tag(
+        &mut self,
+        importer: ObjectId,
+        import: &Import,
+        sig: &Arc<FuncType>,
+    ) -> Binding {
+        let first = match self.request.model.tags.get(&import.name) {
+            Some(known) => (known.clone(), None),
+            None => {
+                let (known, by) = self
+                    .new_tags
+                    .entry(import.name.clone())
+                    .or_insert_with(|| (sig.clone(), importer));
+                (known.clone(), Some(*by))
+            }
+        };
+        if first.0 != *sig {
+            let by = first
+                .1
+                .map_or("an earlier object", |by| self.request.name(by));
+            self.clashes.push(format!(
+                "{}: {} imports it as tag {sig}, {by} as tag {}",
+                import.name,
+                self.request.name(importer),
+                first.0
+            ));
+        }
+        Binding::Tag(import.name.clone())
+    }
+
+    fn item(&self, definition: Definition) -> Option<&'a ExportItem> {
+        let found = self.request.found(definition.object)?;
+        let export = found.object.exports.get(definition.export as usize)?;
+        Some(&export.item)
+    }
+
+    fn missing(&mut self, importer: ObjectId, import: &Import) -> Binding {
+        if let ExternType::Func(_) = import.ty {
+            if import.weak {
+                return Binding::Absent { weak: true };
+            }
+            if self.request.options.bind == Bind::Lazy {
+                return Binding::Absent { weak: false };
+            }
+        }
+        self.undefine(importer, import, import.ty.to_string());
+        Binding::Absent { weak: true }
+    }
+
+    fn undefine(&mut self, importer: ObjectId, import: &Import, wanted: String) {
+        let symbol = match import.module.as_ref() {
+            abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => import.name.to_string(),
+            _ => display_name(import),
+        };
+        self.undefined.push(Undefined {
+            symbol,
+            importer: self.request.name(importer).to_string(),
+            wanted,
+        });
+    }
+
+    fn clash(&mut self, importer: ObjectId, import: &Import, callee: &Callee, given: &FuncType) {
+        let definer = match callee.export {
+            Some(definition) => self.request.name(definition.object),
+            None => "the host",
+        };
+        self.clashes.push(format!(
+            "{}: {} imports it as {}, {definer} defines it as func {given}",
+            import.name,
+            self.request.name(importer),
+            import.ty,
+        ));
+    }
+
+    fn finish(self, bindings: Vec<Vec<Binding>>) -> Result<Resolved> {
+        let clashes = self.clashes.iter().fold(String::new(), |mut text, clash| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  {clash}");
+            text
+        });
+        if !self.undefined.is_empty() {
+            let mut undefined = self.undefined;
+            undefined.dedup();
+            let error = Error::undefined(undefined);
+            return Err(if clashes.is_empty() {
+                error
+            } else {
+                error.note(format!("\nand symbols of the wrong type:{clashes}"))
+            });
+        }
+        if !clashes.is_empty() {
+            let message = format!("symbols of the wrong type:{clashes}");
+            return Err(Error::new(Code::TypeMismatch, message));
+        }
+        let mut new_tags: Vec<_> = self
+            .new_tags
+            .into_iter()
+            .map(|(name, (sig, _))| (name, sig))
+            .collect();
+        new_tags.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(Resolved {
+            bindings,
+            new_tags,
+            warnings: self.warnings,
+        })
+    }
+}
+
+enum Alias {
+    Export(Definition),
+    Host(u32, Arc<FuncType>),
+}
+
+fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
+    match (name, ty) {
+        (abi::MEMORY, ExternType::Memory(_)) => Some(Binding::Memory),
+        (abi::INDIRECT_FUNCTION_TABLE, ExternType::Table(_)) => Some(Binding::Table),
+        (abi::STACK_POINTER, ExternType::Global(_)) => Some(Binding::StackPointer),
+        (abi::MEMORY_BASE, ExternType::Global(_)) => Some(Binding::MemoryBase),
+        (abi::TABLE_BASE | abi::TABLE_BASE_32, ExternType::Global(_)) => Some(Binding::TableBase),
+        _ => None,
+    }
+}
+
+fn display_name(import: &Import) -> String {
+    match import.module.as_ref() {
+        abi::ENV => import.name.to_string(),
+        module => format!("{module}.{}", import.name),
+    }
+}
+
+pub fn extern_type(item: &ExportItem) -> ExternType {
+    match item {
+        ExportItem::Func { sig, .. } => ExternType::Func(sig.clone()),
+        ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => ExternType::Global(*ty),
+        ExportItem::Table { ty, .. } => ExternType::Table(*ty),
+        ExportItem::Memory { ty, .. } => ExternType::Memory(*ty),
+        ExportItem::Tag { sig, .. } => ExternType::Tag(sig.clone()),
+    }
+}
+
+fn describe(item: &ExportItem) -> String {
+    match item {
+        ExportItem::Data { .. } => "data".to_string(),
+        other => extern_type(other).to_string(),
+    }
+}
+
+/// Whether an import of type `wanted` takes something of type `given` (core specification, import matching).
+fn accepts(wanted: &ExternType, given: &ExternType) -> bool {
+    let limits = |w: crate::object::Limits, g: crate::object::Limits| {
+        g.min >= w.min
+            && match (w.max, g.max) {
+                (None, _) => true,
+                (Some(w), Some(g)) => g <= w,
+                (Some(_), None) => false,
+            }
+    };
+    match (wanted, given) {
+        (ExternType::Func(w), ExternType::Func(g)) | (ExternType::Tag(w), ExternType::Tag(g)) => {
+            w == g
+        }
+        (ExternType::Global(w), ExternType::Global(g)) => w == g,
+        (ExternType::Table(w), ExternType::Table(g)) => {
+            w.element == g.element && w.table64 == g.table64 && limits(w.limits, g.limits)
+        }
+        (ExternType::Memory(w), ExternType::Memory(g)) => {
+            w.shared == g.shared && w.memory64 == g.memory64 && limits(w.limits, g.limits)
+        }
+        _ => false,
+    }
+}

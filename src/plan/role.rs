@@ -1,0 +1,122 @@
+//! What a module can be loaded as. What it cannot be gets a message that says what it is and what to do.
+
+use super::model::Role;
+use crate::abi;
+use crate::error::{Code, Error, Result};
+use crate::object::{ExternType, GlobalType, Object, ValType};
+
+fn unsupported(message: String) -> Error {
+    Error::new(Code::Unsupported, message)
+}
+
+/// The role of a module that has been externalised if it is to be the main program.
+pub fn role_of(object: &Object, main: bool) -> Result<Role> {
+    linkable(object)?;
+    let based = imports_env(object, abi::MEMORY_BASE);
+    if main {
+        if object.defined_memories > 0 {
+            return Err(unsupported(
+                "the program defines a memory that cannot be shared (it has more than one); link it with one memory, or with -Wl,--import-memory".to_string(),
+            ));
+        }
+        return Ok(if based { Role::Main } else { Role::FixedMain });
+    }
+    if object.dylink.is_none() {
+        let what = if object.export(abi::START).is_some() {
+            "a program, not a shared library"
+        } else {
+            "not a shared library: it has no dylink.0 section"
+        };
+        return Err(unsupported(format!(
+            "{what}; compile with -fPIC and link with -shared -Wl,--experimental-pic"
+        )));
+    }
+    if object.defined_memories > 0 {
+        return Err(unsupported(
+            "the library defines its own memory instead of importing env.memory; link with -shared"
+                .to_string(),
+        ));
+    }
+    let dylink = object.dylink.as_ref();
+    if !based && dylink.is_some_and(|d| d.memory_size > 0) && !has_no_data_address(object) {
+        return Err(unsupported(
+            "a non-PIC program cannot be loaded as a library: its data has fixed addresses; compile with -fPIC and link with -shared".to_string(),
+        ));
+    }
+    Ok(Role::Library)
+}
+
+/// A library whose data no code refers to need not import its base.
+fn has_no_data_address(object: &Object) -> bool {
+    object.memory.is_none() && object.export(abi::START).is_none()
+}
+
+fn linkable(object: &Object) -> Result<()> {
+    for import in &object.imports {
+        let what = format!("{}.{}", import.module, import.name);
+        match &import.ty {
+            ExternType::Memory(ty) if import.module.as_ref() == abi::ENV => {
+                if ty.memory64 {
+                    return Err(unsupported(format!(
+                        "{what} is a 64-bit memory; only wasm32 is supported, compile for wasm32"
+                    )));
+                }
+                if ty.shared {
+                    return Err(unsupported(format!(
+                        "{what} is a shared memory; threads are not supported, compile without -pthread"
+                    )));
+                }
+                if ty.page_log2.is_some_and(|log2| log2 != 16) {
+                    return Err(unsupported(format!("{what} has pages of an unusual size")));
+                }
+            }
+            ExternType::Table(ty)
+                if import.name.as_ref() == abi::INDIRECT_FUNCTION_TABLE && ty.table64 =>
+            {
+                return Err(unsupported(format!(
+                    "{what} is a 64-bit table; only wasm32 is supported"
+                )));
+            }
+            ExternType::Global(ty) if import.module.as_ref() == abi::ENV => {
+                linker_global(&import.name, ty)?
+            }
+            _ => {}
+        }
+    }
+    if let Some(export) = object.exports.iter().find(|e| e.tls) {
+        return Err(unsupported(format!(
+            "the symbol {} is thread-local, which needs threads; compile without -matomics (then _Thread_local is plain data)",
+            export.name
+        )));
+    }
+    Ok(())
+}
+
+fn linker_global(name: &str, ty: &GlobalType) -> Result<()> {
+    let wanted = match name {
+        abi::MEMORY_BASE | abi::TABLE_BASE | abi::TABLE_BASE_32 => false,
+        abi::STACK_POINTER => true,
+        abi::TLS_BASE => {
+            return Err(unsupported(format!(
+                "the object imports {name}, which needs threads; compile without -matomics"
+            )));
+        }
+        _ => return Ok(()),
+    };
+    if ty.content == ValType::I32 && ty.mutable == wanted {
+        return Ok(());
+    }
+    let expected = GlobalType {
+        content: ValType::I32,
+        mutable: wanted,
+    };
+    Err(Error::new(
+        Code::TypeMismatch,
+        format!("env.{name} is imported as global {ty}; it is a global {expected}"),
+    ))
+}
+
+fn imports_env(object: &Object, name: &str) -> bool {
+    let mut imports = object.imports.iter();
+    imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == name)
+}

@@ -1,0 +1,280 @@
+//! One canonical table slot for each function whose address is taken, so that `&f` is equal everywhere.
+//!
+//! In this order: a slot decided earlier; the one that the defining object's own element segment gives it; the one of
+//! the first object in scope order whose segment holds it as an import (ELF's canonical PLT entry: a fixed main has
+//! that number in its code); a new one.
+
+use std::collections::HashMap;
+
+use super::model::{FuncId, ObjectId, Placement};
+use super::place::{Layout, within_limits};
+use super::resolve::{Binding, Callee};
+use super::{Plt, Request};
+use crate::abi;
+use crate::error::{Code, Error, Result};
+use crate::object::{ExternType, Object};
+
+/// A slot and the function to put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    pub slot: u64,
+    pub callee: Callee,
+}
+
+#[derive(Debug, Default)]
+pub struct Slots {
+    /// Every slot that this plan uses.
+    pub of: HashMap<FuncId, u64>,
+    /// Those that later loads must be told of.
+    pub decided: Vec<(FuncId, u64)>,
+    pub fills: Vec<Fill>,
+}
+
+/// How calls of a new object's import reach its callee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    Direct,
+    Stub,
+    Host,
+}
+
+/// `position` of each new object in the order of instantiation.
+pub struct Routes {
+    plt: Plt,
+    position: HashMap<ObjectId, usize>,
+}
+
+impl Routes {
+    pub fn new(plt: Plt, order: &[ObjectId]) -> Self {
+        let position = order.iter().enumerate().map(|(n, &id)| (id, n)).collect();
+        Routes { plt, position }
+    }
+
+    pub fn route(&self, importer: ObjectId, callee: &Callee) -> Route {
+        let FuncId::Object { object, .. } = callee.id else {
+            return Route::Direct;
+        };
+        let ready = match (self.position.get(&object), self.position.get(&importer)) {
+            (Some(definer), Some(importer)) => definer < importer,
+            // Loaded before this plan.
+            _ => true,
+        };
+        match (self.plt, ready) {
+            (Plt::Auto, true) => Route::Direct,
+            (Plt::Auto, false) | (Plt::Wasm, _) => Route::Stub,
+            (Plt::Host, _) => Route::Host,
+        }
+    }
+}
+
+/// Index of the shared table in an object's own table index space.
+pub fn shared_table(object: &Object) -> Option<u32> {
+    let imported = object
+        .imports
+        .iter()
+        .filter(|i| matches!(i.ty, ExternType::Table(_)))
+        .position(|i| {
+            i.module.as_ref() == abi::ENV && i.name.as_ref() == abi::INDIRECT_FUNCTION_TABLE
+        });
+    imported.map(|n| n as u32)
+}
+
+/// Calls `each(slot, function index)` for every function that the object's own segments put into the shared table.
+fn each_entry(object: &Object, place: &Placement, mut each: impl FnMut(u64, u32)) {
+    let Some(table) = shared_table(object) else {
+        return;
+    };
+    for segment in object.segments.iter().filter(|s| s.table == table) {
+        let Some(start) = place.segment_start(segment) else {
+            continue;
+        };
+        for (n, func) in segment.funcs.iter().enumerate() {
+            if let Some(index) = func {
+                each(start.saturating_add(n as u64), *index);
+            }
+        }
+    }
+}
+
+pub fn assign(
+    request: &Request<'_>,
+    bindings: &[Vec<Binding>],
+    order: &[ObjectId],
+    layout: &mut Layout,
+) -> Result<Slots> {
+    check_segments(request, layout)?;
+    let routes = Routes::new(request.options.plt, order);
+    let mut slots = Slots::default();
+    let wanted = wanted(request, bindings, &routes);
+    own_segments(request, layout, &wanted, &mut slots);
+    imports_in_segments(request, bindings, &routes, layout, &mut slots);
+    let mut end = layout.table.after;
+    for callee in wanted {
+        if slots.of.contains_key(&callee.id) {
+            continue;
+        }
+        let slot = match request.model.slots.get(&callee.id) {
+            Some(&known) => known,
+            None => {
+                let slot = layout.table_free.take(1, 1).unwrap_or_else(|| {
+                    end = end.saturating_add(1);
+                    end - 1
+                });
+                slots.decided.push((callee.id, slot));
+                slots.fills.push(Fill { slot, callee });
+                slot
+            }
+        };
+        slots.of.insert(callee.id, slot);
+    }
+    layout.table.after = end;
+    *layout = within_limits(request, layout.clone())?;
+    Ok(slots)
+}
+
+/// The functions that need a slot, each once, in order of first use.
+fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> Vec<Callee> {
+    let mut seen = std::collections::HashSet::new();
+    let mut wanted = Vec::new();
+    for (importer, bindings) in request.fresh_ids().zip(bindings) {
+        for binding in bindings {
+            let callee = match binding {
+                Binding::Slot(callee) => callee,
+                Binding::Func(callee) if routes.route(importer, callee) == Route::Stub => callee,
+                _ => continue,
+            };
+            if seen.insert(callee.id) {
+                wanted.push(*callee);
+            }
+        }
+    }
+    wanted
+}
+
+/// Slots of wanted functions in the segments of the objects that define them.
+fn own_segments(request: &Request<'_>, layout: &Layout, wanted: &[Callee], slots: &mut Slots) {
+    let mut by_object: HashMap<ObjectId, Vec<u32>> = HashMap::new();
+    for callee in wanted {
+        if let FuncId::Object { object, index } = callee.id
+            && !request.model.slots.contains_key(&callee.id)
+        {
+            by_object.entry(object).or_default().push(index);
+        }
+    }
+    for (object, indices) in by_object {
+        let Some(found) = request.found(object) else {
+            continue;
+        };
+        let place = match request.fresh_index(object) {
+            Some(n) => layout.placements.get(n),
+            None => request.model.nodes.get(&object).map(|node| &node.place),
+        };
+        let Some(place) = place else { continue };
+        let indices: std::collections::HashSet<u32> = indices.into_iter().collect();
+        each_entry(&found.object, place, |slot, index| {
+            if indices.contains(&index) {
+                slots
+                    .of
+                    .entry(FuncId::Object { object, index })
+                    .or_insert(slot);
+            }
+        });
+    }
+}
+
+/// A segment that holds an import fixes that function's slot, if nothing did before; wanted now or not, since the
+/// object's own code knows the number. Where the import is a stub, the slot gets the function itself afterwards:
+/// a stub that calls through its own slot would never arrive.
+fn imports_in_segments(
+    request: &Request<'_>,
+    bindings: &[Vec<Binding>],
+    routes: &Routes,
+    layout: &Layout,
+    slots: &mut Slots,
+) {
+    for &id in request.group {
+        let Some(n) = request.fresh_index(id) else {
+            continue;
+        };
+        let (Some(found), Some(bindings), Some(place)) = (
+            request.fresh.get(n),
+            bindings.get(n),
+            layout.placements.get(n),
+        ) else {
+            continue;
+        };
+        each_entry(&found.object, place, |slot, index| {
+            let Some(position) = found.object.import_of_func(index) else {
+                return;
+            };
+            let Some(Binding::Func(callee)) = bindings.get(position as usize) else {
+                return;
+            };
+            let own = || own_slot(request, layout, callee.id);
+            let known = slots
+                .of
+                .get(&callee.id)
+                .or(request.model.slots.get(&callee.id))
+                .copied();
+            if known.or_else(own).is_none() {
+                slots.of.insert(callee.id, slot);
+                slots.decided.push((callee.id, slot));
+            }
+            if routes.route(id, callee) != Route::Direct {
+                slots.fills.push(Fill {
+                    slot,
+                    callee: *callee,
+                });
+            }
+        });
+    }
+}
+
+fn own_slot(request: &Request<'_>, layout: &Layout, id: FuncId) -> Option<u64> {
+    let FuncId::Object { object, index } = id else {
+        return None;
+    };
+    let found = request.found(object)?;
+    let place = match request.fresh_index(object) {
+        Some(n) => layout.placements.get(n)?,
+        None => &request.model.nodes.get(&object)?.place,
+    };
+    slot_in_own_segment(&found.object, place, index)
+}
+
+/// The slot that an object's own segment gives one of its functions.
+pub fn slot_in_own_segment(object: &Object, place: &Placement, wanted: u32) -> Option<u64> {
+    let mut slot = None;
+    each_entry(object, place, |at, index| {
+        if index == wanted {
+            slot.get_or_insert(at);
+        }
+    });
+    slot
+}
+
+/// A segment outside the slots that the object asked for would overwrite its neighbours.
+fn check_segments(request: &Request<'_>, layout: &Layout) -> Result<()> {
+    for (found, place) in request.fresh.iter().zip(&layout.placements) {
+        let Some(table) = shared_table(&found.object) else {
+            continue;
+        };
+        for segment in found.object.segments.iter().filter(|s| s.table == table) {
+            let len = segment.funcs.len() as u64;
+            let start = place.segment_start(segment);
+            let end = start.and_then(|start| start.checked_add(len));
+            let inside = start.is_some_and(|start| start >= place.table_base)
+                && end.is_some_and(|end| end <= place.table_base.saturating_add(place.table_size));
+            if !inside && len > 0 {
+                return Err(Error::new(
+                    Code::Malformed,
+                    format!(
+                        "{}: an element segment of {len} functions does not fit into the {} table slots that the object asks for",
+                        found.name, place.table_size
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! What the engine gets for each import, and what has to be generated for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::model::{FuncId, Landmarks, ObjectId};
+use super::place::Layout;
+use super::resolve::{Binding, Callee, Landmark, Resolved};
+use super::scope::Definition;
+use super::slots::{Route, Routes, Slots};
+use super::{Plan, Planned, Request};
+use crate::error::{Code, Error, Result};
+use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import};
+
+/// What is handed to the engine for one import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Supply {
+    Memory,
+    Table,
+    StackPointer,
+    /// A global with a known value: a base address or a GOT entry.
+    Number {
+        value: u64,
+        ty: GlobalType,
+    },
+    /// Another object's export itself.
+    Export(Definition),
+    Host(u32),
+    /// Index into [`Plan::stubs`].
+    Stub(usize),
+    /// Index into [`Plan::trampolines`].
+    Trampoline(usize),
+    /// Index into [`Plan::absent`].
+    Absent(usize),
+    /// A function that does nothing.
+    Nothing,
+    Tag(Arc<str>),
+}
+
+/// A generated function of type `sig` that calls the function in `slot`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stub {
+    pub sig: Arc<FuncType>,
+    pub slot: u64,
+}
+
+/// A host function of type `sig` that calls an object's function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Trampoline {
+    pub sig: Arc<FuncType>,
+    pub target: Definition,
+}
+
+/// A function that is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Absent {
+    pub sig: Arc<FuncType>,
+    pub symbol: Arc<str>,
+    /// Module of the import; symbols outside `env` only ever come from the host.
+    pub module: Arc<str>,
+    pub importer: ObjectId,
+    /// Looked up when called (RTLD_LAZY), rather than a trap.
+    pub lazy: bool,
+}
+
+/// A list without duplicates that remembers where each item stands.
+struct Unique<T> {
+    items: Vec<T>,
+    index: HashMap<T, usize>,
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Unique<T> {
+    fn new() -> Self {
+        Unique {
+            items: Vec::new(),
+            index: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, item: T) -> usize {
+        let next = self.items.len();
+        *self.index.entry(item).or_insert_with_key(|item| {
+            self.items.push(item.clone());
+            next
+        })
+    }
+}
+
+struct Supplier<'a> {
+    request: &'a Request<'a>,
+    layout: &'a Layout,
+    slots: &'a Slots,
+    routes: Routes,
+    stubs: Unique<Stub>,
+    trampolines: Unique<Trampoline>,
+    absent: Unique<Absent>,
+}
+
+pub fn supply(
+    request: &Request<'_>,
+    resolved: Resolved,
+    order: Vec<ObjectId>,
+    init: Vec<ObjectId>,
+    layout: Layout,
+    slots: Slots,
+) -> Result<Plan> {
+    let mut supplier = Supplier {
+        request,
+        layout: &layout,
+        slots: &slots,
+        routes: Routes::new(request.options.plt, &order),
+        stubs: Unique::new(),
+        trampolines: Unique::new(),
+        absent: Unique::new(),
+    };
+    let mut objects = Vec::with_capacity(request.fresh.len());
+    for (n, (id, bindings)) in request.fresh_ids().zip(resolved.bindings).enumerate() {
+        let (Some(found), Some(place)) = (request.fresh.get(n), layout.placements.get(n)) else {
+            return Err(inconsistent("an object was not placed"));
+        };
+        let imports = found
+            .object
+            .imports
+            .iter()
+            .zip(&bindings)
+            .map(|(import, binding)| supplier.import(id, n, import, binding))
+            .collect::<Result<Vec<_>>>()?;
+        objects.push(Planned {
+            place: *place,
+            bindings: bindings.into(),
+            imports,
+        });
+    }
+    let (stubs, trampolines, absent) = (
+        supplier.stubs.items,
+        supplier.trampolines.items,
+        supplier.absent.items,
+    );
+    Ok(Plan {
+        objects,
+        order,
+        init,
+        stubs,
+        trampolines,
+        absent,
+        fills: slots.fills,
+        slots: slots.decided,
+        tags: resolved.new_tags,
+        warnings: resolved.warnings,
+        layout,
+    })
+}
+
+pub fn inconsistent(what: &str) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("the plan contradicts itself: {what}"),
+    )
+}
+
+impl Supplier<'_> {
+    fn import(
+        &mut self,
+        importer: ObjectId,
+        n: usize,
+        import: &Import,
+        binding: &Binding,
+    ) -> Result<Supply> {
+        let place = self.layout.placements.get(n).copied().unwrap_or_default();
+        Ok(match binding {
+            Binding::Memory => Supply::Memory,
+            Binding::Table => Supply::Table,
+            Binding::StackPointer => Supply::StackPointer,
+            Binding::MemoryBase => number(import, place.memory_base)?,
+            Binding::TableBase => number(import, place.table_base)?,
+            Binding::Data(definition) => number(import, self.address(*definition)?)?,
+            Binding::Address(landmark) => {
+                number(import, landmark_address(&self.layout.landmarks, *landmark))?
+            }
+            Binding::Slot(callee) => number(import, self.slot(callee.id)?)?,
+            Binding::Null => number(import, 0)?,
+            Binding::Func(callee) => self.func(importer, import, callee)?,
+            Binding::Absent { weak } => Supply::Absent(self.absent.add(Absent {
+                sig: func_type(import)?,
+                symbol: import.name.clone(),
+                module: import.module.clone(),
+                importer,
+                lazy: !weak,
+            })),
+            Binding::Nothing => Supply::Nothing,
+            Binding::Export(definition) => Supply::Export(*definition),
+            Binding::Tag(name) => Supply::Tag(name.clone()),
+            Binding::Host(id) => Supply::Host(*id),
+        })
+    }
+
+    fn func(&mut self, importer: ObjectId, import: &Import, callee: &Callee) -> Result<Supply> {
+        let definition = match (callee.id, callee.export) {
+            (FuncId::Host(id), _) => return Ok(Supply::Host(id)),
+            (_, Some(definition)) => definition,
+            _ => return Err(inconsistent("a function without an export")),
+        };
+        let sig = func_type(import)?;
+        Ok(match self.routes.route(importer, callee) {
+            Route::Direct => Supply::Export(definition),
+            Route::Stub => {
+                let slot = self.slot(callee.id)?;
+                Supply::Stub(self.stubs.add(Stub { sig, slot }))
+            }
+            Route::Host => Supply::Trampoline(self.trampolines.add(Trampoline {
+                sig,
+                target: definition,
+            })),
+        })
+    }
+
+    fn slot(&self, id: FuncId) -> Result<u64> {
+        let slot = self.slots.of.get(&id).copied();
+        slot.ok_or_else(|| inconsistent("a function without a slot"))
+    }
+
+    fn address(&self, definition: Definition) -> Result<u64> {
+        let found = self.request.found(definition.object);
+        let place = match self.request.fresh_index(definition.object) {
+            Some(n) => self.layout.placements.get(n),
+            None => self
+                .request
+                .model
+                .nodes
+                .get(&definition.object)
+                .map(|node| &node.place),
+        };
+        let export = found.and_then(|f| f.object.exports.get(definition.export as usize));
+        match (export.map(|e| &e.item), place) {
+            (Some(ExportItem::Data { value, .. }), Some(place)) => Ok(place.address(*value)),
+            _ => Err(inconsistent("a datum without an address")),
+        }
+    }
+}
+
+fn number(import: &Import, value: u64) -> Result<Supply> {
+    match &import.ty {
+        ExternType::Global(ty) => Ok(Supply::Number { value, ty: *ty }),
+        _ => Err(inconsistent("a number for something that is no global")),
+    }
+}
+
+fn func_type(import: &Import) -> Result<Arc<FuncType>> {
+    match &import.ty {
+        ExternType::Func(sig) => Ok(sig.clone()),
+        _ => Err(inconsistent("a function for something that is none")),
+    }
+}
+
+fn landmark_address(landmarks: &Landmarks, landmark: Landmark) -> u64 {
+    match landmark {
+        Landmark::StackLow => landmarks.stack_low.unwrap_or(0),
+        Landmark::StackHigh => landmarks.stack_high.unwrap_or(0),
+        Landmark::HeapBase => landmarks.heap_base,
+        Landmark::HeapEnd => landmarks.heap_end,
+    }
+}

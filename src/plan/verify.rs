@@ -1,0 +1,162 @@
+//! The plan checks itself: what execution relies on is established here, in one place.
+
+use std::collections::HashSet;
+
+use super::model::{ObjectId, Placement, Role};
+use super::regions::align_up;
+use super::supply::inconsistent;
+use super::{Plan, Request, Supply};
+use crate::abi;
+use crate::error::Result;
+
+pub fn verify(request: &Request<'_>, plan: &Plan) -> Result<()> {
+    each_once(request, &plan.order, "instantiation")?;
+    each_once(request, &plan.init, "construction")?;
+    imports(request, plan)?;
+    memory(request, plan)?;
+    table(request, plan)
+}
+
+fn each_once(request: &Request<'_>, order: &[ObjectId], what: &str) -> Result<()> {
+    let all: HashSet<ObjectId> = order.iter().copied().collect();
+    let complete = request.fresh_ids().all(|id| all.contains(&id));
+    if complete && all.len() == order.len() && order.len() == request.fresh.len() {
+        Ok(())
+    } else {
+        Err(inconsistent(&format!("order of {what}")))
+    }
+}
+
+/// Every import is supplied exactly once, and by something that exists by then.
+fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
+    let mut done = HashSet::new();
+    for &id in &plan.order {
+        let n = request.fresh_index(id);
+        let planned = n.and_then(|n| plan.objects.get(n));
+        let found = request.found(id);
+        let (Some(planned), Some(found)) = (planned, found) else {
+            return Err(inconsistent("an object without a plan"));
+        };
+        if planned.imports.len() != found.object.imports.len() {
+            return Err(inconsistent(&format!("imports of {}", found.name)));
+        }
+        for supply in &planned.imports {
+            let there = match supply {
+                Supply::Export(d) => {
+                    request.fresh_index(d.object).is_none() || done.contains(&d.object)
+                }
+                Supply::Host(host) => request.model.host.defs.len() > *host as usize,
+                Supply::Stub(n) => plan.stubs.len() > *n,
+                Supply::Trampoline(n) => plan.trampolines.len() > *n,
+                Supply::Absent(n) => plan.absent.len() > *n,
+                Supply::Tag(name) => {
+                    request.model.tags.contains_key(name)
+                        || plan.tags.iter().any(|(tag, _)| tag == name)
+                }
+                Supply::Number { value, .. } => *value <= u64::from(u32::MAX),
+                Supply::Memory | Supply::Table | Supply::StackPointer | Supply::Nothing => true,
+            };
+            if !there {
+                return Err(inconsistent(&format!(
+                    "{} is given {supply:?} too early",
+                    found.name
+                )));
+            }
+        }
+        done.insert(id);
+    }
+    Ok(())
+}
+
+/// All placements, new and old.
+fn placements<'a>(
+    request: &'a Request<'_>,
+    plan: &'a Plan,
+) -> impl Iterator<Item = (&'a super::Found, &'a Placement)> {
+    let old = request
+        .model
+        .nodes
+        .values()
+        .map(|node| (&node.found, &node.place));
+    old.chain(request.fresh.iter().zip(&plan.layout.placements))
+}
+
+fn memory(request: &Request<'_>, plan: &Plan) -> Result<()> {
+    let layout = &plan.layout;
+    let mut used: Vec<(u64, u64)> = layout.memory_free.iter().collect();
+    if let (Some(low), Some(high)) = (layout.landmarks.stack_low, layout.landmarks.stack_high) {
+        used.push((low, high.saturating_sub(low)));
+    }
+    for (found, place) in placements(request, plan) {
+        used.push((place.memory_base, place.memory_size));
+        let p2align = found.object.dylink.as_ref().map_or(0, |d| d.memory_p2align);
+        if found.role == Role::FixedMain {
+            continue;
+        }
+        let aligned = align_up(place.memory_base, 1u64.checked_shl(p2align).unwrap_or(0));
+        if aligned != Some(place.memory_base)
+            || (place.memory_size > 0 && place.memory_base < abi::NULL_GUARD)
+        {
+            return Err(inconsistent(&format!("address of {}", found.name)));
+        }
+    }
+    disjoint(
+        used,
+        layout.memory.after.saturating_mul(abi::PAGE),
+        "memory",
+    )
+}
+
+fn table(request: &Request<'_>, plan: &Plan) -> Result<()> {
+    let layout = &plan.layout;
+    let mut used: Vec<(u64, u64)> = layout.table_free.iter().collect();
+    for (found, place) in placements(request, plan) {
+        used.push((place.table_base, place.table_size));
+        if found.role != Role::FixedMain
+            && place.table_size > 0
+            && place.table_base < abi::FIRST_SLOT
+        {
+            return Err(inconsistent(&format!("slots of {}", found.name)));
+        }
+    }
+    let all: Vec<(u64, u64)> = used.clone();
+    disjoint(used, layout.table.after, "table")?;
+    // A new slot is its own range; a decided slot inside a segment belongs to that segment's object.
+    let mut singles = HashSet::new();
+    for fill in &plan.fills {
+        let free = layout
+            .table_free
+            .iter()
+            .any(|(start, len)| fill.slot >= start && fill.slot - start < len);
+        if free || fill.slot >= layout.table.after {
+            return Err(inconsistent("a function in a free slot"));
+        }
+        let owned = all
+            .iter()
+            .any(|(start, len)| fill.slot >= *start && fill.slot - start < *len);
+        if !owned && !singles.insert(fill.slot) {
+            return Err(inconsistent("two functions in one slot"));
+        }
+    }
+    Ok(())
+}
+
+fn disjoint(mut ranges: Vec<(u64, u64)>, end: u64, what: &str) -> Result<()> {
+    ranges.retain(|(_, len)| *len > 0);
+    ranges.sort_unstable();
+    let mut cursor = 0;
+    for (start, len) in ranges {
+        if start < cursor {
+            return Err(inconsistent(&format!(
+                "overlap in the {what} at {start:#x}"
+            )));
+        }
+        cursor = start.saturating_add(len);
+    }
+    if cursor > end {
+        return Err(inconsistent(&format!(
+            "the {what} is used up to {cursor:#x} of {end:#x}"
+        )));
+    }
+    Ok(())
+}

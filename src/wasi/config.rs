@@ -1,0 +1,302 @@
+//! What the host grants a guest, and the making of a context from it.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use wasi_common::file::FileAccessMode;
+use wasi_common::sync::{Dir, ambient_authority, clocks_ctx, random_ctx};
+use wasi_common::{Table, WasiCtx, WasiFile, WasiSched};
+
+use super::Preview1;
+use super::common::Common;
+use super::host::HostDir;
+use super::paths::Preopened;
+use super::sched::Sched;
+use super::stdio::{Input, Output, Stream};
+use super::strings::Strings;
+use crate::error::{Code, Error, Result};
+
+/// A directory of the host that a guest may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preopen {
+    pub host: PathBuf,
+    /// The name by which the guest knows it: `/`, `/data`, `.`
+    pub guest: String,
+    pub read_only: bool,
+}
+
+/// What a guest gets. By default nothing: no arguments, no variables, empty streams, no directories.
+///
+/// Plain data: nothing is opened or checked before [`build`](Self::build), which may be used any number of times.
+#[derive(Clone, Debug, Default)]
+pub struct WasiConfig {
+    args: Vec<Vec<u8>>,
+    env: Vec<(Vec<u8>, Vec<u8>)>,
+    inherit_env: bool,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+    preopens: Vec<Preopen>,
+}
+
+impl WasiConfig {
+    pub fn new() -> Self {
+        WasiConfig::default()
+    }
+
+    /// Adds an argument; the first is the program's name.
+    pub fn arg(&mut self, arg: impl Into<Vec<u8>>) -> &mut Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Sets a variable. The last value of a name counts.
+    pub fn env(&mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> &mut Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Whether to pass on the process's variables, as they are when the context is built. Those set by
+    /// [`env`](Self::env) win.
+    pub fn inherit_env(&mut self, inherit: bool) -> &mut Self {
+        self.inherit_env = inherit;
+        self
+    }
+
+    pub fn stdin(&mut self, stdin: Input) -> &mut Self {
+        self.stdin = stdin;
+        self
+    }
+
+    pub fn stdout(&mut self, stdout: Output) -> &mut Self {
+        self.stdout = stdout;
+        self
+    }
+
+    pub fn stderr(&mut self, stderr: Output) -> &mut Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Lets the guest use the directory `host` by the name `guest`. The guest finds them in this order, from
+    /// descriptor 3 on.
+    pub fn preopen(&mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> &mut Self {
+        self.preopens.push(Preopen {
+            host: host.into(),
+            guest: guest.into(),
+            read_only: false,
+        });
+        self
+    }
+
+    /// As [`preopen`](Self::preopen); whatever would change the directory or something in it fails with `EROFS`.
+    pub fn preopen_read_only(
+        &mut self,
+        host: impl Into<PathBuf>,
+        guest: impl Into<String>,
+    ) -> &mut Self {
+        self.preopens.push(Preopen {
+            host: host.into(),
+            guest: guest.into(),
+            read_only: true,
+        });
+        self
+    }
+
+    pub fn preopens(&self) -> &[Preopen] {
+        &self.preopens
+    }
+
+    /// Opens the directories and makes a context of its own, with its own descriptors.
+    ///
+    /// Fails with `InvalidArgument` for a string that a guest cannot be given and for a preopened path that is no
+    /// directory, `NotFound` if there is none, `Io` if it cannot be opened.
+    pub fn build(&self) -> Result<Box<dyn Preview1>> {
+        Ok(Box::new(self.build_with(Box::new(Sched))?))
+    }
+
+    /// [`build`](Self::build) with another way to wait.
+    pub(super) fn build_with(&self, sched: Box<dyn WasiSched>) -> Result<Common> {
+        let args = self.build_args()?;
+        let env = self.build_env()?;
+        let preopened = self.open_preopens()?;
+
+        let ctx = WasiCtx::new(random_ctx(), clocks_ctx(), sched, Table::new());
+        let mut closed = Vec::new();
+        for (fd, file, mode) in [
+            (0, input(&self.stdin), FileAccessMode::READ),
+            (
+                1,
+                output(&self.stdout, Inherited::Stdout),
+                FileAccessMode::WRITE,
+            ),
+            (
+                2,
+                output(&self.stderr, Inherited::Stderr),
+                FileAccessMode::WRITE,
+            ),
+        ] {
+            match file {
+                Some(file) => ctx.insert_file(fd, file, mode),
+                None => closed.push(fd),
+            }
+        }
+        for entry in &preopened {
+            let dir = HostDir::new(entry.duplicate()?, entry.read_only);
+            ctx.push_preopened_dir(Box::new(dir), &entry.guest)
+                .map_err(|error| Error::new(Code::Internal, error.to_string()))?;
+        }
+        let common = Common::new(ctx, args, env, preopened);
+        for fd in closed {
+            common.close(fd);
+        }
+        Ok(common)
+    }
+
+    fn build_args(&self) -> Result<Strings> {
+        let mut strings = Strings::default();
+        for (i, arg) in self.args.iter().enumerate() {
+            if !strings.push(&[arg]) {
+                return Err(invalid(format!(
+                    "argument {i} holds a NUL byte or is too long"
+                )));
+            }
+        }
+        Ok(strings)
+    }
+
+    fn build_env(&self) -> Result<Strings> {
+        for (name, _) in &self.env {
+            if name.is_empty() || name.contains(&b'=') {
+                return Err(invalid(format!(
+                    "`{}` is no name for an environment variable",
+                    printable(name)
+                )));
+            }
+        }
+        // What the process has need not be well-formed, and is passed on as it is.
+        let inherited = self.inherit_env.then(std::env::vars_os);
+        let inherited = inherited.into_iter().flatten().map(|(name, value)| {
+            (
+                name.as_encoded_bytes().to_vec(),
+                value.as_encoded_bytes().to_vec(),
+            )
+        });
+        let mut vars: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        for (name, value) in inherited.chain(self.env.iter().cloned()) {
+            match vars.iter_mut().find(|(known, _)| *known == name) {
+                Some(known) => known.1 = value,
+                None => vars.push((name, value)),
+            }
+        }
+        let mut strings = Strings::default();
+        for (name, value) in &vars {
+            if !strings.push(&[name, b"=", value]) {
+                return Err(invalid(format!(
+                    "environment variable `{}` holds a NUL byte or is too long",
+                    printable(name)
+                )));
+            }
+        }
+        Ok(strings)
+    }
+
+    fn open_preopens(&self) -> Result<Vec<Preopened>> {
+        let mut opened: Vec<Preopened> = Vec::with_capacity(self.preopens.len());
+        for preopen in &self.preopens {
+            let guest = &preopen.guest;
+            if guest.is_empty() || guest.contains('\0') {
+                return Err(invalid(format!(
+                    "preopened directory `{}`: its name for the guest is empty or holds a NUL byte",
+                    preopen.host.display()
+                )));
+            }
+            if opened.iter().any(|other| other.guest == *guest) {
+                return Err(invalid(format!(
+                    "two preopened directories have the guest name `{guest}`"
+                )));
+            }
+            let dir = open_dir(&preopen.host)?;
+            opened.push(Preopened::new(
+                guest.clone(),
+                preopen.host.clone(),
+                preopen.read_only,
+                dir,
+            ));
+        }
+        Ok(opened)
+    }
+}
+
+/// For messages, which C hosts read.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::InvalidArgument, message)
+}
+
+fn open_dir(host: &Path) -> Result<Dir> {
+    Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| {
+        let code = match error.kind() {
+            ErrorKind::NotFound => Code::NotFound,
+            ErrorKind::NotADirectory | ErrorKind::InvalidInput => Code::InvalidArgument,
+            _ => Code::Io,
+        };
+        Error::new(
+            code,
+            format!("preopened directory `{}`: {error}", host.display()),
+        )
+    })
+}
+
+enum Inherited {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
+/// The guest's standard input; nothing if the process has none to pass on.
+fn input(input: &Input) -> Option<Box<dyn WasiFile>> {
+    Some(Box::new(match input {
+        Input::Null => Stream::End,
+        Input::Inherit => return inherited(Inherited::Stdin),
+        Input::Bytes(bytes) => Stream::Bytes(std::io::Cursor::new(bytes.clone()).into()),
+        Input::Callback(read) => Stream::Read(read.clone()),
+    }))
+}
+
+fn output(output: &Output, own: Inherited) -> Option<Box<dyn WasiFile>> {
+    Some(Box::new(match output {
+        Output::Null => Stream::Sink,
+        Output::Inherit => return inherited(own),
+        Output::Buffer(buffer) => Stream::Buffer(buffer.clone()),
+        Output::Callback(write) => Stream::Write(write.clone()),
+    }))
+}
+
+/// The descriptor itself, without the buffers of Rust's standard library: input that the guest does not read is left
+/// for others, a poll sees what a read would get, and a failed write is not kept for the next.
+#[cfg(unix)]
+fn inherited(own: Inherited) -> Option<Box<dyn WasiFile>> {
+    use std::os::fd::AsFd;
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let fd = match own {
+        Inherited::Stdin => stdin.as_fd(),
+        Inherited::Stdout => stdout.as_fd(),
+        Inherited::Stderr => stderr.as_fd(),
+    };
+    let fd = fd.try_clone_to_owned().ok()?;
+    Some(Box::new(super::host::HostFile::inherited(fd)))
+}
+
+#[cfg(not(unix))]
+fn inherited(own: Inherited) -> Option<Box<dyn WasiFile>> {
+    use wasi_common::sync::stdio;
+    Some(match own {
+        Inherited::Stdin => Box::new(stdio::stdin()),
+        Inherited::Stdout => Box::new(stdio::stdout()),
+        Inherited::Stderr => Box::new(stdio::stderr()),
+    })
+}

@@ -1,0 +1,361 @@
+//! Files and directories of the host, as wasi-common opens them, with these differences:
+//! - a preopened directory may be read-only, and so is then everything opened through it;
+//! - a directory is listed from a snapshot, so that a guest may remove entries as it goes, and listing is linear;
+//! - times before 1970, which preview1 cannot express (and wasi-common panics on), become 1970;
+//! - only a terminal calls itself a character device where guests look for one (`isatty`);
+//! - flags of descriptors shared with the process stay as they are.
+
+use std::any::Any;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use wasi_common::dir::{OpenResult, ReaddirCursor, ReaddirEntity};
+use wasi_common::file::{Advice, FdFlags, FileType, Filestat, OFlags};
+use wasi_common::snapshots::preview_1::types::Errno;
+use wasi_common::sync::dir::{Dir, OpenResult as Opened};
+use wasi_common::sync::file::File;
+use wasi_common::{Error, SystemTimeSpec, WasiDir, WasiFile};
+
+pub struct HostFile {
+    file: File,
+    read_only: bool,
+    /// The open file is also the process's own: its status flags are not the guest's to change.
+    shared: bool,
+}
+
+impl HostFile {
+    /// A standard stream of the process, by a descriptor duplicated from its own.
+    #[cfg(unix)]
+    pub fn inherited(fd: std::os::fd::OwnedFd) -> Self {
+        HostFile {
+            file: File::from_cap_std(fd.into()),
+            read_only: false,
+            shared: true,
+        }
+    }
+
+    fn writable(&self) -> Result<&File, Error> {
+        writable(&self.file, self.read_only)
+    }
+}
+
+fn writable<T>(inner: &T, read_only: bool) -> Result<&T, Error> {
+    if read_only {
+        Err(Errno::Rofs.into())
+    } else {
+        Ok(inner)
+    }
+}
+
+fn expressible(mut stat: Filestat) -> Filestat {
+    for time in [&mut stat.atim, &mut stat.mtim, &mut stat.ctim] {
+        *time = time.map(|t| t.max(UNIX_EPOCH));
+    }
+    stat
+}
+
+#[wiggle::async_trait]
+impl WasiFile for HostFile {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    async fn get_filetype(&self) -> Result<FileType, Error> {
+        // wasi-libc's isatty asks this and nothing else, so /dev/null must not say it.
+        match self.file.get_filetype().await? {
+            FileType::CharacterDevice if !self.file.isatty() => Ok(FileType::Unknown),
+            other => Ok(other),
+        }
+    }
+
+    #[cfg(unix)]
+    fn pollable(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.file.pollable()
+    }
+
+    fn isatty(&self) -> bool {
+        self.file.isatty()
+    }
+
+    async fn datasync(&self) -> Result<(), Error> {
+        self.file.datasync().await
+    }
+
+    async fn sync(&self) -> Result<(), Error> {
+        self.file.sync().await
+    }
+
+    async fn get_fdflags(&self) -> Result<FdFlags, Error> {
+        self.file.get_fdflags().await
+    }
+
+    async fn set_fdflags(&mut self, flags: FdFlags) -> Result<(), Error> {
+        if !self.shared {
+            self.file.set_fdflags(flags).await
+        } else if flags == self.file.get_fdflags().await? {
+            Ok(())
+        } else {
+            Err(Errno::Notsup.into())
+        }
+    }
+
+    async fn get_filestat(&self) -> Result<Filestat, Error> {
+        Ok(expressible(self.file.get_filestat().await?))
+    }
+
+    async fn set_filestat_size(&self, size: u64) -> Result<(), Error> {
+        self.writable()?.set_filestat_size(size).await
+    }
+
+    async fn advise(&self, offset: u64, len: u64, advice: Advice) -> Result<(), Error> {
+        self.file.advise(offset, len, advice).await
+    }
+
+    async fn set_times(
+        &self,
+        atime: Option<SystemTimeSpec>,
+        mtime: Option<SystemTimeSpec>,
+    ) -> Result<(), Error> {
+        self.writable()?.set_times(atime, mtime).await
+    }
+
+    async fn read_vectored<'a>(&self, bufs: &mut [io::IoSliceMut<'a>]) -> Result<u64, Error> {
+        self.file.read_vectored(bufs).await
+    }
+
+    async fn read_vectored_at<'a>(
+        &self,
+        bufs: &mut [io::IoSliceMut<'a>],
+        offset: u64,
+    ) -> Result<u64, Error> {
+        self.file.read_vectored_at(bufs, offset).await
+    }
+
+    async fn write_vectored<'a>(&self, bufs: &[io::IoSlice<'a>]) -> Result<u64, Error> {
+        self.writable()?.write_vectored(bufs).await
+    }
+
+    async fn write_vectored_at<'a>(
+        &self,
+        bufs: &[io::IoSlice<'a>],
+        offset: u64,
+    ) -> Result<u64, Error> {
+        self.writable()?.write_vectored_at(bufs, offset).await
+    }
+
+    async fn seek(&self, pos: io::SeekFrom) -> Result<u64, Error> {
+        self.file.seek(pos).await
+    }
+
+    async fn peek(&self, buf: &mut [u8]) -> Result<u64, Error> {
+        self.file.peek(buf).await
+    }
+
+    fn num_ready_bytes(&self) -> Result<u64, Error> {
+        self.file.num_ready_bytes()
+    }
+}
+
+pub struct HostDir {
+    dir: Dir,
+    read_only: bool,
+    /// The listing that cursors other than 0 refer to.
+    listing: Mutex<Option<Arc<[ReaddirEntity]>>>,
+}
+
+impl HostDir {
+    pub fn new(dir: wasi_common::sync::Dir, read_only: bool) -> Self {
+        HostDir::wrap(Dir::from_cap_std(dir), read_only)
+    }
+
+    fn wrap(dir: Dir, read_only: bool) -> Self {
+        HostDir {
+            dir,
+            read_only,
+            listing: Mutex::new(None),
+        }
+    }
+
+    fn writable(&self) -> Result<&Dir, Error> {
+        writable(&self.dir, self.read_only)
+    }
+
+    /// Opens below a read-only directory as a read-only file system would.
+    fn open_read_only(
+        &self,
+        follow: bool,
+        path: &str,
+        oflags: OFlags,
+        write: bool,
+        fdflags: FdFlags,
+    ) -> Result<Opened, Error> {
+        if write || oflags.contains(OFlags::TRUNCATE) {
+            return Err(Errno::Rofs.into());
+        }
+        // Both of these would ask the system for write access.
+        let create = oflags.contains(OFlags::CREATE);
+        let oflags = oflags - (OFlags::CREATE | OFlags::EXCLUSIVE);
+        let fdflags = fdflags - FdFlags::APPEND;
+        let opened = self
+            .dir
+            .open_file_(follow, path, oflags, true, false, fdflags);
+        match opened {
+            Err(error) if create && matches!(error.downcast_ref(), Some(Errno::Noent)) => {
+                Err(Errno::Rofs.into())
+            }
+            other => other,
+        }
+    }
+
+    async fn list(&self) -> Result<Arc<[ReaddirEntity]>, Error> {
+        let mut entries = Vec::new();
+        for entry in self.dir.readdir(ReaddirCursor::from(0)).await? {
+            match entry {
+                Ok(mut entry) => {
+                    entry.next = ReaddirCursor::from(entries.len() as u64 + 1);
+                    entries.push(entry);
+                }
+                // Gone between the listing and the look at it, or named in a way that no guest could open it by:
+                // the others are still there.
+                Err(error) if matches!(error.downcast_ref(), Some(Errno::Noent | Errno::Ilseq)) => {
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries.into())
+    }
+}
+
+/// The other directory of a rename or a link: as everything in the table of this module's making.
+fn host_dir(dir: &dyn WasiDir) -> Result<&HostDir, Error> {
+    dir.as_any()
+        .downcast_ref()
+        .ok_or_else(|| Errno::Badf.into())
+}
+
+#[wiggle::async_trait]
+impl WasiDir for HostDir {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    async fn open_file(
+        &self,
+        follow: bool,
+        path: &str,
+        oflags: OFlags,
+        read: bool,
+        write: bool,
+        fdflags: FdFlags,
+    ) -> Result<OpenResult, Error> {
+        let read_only = self.read_only;
+        let exclusive = oflags.contains(OFlags::CREATE | OFlags::EXCLUSIVE);
+        let opened = if read_only && exclusive {
+            self.dir.get_path_filestat(path, false).await.map_or_else(
+                |_| Err(Errno::Rofs.into()),
+                |_| Err(Error::from(Errno::Exist)),
+            )
+        } else if read_only {
+            self.open_read_only(follow, path, oflags, write, fdflags)
+        } else {
+            self.dir
+                .open_file_(follow, path, oflags, read, write, fdflags)
+        };
+        Ok(match opened? {
+            Opened::File(file) => OpenResult::File(Box::new(HostFile {
+                file,
+                read_only,
+                shared: false,
+            })),
+            Opened::Dir(dir) => OpenResult::Dir(Box::new(HostDir::wrap(dir, read_only))),
+        })
+    }
+
+    async fn create_dir(&self, path: &str) -> Result<(), Error> {
+        self.writable()?.create_dir(path).await
+    }
+
+    async fn readdir(
+        &self,
+        cursor: ReaddirCursor,
+    ) -> Result<Box<dyn Iterator<Item = Result<ReaddirEntity, Error>> + Send>, Error> {
+        let cursor = usize::try_from(u64::from(cursor)).unwrap_or(usize::MAX);
+        let kept = match cursor {
+            0 => None,
+            _ => self
+                .listing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        };
+        let entries = match kept {
+            Some(entries) => entries,
+            None => {
+                let entries = self.list().await?;
+                *self.listing.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Arc::clone(&entries));
+                entries
+            }
+        };
+        Ok(Box::new(
+            (cursor..entries.len()).map_while(move |i| entries.get(i).cloned().map(Ok)),
+        ))
+    }
+
+    async fn symlink(&self, old_path: &str, new_path: &str) -> Result<(), Error> {
+        self.writable()?.symlink(old_path, new_path).await
+    }
+
+    async fn remove_dir(&self, path: &str) -> Result<(), Error> {
+        self.writable()?.remove_dir(path).await
+    }
+
+    async fn unlink_file(&self, path: &str) -> Result<(), Error> {
+        self.writable()?.unlink_file(path).await
+    }
+
+    async fn read_link(&self, path: &str) -> Result<PathBuf, Error> {
+        self.dir.read_link(path).await
+    }
+
+    async fn get_filestat(&self) -> Result<Filestat, Error> {
+        Ok(expressible(self.dir.get_filestat().await?))
+    }
+
+    async fn get_path_filestat(&self, path: &str, follow: bool) -> Result<Filestat, Error> {
+        Ok(expressible(self.dir.get_path_filestat(path, follow).await?))
+    }
+
+    async fn rename(
+        &self,
+        path: &str,
+        dest_dir: &dyn WasiDir,
+        dest_path: &str,
+    ) -> Result<(), Error> {
+        let dest = host_dir(dest_dir)?.writable()?;
+        self.writable()?.rename(path, dest, dest_path).await
+    }
+
+    async fn hard_link(
+        &self,
+        path: &str,
+        target_dir: &dyn WasiDir,
+        target_path: &str,
+    ) -> Result<(), Error> {
+        // The source has to be writable as well: by its new name a read-only file could be written to.
+        let target = host_dir(target_dir)?.writable()?;
+        self.writable()?.hard_link(path, target, target_path).await
+    }
+
+    async fn set_times(
+        &self,
+        path: &str,
+        atime: Option<SystemTimeSpec>,
+        mtime: Option<SystemTimeSpec>,
+        follow: bool,
+    ) -> Result<(), Error> {
+        self.writable()?.set_times(path, atime, mtime, follow).await
+    }
+}

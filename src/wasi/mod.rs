@@ -1,0 +1,87 @@
+//! WASI preview1, seen from the linker: a table of functions that work on the guest's memory.
+//!
+//! Nothing here knows an engine. The linker makes a host function of each [`Signature`], and in it fetches the
+//! guest's memory and hands over the arguments as raw 64-bit values. What stands behind the trait can be replaced;
+//! [`WasiConfig::build`] gives the one backed by `wasi-common`.
+
+mod common;
+mod config;
+mod errno;
+mod host;
+mod paths;
+mod sched;
+mod stdio;
+mod strings;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Preopen, WasiConfig};
+pub use stdio::{Input, Output, OutputBuffer};
+
+use crate::error::{Code, Error, Result};
+use crate::object::ValType;
+
+/// The module name under which guests import these functions.
+pub const MODULE: &str = "wasi_snapshot_preview1";
+
+/// A function's name and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature {
+    pub name: &'static str,
+    /// `I32` and `I64` only.
+    pub params: &'static [ValType],
+    /// `[I32]`, the errno; empty for `proc_exit` alone.
+    pub results: &'static [ValType],
+}
+
+/// Why a call does not return to the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The guest asked to end with this code. It is to travel beside the trap that unwinds the guest, not in its text.
+    Exit(i32),
+    /// The guest broke a rule (a pointer out of bounds, for instance) or something is wrong with the host.
+    /// Never empty, and without NUL.
+    Trap(String),
+}
+
+/// What tells one file of the host from another, whatever its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+/// A WASI implementation. No engine types.
+pub trait Preview1 {
+    /// Every function there is. Always the same slice.
+    fn functions(&self) -> &'static [Signature];
+
+    /// Calls function `index` of [`functions`](Self::functions).
+    ///
+    /// `memory` is the guest's memory as it is now, its base aligned to 8 bytes at least. `args` are the raw values
+    /// of the parameters, an `i32` in the low half (the high half is ignored). The result is `None` for a function
+    /// without results.
+    ///
+    /// Whatever the guest passes leads to an errno or to a [`Stop`]. The caller guards against panics all the same,
+    /// since callbacks of the host and a good deal of foreign code run in here.
+    ///
+    /// Until this returns **no guest code may run on `memory`**: the guest could grow it, which may move it while this
+    /// call still holds the slice. A host callback for stdio runs inside this call, so whoever lets the host call
+    /// guests has to refuse it there. (Calls nested in a callback are sound as far as this trait is concerned.)
+    fn call(
+        &self,
+        index: usize,
+        memory: &mut [u8],
+        args: &[u64],
+    ) -> std::result::Result<Option<i32>, Stop>;
+
+    /// Reads the file that `guest_path` names, through the preopened directories alone.
+    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, Identity)> {
+        Err(Error::new(
+            Code::Unsupported,
+            format!(
+                "cannot open `{guest_path}`: this WASI implementation gives the linker no access to files"
+            ),
+        ))
+    }
+}

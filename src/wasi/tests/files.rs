@@ -1,0 +1,230 @@
+//! What programs do with files in a preopened directory.
+
+use super::*;
+
+#[test]
+fn a_file_from_its_making_to_its_end() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let fd = guest.open(3, "a.txt", CREAT | EXCL, READ | WRITE).unwrap();
+    assert_eq!(guest.write(fd, b"hello world"), Ok(11));
+    guest.ok("fd_seek", &[fd, 6, 0, OUT]);
+    assert_eq!(guest.u64(OUT), 6);
+    assert_eq!(guest.read(fd, 100), Ok(b"world".to_vec()));
+    assert_eq!(guest.read(fd, 100), Ok(Vec::new()));
+    guest.ok("fd_seek", &[fd, (-5i64) as u64, 2, OUT]);
+    guest.ok("fd_tell", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT), 6);
+    guest.ok("fd_filestat_get", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT + 32), 11);
+    guest.ok("fd_filestat_set_size", &[fd, 5]);
+    guest.ok("fd_close", &[fd]);
+    guest.expect(Errno::Badf, "fd_close", &[fd]);
+    assert_eq!(std::fs::read(dir.join("a.txt")).unwrap(), b"hello");
+
+    assert_eq!(
+        guest.open(3, "a.txt", CREAT | EXCL, WRITE),
+        Err(Errno::Exist as i32)
+    );
+    assert_eq!(guest.open(3, "none", 0, READ), Err(Errno::Noent as i32));
+
+    let ([a, a_len], [b, b_len]) = (guest.string("a.txt"), guest.string("b.txt"));
+    guest.ok("path_rename", &[3, a, a_len, 3, b, b_len]);
+    assert!(!dir.join("a.txt").exists());
+    let fd = guest.open(3, "b.txt", TRUNC, READ | WRITE).unwrap();
+    assert_eq!(guest.read(fd, 100), Ok(Vec::new()));
+    guest.ok("path_unlink_file", &[3, b, b_len]);
+    assert!(!dir.join("b.txt").exists());
+    // An unlinked file lives while it is open.
+    assert_eq!(guest.write(fd, b"still"), Ok(5));
+}
+
+#[test]
+fn positioned_and_vectored_access() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let fd = guest.open(3, "file", CREAT, READ | WRITE).unwrap();
+    guest.put(DATA, b"abcdef");
+    guest.vectors(&[(DATA, 2), (0, 0), (DATA + 2, 4)]);
+    guest.ok("fd_write", &[fd, IOVS, 3, OUT]);
+    assert_eq!(guest.u32(OUT), 6);
+    guest.vectors(&[(DATA, 3)]);
+    guest.ok("fd_pwrite", &[fd, IOVS, 1, 100, OUT]);
+    guest.ok("fd_pread", &[fd, IOVS, 1, 4, OUT]);
+    assert_eq!(guest.get(DATA, 2), b"ef");
+    guest.ok("fd_tell", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT), 6, "positioned access leaves the position");
+    assert_eq!(std::fs::metadata(dir.join("file")).unwrap().len(), 103);
+}
+
+#[test]
+fn flags_can_be_changed_while_a_file_is_open() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let fd = guest.open(3, "file", CREAT, READ | WRITE).unwrap();
+    guest.write(fd, b"one").unwrap();
+    guest.ok("fd_fdstat_set_flags", &[fd, 1]);
+    guest.ok("fd_fdstat_get", &[fd, OUT]);
+    assert_eq!(guest.get(OUT + 2, 1), [1], "append");
+    guest.ok("fd_seek", &[fd, 0, 0, OUT]);
+    guest.write(fd, b"two").unwrap();
+    assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"onetwo");
+}
+
+#[test]
+fn descriptors_are_checked_for_what_they_were_opened_for() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "x").unwrap();
+    let mut guest = guest_in(&dir);
+    let read = guest.open(3, "file", 0, READ).unwrap();
+    assert_eq!(guest.write(read, b"y"), Err(Errno::Badf as i32));
+    let write = guest.open(3, "file", 0, WRITE).unwrap();
+    assert_eq!(guest.read(write, 1), Err(Errno::Badf as i32));
+    assert_eq!(guest.read(3, 1), Err(Errno::Badf as i32), "a directory");
+    assert_eq!(guest.read(99, 1), Err(Errno::Badf as i32));
+}
+
+#[test]
+fn directories() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let [sub, sub_len] = guest.string("sub");
+    guest.ok("path_create_directory", &[3, sub, sub_len]);
+    guest.expect(Errno::Exist, "path_create_directory", &[3, sub, sub_len]);
+    let fd = guest.open(3, "sub", DIRECTORY, READ).unwrap();
+    guest.ok("fd_fdstat_get", &[fd, OUT]);
+    assert!(is_type(guest.get(OUT, 1)[0], FileType::Directory));
+    guest.open(fd, "inner", CREAT, WRITE).unwrap();
+    assert!(dir.join("sub/inner").exists());
+    guest.expect(Errno::Notempty, "path_remove_directory", &[3, sub, sub_len]);
+    guest.expect(Errno::Badf, "fd_prestat_get", &[99, OUT]);
+    guest.expect(Errno::Notsup, "fd_prestat_get", &[fd, OUT]);
+}
+
+#[test]
+fn preopens_are_found_by_asking() {
+    let dir = TempDir::new();
+    let mut config = WasiConfig::new();
+    config.preopen(dir.path(), "/").preopen(dir.path(), "/lib");
+    let mut guest = Guest::new(&config);
+    for (fd, name) in [(3, "/"), (4, "/lib")] {
+        guest.ok("fd_prestat_get", &[fd, OUT]);
+        assert_eq!(guest.get(OUT, 1), [0]);
+        assert_eq!(guest.u32(OUT + 4) as usize, name.len());
+        guest.ok("fd_prestat_dir_name", &[fd, DATA, name.len() as u64]);
+        assert_eq!(guest.get(DATA, name.len()), name.as_bytes());
+        guest.expect(Errno::Nametoolong, "fd_prestat_dir_name", &[fd, DATA, 0]);
+    }
+    guest.expect(Errno::Badf, "fd_prestat_get", &[5, OUT]);
+}
+
+#[test]
+fn a_directory_is_listed_whole_in_small_pieces() {
+    let dir = TempDir::new();
+    let names: Vec<String> = (0..200).map(|i| format!("entry-{i:03}")).collect();
+    for name in &names {
+        std::fs::write(dir.join(name), "").unwrap();
+    }
+    let mut guest = guest_in(&dir);
+    for size in [40, 64, 300, 4096] {
+        assert_eq!(guest.list(3, size), names, "buffer of {size}");
+    }
+    // A new start sees what is new.
+    std::fs::write(dir.join("late"), "").unwrap();
+    assert_eq!(guest.list(3, 256).len(), 201);
+}
+
+/// As `rm -r` does it: entries go while the listing is under way, and none may be passed over.
+#[test]
+fn entries_can_be_removed_while_listing() {
+    let dir = TempDir::new();
+    for i in 0..100 {
+        std::fs::write(dir.join(&format!("entry-{i:03}")), "").unwrap();
+    }
+    let mut guest = guest_in(&dir);
+    let mut cookie = 0;
+    loop {
+        guest.heap = HEAP;
+        guest.ok("fd_readdir", &[3, DATA, 128, cookie, OUT]);
+        let used = guest.u32(OUT);
+        if used < 24 {
+            break;
+        }
+        cookie = guest.u64(DATA);
+        let length = guest.u32(DATA + 16) as usize;
+        let name = String::from_utf8(guest.get(DATA + 24, length)).unwrap();
+        if name.starts_with("entry") {
+            let [at, length] = guest.string(&name);
+            guest.ok("path_unlink_file", &[3, at, length]);
+        }
+    }
+    assert_eq!(guest.list(3, 512), Vec::<String>::new());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_not_utf8_does_not_hide_the_others() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = TempDir::new();
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    if std::fs::write(dir.path().join(odd), "").is_err() {
+        return; // Some file systems take UTF-8 alone.
+    }
+    std::fs::write(dir.join("plain"), "").unwrap();
+    assert_eq!(guest_in(&dir).list(3, 512), ["plain"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn times_before_1970_are_1970() {
+    let dir = TempDir::new();
+    let file = std::fs::File::create(dir.join("old")).unwrap();
+    let long_ago = std::time::UNIX_EPOCH - Duration::from_secs(86_400);
+    if file.set_modified(long_ago).is_err() {
+        return; // Some file systems cannot keep such times either.
+    }
+    let mut guest = guest_in(&dir);
+    let fd = guest.open(3, "old", 0, READ).unwrap();
+    guest.ok("fd_filestat_get", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT + 48), 0);
+    let [at, length] = guest.string("old");
+    guest.ok("path_filestat_get", &[3, 0, at, length, OUT]);
+    assert_eq!(guest.u64(OUT + 48), 0);
+}
+
+#[test]
+fn times_can_be_set() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let fd = guest.open(3, "file", CREAT, WRITE).unwrap();
+    let stamp = 1_234_567_890_000_000_000;
+    guest.ok("fd_filestat_set_times", &[fd, stamp, stamp, 1 | 4]);
+    guest.ok("fd_filestat_get", &[fd, OUT]);
+    assert_eq!(guest.u64(OUT + 40), stamp);
+    assert_eq!(guest.u64(OUT + 48), stamp);
+    // Both a time and "now".
+    guest.expect(Errno::Inval, "fd_filestat_set_times", &[fd, 0, 0, 3]);
+}
+
+/// wasi-common would end the guest with a trap here.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_system_error_of_the_rarer_kind_is_an_errno() {
+    let (Ok(here), Ok(shm)) = (
+        std::fs::metadata(std::env::temp_dir()),
+        std::fs::metadata("/dev/shm"),
+    ) else {
+        return;
+    };
+    use std::os::linux::fs::MetadataExt;
+    if here.st_dev() == shm.st_dev() {
+        return; // It takes two file systems.
+    }
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "").unwrap();
+    let mut config = WasiConfig::new();
+    config.preopen(dir.path(), "/").preopen("/dev/shm", "/shm");
+    let mut guest = Guest::new(&config);
+    let [at, length] = guest.string("file");
+    guest.expect(Errno::Xdev, "path_rename", &[3, at, length, 4, at, length]);
+}

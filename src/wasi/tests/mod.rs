@@ -1,0 +1,268 @@
+//! A guest without an engine: a memory, and calls by name.
+
+mod calls;
+mod files;
+mod garbage;
+mod open;
+mod sandbox;
+mod stdio;
+mod waiting;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use wasi_common::file::FileType;
+use wasi_common::sched::{Poll, RwEventFlags, Subscription, WasiSched};
+use wasi_common::snapshots::preview_1::types::Errno;
+
+use super::common::Common;
+use super::{Preview1, Stop, WasiConfig};
+
+/// One wasm page: the guest's memory.
+const SIZE: usize = 65536;
+
+/// Addresses that tests use by convention: a result, vectors, a second result, and the heap for strings.
+const OUT: u64 = 64;
+const IOVS: u64 = 256;
+const DATA: u64 = 4096;
+const HEAP: usize = 16384;
+
+/// The rights that wasi-libc asks for when it opens for reading and writing.
+const READ: u64 = 1 << 1;
+const WRITE: u64 = 1 << 6;
+
+const CREAT: u64 = 1;
+const DIRECTORY: u64 = 2;
+const EXCL: u64 = 4;
+const TRUNC: u64 = 8;
+
+/// Waits for nothing, and keeps for how long it should have slept.
+#[derive(Clone, Default)]
+struct Awake(Arc<Mutex<Vec<Duration>>>);
+
+#[wiggle::async_trait]
+impl WasiSched for Awake {
+    async fn poll_oneoff<'a>(&self, poll: &mut Poll<'a>) -> Result<(), wasi_common::Error> {
+        for subscription in poll.rw_subscriptions() {
+            match subscription {
+                Subscription::Read(sub) | Subscription::Write(sub) => {
+                    sub.complete(1, RwEventFlags::empty());
+                }
+                Subscription::MonotonicClock(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn sched_yield(&self) -> Result<(), wasi_common::Error> {
+        Ok(())
+    }
+
+    async fn sleep(&self, duration: Duration) -> Result<(), wasi_common::Error> {
+        self.0.lock().unwrap().push(duration);
+        Ok(())
+    }
+}
+
+struct Guest {
+    wasi: Common,
+    backing: Vec<u8>,
+    heap: usize,
+    slept: Awake,
+}
+
+impl Guest {
+    fn new(config: &WasiConfig) -> Self {
+        let slept = Awake::default();
+        let wasi = config.build_with(Box::new(slept.clone())).unwrap();
+        Guest::on(wasi, slept)
+    }
+
+    fn on(wasi: Common, slept: Awake) -> Self {
+        Guest {
+            wasi,
+            backing: vec![0; SIZE + 16],
+            heap: HEAP,
+            slept,
+        }
+    }
+
+    fn memory(&mut self) -> &mut [u8] {
+        &mut aligned(&mut self.backing)[..SIZE]
+    }
+
+    fn call(&mut self, name: &str, args: &[u64]) -> Result<Option<i32>, Stop> {
+        let index = self
+            .wasi
+            .functions()
+            .iter()
+            .position(|f| f.name == name)
+            .unwrap_or_else(|| panic!("no function {name}"));
+        let memory = &mut aligned(&mut self.backing)[..SIZE];
+        self.wasi.call(index, memory, args)
+    }
+
+    /// A call that must return.
+    fn errno(&mut self, name: &str, args: &[u64]) -> i32 {
+        match self.call(name, args) {
+            Ok(Some(errno)) => errno,
+            other => panic!("{name}{args:?}: {other:?}"),
+        }
+    }
+
+    fn ok(&mut self, name: &str, args: &[u64]) {
+        self.expect(Errno::Success, name, args);
+    }
+
+    fn expect(&mut self, errno: Errno, name: &str, args: &[u64]) {
+        assert_eq!(self.errno(name, args), errno as i32, "{name}{args:?}");
+    }
+
+    fn put(&mut self, at: u64, bytes: &[u8]) {
+        let at = at as usize;
+        self.memory()[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn get(&mut self, at: u64, length: usize) -> Vec<u8> {
+        self.memory()[at as usize..at as usize + length].to_vec()
+    }
+
+    fn u32(&mut self, at: u64) -> u32 {
+        u32::from_le_bytes(self.get(at, 4).try_into().unwrap())
+    }
+
+    fn u64(&mut self, at: u64) -> u64 {
+        u64::from_le_bytes(self.get(at, 8).try_into().unwrap())
+    }
+
+    /// Places a string; gives its address and its length.
+    fn string(&mut self, text: &str) -> [u64; 2] {
+        let at = self.heap as u64;
+        self.put(at, text.as_bytes());
+        self.heap += text.len();
+        [at, text.len() as u64]
+    }
+
+    /// Writes vectors at `IOVS`.
+    fn vectors(&mut self, parts: &[(u64, u64)]) {
+        for (i, (at, length)) in parts.iter().enumerate() {
+            let iov = IOVS + 8 * i as u64;
+            self.put(iov, &(*at as u32).to_le_bytes());
+            self.put(iov + 4, &(*length as u32).to_le_bytes());
+        }
+    }
+
+    fn open(&mut self, dir: u64, path: &str, oflags: u64, rights: u64) -> Result<u64, i32> {
+        let [at, length] = self.string(path);
+        let args = [dir, 1, at, length, oflags, rights, rights, 0, OUT];
+        match self.errno("path_open", &args) {
+            0 => Ok(u64::from(self.u32(OUT))),
+            errno => Err(errno),
+        }
+    }
+
+    fn write(&mut self, fd: u64, bytes: &[u8]) -> Result<u32, i32> {
+        self.put(DATA, bytes);
+        self.vectors(&[(DATA, bytes.len() as u64)]);
+        match self.errno("fd_write", &[fd, IOVS, 1, OUT]) {
+            0 => Ok(self.u32(OUT)),
+            errno => Err(errno),
+        }
+    }
+
+    fn read(&mut self, fd: u64, length: u64) -> Result<Vec<u8>, i32> {
+        self.vectors(&[(DATA, length)]);
+        match self.errno("fd_read", &[fd, IOVS, 1, OUT]) {
+            0 => {
+                let read = self.u32(OUT) as usize;
+                Ok(self.get(DATA, read))
+            }
+            errno => Err(errno),
+        }
+    }
+
+    /// The names in a directory, sorted, `.` and `..` left out; with a buffer of `size` bytes as a program would.
+    fn list(&mut self, fd: u64, size: u64) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut cookie = 0;
+        loop {
+            self.ok("fd_readdir", &[fd, DATA, size, cookie, OUT]);
+            let used = u64::from(self.u32(OUT));
+            let mut at = DATA;
+            while at + 24 <= DATA + used {
+                let length = u64::from(self.u32(at + 16));
+                if at + 24 + length > DATA + used {
+                    break;
+                }
+                names.push(String::from_utf8(self.get(at + 24, length as usize)).unwrap());
+                cookie = self.u64(at);
+                at += 24 + length;
+            }
+            if used < size {
+                break;
+            }
+        }
+        names.retain(|name| !matches!(name.as_str(), "." | ".."));
+        names.sort();
+        names
+    }
+}
+
+/// A directory that goes with the test.
+struct TempDir(PathBuf);
+
+impl TempDir {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "wasmdyld-wasi-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        TempDir(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A guest with `dir` as descriptor 3, `/`.
+fn guest_in(dir: &TempDir) -> Guest {
+    Guest::new(WasiConfig::new().preopen(dir.path(), "/"))
+}
+
+/// The part of `bytes` that begins as a wasm memory does.
+fn aligned(bytes: &mut [u8]) -> &mut [u8] {
+    let base = bytes.as_ptr().align_offset(16);
+    &mut bytes[base..]
+}
+
+fn is_trap(outcome: &Result<Option<i32>, Stop>) -> bool {
+    matches!(outcome, Err(Stop::Trap(text)) if !text.is_empty() && !text.contains('\0'))
+}
+
+/// The file type in an fdstat.
+fn is_type(raw: u8, expected: FileType) -> bool {
+    raw == match expected {
+        FileType::Unknown => 0,
+        FileType::CharacterDevice => 2,
+        FileType::Directory => 3,
+        FileType::RegularFile => 4,
+        _ => 255,
+    }
+}

@@ -1,0 +1,125 @@
+//! Files that the linker opens by a guest's path.
+
+use super::*;
+use crate::wasi::Identity;
+
+fn world() -> (TempDir, Common) {
+    let dir = TempDir::new();
+    for (path, text) in [
+        ("root/lib/libx.so", "root libx"),
+        ("root/top", "top"),
+        ("lib/libx.so", "lib libx"),
+        ("lib/deep/liby.so", "lib liby"),
+        ("deep/liby.so", "deep liby"),
+        ("here/libz.so", "here libz"),
+    ] {
+        let path = dir.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let mut config = WasiConfig::new();
+    config
+        .preopen(dir.join("root"), "/")
+        .preopen(dir.join("lib"), "/lib")
+        .preopen(dir.join("deep"), "/lib/deep/")
+        .preopen_read_only(dir.join("here"), ".");
+    let common = config.build_with(Box::new(Awake::default())).unwrap();
+    (dir, common)
+}
+
+fn text(wasi: &Common, path: &str) -> String {
+    match wasi.open_file(path) {
+        Ok((bytes, _)) => String::from_utf8(bytes).unwrap(),
+        Err(error) => {
+            assert!(error.message().contains("cannot open"), "{error}");
+            assert!(!error.message().contains('\0'));
+            format!("{:?}", error.code())
+        }
+    }
+}
+
+#[test]
+fn the_longest_preopen_holds_a_path() {
+    let (_dir, wasi) = world();
+    assert_eq!(text(&wasi, "/top"), "top");
+    assert_eq!(text(&wasi, "/lib/libx.so"), "lib libx");
+    assert_eq!(text(&wasi, "lib/libx.so"), "lib libx");
+    assert_eq!(text(&wasi, "./lib//./libx.so"), "lib libx");
+    assert_eq!(text(&wasi, "/lib/deep/liby.so"), "deep liby");
+    // `.` and `/` are one place with two preopens: the form of the path decides.
+    assert_eq!(text(&wasi, "libz.so"), "here libz");
+    assert_eq!(text(&wasi, "/libz.so"), "NotFound");
+    // A name only counts whole.
+    assert_eq!(text(&wasi, "/libx/libx.so"), "NotFound");
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let (dir, wasi) = world();
+    assert_eq!(text(&wasi, ""), "InvalidArgument");
+    assert_eq!(text(&wasi, "/to\0p"), "InvalidArgument");
+    assert_eq!(text(&wasi, "/lib"), "InvalidArgument");
+    assert_eq!(text(&wasi, "/"), "InvalidArgument");
+    assert_eq!(text(&wasi, "/none"), "NotFound");
+    assert_eq!(text(&wasi, "/top/none"), "NotFound");
+    assert_eq!(text(&wasi, "/lib/../../secret"), "Io");
+    assert_eq!(text(&wasi, "/lib/../top"), "Io", "out of its preopen");
+    assert_eq!(text(&wasi, "../lib/libx.so"), "Io");
+    assert_eq!(text(&wasi, &"x/".repeat(100_000)), "Io");
+    let large = std::fs::File::create(dir.join("root/large")).unwrap();
+    if large.set_len((1 << 30) + 1).is_ok() {
+        assert_eq!(text(&wasi, "/large"), "Limit");
+    }
+    let nothing = WasiConfig::new()
+        .build_with(Box::new(Awake::default()))
+        .unwrap();
+    assert_eq!(text(&nothing, "/top"), "NotFound");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_within_are_followed_and_those_out_are_not() {
+    use std::os::unix::fs::symlink;
+    let (dir, wasi) = world();
+    std::fs::write(dir.join("secret"), "secret").unwrap();
+    symlink("../secret", dir.join("root/out")).unwrap();
+    symlink(dir.join("secret"), dir.join("root/absolute")).unwrap();
+    symlink("libx.so", dir.join("lib/libx.so.1")).unwrap();
+    assert_eq!(text(&wasi, "/out"), "Io");
+    assert_eq!(text(&wasi, "/absolute"), "Io");
+    assert_eq!(text(&wasi, "/lib/libx.so.1"), "lib libx");
+
+    // One file, whatever its names.
+    let identity = |path: &str| -> Identity { wasi.open_file(path).unwrap().1 };
+    assert_eq!(identity("/lib/libx.so.1"), identity("lib/libx.so"));
+    assert_ne!(identity("/lib/libx.so"), identity("/top"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let (dir, wasi) = world();
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(dir.join("root/fifo").as_os_str().as_bytes()).unwrap();
+    // SAFETY: the path is a C string.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    assert_eq!(text(&wasi, "/fifo"), "InvalidArgument");
+}
+
+#[test]
+fn files_of_every_size_come_whole() {
+    let (dir, wasi) = world();
+    for size in [0, 1, 4095, 4096, 100_000] {
+        let bytes: Vec<u8> = (0..size).map(|i| i as u8).collect();
+        std::fs::write(dir.join("root/sized"), &bytes).unwrap();
+        assert_eq!(wasi.open_file("/sized").unwrap().0, bytes, "{size}");
+    }
+}
+
+/// The linker reads with the host's grant, not with the guest's descriptors.
+#[test]
+fn a_closed_descriptor_does_not_matter() {
+    let (_dir, wasi) = world();
+    wasi.close(3);
+    assert_eq!(text(&wasi, "/top"), "top");
+}
