@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::store::Store;
 use super::sys::*;
 use super::trap::Trap;
-use super::types::{EngineGlobalType, EngineTableType, func_type, global_type};
+use super::types::{EngineGlobalType, EngineTableType, func_type, global_type, table_type};
 use super::val::Val;
 use super::vec::VecBuf;
 use crate::error::{Code, Error, Result};
@@ -247,6 +247,20 @@ impl Table {
                 Code::Engine,
                 format!("the engine refused a table of {} entries", ty.limits),
             )),
+        }
+    }
+
+    /// The table's type. The minimum is the declared one on some engines and the current size on others.
+    pub fn ty(&self) -> Option<TableType> {
+        // SAFETY: the handle is alive; the type is ours and is deleted here.
+        unsafe {
+            let raw = (self.api.wasm_table_type)(self.raw.as_ptr());
+            if raw.is_null() {
+                return None;
+            }
+            let ty = table_type(self.api, raw);
+            (self.api.wasm_tabletype_delete)(raw);
+            ty
         }
     }
 

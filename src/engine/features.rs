@@ -52,7 +52,7 @@ impl Feature {
     }
 
     /// A valid module that is refused without the feature.
-    fn probe(self) -> &'static [u8] {
+    pub(crate) fn probe(self) -> &'static [u8] {
         match self {
             // (table 1 funcref) (func i32.const 0 return_call_indirect (type 0))
             Feature::TailCalls => module!(
@@ -66,7 +66,7 @@ impl Feature {
                 [1, 4, 1, 0x60, 0, 0]
                 [3, 2, 1, 0]
                 [13, 3, 1, 0, 0]
-                [10, 14, 1, 12, 0, 0x02, 0x40, 0x1f, 0x40, 1, 2, 0, 0x08, 0, 0x0b, 0x0b]
+                [10, 15, 1, 13, 0, 0x02, 0x40, 0x1f, 0x40, 1, 2, 0, 0x08, 0, 0x0b, 0x0b, 0x0b]
             ),
             // (tag) (func (try (do (throw 0)) (catch_all)))
             Feature::LegacyExceptions => module!(

@@ -208,8 +208,10 @@ unsafe extern "C" fn call_body(
                 store,
                 &format!("a host function panicked: {}", panic_text(&*panic)),
             );
-            // A payload whose destructor panics would cross the C edge.
-            std::mem::forget(panic);
+            // A payload of any other type may panic again in its destructor, and that would cross the C edge.
+            if !(panic.is::<&str>() || panic.is::<String>()) {
+                std::mem::forget(panic);
+            }
             trap
         }
     }

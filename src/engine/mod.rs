@@ -38,5 +38,6 @@ pub use store::{OwnedEngine, OwnedStore, Store};
 pub use trap::Trap;
 pub use types::{
     EngineFuncType, EngineGlobalType, EngineMemoryType, EngineTableType, func_type, global_type,
+    table_type,
 };
-pub use val::Val;
+pub use val::{Val, host_args, host_results};

@@ -168,6 +168,21 @@ pub unsafe fn global_type(api: &'static Api, raw: *const wasm_globaltype_t) -> O
     }
 }
 
+/// Reads an engine's table type. Whether it is a 64-bit table does not show.
+///
+/// # Safety
+/// `raw` is a live table type of the engine behind `api`.
+pub unsafe fn table_type(api: &'static Api, raw: *const wasm_tabletype_t) -> Option<TableType> {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        Some(TableType {
+            element: shim::of(api).value_type(api, (api.wasm_tabletype_element)(raw))?,
+            limits: read_limits((api.wasm_tabletype_limits)(raw)),
+            table64: false,
+        })
+    }
+}
+
 /// Limits as the header gives them. Their minimum is the declared one on some engines and the current size on others.
 ///
 /// # Safety

@@ -1,8 +1,10 @@
 //! Values, laid out as `wasm_val_t`, so that a slice of them *is* the argument vector of a call.
 
 use std::fmt;
+use std::mem::MaybeUninit;
 
 use super::sys::*;
+use super::vec::{borrowed, borrowed_mut};
 use crate::object::{HeapType, ValType};
 
 /// A value of one of the six kinds that `wasm.h` knows.
@@ -167,6 +169,31 @@ impl fmt::Debug for Val {
                 kind => write!(f, "{}", kind_name(kind)),
             }
         }
+    }
+}
+
+/// The values in a vector that a C host passes; NULL stands for none.
+///
+/// # Safety
+/// `args` is NULL or a vector of initialised values that stays as it is for `'a`.
+pub unsafe fn host_args<'a>(args: *const wasm_val_vec_t) -> &'a [Val] {
+    // SAFETY: by the caller's promise; a `Val` is a `wasm_val_t`.
+    unsafe { borrowed(args.cast()) }
+}
+
+/// The values in a vector that a C host passes for results; NULL stands for none. They are set to zero, since the host need not
+/// have initialised them.
+///
+/// # Safety
+/// `results` is NULL or a vector with room for its `size` values, which nothing else reads or writes for `'a`.
+pub unsafe fn host_results<'a>(results: *mut wasm_val_vec_t) -> &'a mut [Val] {
+    // SAFETY: by the caller's promise; uninitialised values become initialised before they are values to us.
+    unsafe {
+        let raw = borrowed_mut::<MaybeUninit<Val>>(results.cast());
+        for value in &mut *raw {
+            value.write(Val::zero(WASM_I32));
+        }
+        &mut *(std::ptr::from_mut(raw) as *mut [Val])
     }
 }
 

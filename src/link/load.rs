@@ -11,7 +11,7 @@ use super::transaction::{self, Done};
 use super::{init, unload};
 use crate::error::{Code, Context, Error, Result};
 use crate::plan::needed::{Closure, Root, closure};
-use crate::plan::{Found, Node, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan};
+use crate::plan::{Bind, Found, Node, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan};
 use crate::search;
 use crate::trace::Category;
 
@@ -30,7 +30,8 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flags {
     pub main: bool,
-    pub lazy: bool,
+    /// What the configuration says if `None`.
+    pub bind: Option<Bind>,
     pub global: bool,
     pub deepbind: bool,
 }
@@ -117,11 +118,7 @@ impl Namespace {
     fn options(&self, flags: Flags) -> Options {
         let config = &self.config;
         Options {
-            bind: if flags.lazy {
-                crate::plan::Bind::Lazy
-            } else {
-                config.bind
-            },
+            bind: flags.bind.unwrap_or(config.bind),
             plt: config.plt,
             stack_size: config.stack_size,
             limits: config.limits.clone(),

@@ -1,5 +1,6 @@
 //! Executing plans: the imperative shell around [`crate::plan`], through the engine layer.
 
+mod define;
 mod glue;
 mod init;
 mod lazy;

@@ -3,11 +3,10 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::namespace::{Namespace, State};
+use super::namespace::{HostValue, Namespace, State};
 use super::slots;
 use crate::abi;
-use crate::engine::Extern;
-use crate::engine::sys::wasm_extern_t;
+use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result};
 use crate::object::{ExportItem, FuncType};
 use crate::plan::{Callee, Definition, FuncId, ObjectId};
@@ -51,20 +50,19 @@ impl Namespace {
     }
 
     /// The engine's function behind a symbol. Borrowed: it lives as long as the object that defines it.
-    pub fn func_ptr(&self, callee: Callee) -> Result<NonNull<wasm_extern_t>> {
-        let lost = || Error::new(Code::Internal, "a symbol's function got lost");
-        self.state().callee(callee).ok_or_else(lost)
-    }
-
-    /// A handle of its own to the function behind a symbol.
-    pub fn func(&self, callee: Callee) -> Result<Extern> {
+    pub fn func_ptr(&self, callee: Callee) -> Result<NonNull<wasm_func_t>> {
         let state = self.state();
-        let lost = || Error::new(Code::Internal, "a symbol's function got lost");
-        let definition = callee.export.ok_or_else(lost)?;
-        state
-            .export(definition)
-            .and_then(|e| e.duplicate())
-            .ok_or_else(lost)
+        let raw = match (callee.id, callee.export) {
+            (FuncId::Host(id), _) => match state.hosts.get(id as usize) {
+                Some(HostValue::Func(func)) => Some(func.func().raw()),
+                Some(HostValue::Extern(value)) => value.as_func().map(|f| f.raw()),
+                None => None,
+            },
+            (_, Some(definition)) => state.export(definition).and_then(|e| e.as_func().map(|f| f.raw())),
+            _ => None,
+        };
+        raw.and_then(NonNull::new)
+            .ok_or_else(|| Error::new(Code::Internal, "a symbol's function got lost"))
     }
 
     /// The canonical table slot of a function, `&f` of every object.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmparser::{
-    Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, ImportSectionReader, Name,
-    NameSectionReader, Parser, Payload, TypeRef,
+    Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, ImportSectionReader, Imports,
+    Name, NameSectionReader, Parser, Payload, TypeRef,
 };
 
 use super::constant::Global;
@@ -62,8 +62,9 @@ struct Builder<'a, 'l> {
     notes: Option<Notes<'a>>,
     /// Offset of a `linking` section, which relocatable object files have.
     linking: Option<usize>,
-    /// Module names of imports: a handful, used thousands of times.
+    /// Module names of imports: a handful, used thousands of times, mostly in runs.
     modules: HashMap<&'a str, Arc<str>>,
+    last_module: Option<(&'a str, Arc<str>)>,
 }
 
 impl<'a, 'l> Builder<'a, 'l> {
@@ -77,6 +78,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             notes: None,
             linking: None,
             modules: HashMap::new(),
+            last_module: None,
         }
     }
 
@@ -152,12 +154,17 @@ impl<'a, 'l> Builder<'a, 'l> {
         // Two empty names, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 4);
         self.object.imports.reserve(room);
-        // One entry of the section may hold many imports, so the limit is looked at once more.
-        for item in section.into_imports_with_offsets() {
-            let (at, import) = item.map_err(fault::reader)?;
-            let count = self.object.imports.len().saturating_add(1);
-            fault::check_count(at, count, "imports", self.limits.imports)?;
-            self.import(at, &import)?;
+        for item in section {
+            match item.map_err(fault::reader)? {
+                Imports::Single(at, import) => self.import(at, &import)?,
+                // The compact encodings: one entry of the section holds many imports.
+                group => {
+                    for item in group {
+                        let (at, import) = item.map_err(fault::reader)?;
+                        self.import(at, &import)?;
+                    }
+                }
+            }
         }
         self.object.imported_funcs = index(self.object.func_imports.len());
         self.object.imported_globals = index(self.object.global_imports.len());
@@ -166,6 +173,8 @@ impl<'a, 'l> Builder<'a, 'l> {
 
     fn import(&mut self, at: usize, import: &wasmparser::Import<'a>) -> Result<()> {
         let position = index(self.object.imports.len());
+        let count = self.object.imports.len().saturating_add(1);
+        fault::check_count(at, count, "imports", self.limits.imports)?;
         self.check_name(at, import.module)?;
         self.check_name(at, import.name)?;
         let ty = match import.ty {
@@ -199,17 +208,25 @@ impl<'a, 'l> Builder<'a, 'l> {
                 ExternType::Tag(sig)
             }
         };
-        let module = self
-            .modules
-            .entry(import.module)
-            .or_insert_with(|| Arc::from(import.module));
+        let module = self.module(import.module);
         self.object.imports.push(Import {
-            module: Arc::clone(module),
+            module,
             name: Arc::from(import.name),
             ty,
             weak: false,
         });
         Ok(())
+    }
+
+    fn module(&mut self, name: &'a str) -> Arc<str> {
+        if let Some((last, module)) = &self.last_module
+            && *last == name
+        {
+            return Arc::clone(module);
+        }
+        let module = self.modules.entry(name).or_insert_with(|| Arc::from(name));
+        self.last_module = Some((name, Arc::clone(module)));
+        Arc::clone(module)
     }
 
     fn defined_tables(&mut self, imported: usize) {
@@ -332,8 +349,8 @@ impl<'a, 'l> Builder<'a, 'l> {
 
     fn finish(mut self) -> Result<(Object, Features)> {
         if let (Some(at), None) = (self.linking, &self.notes) {
-            // Linked programs keep the section with --emit-relocs, but they export something.
-            if self.object.exports.is_empty() {
+            // A linked program that was made with --emit-relocs has the section as well.
+            if self.object.exports.is_empty() || self.object.imports.iter().any(is_object_memory) {
                 return Err(fault::unsupported(
                     at,
                     "a wasm object file, not yet linked (link it into a library with -shared)",
@@ -350,6 +367,11 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn check_name(&self, at: usize, name: &str) -> Result<()> {
         fault::check_count(at, name.len(), "bytes in a name", self.limits.name)
     }
+}
+
+/// LLVM gives every object file this import in the place of a memory, and the linker takes it away.
+fn is_object_memory(import: &Import) -> bool {
+    matches!(import.ty, ExternType::Memory(_)) && &*import.name == "__linear_memory"
 }
 
 /// The value of an imported global for constant expressions: its own base, if it is one.

@@ -26,7 +26,7 @@
 //! run nonpie                      # those of this variant
 //!     args one "two words"
 //!     env KEY=VALUE
-//!     dir data::/data             # a folder of the case as /data; {tmp} is a new empty one
+//!     dir data::/data             # a folder of the case as /data; {tmp}: a new empty one for each program
 //!     preload libx.so
 //!     stack-size 65536
 //!     exit 3                      # 134: it traps

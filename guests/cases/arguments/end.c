@@ -18,7 +18,7 @@ void end(const char *how, int value)
     if (strcmp(how, "abort") == 0)
         abort();
     if (strcmp(how, "divide") == 0) {
-        volatile int quotient = 1 / *(volatile int *)&value;
+        volatile int quotient = 7 / *(volatile int *)&value;
         (void)quotient;
     }
     if (strcmp(how, "null") == 0) {

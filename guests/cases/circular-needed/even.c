@@ -2,7 +2,7 @@
 
 int even_numbers[3] = {0, 2, 4};
 int *even_to_odd = &odd_numbers[0];
-int even_constructed;
+volatile int even_constructed;
 
 __attribute__((constructor)) static void construct(void) { even_constructed++; }
 

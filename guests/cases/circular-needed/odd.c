@@ -2,7 +2,7 @@
 
 int odd_numbers[3] = {1, 3, 5};
 int *odd_to_even = &even_numbers[1];
-int odd_constructed;
+volatile int odd_constructed;
 
 __attribute__((constructor)) static void construct(void) { odd_constructed++; }
 

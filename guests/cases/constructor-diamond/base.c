@@ -1,5 +1,5 @@
 #include "order.h"
 
-int constructed, base_turn;
+volatile int constructed, base_turn;
 
 __attribute__((constructor)) static void construct(void) { base_turn = ++constructed; }

@@ -1,6 +1,6 @@
 #include "order.h"
 
-int left_turn, left_saw_base;
+volatile int left_turn, left_saw_base;
 
 __attribute__((constructor)) static void construct(void)
 {

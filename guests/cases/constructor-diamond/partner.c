@@ -1,6 +1,6 @@
 #include "order.h"
 
-int partner_turn;
+volatile int partner_turn;
 
 __attribute__((constructor)) static void construct(void) { partner_turn = 1; }
 

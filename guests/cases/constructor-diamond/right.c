@@ -1,6 +1,6 @@
 #include "order.h"
 
-int right_turn, right_saw_base;
+volatile int right_turn, right_saw_base;
 
 __attribute__((constructor)) static void construct(void)
 {

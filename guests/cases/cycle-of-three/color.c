@@ -7,7 +7,7 @@
 #define JOIN(a, b) JOIN_(a, b)
 
 void NEXT(int steps);
-int JOIN(SELF, _constructed);
+volatile int JOIN(SELF, _constructed);
 
 __attribute__((constructor)) static void construct(void) { JOIN(SELF, _constructed)++; }
 

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 void green(int steps);
-extern int red_constructed, green_constructed, blue_constructed;
+extern volatile int red_constructed, green_constructed, blue_constructed;
 
 int main(void)
 {

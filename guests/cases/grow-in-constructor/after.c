@@ -8,5 +8,5 @@ unsigned char **where_hoard_is = &hoard;
 __attribute__((constructor)) static void construct(void)
 {
     for (size_t i = 0; i < sizeof after_bss; i++)
-        after_bss[i] += 1;
+        ((volatile char *)after_bss)[i] += 1;
 }

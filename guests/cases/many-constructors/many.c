@@ -1,6 +1,6 @@
 #define FIRST 0
 #include "many.h"
 
-int turn, out_of_order;
+volatile int turn, out_of_order;
 
 HUNDRED

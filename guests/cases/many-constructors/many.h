@@ -1,5 +1,5 @@
 /* A hundred constructors, numbered from FIRST on; each checks that its turn has come. */
-extern int turn, out_of_order;
+extern volatile int turn, out_of_order;
 
 #define ONE(n) \
     __attribute__((constructor)) static void JOIN(construct_, n)(void) { out_of_order += turn++ != FIRST + n; }

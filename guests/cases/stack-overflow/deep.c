@@ -1,13 +1,12 @@
-#include <string.h>
-
 unsigned char guard[65536];
 
 int descend(int depth)
 {
+    /* Volatile and filled in a loop: the frame has to have its full size. */
     volatile char frame[4096];
-    memset((char *)frame, depth, sizeof frame);
+    for (unsigned i = 0; i < sizeof frame; i++)
+        frame[i] = (char)depth;
     if (depth > 1 && descend(depth - 1) != depth - 1)
         return -1;
-    /* Used after the call, so that this is no tail call and the frame has to live. */
-    return frame[100] == (char)depth ? depth : -1;
+    return frame[depth % (int)sizeof frame] == (char)depth ? depth : -1;
 }

@@ -64,7 +64,7 @@ pub trait Shim: Sync {
 /// The shim for the engine behind `api`.
 pub fn of(api: &'static Api) -> &'static dyn Shim {
     #[cfg(feature = "wasmtime")]
-    if std::ptr::eq(api, Api::linked()) {
+    if std::ptr::eq(api, Api::linked()) && wasmtime::is_linked() {
         return &wasmtime::Wasmtime;
     }
     let _ = api;

@@ -1,15 +1,24 @@
 //! Tests against the bundled engine.
 
-mod basics;
+mod cache;
 mod host;
+mod modules;
+mod objects;
 
-use super::{Api, EngineOptions, ExternPtr, Instance, Module, OwnedEngine, OwnedStore, shim};
-use crate::object::{FuncType, ValType};
+use super::{
+    Api, EngineOptions, ExternPtr, Instance, Module, OwnedEngine, OwnedStore, Store, shim,
+};
+use crate::object::{FuncType, HeapType, Limits, ValType};
+
+const FUNCREF: ValType = ValType::Ref {
+    nullable: true,
+    heap: HeapType::Func,
+};
 
 /// A store with its engine; fields drop in order.
 struct Fixture {
-    owned: OwnedStore,
-    _engine: OwnedEngine,
+    store: OwnedStore,
+    engine: OwnedEngine,
 }
 
 impl Fixture {
@@ -21,13 +30,17 @@ impl Fixture {
         let api = Api::linked();
         let engine = shim::of(api).new_engine(api, options).unwrap();
         Fixture {
-            owned: engine.new_store().unwrap(),
-            _engine: engine,
+            store: engine.new_store().unwrap(),
+            engine,
         }
     }
 
-    fn store(&self) -> super::Store {
-        self.owned.store()
+    fn store(&self) -> Store {
+        self.store.store()
+    }
+
+    fn engine(&self) -> &OwnedEngine {
+        &self.engine
     }
 
     fn module(&self, text: &str) -> Module {
@@ -35,7 +48,10 @@ impl Fixture {
     }
 
     fn instance(&self, text: &str, imports: &[ExternPtr<'_>]) -> Instance {
-        Instance::new(self.store(), &self.module(text), imports).expect("an instance")
+        match Instance::new(self.store(), &self.module(text), imports) {
+            Ok(instance) => instance,
+            Err(error) => panic!("{error:?}"),
+        }
     }
 }
 
@@ -44,4 +60,8 @@ fn func_type(params: &[ValType], results: &[ValType]) -> FuncType {
         params: params.to_vec(),
         results: results.to_vec(),
     }
+}
+
+fn limits(min: u64, max: Option<u64>) -> Limits {
+    Limits { min, max }
 }

@@ -65,7 +65,6 @@ pub fn add(layout: &Layout, graph: &mut Graph, case: &Case) -> Result<()> {
         || programs
             .iter()
             .any(|program| program.variant != Variant::Static);
-    builder.common("libc.so")?;
     for lib in &case.libs {
         if has_others {
             builder.library(lib, false)?;
@@ -78,6 +77,14 @@ pub fn add(layout: &Layout, graph: &mut Graph, case: &Case) -> Result<()> {
         builder.program(program)?;
     }
     Ok(())
+}
+
+/// A linker's command line.
+#[derive(Clone, Default)]
+struct Line {
+    before: Vec<&'static str>,
+    files: Vec<PathBuf>,
+    after: Vec<OsString>,
 }
 
 struct Builder<'a> {
@@ -145,139 +152,109 @@ impl Builder<'_> {
     }
 
     /// Links objects and libraries.
-    fn link(&mut self, build: &Build, flags: Vec<OsString>, files: Vec<PathBuf>, output: PathBuf) {
-        self.link_with(build, flags, files, Vec::new(), output);
-    }
-
-    /// The same with flags that come after the files.
-    fn link_with(
-        &mut self,
-        build: &Build,
-        flags: Vec<OsString>,
-        files: Vec<PathBuf>,
-        last: Vec<OsString>,
-        output: PathBuf,
-    ) {
+    fn link(&mut self, build: &Build, line: Line, output: PathBuf) -> Result<()> {
         let cxx = build.sources.iter().any(|source| Self::is_cxx(source));
         let mut command = vec![self.driver(cxx)];
-        command.extend(flags);
-        command.extend(files.iter().map(OsString::from));
-        command.extend(last);
-        command.extend(
-            build
-                .rpath
-                .iter()
-                .map(|entry| format!("-Wl,-rpath,{entry}").into()),
-        );
+        command.extend(line.before.iter().map(OsString::from));
+        command.extend(line.files.iter().map(OsString::from));
+        command.extend(line.after);
+        let rpath = |entry| format!("-Wl,-rpath,{entry}").into();
+        command.extend(build.rpath.iter().map(rpath));
         command.extend(build.ldflags.iter().map(OsString::from));
         if build.undefined || self.case.setjmp {
             // The tag __c_longjmp is an import that no library defines.
             command.push(libraries::UNDEFINED_FLAG.into());
         }
-        self.job(Action::Run(command), files, output);
+        let mut inputs = line.files;
+        // What the driver links by itself.
+        inputs.push(self.common("libc.so")?);
+        if cxx {
+            for name in ["libc++.so", "libc++abi.so", "libunwind.so"] {
+                inputs.push(self.common(name)?);
+            }
+        }
+        self.job(Action::Run(command), inputs, output);
+        Ok(())
     }
 
     fn library(&mut self, lib: &Library, of_static: bool) -> Result<()> {
-        let mut files = self.compile(&lib.file, &lib.build);
+        let build = &lib.build;
         let output = self.place(lib, of_static);
+        let mut line = Line {
+            files: self.compile(&lib.file, build),
+            ..Line::default()
+        };
         if of_static {
-            for needed in &lib.build.needs {
-                files.push(self.needed(needed, true)?);
+            for needed in &build.needs {
+                line.files.push(self.needed(needed, true)?);
             }
-            let mut flags: Vec<OsString> = LIBRARY_OF_STATIC_FLAGS.map(OsString::from).into();
-            flags.push(libraries::UNDEFINED_FLAG.into());
-            self.link(&lib.build, flags, files, output);
-            return Ok(());
+            line.before.extend(LIBRARY_OF_STATIC_FLAGS);
+            line.before.push(libraries::UNDEFINED_FLAG);
+            return self.link(build, line, output);
         }
+        line.before.extend(LIBRARY_FLAGS);
         // Of libraries that need each other, none can be linked first. Each is linked without
         // the others to have something of its name with its symbols, and then properly.
         if self.depends(lib, lib) {
-            let flags = LIBRARY_FLAGS
-                .into_iter()
-                .chain([libraries::UNDEFINED_FLAG])
-                .map(OsString::from)
-                .collect();
-            self.link(&lib.build, flags, files.clone(), self.stand_in(lib));
+            let mut stand_in = line.clone();
+            stand_in.before.push(libraries::UNDEFINED_FLAG);
+            self.link(build, stand_in, self.stand_in(lib))?;
         }
-        for needed in &lib.build.needs {
-            files.push(match self.case.lib(needed) {
+        for needed in &build.needs {
+            line.files.push(match self.case.lib(needed) {
                 Some(other) if self.depends(other, lib) => self.stand_in(other),
                 _ => self.needed(needed, false)?,
             });
         }
-        files.extend(self.runtime(&lib.build)?);
-        self.link(
-            &lib.build,
-            LIBRARY_FLAGS.map(OsString::from).into(),
-            files,
-            output,
-        );
-        Ok(())
+        line.files.extend(self.setjmp_library()?);
+        self.link(build, line, output)
     }
 
     fn program(&mut self, program: Program) -> Result<()> {
-        let main = program.main;
+        let (main, variant) = (program.main, program.variant);
         let build = &main.build;
-        let mut files = self.compile(&main.name, build);
-        let mut flags: Vec<OsString> = Vec::new();
-        let mut add = |words: &[&str]| flags.extend(words.iter().map(OsString::from));
-        match program.variant {
-            Variant::Pie => add(&PIE_FLAGS),
-            Variant::NonPie => {
-                add(&["-Wl,-Bdynamic"]);
-                add(&HOST_FLAGS);
-            }
-            Variant::Static => {
-                add(&["-Wl,-Bdynamic"]);
-                add(&HOST_FLAGS);
+        let is_static = variant == Variant::Static;
+        let mut line = Line {
+            files: self.compile(&main.name, build),
+            ..Line::default()
+        };
+        match variant {
+            Variant::Pie => line.before.extend(PIE_FLAGS),
+            Variant::NonPie | Variant::Static => {
+                line.before.push("-Wl,-Bdynamic");
+                line.before.extend(HOST_FLAGS);
             }
             Variant::Plain => {}
         }
-        if program.variant != Variant::Plain {
-            add(&[MAIN_EXPORT]);
+        if variant != Variant::Plain {
+            line.before.push(MAIN_EXPORT);
         }
         if main.dynamic {
-            add(&[EXPORT_ALL_DYNAMIC]);
+            line.before.push(EXPORT_ALL_DYNAMIC);
         }
-        let is_static = program.variant == Variant::Static;
-        let output = self
-            .layout
-            .case(&self.case.name)
-            .join(program.variant.folder())
-            .join(program.file());
         for needed in &build.needs {
-            files.push(self.needed(needed, is_static)?);
+            line.files.push(self.needed(needed, is_static)?);
         }
-        if matches!(program.variant, Variant::Pie | Variant::NonPie) {
-            files.extend(self.runtime(build)?);
+        if matches!(variant, Variant::Pie | Variant::NonPie) {
+            line.files.extend(self.setjmp_library()?);
         }
-        let mut last: Vec<OsString> = Vec::new();
         if is_static {
             // The libraries use any part of libc, so all of it has to be there.
             let libc = self.layout.sysroot_lib().join("libc.a");
-            last.extend([
-                "-Wl,-Bstatic".into(),
-                "-Wl,--whole-archive".into(),
-                libc.into(),
-                "-Wl,--no-whole-archive".into(),
-            ]);
+            let words = ["-Wl,-Bstatic", "-Wl,--whole-archive"].map(OsString::from);
+            line.after.extend(words);
+            line.after
+                .extend([libc.into(), "-Wl,--no-whole-archive".into()]);
         }
-        self.link_with(build, flags, files, last, output);
-        Ok(())
+        let folder = self.layout.case(&self.case.name).join(variant.folder());
+        self.link(build, line, folder.join(program.file()))
     }
 
-    /// Libraries that come with the language and are linked against unasked.
-    fn runtime(&mut self, build: &Build) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        if self.case.setjmp {
-            files.push(self.common("libsetjmp.so")?);
-        }
-        if build.sources.iter().any(|source| Self::is_cxx(source)) {
-            for name in ["libc++.so", "libc++abi.so", "libunwind.so"] {
-                files.push(self.common(name)?);
-            }
-        }
-        Ok(files)
+    fn setjmp_library(&mut self) -> Result<Option<PathBuf>> {
+        self.case
+            .setjmp
+            .then(|| self.common("libsetjmp.so"))
+            .transpose()
     }
 
     /// The file of a library that something needs.

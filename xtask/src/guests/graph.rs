@@ -2,8 +2,8 @@
 //!
 //! A job makes one file. It is up to date when the file is there and its stamp
 //! equals a hash of the command line, the toolchain's identity and the contents of
-//! all that went into it, headers included. A file is written under another
-//! name and renamed, its stamp comes last: stopping a build at any point breaks nothing.
+//! all that went into it, headers included. A file is written in another
+//! folder and moved, its stamp comes last: stopping a build at any point breaks nothing.
 
 use super::{Layout, toolchain};
 use crate::util::{self, At, Result};
@@ -36,6 +36,7 @@ pub struct Job {
 pub struct Graph {
     root: PathBuf,
     stamps: PathBuf,
+    unfinished: PathBuf,
     jobs: Vec<Job>,
     by_output: HashMap<PathBuf, usize>,
 }
@@ -73,6 +74,7 @@ impl Graph {
         Graph {
             root: layout.root.clone(),
             stamps: layout.objects().join("stamps"),
+            unfinished: layout.objects().join("unfinished"),
             jobs: Vec::new(),
             by_output: HashMap::new(),
         }
@@ -98,7 +100,24 @@ impl Graph {
         }
     }
 
+    /// Removes files in a folder that no job makes: a library that a case no longer has could
+    /// still be found by a program, and hide that it is missing.
+    pub fn sweep(&self, folder: &Path) -> Result<()> {
+        if !folder.exists() {
+            return Ok(());
+        }
+        for path in util::list(folder)? {
+            if path.is_dir() {
+                self.sweep(&path)?;
+            } else if !self.makes(&path) {
+                util::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     pub fn run(&self) -> Result<Summary> {
+        util::remove(&self.unfinished)?;
         let mut state = State {
             waits: vec![0; self.jobs.len()],
             unfinished: self.jobs.len(),
@@ -177,7 +196,7 @@ impl Graph {
             drop(guard);
             let job = &self.jobs[index];
             let start = Instant::now();
-            let outcome = self.bring_up_to_date(job, hashes);
+            let outcome = self.bring_up_to_date(index, hashes);
             running |= status_line(&job.group, &job.output);
             guard = lock(state);
             guard.working -= 1;
@@ -204,7 +223,8 @@ impl Graph {
     }
 
     /// Makes a job's file if it has to be made; tells whether it had to.
-    fn bring_up_to_date(&self, job: &Job, hashes: &Hashes) -> Result<bool> {
+    fn bring_up_to_date(&self, index: usize, hashes: &Hashes) -> Result<bool> {
+        let job = &self.jobs[index];
         let name = job.output.strip_prefix(&self.root).unwrap_or(&job.output);
         let stamp = util::beside(&self.stamps.join(name), "stamp");
         let headers = util::beside(&self.stamps.join(name), "d");
@@ -216,7 +236,10 @@ impl Graph {
         for file in [&job.output, &stamp] {
             util::create_dir(file.parent().unwrap_or(&self.root))?;
         }
-        let unfinished = util::beside(&job.output, "tmp");
+        // In another folder rather than under another name: the linker writes the name into the file.
+        let folder = self.unfinished.join(index.to_string());
+        util::create_dir(&folder)?;
+        let unfinished = folder.join(job.output.file_name().unwrap_or_default());
         match &job.action {
             Action::Copy => {
                 let from = job.inputs.first().ok_or("a copy of nothing")?;

@@ -107,6 +107,9 @@ pub fn main(names: &[String]) -> Result<()> {
         cases::add(&layout, &mut graph, case)?;
     }
     let summary = graph.run()?;
+    for case in &cases {
+        graph.sweep(&layout.case(&case.name))?;
+    }
     println!(
         "guests: {} cases and {} libraries in {}: {} files built, {} up to date, {}",
         cases.len(),

@@ -19,7 +19,7 @@ use std::process::Command;
 const SYSROOT_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
 const COMPILER_PACKAGE: &str = "ziglang==0.17.0";
 /// Counts changes of this file that ask for a new set-up with the same packages.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// What the zig package holds for other uses, two hundred megabytes of it.
 const UNUSED_BY_US: [&str; 6] = ["libc", "std", "libtsan", "compiler", "compiler_rt", "docs"];
@@ -283,7 +283,7 @@ fn wrappers(layout: &Layout) -> Result<()> {
     let clang = r#"exec "$here/tools/zig/zig" clang --target=wasm32-wasip1 --sysroot="$here/sysroot" -resource-dir "$here/sysroot/clang" \
     -fuse-ld="$here/tools/bin/wasm-ld" --no-wasm-opt -Qunused-arguments -fvisibility=default -idirafter "$here/include" -L"$here/lib""#;
     // In position-independent code the tag __cpp_exception is an import, and no library defines it: the loader does.
-    let cxx = r#"--driver-mode=g++ -fwasm-exceptions -mllvm -wasm-use-legacy-eh=false -lunwind -Wl,--unresolved-symbols=import-dynamic"#;
+    let cxx = r#"--driver-mode=g++ -fwasm-exceptions -mllvm -wasm-use-legacy-eh=false -Wl,--unresolved-symbols=import-dynamic"#;
     let files = [
         (
             "wasm-ld",
@@ -294,7 +294,11 @@ fn wrappers(layout: &Layout) -> Result<()> {
             format!("{here}exec \"$here/tools/zig/zig\" ar \"$@\"\n"),
         ),
         ("wasm-cc", format!("{here}{clang} \"$@\"\n")),
-        ("wasm-c++", format!("{here}{clang} \\\n    {cxx} \"$@\"\n")),
+        // libunwind last, where -Bdynamic is in force if at all; libc++ and libc++abi the driver adds.
+        (
+            "wasm-c++",
+            format!("{here}{clang} \\\n    {cxx} \"$@\" -lunwind\n"),
+        ),
     ];
     for (name, content) in files {
         let file = bin.join(name);

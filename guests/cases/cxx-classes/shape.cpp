@@ -1,0 +1,6 @@
+#include "shape.hpp"
+
+int Shape::count;
+
+Shape::Shape() { ++count; }
+Shape::~Shape() { --count; }

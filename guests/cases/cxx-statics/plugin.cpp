@@ -1,0 +1,5 @@
+#include "registry.hpp"
+
+static Entry entry("plugin");
+
+extern "C" int plugin_is_linked() { return 1; }

@@ -1,0 +1,5 @@
+print("before")
+local function fail()
+  error("this script fails")
+end
+fail()

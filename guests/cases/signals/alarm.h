@@ -1,0 +1,4 @@
+typedef void handler(int);
+
+void alarm_now(int signal);
+handler *handler_of_library(void);

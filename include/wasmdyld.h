@@ -1,0 +1,830 @@
+/*
+ * wasmdyld: a dynamic linker for WebAssembly programs made of shared libraries, on any engine with the standard wasm.h.
+ *
+ * Every function that can fail returns a code and takes an optional wasm_dyld_error_t **: if that is not NULL, it gets
+ * the error, which the caller deletes, or NULL on success. Strings are NUL-terminated UTF-8. A handle that is NULL, freed
+ * or of another type gives WASM_DYLD_INVALID_ARGUMENT. Pointers marked as belonging to something live as long as it does.
+ *
+ * Generated from src/capi; do not edit.
+ */
+
+#ifndef WASMDYLD_H
+#define WASMDYLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wasm.h>
+
+/**
+ * Major version of this header. It is in the soname.
+ */
+#define WASM_DYLD_VERSION_MAJOR 0
+
+/**
+ * Minor version of this header.
+ */
+#define WASM_DYLD_VERSION_MINOR 1
+
+/**
+ * Patch version of this header.
+ */
+#define WASM_DYLD_VERSION_PATCH 0
+
+/**
+ * What became of a call. The numbers are stable.
+ */
+enum wasm_dyld_code_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It worked.
+   */
+  WASM_DYLD_OK = 0,
+  /**
+   * A NULL, freed, foreign or otherwise unusable argument.
+   */
+  WASM_DYLD_INVALID_ARGUMENT = 1,
+  /**
+   * A library, file or symbol was not found.
+   */
+  WASM_DYLD_NOT_FOUND = 2,
+  /**
+   * The operating system failed to read or write something.
+   */
+  WASM_DYLD_IO = 3,
+  /**
+   * The bytes are not a valid module.
+   */
+  WASM_DYLD_MALFORMED = 4,
+  /**
+   * Valid, but not something that this linker or this engine can link.
+   */
+  WASM_DYLD_UNSUPPORTED = 5,
+  /**
+   * One or more symbols have no definition: see wasm_dyld_error_undefined_count.
+   */
+  WASM_DYLD_UNDEFINED_SYMBOL = 6,
+  /**
+   * A symbol's use and its definition have different types.
+   */
+  WASM_DYLD_TYPE_MISMATCH = 7,
+  /**
+   * A limit of the configuration or of the engine was reached.
+   */
+  WASM_DYLD_LIMIT = 8,
+  /**
+   * The engine refused a module, an instance or an object.
+   */
+  WASM_DYLD_ENGINE = 9,
+  /**
+   * The guest trapped.
+   */
+  WASM_DYLD_TRAP = 10,
+  /**
+   * The guest exited where it was expected to return: see wasm_dyld_error_exit_code.
+   */
+  WASM_DYLD_EXIT = 11,
+  /**
+   * The namespace is in the midst of something that excludes the request.
+   */
+  WASM_DYLD_BUSY = 12,
+  /**
+   * A defect of this library.
+   */
+  WASM_DYLD_INTERNAL = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_code_t wasm_dyld_code_t;
+#else
+typedef uint32_t wasm_dyld_code_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a symbol is.
+ */
+enum wasm_dyld_symbol_kind_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A function; its value is its table slot, the number that a C function pointer holds in the guest.
+   */
+  WASM_DYLD_FUNC = 0,
+  /**
+   * A datum; its value is its address in the namespace's memory.
+   */
+  WASM_DYLD_DATA = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_symbol_kind_t wasm_dyld_symbol_kind_t;
+#else
+typedef uint32_t wasm_dyld_symbol_kind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * When undefined functions are an error (RTLD_NOW and RTLD_LAZY of dlopen(3)). Undefined data always are at once.
+ */
+enum wasm_dyld_bind_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * When the object is loaded. The default.
+   */
+  WASM_DYLD_BIND_NOW = 0,
+  /**
+   * When they are called.
+   */
+  WASM_DYLD_BIND_LAZY = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_bind_t wasm_dyld_bind_t;
+#else
+typedef uint32_t wasm_dyld_bind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How calls reach functions of other objects.
+ */
+enum wasm_dyld_plt_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Directly where possible, through generated stubs elsewhere. The default.
+   */
+  WASM_DYLD_PLT_AUTO = 0,
+  /**
+   * Always through generated stubs.
+   */
+  WASM_DYLD_PLT_WASM = 1,
+  /**
+   * Always through host functions: slow, but every call passes the host.
+   */
+  WASM_DYLD_PLT_HOST = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_plt_t wasm_dyld_plt_t;
+#else
+typedef uint32_t wasm_dyld_plt_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How far RUNTIME_PATH entries, which come from the modules themselves, are followed.
+ */
+enum wasm_dyld_runtime_path_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Not at all.
+   */
+  WASM_DYLD_RUNTIME_PATH_OFF = 0,
+  /**
+   * Within the folder of the object that holds them ($ORIGIN, $ORIGIN/lib). The default.
+   */
+  WASM_DYLD_RUNTIME_PATH_ORIGIN = 1,
+  /**
+   * Anywhere. Only for modules that you trust.
+   */
+  WASM_DYLD_RUNTIME_PATH_ANY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_runtime_path_t wasm_dyld_runtime_path_t;
+#else
+typedef uint32_t wasm_dyld_runtime_path_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Bounds that a host can set.
+ */
+enum wasm_dyld_limit_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow.
+   */
+  WASM_DYLD_LIMIT_MEMORY_PAGES = 0,
+  /**
+   * Slots in the table; 10,000,000 by default. A maximum that is set also binds the guest's own table.grow.
+   */
+  WASM_DYLD_LIMIT_TABLE_SLOTS = 1,
+  /**
+   * Objects in a namespace; 8,000 by default.
+   */
+  WASM_DYLD_LIMIT_OBJECTS = 2,
+  /**
+   * Calls from guest to host to guest, one inside the other; 128 by default.
+   */
+  WASM_DYLD_LIMIT_NESTING = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_limit_t wasm_dyld_limit_t;
+#else
+typedef uint32_t wasm_dyld_limit_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Flags of wasm_dyld_load, to be combined. The values of the first five are those of wasi-libc's dlfcn.h.
+ */
+enum wasm_dyld_load_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Undefined functions are looked up when they are called.
+   */
+  WASM_DYLD_LAZY = 1,
+  /**
+   * Undefined functions are an error. The default, unless the configuration says lazy.
+   */
+  WASM_DYLD_NOW = 2,
+  /**
+   * The symbols serve only this object and what it needs. The default.
+   */
+  WASM_DYLD_LOCAL = 8,
+  /**
+   * The symbols enter the global scope, for objects loaded later.
+   */
+  WASM_DYLD_GLOBAL = 256,
+  /**
+   * The object's own group is searched before the global scope.
+   */
+  WASM_DYLD_DEEPBIND = 16384,
+  /**
+   * The object is the main program: the first of its namespace, in the global scope, to be run with wasm_dyld_run.
+   */
+  WASM_DYLD_PROGRAM = 65536,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_load_flag_t wasm_dyld_load_flag_t;
+#else
+typedef uint32_t wasm_dyld_load_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a namespace is made with. Made by wasm_dyld_config_new, given to wasm_dyld_new, which takes it. Not for use by
+ * two threads at once.
+ */
+typedef struct wasm_dyld_config_t wasm_dyld_config_t;
+
+/**
+ * What went wrong. Made by a function that takes a wasm_dyld_error_t ** and failed; the caller deletes it. Immutable,
+ * so several threads may read it.
+ */
+typedef struct wasm_dyld_error_t wasm_dyld_error_t;
+
+/**
+ * An object of a namespace. The pointer is a name and points to nothing: it is never deleted, it is valid until its
+ * namespace is deleted, and using it with another namespace is an error.
+ */
+typedef struct wasm_dyld_object_t wasm_dyld_object_t;
+
+/**
+ * A buffer that collects what guests write. The caller deletes it; guests may go on writing to it after that.
+ */
+typedef struct wasm_dyld_output_t wasm_dyld_output_t;
+
+/**
+ * A namespace: a memory, a table and the objects linked in them, in one store.
+ *
+ * It belongs to the thread that uses its store: use both from one thread at a time. Host functions that the guest calls
+ * may call the namespace again. Delete it before its store.
+ */
+typedef struct wasm_dyld_t wasm_dyld_t;
+
+/**
+ * What guests get of WASI preview1. By default nothing: no arguments, an empty environment, no folders, empty input, output
+ * to nowhere. Given to wasm_dyld_set_wasi, which takes it. Not for use by two threads at once.
+ */
+typedef struct wasm_dyld_wasi_t wasm_dyld_wasi_t;
+
+/**
+ * Answers a search for a library.
+ *
+ * `name` is what is searched, as it stands in a needed entry; `needed_by` is the object that needs it, or NULL if the
+ * host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
+ * returns, `*identity` and `*identity_size` to something that is the same for the same library under any name (copied
+ * too; left alone, it is the name), and return 0. Return 1 to let the search go on in the library paths, anything else
+ * to fail it.
+ */
+typedef int32_t (*wasm_dyld_open_callback_t)(void *env,
+                                             const char *name,
+                                             const char *needed_by,
+                                             const uint8_t **bytes,
+                                             size_t *size,
+                                             const uint8_t **identity,
+                                             size_t *identity_size);
+
+/**
+ * Gives up a callback's environment, once.
+ */
+typedef void (*wasm_dyld_finalizer_t)(void *env);
+
+/**
+ * Gets debug output: the category's name, and a text of one or more lines. Both are the callee's for the call only. It
+ * must not call the namespace.
+ */
+typedef void (*wasm_dyld_trace_callback_t)(void *env, const char *category, const char *text);
+
+/**
+ * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
+ * is an errno of the host system, negated. It must not call guests or the namespace.
+ */
+typedef int64_t (*wasm_dyld_read_callback_t)(void *env, uint8_t *buffer, size_t size);
+
+/**
+ * Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It must not call
+ * guests or the namespace.
+ */
+typedef int32_t (*wasm_dyld_write_callback_t)(void *env, const uint8_t *bytes, size_t size);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The error's code; WASM_DYLD_INVALID_ARGUMENT if `error` is no live error.
+ */
+wasm_dyld_code_t wasm_dyld_error_code(const wasm_dyld_error_t *error);
+
+/**
+ * The error as text for people, UTF-8, possibly of several lines: what was being done, and the cause, with every name
+ * that matters. Lives as long as the error. Never NULL.
+ */
+const char *wasm_dyld_error_message(const wasm_dyld_error_t *error);
+
+/**
+ * How many undefined symbols the error reports; they are reported all at once.
+ */
+size_t wasm_dyld_error_undefined_count(const wasm_dyld_error_t *error);
+
+/**
+ * The name of an undefined symbol. Lives as long as the error; NULL if there are not so many.
+ */
+const char *wasm_dyld_error_undefined_symbol(const wasm_dyld_error_t *error, size_t index);
+
+/**
+ * The object that needs it. Lives as long as the error; NULL if there are not so many.
+ */
+const char *wasm_dyld_error_undefined_importer(const wasm_dyld_error_t *error, size_t index);
+
+/**
+ * What it is needed as, such as "func (i32) -> i32" or "data". Lives as long as the error; NULL if there are not so many.
+ */
+const char *wasm_dyld_error_undefined_wanted(const wasm_dyld_error_t *error,
+                                             size_t index);
+
+/**
+ * Whether the guest exited, and with which code, written to `exit_code` if that is not NULL.
+ */
+bool wasm_dyld_error_exit_code(const wasm_dyld_error_t *error, int32_t *exit_code);
+
+/**
+ * Deletes an error. NULL is allowed.
+ */
+void wasm_dyld_error_delete(wasm_dyld_error_t *error);
+
+/**
+ * A configuration with the defaults: no library paths, bind now, direct calls, 1 MiB of stack. The caller deletes it or
+ * gives it to wasm_dyld_new.
+ */
+wasm_dyld_config_t *wasm_dyld_config_new(void);
+
+/**
+ * Deletes a configuration that was not given away. NULL is allowed.
+ */
+void wasm_dyld_config_delete(wasm_dyld_config_t *config);
+
+/**
+ * Adds a folder to search for libraries, after those added before.
+ */
+wasm_dyld_code_t wasm_dyld_config_add_library_path(wasm_dyld_config_t *config,
+                                                   const char *folder,
+                                                   wasm_dyld_error_t **error);
+
+/**
+ * Adds a library that is loaded together with the first object and whose symbols come before those of other libraries
+ * (LD_PRELOAD). A name without a slash is searched, one with a slash is a path.
+ */
+wasm_dyld_code_t wasm_dyld_config_add_preload(wasm_dyld_config_t *config,
+                                              const char *name,
+                                              wasm_dyld_error_t **error);
+
+/**
+ * Sets the bytes of stack that a position-independent program, or libraries without a program, get.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_stack_size(wasm_dyld_config_t *config,
+                                                 uint64_t bytes,
+                                                 wasm_dyld_error_t **error);
+
+/**
+ * Sets when undefined functions are an error, for loads whose flags do not say.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_bind(wasm_dyld_config_t *config,
+                                           wasm_dyld_bind_t bind,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Sets how calls reach functions of other objects.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_plt(wasm_dyld_config_t *config,
+                                          wasm_dyld_plt_t plt,
+                                          wasm_dyld_error_t **error);
+
+/**
+ * Sets how far RUNTIME_PATH entries of modules are followed.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_runtime_path(wasm_dyld_config_t *config,
+                                                   wasm_dyld_runtime_path_t mode,
+                                                   wasm_dyld_error_t **error);
+
+/**
+ * Sets one of the limits.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_limit(wasm_dyld_config_t *config,
+                                            wasm_dyld_limit_t limit,
+                                            uint64_t value,
+                                            wasm_dyld_error_t **error);
+
+/**
+ * Sets a callback that is asked for every library before the library paths are searched. `finalizer` (may be NULL) is
+ * called with `env` when the namespace, or a configuration that never became one, is deleted.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_open(wasm_dyld_config_t *config,
+                                           wasm_dyld_open_callback_t callback,
+                                           void *env,
+                                           wasm_dyld_finalizer_t finalizer,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Sends debug output of some categories ("libs,bindings", "all") to a callback, or to standard error if that is NULL.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_trace(wasm_dyld_config_t *config,
+                                            const char *categories,
+                                            wasm_dyld_trace_callback_t callback,
+                                            void *env,
+                                            wasm_dyld_finalizer_t finalizer,
+                                            wasm_dyld_error_t **error);
+
+/**
+ * Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated by colons), WASMDYLD_PRELOAD,
+ * WASMDYLD_BIND_NOW and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
+ */
+wasm_dyld_code_t wasm_dyld_config_read_env(wasm_dyld_config_t *config,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Lets wasm_dyld_engine_new keep compiled code in a folder between processes: `folder`, or the engine's own choice for
+ * this user if that is NULL. What is in there is run as machine code, so nobody else may write to it: a folder that
+ * others can write to is refused. Without this call nothing is kept.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_engine_cache(wasm_dyld_config_t *config,
+                                                   const char *folder,
+                                                   wasm_dyld_error_t **error);
+
+/**
+ * Makes an engine with all that dynamic linking can use switched on (tail calls, exceptions) and with the
+ * configuration's engine cache. `config` may be NULL and stays the caller's. An engine made with wasm_engine_new does as
+ * well. The caller deletes the engine with wasm_engine_delete.
+ */
+wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
+                                      wasm_engine_t **engine,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * The library's version, such as "0.1.0".
+ */
+const char *wasm_dyld_version(void);
+
+/**
+ * Makes a namespace in `store`, which must outlive it. `config` is taken in any case, also on failure; NULL means the
+ * defaults. On success `*namespace` is the caller's, to be deleted with wasm_dyld_delete.
+ */
+wasm_dyld_code_t wasm_dyld_new(wasm_store_t *store,
+                               wasm_dyld_config_t *config,
+                               wasm_dyld_t **namespace_,
+                               wasm_dyld_error_t **error);
+
+/**
+ * Deletes a namespace with all that it holds. Functions taken from it must not be called any more. NULL is allowed.
+ * The engine keeps the objects' code and memory until the store is deleted.
+ */
+void wasm_dyld_delete(wasm_dyld_t *namespace_);
+
+/**
+ * Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of
+ * the namespace's store. `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
+ * come first unless `overriding`.
+ */
+wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
+                                  const char *module,
+                                  const char *name,
+                                  const wasm_extern_t *value,
+                                  bool overriding,
+                                  wasm_dyld_error_t **error);
+
+/**
+ * Loads an object with all that it needs, links them and runs their constructors (dlopen(3)).
+ *
+ * A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
+ * always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object; it
+ * is valid until the namespace is deleted and needs no deleting. On failure nothing has changed, and one error tells
+ * all that is wrong.
+ */
+wasm_dyld_code_t wasm_dyld_load(wasm_dyld_t *namespace_,
+                                const char *name,
+                                uint32_t flags,
+                                wasm_dyld_object_t **object,
+                                wasm_dyld_error_t **error);
+
+/**
+ * As wasm_dyld_load, from bytes, which are copied. `name` is a file name without a slash: the object is found under it when
+ * others need it. Each call makes a new object.
+ */
+wasm_dyld_code_t wasm_dyld_load_bytes(wasm_dyld_t *namespace_,
+                                      const char *name,
+                                      const uint8_t *bytes,
+                                      size_t size,
+                                      uint32_t flags,
+                                      wasm_dyld_object_t **object,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * Calls `_start` of the main program. `*exit_code` (may be NULL) is what it passed to exit, or 0 if it returned. A trap is
+ * an error.
+ */
+wasm_dyld_code_t wasm_dyld_run(wasm_dyld_t *namespace_,
+                               int32_t *exit_code,
+                               wasm_dyld_error_t **error);
+
+/**
+ * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3)).
+ *
+ * Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL for data; it
+ * belongs to the namespace and lives until that is deleted. `*value` is a function's table slot, which is what the guest
+ * calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's address in memory.
+ */
+wasm_dyld_code_t wasm_dyld_dlsym(wasm_dyld_t *namespace_,
+                                 const wasm_dyld_object_t *object,
+                                 const char *name,
+                                 wasm_dyld_symbol_kind_t *kind,
+                                 wasm_func_t **function,
+                                 uint64_t *value,
+                                 wasm_dyld_error_t **error);
+
+/**
+ * Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
+ * (WASM_DYLD_TRAP, with the engine's text) or the guest's exit (WASM_DYLD_EXIT). `args` and `results` must fit the function's
+ * type; NULL stands for none.
+ */
+wasm_dyld_code_t wasm_dyld_call(wasm_dyld_t *namespace_,
+                                const wasm_func_t *function,
+                                const wasm_val_vec_t *args,
+                                wasm_val_vec_t *results,
+                                wasm_dyld_error_t **error);
+
+/**
+ * Whether the guest has called exit during a call that the host made with wasm_func_call, which ends in a trap, and with which
+ * code. Asking forgets it.
+ */
+bool wasm_dyld_take_exit(wasm_dyld_t *namespace_,
+                         int32_t *exit_code);
+
+/**
+ * The memory that all objects share. It belongs to the namespace and lives as long. There is none before the first load
+ * (WASM_DYLD_BUSY).
+ */
+wasm_dyld_code_t wasm_dyld_memory(wasm_dyld_t *namespace_,
+                                  wasm_memory_t **memory,
+                                  wasm_dyld_error_t **error);
+
+/**
+ * The table that all objects share, where function pointers lead. As wasm_dyld_memory.
+ */
+wasm_dyld_code_t wasm_dyld_table(wasm_dyld_t *namespace_, wasm_table_t **table, wasm_dyld_error_t **error);
+
+/**
+ * Copies `size` bytes out of the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+ */
+wasm_dyld_code_t wasm_dyld_read(wasm_dyld_t *namespace_,
+                                uint64_t address,
+                                uint8_t *into,
+                                size_t size,
+                                wasm_dyld_error_t **error);
+
+/**
+ * Copies `size` bytes into the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+ */
+wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
+                                 uint64_t address,
+                                 const uint8_t *from,
+                                 size_t size,
+                                 wasm_dyld_error_t **error);
+
+/**
+ * How many objects there are.
+ */
+size_t wasm_dyld_object_count(const wasm_dyld_t *namespace_);
+
+/**
+ * The object at `index`, in the order in which they were loaded; NULL if there are not so many.
+ */
+wasm_dyld_object_t *wasm_dyld_object_at(const wasm_dyld_t *namespace_, size_t index);
+
+/**
+ * The object's name: its file name, or what it was loaded under. Belongs to the namespace. NULL if there is no such object.
+ */
+const char *wasm_dyld_object_name(const wasm_dyld_t *namespace_,
+                                  const wasm_dyld_object_t *object);
+
+/**
+ * The path of the file that the object came from. Belongs to the namespace. NULL if it came from bytes, or if there is no
+ * such object.
+ */
+const char *wasm_dyld_object_path(const wasm_dyld_t *namespace_,
+                                  const wasm_dyld_object_t *object);
+
+/**
+ * Where the object's data and its own table slots are. Every out parameter may be NULL.
+ */
+wasm_dyld_code_t wasm_dyld_object_place(const wasm_dyld_t *namespace_,
+                                        const wasm_dyld_object_t *object,
+                                        uint64_t *memory_base,
+                                        uint64_t *memory_size,
+                                        uint64_t *table_base,
+                                        uint64_t *table_size,
+                                        wasm_dyld_error_t **error);
+
+/**
+ * Whether the object is the main program.
+ */
+bool wasm_dyld_object_is_program(const wasm_dyld_t *namespace_, const wasm_dyld_object_t *object);
+
+/**
+ * Whether the object's symbols are in the global scope.
+ */
+bool wasm_dyld_object_is_global(const wasm_dyld_t *namespace_, const wasm_dyld_object_t *object);
+
+/**
+ * How many libraries the object needs itself.
+ */
+size_t wasm_dyld_object_needed_count(const wasm_dyld_t *namespace_, const wasm_dyld_object_t *object);
+
+/**
+ * One of the libraries that the object needs itself; NULL if there are not so many.
+ */
+wasm_dyld_object_t *wasm_dyld_object_needed_at(const wasm_dyld_t *namespace_,
+                                               const wasm_dyld_object_t *object,
+                                               size_t index);
+
+/**
+ * An empty WASI configuration. The caller deletes it or gives it to wasm_dyld_set_wasi.
+ */
+wasm_dyld_wasi_t *wasm_dyld_wasi_new(void);
+
+/**
+ * Deletes a WASI configuration that was not given away. NULL is allowed.
+ */
+void wasm_dyld_wasi_delete(wasm_dyld_wasi_t *wasi);
+
+/**
+ * Adds an argument. The first one is the program's name.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_add_arg(wasm_dyld_wasi_t *wasi, const char *arg, wasm_dyld_error_t **error);
+
+/**
+ * Adds an environment variable.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_add_env(wasm_dyld_wasi_t *wasi,
+                                        const char *name,
+                                        const char *value,
+                                        wasm_dyld_error_t **error);
+
+/**
+ * Gives the guest the process's own environment; variables added win.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_inherit_env(wasm_dyld_wasi_t *wasi, wasm_dyld_error_t **error);
+
+/**
+ * Gives the guest the process's own standard input, output and error. A write to a closed pipe raises SIGPIPE in the
+ * process, as its own writes do.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_inherit_stdio(wasm_dyld_wasi_t *wasi,
+                                              wasm_dyld_error_t **error);
+
+/**
+ * Makes standard input these bytes, which are copied.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_stdin_bytes(wasm_dyld_wasi_t *wasi,
+                                                const uint8_t *bytes,
+                                                size_t size,
+                                                wasm_dyld_error_t **error);
+
+/**
+ * Takes standard input from a callback. `finalizer` (may be NULL) is called with `env` when it is no longer needed.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_stdin(wasm_dyld_wasi_t *wasi,
+                                          wasm_dyld_read_callback_t callback,
+                                          void *env,
+                                          wasm_dyld_finalizer_t finalizer,
+                                          wasm_dyld_error_t **error);
+
+/**
+ * Sends standard output to a callback. `finalizer` (may be NULL) is called with `env` when it is no longer needed.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_stdout(wasm_dyld_wasi_t *wasi,
+                                           wasm_dyld_write_callback_t callback,
+                                           void *env,
+                                           wasm_dyld_finalizer_t finalizer,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Sends standard error to a callback. As wasm_dyld_wasi_set_stdout.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_stderr(wasm_dyld_wasi_t *wasi,
+                                           wasm_dyld_write_callback_t callback,
+                                           void *env,
+                                           wasm_dyld_finalizer_t finalizer,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * A buffer for output. It keeps at most `limit` bytes at a time; a guest that writes more gets an error. 0: no limit.
+ */
+wasm_dyld_output_t *wasm_dyld_output_new(size_t limit);
+
+/**
+ * Deletes a buffer. NULL is allowed.
+ */
+void wasm_dyld_output_delete(wasm_dyld_output_t *output);
+
+/**
+ * Takes what has been written since the last call out of the buffer. `*bytes` is not NUL-terminated and lives until the next
+ * call or until the buffer is deleted.
+ */
+wasm_dyld_code_t wasm_dyld_output_take(wasm_dyld_output_t *output,
+                                       const uint8_t **bytes,
+                                       size_t *size,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Collects standard output in a buffer, which stays the caller's. One buffer may serve both.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_stdout_buffer(wasm_dyld_wasi_t *wasi,
+                                                  const wasm_dyld_output_t *output,
+                                                  wasm_dyld_error_t **error);
+
+/**
+ * Collects standard error in a buffer. As wasm_dyld_wasi_set_stdout_buffer.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_stderr_buffer(wasm_dyld_wasi_t *wasi,
+                                                  const wasm_dyld_output_t *output,
+                                                  wasm_dyld_error_t **error);
+
+/**
+ * Lets guests use a folder of the host, as `guest` (NULL: under the same name), for reading only or for writing too. They
+ * reach nothing outside of it, by symbolic links neither. It is opened by wasm_dyld_set_wasi.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_add_folder(wasm_dyld_wasi_t *wasi,
+                                           const char *host,
+                                           const char *guest,
+                                           bool read_only,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Defines all functions of wasi_snapshot_preview1 for objects loaded from now on. `wasi` is taken in any case, also on
+ * failure; NULL grants nothing.
+ */
+wasm_dyld_code_t wasm_dyld_set_wasi(wasm_dyld_t *namespace_,
+                                    wasm_dyld_wasi_t *wasi,
+                                    wasm_dyld_error_t **error);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* WASMDYLD_H */

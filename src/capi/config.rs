@@ -1,0 +1,341 @@
+//! Configuration.
+
+#![allow(non_camel_case_types)]
+
+use std::ffi::{CString, OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::edge::{self, Environment, Handle, edge, set};
+use super::error::wasm_dyld_error_t;
+use super::types::{self, BindNumber, LimitNumber, PltNumber, RuntimePathNumber, wasm_dyld_code_t, wasm_dyld_limit_t};
+use crate::config::Config;
+use crate::engine::sys::wasm_engine_t;
+use crate::engine::{Api, EngineCache, EngineOptions, shim};
+use crate::error::{Code, Error, Result};
+use crate::search::Opened;
+use crate::trace::{self, Trace};
+
+/// What a namespace is made with. Made by wasm_dyld_config_new, given to wasm_dyld_new, which takes it. Not for use by
+/// two threads at once.
+pub struct wasm_dyld_config_t {
+    pub(super) config: Config,
+    engine: EngineOptions,
+}
+
+impl Handle for wasm_dyld_config_t {
+    const NAME: &'static str = "configuration";
+}
+
+/// Answers a search for a library.
+///
+/// `name` is what is searched, as it stands in a needed entry; `needed_by` is the object that needs it, or NULL if the
+/// host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
+/// returns, `*identity` and `*identity_size` to something that is the same for the same library under any name (copied
+/// too; left alone, it is the name), and return 0. Return 1 to let the search go on in the library paths, anything else
+/// to fail it.
+pub type wasm_dyld_open_callback_t = Option<
+    unsafe extern "C" fn(
+        env: *mut c_void,
+        name: *const c_char,
+        needed_by: *const c_char,
+        bytes: *mut *const u8,
+        size: *mut usize,
+        identity: *mut *const u8,
+        identity_size: *mut usize,
+    ) -> i32,
+>;
+
+/// Gets debug output: the category's name, and a text of one or more lines. Both are the callee's for the call only. It
+/// must not call the namespace.
+pub type wasm_dyld_trace_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, category: *const c_char, text: *const c_char)>;
+
+/// Gives up a callback's environment, once.
+pub type wasm_dyld_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
+
+fn with(
+    config: *mut wasm_dyld_config_t,
+    error: *mut *mut wasm_dyld_error_t,
+    change: impl FnOnce(&mut wasm_dyld_config_t) -> Result<()>,
+) -> wasm_dyld_code_t {
+    edge(error, || change(wasm_dyld_config_t::lend_mut(config)?))
+}
+
+fn path(raw: *const c_char, what: &str) -> Result<PathBuf> {
+    let bytes = edge::c_bytes(raw, what)?;
+    if bytes.is_empty() {
+        return Err(Error::new(Code::InvalidArgument, format!("the {what} is empty")));
+    }
+    Ok(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+fn no_such(what: &str, number: u32) -> Error {
+    Error::new(Code::InvalidArgument, format!("there is no {what} {number}"))
+}
+
+/// A configuration with the defaults: no library paths, bind now, direct calls, 1 MiB of stack. The caller deletes it or
+/// gives it to wasm_dyld_new.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_new() -> *mut wasm_dyld_config_t {
+    edge::quiet(std::ptr::null_mut(), || {
+        let config = wasm_dyld_config_t {
+            config: Config::default(),
+            engine: EngineOptions::default(),
+        };
+        Some(config.give())
+    })
+}
+
+/// Deletes a configuration that was not given away. NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_delete(config: *mut wasm_dyld_config_t) {
+    wasm_dyld_config_t::delete(config);
+}
+
+/// Adds a folder to search for libraries, after those added before.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_add_library_path(
+    config: *mut wasm_dyld_config_t,
+    folder: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.search.library_paths.push(path(folder, "library path")?);
+        Ok(())
+    })
+}
+
+/// Adds a library that is loaded together with the first object and whose symbols come before those of other libraries
+/// (LD_PRELOAD). A name without a slash is searched, one with a slash is a path.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_add_preload(
+    config: *mut wasm_dyld_config_t,
+    name: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.preloads.push(edge::text(name, "library name")?.to_string());
+        Ok(())
+    })
+}
+
+/// Sets the bytes of stack that a position-independent program, or libraries without a program, get.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_stack_size(
+    config: *mut wasm_dyld_config_t,
+    bytes: u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.stack_size = bytes;
+        Ok(())
+    })
+}
+
+/// Sets when undefined functions are an error, for loads whose flags do not say.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_bind(
+    config: *mut wasm_dyld_config_t,
+    bind: BindNumber,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.bind = types::bind(bind).ok_or_else(|| no_such("bind mode", bind))?;
+        Ok(())
+    })
+}
+
+/// Sets how calls reach functions of other objects.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_plt(
+    config: *mut wasm_dyld_config_t,
+    plt: PltNumber,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.plt = types::plt(plt).ok_or_else(|| no_such("PLT mode", plt))?;
+        Ok(())
+    })
+}
+
+/// Sets how far RUNTIME_PATH entries of modules are followed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_runtime_path(
+    config: *mut wasm_dyld_config_t,
+    mode: RuntimePathNumber,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.search.runtime_path = types::runtime_path(mode).ok_or_else(|| no_such("RUNTIME_PATH mode", mode))?;
+        Ok(())
+    })
+}
+
+/// Sets one of the limits.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_limit(
+    config: *mut wasm_dyld_config_t,
+    limit: LimitNumber,
+    value: u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        let limits = &mut c.config.limits;
+        let too_large = |_| Error::new(Code::InvalidArgument, format!("{value} is too large for this limit"));
+        match limit {
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_MEMORY_PAGES as u32 => limits.memory_pages = value,
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_TABLE_SLOTS as u32 => limits.table_slots = value,
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_OBJECTS as u32 => {
+                limits.objects = usize::try_from(value).map_err(too_large)?;
+            }
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_NESTING as u32 => {
+                c.config.nesting = u32::try_from(value).map_err(too_large)?;
+            }
+            n => return Err(no_such("limit", n)),
+        }
+        Ok(())
+    })
+}
+
+/// Sets a callback that is asked for every library before the library paths are searched. `finalizer` (may be NULL) is
+/// called with `env` when the namespace, or a configuration that never became one, is deleted.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_open(
+    config: *mut wasm_dyld_config_t,
+    callback: wasm_dyld_open_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        let callback = callback.ok_or_else(|| Error::new(Code::InvalidArgument, "the callback is NULL"))?;
+        let env = Environment::new(env, finalizer);
+        c.config.search.open = Some(Box::new(move |name, by| open(callback, &env, name, by)));
+        Ok(())
+    })
+}
+
+type OpenFn = unsafe extern "C" fn(
+    *mut c_void,
+    *const c_char,
+    *const c_char,
+    *mut *const u8,
+    *mut usize,
+    *mut *const u8,
+    *mut usize,
+) -> i32;
+
+fn open(callback: OpenFn, env: &Environment, name: &str, by: Option<&str>) -> Result<Option<Opened>> {
+    let bad = |_| Error::new(Code::InvalidArgument, "a name contains a NUL");
+    let c_name = CString::new(name).map_err(bad)?;
+    let c_by = by.map(CString::new).transpose().map_err(bad)?;
+    let (mut data, mut size) = (std::ptr::null(), 0);
+    let (mut identity, mut identity_size) = (std::ptr::null(), 0);
+    // SAFETY: the host's own pair; every pointer is good for the call.
+    let answer = unsafe {
+        callback(
+            env.env,
+            c_name.as_ptr(),
+            c_by.as_ref().map_or(std::ptr::null(), |by| by.as_ptr()),
+            &raw mut data,
+            &raw mut size,
+            &raw mut identity,
+            &raw mut identity_size,
+        )
+    };
+    match answer {
+        0 => Ok(Some(Opened {
+            bytes: edge::bytes(data, size, "library given by the callback")?.to_vec(),
+            identity: match identity.is_null() {
+                true => name.as_bytes().to_vec(),
+                false => edge::bytes(identity, identity_size, "identity")?.to_vec(),
+            },
+        })),
+        1 => Ok(None),
+        n => Err(Error::new(Code::Io, format!("it failed with {n}"))),
+    }
+}
+
+/// Sends debug output of some categories ("libs,bindings", "all") to a callback, or to standard error if that is NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_trace(
+    config: *mut wasm_dyld_config_t,
+    categories: *const c_char,
+    callback: wasm_dyld_trace_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        let mask = trace::parse(edge::text(categories, "list of categories")?)?;
+        let env = Environment::new(env, finalizer);
+        c.config.trace = match callback {
+            None => Trace::stderr(mask),
+            Some(callback) => Trace::new(
+                mask,
+                Box::new(move |category, text| {
+                    let category = CString::new(category.name()).unwrap_or_default();
+                    let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
+                    let env = &env;
+                    // SAFETY: the host's own pair; both strings live for the call.
+                    unsafe { callback(env.env, category.as_ptr(), text.as_ptr()) };
+                }),
+            ),
+        };
+        Ok(())
+    })
+}
+
+/// Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated by colons), WASMDYLD_PRELOAD,
+/// WASMDYLD_BIND_NOW and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_read_env(
+    config: *mut wasm_dyld_config_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| c.config.read_env())
+}
+
+/// Lets wasm_dyld_engine_new keep compiled code in a folder between processes: `folder`, or the engine's own choice for
+/// this user if that is NULL. What is in there is run as machine code, so nobody else may write to it: a folder that
+/// others can write to is refused. Without this call nothing is kept.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_engine_cache(
+    config: *mut wasm_dyld_config_t,
+    folder: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.engine.cache = match folder.is_null() {
+            true => EngineCache::Default,
+            false => EngineCache::Dir(path(folder, "cache folder")?),
+        };
+        Ok(())
+    })
+}
+
+/// Makes an engine with all that dynamic linking can use switched on (tail calls, exceptions) and with the
+/// configuration's engine cache. `config` may be NULL and stays the caller's. An engine made with wasm_engine_new does as
+/// well. The caller deletes the engine with wasm_engine_delete.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_engine_new(
+    config: *const wasm_dyld_config_t,
+    engine: *mut *mut wasm_engine_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        if engine.is_null() {
+            return Err(Error::new(Code::InvalidArgument, "there is nowhere to put the engine"));
+        }
+        set(engine, std::ptr::null_mut());
+        let options = match config.is_null() {
+            true => EngineOptions::default(),
+            false => wasm_dyld_config_t::lend(config)?.engine.clone(),
+        };
+        let api = Api::linked();
+        let made = shim::of(api).new_engine(api, &options)?;
+        set(engine, made.into_raw().as_ptr());
+        Ok(())
+    })
+}

@@ -1,0 +1,360 @@
+//! Namespaces: made, loaded into, run, looked up in.
+
+#![allow(non_camel_case_types)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{CString, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::config::wasm_dyld_config_t;
+use super::edge::{self, Handle, edge, quiet, set};
+use super::error::wasm_dyld_error_t;
+use super::object::{wasm_dyld_object_t, Strings};
+use super::types::{wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t};
+use crate::config::Config;
+use crate::engine::sys::{wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t};
+use crate::engine::{Api, Extern, Func, Store};
+use crate::error::{Code, Error, Result};
+use crate::link::{Flags, Namespace, Source, Symbol};
+
+/// A namespace: a memory, a table and the objects linked in them, in one store.
+///
+/// It belongs to the thread that uses its store: use both from one thread at a time. Host functions that the guest calls
+/// may call the namespace again. Delete it before its store.
+pub struct wasm_dyld_t {
+    pub(super) ns: Rc<Namespace>,
+    /// Tells its objects from those of other namespaces.
+    pub(super) serial: u32,
+    pub(super) strings: RefCell<HashMap<Strings, CString>>,
+}
+
+impl Handle for wasm_dyld_t {
+    const NAME: &'static str = "namespace";
+}
+
+static SERIAL: AtomicU32 = AtomicU32::new(1);
+
+/// The library's version, such as "0.1.0".
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+/// Makes a namespace in `store`, which must outlive it. `config` is taken in any case, also on failure; NULL means the
+/// defaults. On success `*namespace` is the caller's, to be deleted with wasm_dyld_delete.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_new(
+    store: *mut wasm_store_t,
+    config: *mut wasm_dyld_config_t,
+    namespace: *mut *mut wasm_dyld_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let config = match config.is_null() {
+            true => Config::default(),
+            false => wasm_dyld_config_t::take(config)?.config,
+        };
+        if namespace.is_null() {
+            return Err(Error::new(Code::InvalidArgument, "there is nowhere to put the namespace"));
+        }
+        set(namespace, std::ptr::null_mut());
+        let store = NonNull::new(store).ok_or_else(|| Error::new(Code::InvalidArgument, "the store is NULL"))?;
+        // SAFETY: the header says that it is a store of the engine linked in, and outlives the namespace.
+        let store = unsafe { Store::from_raw(Api::linked(), store) };
+        let made = wasm_dyld_t {
+            ns: Namespace::new(store, config),
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            strings: RefCell::default(),
+        };
+        set(namespace, made.give());
+        Ok(())
+    })
+}
+
+/// Deletes a namespace with all that it holds. Functions taken from it must not be called any more. NULL is allowed.
+/// The engine keeps the objects' code and memory until the store is deleted.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_delete(namespace: *mut wasm_dyld_t) {
+    wasm_dyld_t::delete(namespace);
+}
+
+/// Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of
+/// the namespace's store. `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
+/// come first unless `overriding`.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_define(
+    namespace: *mut wasm_dyld_t,
+    module: *const c_char,
+    name: *const c_char,
+    value: *const wasm_extern_t,
+    overriding: bool,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let ns = &wasm_dyld_t::lend(namespace)?.ns;
+        let (module, name) = (edge::text(module, "module name")?, edge::text(name, "name")?);
+        let value = NonNull::new(value.cast_mut());
+        let value = value.ok_or_else(|| Error::new(Code::InvalidArgument, "the value is NULL"))?;
+        // SAFETY: the header says that it is an extern of this store, alive during the call.
+        let value = unsafe { Extern::lend(ns.store().api(), value) };
+        ns.define_extern(module, name, &value, overriding)
+    })
+}
+
+fn flags(number: u32) -> Result<Flags> {
+    use wasm_dyld_load_flag_t::*;
+    let known = [
+        WASM_DYLD_LAZY as u32,
+        WASM_DYLD_NOW as u32,
+        WASM_DYLD_LOCAL as u32,
+        WASM_DYLD_GLOBAL as u32,
+        WASM_DYLD_DEEPBIND as u32,
+        WASM_DYLD_PROGRAM as u32,
+    ];
+    let has = |flag: wasm_dyld_load_flag_t| number & flag as u32 != 0;
+    let unknown = number & !known.iter().fold(0, |all, flag| all | flag);
+    let invalid = |why: String| Err(Error::new(Code::InvalidArgument, why));
+    if unknown != 0 {
+        return invalid(format!("unknown load flags {unknown:#x}"));
+    }
+    if has(WASM_DYLD_LAZY) && has(WASM_DYLD_NOW) || has(WASM_DYLD_LOCAL) && has(WASM_DYLD_GLOBAL) {
+        return invalid(format!("load flags {number:#x} contradict each other"));
+    }
+    Ok(Flags {
+        main: has(WASM_DYLD_PROGRAM),
+        bind: match (has(WASM_DYLD_LAZY), has(WASM_DYLD_NOW)) {
+            (true, _) => Some(crate::plan::Bind::Lazy),
+            (_, true) => Some(crate::plan::Bind::Now),
+            _ => None,
+        },
+        global: has(WASM_DYLD_GLOBAL),
+        deepbind: has(WASM_DYLD_DEEPBIND),
+    })
+}
+
+fn load(
+    namespace: *mut wasm_dyld_t,
+    source: Source,
+    flags: Flags,
+    object: *mut *mut wasm_dyld_object_t,
+) -> Result<()> {
+    let namespace = wasm_dyld_t::lend(namespace)?;
+    // Kept for the call, should a constructor's host function delete the handle.
+    let (ns, serial) = (namespace.ns.clone(), namespace.serial);
+    let id = ns.load(source, flags)?;
+    set(object, wasm_dyld_object_t::handle(serial, id));
+    Ok(())
+}
+
+/// Loads an object with all that it needs, links them and runs their constructors (dlopen(3)).
+///
+/// A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
+/// always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object; it
+/// is valid until the namespace is deleted and needs no deleting. On failure nothing has changed, and one error tells
+/// all that is wrong.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_load(
+    namespace: *mut wasm_dyld_t,
+    name: *const c_char,
+    flags: u32,
+    object: *mut *mut wasm_dyld_object_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(object, std::ptr::null_mut());
+        let flags = self::flags(flags)?;
+        let name = edge::c_bytes(name, "name")?;
+        let source = if flags.main || name.contains(&b'/') {
+            Source::Path(PathBuf::from(OsStr::from_bytes(name)))
+        } else {
+            let name = std::str::from_utf8(name);
+            let name = name.map_err(|_| Error::new(Code::InvalidArgument, "the name is not UTF-8"))?;
+            Source::Name(name.to_string())
+        };
+        load(namespace, source, flags, object)
+    })
+}
+
+/// As wasm_dyld_load, from bytes, which are copied. `name` is a file name without a slash: the object is found under it when
+/// others need it. Each call makes a new object.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_load_bytes(
+    namespace: *mut wasm_dyld_t,
+    name: *const c_char,
+    bytes: *const u8,
+    size: usize,
+    flags: u32,
+    object: *mut *mut wasm_dyld_object_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(object, std::ptr::null_mut());
+        let flags = self::flags(flags)?;
+        let source = Source::Bytes {
+            name: edge::text(name, "name")?.to_string(),
+            bytes: edge::bytes(bytes, size, "module")?.to_vec(),
+        };
+        load(namespace, source, flags, object)
+    })
+}
+
+/// Calls `_start` of the main program. `*exit_code` (may be NULL) is what it passed to exit, or 0 if it returned. A trap is
+/// an error.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_run(
+    namespace: *mut wasm_dyld_t,
+    exit_code: *mut i32,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
+        set(exit_code, ns.run()?);
+        Ok(())
+    })
+}
+
+/// Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3)).
+///
+/// Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL for data; it
+/// belongs to the namespace and lives until that is deleted. `*value` is a function's table slot, which is what the guest
+/// calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's address in memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_dlsym(
+    namespace: *mut wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    name: *const c_char,
+    kind: *mut wasm_dyld_symbol_kind_t,
+    function: *mut *mut wasm_func_t,
+    value: *mut u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(function, std::ptr::null_mut());
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let object = match object.is_null() {
+            true => None,
+            false => Some(namespace.id(object)?),
+        };
+        let name = edge::text(name, "symbol name")?;
+        match namespace.ns.dlsym(object, name)? {
+            Symbol::Func { callee, sig } => {
+                if !function.is_null() {
+                    set(function, namespace.ns.func_ptr(callee)?.as_ptr());
+                }
+                if !value.is_null() {
+                    set(value, namespace.ns.slot(callee, &sig)?.into());
+                }
+                set(kind, wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC);
+            }
+            Symbol::Data { address, .. } => {
+                set(value, address);
+                set(kind, wasm_dyld_symbol_kind_t::WASM_DYLD_DATA);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
+/// (WASM_DYLD_TRAP, with the engine's text) or the guest's exit (WASM_DYLD_EXIT). `args` and `results` must fit the function's
+/// type; NULL stands for none.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_call(
+    namespace: *mut wasm_dyld_t,
+    function: *const wasm_func_t,
+    args: *const wasm_val_vec_t,
+    results: *mut wasm_val_vec_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
+        let function = NonNull::new(function.cast_mut());
+        let function = function.ok_or_else(|| Error::new(Code::InvalidArgument, "the function is NULL"))?;
+        // SAFETY: the header says that it is a function of this store; the vectors are the host's for the call.
+        let (function, args, results) = unsafe {
+            (
+                Func::lend(ns.store().api(), function),
+                crate::engine::host_args(args),
+                crate::engine::host_results(results),
+            )
+        };
+        ns.call_checked(&function, args, results)
+    })
+}
+
+/// Whether the guest has called exit during a call that the host made with wasm_func_call, which ends in a trap, and with which
+/// code. Asking forgets it.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_take_exit(namespace: *mut wasm_dyld_t, exit_code: *mut i32) -> bool {
+    quiet(false, || {
+        set(exit_code, wasm_dyld_t::lend(namespace).ok()?.ns.take_exit()?);
+        Some(true)
+    })
+}
+
+/// The memory that all objects share. It belongs to the namespace and lives as long. There is none before the first load
+/// (WASM_DYLD_BUSY).
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_memory(
+    namespace: *mut wasm_dyld_t,
+    memory: *mut *mut wasm_memory_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(memory, std::ptr::null_mut());
+        set(memory, wasm_dyld_t::lend(namespace)?.ns.memory()?.raw());
+        Ok(())
+    })
+}
+
+/// The table that all objects share, where function pointers lead. As wasm_dyld_memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_table(
+    namespace: *mut wasm_dyld_t,
+    table: *mut *mut wasm_table_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(table, std::ptr::null_mut());
+        set(table, wasm_dyld_t::lend(namespace)?.ns.with_table(|table| table.raw())?);
+        Ok(())
+    })
+}
+
+/// Copies `size` bytes out of the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_read(
+    namespace: *mut wasm_dyld_t,
+    address: u64,
+    into: *mut u8,
+    size: usize,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let memory = wasm_dyld_t::lend(namespace)?.ns.memory()?;
+        memory.read(address, edge::bytes_mut(into, size, "buffer")?)?;
+        Ok(())
+    })
+}
+
+/// Copies `size` bytes into the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_write(
+    namespace: *mut wasm_dyld_t,
+    address: u64,
+    from: *const u8,
+    size: usize,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let memory = wasm_dyld_t::lend(namespace)?.ns.memory()?;
+        memory.write(address, edge::bytes(from, size, "buffer")?)?;
+        Ok(())
+    })
+}

@@ -1,0 +1,170 @@
+//! Objects, for introspection.
+
+#![allow(non_camel_case_types)]
+
+use std::ffi::{CString, c_char};
+use std::os::unix::ffi::OsStrExt;
+
+use super::edge::{Handle, edge, quiet, set};
+use super::error::wasm_dyld_error_t;
+use super::namespace::wasm_dyld_t;
+use super::types::wasm_dyld_code_t;
+use crate::error::{Code, Error, Result};
+use crate::link::ObjectInfo;
+use crate::plan::ObjectId;
+
+/// An object of a namespace. The pointer is a name and points to nothing: it is never deleted, it is valid until its
+/// namespace is deleted, and using it with another namespace is an error.
+pub struct wasm_dyld_object_t {
+    _unused: [u8; 0],
+}
+
+/// Strings handed to C, kept by the namespace.
+#[derive(PartialEq, Eq, Hash)]
+pub enum Strings {
+    Name(ObjectId),
+    Path(ObjectId),
+}
+
+impl wasm_dyld_object_t {
+    pub fn handle(serial: u32, id: ObjectId) -> *mut wasm_dyld_object_t {
+        // One more, so that no handle is NULL.
+        let number = (u64::from(serial) << 32) | (u64::from(id.0) + 1);
+        std::ptr::without_provenance_mut(number as usize)
+    }
+}
+
+impl wasm_dyld_t {
+    /// The object that a handle names.
+    pub fn id(&self, handle: *const wasm_dyld_object_t) -> Result<ObjectId> {
+        let number = handle.addr() as u64;
+        let id = (number as u32).checked_sub(1).map(ObjectId);
+        let known = id.filter(|&id| wasm_dyld_object_t::handle(self.serial, id).addr() == handle.addr());
+        match known.filter(|&id| self.ns.object(id).is_some()) {
+            Some(id) => Ok(id),
+            None => Err(Error::new(
+                Code::InvalidArgument,
+                "the object is NULL or not of this namespace, or it is gone",
+            )),
+        }
+    }
+
+    fn info(&self, handle: *const wasm_dyld_object_t) -> Result<ObjectInfo> {
+        let info = self.ns.object(self.id(handle)?);
+        info.ok_or_else(|| Error::new(Code::InvalidArgument, "the object is gone"))
+    }
+
+    fn string(&self, key: Strings, text: &[u8]) -> *const c_char {
+        let mut strings = self.strings.borrow_mut();
+        let string = strings
+            .entry(key)
+            .or_insert_with(|| CString::new(text).unwrap_or_default());
+        string.as_ptr()
+    }
+}
+
+/// How many objects there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_count(namespace: *const wasm_dyld_t) -> usize {
+    quiet(0, || Some(wasm_dyld_t::lend(namespace).ok()?.ns.objects().len()))
+}
+
+/// The object at `index`, in the order in which they were loaded; NULL if there are not so many.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_at(namespace: *const wasm_dyld_t, index: usize) -> *mut wasm_dyld_object_t {
+    quiet(std::ptr::null_mut(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let objects = namespace.ns.objects();
+        Some(wasm_dyld_object_t::handle(namespace.serial, objects.get(index)?.id))
+    })
+}
+
+/// The object's name: its file name, or what it was loaded under. Belongs to the namespace. NULL if there is no such object.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_name(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> *const c_char {
+    quiet(std::ptr::null(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let info = namespace.info(object).ok()?;
+        Some(namespace.string(Strings::Name(info.id), info.name.as_bytes()))
+    })
+}
+
+/// The path of the file that the object came from. Belongs to the namespace. NULL if it came from bytes, or if there is no
+/// such object.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_path(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> *const c_char {
+    quiet(std::ptr::null(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let info = namespace.info(object).ok()?;
+        let path = info.path.as_ref()?;
+        Some(namespace.string(Strings::Path(info.id), path.as_os_str().as_bytes()))
+    })
+}
+
+/// Where the object's data and its own table slots are. Every out parameter may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_place(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    memory_base: *mut u64,
+    memory_size: *mut u64,
+    table_base: *mut u64,
+    table_size: *mut u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let place = wasm_dyld_t::lend(namespace)?.info(object)?.place;
+        set(memory_base, place.memory_base);
+        set(memory_size, place.memory_size);
+        set(table_base, place.table_base);
+        set(table_size, place.table_size);
+        Ok(())
+    })
+}
+
+/// Whether the object is the main program.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_is_program(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> bool {
+    quiet(false, || Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.main))
+}
+
+/// Whether the object's symbols are in the global scope.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_is_global(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> bool {
+    quiet(false, || Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.global))
+}
+
+/// How many libraries the object needs itself.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_needed_count(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> usize {
+    quiet(0, || Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.needed.len()))
+}
+
+/// One of the libraries that the object needs itself; NULL if there are not so many.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_needed_at(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    index: usize,
+) -> *mut wasm_dyld_object_t {
+    quiet(std::ptr::null_mut(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let needed = namespace.info(object).ok()?.needed.get(index).copied()?;
+        Some(wasm_dyld_object_t::handle(namespace.serial, needed))
+    })
+}

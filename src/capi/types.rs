@@ -1,0 +1,195 @@
+//! Numbers of the C API, tied to the core's at compile time.
+
+#![allow(non_camel_case_types)]
+
+use crate::error::Code;
+use crate::plan::{Bind, Plt};
+use crate::search::RuntimePath;
+
+/// Major version of this header. It is in the soname.
+pub const WASM_DYLD_VERSION_MAJOR: u32 = 0;
+/// Minor version of this header.
+pub const WASM_DYLD_VERSION_MINOR: u32 = 1;
+/// Patch version of this header.
+pub const WASM_DYLD_VERSION_PATCH: u32 = 0;
+
+/// What became of a call. The numbers are stable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum wasm_dyld_code_t {
+    /// It worked.
+    WASM_DYLD_OK = 0,
+    /// A NULL, freed, foreign or otherwise unusable argument.
+    WASM_DYLD_INVALID_ARGUMENT = 1,
+    /// A library, file or symbol was not found.
+    WASM_DYLD_NOT_FOUND = 2,
+    /// The operating system failed to read or write something.
+    WASM_DYLD_IO = 3,
+    /// The bytes are not a valid module.
+    WASM_DYLD_MALFORMED = 4,
+    /// Valid, but not something that this linker or this engine can link.
+    WASM_DYLD_UNSUPPORTED = 5,
+    /// One or more symbols have no definition: see wasm_dyld_error_undefined_count.
+    WASM_DYLD_UNDEFINED_SYMBOL = 6,
+    /// A symbol's use and its definition have different types.
+    WASM_DYLD_TYPE_MISMATCH = 7,
+    /// A limit of the configuration or of the engine was reached.
+    WASM_DYLD_LIMIT = 8,
+    /// The engine refused a module, an instance or an object.
+    WASM_DYLD_ENGINE = 9,
+    /// The guest trapped.
+    WASM_DYLD_TRAP = 10,
+    /// The guest exited where it was expected to return: see wasm_dyld_error_exit_code.
+    WASM_DYLD_EXIT = 11,
+    /// The namespace is in the midst of something that excludes the request.
+    WASM_DYLD_BUSY = 12,
+    /// A defect of this library.
+    WASM_DYLD_INTERNAL = 13,
+}
+
+use wasm_dyld_code_t::*;
+
+impl From<Code> for wasm_dyld_code_t {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Ok => WASM_DYLD_OK,
+            Code::InvalidArgument => WASM_DYLD_INVALID_ARGUMENT,
+            Code::NotFound => WASM_DYLD_NOT_FOUND,
+            Code::Io => WASM_DYLD_IO,
+            Code::Malformed => WASM_DYLD_MALFORMED,
+            Code::Unsupported => WASM_DYLD_UNSUPPORTED,
+            Code::UndefinedSymbol => WASM_DYLD_UNDEFINED_SYMBOL,
+            Code::TypeMismatch => WASM_DYLD_TYPE_MISMATCH,
+            Code::Limit => WASM_DYLD_LIMIT,
+            Code::Engine => WASM_DYLD_ENGINE,
+            Code::Trap => WASM_DYLD_TRAP,
+            Code::Exit => WASM_DYLD_EXIT,
+            Code::Busy => WASM_DYLD_BUSY,
+            Code::Internal => WASM_DYLD_INTERNAL,
+        }
+    }
+}
+
+/// When undefined functions are an error (RTLD_NOW and RTLD_LAZY of dlopen(3)). Undefined data always are at once.
+#[repr(u32)]
+pub enum wasm_dyld_bind_t {
+    /// When the object is loaded. The default.
+    WASM_DYLD_BIND_NOW = 0,
+    /// When they are called.
+    WASM_DYLD_BIND_LAZY = 1,
+}
+
+/// How calls reach functions of other objects.
+#[repr(u32)]
+pub enum wasm_dyld_plt_t {
+    /// Directly where possible, through generated stubs elsewhere. The default.
+    WASM_DYLD_PLT_AUTO = 0,
+    /// Always through generated stubs.
+    WASM_DYLD_PLT_WASM = 1,
+    /// Always through host functions: slow, but every call passes the host.
+    WASM_DYLD_PLT_HOST = 2,
+}
+
+/// How far RUNTIME_PATH entries, which come from the modules themselves, are followed.
+#[repr(u32)]
+pub enum wasm_dyld_runtime_path_t {
+    /// Not at all.
+    WASM_DYLD_RUNTIME_PATH_OFF = 0,
+    /// Within the folder of the object that holds them ($ORIGIN, $ORIGIN/lib). The default.
+    WASM_DYLD_RUNTIME_PATH_ORIGIN = 1,
+    /// Anywhere. Only for modules that you trust.
+    WASM_DYLD_RUNTIME_PATH_ANY = 2,
+}
+
+/// Bounds that a host can set.
+#[repr(u32)]
+pub enum wasm_dyld_limit_t {
+    /// Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow.
+    WASM_DYLD_LIMIT_MEMORY_PAGES = 0,
+    /// Slots in the table; 10,000,000 by default. A maximum that is set also binds the guest's own table.grow.
+    WASM_DYLD_LIMIT_TABLE_SLOTS = 1,
+    /// Objects in a namespace; 8,000 by default.
+    WASM_DYLD_LIMIT_OBJECTS = 2,
+    /// Calls from guest to host to guest, one inside the other; 128 by default.
+    WASM_DYLD_LIMIT_NESTING = 3,
+}
+
+/// Flags of wasm_dyld_load, to be combined. The values of the first five are those of wasi-libc's dlfcn.h.
+#[repr(u32)]
+pub enum wasm_dyld_load_flag_t {
+    /// Undefined functions are looked up when they are called.
+    WASM_DYLD_LAZY = 1,
+    /// Undefined functions are an error. The default, unless the configuration says lazy.
+    WASM_DYLD_NOW = 2,
+    /// The symbols serve only this object and what it needs. The default.
+    WASM_DYLD_LOCAL = 8,
+    /// The symbols enter the global scope, for objects loaded later.
+    WASM_DYLD_GLOBAL = 256,
+    /// The object's own group is searched before the global scope.
+    WASM_DYLD_DEEPBIND = 16384,
+    /// The object is the main program: the first of its namespace, in the global scope, to be run with wasm_dyld_run.
+    WASM_DYLD_PROGRAM = 65536,
+}
+
+/// What a symbol is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum wasm_dyld_symbol_kind_t {
+    /// A function; its value is its table slot, the number that a C function pointer holds in the guest.
+    WASM_DYLD_FUNC = 0,
+    /// A datum; its value is its address in the namespace's memory.
+    WASM_DYLD_DATA = 1,
+}
+
+// Parameters are numbers and not Rust enums: C may pass anything.
+pub type BindNumber = u32;
+pub type PltNumber = u32;
+pub type RuntimePathNumber = u32;
+pub type LimitNumber = u32;
+
+pub fn bind(number: BindNumber) -> Option<Bind> {
+    const NOW: u32 = wasm_dyld_bind_t::WASM_DYLD_BIND_NOW as u32;
+    const LAZY: u32 = wasm_dyld_bind_t::WASM_DYLD_BIND_LAZY as u32;
+    match number {
+        NOW => Some(Bind::Now),
+        LAZY => Some(Bind::Lazy),
+        _ => None,
+    }
+}
+
+pub fn plt(number: PltNumber) -> Option<Plt> {
+    const AUTO: u32 = wasm_dyld_plt_t::WASM_DYLD_PLT_AUTO as u32;
+    const WASM: u32 = wasm_dyld_plt_t::WASM_DYLD_PLT_WASM as u32;
+    const HOST: u32 = wasm_dyld_plt_t::WASM_DYLD_PLT_HOST as u32;
+    match number {
+        AUTO => Some(Plt::Auto),
+        WASM => Some(Plt::Wasm),
+        HOST => Some(Plt::Host),
+        _ => None,
+    }
+}
+
+pub fn runtime_path(number: RuntimePathNumber) -> Option<RuntimePath> {
+    const OFF: u32 = wasm_dyld_runtime_path_t::WASM_DYLD_RUNTIME_PATH_OFF as u32;
+    const ORIGIN: u32 = wasm_dyld_runtime_path_t::WASM_DYLD_RUNTIME_PATH_ORIGIN as u32;
+    const ANY: u32 = wasm_dyld_runtime_path_t::WASM_DYLD_RUNTIME_PATH_ANY as u32;
+    match number {
+        OFF => Some(RuntimePath::Off),
+        ORIGIN => Some(RuntimePath::Origin),
+        ANY => Some(RuntimePath::Any),
+        _ => None,
+    }
+}
+
+const fn is_number(text: &str, number: u32) -> bool {
+    matches!(u32::from_str_radix(text, 10), Ok(n) if n == number)
+}
+
+const _: () = {
+    assert!(is_number(env!("CARGO_PKG_VERSION_MAJOR"), WASM_DYLD_VERSION_MAJOR));
+    assert!(is_number(env!("CARGO_PKG_VERSION_MINOR"), WASM_DYLD_VERSION_MINOR));
+    assert!(is_number(env!("CARGO_PKG_VERSION_PATCH"), WASM_DYLD_VERSION_PATCH));
+    assert!(WASM_DYLD_INTERNAL as u32 == Code::Internal as u32);
+    assert!(WASM_DYLD_LIMIT as u32 == Code::Limit as u32);
+    assert!(WASM_DYLD_TRAP as u32 == Code::Trap as u32);
+};

@@ -1,0 +1,320 @@
+//! WASI preview1 set-up.
+
+#![allow(non_camel_case_types)]
+
+use std::ffi::{OsStr, c_char, c_void};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::config::wasm_dyld_finalizer_t;
+use super::edge::{self, Environment, Handle, edge, set};
+use super::error::wasm_dyld_error_t;
+use super::namespace::wasm_dyld_t;
+use super::types::wasm_dyld_code_t;
+use crate::error::{Code, Error, Result};
+use crate::wasi::{Input, Output, OutputBuffer, WasiConfig};
+
+/// What guests get of WASI preview1. By default nothing: no arguments, an empty environment, no folders, empty input, output
+/// to nowhere. Given to wasm_dyld_set_wasi, which takes it. Not for use by two threads at once.
+pub struct wasm_dyld_wasi_t {
+    config: WasiConfig,
+}
+
+impl Handle for wasm_dyld_wasi_t {
+    const NAME: &'static str = "WASI configuration";
+}
+
+/// A buffer that collects what guests write. The caller deletes it; guests may go on writing to it after that.
+pub struct wasm_dyld_output_t {
+    buffer: OutputBuffer,
+    taken: Vec<u8>,
+}
+
+impl Handle for wasm_dyld_output_t {
+    const NAME: &'static str = "output buffer";
+}
+
+/// Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It must not call
+/// guests or the namespace.
+pub type wasm_dyld_write_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, bytes: *const u8, size: usize) -> i32>;
+
+/// Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
+/// is an errno of the host system, negated. It must not call guests or the namespace.
+pub type wasm_dyld_read_callback_t =
+    Option<unsafe extern "C" fn(env: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
+
+fn with(
+    wasi: *mut wasm_dyld_wasi_t,
+    error: *mut *mut wasm_dyld_error_t,
+    change: impl FnOnce(&mut WasiConfig) -> Result<()>,
+) -> wasm_dyld_code_t {
+    edge(error, || change(&mut wasm_dyld_wasi_t::lend_mut(wasi)?.config))
+}
+
+/// An empty WASI configuration. The caller deletes it or gives it to wasm_dyld_set_wasi.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_new() -> *mut wasm_dyld_wasi_t {
+    edge::quiet(std::ptr::null_mut(), || {
+        let wasi = wasm_dyld_wasi_t {
+            config: WasiConfig::new(),
+        };
+        Some(wasi.give())
+    })
+}
+
+/// Deletes a WASI configuration that was not given away. NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_delete(wasi: *mut wasm_dyld_wasi_t) {
+    wasm_dyld_wasi_t::delete(wasi);
+}
+
+/// Adds an argument. The first one is the program's name.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_add_arg(
+    wasi: *mut wasm_dyld_wasi_t,
+    arg: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.arg(edge::c_bytes(arg, "argument")?);
+        Ok(())
+    })
+}
+
+/// Adds an environment variable.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_add_env(
+    wasi: *mut wasm_dyld_wasi_t,
+    name: *const c_char,
+    value: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.env(edge::c_bytes(name, "name")?, edge::c_bytes(value, "value")?);
+        Ok(())
+    })
+}
+
+/// Gives the guest the process's own environment; variables added win.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_inherit_env(
+    wasi: *mut wasm_dyld_wasi_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.inherit_env(true);
+        Ok(())
+    })
+}
+
+/// Gives the guest the process's own standard input, output and error. A write to a closed pipe raises SIGPIPE in the
+/// process, as its own writes do.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_inherit_stdio(
+    wasi: *mut wasm_dyld_wasi_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
+        Ok(())
+    })
+}
+
+/// Makes standard input these bytes, which are copied.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_stdin_bytes(
+    wasi: *mut wasm_dyld_wasi_t,
+    bytes: *const u8,
+    size: usize,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.stdin(Input::bytes(edge::bytes(bytes, size, "input")?));
+        Ok(())
+    })
+}
+
+/// Takes standard input from a callback. `finalizer` (may be NULL) is called with `env` when it is no longer needed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_stdin(
+    wasi: *mut wasm_dyld_wasi_t,
+    callback: wasm_dyld_read_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        let callback = callback.ok_or_else(null_callback)?;
+        let env = Environment::new(env, finalizer);
+        config.stdin(Input::callback(move |buffer| {
+            let env = &env;
+            // SAFETY: the host's own pair; the buffer is good for the call.
+            let got = unsafe { callback(env.env, buffer.as_mut_ptr(), buffer.len()) };
+            match usize::try_from(got) {
+                Ok(got) if got <= buffer.len() => Ok(got),
+                Ok(_) => Err(io::Error::other("the callback gave more than there was room for")),
+                Err(_) => Err(io::Error::from_raw_os_error(i32::try_from(-got).unwrap_or(libc::EIO))),
+            }
+        }));
+        Ok(())
+    })
+}
+
+fn null_callback() -> Error {
+    Error::new(Code::InvalidArgument, "the callback is NULL")
+}
+
+fn writer(
+    callback: wasm_dyld_write_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+) -> Result<Output> {
+    let callback = callback.ok_or_else(null_callback)?;
+    let env = Environment::new(env, finalizer);
+    Ok(Output::callback(move |bytes| {
+        let env = &env;
+        // SAFETY: the host's own pair; the bytes are good for the call.
+        match unsafe { callback(env.env, bytes.as_ptr(), bytes.len()) } {
+            0 => Ok(()),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }))
+}
+
+/// Sends standard output to a callback. `finalizer` (may be NULL) is called with `env` when it is no longer needed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_stdout(
+    wasi: *mut wasm_dyld_wasi_t,
+    callback: wasm_dyld_write_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.stdout(writer(callback, env, finalizer)?);
+        Ok(())
+    })
+}
+
+/// Sends standard error to a callback. As wasm_dyld_wasi_set_stdout.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_stderr(
+    wasi: *mut wasm_dyld_wasi_t,
+    callback: wasm_dyld_write_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.stderr(writer(callback, env, finalizer)?);
+        Ok(())
+    })
+}
+
+/// A buffer for output. It keeps at most `limit` bytes at a time; a guest that writes more gets an error. 0: no limit.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_output_new(limit: usize) -> *mut wasm_dyld_output_t {
+    edge::quiet(std::ptr::null_mut(), || {
+        let output = wasm_dyld_output_t {
+            buffer: match limit {
+                0 => OutputBuffer::new(),
+                limit => OutputBuffer::limited(limit),
+            },
+            taken: Vec::new(),
+        };
+        Some(output.give())
+    })
+}
+
+/// Deletes a buffer. NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_output_delete(output: *mut wasm_dyld_output_t) {
+    wasm_dyld_output_t::delete(output);
+}
+
+/// Takes what has been written since the last call out of the buffer. `*bytes` is not NUL-terminated and lives until the next
+/// call or until the buffer is deleted.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_output_take(
+    output: *mut wasm_dyld_output_t,
+    bytes: *mut *const u8,
+    size: *mut usize,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let output = wasm_dyld_output_t::lend_mut(output)?;
+        output.taken = output.buffer.take();
+        set(bytes, output.taken.as_ptr());
+        set(size, output.taken.len());
+        Ok(())
+    })
+}
+
+/// Collects standard output in a buffer, which stays the caller's. One buffer may serve both.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_stdout_buffer(
+    wasi: *mut wasm_dyld_wasi_t,
+    output: *const wasm_dyld_output_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.stdout(Output::Buffer(wasm_dyld_output_t::lend(output)?.buffer.clone()));
+        Ok(())
+    })
+}
+
+/// Collects standard error in a buffer. As wasm_dyld_wasi_set_stdout_buffer.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_stderr_buffer(
+    wasi: *mut wasm_dyld_wasi_t,
+    output: *const wasm_dyld_output_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.stderr(Output::Buffer(wasm_dyld_output_t::lend(output)?.buffer.clone()));
+        Ok(())
+    })
+}
+
+/// Lets guests use a folder of the host, as `guest` (NULL: under the same name), for reading only or for writing too. They
+/// reach nothing outside of it, by symbolic links neither. It is opened by wasm_dyld_set_wasi.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_add_folder(
+    wasi: *mut wasm_dyld_wasi_t,
+    host: *const c_char,
+    guest: *const c_char,
+    read_only: bool,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        let path = PathBuf::from(OsStr::from_bytes(edge::c_bytes(host, "folder")?));
+        let guest = if guest.is_null() { host } else { guest };
+        let guest = edge::text(guest, "name of the folder for guests")?;
+        if read_only {
+            config.preopen_read_only(path, guest);
+        } else {
+            config.preopen(path, guest);
+        }
+        Ok(())
+    })
+}
+
+/// Defines all functions of wasi_snapshot_preview1 for objects loaded from now on. `wasi` is taken in any case, also on
+/// failure; NULL grants nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_set_wasi(
+    namespace: *mut wasm_dyld_t,
+    wasi: *mut wasm_dyld_wasi_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let config = match wasi.is_null() {
+            true => WasiConfig::new(),
+            false => wasm_dyld_wasi_t::take(wasi)?.config,
+        };
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        namespace.ns.define_wasi(config.build()?)
+    })
+}

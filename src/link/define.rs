@@ -1,0 +1,68 @@
+//! Externs that the host defines.
+
+use super::namespace::{HostValue, Namespace};
+use crate::engine::{Extern, ExternKind, Func, Val};
+use crate::error::{Code, Context, Error, Result};
+use crate::object::{ExternType, HeapType, Limits, MemoryType, TableType, ValType};
+
+impl Namespace {
+    /// Defines `module`.`name` as a copy of the host's handle.
+    pub fn define_extern(&self, module: &str, name: &str, value: &Extern, overriding: bool) -> Result<()> {
+        let ty = type_of(value).context(|| format!("defining {module}.{name}"))?;
+        let own = value.duplicate();
+        let own = own.ok_or_else(|| Error::new(Code::Engine, "the engine refused to copy a handle"))?;
+        self.define(module, name, HostValue::Extern(own), ty, overriding);
+        Ok(())
+    }
+
+    /// Calls a function on behalf of the host, whose arguments may not fit it.
+    pub fn call_checked(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
+        let (params, wanted) = (func.param_arity(), func.result_arity());
+        if args.len() != params || results.len() != wanted {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                format!(
+                    "the function takes {params} arguments and gives {wanted} results; {} and {} were given",
+                    args.len(),
+                    results.len()
+                ),
+            ));
+        }
+        self.call(func, args, results)
+    }
+}
+
+fn type_of(value: &Extern) -> Result<ExternType> {
+    let unknown = || Error::new(Code::Unsupported, "something whose type the engine does not tell");
+    match value.kind() {
+        ExternKind::Func => {
+            let ty = value.as_func().and_then(|f| f.ty()).ok_or_else(unknown)?;
+            Ok(ExternType::Func(ty.into()))
+        }
+        ExternKind::Global => {
+            let ty = value.as_global().and_then(|g| g.ty()).ok_or_else(unknown)?;
+            Ok(ExternType::Global(ty))
+        }
+        ExternKind::Memory => {
+            let limits = value.as_memory().ok_or_else(unknown)?.limits();
+            Ok(ExternType::Memory(MemoryType {
+                limits,
+                shared: false,
+                memory64: false,
+                page_log2: None,
+            }))
+        }
+        ExternKind::Table => {
+            let min = value.as_table().ok_or_else(unknown)?.size().into();
+            Ok(ExternType::Table(TableType {
+                element: ValType::Ref {
+                    nullable: true,
+                    heap: HeapType::Func,
+                },
+                limits: Limits { min, max: None },
+                table64: false,
+            }))
+        }
+        ExternKind::Tag | ExternKind::Unknown(_) => Err(unknown()),
+    }
+}
