@@ -39,8 +39,6 @@
 // The task that builds the cases and the test that runs them each use a part of this.
 #![allow(dead_code, reason = "compiled into two programs")]
 
-use std::fmt;
-
 /// A case, as its case.txt tells.
 #[derive(Debug, Default)]
 pub struct Case {
@@ -157,11 +155,12 @@ impl Program<'_> {
     pub fn file(self) -> String {
         format!("{}-{}.wasm", self.main.name, self.variant.word())
     }
-}
 
-impl fmt::Display for Program<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.file())
+    fn is_among(&self, only: &[String]) -> bool {
+        only.is_empty()
+            || only
+                .iter()
+                .any(|word| *word == self.main.name || word == self.variant.word())
     }
 }
 
@@ -342,15 +341,6 @@ enum Block {
     Lib,
     Main,
     Run,
-}
-
-impl Program<'_> {
-    fn is_among(&self, only: &[String]) -> bool {
-        only.is_empty()
-            || only
-                .iter()
-                .any(|word| *word == self.main.name || word == self.variant.word())
-    }
 }
 
 impl Build {

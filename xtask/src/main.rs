@@ -2,7 +2,9 @@
 //! they need nothing installed but what the task itself is about.
 
 mod case;
+mod demo;
 mod guests;
+mod library;
 mod util;
 
 use std::process::ExitCode;
@@ -11,6 +13,11 @@ const USAGE: &str = "\
 usage: cargo xtask TASK [ARGUMENTS]
 
 tasks:
+  demo               build the library, the command and the guests, and show SQLite
+                     as a shared library: in a program, and under a C host
+  test               build everything and run all tests
+  stage              build and lay out target/wasmdyld: bin, lib, include
+  header             write include/wasmdyld.h anew
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
   help               this text
@@ -23,6 +30,10 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let outcome = match task {
+        "demo" => demo::main(),
+        "test" => demo::test(rest),
+        "stage" => library::stage().map(drop),
+        "header" => library::header(),
         "guests" => guests::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -58,6 +58,9 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
     if graph.makes(&layout.library(name)) {
         return Ok(());
     }
+    if ["libsqlite3.so", "liblua.so", "libz.so"].contains(&name) {
+        set_up_sources(layout)?;
+    }
     let crates = Crates::new(layout);
     let recipe = match name {
         "libsqlite3.so" => sqlite(layout, &crates),
@@ -142,7 +145,7 @@ impl Crates {
 }
 
 /// Unpacks the crates that hold C sources and collects the headers that programs include.
-pub fn set_up_sources(layout: &Layout) -> Result<()> {
+fn set_up_sources(layout: &Layout) -> Result<()> {
     let manifest = layout.source.join("sources/Cargo.toml");
     let lock = util::read(&layout.source.join("sources/Cargo.lock"))?;
     let stamp = layout.root.join("sources/complete.txt");

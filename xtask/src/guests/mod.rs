@@ -15,7 +15,7 @@ mod cases;
 mod cxx;
 mod graph;
 mod libraries;
-mod toolchain;
+pub mod toolchain;
 
 use crate::util::{self, At, Result};
 use std::path::PathBuf;
@@ -98,7 +98,6 @@ pub fn main(names: &[String]) -> Result<()> {
     let (libraries, cases) = select(&layout, names, all)?;
 
     toolchain::set_up(&layout)?;
-    libraries::set_up_sources(&layout)?;
     let mut graph = graph::Graph::new(&layout);
     for name in &libraries {
         libraries::add(&layout, &mut graph, name)?;

@@ -39,6 +39,7 @@ pub fn set_up(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     util::step("guest toolchain (once)");
+    check_programs()?;
     util::remove(&stamp)?;
     let scratch = layout.root.join("tmp");
     util::remove(&scratch)?;
@@ -85,7 +86,8 @@ fn the_only(folder: &Path, extension: &str) -> Result<PathBuf> {
     })
 }
 
-fn compiler(layout: &Layout, scratch: &Path) -> Result<()> {
+/// Fetches a package from PyPI and unpacks it below `scratch`, without installing anything.
+pub fn pypi(scratch: &Path, package: &str) -> Result<PathBuf> {
     util::create_dir(scratch)?;
     let pip = pip(scratch)?;
     download(|| {
@@ -97,19 +99,24 @@ fn compiler(layout: &Layout, scratch: &Path) -> Result<()> {
             "--only-binary=:all:",
             "--dest",
         ]);
-        command.arg(scratch).arg(COMPILER_PACKAGE);
+        command.arg(scratch).arg(package);
         command
     })
-    .map_err(|error| format!("downloading {COMPILER_PACKAGE} from PyPI failed: {error}"))?;
+    .map_err(|error| format!("downloading {package} from PyPI failed: {error}"))?;
 
     let wheel = the_only(scratch, "whl")?;
     let unpacked = scratch.join("unpacked");
     util::run_quiet(
-        Command::new(python()?)
+        Command::new(python().unwrap_or("python3"))
             .args(["-m", "zipfile", "-e"])
             .arg(&wheel)
             .arg(&unpacked),
     )?;
+    Ok(unpacked)
+}
+
+fn compiler(layout: &Layout, scratch: &Path) -> Result<()> {
+    let unpacked = pypi(scratch, COMPILER_PACKAGE)?;
     let zig = unpacked.join("ziglang");
     for folder in UNUSED_BY_US {
         util::remove(&zig.join("lib").join(folder))?;
@@ -119,19 +126,37 @@ fn compiler(layout: &Layout, scratch: &Path) -> Result<()> {
     util::install_dir(&zig, &layout.zig())
 }
 
-fn python() -> Result<&'static str> {
-    let found = ["python3", "python"].into_iter().find(|name| {
-        util::works(
-            name,
-            &["-c", "import sys; assert sys.version_info >= (3, 6)"],
-        )
-    });
-    found.ok_or_else(|| "python3 is needed to fetch the compiler from PyPI (Debian: apt-get install python3 python3-venv)".into())
+fn python() -> Option<&'static str> {
+    let recent = ["-c", "import sys; assert sys.version_info >= (3, 6)"];
+    ["python3", "python"]
+        .into_iter()
+        .find(|name| util::works(name, &recent))
+}
+
+/// Names everything that is missing at once, before anything is downloaded.
+fn check_programs() -> Result<()> {
+    let mut missing = Vec::new();
+    if python().is_none() {
+        missing.push("python3 with pip or venv (Debian: python3 python3-venv)");
+    }
+    if !util::works("npm", &["--version"]) {
+        missing.push("npm (Debian: npm)");
+    }
+    if !util::works("tar", &["--version"]) {
+        missing.push("tar (Debian: tar)");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the guest toolchain comes from PyPI and npm; fetching it needs {}",
+        missing.join(", ")
+    ))
 }
 
 /// A command that is pip. Debian splits pip and venv off python3, so any way to get one will do.
 fn pip(scratch: &Path) -> Result<Vec<String>> {
-    let python = python()?;
+    let python = python().unwrap_or("python3");
     if util::works(python, &["-m", "pip", "--version"]) {
         return Ok(vec![python.into(), "-m".into(), "pip".into()]);
     }
@@ -153,9 +178,6 @@ fn pip(scratch: &Path) -> Result<Vec<String>> {
 
 fn sysroot(scratch: &Path) -> Result<PathBuf> {
     util::create_dir(scratch)?;
-    if !util::works("npm", &["--version"]) {
-        return Err("npm is needed to fetch the wasi sysroot (Debian: apt-get install npm)".into());
-    }
     download(|| {
         let mut command = Command::new("npm");
         command
@@ -308,7 +330,7 @@ fn wrappers(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-fn make_executable(file: &Path) -> Result<()> {
+pub fn make_executable(file: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -1,0 +1,124 @@
+//! Building the library and the command, and laying them out as a C programmer expects them.
+
+use crate::guests::toolchain;
+use crate::util::{self, At, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The build script of the engine's C API copies its headers with it.
+const CMAKE_PACKAGE: &str = "cmake==4.1.2";
+
+/// What `stage` lays out.
+pub struct Stage {
+    pub bin: PathBuf,
+    pub lib: PathBuf,
+    pub include: PathBuf,
+}
+
+/// cargo, in this workspace, with everything its build scripts need on the path.
+pub fn cargo() -> Result<Command> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(util::workspace());
+    // `cargo xtask` sets variables of its own package, which must not reach the packages built now.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("CARGO_MANIFEST_DIR");
+    if let Some(folder) = cmake()? {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+        let path = std::env::join_paths(folders).map_err(|error| error.to_string())?;
+        command.env("PATH", path);
+    }
+    Ok(command)
+}
+
+/// The folder of a cmake of our own, if the machine has none.
+fn cmake() -> Result<Option<PathBuf>> {
+    if util::works("cmake", &["--version"]) {
+        return Ok(None);
+    }
+    let place = util::target_dir().join("tools/cmake");
+    let bin = place.join("cmake/data/bin");
+    if !util::works(bin.join("cmake"), &["--version"]) {
+        util::step("cmake, which the engine's build needs (once)");
+        let scratch = util::beside(&place, "tmp");
+        util::remove(&scratch)?;
+        util::timed("PyPI cmake", || {
+            let unpacked = toolchain::pypi(&scratch, CMAKE_PACKAGE)?;
+            toolchain::make_executable(&unpacked.join("cmake/data/bin/cmake"))?;
+            util::install_dir(&unpacked, &place)
+        })?;
+        util::remove(&scratch)?;
+    }
+    Ok(Some(bin))
+}
+
+/// Builds the library and the command. cargo shows its own progress.
+pub fn build() -> Result<()> {
+    util::step(
+        "library and command (the first build takes some minutes, nearly all of it for the engine)",
+    );
+    util::timed("cargo build --release --features cli", || {
+        util::run(cargo()?.args(["build", "--release", "--features", "cli"]))
+    })
+}
+
+/// Builds, then lays out `<target>/wasmdyld`.
+pub fn stage() -> Result<Stage> {
+    build()?;
+    let built = util::target_dir().join("release");
+    let root = util::target_dir().join("wasmdyld");
+    let stage = Stage {
+        bin: root.join("bin"),
+        lib: root.join("lib"),
+        include: root.join("include"),
+    };
+    for folder in [&stage.bin, &stage.lib, &stage.include] {
+        util::create_dir(folder)?;
+    }
+    copy(&built.join("wasmdyld"), &stage.bin)?;
+    copy(&built.join("libwasmdyld.a"), &stage.lib)?;
+    let library = copy(&built.join("libwasmdyld.so"), &stage.lib)?;
+    // Programs are linked with the first name and look for the second, the soname.
+    let versioned = stage.lib.join("libwasmdyld.so.0");
+    util::remove(&versioned)?;
+    fs::rename(&library, &versioned).at("rename", &library)?;
+    std::os::unix::fs::symlink("libwasmdyld.so.0", &library).at("link", &library)?;
+    copy(
+        &util::workspace().join("include/wasmdyld.h"),
+        &stage.include,
+    )?;
+    copy(&wasm_h()?, &stage.include)?;
+    Ok(stage)
+}
+
+/// Copies into a folder, replacing what is there: what runs keeps the old file.
+fn copy(file: &Path, folder: &Path) -> Result<PathBuf> {
+    let to = folder.join(file.file_name().unwrap_or_default());
+    util::remove(&to)?;
+    fs::copy(file, &to).at("copy", file)?;
+    Ok(to)
+}
+
+/// The standard header, as the bundled engine has it.
+pub fn wasm_h() -> Result<PathBuf> {
+    let metadata =
+        util::run_quiet(cargo()?.args(["metadata", "--format-version", "1", "--offline"]))?;
+    // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`: not worth a JSON parser.
+    let manifest = metadata
+        .split("\"manifest_path\":\"")
+        .filter_map(|rest| rest.split('"').next())
+        .find(|path| path.contains("wasmtime-c-api-impl-"));
+    let manifest = manifest.ok_or("cargo metadata does not know wasmtime-c-api-impl")?;
+    Ok(Path::new(manifest).with_file_name("include").join("wasm.h"))
+}
+
+pub fn header() -> Result<()> {
+    let mut command = cargo()?;
+    command.args(["test", "--release", "--quiet", "--test", "header"]);
+    util::run(command.env("WASMDYLD_BLESS", "1"))
+}
