@@ -30,6 +30,7 @@ static const char QUERY[] =
     " FROM river GROUP BY continent ORDER BY total_km DESC";
 
 static wasm_dyld_t *dyld;
+static wasm_dyld_error_t *error; /* of the last call that failed */
 
 /* Functions of the guest, by name. A pointer of the guest is a number: an address in its memory. */
 static struct {
@@ -38,7 +39,7 @@ static struct {
 } guest;
 
 /* Ends the program with what went wrong, if anything did. */
-static void check(wasm_dyld_code_t code, wasm_dyld_error_t *error)
+static void check(wasm_dyld_code_t code)
 {
     if (code == WASM_DYLD_OK)
         return;
@@ -50,9 +51,8 @@ static void check(wasm_dyld_code_t code, wasm_dyld_error_t *error)
 static void find(wasm_dyld_object_t *library, const char *name, wasm_func_t **function)
 {
     wasm_dyld_symbol_kind_t kind;
-    wasm_dyld_error_t *error = NULL;
     /* In the library itself and in what it needs, so that malloc is found in libc.so. */
-    check(wasm_dyld_dlsym(dyld, library, name, &kind, function, NULL, &error), error);
+    check(wasm_dyld_dlsym(dyld, library, name, &kind, function, NULL, &error));
     if (kind != WASM_DYLD_FUNC) {
         fprintf(stderr, "sqlite: %s is no function\n", name);
         exit(1);
@@ -67,8 +67,7 @@ static uint32_t call(const wasm_func_t *function, size_t count, const uint32_t *
         values[i] = (wasm_val_t)WASM_I32_VAL((int32_t)numbers[i]);
     wasm_val_vec_t arguments = {count, values};
     wasm_val_vec_t results = {wasm_func_result_arity(function), &result};
-    wasm_dyld_error_t *error = NULL;
-    check(wasm_dyld_call(dyld, function, &arguments, &results, &error), error);
+    check(wasm_dyld_call(dyld, function, &arguments, &results, &error));
     return (uint32_t)result.of.i32;
 }
 
@@ -91,8 +90,7 @@ static uint32_t give(const char *text)
 {
     size_t size = strlen(text) + 1;
     uint32_t address = allocate((uint32_t)size);
-    wasm_dyld_error_t *error = NULL;
-    check(wasm_dyld_write(dyld, address, (const uint8_t *)text, size, &error), error);
+    check(wasm_dyld_write(dyld, address, (const uint8_t *)text, size, &error));
     return address;
 }
 
@@ -103,8 +101,7 @@ static char *take(uint32_t address)
     char *text = calloc(length + 1, 1);
     if (!text)
         abort();
-    wasm_dyld_error_t *error = NULL;
-    check(wasm_dyld_read(dyld, address, (uint8_t *)text, length, &error), error);
+    check(wasm_dyld_read(dyld, address, (uint8_t *)text, length, &error));
     return text;
 }
 
@@ -112,8 +109,7 @@ static char *take(uint32_t address)
 static uint32_t take_pointer(uint32_t address)
 {
     uint8_t bytes[4];
-    wasm_dyld_error_t *error = NULL;
-    check(wasm_dyld_read(dyld, address, bytes, sizeof bytes, &error), error);
+    check(wasm_dyld_read(dyld, address, bytes, sizeof bytes, &error));
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
@@ -189,8 +185,7 @@ static char *grant_folder_of(wasm_dyld_wasi_t *wasi, const char *file)
         abort();
     if (slash)
         memcpy(folder, file, slash == file ? 1 : (size_t)(slash - file));
-    wasm_dyld_error_t *error = NULL;
-    check(wasm_dyld_wasi_add_folder(wasi, slash ? folder : ".", "/data", false, &error), error);
+    check(wasm_dyld_wasi_add_folder(wasi, slash ? folder : ".", "/data", false, &error));
     snprintf(path, room, "/data/%s", name);
     free(folder);
     return path;
@@ -202,27 +197,26 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s LIBRARIES [DATABASE [QUERY]]\n", argv[0]);
         return 2;
     }
-    wasm_dyld_error_t *error = NULL;
 
     /* An engine, a store, and a namespace that finds its libraries in a folder. */
     wasm_dyld_config_t *config = wasm_dyld_config_new();
-    check(wasm_dyld_config_add_library_path(config, argv[1], &error), error);
+    check(wasm_dyld_config_add_library_path(config, argv[1], &error));
     wasm_engine_t *engine;
-    check(wasm_dyld_engine_new(config, &engine, &error), error);
+    check(wasm_dyld_engine_new(config, &engine, &error));
     wasm_store_t *store = wasm_store_new(engine);
-    check(wasm_dyld_new(store, config, &dyld, &error), error); /* takes the configuration */
+    check(wasm_dyld_new(store, config, &dyld, &error)); /* takes the configuration */
 
     /* What the guest sees of this machine: standard error, and the database's folder as /data. */
     wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
-    check(wasm_dyld_wasi_inherit_stdio(wasi, &error), error);
+    check(wasm_dyld_wasi_inherit_stdio(wasi, &error));
     char *path = NULL;
     if (argc > 2)
         path = grant_folder_of(wasi, argv[2]);
-    check(wasm_dyld_set_wasi(dyld, wasi, &error), error); /* takes the WASI configuration */
+    check(wasm_dyld_set_wasi(dyld, wasi, &error)); /* takes the WASI configuration */
 
     /* The library, with libc.so, which it needs. */
     wasm_dyld_object_t *library;
-    check(wasm_dyld_load(dyld, "libsqlite3.so", WASM_DYLD_NOW, &library, &error), error);
+    check(wasm_dyld_load(dyld, "libsqlite3.so", WASM_DYLD_NOW, &library, &error));
     find(library, "sqlite3_open", &guest.open);
     find(library, "sqlite3_exec", &guest.exec);
     find(library, "sqlite3_prepare_v2", &guest.prepare);

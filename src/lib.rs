@@ -1,7 +1,7 @@
 //! A dynamic linker for WebAssembly programs made of shared libraries. `docs/DESIGN.md` has the map.
 
 pub mod abi;
-pub mod capi;
+mod capi;
 pub mod config;
 pub mod engine;
 pub mod error;

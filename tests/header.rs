@@ -33,7 +33,15 @@ fn the_committed_header_is_what_the_source_says() {
 #[test]
 fn every_function_is_documented_for_c() {
     let header = generate();
-    let functions = ["wasm_dyld_code_t", "void", "bool", "size_t", "const char", "struct", "wasm_dyld_object_t"];
+    let functions = [
+        "wasm_dyld_code_t",
+        "void",
+        "bool",
+        "size_t",
+        "const char",
+        "struct",
+        "wasm_dyld_object_t",
+    ];
     let mut after_comment = false;
     let mut checked = 0;
     for line in header.lines() {

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 
 use super::edge::{self, Environment, Handle, edge, set};
 use super::error::wasm_dyld_error_t;
-use super::types::{self, BindNumber, LimitNumber, PltNumber, RuntimePathNumber, wasm_dyld_code_t, wasm_dyld_limit_t};
+use super::types::{
+    self, BindNumber, LimitNumber, PltNumber, RuntimePathNumber, wasm_dyld_code_t,
+    wasm_dyld_limit_t,
+};
 use crate::config::Config;
 use crate::engine::sys::wasm_engine_t;
 use crate::engine::{Api, EngineCache, EngineOptions, shim};
@@ -65,13 +68,19 @@ fn with(
 fn path(raw: *const c_char, what: &str) -> Result<PathBuf> {
     let bytes = edge::c_bytes(raw, what)?;
     if bytes.is_empty() {
-        return Err(Error::new(Code::InvalidArgument, format!("the {what} is empty")));
+        return Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is empty"),
+        ));
     }
     Ok(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
 fn no_such(what: &str, number: u32) -> Error {
-    Error::new(Code::InvalidArgument, format!("there is no {what} {number}"))
+    Error::new(
+        Code::InvalidArgument,
+        format!("there is no {what} {number}"),
+    )
 }
 
 /// A configuration with the defaults: no library paths, bind now, direct calls, 1 MiB of stack. The caller deletes it or
@@ -101,7 +110,10 @@ pub extern "C" fn wasm_dyld_config_add_library_path(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
-        c.config.search.library_paths.push(path(folder, "library path")?);
+        c.config
+            .search
+            .library_paths
+            .push(path(folder, "library path")?);
         Ok(())
     })
 }
@@ -115,7 +127,9 @@ pub extern "C" fn wasm_dyld_config_add_preload(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
-        c.config.preloads.push(edge::text(name, "library name")?.to_string());
+        c.config
+            .preloads
+            .push(edge::text(name, "library name")?.to_string());
         Ok(())
     })
 }
@@ -167,7 +181,8 @@ pub extern "C" fn wasm_dyld_config_set_runtime_path(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
-        c.config.search.runtime_path = types::runtime_path(mode).ok_or_else(|| no_such("RUNTIME_PATH mode", mode))?;
+        c.config.search.runtime_path =
+            types::runtime_path(mode).ok_or_else(|| no_such("RUNTIME_PATH mode", mode))?;
         Ok(())
     })
 }
@@ -182,10 +197,19 @@ pub extern "C" fn wasm_dyld_config_set_limit(
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
         let limits = &mut c.config.limits;
-        let too_large = |_| Error::new(Code::InvalidArgument, format!("{value} is too large for this limit"));
+        let too_large = |_| {
+            Error::new(
+                Code::InvalidArgument,
+                format!("{value} is too large for this limit"),
+            )
+        };
         match limit {
-            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_MEMORY_PAGES as u32 => limits.memory_pages = value,
-            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_TABLE_SLOTS as u32 => limits.table_slots = value,
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_MEMORY_PAGES as u32 => {
+                limits.memory_pages = value
+            }
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_TABLE_SLOTS as u32 => {
+                limits.table_slots = value
+            }
             n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_OBJECTS as u32 => {
                 limits.objects = usize::try_from(value).map_err(too_large)?;
             }
@@ -209,7 +233,8 @@ pub extern "C" fn wasm_dyld_config_set_open(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
-        let callback = callback.ok_or_else(|| Error::new(Code::InvalidArgument, "the callback is NULL"))?;
+        let callback =
+            callback.ok_or_else(|| Error::new(Code::InvalidArgument, "the callback is NULL"))?;
         let env = Environment::new(env, finalizer);
         c.config.search.open = Some(Box::new(move |name, by| open(callback, &env, name, by)));
         Ok(())
@@ -226,7 +251,12 @@ type OpenFn = unsafe extern "C" fn(
     *mut usize,
 ) -> i32;
 
-fn open(callback: OpenFn, env: &Environment, name: &str, by: Option<&str>) -> Result<Option<Opened>> {
+fn open(
+    callback: OpenFn,
+    env: &Environment,
+    name: &str,
+    by: Option<&str>,
+) -> Result<Option<Opened>> {
     let bad = |_| Error::new(Code::InvalidArgument, "a name contains a NUL");
     let c_name = CString::new(name).map_err(bad)?;
     let c_by = by.map(CString::new).transpose().map_err(bad)?;
@@ -326,7 +356,10 @@ pub extern "C" fn wasm_dyld_engine_new(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         if engine.is_null() {
-            return Err(Error::new(Code::InvalidArgument, "there is nowhere to put the engine"));
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "there is nowhere to put the engine",
+            ));
         }
         set(engine, std::ptr::null_mut());
         let options = match config.is_null() {

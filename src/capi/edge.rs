@@ -68,17 +68,27 @@ pub trait Handle: Sized + 'static {
 }
 
 fn bad_handle(name: &str, null: bool) -> Error {
-    let what = if null { "is NULL" } else { "is no live handle of that type" };
+    let what = if null {
+        "is NULL"
+    } else {
+        "is no live handle of that type"
+    };
     Error::new(Code::InvalidArgument, format!("the {name} {what}"))
 }
 
 /// Runs the body of a C function: its error goes to `*error` (if wanted), its panic becomes an error.
-pub fn edge(error: *mut *mut wasm_dyld_error_t, body: impl FnOnce() -> Result<()>) -> wasm_dyld_code_t {
+pub fn edge(
+    error: *mut *mut wasm_dyld_error_t,
+    body: impl FnOnce() -> Result<()>,
+) -> wasm_dyld_code_t {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = crate::error::panic_text(&*panic).to_string();
         // A payload whose own destructor panics would cross the edge.
         std::mem::forget(panic);
-        Err(Error::new(Code::Internal, format!("wasmdyld panicked: {text}")))
+        Err(Error::new(
+            Code::Internal,
+            format!("wasmdyld panicked: {text}"),
+        ))
     });
     match outcome {
         Ok(()) => {
@@ -118,14 +128,21 @@ pub fn set<T>(out: *mut T, value: T) {
 /// A C string, in UTF-8.
 pub fn text<'a>(raw: *const c_char, what: &str) -> Result<&'a str> {
     let bytes = c_bytes(raw, what)?;
-    std::str::from_utf8(bytes)
-        .map_err(|e| Error::new(Code::InvalidArgument, format!("the {what} is not UTF-8: {e}")))
+    std::str::from_utf8(bytes).map_err(|e| {
+        Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is not UTF-8: {e}"),
+        )
+    })
 }
 
 /// A C string without its NUL, in whatever encoding.
 pub fn c_bytes<'a>(raw: *const c_char, what: &str) -> Result<&'a [u8]> {
     if raw.is_null() {
-        return Err(Error::new(Code::InvalidArgument, format!("the {what} is NULL")));
+        return Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is NULL"),
+        ));
     }
     // SAFETY: the header says that strings are NUL-terminated and stay as they are during the call.
     Ok(unsafe { CStr::from_ptr(raw) }.to_bytes())
@@ -135,7 +152,10 @@ pub fn c_bytes<'a>(raw: *const c_char, what: &str) -> Result<&'a [u8]> {
 pub fn bytes<'a>(raw: *const u8, len: usize, what: &str) -> Result<&'a [u8]> {
     match (raw.is_null(), len) {
         (_, 0) => Ok(&[]),
-        (true, _) => Err(Error::new(Code::InvalidArgument, format!("the {what} is NULL"))),
+        (true, _) => Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is NULL"),
+        )),
         // SAFETY: the header says that `raw` points to `len` bytes that stay as they are during the call.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(raw, len) }),
     }
@@ -145,7 +165,10 @@ pub fn bytes<'a>(raw: *const u8, len: usize, what: &str) -> Result<&'a [u8]> {
 pub fn bytes_mut<'a>(raw: *mut u8, len: usize, what: &str) -> Result<&'a mut [u8]> {
     match (raw.is_null(), len) {
         (_, 0) => Ok(&mut []),
-        (true, _) => Err(Error::new(Code::InvalidArgument, format!("the {what} is NULL"))),
+        (true, _) => Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is NULL"),
+        )),
         // SAFETY: the header says that `raw` points to `len` bytes that are the caller's during the call.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw, len) }),
     }

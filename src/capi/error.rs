@@ -61,7 +61,9 @@ pub extern "C" fn wasm_dyld_error_message(error: *const wasm_dyld_error_t) -> *c
 /// How many undefined symbols the error reports; they are reported all at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_error_undefined_count(error: *const wasm_dyld_error_t) -> usize {
-    quiet(0, || Some(wasm_dyld_error_t::lend(error).ok()?.undefined.len()))
+    quiet(0, || {
+        Some(wasm_dyld_error_t::lend(error).ok()?.undefined.len())
+    })
 }
 
 fn undefined(error: *const wasm_dyld_error_t, index: usize, part: usize) -> *const c_char {
@@ -73,25 +75,37 @@ fn undefined(error: *const wasm_dyld_error_t, index: usize, part: usize) -> *con
 
 /// The name of an undefined symbol. Lives as long as the error; NULL if there are not so many.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_error_undefined_symbol(error: *const wasm_dyld_error_t, index: usize) -> *const c_char {
+pub extern "C" fn wasm_dyld_error_undefined_symbol(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+) -> *const c_char {
     undefined(error, index, 0)
 }
 
 /// The object that needs it. Lives as long as the error; NULL if there are not so many.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_error_undefined_importer(error: *const wasm_dyld_error_t, index: usize) -> *const c_char {
+pub extern "C" fn wasm_dyld_error_undefined_importer(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+) -> *const c_char {
     undefined(error, index, 1)
 }
 
 /// What it is needed as, such as "func (i32) -> i32" or "data". Lives as long as the error; NULL if there are not so many.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_error_undefined_wanted(error: *const wasm_dyld_error_t, index: usize) -> *const c_char {
+pub extern "C" fn wasm_dyld_error_undefined_wanted(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+) -> *const c_char {
     undefined(error, index, 2)
 }
 
 /// Whether the guest exited, and with which code, written to `exit_code` if that is not NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_error_exit_code(error: *const wasm_dyld_error_t, exit_code: *mut i32) -> bool {
+pub extern "C" fn wasm_dyld_error_exit_code(
+    error: *const wasm_dyld_error_t,
+    exit_code: *mut i32,
+) -> bool {
     quiet(false, || {
         set(exit_code, wasm_dyld_error_t::lend(error).ok()?.exit_code?);
         Some(true)

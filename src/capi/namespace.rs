@@ -14,10 +14,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::config::wasm_dyld_config_t;
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
-use super::object::{wasm_dyld_object_t, Strings};
+use super::object::{Strings, wasm_dyld_object_t};
 use super::types::{wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t};
 use crate::config::Config;
-use crate::engine::sys::{wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t};
+use crate::engine::sys::{
+    wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t,
+};
 use crate::engine::{Api, Extern, Func, Store};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Source, Symbol};
@@ -61,10 +63,14 @@ pub extern "C" fn wasm_dyld_new(
             false => wasm_dyld_config_t::take(config)?.config,
         };
         if namespace.is_null() {
-            return Err(Error::new(Code::InvalidArgument, "there is nowhere to put the namespace"));
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "there is nowhere to put the namespace",
+            ));
         }
         set(namespace, std::ptr::null_mut());
-        let store = NonNull::new(store).ok_or_else(|| Error::new(Code::InvalidArgument, "the store is NULL"))?;
+        let store = NonNull::new(store)
+            .ok_or_else(|| Error::new(Code::InvalidArgument, "the store is NULL"))?;
         // SAFETY: the header says that it is a store of the engine linked in, and outlives the namespace.
         let store = unsafe { Store::from_raw(Api::linked(), store) };
         let made = wasm_dyld_t {
@@ -98,7 +104,10 @@ pub extern "C" fn wasm_dyld_define(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         let ns = &wasm_dyld_t::lend(namespace)?.ns;
-        let (module, name) = (edge::text(module, "module name")?, edge::text(name, "name")?);
+        let (module, name) = (
+            edge::text(module, "module name")?,
+            edge::text(name, "name")?,
+        );
         let value = NonNull::new(value.cast_mut());
         let value = value.ok_or_else(|| Error::new(Code::InvalidArgument, "the value is NULL"))?;
         // SAFETY: the header says that it is an extern of this store, alive during the call.
@@ -174,7 +183,8 @@ pub extern "C" fn wasm_dyld_load(
             Source::Path(PathBuf::from(OsStr::from_bytes(name)))
         } else {
             let name = std::str::from_utf8(name);
-            let name = name.map_err(|_| Error::new(Code::InvalidArgument, "the name is not UTF-8"))?;
+            let name =
+                name.map_err(|_| Error::new(Code::InvalidArgument, "the name is not UTF-8"))?;
             Source::Name(name.to_string())
         };
         load(namespace, source, flags, object)
@@ -275,7 +285,8 @@ pub extern "C" fn wasm_dyld_call(
     edge(error, || {
         let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
         let function = NonNull::new(function.cast_mut());
-        let function = function.ok_or_else(|| Error::new(Code::InvalidArgument, "the function is NULL"))?;
+        let function =
+            function.ok_or_else(|| Error::new(Code::InvalidArgument, "the function is NULL"))?;
         // SAFETY: the header says that it is a function of this store; the vectors are the host's for the call.
         let (function, args, results) = unsafe {
             (
@@ -293,7 +304,10 @@ pub extern "C" fn wasm_dyld_call(
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_take_exit(namespace: *mut wasm_dyld_t, exit_code: *mut i32) -> bool {
     quiet(false, || {
-        set(exit_code, wasm_dyld_t::lend(namespace).ok()?.ns.take_exit()?);
+        set(
+            exit_code,
+            wasm_dyld_t::lend(namespace).ok()?.ns.take_exit()?,
+        );
         Some(true)
     })
 }
@@ -322,7 +336,12 @@ pub extern "C" fn wasm_dyld_table(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         set(table, std::ptr::null_mut());
-        set(table, wasm_dyld_t::lend(namespace)?.ns.with_table(|table| table.raw())?);
+        set(
+            table,
+            wasm_dyld_t::lend(namespace)?
+                .ns
+                .with_table(|table| table.raw())?,
+        );
         Ok(())
     })
 }

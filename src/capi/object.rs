@@ -39,7 +39,8 @@ impl wasm_dyld_t {
     pub fn id(&self, handle: *const wasm_dyld_object_t) -> Result<ObjectId> {
         let number = handle.addr() as u64;
         let id = (number as u32).checked_sub(1).map(ObjectId);
-        let known = id.filter(|&id| wasm_dyld_object_t::handle(self.serial, id).addr() == handle.addr());
+        let known =
+            id.filter(|&id| wasm_dyld_object_t::handle(self.serial, id).addr() == handle.addr());
         match known.filter(|&id| self.ns.object(id).is_some()) {
             Some(id) => Ok(id),
             None => Err(Error::new(
@@ -66,16 +67,24 @@ impl wasm_dyld_t {
 /// How many objects there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_object_count(namespace: *const wasm_dyld_t) -> usize {
-    quiet(0, || Some(wasm_dyld_t::lend(namespace).ok()?.ns.objects().len()))
+    quiet(0, || {
+        Some(wasm_dyld_t::lend(namespace).ok()?.ns.objects().len())
+    })
 }
 
 /// The object at `index`, in the order in which they were loaded; NULL if there are not so many.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_object_at(namespace: *const wasm_dyld_t, index: usize) -> *mut wasm_dyld_object_t {
+pub extern "C" fn wasm_dyld_object_at(
+    namespace: *const wasm_dyld_t,
+    index: usize,
+) -> *mut wasm_dyld_object_t {
     quiet(std::ptr::null_mut(), || {
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
         let objects = namespace.ns.objects();
-        Some(wasm_dyld_object_t::handle(namespace.serial, objects.get(index)?.id))
+        Some(wasm_dyld_object_t::handle(
+            namespace.serial,
+            objects.get(index)?.id,
+        ))
     })
 }
 
@@ -134,7 +143,9 @@ pub extern "C" fn wasm_dyld_object_is_program(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> bool {
-    quiet(false, || Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.main))
+    quiet(false, || {
+        Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.main)
+    })
 }
 
 /// Whether the object's symbols are in the global scope.
@@ -143,7 +154,9 @@ pub extern "C" fn wasm_dyld_object_is_global(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> bool {
-    quiet(false, || Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.global))
+    quiet(false, || {
+        Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.global)
+    })
 }
 
 /// How many libraries the object needs itself.
@@ -152,7 +165,16 @@ pub extern "C" fn wasm_dyld_object_needed_count(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> usize {
-    quiet(0, || Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.needed.len()))
+    quiet(0, || {
+        Some(
+            wasm_dyld_t::lend(namespace)
+                .ok()?
+                .info(object)
+                .ok()?
+                .needed
+                .len(),
+        )
+    })
 }
 
 /// One of the libraries that the object needs itself; NULL if there are not so many.

@@ -186,9 +186,18 @@ const fn is_number(text: &str, number: u32) -> bool {
 }
 
 const _: () = {
-    assert!(is_number(env!("CARGO_PKG_VERSION_MAJOR"), WASM_DYLD_VERSION_MAJOR));
-    assert!(is_number(env!("CARGO_PKG_VERSION_MINOR"), WASM_DYLD_VERSION_MINOR));
-    assert!(is_number(env!("CARGO_PKG_VERSION_PATCH"), WASM_DYLD_VERSION_PATCH));
+    assert!(is_number(
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        WASM_DYLD_VERSION_MAJOR
+    ));
+    assert!(is_number(
+        env!("CARGO_PKG_VERSION_MINOR"),
+        WASM_DYLD_VERSION_MINOR
+    ));
+    assert!(is_number(
+        env!("CARGO_PKG_VERSION_PATCH"),
+        WASM_DYLD_VERSION_PATCH
+    ));
     assert!(WASM_DYLD_INTERNAL as u32 == Code::Internal as u32);
     assert!(WASM_DYLD_LIMIT as u32 == Code::Limit as u32);
     assert!(WASM_DYLD_TRAP as u32 == Code::Trap as u32);

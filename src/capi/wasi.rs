@@ -50,7 +50,9 @@ fn with(
     error: *mut *mut wasm_dyld_error_t,
     change: impl FnOnce(&mut WasiConfig) -> Result<()>,
 ) -> wasm_dyld_code_t {
-    edge(error, || change(&mut wasm_dyld_wasi_t::lend_mut(wasi)?.config))
+    edge(error, || {
+        change(&mut wasm_dyld_wasi_t::lend_mut(wasi)?.config)
+    })
 }
 
 /// An empty WASI configuration. The caller deletes it or gives it to wasm_dyld_set_wasi.
@@ -117,7 +119,10 @@ pub extern "C" fn wasm_dyld_wasi_inherit_stdio(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(wasi, error, |config| {
-        config.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
+        config
+            .stdin(Input::Inherit)
+            .stdout(Output::Inherit)
+            .stderr(Output::Inherit);
         Ok(())
     })
 }
@@ -154,8 +159,12 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
             let got = unsafe { callback(env.env, buffer.as_mut_ptr(), buffer.len()) };
             match usize::try_from(got) {
                 Ok(got) if got <= buffer.len() => Ok(got),
-                Ok(_) => Err(io::Error::other("the callback gave more than there was room for")),
-                Err(_) => Err(io::Error::from_raw_os_error(i32::try_from(-got).unwrap_or(libc::EIO))),
+                Ok(_) => Err(io::Error::other(
+                    "the callback gave more than there was room for",
+                )),
+                Err(_) => Err(io::Error::from_raw_os_error(
+                    i32::try_from(-got).unwrap_or(libc::EIO),
+                )),
             }
         }));
         Ok(())
@@ -260,7 +269,9 @@ pub extern "C" fn wasm_dyld_wasi_set_stdout_buffer(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(wasi, error, |config| {
-        config.stdout(Output::Buffer(wasm_dyld_output_t::lend(output)?.buffer.clone()));
+        config.stdout(Output::Buffer(
+            wasm_dyld_output_t::lend(output)?.buffer.clone(),
+        ));
         Ok(())
     })
 }
@@ -273,7 +284,9 @@ pub extern "C" fn wasm_dyld_wasi_set_stderr_buffer(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(wasi, error, |config| {
-        config.stderr(Output::Buffer(wasm_dyld_output_t::lend(output)?.buffer.clone()));
+        config.stderr(Output::Buffer(
+            wasm_dyld_output_t::lend(output)?.buffer.clone(),
+        ));
         Ok(())
     })
 }

@@ -7,10 +7,17 @@ use crate::object::{ExternType, HeapType, Limits, MemoryType, TableType, ValType
 
 impl Namespace {
     /// Defines `module`.`name` as a copy of the host's handle.
-    pub fn define_extern(&self, module: &str, name: &str, value: &Extern, overriding: bool) -> Result<()> {
+    pub fn define_extern(
+        &self,
+        module: &str,
+        name: &str,
+        value: &Extern,
+        overriding: bool,
+    ) -> Result<()> {
         let ty = type_of(value).context(|| format!("defining {module}.{name}"))?;
         let own = value.duplicate();
-        let own = own.ok_or_else(|| Error::new(Code::Engine, "the engine refused to copy a handle"))?;
+        let own =
+            own.ok_or_else(|| Error::new(Code::Engine, "the engine refused to copy a handle"))?;
         self.define(module, name, HostValue::Extern(own), ty, overriding);
         Ok(())
     }
@@ -33,7 +40,12 @@ impl Namespace {
 }
 
 fn type_of(value: &Extern) -> Result<ExternType> {
-    let unknown = || Error::new(Code::Unsupported, "something whose type the engine does not tell");
+    let unknown = || {
+        Error::new(
+            Code::Unsupported,
+            "something whose type the engine does not tell",
+        )
+    };
     match value.kind() {
         ExternKind::Func => {
             let ty = value.as_func().and_then(|f| f.ty()).ok_or_else(unknown)?;

@@ -58,7 +58,9 @@ impl Namespace {
                 Some(HostValue::Extern(value)) => value.as_func().map(|f| f.raw()),
                 None => None,
             },
-            (_, Some(definition)) => state.export(definition).and_then(|e| e.as_func().map(|f| f.raw())),
+            (_, Some(definition)) => state
+                .export(definition)
+                .and_then(|e| e.as_func().map(|f| f.raw())),
             _ => None,
         };
         raw.and_then(NonNull::new)

@@ -664,7 +664,8 @@ fn in_engine_order<T: Copy>(
     if same {
         return Ok(in_module_order);
     }
-    let mut by_name: HashMap<(&[u8], &[u8], ExternKind), Vec<T>> = HashMap::new();
+    type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
+    let mut by_name: HashMap<Key<'_>, Vec<T>> = HashMap::new();
     for (import, value) in object.imports.iter().zip(&in_module_order).rev() {
         let key = (
             import.module.as_bytes(),

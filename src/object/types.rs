@@ -149,6 +149,19 @@ fn list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
     f.write_str(")")
 }
 
+impl FuncType {
+    /// Whether a host function can have this type: `wasm.h` knows neither vectors nor references beyond these two.
+    pub fn has_c_form(&self) -> bool {
+        self.params.iter().chain(&self.results).all(|ty| match ty {
+            ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => true,
+            ValType::V128 => false,
+            ValType::Ref { nullable, heap } => {
+                *nullable && matches!(heap, HeapType::Func | HeapType::Extern)
+            }
+        })
+    }
+}
+
 impl fmt::Display for FuncType {
     /// `(i32, i64) -> f32`, `() -> ()`, `(i32) -> (i32, i32)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -50,7 +50,8 @@ impl Routes {
         Routes { plt, position }
     }
 
-    pub fn route(&self, importer: ObjectId, callee: &Callee) -> Route {
+    /// `ty` is the import's type: what `wasm.h` cannot express never goes through the host.
+    pub fn route(&self, importer: ObjectId, callee: &Callee, ty: &ExternType) -> Route {
         let FuncId::Object { object, .. } = callee.id else {
             return Route::Direct;
         };
@@ -60,9 +61,11 @@ impl Routes {
             _ => true,
         };
         match (self.plt, ready) {
-            (Plt::Auto, true) => Route::Direct,
-            (Plt::Auto, false) | (Plt::Wasm, _) => Route::Stub,
-            (Plt::Host, _) => Route::Host,
+            (Plt::Host, _) if matches!(ty, ExternType::Func(sig) if sig.has_c_form()) => {
+                Route::Host
+            }
+            (Plt::Auto | Plt::Host, true) => Route::Direct,
+            (Plt::Auto | Plt::Host, false) | (Plt::Wasm, _) => Route::Stub,
         }
     }
 }
@@ -136,11 +139,15 @@ pub fn assign(
 fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> Vec<Callee> {
     let mut seen = std::collections::HashSet::new();
     let mut wanted = Vec::new();
-    for (importer, bindings) in request.fresh_ids().zip(bindings) {
-        for binding in bindings {
+    for ((importer, found), bindings) in request.fresh_ids().zip(request.fresh).zip(bindings) {
+        for (import, binding) in found.object.imports.iter().zip(bindings) {
             let callee = match binding {
                 Binding::Slot(callee) => callee,
-                Binding::Func(callee) if routes.route(importer, callee) == Route::Stub => callee,
+                Binding::Func(callee)
+                    if routes.route(importer, callee, &import.ty) == Route::Stub =>
+                {
+                    callee
+                }
                 _ => continue,
             };
             if seen.insert(callee.id) {
@@ -207,7 +214,10 @@ fn imports_in_segments(
             let Some(position) = found.object.import_of_func(index) else {
                 return;
             };
-            let Some(Binding::Func(callee)) = bindings.get(position as usize) else {
+            let import = found.object.imports.get(position as usize);
+            let (Some(import), Some(Binding::Func(callee))) =
+                (import, bindings.get(position as usize))
+            else {
                 return;
             };
             let own = || own_slot(request, layout, callee.id);
@@ -220,7 +230,7 @@ fn imports_in_segments(
                 slots.of.insert(callee.id, slot);
                 slots.decided.push((callee.id, slot));
             }
-            if routes.route(id, callee) != Route::Direct {
+            if routes.route(id, callee, &import.ty) != Route::Direct {
                 slots.fills.push(Fill {
                     slot,
                     callee: *callee,

@@ -201,7 +201,7 @@ impl Supplier<'_> {
             _ => return Err(inconsistent("a function without an export")),
         };
         let sig = func_type(import)?;
-        Ok(match self.routes.route(importer, callee) {
+        Ok(match self.routes.route(importer, callee, &import.ty) {
             Route::Direct => Supply::Export(definition),
             Route::Stub => {
                 let slot = self.slot(callee.id)?;

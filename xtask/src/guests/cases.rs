@@ -128,7 +128,7 @@ impl Builder<'_> {
                 .join("cases")
                 .join(&self.case.name)
                 .join(owner)
-                .join(format!("{source}.o"));
+                .join(format!("{}.o", source.replace("..", "up")));
             let mut command = vec![self.driver(Self::is_cxx(source))];
             command.extend(COMPILER_FLAGS.map(OsString::from));
             if self.case.setjmp {
