@@ -8,9 +8,13 @@
 #define BUILD_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <wasm.h>
+#include <wasmdyld.h>
 
 /* Instructions. */
 enum {

@@ -30,10 +30,12 @@ fn program(stage: &Stage) -> Result<()> {
         .arg("--dir")
         .arg(format!("{}::/data", data.display()));
     command.arg(guests.join("cases/sqlite-demo/main-pie.wasm"));
+    command.arg("/data/books.db");
     println!("$ {}", util::show(&command));
     let start = Instant::now();
     util::run(&mut command)?;
     util::done("run, with compiling what is new", start.elapsed());
+    util::remove(&data.join("books.db"))?;
     let start = Instant::now();
     util::run_quiet(&mut command)?;
     println!(

@@ -1,5 +1,6 @@
 //! `wasmdyld run`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -82,11 +83,9 @@ pub struct Run {
     /// Where the engine keeps compiled code between runs
     #[arg(long, value_name = "DIR|off")]
     engine_cache: Option<PathBuf>,
-    /// The program
-    program: PathBuf,
-    /// Its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// The program and its arguments; what follows the program is not looked at
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PROGRAM", "ARGS"])]
+    command: Vec<OsString>,
 }
 
 impl Run {
@@ -124,7 +123,8 @@ impl Run {
             main: true,
             ..Flags::default()
         };
-        ns.load(Source::Path(self.program), main)?;
+        let program = self.command.into_iter().next().unwrap_or_default();
+        ns.load(Source::Path(program.into()), main)?;
         ns.run()
     }
 
@@ -162,9 +162,8 @@ impl Run {
         wasi.stdin(Input::Inherit)
             .stdout(Output::Inherit)
             .stderr(Output::Inherit);
-        wasi.arg(self.program.as_os_str().as_encoded_bytes());
-        for arg in &self.args {
-            wasi.arg(arg.as_bytes());
+        for arg in &self.command {
+            wasi.arg(arg.as_encoded_bytes());
         }
         for pair in &self.env {
             let (name, value) = pair.split_once('=').ok_or_else(|| {

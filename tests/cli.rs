@@ -1,0 +1,339 @@
+//! The `wasmdyld` command, as a user meets it: options, environment, exit codes, messages.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn guests() -> PathBuf {
+    if let Some(folder) = std::env::var_os("WASMDYLD_GUESTS") {
+        return folder.into();
+    }
+    let command = Path::new(env!("CARGO_BIN_EXE_wasmdyld"));
+    command
+        .ancestors()
+        .nth(2)
+        .expect("a target folder")
+        .join("guests")
+}
+
+fn hello() -> PathBuf {
+    let file = guests().join("cases/hello/main-pie.wasm");
+    assert!(
+        file.exists(),
+        "{} is not built: `cargo xtask guests`",
+        file.display()
+    );
+    file
+}
+
+/// A folder of this test's own.
+fn scratch(name: &str) -> PathBuf {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a scratch folder");
+    folder
+}
+
+fn wat(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, wat::parse_str(text).expect("valid text")).expect("writing a module");
+    path
+}
+
+fn wasmdyld() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmdyld"));
+    for (name, _) in
+        std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("WASMDYLD_"))
+    {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the command starts");
+    Ran {
+        code: status.code(),
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+/// `_start` that does `body`, with what it needs of WASI.
+fn program(body: &str) -> String {
+    format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_start") {body}))"#
+    )
+}
+
+#[test]
+fn the_exit_code_is_the_programs() {
+    let folder = scratch("exit");
+    for (body, code) in [
+        ("", 0),
+        ("(call $exit (i32.const 42))", 42),
+        ("(call $exit (i32.const 255))", 255),
+    ] {
+        let file = wat(&folder, "main.wasm", &program(body));
+        assert_eq!(
+            ran(wasmdyld().arg("run").arg(&file)).code,
+            Some(code),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_trap_prints_the_engines_text_and_exits_134() {
+    let file = wat(&scratch("trap"), "main.wasm", &program("unreachable"));
+    let ran = ran(wasmdyld().arg("run").arg(&file));
+    assert_eq!(ran.code, Some(134));
+    assert!(
+        ran.stderr.contains("unreachable") && ran.stderr.contains("main.wasm"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn standard_input_passes_through() {
+    // Reads into 16.., writes back as many bytes as came.
+    let body = r"
+        (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 1000))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (i32.store (i32.const 4) (i32.load (i32.const 8)))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))";
+    let file = wat(&scratch("stdin"), "main.wasm", &program(body));
+    let mut child = wasmdyld()
+        .arg("run")
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"one\ntwo\n")
+        .expect("writing");
+    assert_eq!(
+        child.wait_with_output().expect("output").stdout,
+        b"one\ntwo\n"
+    );
+}
+
+#[test]
+fn a_missing_library_names_every_place_and_who_needs_it() {
+    let empty = scratch("missing");
+    let ran = ran(wasmdyld().args(["run", "-L"]).arg(&empty).arg(hello()));
+    assert_eq!(ran.code, Some(127));
+    for text in [
+        "libc.so",
+        "needed by main-pie.wasm",
+        "library path",
+        &empty.display().to_string(),
+    ] {
+        assert!(ran.stderr.contains(text), "no {text:?} in: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_no_program_is_named() {
+    let folder = scratch("kinds");
+    let library = guests().join("lib/libc.so");
+    let elf = std::env::current_exe().expect("this test");
+    let text = folder.join("text.wat");
+    fs::write(&text, "(module)").expect("writing");
+    for (file, expected) in [
+        (&library, "_start"),
+        (&elf, "ELF"),
+        (&text, "text"),
+        (&folder.join("nothing.wasm"), "no such file"),
+        (&folder, "not a regular file"),
+    ] {
+        let ran = ran(wasmdyld()
+            .arg("run")
+            .arg("-L")
+            .arg(guests().join("lib"))
+            .arg(file));
+        assert_eq!(ran.code, Some(127), "{}", file.display());
+        assert!(
+            ran.stderr.contains(expected),
+            "no {expected:?} in: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_2() {
+    for args in [
+        &["run"][..],
+        &["walk"],
+        &["run", "--bind", "sometimes", "x"],
+        &["run", "--stack-size", "-1", "x"],
+    ] {
+        assert_eq!(ran(wasmdyld().args(args)).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn options_end_at_the_program_or_at_two_dashes() {
+    let args = guests().join("cases/arguments/main-pie.wasm");
+    assert!(args.exists(), "{} is not built", args.display());
+    let lib = guests().join("lib");
+    let plain = ran(wasmdyld()
+        .arg("run")
+        .arg("-L")
+        .arg(&lib)
+        .arg(&args)
+        .args(["-L", "x", "--env"]));
+    let dashes = ran(wasmdyld()
+        .arg("run")
+        .arg("-L")
+        .arg(&lib)
+        .arg("--")
+        .arg(&args)
+        .args(["-L", "x", "--env"]));
+    assert!(
+        plain.stdout.contains("--env"),
+        "{} {}",
+        plain.stdout,
+        plain.stderr
+    );
+    assert_eq!(plain.stdout, dashes.stdout);
+}
+
+#[test]
+fn the_environment_finds_preloads_and_debugs() {
+    let lib = guests().join("lib");
+    let found = ran(wasmdyld()
+        .arg("run")
+        .arg(hello())
+        .env("WASMDYLD_LIBRARY_PATH", &lib));
+    assert_eq!((found.code, found.stderr.as_str()), (Some(0), ""));
+
+    let preload = guests().join("cases/preload");
+    let paths = std::env::join_paths([&preload, &lib]).expect("no colon in the paths");
+    let main = preload.join("main-pie.wasm");
+    let preloaded = ran(wasmdyld()
+        .arg("run")
+        .arg(&main)
+        .env("WASMDYLD_LIBRARY_PATH", &paths)
+        .env("WASMDYLD_PRELOAD", "libpolite.so"));
+    assert!(
+        preloaded.stdout.contains("supplied by preload"),
+        "{}",
+        preloaded.stderr
+    );
+
+    let lazy = |now: &str| {
+        let mut command = wasmdyld();
+        command
+            .args(["run", "--bind", "lazy"])
+            .arg(&main)
+            .env("WASMDYLD_LIBRARY_PATH", &paths);
+        ran(command.env("WASMDYLD_BIND_NOW", now))
+    };
+    assert_eq!(
+        lazy("").code,
+        Some(134),
+        "an undefined function traps when it is called"
+    );
+    assert!(lazy("").stderr.contains("undefined symbol"));
+    assert_eq!(lazy("1").code, Some(127), "WASMDYLD_BIND_NOW overrides");
+
+    for (category, expected) in [
+        ("libs", "libc.so found (library path)"),
+        ("symbols", " in libc.so"),
+        ("bindings", "-> libc.so:"),
+        ("plan", "object libc.so"),
+        ("init", "libc.so: _initialize"),
+        ("statistics", "linker"),
+        ("all", "wasmdyld: plan: "),
+    ] {
+        let ran = ran(wasmdyld()
+            .arg("run")
+            .arg(hello())
+            .env("WASMDYLD_LIBRARY_PATH", &lib)
+            .env("WASMDYLD_DEBUG", category));
+        assert_eq!(ran.code, Some(0), "{category}");
+        assert!(ran.stderr.contains(expected), "{category}: {}", ran.stderr);
+    }
+    let help = ran(wasmdyld()
+        .arg("run")
+        .arg(hello())
+        .env("WASMDYLD_DEBUG", "help"));
+    assert_eq!(help.code, Some(0));
+    assert!(help.stdout.contains("bindings"), "{}", help.stdout);
+    let wrong = ran(wasmdyld()
+        .arg("run")
+        .arg(hello())
+        .env("WASMDYLD_DEBUG", "nonsense"));
+    assert_eq!(wrong.code, Some(127));
+    assert!(wrong.stderr.contains("statistics"), "{}", wrong.stderr);
+}
+
+#[test]
+fn compiled_code_is_kept_where_asked_and_nowhere_when_off() {
+    let folder = scratch("cache");
+    let (cache, home) = (folder.join("kept"), folder.join("home"));
+    let lib = guests().join("lib");
+    let files = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut all = Vec::new();
+        let mut folders: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+        while let Some(path) = folders.pop() {
+            match fs::read_dir(&path) {
+                Ok(entries) => folders.extend(entries.flatten().map(|e| e.path())),
+                Err(_) => all.push(path),
+            }
+        }
+        all.len()
+    };
+    let run = |engine_cache: Option<&Path>| {
+        let mut command = wasmdyld();
+        command
+            .arg("run")
+            .arg("-L")
+            .arg(&lib)
+            .env("HOME", &home)
+            .env_remove("XDG_CACHE_HOME");
+        match engine_cache {
+            Some(cache) => command.arg("--engine-cache").arg(cache),
+            None => command.args(["--engine-cache", "off"]),
+        };
+        assert_eq!(ran(command.arg(hello())).code, Some(0));
+    };
+    run(None);
+    assert_eq!(files(&home), 0);
+    run(Some(&cache));
+    let kept = files(&cache);
+    assert!(kept > 0);
+    run(Some(&cache));
+    assert_eq!(
+        files(&cache),
+        kept,
+        "the second run adds nothing: generated modules are the same bytes"
+    );
+}
