@@ -31,11 +31,13 @@ enum {
     DROP = 0x1a,
     LOCAL_GET = 0x20,
     GLOBAL_GET = 0x23,
+    GLOBAL_SET = 0x24,
     I32_LOAD = 0x28,
     I32_STORE = 0x36,
     MEMORY_GROW = 0x40,
     I32_CONST = 0x41,
     I32_ADD = 0x6a,
+    I32_SUB = 0x6b,
     I32_MUL = 0x6c,
     I32_DIV_S = 0x6d,
     NOTHING = 0x40 /* type of a block without a result */

@@ -432,6 +432,25 @@ static void traps(struct world *w)
     FAILS(load(w, "top.so", top), WASM_DYLD_TRAP, "__wasm_call_ctors of top.so", NULL);
 }
 
+/* A constructor that fails in the midst of its frame leaves the stack as it found it. */
+static void stack_pointer(struct world *w)
+{
+    int32_t before = 0, now = 0;
+    for (int round = 0; round < 3; round++) {
+        struct module *m = module_new();
+        uint32_t sp = module_import_global(m, "env", "__stack_pointer", true);
+        uint8_t code[] = {GLOBAL_GET, (uint8_t)sp, I32_CONST, 0xc0, 0x00 /* 64 */, I32_SUB, GLOBAL_SET, (uint8_t)sp, UNREACHABLE};
+        module_function(m, "__wasm_call_ctors", "", "", code, sizeof code);
+        FAILS(load(w, "broken.so", m), WASM_DYLD_TRAP, "broken.so", NULL);
+        if (wasm_dyld_object_count(w->dyld) == 0)
+            continue; /* each load is the first, with a stack of its own */
+        now = stack_pointer_of(w);
+        if (round == 0)
+            before = now;
+        SAME(now, before);
+    }
+}
+
 /* Unbounded recursion in the guest is a trap. */
 static void recursion(struct world *w)
 {
@@ -464,12 +483,12 @@ static struct {
 
 static wasm_trap_t *load_nested(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
 {
-    struct module *m = good("inner");
+    struct module *m = module_new();
     wasm_dyld_error_t *problem = NULL;
     (void)arguments;
     (void)results;
     if (nested.fail)
-        module_import(m = module_new(), "env", "not_there", "", "");
+        module_import(m, "env", "not_there", "", "");
     nested.code = load_module(nested.world->dyld, "inner.so", m, WASM_DYLD_NOW, NULL, &problem);
     wasm_dyld_error_delete(problem);
     return NULL;
