@@ -22,6 +22,7 @@ enum {
     BLOCK = 0x02,
     LOOP = 0x03,
     IF = 0x04,
+    ELSE = 0x05,
     END = 0x0b,
     BR = 0x0c,
     BR_IF = 0x0d,

@@ -2,7 +2,8 @@
  * What the tests of the C interface share. A test is a program that prints "ok N what" for each part that works; the first
  * check that fails ends it with 1 and says where.
  *
- * WASMDYLD_GUESTS names the folder of the built guests; WASMDYLD_TEST_CACHE, if set, one for compiled code.
+ * WASMDYLD_GUESTS names the folder of the built guests; WASMDYLD_TEST_CACHE, if set, one for compiled code. WASMDYLD_TEST_CHECKER is
+ * set where a memory checker runs.
  */
 #ifndef CHECK_H
 #define CHECK_H

@@ -197,6 +197,8 @@ static void failing_calls(void)
 static void stack_after_traps(void)
 {
     wasm_func_t *recurse = find(host.dyld, calc, "calc_recurse");
+    if (getenv("WASMDYLD_TEST_CHECKER"))
+        return; /* an overflow of the stack ends in an access that a memory checker takes for an error */
     for (int round = 0; round < 3; round++) {
         FAILS(try_call(host.dyld, recurse, NULL, 1, (int32_t)100000000), WASM_DYLD_TRAP, NULL);
         CHECK(evaluate("2 3 *") == 6);

@@ -11,7 +11,7 @@ use super::transaction::{self, Done};
 use super::{init, unload};
 use crate::error::{Code, Context, Error, Result};
 use crate::plan::needed::{Closure, Root, closure};
-use crate::plan::{Bind, Found, Node, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan};
+use crate::plan::{Bind, Found, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan};
 use crate::search;
 use crate::trace::Category;
 
@@ -179,39 +179,9 @@ impl Namespace {
         let state = &mut *state;
         let Done { plan, made } = done;
         let first = ObjectId(state.model.next);
-        let global = flags.global || flags.main;
-        let preloads: Vec<ObjectId> = closure.roots.iter().skip(1).copied().collect();
-        for (found, planned) in closure.fresh.into_iter().zip(plan.objects) {
-            let id = ObjectId(state.model.next);
-            state.model.next += 1;
-            if found.role.is_main() {
-                state.model.main = Some(id);
-            }
-            let node = Node {
-                found,
-                place: planned.place,
-                bindings: planned.bindings,
-                global: false,
-            };
-            state.model.nodes.insert(id, node);
-        }
-        // A preloaded library is global even where what it was loaded with is not.
-        for &id in &closure.group {
-            let node = state.model.nodes.get_mut(&id);
-            if let Some(node) = node.filter(|n| !n.global && (global || preloads.contains(&id))) {
-                node.global = true;
-                state.model.global.push(id, &node.found.object);
-            }
-        }
-        let layout = plan.layout;
-        state.model.memory = layout.memory_free;
-        state.model.table = layout.table_free;
-        state.model.memory_max = layout.memory.max;
-        state.model.table_max = layout.table.max;
-        state.model.landmarks = Some(layout.landmarks);
-        state.model.slots.extend(plan.slots);
-        state.model.tags.extend(plan.tags);
-        state.model.names.extend(closure.names);
+        state
+            .model
+            .commit(closure, &plan, flags.global || flags.main);
         state.made.insert(first, made);
         state.statistics = statistics.clone();
         init::Batch {

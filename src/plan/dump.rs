@@ -32,9 +32,9 @@ fn write(out: &mut String, request: &Request<'_>, plan: &Plan) -> fmt::Result {
     for (start, len) in layout.table_free.iter() {
         writeln!(out, "  free {start}+{len}")?;
     }
-    writeln!(out, "instantiate {}", names(request, &plan.order))?;
-    writeln!(out, "construct {}", names(request, &plan.init))?;
-    writeln!(out, "scope {}", names(request, request.group))?;
+    writeln!(out, "instantiate{}", names(request, &plan.order))?;
+    writeln!(out, "construct{}", names(request, &plan.init))?;
+    writeln!(out, "scope{}", names(request, request.group))?;
     for (name, sig) in &plan.tags {
         writeln!(out, "tag {name} {sig}")?;
     }
@@ -78,8 +78,11 @@ fn space(out: &mut String, what: &str, unit: &str, space: &Space) -> fmt::Result
 }
 
 fn names(request: &Request<'_>, ids: &[ObjectId]) -> String {
-    let names: Vec<&str> = ids.iter().map(|&id| request.name(id)).collect();
-    names.join(" ")
+    ids.iter().fold(String::new(), |mut names, &id| {
+        names.push(' ');
+        names.push_str(request.name(id));
+        names
+    })
 }
 
 fn callee(request: &Request<'_>, callee: &Callee) -> String {
@@ -158,7 +161,10 @@ pub fn bindings(request: &Request<'_>, plan: &Plan) -> String {
                 Supply::Stub(_) => ("".to_string(), "stub"),
                 Supply::Trampoline(_) => ("".to_string(), "host trampoline"),
                 Supply::Host(_) => ("the host".to_string(), "direct"),
-                Supply::Absent(_) => ("nothing".to_string(), "looked up when called"),
+                Supply::Absent(n) if plan.absent.get(*n).is_some_and(|a| a.lazy) => {
+                    ("nothing".to_string(), "looked up when called")
+                }
+                Supply::Absent(_) => ("nothing".to_string(), "traps when called"),
                 Supply::Number { .. } => ("".to_string(), "address"),
                 _ => continue,
             };
@@ -181,16 +187,16 @@ pub fn bindings(request: &Request<'_>, plan: &Plan) -> String {
 
 /// For each imported symbol, every definition in scope order; the first one wins.
 pub fn symbols(request: &Request<'_>) -> String {
-    let group = super::resolve::group_scope(request);
+    let scopes = super::resolve::Scopes::new(request);
+    let lookup = scopes.lookup(request);
     let mut seen = std::collections::HashSet::new();
     let mut out = String::new();
     for import in request.fresh.iter().flat_map(|f| &f.object.imports) {
         if !seen.insert(&import.name) {
             continue;
         }
-        let definitions = request.model.global.lookup(&import.name).iter();
-        let names: Vec<&str> = definitions
-            .chain(group.lookup(&import.name))
+        let names: Vec<&str> = lookup
+            .all(&import.name)
             .map(|d| request.name(d.object))
             .collect();
         if !names.is_empty() {

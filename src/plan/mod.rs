@@ -9,7 +9,9 @@
 //!         -> verify                         the plan checks itself
 //! ```
 
+mod commit;
 mod dump;
+mod function;
 mod model;
 pub mod needed;
 mod order;
@@ -87,7 +89,8 @@ pub struct Request<'a> {
     pub model: &'a Model,
     /// The new objects; the n-th has the id `first + n`.
     pub fresh: &'a [Found],
-    /// The group in scope order: roots, then needed breadth first; loaded objects among them.
+    /// The group in scope order: roots (preloads before a library, but after the main program), then needed breadth
+    /// first; loaded objects among them.
     pub group: &'a [ObjectId],
     /// What the group starts from: the object asked for, then preloads.
     pub roots: &'a [ObjectId],

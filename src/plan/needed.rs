@@ -31,7 +31,8 @@ pub enum Root<'a> {
 pub struct Closure {
     /// New objects; the n-th gets the id `model.next + n`.
     pub fresh: Vec<Found>,
-    /// Roots, then needed breadth first, loaded objects among them.
+    /// Scope order: roots (preloads before a library, but after the main program), then needed breadth first; loaded
+    /// objects among them.
     pub group: Vec<ObjectId>,
     pub roots: Vec<ObjectId>,
     /// Names by which objects were asked for.
@@ -77,14 +78,31 @@ pub fn closure<P: Provider>(
             walk.closure.roots.push(id);
         }
     }
-    walk.breadth_first()?;
+    // Preloads come after the main program, and before a library (see `Config::preloads`).
+    let main = walk
+        .closure
+        .roots
+        .first()
+        .is_some_and(|&id| walk.is_main(id));
+    let mut start = walk.closure.roots.clone();
+    if !main && !start.is_empty() {
+        start.rotate_left(1);
+    }
+    walk.breadth_first(start)?;
     Ok(walk.closure)
 }
 
 impl<P: Provider> Walk<'_, P> {
-    fn breadth_first(&mut self) -> Result<()> {
-        let mut seen: HashSet<ObjectId> = self.closure.roots.iter().copied().collect();
-        let mut queue: VecDeque<ObjectId> = self.closure.roots.iter().copied().collect();
+    fn is_main(&self, id: ObjectId) -> bool {
+        let fresh = id.0.checked_sub(self.model.next);
+        fresh
+            .and_then(|n| self.closure.fresh.get(n as usize))
+            .is_some_and(|found| found.role.is_main())
+    }
+
+    fn breadth_first(&mut self, start: Vec<ObjectId>) -> Result<()> {
+        let mut seen: HashSet<ObjectId> = start.iter().copied().collect();
+        let mut queue = VecDeque::from(start);
         while let Some(id) = queue.pop_front() {
             self.closure.group.push(id);
             for needed in self.needed_of(id)? {
@@ -104,10 +122,10 @@ impl<P: Provider> Walk<'_, P> {
         let Some(found) = self.closure.fresh.get(n).cloned() else {
             return Ok(Vec::new());
         };
-        let mut needed = Vec::new();
+        let (mut needed, mut seen) = (Vec::new(), HashSet::new());
         for name in found.object.dylink.iter().flat_map(|d| &d.needed) {
             let dependency = self.find(name, Some(&found))?;
-            if !needed.contains(&dependency) {
+            if seen.insert(dependency) {
                 needed.push(dependency);
             }
         }
@@ -119,10 +137,8 @@ impl<P: Provider> Walk<'_, P> {
 
     /// The object behind a name: asked for before under this name, or the same file, or a new one.
     fn find(&mut self, name: &str, by: Option<&Found>) -> Result<ObjectId> {
-        let known = self
-            .by_name
-            .get(name)
-            .or_else(|| self.model.names.get(name));
+        let names = &self.model.names;
+        let known = names.get(name).or_else(|| self.by_name.get(name));
         if let Some(&id) = known {
             return Ok(id);
         }
@@ -159,10 +175,11 @@ impl<P: Provider> Walk<'_, P> {
         let id = u32::try_from(self.closure.fresh.len())
             .ok()
             .and_then(|n| self.model.next.checked_add(n))
+            .filter(|&id| id < u32::MAX)
             .map(ObjectId)
             .ok_or_else(|| Error::new(Code::Limit, "object numbers are used up"))?;
         self.by_identity.insert(found.identity.clone(), id);
-        self.by_name.insert(found.name.clone(), id);
+        self.by_name.entry(found.name.clone()).or_insert(id);
         self.closure.names.push((found.name.clone(), id));
         self.closure.fresh.push(found);
         Ok(id)

@@ -83,49 +83,81 @@ pub fn instantiation(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result
             all
         })
         .collect();
-    let rank = ranks(request, &components(&graph));
-    by_rank(request, &hard, &rank)
+    let rank = ranks(request, &graph);
+    let order = lowest_first(&hard, |n| rank.get(n).copied());
+    if order.len() < count {
+        let done: HashSet<usize> = order.into_iter().collect();
+        let stuck: Vec<usize> = (0..count).filter(|n| !done.contains(n)).collect();
+        return Err(cycle(request, &stuck));
+    }
+    let ids: Vec<ObjectId> = request.fresh_ids().collect();
+    Ok(order
+        .into_iter()
+        .filter_map(|n| ids.get(n).copied())
+        .collect())
 }
 
-/// Where each object would stand if only functions mattered: strongly connected components, dependencies first, and
-/// within one the order of constructors.
-fn ranks(request: &Request<'_>, components: &[usize]) -> Vec<(usize, usize)> {
+/// Where each object would stand if only functions mattered: strongly connected components, dependencies first; what
+/// functions leave open is decided by the order of constructors.
+fn ranks(request: &Request<'_>, graph: &[Vec<usize>]) -> Vec<(usize, usize)> {
     let position: HashMap<ObjectId, usize> = constructors(request)
         .into_iter()
         .enumerate()
         .map(|(position, id)| (id, position))
         .collect();
-    request
+    let position: Vec<usize> = request
         .fresh_ids()
-        .zip(components)
-        .map(|(id, &component)| (component, position.get(&id).copied().unwrap_or(usize::MAX)))
+        .map(|id| position.get(&id).copied().unwrap_or(usize::MAX))
+        .collect();
+    let components = components(graph);
+    let count = components.iter().max().map_or(0, |last| last + 1);
+    let mut last = vec![0; count];
+    let mut waits_for: Vec<HashSet<usize>> = vec![HashSet::new(); count];
+    for ((&component, &position), children) in components.iter().zip(&position).zip(graph) {
+        if let (Some(last), Some(waits_for)) =
+            (last.get_mut(component), waits_for.get_mut(component))
+        {
+            *last = position.max(*last);
+            let children = children.iter().filter_map(|&c| components.get(c));
+            waits_for.extend(children.filter(|&&c| c != component));
+        }
+    }
+    let mut turn = vec![usize::MAX; count];
+    for (n, component) in lowest_first(&waits_for, |c| last.get(c).copied())
+        .into_iter()
+        .enumerate()
+    {
+        if let Some(turn) = turn.get_mut(component) {
+            *turn = n;
+        }
+    }
+    components
+        .iter()
+        .zip(position)
+        .map(|(&c, position)| (turn.get(c).copied().unwrap_or(usize::MAX), position))
         .collect()
 }
 
-/// Lowest rank first among those whose hard dependencies are done.
-fn by_rank(
-    request: &Request<'_>,
-    hard: &[HashSet<usize>],
-    rank: &[(usize, usize)],
-) -> Result<Vec<ObjectId>> {
-    let mut waiting: Vec<usize> = hard.iter().map(HashSet::len).collect();
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); hard.len()];
-    for (n, deps) in hard.iter().enumerate() {
-        for &dep in deps {
-            if let Some(users) = users.get_mut(dep) {
+/// Lowest key first among those whose dependencies are done. What stands in a circle, or behind one, is left out.
+fn lowest_first<K: Ord>(
+    waits_for: &[HashSet<usize>],
+    key: impl Fn(usize) -> Option<K>,
+) -> Vec<usize> {
+    let mut waiting: Vec<usize> = waits_for.iter().map(HashSet::len).collect();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); waits_for.len()];
+    for (n, dependencies) in waits_for.iter().enumerate() {
+        for &dependency in dependencies {
+            if let Some(users) = users.get_mut(dependency) {
                 users.push(n);
             }
         }
     }
-    let entry = |n: usize| rank.get(n).map(|&rank| Reverse((rank, n)));
-    let mut ready: BinaryHeap<_> = (0..hard.len())
-        .filter(|&n| waiting.get(n) == Some(&0))
-        .filter_map(entry)
-        .collect();
-    let ids: Vec<ObjectId> = request.fresh_ids().collect();
-    let mut order = Vec::with_capacity(hard.len());
+    let entry = |n: usize| key(n).map(|key| Reverse((key, n)));
+    let free = (0..waits_for.len()).filter(|&n| waiting.get(n) == Some(&0));
+    let mut ready: BinaryHeap<_> = free.filter_map(entry).collect();
+    let mut order = Vec::with_capacity(waits_for.len());
     while let Some(Reverse((_, n))) = ready.pop() {
-        order.extend(ids.get(n).copied());
+        order.push(n);
         for &user in users.get(n).map_or(&[][..], Vec::as_slice) {
             if let Some(left) = waiting.get_mut(user) {
                 *left -= 1;
@@ -135,13 +167,7 @@ fn by_rank(
             }
         }
     }
-    if order.len() < hard.len() {
-        let stuck: Vec<usize> = (0..hard.len())
-            .filter(|&n| waiting.get(n).is_some_and(|&left| left > 0))
-            .collect();
-        return Err(cycle(request, &stuck));
-    }
-    Ok(order)
+    order
 }
 
 fn cycle(request: &Request<'_>, objects: &[usize]) -> Error {

@@ -67,6 +67,12 @@ impl Filling<'_> {
             ));
         }
         let align = 1u64 << p2align;
+        if size == 0 {
+            // Nothing lies there, so that there is always room; the address of an empty object is not null if possible.
+            let at = align_up(self.end, align).unwrap_or(0);
+            let inside = at < self.limit.saturating_mul(self.unit);
+            return Ok(if inside { at } else { 0 });
+        }
         if let Some(at) = self.free.take(size, align) {
             return Ok(at);
         }
@@ -83,16 +89,16 @@ impl Filling<'_> {
                 ),
             )
         };
-        let at = align_up(self.end, align).ok_or_else(too_much)?;
+        // What is free at the end grows with it.
+        let start = self.free.take_tail(self.end).unwrap_or(self.end);
+        let at = align_up(start, align).ok_or_else(too_much)?;
         let end = at.checked_add(size).ok_or_else(too_much)?;
         if end > self.limit.saturating_mul(self.unit) {
             return Err(too_much());
         }
-        // A gap before the very first object is not ours to hand out (address 0, the null slot).
-        if size > 0 {
-            self.free.give(self.end, at - self.end)?;
-            self.end = end;
-        }
+        // The end began above address 0 and the null slot: every gap is ours to hand out.
+        self.free.give(start, at - start)?;
+        self.end = end;
         Ok(at)
     }
 }

@@ -46,6 +46,15 @@ impl Regions {
         Some(at)
     }
 
+    /// Takes out the range that reaches up to `end`, if there is one, and gives its start.
+    pub fn take_tail(&mut self, end: u64) -> Option<u64> {
+        let (&start, &len) = self.free.last_key_value()?;
+        (start + len == end).then(|| {
+            self.free.remove(&start);
+            start
+        })
+    }
+
     /// Gives a range back, merging it with its neighbours. Giving back what is free already is a defect of the caller.
     pub fn give(&mut self, start: u64, len: u64) -> Result<()> {
         if len == 0 {
@@ -94,6 +103,17 @@ mod tests {
         assert_eq!(r.take(54, 1), Some(10));
         assert_eq!(r.take(31, 1), None);
         assert_eq!(r.take(0, 1), None);
+    }
+
+    #[test]
+    fn only_a_range_that_reaches_the_end_is_a_tail() {
+        let mut r = Regions::default();
+        r.give(10, 10).unwrap();
+        r.give(30, 10).unwrap();
+        assert_eq!(r.take_tail(41), None);
+        assert_eq!(r.take_tail(20), None);
+        assert_eq!(r.take_tail(40), Some(30));
+        assert_eq!(r.iter().collect::<Vec<_>>(), [(10, 10)]);
     }
 
     #[test]

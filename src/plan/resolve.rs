@@ -1,15 +1,17 @@
 //! Each import of each new object to a [`Binding`], in scope order. All failures are reported together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::commit::preloaded;
+use super::function::{Target, function};
 use super::model::{FuncId, ObjectId, Role};
 use super::scope::{Definition, Lookup, Scope};
 use super::{Bind, Request};
 use crate::abi;
 use crate::error::{Code, Error, Result, Undefined};
-use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, Object, ValType};
+use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, ValType};
 
 /// A function that an import leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,32 +77,59 @@ struct Resolver<'a> {
     warnings: Vec<String>,
 }
 
-/// More re-exports of re-exports than this are taken for a loop.
-const MAX_ALIASES: usize = 64;
+/// The scopes of the symbols that a load adds, beside the global one.
+pub struct Scopes {
+    /// Preloads and what they need, where the rest of the load is not global.
+    preloaded: Scope,
+    group: Scope,
+}
 
-/// The scope of the symbols that a load adds: its group, less what is global already.
-pub fn group_scope(request: &Request<'_>) -> Scope {
-    let mut scope = Scope::default();
-    for &id in request.group {
-        let global = request.model.nodes.get(&id).is_some_and(|n| n.global);
-        if let (false, Some(found)) = (global, request.found(id)) {
-            scope.push(id, &found.object);
+impl Scopes {
+    pub fn new(request: &Request<'_>) -> Scopes {
+        let options = request.options;
+        let preloaded = if options.global {
+            HashSet::new()
+        } else {
+            preloaded(request.roots, |id| {
+                request.found(id).map_or(&[][..], |f| &f.needed)
+            })
+        };
+        let mut scopes = Scopes {
+            preloaded: Scope::default(),
+            group: Scope::default(),
+        };
+        for &id in request.group {
+            let Some(found) = request.found(id) else {
+                continue;
+            };
+            let global = request.model.nodes.get(&id).is_some_and(|n| n.global);
+            if preloaded.contains(&id) && !global {
+                scopes.preloaded.push(id, &found.object);
+            } else if options.deepbind || !global {
+                scopes.group.push(id, &found.object);
+            }
+        }
+        scopes
+    }
+
+    pub fn lookup<'a>(&'a self, request: &Request<'a>) -> Lookup<'a> {
+        let global = &request.model.global;
+        let (preloaded, group) = (Some(&self.preloaded), Some(&self.group));
+        Lookup {
+            scopes: if request.options.deepbind {
+                [group, Some(global), preloaded]
+            } else {
+                [Some(global), preloaded, group]
+            },
         }
     }
-    scope
 }
 
 pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
-    let group = group_scope(request);
-    let global = &request.model.global;
-    let scopes = if request.options.deepbind {
-        [Some(&group), Some(global), None]
-    } else {
-        [Some(global), Some(&group), None]
-    };
+    let scopes = Scopes::new(request);
     let mut resolver = Resolver {
         request,
-        lookup: Lookup { scopes },
+        lookup: scopes.lookup(request),
         main: request.main(),
         new_tags: HashMap::new(),
         undefined: Vec::new(),
@@ -127,7 +156,7 @@ impl<'a> Resolver<'a> {
             (abi::GOT_MEM, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
             (abi::GOT_FUNC, ExternType::Global(ty)) => self.got_func(importer, import, ty),
             (abi::ENV, ty) => match linker_provided(&import.name, ty) {
-                Some(Binding::StackPointer) => self.stack_pointer(importer),
+                Some(Binding::StackPointer) => self.stack_pointer(importer, import),
                 Some(binding) => binding,
                 None => self.env(importer, import),
             },
@@ -141,14 +170,18 @@ impl<'a> Resolver<'a> {
             return self.host(importer, import, id, &def.ty);
         }
         match &import.ty {
-            ExternType::Func(wanted) => {
-                if let Some((callee, sig)) = self.function(&import.name) {
+            ExternType::Func(wanted) => match function(self.request, self.lookup, &import.name) {
+                Target::Func(callee, sig) => {
                     if sig != *wanted {
                         self.clash(importer, import, &callee, &sig);
                     }
                     return Binding::Func(callee);
                 }
-            }
+                Target::Other(definition) => {
+                    return self.export(importer, import, &import.ty, definition);
+                }
+                Target::None => {}
+            },
             wanted => {
                 if let Some(definition) = self.lookup.all(&import.name).next() {
                     return self.export(importer, import, wanted, definition);
@@ -214,88 +247,17 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The first function of a name, behind all re-exports. An alias that leads back to itself is no definition.
-    fn function(&self, name: &str) -> Option<(Callee, Arc<FuncType>)> {
-        self.lookup.all(name).find_map(|d| self.behind(d))
-    }
-
-    fn behind(&self, mut definition: Definition) -> Option<(Callee, Arc<FuncType>)> {
-        for _ in 0..MAX_ALIASES {
-            if self.request.fresh_index(definition.object).is_none() {
-                return self.request.model.callee(definition);
-            }
-            let found = self.request.found(definition.object)?;
-            let object = &found.object;
-            let ExportItem::Func { index, sig } =
-                &object.exports.get(definition.export as usize)?.item
-            else {
-                return None;
-            };
-            let Some(position) = object.import_of_func(*index) else {
-                let id = FuncId::Object {
-                    object: definition.object,
-                    index: *index,
-                };
-                let callee = Callee {
-                    id,
-                    export: Some(definition),
-                };
-                return Some((callee, sig.clone()));
-            };
-            match self.alias_target(definition, object, position)? {
-                Alias::Export(next) => definition = next,
-                Alias::Host(id, sig) => {
-                    let callee = Callee {
-                        id: FuncId::Host(id),
-                        export: None,
-                    };
-                    return Some((callee, sig));
-                }
-            }
-        }
-        None
-    }
-
-    /// One step behind an import that is exported again.
-    fn alias_target(&self, from: Definition, object: &Object, position: u32) -> Option<Alias> {
-        let import = object.imports.get(position as usize)?;
-        let host = self.request.model.host.get(&import.module, &import.name);
-        if import.module.as_ref() != abi::ENV || host.is_some_and(|(_, def)| def.overriding) {
-            return self.host_alias(host?.0);
-        }
-        let next = self
-            .lookup
-            .all(&import.name)
-            .find(|d| d.object != from.object || d.export != from.export);
-        match next {
-            Some(definition) => Some(Alias::Export(definition)),
-            None => self.host_alias(host?.0),
-        }
-    }
-
-    fn host_alias(&self, id: u32) -> Option<Alias> {
-        Some(Alias::Host(id, self.request.model.host_func(id)?))
-    }
-
     fn got_mem(&mut self, importer: ObjectId, import: &Import, ty: &GlobalType) -> Binding {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
-        for definition in self.lookup.all(&import.name) {
-            match self.item(definition) {
-                Some(ExportItem::Data { .. }) => return Binding::Data(definition),
-                Some(other) => {
-                    let defined = describe(other);
-                    self.clashes.push(format!(
-                        "{}: {} uses it as data, {} defines it as {defined}",
-                        import.name,
-                        self.request.name(importer),
-                        self.request.name(definition.object),
-                    ));
-                    return Binding::Null;
+        if let Some(definition) = self.lookup.all(&import.name).next() {
+            return match self.item(definition) {
+                Some(ExportItem::Data { ty, .. }) if ty.content == ValType::I32 => {
+                    Binding::Data(definition)
                 }
-                None => {}
-            }
+                _ => self.misused(importer, import, "data", definition),
+            };
         }
         let landmark = match import.name.as_ref() {
             abi::HEAP_BASE => Some(Landmark::HeapBase),
@@ -333,21 +295,12 @@ impl<'a> Resolver<'a> {
         if let Some((callee, true)) = host_callee {
             return Binding::Slot(callee);
         }
-        if let Some((callee, _)) = self.function(&import.name) {
-            return Binding::Slot(callee);
-        }
-        if let Some(definition) = self.lookup.all(&import.name).next() {
-            let defined = self.item(definition).map_or(String::new(), describe);
-            // An alias that leads nowhere is a function too; it stays undefined.
-            if !defined.starts_with("func") {
-                self.clashes.push(format!(
-                    "{}: {} uses it as a function, {} defines it as {defined}",
-                    import.name,
-                    self.request.name(importer),
-                    self.request.name(definition.object),
-                ));
-                return Binding::Null;
+        match function(self.request, self.lookup, &import.name) {
+            Target::Func(callee, _) => return Binding::Slot(callee),
+            Target::Other(definition) => {
+                return self.misused(importer, import, "a function", definition);
             }
+            Target::None => {}
         }
         if let Some((callee, _)) = host_callee {
             return Binding::Slot(callee);
@@ -355,6 +308,24 @@ impl<'a> Resolver<'a> {
         if !import.weak {
             self.undefine(importer, import, "the address of a function".into());
         }
+        Binding::Null
+    }
+
+    /// The first definition of an address's symbol is of the wrong kind.
+    fn misused(
+        &mut self,
+        importer: ObjectId,
+        import: &Import,
+        wanted: &str,
+        definition: Definition,
+    ) -> Binding {
+        let defined = self.item(definition).map_or(String::new(), describe);
+        self.clashes.push(format!(
+            "{}: {} uses it as {wanted}, {} defines it as {defined}",
+            import.name,
+            self.request.name(importer),
+            self.request.name(definition.object),
+        ));
         Binding::Null
     }
 
@@ -386,7 +357,10 @@ impl<'a> Resolver<'a> {
     ) -> Binding {
         let given = self.item(definition).map(extern_type);
         if !given.as_ref().is_some_and(|given| accepts(wanted, given)) {
-            let given = given.map_or(String::new(), |g| g.to_string());
+            let given = match (wanted, given) {
+                (ExternType::Global(_), Some(given)) => given.to_string(),
+                _ => self.item(definition).map_or(String::new(), describe),
+            };
             self.clashes.push(format!(
                 "{}: {} imports it as {wanted}, {} defines it as {given}",
                 display_name(import),
@@ -397,7 +371,7 @@ impl<'a> Resolver<'a> {
         Binding::Export(definition)
     }
 
-    fn stack_pointer(&mut self, importer: ObjectId) -> Binding {
+    fn stack_pointer(&mut self, importer: ObjectId, import: &Import) -> Binding {
         let Some((main, found)) = self.fixed_main() else {
             return Binding::StackPointer;
         };
@@ -413,10 +387,11 @@ impl<'a> Resolver<'a> {
             return Binding::StackPointer;
         }
         match object.by_name.get(abi::STACK_POINTER) {
-            Some(&export) => Binding::Export(Definition {
-                object: main,
-                export,
-            }),
+            Some(&export) => {
+                let object = main;
+                let definition = Definition { object, export };
+                self.export(importer, import, &import.ty, definition)
+            }
             None => {
                 self.clashes.push(format!(
                     "{}: {} needs it, and the main program {} keeps it to itself; link the main program with -Wl,--export={}",
@@ -518,7 +493,9 @@ impl<'a> Resolver<'a> {
         });
         if !self.undefined.is_empty() {
             let mut undefined = self.undefined;
-            undefined.dedup();
+            let mut seen = HashSet::new();
+            undefined
+                .retain(|u| seen.insert((u.symbol.clone(), u.importer.clone(), u.wanted.clone())));
             let error = Error::undefined(undefined);
             return Err(if clashes.is_empty() {
                 error
@@ -542,11 +519,6 @@ impl<'a> Resolver<'a> {
             warnings: self.warnings,
         })
     }
-}
-
-enum Alias {
-    Export(Definition),
-    Host(u32, Arc<FuncType>),
 }
 
 fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
@@ -579,7 +551,7 @@ pub fn extern_type(item: &ExportItem) -> ExternType {
 
 fn describe(item: &ExportItem) -> String {
     match item {
-        ExportItem::Data { .. } => "data".to_string(),
+        ExportItem::Data { ty, .. } if ty.content == ValType::I32 => "data".to_string(),
         other => extern_type(other).to_string(),
     }
 }

@@ -43,15 +43,12 @@ impl Scope {
         &self.order
     }
 
-    pub fn contains(&self, id: ObjectId) -> bool {
-        self.order.contains(&id)
-    }
-
     /// Appends an object and its symbols.
     pub fn push(&mut self, id: ObjectId, object: &Object) {
         self.order.push(id);
         for (position, export) in object.exports.iter().enumerate() {
-            if abi::LIFECYCLE.contains(&export.name.as_ref()) {
+            let name = export.name.as_ref();
+            if name.starts_with('_') && abi::LIFECYCLE.contains(&name) {
                 continue;
             }
             let definition = Definition {

@@ -109,8 +109,10 @@ pub fn assign(
     let routes = Routes::new(request.options.plt, order);
     let mut slots = Slots::default();
     let wanted = wanted(request, bindings, &routes);
-    own_segments(request, layout, &wanted, &mut slots);
-    imports_in_segments(request, bindings, &routes, layout, &mut slots);
+    let held = imports_in_segments(request, bindings, &routes, layout);
+    let used = wanted.iter().chain(held.iter().map(|held| &held.callee));
+    own_segments(request, layout, used, &mut slots);
+    hold(request, held, &mut slots);
     let mut end = layout.table.after;
     for callee in wanted {
         if slots.of.contains_key(&callee.id) {
@@ -159,7 +161,12 @@ fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> 
 }
 
 /// Slots of wanted functions in the segments of the objects that define them.
-fn own_segments(request: &Request<'_>, layout: &Layout, wanted: &[Callee], slots: &mut Slots) {
+fn own_segments<'a>(
+    request: &Request<'_>,
+    layout: &Layout,
+    wanted: impl Iterator<Item = &'a Callee>,
+    slots: &mut Slots,
+) {
     let mut by_object: HashMap<ObjectId, Vec<u32>> = HashMap::new();
     for callee in wanted {
         if let FuncId::Object { object, index } = callee.id
@@ -189,16 +196,22 @@ fn own_segments(request: &Request<'_>, layout: &Layout, wanted: &[Callee], slots
     }
 }
 
-/// A segment that holds an import fixes that function's slot, if nothing did before; wanted now or not, since the
-/// object's own code knows the number. Where the import is a stub, the slot gets the function itself afterwards:
-/// a stub that calls through its own slot would never arrive.
+/// An import that stands in a segment of the importer.
+struct Held {
+    slot: u64,
+    callee: Callee,
+    /// The import is the function itself.
+    direct: bool,
+}
+
+/// All of them, in scope order.
 fn imports_in_segments(
     request: &Request<'_>,
     bindings: &[Vec<Binding>],
     routes: &Routes,
     layout: &Layout,
-    slots: &mut Slots,
-) {
+) -> Vec<Held> {
+    let mut held = Vec::new();
     for &id in request.group {
         let Some(n) = request.fresh_index(id) else {
             continue;
@@ -215,41 +228,38 @@ fn imports_in_segments(
                 return;
             };
             let import = found.object.imports.get(position as usize);
-            let (Some(import), Some(Binding::Func(callee))) =
+            if let (Some(import), Some(&Binding::Func(callee))) =
                 (import, bindings.get(position as usize))
-            else {
-                return;
-            };
-            let own = || own_slot(request, layout, callee.id);
-            let known = slots
-                .of
-                .get(&callee.id)
-                .or(request.model.slots.get(&callee.id))
-                .copied();
-            if known.or_else(own).is_none() {
-                slots.of.insert(callee.id, slot);
-                slots.decided.push((callee.id, slot));
-            }
-            if routes.route(id, callee, &import.ty) != Route::Direct {
-                slots.fills.push(Fill {
+            {
+                held.push(Held {
                     slot,
-                    callee: *callee,
+                    callee,
+                    direct: routes.route(id, &callee, &import.ty) == Route::Direct,
                 });
             }
         });
     }
+    held
 }
 
-fn own_slot(request: &Request<'_>, layout: &Layout, id: FuncId) -> Option<u64> {
-    let FuncId::Object { object, index } = id else {
-        return None;
-    };
-    let found = request.found(object)?;
-    let place = match request.fresh_index(object) {
-        Some(n) => layout.placements.get(n)?,
-        None => &request.model.nodes.get(&object)?.place,
-    };
-    slot_in_own_segment(&found.object, place, index)
+/// A segment that holds an import fixes that function's slot, if nothing did before; wanted now or not, since the
+/// object's own code knows the number. Where the import is a stub, the slot gets the function itself afterwards:
+/// a stub that calls through its own slot would never arrive.
+fn hold(request: &Request<'_>, held: Vec<Held>, slots: &mut Slots) {
+    for Held {
+        slot,
+        callee,
+        direct,
+    } in held
+    {
+        if !request.model.slots.contains_key(&callee.id) && !slots.of.contains_key(&callee.id) {
+            slots.of.insert(callee.id, slot);
+            slots.decided.push((callee.id, slot));
+        }
+        if !direct {
+            slots.fills.push(Fill { slot, callee });
+        }
+    }
 }
 
 /// The slot that an object's own segment gives one of its functions.
@@ -263,12 +273,13 @@ pub fn slot_in_own_segment(object: &Object, place: &Placement, wanted: u32) -> O
     slot
 }
 
-/// A segment outside the slots that the object asked for would overwrite its neighbours.
+/// A segment outside the slots that the object asked for would overwrite its neighbours, one on top of another itself.
 fn check_segments(request: &Request<'_>, layout: &Layout) -> Result<()> {
     for (found, place) in request.fresh.iter().zip(&layout.placements) {
         let Some(table) = shared_table(&found.object) else {
             continue;
         };
+        let mut filled = Vec::new();
         for segment in found.object.segments.iter().filter(|s| s.table == table) {
             let len = segment.funcs.len() as u64;
             let start = place.segment_start(segment);
@@ -284,6 +295,19 @@ fn check_segments(request: &Request<'_>, layout: &Layout) -> Result<()> {
                     ),
                 ));
             }
+            filled.push((start.unwrap_or(0), len));
+        }
+        filled.retain(|&(_, len)| len > 0);
+        filled.sort_unstable();
+        let overlap = |w: &[(u64, u64)]| matches!(w, [(at, len), (next, _)] if at + len > *next);
+        if filled.windows(2).any(overlap) {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!(
+                    "{}: its element segments overlap, so that a function's slot may hold another one",
+                    found.name
+                ),
+            ));
         }
     }
     Ok(())

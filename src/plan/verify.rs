@@ -1,6 +1,6 @@
 //! The plan checks itself: what execution relies on is established here, in one place.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::model::{ObjectId, Placement, Role};
 use super::regions::align_up;
@@ -43,7 +43,7 @@ fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
         for supply in &planned.imports {
             let there = match supply {
                 Supply::Export(d) => {
-                    request.fresh_index(d.object).is_none() || done.contains(&d.object)
+                    request.model.nodes.contains_key(&d.object) || done.contains(&d.object)
                 }
                 Supply::Host(host) => request.model.host.defs.len() > *host as usize,
                 Supply::Stub(n) => plan.stubs.len() > *n,
@@ -87,6 +87,10 @@ fn memory(request: &Request<'_>, plan: &Plan) -> Result<()> {
     if let (Some(low), Some(high)) = (layout.landmarks.stack_low, layout.landmarks.stack_high) {
         used.push((low, high.saturating_sub(low)));
     }
+    if request.now.is_none() {
+        let (base, end) = (layout.landmarks.heap_base, layout.landmarks.heap_end);
+        used.push((base, end.saturating_sub(base)));
+    }
     for (found, place) in placements(request, plan) {
         used.push((place.memory_base, place.memory_size));
         let p2align = found.object.dylink.as_ref().map_or(0, |d| d.memory_p2align);
@@ -119,22 +123,27 @@ fn table(request: &Request<'_>, plan: &Plan) -> Result<()> {
             return Err(inconsistent(&format!("slots of {}", found.name)));
         }
     }
-    let all: Vec<(u64, u64)> = used.clone();
+    let free: BTreeMap<u64, u64> = layout.table_free.iter().collect();
+    let new: BTreeMap<u64, u64> = (plan.layout.placements.iter())
+        .filter(|place| place.table_size > 0)
+        .map(|place| (place.table_base, place.table_size))
+        .collect();
+    let old: BTreeMap<u64, u64> = (request.model.nodes.values())
+        .map(|node| (node.place.table_base, node.place.table_size))
+        .filter(|&(_, len)| len > 0)
+        .collect();
+    let within = |ranges: &BTreeMap<u64, u64>, slot: u64| {
+        let before = ranges.range(..=slot).next_back();
+        before.is_some_and(|(start, len)| slot - start < *len)
+    };
     disjoint(used, layout.table.after, "table")?;
-    // A new slot is its own range; a decided slot inside a segment belongs to that segment's object.
-    let mut singles = HashSet::new();
+    // A new slot is its own range; one inside a segment belongs to a new object, whose stub is replaced.
+    let mut singles: HashSet<u64> = request.model.slots.values().copied().collect();
     for fill in &plan.fills {
-        let free = layout
-            .table_free
-            .iter()
-            .any(|(start, len)| fill.slot >= start && fill.slot - start < len);
-        if free || fill.slot >= layout.table.after {
+        if within(&free, fill.slot) || fill.slot >= layout.table.after {
             return Err(inconsistent("a function in a free slot"));
         }
-        let owned = all
-            .iter()
-            .any(|(start, len)| fill.slot >= *start && fill.slot - start < *len);
-        if !owned && !singles.insert(fill.slot) {
+        if within(&old, fill.slot) || (!within(&new, fill.slot) && !singles.insert(fill.slot)) {
             return Err(inconsistent("two functions in one slot"));
         }
     }

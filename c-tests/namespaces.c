@@ -1,0 +1,118 @@
+/*
+ * Several namespaces: in one store, in one engine, one after the other; none sees another's symbols, memory or definitions.
+ */
+#include "build.h"
+#include "check.h"
+
+static wasm_trap_t *seven(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    results->data[0].kind = WASM_I32;
+    results->data[0].of.i32 = 7;
+    return NULL;
+}
+
+/* A library with a counter in its data. */
+static struct module *counter(const char *import)
+{
+    struct module *m = module_new();
+    m->memory_size = 4;
+    if (import)
+        module_import(m, "env", import, "", "i");
+    module_function(m, "count", "", "i",
+                    CODE(GLOBAL_GET, 0, GLOBAL_GET, 0, I32_LOAD, 2, 0, I32_CONST, 1, I32_ADD, I32_STORE, 2, 0, GLOBAL_GET, 0, I32_LOAD, 2, 0));
+    module_datum(m, "counter", 0);
+    return m;
+}
+
+static void check_isolation(wasm_dyld_t *one, wasm_dyld_t *two, wasm_store_t *store_of_one)
+{
+    wasm_dyld_object_t *first = NULL, *second = NULL;
+    wasm_memory_t *memory1 = NULL, *memory2 = NULL;
+    wasm_functype_t *type = wasm_functype_new_0_1(wasm_valtype_new(WASM_I32));
+    wasm_func_t *function = wasm_func_new(store_of_one, type, seven);
+    wasm_functype_delete(type);
+    WORKS(wasm_dyld_define(one, "env", "seven", wasm_func_as_extern(function), false, &error));
+    wasm_func_delete(function);
+    WORKS(load_module(one, "counter.so", counter("seven"), WASM_DYLD_GLOBAL, &first, &error));
+    FAILS(load_module(two, "counter.so", counter("seven"), WASM_DYLD_GLOBAL, &second, &error), WASM_DYLD_UNDEFINED_SYMBOL, "seven", NULL);
+    WORKS(load_module(two, "counter.so", counter(NULL), 0, &second, &error));
+    for (int32_t n = 1; n <= 3; n++)
+        SAME(CALL0(one, find(one, first, "count")), n);
+    SAME(CALL0(two, find(two, second, "count")), 1);
+    SAME(read_int(one, address_of(one, first, "counter")), 3);
+    SAME(read_int(two, address_of(two, second, "counter")), 1);
+    WORKS(wasm_dyld_memory(one, &memory1, &error));
+    WORKS(wasm_dyld_memory(two, &memory2, &error));
+    CHECK(wasm_memory_data(memory1) != wasm_memory_data(memory2));
+}
+
+static void one_store(void)
+{
+    struct host host = host_new();
+    wasm_dyld_t *second = NULL;
+    WORKS(wasm_dyld_new(host.store, NULL, &second, &error));
+    check_isolation(host.dyld, second, host.store);
+    /* One goes, the other stays. */
+    wasm_dyld_delete(host.dyld);
+    wasm_dyld_object_t *object = wasm_dyld_object_at(second, wasm_dyld_object_count(second) - 1);
+    SAME(CALL0(second, find(second, object, "count")), 2);
+    wasm_dyld_delete(second);
+    wasm_store_delete(host.store);
+    wasm_engine_delete(host.engine);
+    ok("two namespaces in one store");
+}
+
+static void one_engine(void)
+{
+    struct host host = host_new();
+    wasm_store_t *store = wasm_store_new(host.engine);
+    wasm_dyld_t *second = NULL;
+    WORKS(wasm_dyld_new(store, NULL, &second, &error));
+    check_isolation(host.dyld, second, host.store);
+    host_delete(&host); /* the engine lives on in the second store */
+    SAME(wasm_dyld_object_count(second) > 0, 1);
+    wasm_dyld_delete(second);
+    wasm_store_delete(store);
+    ok("two stores of one engine");
+}
+
+static void plain_engine(void)
+{
+    wasm_engine_t *engine = wasm_engine_new();
+    wasm_store_t *store = wasm_store_new(engine);
+    wasm_dyld_t *one = NULL, *two = NULL;
+    WORKS(wasm_dyld_new(store, NULL, &one, &error));
+    WORKS(wasm_dyld_new(store, NULL, &two, &error));
+    check_isolation(one, two, store);
+    wasm_dyld_delete(two);
+    wasm_dyld_delete(one);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+    ok("an engine of wasm_engine_new");
+}
+
+static void one_after_the_other(void)
+{
+    struct host host = host_new();
+    wasm_dyld_delete(host.dyld);
+    for (int round = 0; round < 10; round++) {
+        wasm_dyld_object_t *object = NULL;
+        WORKS(wasm_dyld_new(host.store, NULL, &host.dyld, &error));
+        WORKS(load_module(host.dyld, "counter.so", counter(NULL), 0, &object, &error));
+        SAME(CALL0(host.dyld, find(host.dyld, object, "count")), 1);
+        wasm_dyld_delete(host.dyld);
+    }
+    wasm_store_delete(host.store);
+    wasm_engine_delete(host.engine);
+    ok("one namespace after the other in a store");
+}
+
+int main(void)
+{
+    one_store();
+    one_engine();
+    plain_engine();
+    one_after_the_other();
+    return 0;
+}

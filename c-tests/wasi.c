@@ -1,0 +1,246 @@
+/*
+ * WASI: input and output by callbacks and buffers, folders, and when their environments are given up.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "check.h"
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct stream {
+    const char *input;
+    size_t at;
+    char output[4096];
+    size_t size;
+    int answer, calls, finalized;
+};
+
+static int64_t read_some(void *env, uint8_t *buffer, size_t size)
+{
+    struct stream *stream = (struct stream *)env;
+    size_t left = strlen(stream->input) - stream->at, count = size < 3 ? size : 3;
+    stream->calls++;
+    if (stream->answer)
+        return stream->answer;
+    count = count < left ? count : left;
+    memcpy(buffer, stream->input + stream->at, count);
+    stream->at += count;
+    return (int64_t)count;
+}
+
+static int32_t write_some(void *env, const uint8_t *bytes, size_t size)
+{
+    struct stream *stream = (struct stream *)env;
+    stream->calls++;
+    if (stream->answer)
+        return stream->answer;
+    CHECK(stream->size + size < sizeof stream->output);
+    memcpy(stream->output + stream->size, bytes, size);
+    stream->size += size;
+    return 0;
+}
+
+static void finalize(void *env) { ((struct stream *)env)->finalized++; }
+
+/* libc in a namespace of its own. */
+static wasm_dyld_object_t *load_libc(struct host *host, wasm_dyld_wasi_t *wasi)
+{
+    wasm_dyld_object_t *libc = NULL;
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_add_library_path(config, guest_path("lib"), &error));
+    *host = host_with(config);
+    WORKS(wasm_dyld_set_wasi(host->dyld, wasi, &error));
+    WORKS(wasm_dyld_load(host->dyld, "libc.so", 0, &libc, &error));
+    return libc;
+}
+
+static uint32_t give(struct host *host, wasm_dyld_object_t *libc, const char *text)
+{
+    uint32_t address = (uint32_t)CALL1(host->dyld, find(host->dyld, libc, "malloc"), strlen(text) + 1);
+    WORKS(wasm_dyld_write(host->dyld, address, (const uint8_t *)text, strlen(text) + 1, &error));
+    return address;
+}
+
+static int32_t call3(struct host *host, wasm_dyld_object_t *libc, const char *name, uint32_t a, uint32_t b, uint32_t c)
+{
+    int32_t result = 0;
+    WORKS(try_call(host->dyld, find(host->dyld, libc, name), &result, 3, (int32_t)a, (int32_t)b, (int32_t)c));
+    return result;
+}
+
+static void callbacks(void)
+{
+    static struct stream in, out, err;
+    struct host host;
+    in.input = "some input";
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_set_stdin(wasi, read_some, &in, finalize, &error));
+    WORKS(wasm_dyld_wasi_set_stdout(wasi, write_some, &out, finalize, &error));
+    WORKS(wasm_dyld_wasi_set_stderr(wasi, write_some, &err, finalize, &error));
+    wasm_dyld_object_t *libc = load_libc(&host, wasi);
+    uint32_t text = give(&host, libc, "12345678"), buffer = give(&host, libc, "                    ");
+    SAME(call3(&host, libc, "write", 1, text, 5), 5);
+    SAME(call3(&host, libc, "write", 2, text + 5, 3), 3);
+    SAME_TEXT(out.output, "12345");
+    SAME_TEXT(err.output, "678");
+    SAME(call3(&host, libc, "read", 0, buffer, 20), 3);
+    SAME(call3(&host, libc, "read", 0, buffer + 3, 2), 2);
+    SAME(call3(&host, libc, "read", 0, buffer + 5, 20), 3);
+    SAME(call3(&host, libc, "read", 0, buffer + 8, 20), 2);
+    SAME(call3(&host, libc, "read", 0, buffer + 10, 20), 0);
+    SAME_TEXT(read_text(host.dyld, buffer), "some input          ");
+    CALL1(host.dyld, find(host.dyld, libc, "puts"), text);
+    SAME(CALL1(host.dyld, find(host.dyld, libc, "fflush"), 0), 0);
+    SAME_TEXT(out.output, "1234512345678\n");
+
+    /* What fails in the host fails in the guest. */
+    out.answer = ENOSPC;
+    SAME(call3(&host, libc, "write", 1, text, 5), -1);
+    out.answer = 0;
+    in.answer = -EIO;
+    SAME(call3(&host, libc, "read", 0, buffer, 5), -1);
+    in.answer = 1000; /* more than asked for */
+    SAME(call3(&host, libc, "read", 0, buffer, 5), -1);
+    in.answer = 0;
+    SAME(call3(&host, libc, "write", 1, text, 1), 1);
+    SAME(in.finalized + out.finalized + err.finalized, 0);
+    host_delete(&host);
+    SAME(in.finalized, 1);
+    SAME(out.finalized, 1);
+    SAME(err.finalized, 1);
+    ok("callbacks");
+}
+
+static void finalizers(void)
+{
+    static struct stream stream;
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_set_stdout(wasi, write_some, &stream, finalize, &error));
+    WORKS(wasm_dyld_wasi_set_stdout(wasi, write_some, &stream, finalize, &error));
+    SAME(stream.finalized, 1); /* replaced */
+    wasm_dyld_wasi_delete(wasi);
+    SAME(stream.finalized, 2);
+    wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_set_stdin(wasi, read_some, &stream, finalize, &error));
+    FAILS(wasm_dyld_set_wasi(NULL, wasi, &error), WASM_DYLD_INVALID_ARGUMENT, "namespace is NULL", NULL);
+    SAME(stream.finalized, 3); /* taken, also on failure */
+    struct host host = host_new();
+    wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_set_stdin(wasi, read_some, &stream, finalize, &error));
+    WORKS(wasm_dyld_set_wasi(host.dyld, wasi, &error));
+    SAME(stream.finalized, 3);
+    wasm_dyld_delete(host.dyld);
+    SAME(stream.finalized, 4);
+    wasm_store_delete(host.store);
+    wasm_engine_delete(host.engine);
+    SAME(stream.calls, 0);
+    ok("finalizers");
+}
+
+static void buffers(void)
+{
+    struct host host;
+    const uint8_t *bytes = NULL;
+    size_t size = 99;
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    wasm_dyld_output_t *output = wasm_dyld_output_new(8);
+    WORKS(wasm_dyld_wasi_set_stdin_bytes(wasi, (const uint8_t *)"abcdef", 6, &error));
+    WORKS(wasm_dyld_wasi_set_stdout_buffer(wasi, output, &error));
+    WORKS(wasm_dyld_wasi_set_stderr_buffer(wasi, output, &error));
+    wasm_dyld_object_t *libc = load_libc(&host, wasi);
+    uint32_t text = give(&host, libc, "12345678");
+    WORKS(wasm_dyld_output_take(output, &bytes, &size, &error));
+    SAME(size, 0);
+    SAME(call3(&host, libc, "write", 1, text, 3), 3);
+    SAME(call3(&host, libc, "write", 2, text + 3, 2), 2);
+    WORKS(wasm_dyld_output_take(output, &bytes, &size, &error));
+    SAME(size, 5);
+    CHECK(memcmp(bytes, "12345", 5) == 0);
+    SAME(call3(&host, libc, "write", 1, text, 8), 8);
+    SAME(call3(&host, libc, "write", 1, text, 1), -1); /* full */
+    WORKS(wasm_dyld_output_take(output, NULL, &size, &error));
+    SAME(size, 8);
+    SAME(call3(&host, libc, "write", 1, text, 1), 1);
+    wasm_dyld_output_delete(output);
+    SAME(call3(&host, libc, "write", 1, text, 1), 1); /* to nobody */
+    uint32_t buffer = give(&host, libc, "        ");
+    SAME(call3(&host, libc, "read", 0, buffer, 8), 6);
+    SAME(call3(&host, libc, "read", 0, buffer, 8), 0);
+    SAME_TEXT(read_text(host.dyld, buffer), "abcdef  ");
+    host_delete(&host);
+    ok("buffers");
+}
+
+static void nothing_by_default(void)
+{
+    struct host host;
+    wasm_dyld_object_t *libc = load_libc(&host, NULL);
+    uint32_t text = give(&host, libc, "PATH"), name = give(&host, libc, "/etc/passwd");
+    SAME(CALL1(host.dyld, find(host.dyld, libc, "getenv"), text), 0);
+    SAME(call3(&host, libc, "write", 1, text, 4), 4);
+    SAME(call3(&host, libc, "read", 0, text, 4), 0);
+    SAME(CALL2(host.dyld, find(host.dyld, libc, "fopen"), name, give(&host, libc, "r")), 0);
+    host_delete(&host);
+    ok("nothing by default");
+}
+
+static int32_t open_in_guest(struct host *host, wasm_dyld_object_t *libc, const char *name, const char *how)
+{
+    int32_t file = CALL2(host->dyld, find(host->dyld, libc, "fopen"), give(host, libc, name), give(host, libc, how));
+    if (file)
+        CALL1(host->dyld, find(host->dyld, libc, "fclose"), file);
+    return file;
+}
+
+static void folders(void)
+{
+    struct host host;
+    char folder[] = "wasi-folder";
+    char file[64], outside[64], link[64];
+    snprintf(file, sizeof file, "%s/file", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(outside, sizeof outside, "%s-outside", folder);
+    mkdir(folder, 0777);
+    mkdir(outside, 0777);
+    remove(file);
+    remove(link);
+    FILE *out = fopen(file, "w");
+    CHECK(out != NULL && fputs("contents", out) >= 0 && fclose(out) == 0);
+    CHECK(symlink("/", link) == 0);
+
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, "/readable", true, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, "/writable", false, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, NULL, true, &error));
+    wasm_dyld_object_t *libc = load_libc(&host, wasi);
+    CHECK(open_in_guest(&host, libc, "/readable/file", "r") != 0);
+    CHECK(open_in_guest(&host, libc, "/writable/file", "r") != 0);
+    CHECK(open_in_guest(&host, libc, "wasi-folder/file", "r") != 0);
+    CHECK(open_in_guest(&host, libc, "/readable/file", "r+") == 0);
+    CHECK(open_in_guest(&host, libc, "/readable/new", "w") == 0);
+    CHECK(open_in_guest(&host, libc, "/readable/absent", "r") == 0);
+    CHECK(open_in_guest(&host, libc, "/readable/../wasi-folder-outside", "r") == 0);
+    CHECK(open_in_guest(&host, libc, "/readable/link/etc/passwd", "r") == 0);
+    CHECK(open_in_guest(&host, libc, "/file", "r") == 0);
+    SAME(CALL1(host.dyld, find(host.dyld, libc, "remove"), give(&host, libc, "/readable/file")), -1);
+    CHECK(access(file, F_OK) == 0);
+    CHECK(open_in_guest(&host, libc, "/writable/new", "w") != 0);
+    SAME(CALL1(host.dyld, find(host.dyld, libc, "remove"), give(&host, libc, "/writable/new")), 0);
+    SAME(CALL1(host.dyld, find(host.dyld, libc, "remove"), give(&host, libc, "/writable/file")), 0);
+    CHECK(access(file, F_OK) != 0);
+    host_delete(&host);
+    remove(link);
+    rmdir(outside);
+    rmdir(folder);
+    ok("folders");
+}
+
+int main(void)
+{
+    nothing_by_default();
+    callbacks();
+    finalizers();
+    buffers();
+    folders();
+    return 0;
+}

@@ -1,0 +1,110 @@
+//! From a name to the function behind it, through imports that are exported again.
+
+use std::sync::Arc;
+
+use super::Request;
+use super::model::FuncId;
+use super::resolve::Callee;
+use super::scope::{Definition, Lookup};
+use crate::abi;
+use crate::object::{ExportItem, FuncType, Import};
+
+/// More re-exports than this on the way to one function are taken for a loop.
+const MAX_ALIASES: usize = 64;
+
+/// What a name stands for where a function is wanted.
+pub enum Target {
+    Func(Callee, Arc<FuncType>),
+    /// The first definition is no function.
+    Other(Definition),
+    None,
+}
+
+enum Step<'a> {
+    Func(Callee, Arc<FuncType>),
+    /// An alias: the import that is exported again.
+    Import(&'a Import),
+    Other,
+    None,
+}
+
+/// The first function of a name, behind all re-exports. An alias that leads nowhere, or back to itself, is no definition.
+pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: &str) -> Target {
+    let mut passed: Vec<Definition> = Vec::new();
+    // One entry for each name on the way: its definitions still to be tried, and the host's.
+    let mut open = vec![(lookup.all(name), None)];
+    while let Some((definitions, host)) = open.last_mut() {
+        let Some(definition) = definitions.next() else {
+            if let Some((callee, sig)) = host.take() {
+                return Target::Func(callee, sig);
+            }
+            open.pop();
+            continue;
+        };
+        match step(request, definition) {
+            Step::Func(callee, sig) => return Target::Func(callee, sig),
+            Step::Other => return Target::Other(definition),
+            Step::None => {}
+            Step::Import(_) if passed.contains(&definition) => {}
+            Step::Import(_) if passed.len() == MAX_ALIASES => return Target::None,
+            Step::Import(import) => {
+                passed.push(definition);
+                let (host, only) = host_function(request, import);
+                match (only, host) {
+                    (true, Some((callee, sig))) => return Target::Func(callee, sig),
+                    (true, None) => {}
+                    (false, host) => open.push((lookup.all(&import.name), host)),
+                }
+            }
+        }
+    }
+    Target::None
+}
+
+fn step<'a>(request: &Request<'a>, definition: Definition) -> Step<'a> {
+    let export = request
+        .found(definition.object)
+        .and_then(|found| found.object.exports.get(definition.export as usize));
+    let (Some(found), Some(export)) = (request.found(definition.object), export) else {
+        return Step::None;
+    };
+    let ExportItem::Func { index, sig } = &export.item else {
+        return Step::Other;
+    };
+    if request.fresh_index(definition.object).is_none() {
+        // What it is bound to was decided when it was loaded.
+        return match request.model.callee(definition) {
+            Some((callee, sig)) => Step::Func(callee, sig),
+            None => Step::None,
+        };
+    }
+    let import = found.object.import_of_func(*index);
+    match import.and_then(|position| found.object.imports.get(position as usize)) {
+        Some(import) => Step::Import(import),
+        None => {
+            let id = FuncId::Object {
+                object: definition.object,
+                index: *index,
+            };
+            let export = Some(definition);
+            Step::Func(Callee { id, export }, sig.clone())
+        }
+    }
+}
+
+/// The host's function for an import, and whether no object's function can come before it.
+fn host_function(
+    request: &Request<'_>,
+    import: &Import,
+) -> (Option<(Callee, Arc<FuncType>)>, bool) {
+    let host = request.model.host.get(&import.module, &import.name);
+    let only = import.module.as_ref() != abi::ENV || host.is_some_and(|(_, def)| def.overriding);
+    let callee = host.and_then(|(id, _)| {
+        let callee = Callee {
+            id: FuncId::Host(id),
+            export: None,
+        };
+        Some((callee, request.model.host_func(id)?))
+    });
+    (callee, only)
+}

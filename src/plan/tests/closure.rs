@@ -1,0 +1,133 @@
+//! The closure of needed libraries, where a golden plan cannot show it.
+
+use super::draft::Draft;
+use super::world::{Flags, World};
+use crate::error::Code;
+use crate::plan::needed::{Root, closure};
+use crate::plan::*;
+
+fn world(edges: &[(&str, &[&str])]) -> World {
+    let mut world = World::default();
+    for (name, needed) in edges {
+        let mut draft = Draft::library();
+        for needed in *needed {
+            draft.needs(needed);
+        }
+        world.put(name, draft);
+    }
+    world
+}
+
+fn names(closure: &needed::Closure) -> Vec<&str> {
+    closure.fresh.iter().map(|f| f.name.as_ref()).collect()
+}
+
+#[test]
+fn each_file_is_read_once() {
+    let mut world = world(&[("a", &["b", "c", "b2"]), ("b", &["c"]), ("c", &["a", "b"])]);
+    world.shelf.link("b", "b2");
+    let closure = world.closure("a").unwrap();
+    assert_eq!(names(&closure), ["a", "b", "c"]);
+    assert_eq!(world.shelf.opened, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_loaded_file_is_not_read_again() {
+    let mut world = world(&[("a", &[]), ("b", &["a", "a2"])]);
+    world.shelf.link("a", "a2");
+    world.load("a", Flags::default()).unwrap();
+    world.load("b", Flags::default()).unwrap();
+    assert_eq!(world.shelf.opened, ["a", "b"]);
+    assert_eq!(world.id("a"), world.id("a2"));
+}
+
+#[test]
+fn a_second_load_of_a_library_adds_nothing() {
+    let mut world = world(&[("a", &["b"]), ("b", &[])]);
+    world.load("a", Flags::default()).unwrap();
+    let closure = world.closure("a").unwrap();
+    assert!(closure.fresh.is_empty());
+    assert_eq!(closure.group, [ObjectId(0), ObjectId(1)]);
+}
+
+#[test]
+fn needed_names_each_object_once_in_order() {
+    let mut world = world(&[("a", &["c", "b", "c", "c2"]), ("b", &[]), ("c", &[])]);
+    world.shelf.link("c", "c2");
+    let closure = world.closure("a").unwrap();
+    assert_eq!(closure.fresh[0].needed, [ObjectId(1), ObjectId(2)]);
+    assert_eq!(names(&closure), ["a", "c", "b"]);
+}
+
+#[test]
+fn roots_that_are_one_file_are_one_root() {
+    let mut world = world(&[("a", &[])]);
+    world.shelf.link("a", "a2");
+    world.preloads = vec!["a2".to_string(), "a".to_string()];
+    let closure = world.closure("a").unwrap();
+    assert_eq!(closure.roots, [ObjectId(0)]);
+    assert_eq!(closure.group, [ObjectId(0)]);
+}
+
+#[test]
+fn a_loaded_object_can_be_a_root() {
+    let mut world = world(&[("a", &["b"]), ("b", &[])]);
+    world.load("a", Flags::default()).unwrap();
+    let id = world.id("a");
+    let roots = vec![Root::Loaded(id)];
+    let closure = closure(&world.model, roots, &mut world.shelf, 2).unwrap();
+    assert_eq!(closure.roots, [id]);
+    assert_eq!(closure.group, world.model.group(id));
+}
+
+/// The first object keeps a name, so that undoing the load of a second one of that name loses nothing.
+#[test]
+fn a_name_stays_with_its_first_object() {
+    let mut world = world(&[("a", &[]), ("other", &[]), ("user", &["a"])]);
+    world.load("a", Flags::default()).unwrap();
+    let id = world.id("a");
+    // A host opens another file of the same name by its path.
+    let mut found = world.closure("other").unwrap().fresh.remove(0);
+    found.name = "a".into();
+    let roots = vec![Root::Found(Box::new(found))];
+    let closure = closure(&world.model, roots, &mut world.shelf, 10).unwrap();
+    assert_eq!(closure.fresh.len(), 1, "it is another object");
+    let options = Options {
+        bind: Bind::Now,
+        plt: Plt::Auto,
+        stack_size: 0,
+        limits: world.limits.clone(),
+        global: false,
+        deepbind: false,
+    };
+    let request = Request {
+        model: &world.model,
+        fresh: &closure.fresh,
+        group: &closure.group,
+        roots: &closure.roots,
+        options: &options,
+        now: world.now,
+    };
+    let plan = plan(&request).unwrap();
+    world.model.commit(closure, &plan, false);
+    assert_eq!(world.id("a"), id);
+    world.load("user", Flags::default()).unwrap();
+    assert_eq!(world.model.nodes[&world.id("user")].found.needed, [id]);
+}
+
+#[test]
+fn a_missing_library_adds_nothing() {
+    let mut world = world(&[("a", &["b", "none"]), ("b", &[])]);
+    let error = world.load("a", Flags::default()).map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+    assert_eq!(error.chain(), ["none, needed by a"]);
+    assert!(world.model.nodes.is_empty() && world.model.names.is_empty());
+}
+
+#[test]
+fn object_numbers_do_not_wrap() {
+    let mut world = world(&[("a", &["b"]), ("b", &[])]);
+    world.model.next = u32::MAX - 1;
+    let error = world.load("a", Flags::default()).map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), Code::Limit, "{error}");
+}

@@ -1,0 +1,185 @@
+//! Objects put together by hand, for tests that need many or strange ones.
+
+use std::sync::Arc;
+
+use crate::abi;
+use crate::object::*;
+
+pub const I32: GlobalType = GlobalType {
+    content: ValType::I32,
+    mutable: false,
+};
+const GOT_ENTRY: GlobalType = GlobalType {
+    content: ValType::I32,
+    mutable: true,
+};
+pub const FUNCREF: ValType = ValType::Ref {
+    nullable: true,
+    heap: HeapType::Func,
+};
+
+/// A function type, different for each number of parameters.
+pub fn sig(params: usize) -> Arc<FuncType> {
+    Arc::new(FuncType {
+        params: vec![ValType::I32; params],
+        results: Vec::new(),
+    })
+}
+
+/// A library in the making. Imports come before definitions, as in a module.
+pub struct Draft {
+    object: Object,
+    next_func: u32,
+}
+
+impl Draft {
+    /// Imports memory, table and stack pointer as every library does.
+    pub fn library() -> Draft {
+        let mut draft = Draft::bare();
+        let memory = MemoryType {
+            limits: Limits { min: 0, max: None },
+            shared: false,
+            memory64: false,
+            page_log2: None,
+        };
+        let table = TableType {
+            element: FUNCREF,
+            limits: Limits { min: 0, max: None },
+            table64: false,
+        };
+        draft.import(abi::ENV, abi::MEMORY, ExternType::Memory(memory));
+        draft.import(
+            abi::ENV,
+            abi::INDIRECT_FUNCTION_TABLE,
+            ExternType::Table(table),
+        );
+        draft.import(abi::ENV, abi::STACK_POINTER, ExternType::Global(GOT_ENTRY));
+        draft.import(abi::ENV, abi::MEMORY_BASE, ExternType::Global(I32));
+        draft.import(abi::ENV, abi::TABLE_BASE, ExternType::Global(I32));
+        draft
+    }
+
+    pub fn bare() -> Draft {
+        let object = Object {
+            dylink: Some(Dylink::default()),
+            ..Object::default()
+        };
+        Draft {
+            object,
+            next_func: 0,
+        }
+    }
+
+    /// Definitions for an object whose imports are complete.
+    pub fn go_on(object: Object) -> Draft {
+        let next_func = object.imported_funcs;
+        Draft { object, next_func }
+    }
+
+    pub fn dylink(&mut self) -> &mut Dylink {
+        self.object.dylink.get_or_insert_default()
+    }
+
+    pub fn needs(&mut self, name: &str) {
+        self.dylink().needed.push(name.into());
+    }
+
+    pub fn import(&mut self, module: &str, name: &str, ty: ExternType) {
+        let position = self.object.imports.len() as u32;
+        match &ty {
+            ExternType::Func(_) => {
+                assert_eq!(
+                    self.next_func, self.object.imported_funcs,
+                    "imports come first"
+                );
+                self.object.func_imports.push(position);
+                self.object.imported_funcs += 1;
+                self.next_func += 1;
+            }
+            ExternType::Global(_) => {
+                self.object.global_imports.push(position);
+                self.object.imported_globals += 1;
+            }
+            ExternType::Tag(_) => self.object.tag_imports.push(position),
+            _ => {}
+        }
+        self.object.imports.push(Import {
+            module: module.into(),
+            name: name.into(),
+            ty,
+            weak: false,
+        });
+    }
+
+    /// Gives the index of the function.
+    pub fn import_func(&mut self, name: &str, sig: Arc<FuncType>) -> u32 {
+        self.import(abi::ENV, name, ExternType::Func(sig));
+        self.next_func - 1
+    }
+
+    pub fn imported_type(&self, index: u32) -> Arc<FuncType> {
+        let position = self.object.func_imports[index as usize];
+        match &self.object.imports[position as usize].ty {
+            ExternType::Func(sig) => sig.clone(),
+            _ => unreachable!("not a function"),
+        }
+    }
+
+    pub fn got_func(&mut self, name: &str) {
+        self.import(abi::GOT_FUNC, name, ExternType::Global(GOT_ENTRY));
+    }
+
+    pub fn got_mem(&mut self, name: &str) {
+        self.import(abi::GOT_MEM, name, ExternType::Global(GOT_ENTRY));
+    }
+
+    /// Makes the import added last a weak one.
+    pub fn weak(&mut self) {
+        self.object.imports.last_mut().unwrap().weak = true;
+    }
+
+    /// A function of the object's own.
+    pub fn func(&mut self, name: &str, sig: Arc<FuncType>) -> u32 {
+        let index = self.next_func;
+        self.next_func += 1;
+        self.export(name, ExportItem::Func { index, sig });
+        index
+    }
+
+    pub fn data(&mut self, name: &str, offset: u64) {
+        let value = ConstValue {
+            base: Base::None,
+            offset,
+        };
+        self.export(name, ExportItem::Data { value, ty: I32 });
+    }
+
+    pub fn export(&mut self, name: &str, item: ExportItem) {
+        let position = self.object.exports.len() as u32;
+        self.object.by_name.insert(name.into(), position);
+        self.object.exports.push(Export {
+            name: name.into(),
+            item,
+            tls: false,
+            weak: false,
+        });
+    }
+
+    /// The table slots that the object fills by itself.
+    pub fn segment(&mut self, funcs: Vec<Option<u32>>) {
+        self.dylink().table_size = funcs.len() as u64;
+        self.segment_at(Base::Table, 0, funcs);
+    }
+
+    pub fn segment_at(&mut self, base: Base, offset: u64, funcs: Vec<Option<u32>>) {
+        self.object.segments.push(Segment {
+            table: 0,
+            offset: ConstValue { base, offset },
+            funcs,
+        });
+    }
+
+    pub fn done(self) -> Object {
+        self.object
+    }
+}

@@ -1,0 +1,202 @@
+//! Loads into a namespace from which objects were taken, and what stays equal from load to load.
+
+use super::draft::{Draft, I32, sig};
+use super::world::{Flags, World};
+use crate::abi;
+use crate::error::Code;
+use crate::object::*;
+use crate::plan::*;
+
+fn sized(memory: u64, p2align: u32, slots: u64) -> Draft {
+    let mut draft = Draft::library();
+    draft.dylink().memory_size = memory;
+    draft.dylink().memory_p2align = p2align;
+    draft.dylink().table_size = slots;
+    draft
+}
+
+/// What unloading does to the namespace's metadata.
+fn take_out(world: &mut World, name: &str) {
+    let id = world.id(name);
+    let node = world.model.nodes.remove(&id).unwrap();
+    world.model.global.remove(id, &node.found.object);
+    world.model.names.retain(|_, named| *named != id);
+    let place = node.place;
+    world
+        .model
+        .memory
+        .give(place.memory_base, place.memory_size)
+        .unwrap();
+    world
+        .model
+        .table
+        .give(place.table_base, place.table_size)
+        .unwrap();
+}
+
+#[test]
+fn a_freed_region_is_used_again() {
+    let mut world = World::default();
+    world.put("first", sized(8, 3, 0));
+    world.put("a", sized(1000, 4, 3));
+    world.put("b", sized(1000, 4, 3));
+    world.put("c", sized(900, 4, 2));
+    for name in ["first", "a", "b"] {
+        world.load(name, Flags::default()).unwrap();
+    }
+    let (freed, now) = (world.place("a"), world.now);
+    take_out(&mut world, "a");
+    world.load("c", Flags::default()).unwrap();
+    let place = world.place("c");
+    assert_eq!(
+        (place.memory_base, place.table_base),
+        (freed.memory_base, freed.table_base)
+    );
+    assert_eq!(world.now, now);
+}
+
+#[test]
+fn a_freed_region_that_is_too_small_is_left_alone() {
+    let mut world = World::default();
+    world.put("first", sized(8, 3, 0));
+    world.put("a", sized(64, 4, 1));
+    world.put("b", sized(64, 4, 1));
+    world.put("c", sized(80, 4, 2));
+    for name in ["first", "a", "b"] {
+        world.load(name, Flags::default()).unwrap();
+    }
+    let (freed, b) = (world.place("a"), world.place("b"));
+    take_out(&mut world, "a");
+    world.load("c", Flags::default()).unwrap();
+    assert!(world.place("c").memory_base >= b.memory_base + b.memory_size);
+    assert!(world.place("c").table_base >= b.table_base + b.table_size);
+    assert!(
+        world
+            .model
+            .memory
+            .iter()
+            .any(|range| range == (freed.memory_base, 64))
+    );
+}
+
+#[test]
+fn an_assigned_slot_comes_from_freed_ones() {
+    let mut world = World::default();
+    let mut defines = sized(0, 0, 0);
+    defines.func("f", sig(0));
+    let mut uses = sized(0, 0, 0);
+    uses.got_func("f");
+    world.put("libf", defines);
+    world.put("a", sized(0, 0, 2));
+    world.put("uses", uses);
+    let global = Flags {
+        global: true,
+        ..Flags::default()
+    };
+    world.load("libf", global).unwrap();
+    world.load("a", global).unwrap();
+    let freed = world.place("a").table_base;
+    take_out(&mut world, "a");
+    let (plan, _) = world.load("uses", global).unwrap();
+    assert_eq!(plan.slots.iter().map(|s| s.1).collect::<Vec<_>>(), [freed]);
+}
+
+#[test]
+fn a_definition_taken_out_is_not_found_again() {
+    let mut world = World::default();
+    for name in ["a", "b"] {
+        let mut draft = Draft::library();
+        draft.func("f", sig(0));
+        world.put(name, draft);
+    }
+    let mut user = Draft::library();
+    user.import_func("f", sig(0));
+    world.put("user", user);
+    let global = Flags {
+        global: true,
+        ..Flags::default()
+    };
+    world.load("a", global).unwrap();
+    world.load("b", global).unwrap();
+    take_out(&mut world, "a");
+    let target = |world: &mut World| {
+        world.plan("user", Flags::default(), |_, plan| {
+            plan.objects[0].imports.last().cloned()
+        })
+    };
+    let b = world.id("b");
+    assert!(matches!(target(&mut world), Ok(Some(Supply::Export(d))) if d.object == b));
+    take_out(&mut world, "b");
+    let error = target(&mut world).map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), Code::UndefinedSymbol);
+}
+
+#[test]
+fn the_same_function_has_one_address_in_all_loads() {
+    let mut world = World::default();
+    let mut defines = Draft::library();
+    let held = defines.func("held", sig(0));
+    defines.func("bare", sig(0));
+    defines.segment(vec![None, Some(held)]);
+    world.put("libf", defines);
+    for name in ["a", "b"] {
+        let mut user = Draft::library();
+        user.got_func("held");
+        user.got_func("bare");
+        world.put(name, user);
+    }
+    let global = Flags {
+        global: true,
+        ..Flags::default()
+    };
+    world.load("libf", global).unwrap();
+    let (first, _) = world.load("a", global).unwrap();
+    let (second, _) = world.load("b", global).unwrap();
+    let (a, b) = (
+        world.numbers(&first, "a", 1),
+        world.numbers(&second, "b", 2),
+    );
+    for name in ["held", "bare"] {
+        let key = (abi::GOT_FUNC.to_string(), name.to_string());
+        assert_eq!(a[&key], b[&key]);
+        assert_ne!(a[&key], 0);
+    }
+    assert!(second.fills.is_empty() && second.slots.is_empty());
+}
+
+#[test]
+fn a_load_that_is_refused_changes_nothing() {
+    let mut world = World::default();
+    world.put("good", sized(100, 4, 2));
+    let mut bad = sized(100, 4, 2);
+    bad.import_func("nowhere", sig(0));
+    bad.got_mem("nowhere");
+    world.put("bad", bad);
+    world.put("after", sized(100, 4, 2));
+    world.load("good", Flags::default()).unwrap();
+    let before = format!("{:?}", world.model.global);
+    let (memory, next) = (world.model.memory.clone(), world.model.next);
+    world.load("bad", Flags::default()).map(|_| ()).unwrap_err();
+    assert_eq!(format!("{:?}", world.model.global), before);
+    assert_eq!((&world.model.memory, world.model.next), (&memory, next));
+    assert!(!world.model.names.contains_key("bad"));
+    world.load("after", Flags::default()).unwrap();
+}
+
+#[test]
+fn a_global_of_a_loaded_object_is_there() {
+    let mut world = World::default();
+    let mut defines = Draft::library();
+    defines.export("g", ExportItem::Global { index: 0, ty: I32 });
+    world.put("defines", defines);
+    let mut user = Draft::library();
+    user.import(abi::ENV, "g", ExternType::Global(I32));
+    user.needs("defines");
+    world.put("user", user);
+    world.load("defines", Flags::default()).unwrap();
+    let (plan, _) = world.load("user", Flags::default()).unwrap();
+    assert!(matches!(
+        plan.objects[0].imports.last(),
+        Some(Supply::Export(_))
+    ));
+}

@@ -1,0 +1,222 @@
+//! A linker as simple as can be, written from docs/DESIGN.md alone: what the planner is compared with.
+
+use std::collections::HashSet;
+
+use crate::abi;
+use crate::error::Undefined;
+use crate::object::*;
+use crate::plan::*;
+
+/// The objects whose symbols a load sees, in order.
+pub struct Naive<'a> {
+    request: &'a Request<'a>,
+    order: Vec<ObjectId>,
+}
+
+/// What an import should be bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    Func(FuncId),
+    /// A datum of an object.
+    Data(ObjectId, ConstValue),
+    /// Something else of an object.
+    Other(ObjectId, ExportItem),
+    Host(u32),
+    /// The linker's own, or nothing that a symbol table could tell.
+    Linker,
+    Undefined,
+    Clash,
+}
+
+impl<'a> Naive<'a> {
+    pub fn new(request: &'a Request<'a>) -> Naive<'a> {
+        let global = request.model.global.order().to_vec();
+        let mut preloaded = Vec::new();
+        if !request.options.global {
+            let mut open: Vec<ObjectId> = request.roots.iter().skip(1).copied().collect();
+            while let Some(id) = open.pop() {
+                if !preloaded.contains(&id) {
+                    preloaded.push(id);
+                    open.extend(&request.found(id).unwrap().needed);
+                }
+            }
+        }
+        let in_group = |id: &&ObjectId| preloaded.contains(id);
+        let preloaded: Vec<ObjectId> = request.group.iter().filter(in_group).copied().collect();
+        let group = request.group.to_vec();
+        let parts = if request.options.deepbind {
+            let own = |id: &ObjectId| !preloaded.contains(id);
+            [
+                group.iter().copied().filter(own).collect(),
+                global,
+                preloaded,
+            ]
+        } else {
+            [global, preloaded, group]
+        };
+        let mut seen = HashSet::new();
+        let order = parts
+            .concat()
+            .into_iter()
+            .filter(|id| seen.insert(*id))
+            .collect();
+        Naive { request, order }
+    }
+
+    fn definitions(&self, name: &'a str) -> impl Iterator<Item = (ObjectId, &'a ExportItem)> {
+        let objects = self
+            .order
+            .iter()
+            .filter_map(|&id| Some((id, self.request.found(id)?)));
+        objects.filter_map(move |(id, found)| {
+            let symbol = !abi::LIFECYCLE.contains(&name);
+            let mut exports = found.object.exports.iter();
+            let export = exports.find(|e| symbol && e.name.as_ref() == name)?;
+            Some((id, &export.item))
+        })
+    }
+
+    fn host(&self, module: &str, name: &str, overriding: bool) -> Option<Want> {
+        let (id, def) = self.request.model.host.get(module, name)?;
+        let at_this_point = module != abi::ENV || def.overriding == overriding;
+        at_this_point.then_some(match def.ty {
+            ExternType::Func(_) => Want::Func(FuncId::Host(id)),
+            _ => Want::Host(id),
+        })
+    }
+
+    /// What a name leads to where a function is wanted.
+    pub fn function(&self, name: &'a str, passed: &mut HashSet<(ObjectId, &'a str)>) -> Want {
+        if let Some(host) = self.host(abi::ENV, name, true) {
+            return host;
+        }
+        for (object, item) in self.definitions(name) {
+            let ExportItem::Func { index, .. } = item else {
+                return Want::Clash;
+            };
+            let found = self.request.found(object).unwrap();
+            let Some(position) = found.object.import_of_func(*index) else {
+                let index = *index;
+                return Want::Func(FuncId::Object { object, index });
+            };
+            if let Some(node) = self.request.model.nodes.get(&object) {
+                match &node.bindings[position as usize] {
+                    Binding::Func(callee) => return Want::Func(callee.id),
+                    _ => continue,
+                }
+            }
+            if !passed.insert((object, name)) {
+                continue;
+            }
+            let import = &found.object.imports[position as usize];
+            let next = match import.module.as_ref() {
+                abi::ENV => self.function(&import.name, passed),
+                module => self
+                    .host(module, &import.name, false)
+                    .unwrap_or(Want::Undefined),
+            };
+            match next {
+                Want::Undefined => {}
+                known => return known,
+            }
+        }
+        self.host(abi::ENV, name, false).unwrap_or(Want::Undefined)
+    }
+
+    pub fn import(&self, import: &'a Import) -> Want {
+        let name = import.name.as_ref();
+        match (import.module.as_ref(), &import.ty) {
+            (abi::GOT_FUNC | abi::GOT_MEM, ExternType::Global(ty))
+                if ty.content != ValType::I32 =>
+            {
+                Want::Clash
+            }
+            (abi::GOT_FUNC, ExternType::Global(_)) => {
+                let host = self.host(abi::GOT_FUNC, name, false);
+                host.unwrap_or_else(|| self.function(name, &mut HashSet::new()))
+            }
+            (abi::GOT_MEM, ExternType::Global(_)) => {
+                if let Some(host) = self.host(abi::GOT_MEM, name, false) {
+                    return host;
+                }
+                match self.definitions(name).next() {
+                    Some((object, ExportItem::Data { value, ty }))
+                        if ty.content == ValType::I32 =>
+                    {
+                        Want::Data(object, *value)
+                    }
+                    Some(_) => Want::Clash,
+                    None if name.starts_with("__heap_") || name.starts_with("__stack_") => {
+                        Want::Linker
+                    }
+                    None => Want::Undefined,
+                }
+            }
+            (abi::ENV, ExternType::Func(sig)) => {
+                let bare = sig.params.is_empty() && sig.results.is_empty();
+                match self.function(name, &mut HashSet::new()) {
+                    Want::Undefined if bare && CONSTRUCTORS.contains(&name) => Want::Linker,
+                    want => want,
+                }
+            }
+            (abi::ENV, _) if LINKER.contains(&name) => Want::Linker,
+            (abi::ENV, _) => {
+                let overriding = self.host(abi::ENV, name, true);
+                let object = || {
+                    let (object, item) = self.definitions(name).next()?;
+                    Some(Want::Other(object, item.clone()))
+                };
+                let host = || self.host(abi::ENV, name, false);
+                let tag = TAGS.contains(&name) && matches!(import.ty, ExternType::Tag(_));
+                let nobody = if tag { Want::Linker } else { Want::Undefined };
+                overriding.or_else(object).or_else(host).unwrap_or(nobody)
+            }
+            (module, _) => self.host(module, name, false).unwrap_or(Want::Undefined),
+        }
+    }
+
+    /// The imports that nothing defines and that may not stay so.
+    pub fn undefined(&self) -> Vec<Undefined> {
+        let mut all: Vec<Undefined> = Vec::new();
+        for found in self.request.fresh {
+            for import in &found.object.imports {
+                let func = matches!(import.ty, ExternType::Func(_));
+                let lazy = func && self.request.options.bind == Bind::Lazy;
+                let may = lazy || (import.weak && (func || import.module.starts_with("GOT.")));
+                if may || self.import(import) != Want::Undefined {
+                    continue;
+                }
+                let wanted = match import.module.as_ref() {
+                    abi::GOT_MEM => "data".to_string(),
+                    abi::GOT_FUNC => "the address of a function".to_string(),
+                    _ => import.ty.to_string(),
+                };
+                let symbol = match import.module.as_ref() {
+                    abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => import.name.to_string(),
+                    module => format!("{module}.{}", import.name),
+                };
+                let importer = found.name.to_string();
+                let undefined = Undefined {
+                    symbol,
+                    importer,
+                    wanted,
+                };
+                if !all.contains(&undefined) {
+                    all.push(undefined);
+                }
+            }
+        }
+        all
+    }
+}
+
+const LINKER: &[&str] = &[
+    "memory",
+    "__indirect_function_table",
+    "__stack_pointer",
+    "__memory_base",
+    "__table_base",
+    "__table_base32",
+];
+const TAGS: &[&str] = &["__cpp_exception", "__c_longjmp"];
+const CONSTRUCTORS: &[&str] = &["_initialize", "__wasm_call_ctors"];

@@ -1,0 +1,414 @@
+//! The C interface, from C: each program of `c-tests/` is compiled as C99 and C11 with all warnings as errors, by each compiler that is
+//! there, and run, also under valgrind. So are the examples, and the header alone as every standard of C and C++.
+//!
+//! The programs load the built guests: `WASMDYLD_GUESTS`, or `guests` in the target folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Set by CI, where nothing may be skipped.
+fn strict() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+/// The target folder with its profile: where the library is.
+fn built() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let deps = test.parent().expect("the folder of the test");
+    deps.parent().expect("the profile's folder").to_path_buf()
+}
+
+fn guests() -> PathBuf {
+    let set = std::env::var_os("WASMDYLD_GUESTS").map(PathBuf::from);
+    let guests = set.unwrap_or_else(|| built().join("../guests"));
+    guests.canonicalize().unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}; build the guests first, or set WASMDYLD_GUESTS",
+            guests.display()
+        )
+    })
+}
+
+/// What all tests share, made once.
+struct Setup {
+    work: PathBuf,
+    wasm_h: PathBuf,
+    compilers: Vec<&'static str>,
+    valgrind: bool,
+}
+
+fn setup() -> &'static Setup {
+    static SETUP: OnceLock<Setup> = OnceLock::new();
+    SETUP.get_or_init(|| {
+        let work = built().join("c-tests");
+        std::fs::create_dir_all(work.join("lib")).expect("a folder for the tests");
+        std::fs::create_dir_all(work.join("cache")).expect("a folder for compiled code");
+        for name in ["libwasmdyld.so", "libwasmdyld.so.0"] {
+            let link = work.join("lib").join(name);
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(library(), link).expect("a link to the library");
+        }
+        let there = |tool: &&str| {
+            Command::new(tool)
+                .arg("--version")
+                .output()
+                .is_ok_and(|o| o.status.success())
+        };
+        let compilers: Vec<_> = ["gcc", "clang"]
+            .into_iter()
+            .filter(|tool| there(tool))
+            .collect();
+        let compilers = if compilers.is_empty() {
+            vec!["cc"]
+        } else {
+            compilers
+        };
+        Setup {
+            work,
+            wasm_h: wasm_h(),
+            compilers,
+            valgrind: there(&"valgrind"),
+        }
+    })
+}
+
+/// The library of this build: cargo puts it beside the tests' folder for `cargo build`, into it for `cargo test`.
+fn library() -> PathBuf {
+    let candidates = [
+        built().join("deps/libwasmdyld.so"),
+        built().join("libwasmdyld.so"),
+    ];
+    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    let newest = candidates
+        .into_iter()
+        .filter(|path| path.exists())
+        .max_by_key(changed);
+    newest.expect("libwasmdyld.so is built")
+}
+
+/// The folder of the engine's wasm.h, in the sources of its crate.
+fn wasm_h() -> PathBuf {
+    let metadata = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--manifest-path",
+        ])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .output()
+        .expect("cargo metadata");
+    let text = String::from_utf8_lossy(&metadata.stdout);
+    let manifests = text
+        .split("\"manifest_path\":\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let manifest = manifests
+        .into_iter()
+        .find(|path| path.contains("wasmtime-c-api-impl-"));
+    let manifest = Path::new(manifest.expect("the crate wasmtime-c-api-impl"));
+    manifest.with_file_name("include")
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn show(what: &str, output: &Output) -> String {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    format!("{what}: {}\n{out}{err}", output.status)
+}
+
+fn succeed(what: &str, command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(output.status.success(), "{}", show(what, &output));
+    output
+}
+
+/// Compiles a program, with nothing but `-lwasmdyld`.
+fn compile(compiler: &str, file: &Path, standard: &str, label: &str) -> PathBuf {
+    let setup = setup();
+    let name = file
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .expect("a name");
+    let program = setup.work.join(format!("{name}-{label}"));
+    let lib = setup.work.join("lib");
+    let what = format!("{compiler} -std={standard} {}", file.display());
+    let mut command = Command::new(compiler);
+    command
+        .arg(format!("-std={standard}"))
+        .args(WARNINGS)
+        .args(["-g", "-O1"]);
+    command
+        .arg("-I")
+        .arg(source("include"))
+        .arg("-isystem")
+        .arg(&setup.wasm_h);
+    command
+        .arg(file)
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(&lib);
+    command
+        .arg(format!("-Wl,-rpath,{}", lib.display()))
+        .arg("-lwasmdyld");
+    succeed(&what, &mut command);
+    program
+}
+
+/// A command for a program, in a folder of its own.
+fn program(arguments: &[&std::ffi::OsStr], folder: &str) -> Command {
+    let setup = setup();
+    let folder = setup.work.join(folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder to run in");
+    let (first, rest) = arguments.split_first().expect("a program");
+    let mut command = Command::new(first);
+    command.args(rest).current_dir(folder);
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WASMDYLD_"))
+    {
+        command.env_remove(name);
+    }
+    command
+        .env("WASMDYLD_GUESTS", guests())
+        .env("WASMDYLD_TEST_CACHE", setup.work.join("cache"));
+    command
+}
+
+fn c_test(name: &str, standard: &str) {
+    for compiler in &setup().compilers {
+        let label = format!("{standard}-{compiler}");
+        let built = compile(
+            compiler,
+            &source(&format!("c-tests/{name}.c")),
+            standard,
+            &label,
+        );
+        let what = format!("{name} as {standard} of {compiler}");
+        let output = succeed(
+            &what,
+            &mut program(&[built.as_os_str()], &format!("run-{name}-{label}")),
+        );
+        assert!(
+            output.stdout.starts_with(b"ok 1 "),
+            "{}",
+            show(&what, &output)
+        );
+    }
+}
+
+/// The linker's own leaks and invalid accesses. `c-tests/valgrind.supp` has what is not the linker's.
+fn under_valgrind(name: &str) {
+    let setup = setup();
+    if !setup.valgrind {
+        assert!(!strict(), "valgrind is not installed");
+        println!("skipped: valgrind is not installed");
+        return;
+    }
+    let compiler = setup.compilers.first().expect("a compiler");
+    let built = compile(
+        compiler,
+        &source(&format!("c-tests/{name}.c")),
+        "c11",
+        "valgrind",
+    );
+    let suppressions = format!(
+        "--suppressions={}",
+        source("c-tests/valgrind.supp").display()
+    );
+    let arguments = [
+        "valgrind",
+        "--quiet",
+        "--error-exitcode=9",
+        "--leak-check=full",
+        "--show-leak-kinds=definite",
+        "--errors-for-leak-kinds=definite",
+        &suppressions,
+    ];
+    let arguments: Vec<&std::ffi::OsStr> = arguments
+        .iter()
+        .map(|a| a.as_ref())
+        .chain([built.as_os_str()])
+        .collect();
+    let mut command = program(&arguments, &format!("valgrind-{name}"));
+    let output = command
+        .env("WASMDYLD_TEST_CHECKER", "1")
+        .output()
+        .expect("valgrind");
+    assert!(output.status.success(), "{}", show(name, &output));
+}
+
+macro_rules! c_tests {
+    ($($name:ident)*) => {
+        $(mod $name {
+            #[test]
+            fn as_c99() { super::c_test(stringify!($name), "c99"); }
+            #[test]
+            fn as_c11() { super::c_test(stringify!($name), "c11"); }
+            #[test]
+            fn under_valgrind() { super::under_valgrind(stringify!($name)); }
+        })*
+
+        #[test]
+        fn every_c_test_is_listed() {
+            let listed = [$(stringify!($name)),*];
+            for file in std::fs::read_dir(source("c-tests")).expect("c-tests") {
+                let file = file.expect("an entry").path();
+                if file.extension().is_some_and(|e| e == "c") {
+                    let name = file.file_stem().and_then(|n| n.to_str()).expect("a name");
+                    assert!(listed.contains(&name), "{name}.c is in no list");
+                }
+            }
+        }
+    };
+}
+
+c_tests! { config define errors header library namespaces objects open plt program reentry wasi }
+
+/// The header alone, twice, as each standard.
+#[test]
+fn the_header_compiles_everywhere() {
+    let setup = setup();
+    let languages = [
+        ("c", &["c99", "c11", "c17"]),
+        ("c++", &["c++11", "c++17", "c++20"]),
+    ];
+    for compiler in &setup.compilers {
+        for (language, standards) in languages {
+            for standard in standards {
+                let what = format!("the header as {standard} of {compiler}");
+                let mut command = Command::new(compiler);
+                command
+                    .args(["-x", language, "-fsyntax-only"])
+                    .arg(format!("-std={standard}"))
+                    .args(WARNINGS);
+                command
+                    .arg("-I")
+                    .arg(source("include"))
+                    .arg("-isystem")
+                    .arg(&setup.wasm_h);
+                succeed(&what, command.arg(source("c-tests/header.c")));
+            }
+        }
+    }
+}
+
+fn example(name: &str) -> PathBuf {
+    let setup = setup();
+    let compiler = setup.compilers.first().expect("a compiler");
+    compile(
+        compiler,
+        &source(&format!("examples/{name}.c")),
+        "c11",
+        "example",
+    )
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
+}
+
+#[test]
+fn the_sqlite_example() {
+    let (built, lib) = (example("sqlite"), guests().join("lib"));
+    let arguments = [built.as_os_str(), lib.as_os_str()];
+    let output = succeed("sqlite", &mut program(&arguments, "run-sqlite"));
+    assert!(
+        text(&output).contains("Africa                     3          15530"),
+        "{}",
+        show("sqlite", &output)
+    );
+
+    // A database that lasts.
+    let arguments = |more: &[&'static str]| {
+        let more = more.iter().map(|&a| std::ffi::OsStr::new(a));
+        [built.as_os_str(), lib.as_os_str()]
+            .into_iter()
+            .chain(more)
+            .collect::<Vec<_>>()
+    };
+    let folder = setup().work.join("run-sqlite-file");
+    succeed(
+        "sqlite with a file",
+        &mut program(&arguments(&["rivers.db"]), "run-sqlite-file"),
+    );
+    let query = "SELECT name FROM river WHERE km > 6600";
+    let mut again = program(
+        &arguments(&["run-sqlite-file/rivers.db", query]),
+        "run-sqlite-again",
+    );
+    let output = succeed(
+        "sqlite again",
+        again.current_dir(folder.parent().expect("its parent")),
+    );
+    assert!(
+        text(&output).contains("Nile") && text(&output).contains("(1 row)"),
+        "{}",
+        show("sqlite", &output)
+    );
+
+    let output = program(&arguments(&["absent/rivers.db"]), "run-sqlite-fails")
+        .output()
+        .expect("sqlite");
+    assert_eq!(output.status.code(), Some(1), "{}", show("sqlite", &output));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("absent"),
+        "{}",
+        show("sqlite", &output)
+    );
+}
+
+#[test]
+fn the_run_example() {
+    let (built, lib) = (example("run"), guests().join("lib"));
+    let hello = guests().join("cases/hello/main-pie.wasm");
+    let output = succeed(
+        "run",
+        &mut program(
+            &[built.as_os_str(), lib.as_os_str(), hello.as_os_str()],
+            "run-run",
+        ),
+    );
+    assert_eq!(text(&output), "Hello from a program with a shared libc.\n");
+
+    let ends = guests().join("cases/arguments/main-nonpie.wasm");
+    for (arguments, code, message) in [
+        (["exit", "42"], 42, ""),
+        (["abort", "0"], 134, "unreachable"),
+    ] {
+        let arguments = arguments.map(|a| std::ffi::OsStr::new(a));
+        let all = [built.as_os_str(), lib.as_os_str(), ends.as_os_str()]
+            .into_iter()
+            .chain(arguments)
+            .collect::<Vec<_>>();
+        let output = program(&all, "run-ends").output().expect("run");
+        assert_eq!(output.status.code(), Some(code), "{}", show("run", &output));
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(message),
+            "{}",
+            show("run", &output)
+        );
+    }
+
+    let output = program(
+        &[built.as_os_str(), "/nowhere".as_ref(), hello.as_os_str()],
+        "run-fails",
+    )
+    .output()
+    .expect("run");
+    assert_eq!(output.status.code(), Some(1), "{}", show("run", &output));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("/nowhere/libc.so (library path): no such file")
+    );
+}

@@ -1,0 +1,6 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "libg.so"))
+  (import "env" "g" (func $g))
+  (export "f" (func $g))
+)

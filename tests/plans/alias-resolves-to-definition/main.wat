@@ -1,0 +1,10 @@
+;; liba exports its import g again as f: f is libb's g, with one slot.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "f" (func $f))
+  (import "GOT.func" "f" (global (mut i32)))
+  (import "GOT.func" "g" (global (mut i32)))
+)

@@ -1,0 +1,10 @@
+(module
+  (@dylink.0 (mem-info (memory 8 3) (table 1 0)))
+  (import "env" "__indirect_function_table" (table 0 funcref))
+  (import "env" "__table_base" (global $table i32))
+  (import "env" "__memory_base" (global $base i32))
+  (func $f)
+  (global (export "d") i32 (i32.const 4))
+  (global (export "t") i32 (global.get $table))
+  (elem (global.get $table) func $f)
+)

@@ -1,0 +1,9 @@
+;; main calls and takes the address of what liba defines as data.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "d" (func $d))
+  (import "GOT.func" "d" (global (mut i32)))
+)

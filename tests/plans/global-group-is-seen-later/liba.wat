@@ -1,0 +1,6 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "libb.so"))
+  (func (export "f"))
+  (func (export "g"))
+)

@@ -1,0 +1,7 @@
+;; A library opened globally is, with what it needs, in the scope of the next one, after what was there before.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (func (export "f"))
+)

@@ -1,0 +1,6 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "libb.so"))
+  (import "env" "b" (global (mut i32)))
+  (global (export "a") (mut i32) (i32.const 0))
+)

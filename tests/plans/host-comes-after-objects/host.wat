@@ -1,0 +1,4 @@
+(module
+  (import "env" "f" (func))
+  (import "env" "g" (func))
+)

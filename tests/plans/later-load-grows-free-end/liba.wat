@@ -1,0 +1,3 @@
+(module
+  (@dylink.0 (mem-info (memory 100 4) (table 0 0)))
+)

@@ -1,0 +1,10 @@
+;; The limit on the table counts assigned slots.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "GOT.func" "f" (global (mut i32)))
+  (import "GOT.func" "g" (global (mut i32)))
+  (func (export "f"))
+  (func (export "g"))
+)

@@ -1,0 +1,6 @@
+;; A library opened locally, with what it needs, is not in the scope of the next one.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+)

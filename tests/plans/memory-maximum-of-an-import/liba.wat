@@ -1,0 +1,5 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "memory" (memory 1 8))
+  (import "env" "__indirect_function_table" (table 0 7 funcref))
+)

@@ -1,0 +1,7 @@
+;; The lowest maximum among the objects is the maximum.
+(module
+  (@dylink.0 (mem-info (memory 4 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+)

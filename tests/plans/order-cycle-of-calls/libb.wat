@@ -1,0 +1,6 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "f" (func $f))
+  (func (export "g"))
+)

@@ -1,0 +1,7 @@
+;; Preloads are constructed before main's libraries, each after what it needs itself.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+)

@@ -1,0 +1,6 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "libc.so"))
+  (import "env" "c" (func $c))
+  (func (export "b"))
+)

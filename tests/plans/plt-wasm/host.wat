@@ -1,0 +1,3 @@
+(module
+  (import "env" "h" (func))
+)

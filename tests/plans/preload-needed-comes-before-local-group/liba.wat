@@ -1,0 +1,6 @@
+;; What a preload needs is global, so it comes before the own group of a library opened locally.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "f" (func $f))
+  (func (export "f"))
+)

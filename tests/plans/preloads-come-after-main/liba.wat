@@ -1,0 +1,7 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "g" (func $g))
+  (func (export "f"))
+  (func (export "g"))
+  (func (export "h"))
+)

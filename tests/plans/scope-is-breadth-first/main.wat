@@ -1,0 +1,8 @@
+;; liba needs libc, main needs libb: libb comes before libc in the scope, though libc was met on the way down.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so" "libb.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "f" (func $f))
+)

@@ -1,0 +1,9 @@
+;; No segment holds f: the plan assigns a slot after those of all segments, one for each function.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "GOT.func" "f" (global (mut i32)))
+  (import "GOT.func" "g" (global (mut i32)))
+)

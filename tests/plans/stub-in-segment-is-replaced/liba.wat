@@ -1,0 +1,10 @@
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 1 0))
+    (needed "libb.so"))
+  (import "env" "f" (func $f))
+  (import "env" "g" (func $g))
+  (import "env" "__indirect_function_table" (table 0 funcref))
+  (import "env" "__table_base" (global $table i32))
+  (func (export "f") (call $g))
+  (elem (global.get $table) func $f)
+)

@@ -1,0 +1,8 @@
+;; The tag of C++ exceptions is made once, for main and libraries and later loads.
+(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0))
+    (needed "liba.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "__cpp_exception" (tag (param i32)))
+)

@@ -1,0 +1,4 @@
+(module
+  (@dylink.0 (mem-info (memory 4 0) (table 0 0)))
+  (import "env" "__memory_base" (global i32))
+)
