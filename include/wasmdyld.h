@@ -2,11 +2,17 @@
  * wasmdyld: a dynamic linker for WebAssembly programs made of shared libraries, on any engine with the standard wasm.h.
  *
  * Every function that can fail returns a code and takes an optional wasm_dyld_error_t **: if that is not NULL, it gets
- * the error, which the caller deletes, or NULL on success. Strings are NUL-terminated UTF-8. A handle that is NULL, freed
+ * the error, which the caller deletes, or NULL on success. (Read it after the call, not among the same call's
+ * arguments: C does not order these.) Strings are NUL-terminated UTF-8. A handle that is NULL, freed
  * or of another type gives WASM_DYLD_INVALID_ARGUMENT. Pointers marked as belonging to something live as long as it does.
  *
  * Generated from src/capi; do not edit.
  */
+
+/* Some engines' wasm.h uses C11's static_assert inside a function. */
+#if !defined(__cplusplus) && defined(__STDC_VERSION__) && __STDC_VERSION__ < 201112L && !defined(static_assert)
+#define static_assert(condition, message) ((void)0)
+#endif
 
 #ifndef WASMDYLD_H
 #define WASMDYLD_H
@@ -341,7 +347,7 @@ typedef int32_t (*wasm_dyld_open_callback_t)(void *env,
                                              size_t *identity_size);
 
 /**
- * Gives up a callback's environment, once.
+ * Gives up a callback's environment, once. Where the function that takes both fails, the environment stays the caller's.
  */
 typedef void (*wasm_dyld_finalizer_t)(void *env);
 
@@ -436,7 +442,7 @@ wasm_dyld_code_t wasm_dyld_config_add_preload(wasm_dyld_config_t *config,
                                               wasm_dyld_error_t **error);
 
 /**
- * Sets the bytes of stack that a position-independent program, or libraries without a program, get.
+ * Sets the bytes of stack that a position-independent program, or libraries without a program, get: 1024 at least.
  */
 wasm_dyld_code_t wasm_dyld_config_set_stack_size(wasm_dyld_config_t *config,
                                                  uint64_t bytes,
@@ -554,7 +560,8 @@ wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
  * A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
  * always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object; it
  * is valid until the namespace is deleted and needs no deleting. On failure nothing has changed, and one error tells
- * all that is wrong.
+ * all that is wrong. (What cannot be taken back: memory and table stay grown, for the next load to use; and a library that
+ * a constructor loaded on its own stays.)
  */
 wasm_dyld_code_t wasm_dyld_load(wasm_dyld_t *namespace_,
                                 const char *name,

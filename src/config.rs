@@ -11,6 +11,9 @@ use crate::trace::{self, Trace};
 /// `dylink.0` says what a program needs.
 pub const DEFAULT_STACK: u64 = 1 << 20;
 
+/// Less than this holds no frame worth having.
+pub const MIN_STACK: u64 = 1024;
+
 pub struct Config {
     pub search: SearchOptions,
     /// Loaded after the main program (or before the first library), their symbols before those of any library.

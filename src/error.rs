@@ -80,10 +80,14 @@ impl Error {
             n => format!("{n} undefined symbols"),
         };
         for u in &undefined {
-            message.push_str(&format!(
-                "\n  {}: {}, needed by {}",
-                u.symbol, u.wanted, u.importer
-            ));
+            let (symbol, importer) = (plain(&u.symbol), plain(&u.importer));
+            message.push_str(&format!("\n  {symbol}: {}, needed by {importer}", u.wanted));
+        }
+        if undefined
+            .iter()
+            .any(|u| u.symbol.starts_with("wasi_snapshot_preview1."))
+        {
+            message.push_str("\n(the host has not set up WASI)");
         }
         let mut error = Error::new(Code::UndefinedSymbol, message);
         error.0.undefined = undefined;
@@ -157,6 +161,14 @@ pub trait Context<T> {
 impl<T> Context<T> for Result<T> {
     fn context<S: Into<String>>(self, context: impl FnOnce() -> S) -> Result<T> {
         self.map_err(|e| e.context(context()))
+    }
+}
+
+/// A name from a module, fit for a message: without control characters, which could forge lines or steer a terminal.
+pub fn plain(name: &str) -> std::borrow::Cow<'_, str> {
+    match name.contains(char::is_control) {
+        true => name.escape_debug().to_string().into(),
+        false => name.into(),
     }
 }
 

@@ -93,6 +93,8 @@ pub fn check_name(name: &str) -> Result<()> {
         "it is longer than a file name can be"
     } else if name.contains('\0') {
         "it contains a NUL"
+    } else if name.chars().any(char::is_control) {
+        "it contains a control character"
     } else if name.contains('/') || name.contains('\\') {
         "it contains a path separator; a needed library is named by its file name alone"
     } else if name == "." || name == ".." {
@@ -291,6 +293,7 @@ mod tests {
             "../x.so",
             "a\0b",
             "a\\b",
+            "a\x1b[31mb",
             &"x".repeat(256),
         ] {
             assert_eq!(

@@ -12,7 +12,7 @@ use super::types::{
     self, BindNumber, LimitNumber, PltNumber, RuntimePathNumber, wasm_dyld_code_t,
     wasm_dyld_limit_t,
 };
-use crate::config::Config;
+use crate::config::{Config, MIN_STACK};
 use crate::engine::sys::wasm_engine_t;
 use crate::engine::{Api, EngineCache, EngineOptions, shim};
 use crate::error::{Code, Error, Result};
@@ -54,7 +54,7 @@ pub type wasm_dyld_open_callback_t = Option<
 pub type wasm_dyld_trace_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, category: *const c_char, text: *const c_char)>;
 
-/// Gives up a callback's environment, once.
+/// Gives up a callback's environment, once. Where the function that takes both fails, the environment stays the caller's.
 pub type wasm_dyld_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
 
 fn with(
@@ -134,7 +134,7 @@ pub extern "C" fn wasm_dyld_config_add_preload(
     })
 }
 
-/// Sets the bytes of stack that a position-independent program, or libraries without a program, get.
+/// Sets the bytes of stack that a position-independent program, or libraries without a program, get: 1024 at least.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_set_stack_size(
     config: *mut wasm_dyld_config_t,
@@ -142,6 +142,10 @@ pub extern "C" fn wasm_dyld_config_set_stack_size(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
+        if bytes < MIN_STACK {
+            let why = format!("a stack of {bytes} bytes is too small; {MIN_STACK} is the least");
+            return Err(Error::new(Code::InvalidArgument, why));
+        }
         c.config.stack_size = bytes;
         Ok(())
     })
@@ -299,10 +303,10 @@ pub extern "C" fn wasm_dyld_config_set_trace(
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
         let mask = trace::parse(edge::text(categories, "list of categories")?)?;
-        let env = Environment::new(env, finalizer);
-        c.config.trace = match callback {
+        let given = callback.map(|callback| (callback, Environment::new(env, finalizer)));
+        c.config.trace = match given {
             None => Trace::stderr(mask),
-            Some(callback) => Trace::new(
+            Some((callback, env)) => Trace::new(
                 mask,
                 Box::new(move |category, text| {
                     let category = CString::new(category.name()).unwrap_or_default();

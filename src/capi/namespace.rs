@@ -166,7 +166,8 @@ fn load(
 /// A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
 /// always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object; it
 /// is valid until the namespace is deleted and needs no deleting. On failure nothing has changed, and one error tells
-/// all that is wrong.
+/// all that is wrong. (What cannot be taken back: memory and table stay grown, for the next load to use; and a library that
+/// a constructor loaded on its own stays.)
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_load(
     namespace: *mut wasm_dyld_t,

@@ -66,6 +66,11 @@ impl Val {
         self.0.kind
     }
 
+    /// Whether the value is one of the type.
+    pub fn is(self, ty: ValType) -> bool {
+        kind_of(ty) == Some(self.kind())
+    }
+
     pub const fn as_i32(self) -> Option<i32> {
         match self.0.kind {
             // SAFETY: the kind says that this field was written.

@@ -35,6 +35,20 @@ impl Namespace {
                 ),
             ));
         }
+        let ty = func.ty().ok_or_else(|| {
+            Error::new(
+                Code::Unsupported,
+                "the function's type cannot be expressed in wasm.h",
+            )
+        })?;
+        for (n, (arg, wanted)) in args.iter().zip(&ty.params).enumerate() {
+            if !arg.is(*wanted) {
+                return Err(Error::new(
+                    Code::InvalidArgument,
+                    format!("argument {n} is {arg:?}, the function takes {wanted}"),
+                ));
+            }
+        }
         self.call(func, args, results)
     }
 }

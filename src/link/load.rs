@@ -44,7 +44,11 @@ impl Namespace {
             Source::Name(name) | Source::Bytes { name, .. } => name.clone(),
         };
         let mut statistics = Statistics::default();
+        let stack = self.stack_pointer();
         let loaded = self.load_with(source, flags, &mut statistics);
+        if loaded.is_err() {
+            self.unwind(stack);
+        }
         self.config
             .trace
             .say(Category::Statistics, || statistics.to_string());

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::stats::Statistics;
+use crate::abi;
 use crate::config::Config;
 use crate::engine::{
     Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global, HostFunc,
@@ -246,8 +247,43 @@ impl Namespace {
     /// Calls guest code: no borrow may be held.
     pub(super) fn call(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
         let _depth = self.side.enter(self.config.nesting)?;
+        let stack = self.stack_pointer();
+        // What an earlier call left that the host made without us is not this call's.
+        self.side.exit.take();
         let outcome = func.call(args, results);
-        outcome.map_err(|trap| self.trapped(&trap))
+        outcome.map_err(|trap| {
+            self.unwind(stack);
+            self.trapped(&trap)
+        })
+    }
+
+    /// The guest's stack pointer, as far as the linker can see it.
+    pub(super) fn stack_pointer(&self) -> Option<Val> {
+        self.with_stack_pointer(Global::get)
+    }
+
+    /// A trap leaves frames on the guest's stack; this takes them off.
+    pub(super) fn unwind(&self, stack: Option<Val>) {
+        if let Some(stack) = stack {
+            self.with_stack_pointer(|global| global.set(stack));
+        }
+    }
+
+    fn with_stack_pointer<T>(&self, with: impl FnOnce(&Global) -> T) -> Option<T> {
+        let state = self.state();
+        if let Some(global) = &state.space.as_ref()?.stack_pointer {
+            return Some(with(global));
+        }
+        // A fixed main whose stack pointer could not be made by the linker exports it.
+        let main = state.model.main?;
+        let object = &state.model.nodes.get(&main)?.found.object;
+        let export = *object.by_name.get(abi::STACK_POINTER)?;
+        let export = state.export(Definition {
+            object: main,
+            export,
+        })?;
+        let global = export.as_global()?;
+        Some(with(&global))
     }
 
     /// What a trap means: the guest ended itself, or something went wrong.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::stats::{Statistics, timed};
 use crate::abi;
 use crate::config::Config;
-use crate::error::{Code, Context, Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::object::{self, Object};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
@@ -44,7 +44,7 @@ impl<'a> Files<'a> {
         let parsed = timed(&mut statistics.parse, || {
             prepare(bytes, &config.parse, main)
         });
-        let (object, bytes, role, stack_pointer) = parsed.context(|| name.to_string())?;
+        let (object, bytes, role, stack_pointer) = parsed?;
         self.bytes.insert(identity.clone(), bytes);
         Ok(Found {
             name: name.into(),

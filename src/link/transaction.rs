@@ -300,6 +300,9 @@ impl Transaction<'_> {
                 .trap
                 .map_or("the engine gives no reason".to_string(), |t| t.message());
             let (code, what) = match error.stage {
+                Stage::Run if found.object.start.is_none() => {
+                    (Code::Malformed, "its data or element segments do not fit")
+                }
                 Stage::Run => (Code::Trap, "its start function trapped"),
                 Stage::Link => (Code::Engine, "the engine refused to link it"),
                 Stage::Unknown => (Code::Engine, "it could not be instantiated"),

@@ -80,7 +80,7 @@ impl Filling<'_> {
             Error::new(
                 Code::Limit,
                 format!(
-                    "{}: no room for {size} {} in the {}: {} of at most {} are in use",
+                    "{}: no room for {size} {} aligned to {align} in the {}: {} of at most {} are in use",
                     found.name,
                     if self.unit == 1 { "slots" } else { "bytes" },
                     self.what,

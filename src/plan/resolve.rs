@@ -10,7 +10,7 @@ use super::model::{FuncId, ObjectId, Role};
 use super::scope::{Definition, Lookup, Scope};
 use super::{Bind, Request};
 use crate::abi;
-use crate::error::{Code, Error, Result, Undefined};
+use crate::error::{Code, Error, Result, Undefined, plain};
 use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, ValType};
 
 /// A function that an import leads to.
@@ -322,7 +322,7 @@ impl<'a> Resolver<'a> {
         let defined = self.item(definition).map_or(String::new(), describe);
         self.clashes.push(format!(
             "{}: {} uses it as {wanted}, {} defines it as {defined}",
-            import.name,
+            display_name(import),
             self.request.name(importer),
             self.request.name(definition.object),
         ));
@@ -433,7 +433,7 @@ impl<'a> Resolver<'a> {
                 .map_or("an earlier object", |by| self.request.name(by));
             self.clashes.push(format!(
                 "{}: {} imports it as tag {sig}, {by} as tag {}",
-                import.name,
+                display_name(import),
                 self.request.name(importer),
                 first.0
             ));
@@ -479,7 +479,7 @@ impl<'a> Resolver<'a> {
         };
         self.clashes.push(format!(
             "{}: {} imports it as {}, {definer} defines it as func {given}",
-            import.name,
+            display_name(import),
             self.request.name(importer),
             import.ty,
         ));
@@ -534,8 +534,8 @@ fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
 
 fn display_name(import: &Import) -> String {
     match import.module.as_ref() {
-        abi::ENV => import.name.to_string(),
-        module => format!("{module}.{}", import.name),
+        abi::ENV => plain(&import.name).into_owned(),
+        module => format!("{}.{}", plain(module), plain(&import.name)),
     }
 }
 

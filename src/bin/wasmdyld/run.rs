@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use wasmdyld::config::{Config, DEFAULT_STACK};
+use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
 use wasmdyld::engine::{Api, EngineCache, EngineOptions, shim};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
@@ -75,7 +75,7 @@ pub struct Run {
     #[arg(long, value_enum, default_value = "auto")]
     plt: PltArg,
     /// Bytes of stack for a position-independent program
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_STACK)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_STACK, value_parser = clap::value_parser!(u64).range(MIN_STACK..))]
     stack_size: u64,
     /// How far RUNTIME_PATH entries in libraries are followed
     #[arg(long, value_enum, default_value = "origin")]
