@@ -461,10 +461,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn undefine(&mut self, importer: ObjectId, import: &Import, wanted: String) {
-        let symbol = match import.module.as_ref() {
-            abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => import.name.to_string(),
-            _ => display_name(import),
-        };
+        let symbol = display_name(import);
         self.undefined.push(Undefined {
             symbol,
             importer: self.request.name(importer).to_string(),
@@ -534,7 +531,7 @@ fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
 
 fn display_name(import: &Import) -> String {
     match import.module.as_ref() {
-        abi::ENV => plain(&import.name).into_owned(),
+        abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => plain(&import.name).into_owned(),
         module => format!("{}.{}", plain(module), plain(&import.name)),
     }
 }
