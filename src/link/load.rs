@@ -101,13 +101,14 @@ impl Namespace {
             done
         };
         count(&closure.fresh, &done.plan, statistics);
-        let batch = self.commit(closure, done, flags, statistics);
+        let batch = timed(&mut statistics.link, || self.commit(closure, done, flags));
         // Beyond here the namespace is consistent and open: constructors may load.
         drop(busy);
 
         let mut time = Duration::ZERO;
         let constructed = timed(&mut time, || init::construct(self, &batch));
         statistics.init = time;
+        self.state_mut().statistics = statistics.clone();
         if let Err(error) = constructed {
             unload::remove(self, &batch.all);
             return Err(error);
@@ -168,13 +169,7 @@ impl Namespace {
     }
 
     /// The new objects become part of the namespace.
-    fn commit(
-        &self,
-        closure: Closure,
-        done: Done,
-        flags: Flags,
-        statistics: &Statistics,
-    ) -> init::Batch {
+    fn commit(&self, closure: Closure, done: Done, flags: Flags) -> init::Batch {
         let mut state = self.state_mut();
         let state = &mut *state;
         let Done { plan, made } = done;
@@ -195,13 +190,20 @@ impl Namespace {
             };
             state.model.nodes.insert(id, node);
         }
+        // The plan's scope of the group is the global one, where all of the group enters an empty one.
+        let whole = global && state.model.global.is_empty();
         // A preloaded library is global even where what it was loaded with is not.
         for &id in &closure.group {
             let node = state.model.nodes.get_mut(&id);
             if let Some(node) = node.filter(|n| !n.global && (global || preloads.contains(&id))) {
                 node.global = true;
-                state.model.global.push(id, &node.found.object);
+                if !whole {
+                    state.model.global.push(id, &node.found.object);
+                }
             }
+        }
+        if whole {
+            state.model.global = plan.group;
         }
         let layout = plan.layout;
         state.model.memory = layout.memory_free;
@@ -213,7 +215,6 @@ impl Namespace {
         state.model.tags.extend(plan.tags);
         state.model.names.extend(closure.names);
         state.made.insert(first, made);
-        state.statistics = statistics.clone();
         init::Batch {
             relocate: plan.order.clone(),
             construct: plan.init,

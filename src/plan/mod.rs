@@ -145,6 +145,8 @@ pub struct Planned {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub objects: Vec<Planned>,
+    /// The symbols of the group, less those of objects that are global already.
+    pub group: Scope,
     /// Instantiation, dependencies first.
     pub order: Vec<ObjectId>,
     /// Constructors, dependencies first; only new objects.

@@ -59,11 +59,20 @@ pub enum Landmark {
 }
 
 pub struct Resolved {
+    /// Where the new symbols were looked up besides the global scope.
+    pub group: Scope,
     /// For each new object, for each import.
     pub bindings: Vec<Vec<Binding>>,
     pub new_tags: Vec<(Arc<str>, Arc<FuncType>)>,
     pub warnings: Vec<String>,
 }
+
+/// Bindings, new tags and warnings.
+type Outcome = (
+    Vec<Vec<Binding>>,
+    Vec<(Arc<str>, Arc<FuncType>)>,
+    Vec<String>,
+);
 
 struct Resolver<'a> {
     request: &'a Request<'a>,
@@ -80,12 +89,15 @@ const MAX_ALIASES: usize = 64;
 
 /// The scope of the symbols that a load adds: its group, less what is global already.
 pub fn group_scope(request: &Request<'_>) -> Scope {
-    let mut scope = Scope::default();
-    for &id in request.group {
+    let members = request.group.iter().filter_map(|&id| {
         let global = request.model.nodes.get(&id).is_some_and(|n| n.global);
-        if let (false, Some(found)) = (global, request.found(id)) {
-            scope.push(id, &found.object);
-        }
+        let found = request.found(id).filter(|_| !global);
+        found.map(|found| (id, &*found.object))
+    });
+    let mut scope = Scope::default();
+    scope.reserve(members.clone().map(|(_, o)| o.exports.len()).sum());
+    for (id, object) in members {
+        scope.push(id, object);
     }
     scope
 }
@@ -118,7 +130,13 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
                 .collect(),
         );
     }
-    resolver.finish(bindings)
+    let (bindings, new_tags, warnings) = resolver.finish(bindings)?;
+    Ok(Resolved {
+        group,
+        bindings,
+        new_tags,
+        warnings,
+    })
 }
 
 impl<'a> Resolver<'a> {
@@ -510,7 +528,7 @@ impl<'a> Resolver<'a> {
         ));
     }
 
-    fn finish(self, bindings: Vec<Vec<Binding>>) -> Result<Resolved> {
+    fn finish(self, bindings: Vec<Vec<Binding>>) -> Result<Outcome> {
         let clashes = self.clashes.iter().fold(String::new(), |mut text, clash| {
             // Writing to a string cannot fail.
             let _ = write!(text, "\n  {clash}");
@@ -536,11 +554,7 @@ impl<'a> Resolver<'a> {
             .map(|(name, (sig, _))| (name, sig))
             .collect();
         new_tags.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(Resolved {
-            bindings,
-            new_tags,
-            warnings: self.warnings,
-        })
+        Ok((bindings, new_tags, self.warnings))
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! The first definition in order wins, weak or not (dlsym(3), ELF gABI "Symbol resolution" as glibc and musl apply it).
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::model::ObjectId;
 use crate::abi;
@@ -45,6 +46,15 @@ impl Scope {
 
     pub fn contains(&self, id: ObjectId) -> bool {
         self.order.contains(&id)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Makes room for that many more symbols.
+    pub fn reserve(&mut self, symbols: usize) {
+        self.index.reserve(symbols);
     }
 
     /// Appends an object and its symbols.
