@@ -223,14 +223,18 @@ pub fn fills(fills: &[(u64, Arc<FuncType>)]) -> Result<Vec<u8>> {
     let mut imports = ImportSection::new();
     let mut elements = ElementSection::new();
     imports.import("", TABLE, table_import());
-    for (n, (slot, sig)) in fills.iter().enumerate() {
+    for (n, (_, sig)) in fills.iter().enumerate() {
         imports.import("", &numbered(n), EntityType::Function(types.of(sig)?));
+    }
+    // New slots mostly follow each other.
+    let mut functions = 0..fills.len() as u32;
+    for run in fills.chunk_by(|(slot, _), (next, _)| slot.checked_add(1) == Some(*next)) {
+        let Some((slot, _)) = run.first() else {
+            continue;
+        };
         let offset = ConstExpr::i32_const(slot_number(*slot)?);
-        elements.active(
-            Some(0),
-            &offset,
-            Elements::Functions((&[n as u32][..]).into()),
-        );
+        let functions: Vec<u32> = functions.by_ref().take(run.len()).collect();
+        elements.active(Some(0), &offset, Elements::Functions(functions.into()));
     }
     Ok(finish(&[&types.section, &imports, &elements]))
 }

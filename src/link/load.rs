@@ -105,13 +105,14 @@ impl Namespace {
             done
         };
         count(&closure.fresh, &done.plan, statistics);
-        let batch = self.commit(closure, done, flags, statistics);
+        let batch = timed(&mut statistics.link, || self.commit(closure, done, flags));
         // Beyond here the namespace is consistent and open: constructors may load.
         drop(busy);
 
         let mut time = Duration::ZERO;
         let constructed = timed(&mut time, || init::construct(self, &batch));
         statistics.init = time;
+        self.state_mut().statistics = statistics.clone();
         if let Err(error) = constructed {
             unload::remove(self, &batch.all);
             return Err(error);
@@ -172,13 +173,7 @@ impl Namespace {
     }
 
     /// The new objects become part of the namespace.
-    fn commit(
-        &self,
-        closure: Closure,
-        done: Done,
-        flags: Flags,
-        statistics: &Statistics,
-    ) -> init::Batch {
+    fn commit(&self, closure: Closure, done: Done, flags: Flags) -> init::Batch {
         let mut state = self.state_mut();
         let state = &mut *state;
         let Done { plan, made } = done;
@@ -187,7 +182,6 @@ impl Namespace {
             .model
             .commit(closure, &plan, flags.global || flags.main);
         state.made.insert(first, made);
-        state.statistics = statistics.clone();
         init::Batch {
             relocate: plan.order.clone(),
             construct: plan.init,

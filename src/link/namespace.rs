@@ -1,9 +1,10 @@
 //! A namespace: one store, one memory, one table, and the objects in them.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::stats::Statistics;
 use crate::abi;

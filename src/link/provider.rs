@@ -1,8 +1,9 @@
 //! The closure's view of the file system: finds, reads and parses, and keeps the bytes for the engine.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::stats::{Statistics, timed};
 use crate::abi;

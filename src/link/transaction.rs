@@ -6,11 +6,12 @@
 //! Nothing of the namespace's books changes here: the caller commits what [`execute`] returns. The engine-side objects
 //! made on the way are kept in the transaction until then.
 
-use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::glue;
 use super::lazy;
@@ -20,7 +21,7 @@ use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
     EngineGlobalType, Extern, ExternKind, ExternPtr, ExternVec, Feature, Forwarder, Global,
-    Instance, Memory, Module, Stage, Table, Val,
+    Instance, Memory, Module, Stage, Table, Val, shim,
 };
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{
@@ -444,7 +445,12 @@ impl Transaction<'_> {
         });
         let module = module
             .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
-        let imports = generated_order(&module, imports)?;
+        // They are given as the module declares them.
+        let imports = if shim::of(module.api()).import_order_is_declared() {
+            imports.to_vec()
+        } else {
+            generated_order(&module, imports)?
+        };
         let mut time = Duration::ZERO;
         let instance = timed(&mut time, || {
             // SAFETY: as for objects: nothing is given up while the namespace loads.
@@ -659,6 +665,9 @@ fn in_engine_order<T: Copy>(
     object: &Object,
     in_module_order: Vec<T>,
 ) -> Result<Vec<T>> {
+    if shim::of(module.api()).import_order_is_declared() {
+        return Ok(in_module_order);
+    }
     let imports = module.imports();
     let same = imports.len() == object.imports.len()
         && imports.iter().zip(&object.imports).all(|(theirs, ours)| {
@@ -689,6 +698,9 @@ fn in_engine_order<T: Copy>(
 }
 
 fn export_order(module: &Module, object: &Object) -> Result<Option<Vec<u32>>> {
+    if shim::of(module.api()).import_order_is_declared() {
+        return Ok(None);
+    }
     let exports = module.exports();
     let mut theirs = exports.iter().map(|e| e.name);
     if exports.len() == object.exports.len()

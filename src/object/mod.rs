@@ -16,8 +16,9 @@ mod spaces;
 mod tests;
 mod types;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 pub use explain::{Explanation, explain};
 pub use externalize::{Externalized, externalize};

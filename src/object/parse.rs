@@ -1,8 +1,8 @@
 //! One pass over a module's sections that fills an [`Object`]. Code and data are passed over.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use wasmparser::{
     Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, ImportSectionReader, Imports,
     Name, NameSectionReader, Parser, Payload, TypeRef,

@@ -8,6 +8,7 @@ use super::{Model, Node, ObjectId, Plan};
 impl Model {
     /// What the load added and took, for later loads to respect. `global` as in the plan's options. Cannot fail.
     pub fn commit(&mut self, closure: Closure, plan: &Plan, global: bool) {
+        let symbols = closure.fresh.iter().map(|f| f.object.exports.len()).sum();
         for (found, planned) in closure.fresh.into_iter().zip(&plan.objects) {
             let id = ObjectId(self.next);
             self.next += 1;
@@ -25,6 +26,9 @@ impl Model {
         let preloaded = preloaded(&closure.roots, |id| {
             self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed)
         });
+        if global {
+            self.global.reserve(symbols);
+        }
         for &id in &closure.group {
             let node = self.nodes.get_mut(&id);
             if let Some(node) = node.filter(|n| !n.global && (global || preloaded.contains(&id))) {

@@ -1,8 +1,9 @@
 //! The namespace as the planner sees it: metadata only, no engine.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};

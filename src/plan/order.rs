@@ -45,7 +45,9 @@ pub fn constructors(request: &Request<'_>) -> Vec<ObjectId> {
 pub fn instantiation(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result<Vec<ObjectId>> {
     let count = request.fresh.len();
     let main = request.main().and_then(|id| request.fresh_index(id));
-    let mut soft: Vec<HashSet<usize>> = vec![HashSet::new(); count];
+    let mut soft: Vec<Vec<usize>> = vec![Vec::new(); count];
+    // The last importer that each object was noted for.
+    let mut noted = vec![usize::MAX; count];
     let mut hard: Vec<HashSet<usize>> = vec![HashSet::new(); count];
     for (n, bindings) in bindings.iter().enumerate() {
         let (Some(soft), Some(hard)) = (soft.get_mut(n), hard.get_mut(n)) else {
@@ -58,8 +60,9 @@ pub fn instantiation(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result
                         && let Some(to) = request.fresh_index(object)
                         && to != n
                         && Some(to) != main
+                        && std::mem::replace(&mut noted[to], n) != n
                     {
-                        soft.insert(to);
+                        soft.push(to);
                     }
                 }
                 Binding::Export(definition) => {
@@ -78,8 +81,9 @@ pub fn instantiation(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result
         .iter()
         .zip(&hard)
         .map(|(soft, hard)| {
-            let mut all: Vec<usize> = soft.union(hard).copied().collect();
+            let mut all: Vec<usize> = soft.iter().chain(hard).copied().collect();
             all.sort_unstable();
+            all.dedup();
             all
         })
         .collect();

@@ -67,6 +67,13 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
+/// Bindings, new tags and warnings.
+type Outcome = (
+    Vec<Vec<Binding>>,
+    Vec<(Arc<str>, Arc<FuncType>)>,
+    Vec<String>,
+);
+
 struct Resolver<'a> {
     request: &'a Request<'a>,
     lookup: Lookup<'a>,
@@ -147,7 +154,12 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
                 .collect(),
         );
     }
-    resolver.finish(bindings)
+    let (bindings, new_tags, warnings) = resolver.finish(bindings)?;
+    Ok(Resolved {
+        bindings,
+        new_tags,
+        warnings,
+    })
 }
 
 impl<'a> Resolver<'a> {
@@ -482,7 +494,7 @@ impl<'a> Resolver<'a> {
         ));
     }
 
-    fn finish(self, bindings: Vec<Vec<Binding>>) -> Result<Resolved> {
+    fn finish(self, bindings: Vec<Vec<Binding>>) -> Result<Outcome> {
         let clashes = self.clashes.iter().fold(String::new(), |mut text, clash| {
             // Writing to a string cannot fail.
             let _ = write!(text, "\n  {clash}");
@@ -510,11 +522,7 @@ impl<'a> Resolver<'a> {
             .map(|(name, (sig, _))| (name, sig))
             .collect();
         new_tags.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(Resolved {
-            bindings,
-            new_tags,
-            warnings: self.warnings,
-        })
+        Ok((bindings, new_tags, self.warnings))
     }
 }
 

@@ -53,28 +53,34 @@ fn has_no_data_address(object: &Object) -> bool {
 
 fn linkable(object: &Object) -> Result<()> {
     for import in &object.imports {
-        let what = format!("{}.{}", import.module, import.name);
+        let what = || format!("{}.{}", import.module, import.name);
         match &import.ty {
             ExternType::Memory(ty) if import.module.as_ref() == abi::ENV => {
                 if ty.memory64 {
                     return Err(unsupported(format!(
-                        "{what} is a 64-bit memory; only wasm32 is supported, compile for wasm32"
+                        "{} is a 64-bit memory; only wasm32 is supported, compile for wasm32",
+                        what()
                     )));
                 }
                 if ty.shared {
                     return Err(unsupported(format!(
-                        "{what} is a shared memory; threads are not supported, compile without -pthread"
+                        "{} is a shared memory; threads are not supported, compile without -pthread",
+                        what()
                     )));
                 }
                 if ty.page_log2.is_some_and(|log2| log2 != 16) {
-                    return Err(unsupported(format!("{what} has pages of an unusual size")));
+                    return Err(unsupported(format!(
+                        "{} has pages of an unusual size",
+                        what()
+                    )));
                 }
             }
             ExternType::Table(ty)
                 if import.name.as_ref() == abi::INDIRECT_FUNCTION_TABLE && ty.table64 =>
             {
                 return Err(unsupported(format!(
-                    "{what} is a 64-bit table; only wasm32 is supported"
+                    "{} is a 64-bit table; only wasm32 is supported",
+                    what()
                 )));
             }
             ExternType::Global(ty) if import.module.as_ref() == abi::ENV => {

@@ -2,8 +2,9 @@
 //!
 //! The first definition in order wins, weak or not (dlsym(3), ELF gABI "Symbol resolution" as glibc and musl apply it).
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::model::ObjectId;
 use crate::abi;
@@ -41,6 +42,11 @@ impl Definitions {
 impl Scope {
     pub fn order(&self) -> &[ObjectId] {
         &self.order
+    }
+
+    /// Makes room for that many more symbols.
+    pub fn reserve(&mut self, symbols: usize) {
+        self.index.reserve(symbols);
     }
 
     /// Appends an object and its symbols.

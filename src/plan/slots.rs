@@ -4,7 +4,7 @@
 //! the first object in scope order whose segment holds it as an import (ELF's canonical PLT entry: a fixed main has
 //! that number in its code); a new one.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::model::{FuncId, ObjectId, Placement};
 use super::place::{Layout, within_limits};
@@ -38,16 +38,32 @@ pub enum Route {
     Host,
 }
 
-/// `position` of each new object in the order of instantiation.
+/// `position` of each new object in the order of instantiation, by its number among them.
 pub struct Routes {
     plt: Plt,
-    position: HashMap<ObjectId, usize>,
+    first: u32,
+    position: Vec<usize>,
 }
 
 impl Routes {
-    pub fn new(plt: Plt, order: &[ObjectId]) -> Self {
-        let position = order.iter().enumerate().map(|(n, &id)| (id, n)).collect();
-        Routes { plt, position }
+    pub fn new(request: &Request<'_>, order: &[ObjectId]) -> Self {
+        let mut position = vec![0; request.fresh.len()];
+        for (n, &id) in order.iter().enumerate() {
+            let fresh = request.fresh_index(id);
+            if let Some(place) = fresh.and_then(|fresh| position.get_mut(fresh)) {
+                *place = n;
+            }
+        }
+        Routes {
+            plt: request.options.plt,
+            first: request.first(),
+            position,
+        }
+    }
+
+    fn position(&self, id: ObjectId) -> Option<usize> {
+        let fresh = id.0.checked_sub(self.first)?;
+        self.position.get(fresh as usize).copied()
     }
 
     /// `ty` is the import's type: what `wasm.h` cannot express never goes through the host.
@@ -55,7 +71,7 @@ impl Routes {
         let FuncId::Object { object, .. } = callee.id else {
             return Route::Direct;
         };
-        let ready = match (self.position.get(&object), self.position.get(&importer)) {
+        let ready = match (self.position(object), self.position(importer)) {
             (Some(definer), Some(importer)) => definer < importer,
             // Loaded before this plan.
             _ => true,
@@ -106,7 +122,7 @@ pub fn assign(
     layout: &mut Layout,
 ) -> Result<Slots> {
     check_segments(request, layout)?;
-    let routes = Routes::new(request.options.plt, order);
+    let routes = Routes::new(request, order);
     let mut slots = Slots::default();
     let wanted = wanted(request, bindings, &routes);
     let held = imports_in_segments(request, bindings, &routes, layout);
@@ -139,7 +155,7 @@ pub fn assign(
 
 /// The functions that need a slot, each once, in order of first use.
 fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> Vec<Callee> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut wanted = Vec::new();
     for ((importer, found), bindings) in request.fresh_ids().zip(request.fresh).zip(bindings) {
         for (import, binding) in found.object.imports.iter().zip(bindings) {
@@ -184,7 +200,7 @@ fn own_segments<'a>(
             None => request.model.nodes.get(&object).map(|node| &node.place),
         };
         let Some(place) = place else { continue };
-        let indices: std::collections::HashSet<u32> = indices.into_iter().collect();
+        let indices: HashSet<u32> = indices.into_iter().collect();
         each_entry(&found.object, place, |slot, index| {
             if indices.contains(&index) {
                 slots

@@ -1,7 +1,8 @@
 //! What the engine gets for each import, and what has to be generated for it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::model::{FuncId, Landmarks, ObjectId};
 use super::place::Layout;
@@ -108,7 +109,7 @@ pub fn supply(
         request,
         layout: &layout,
         slots: &slots,
-        routes: Routes::new(request.options.plt, &order),
+        routes: Routes::new(request, &order),
         stubs: Unique::new(),
         trampolines: Unique::new(),
         absent: Unique::new(),
