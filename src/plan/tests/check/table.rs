@@ -49,7 +49,12 @@ pub fn slots(request: &Request<'_>, plan: &Plan) {
         );
         table.insert(fill.slot, Some(fill.callee.id));
     }
-    let mut address: HashMap<FuncId, u64> = request.model.slots.clone();
+    let mut address: HashMap<FuncId, u64> = request
+        .model
+        .slots
+        .iter()
+        .map(|(id, slot)| (*id, *slot))
+        .collect();
     for (found, planned) in request.fresh.iter().zip(&plan.objects) {
         for (import, supply) in found.object.imports.iter().zip(&planned.imports) {
             let Want::Func(want) = naive.import(import) else {
