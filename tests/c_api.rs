@@ -386,7 +386,7 @@ fn the_run_example() {
         (["exit", "42"], 42, ""),
         (["abort", "0"], 134, "unreachable"),
     ] {
-        let arguments = arguments.map(|a| std::ffi::OsStr::new(a));
+        let arguments = arguments.map(std::ffi::OsStr::new);
         let all = [built.as_os_str(), lib.as_os_str(), ends.as_os_str()]
             .into_iter()
             .chain(arguments)

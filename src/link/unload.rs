@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::namespace::Namespace;
 use super::transaction::clear;
-use crate::plan::{Binding, FuncId, ObjectId, Role};
+use crate::plan::{Binding, FuncId, ObjectId, Placement, Role};
 
 /// Removes `objects` and whatever was bound to them since: symbols, slots and memory are as if they had never been there.
 ///
@@ -38,6 +38,7 @@ pub fn remove(ns: &Namespace, objects: &[ObjectId]) {
     for id in &gone {
         state.made.remove(id);
     }
+    let mut ranges = Vec::new();
     for &id in &gone {
         state.live.remove(&id);
         let Some(node) = state.model.nodes.remove(&id) else {
@@ -48,6 +49,7 @@ pub fn remove(ns: &Namespace, objects: &[ObjectId]) {
             state.model.main = None;
         }
         let place = node.place;
+        ranges.push(place);
         if let Some(space) = &state.space {
             clear(
                 space,
@@ -67,22 +69,25 @@ pub fn remove(ns: &Namespace, objects: &[ObjectId]) {
         }
     }
     state.model.names.retain(|_, id| !gone.contains(id));
-    let dead: Vec<(FuncId, u64)> = state
+    let within = |place: &Placement, slot: u64| {
+        slot.checked_sub(place.table_base)
+            .is_some_and(|n| n < place.table_size)
+    };
+    // Slots of functions that are gone; and those of others that stood in a range that went back.
+    let dead: Vec<u64> = state
         .model
         .slots
-        .iter()
-        .filter(|(id, _)| matches!(id, FuncId::Object { object, .. } if gone.contains(object)))
-        .map(|(id, slot)| (*id, *slot))
+        .extract_if(|id, slot| {
+            matches!(id, FuncId::Object { object, .. } if gone.contains(object))
+                || ranges.iter().any(|place| within(place, *slot))
+        })
+        .map(|(_, slot)| slot)
         .collect();
-    for (id, slot) in dead {
-        state.model.slots.remove(&id);
+    for slot in dead {
         if let Some(space) = &state.space {
             clear(space, 0, 0, slot, 1);
         }
-        let kept = state.model.nodes.values().any(|n| {
-            slot.checked_sub(n.place.table_base)
-                .is_some_and(|n_th| n_th < n.place.table_size)
-        });
+        let kept = state.model.nodes.values().any(|n| within(&n.place, slot));
         if !kept {
             // A slot inside a range that is gone went back with that range.
             let _ = state.model.table.give(slot, 1);
