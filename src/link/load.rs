@@ -176,11 +176,11 @@ impl Namespace {
     fn commit(&self, closure: Closure, done: Done, flags: Flags) -> init::Batch {
         let mut state = self.state_mut();
         let state = &mut *state;
-        let Done { plan, made } = done;
+        let Done { mut plan, made } = done;
         let first = ObjectId(state.model.next);
         state
             .model
-            .commit(closure, &plan, flags.global || flags.main);
+            .commit(closure, &mut plan, flags.global || flags.main);
         state.made.insert(first, made);
         init::Batch {
             relocate: plan.order.clone(),

@@ -106,7 +106,7 @@ fn fill(
         function,
     ];
     let module = state.fillers.get(sig).ok_or_else(lost)?;
-    let imports = super::transaction::generated_order(module, &given)?;
+    let imports = super::order::generated_order(module, &given)?;
     // SAFETY: all three live until the end of this function; the module runs no code.
     let imports: Vec<ExternPtr<'_>> = imports
         .iter()

@@ -6,6 +6,8 @@
 //! Nothing of the namespace's books changes here: the caller commits what [`execute`] returns. The engine-side objects
 //! made on the way are kept in the transaction until then.
 
+mod make;
+
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,20 +16,17 @@ use std::time::Duration;
 use foldhash::{HashMap, HashMapExt};
 
 use super::glue;
-use super::lazy;
-use super::namespace::{Live, Made, Namespace, Space, State};
+use super::namespace::{Live, Made, Namespace, State};
+use super::order::{export_order, generated_order, in_engine_order, lost, raw};
+use super::space::{clear, grow, make_space};
 use super::stats::{Statistics, timed};
 use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
-    EngineGlobalType, Extern, ExternKind, ExternPtr, ExternVec, Feature, Forwarder, Global,
-    Instance, Memory, Module, Stage, Table, Val, shim,
+    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, Instance, Module, Stage, shim,
 };
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{
-    ExternType, FuncType, GlobalType, HeapType, Limits, MemoryType, Object, TableType, ValType,
-    explain,
-};
+use crate::object::{FuncType, GlobalType, explain};
 use crate::plan::needed::Closure;
 use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Space as Extent, Stub, Supply};
 
@@ -140,129 +139,6 @@ impl Transaction<'_> {
                 Ok(())
             }
         }
-    }
-
-    fn make_numbers(&mut self) -> Result<()> {
-        let ns = self.ns;
-        let state = ns.state();
-        let mut types: HashMap<GlobalType, EngineGlobalType> = HashMap::new();
-        for supply in self.plan.objects.iter().flat_map(|o| &o.imports) {
-            let Supply::Number { value, ty } = supply else {
-                continue;
-            };
-            let key = (*value, *ty);
-            if state.numbers.contains_key(&key) || self.numbers.contains_key(&key) {
-                continue;
-            }
-            let engine_type = match types.entry(*ty) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(new) => {
-                    new.insert(EngineGlobalType::new(ns.store.api(), *ty)?)
-                }
-            };
-            // The planner lets only 32-bit entries through.
-            let global = Global::new(ns.store, engine_type, Val::u32(*value as u32))?;
-            self.numbers.insert(key, global);
-        }
-        Ok(())
-    }
-
-    fn make_tags(&mut self) -> Result<()> {
-        if self.plan.tags.is_empty() {
-            return Ok(());
-        }
-        let module = glue::tags(&self.plan.tags)?;
-        let names: Vec<&str> = self
-            .plan
-            .tags
-            .iter()
-            .map(|(name, _)| name.as_ref())
-            .collect();
-        let exports = self.generate(&module, &[]).map_err(|_| {
-            Error::new(
-                Code::Unsupported,
-                format!(
-                    "the engine does not support exceptions, which {} needs (tags {})",
-                    self.users_of_tags(),
-                    names.join(", ")
-                ),
-            )
-        })?;
-        for (n, (name, _)) in self.plan.tags.iter().enumerate() {
-            let tag = exports.get(n).and_then(|tag| tag.duplicate());
-            let tag = tag.ok_or_else(|| lost("a tag"))?;
-            self.tags.insert(name.clone(), tag);
-        }
-        Ok(())
-    }
-
-    fn users_of_tags(&self) -> String {
-        let users = self.closure.fresh.iter().filter(|found| {
-            let mut imports = found.object.imports.iter();
-            imports.any(|i| matches!(i.ty, ExternType::Tag(_)))
-        });
-        let names: Vec<&str> = users.map(|found| found.name.as_ref()).collect();
-        names.join(", ")
-    }
-
-    fn make_stubs(&mut self) -> Result<()> {
-        let new: Vec<Stub> = {
-            let state = self.ns.state();
-            let stubs = self.plan.stubs.iter();
-            stubs
-                .filter(|stub| !state.stubs.contains_key(stub))
-                .cloned()
-                .collect()
-        };
-        if !new.is_empty() {
-            let module = glue::stubs(&new, self.tail_calls())?;
-            let table = self.table()?;
-            let exports = self
-                .generate(&module, &[table])
-                .context(|| "generating stubs")?;
-            for (n, stub) in new.into_iter().enumerate() {
-                let function = exports.get(n).and_then(|f| f.duplicate());
-                self.stubs
-                    .insert(stub, function.ok_or_else(|| lost("a stub"))?);
-            }
-        }
-        let mut supplies = self.plan.objects.iter().flat_map(|o| &o.imports);
-        if supplies.any(|s| *s == Supply::Nothing) && self.ns.state().nothing.is_none() {
-            let exports = self.generate(&glue::nothing(), &[])?;
-            self.nothing = exports.get(0).and_then(|f| f.duplicate());
-        }
-        Ok(())
-    }
-
-    fn make_absent(&mut self) -> Result<()> {
-        if self.plan.absent.is_empty() {
-            return Ok(());
-        }
-        let resolver = lazy::resolver(self.ns, self.plan.absent.clone())?;
-        let module = glue::absent(&self.plan.absent, self.tail_calls())?;
-        let imports = [self.table()?, raw(resolver.as_extern())?];
-        self.made.resolvers.push(resolver);
-        self.absent = Some(
-            self.generate(&module, &imports)
-                .context(|| "generating lazy stubs")?,
-        );
-        Ok(())
-    }
-
-    fn make_trampolines(&mut self) -> Result<()> {
-        for trampoline in &self.plan.trampolines {
-            let name = self.symbol(trampoline.target);
-            let forwarder =
-                Forwarder::new(self.ns.store, &trampoline.sig, &name).context(|| name.clone())?;
-            self.made.forwarders.push(forwarder);
-        }
-        let state = self.ns.state();
-        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
-            if let Some(live) = state.live.get(&trampoline.target.object) {
-                aim(forwarder, live, trampoline.target);
-            }
-        }
-        Ok(())
     }
 
     fn instantiate(&mut self, id: ObjectId) -> Result<()> {
@@ -532,28 +408,6 @@ impl Transaction<'_> {
     }
 }
 
-/// Zeroes memory and nulls slots.
-pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
-    // Out of bounds means that a growth failed before these were ever there.
-    let _ = space.memory.zero(address, size);
-    for slot in slot..slot.saturating_add(slots) {
-        if let Ok(slot) = u32::try_from(slot) {
-            space.table.set_null(slot);
-        }
-    }
-}
-
-fn lost(what: &str) -> Error {
-    Error::new(
-        Code::Internal,
-        format!("{what} got lost between plan and execution"),
-    )
-}
-
-fn raw(pointer: ExternPtr<'_>) -> Result<NonNull<wasm_extern_t>> {
-    NonNull::new(pointer.raw()).ok_or_else(|| lost("an extern"))
-}
-
 fn aim(forwarder: &Forwarder, live: &Live, target: Definition) {
     let export = live.export(target.export);
     let func = export
@@ -561,69 +415,6 @@ fn aim(forwarder: &Forwarder, live: &Live, target: Definition) {
         .and_then(|e| e.as_func().and_then(|f| NonNull::new(f.raw())));
     // SAFETY: the types were checked when the import was bound; forwarders are dropped before the objects they call.
     unsafe { forwarder.set_target(func) };
-}
-
-fn grow(what: &str, unit: &str, extent: &Extent, grow: impl Fn(u64) -> Option<u64>) -> Result<()> {
-    let before = extent.before.unwrap_or(0);
-    let by = extent.after.saturating_sub(before);
-    if by == 0 {
-        return Ok(());
-    }
-    match grow(by) {
-        Some(at) if at == before => Ok(()),
-        Some(at) => Err(Error::new(
-            Code::Internal,
-            format!("the {what} had {at} {unit} when it grew, {before} when that was planned"),
-        )),
-        None => Err(Error::new(
-            Code::Limit,
-            format!("the engine refuses to grow the {what} from {before} by {by} {unit}"),
-        )),
-    }
-}
-
-fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
-    let layout = &plan.layout;
-    let limits = |extent: &Extent| Limits {
-        min: extent.after,
-        max: extent.max,
-    };
-    let memory = Memory::new(
-        ns.store,
-        MemoryType {
-            limits: limits(&layout.memory),
-            shared: false,
-            memory64: false,
-            page_log2: None,
-        },
-    )?;
-    let table = Table::new(
-        ns.store,
-        TableType {
-            element: ValType::Ref {
-                nullable: true,
-                heap: HeapType::Func,
-            },
-            limits: limits(&layout.table),
-            table64: false,
-        },
-    )?;
-    let stack_pointer = match layout.landmarks.stack_pointer {
-        Some(value) => {
-            let ty = GlobalType {
-                content: ValType::I32,
-                mutable: true,
-            };
-            let ty = EngineGlobalType::new(ns.store.api(), ty)?;
-            Some(Global::new(ns.store, &ty, Val::u32(value as u32))?)
-        }
-        None => None,
-    };
-    Ok(Space {
-        memory: Rc::new(memory),
-        table,
-        stack_pointer,
-    })
 }
 
 /// Why the engine refused an object: invalid, or valid and beyond this engine.
@@ -647,102 +438,4 @@ fn refused(name: &str, bytes: &[u8]) -> Error {
             )
         }
     }
-}
-
-fn kind_of(ty: &ExternType) -> ExternKind {
-    match ty {
-        ExternType::Func(_) => ExternKind::Func,
-        ExternType::Global(_) => ExternKind::Global,
-        ExternType::Table(_) => ExternKind::Table,
-        ExternType::Memory(_) => ExternKind::Memory,
-        ExternType::Tag(_) => ExternKind::Tag,
-    }
-}
-
-/// Import vectors are in the engine's order of imports, which is not always the module's.
-fn in_engine_order<T: Copy>(
-    module: &Module,
-    object: &Object,
-    in_module_order: Vec<T>,
-) -> Result<Vec<T>> {
-    if shim::of(module.api()).import_order_is_declared() {
-        return Ok(in_module_order);
-    }
-    let imports = module.imports();
-    let same = imports.len() == object.imports.len()
-        && imports.iter().zip(&object.imports).all(|(theirs, ours)| {
-            theirs.module == ours.module.as_bytes() && theirs.name == ours.name.as_bytes()
-        });
-    if same {
-        return Ok(in_module_order);
-    }
-    type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
-    let mut by_name: HashMap<Key<'_>, Vec<T>> = HashMap::new();
-    for (import, value) in object.imports.iter().zip(&in_module_order).rev() {
-        let key = (
-            import.module.as_bytes(),
-            import.name.as_bytes(),
-            kind_of(&import.ty),
-        );
-        by_name.entry(key).or_default().push(*value);
-    }
-    imports
-        .iter()
-        .map(|i| {
-            by_name
-                .get_mut(&(i.module, i.name, i.kind))
-                .and_then(Vec::pop)
-        })
-        .collect::<Option<Vec<T>>>()
-        .ok_or_else(|| lost("an import"))
-}
-
-fn export_order(module: &Module, object: &Object) -> Result<Option<Vec<u32>>> {
-    if shim::of(module.api()).import_order_is_declared() {
-        return Ok(None);
-    }
-    let exports = module.exports();
-    let mut theirs = exports.iter().map(|e| e.name);
-    if exports.len() == object.exports.len()
-        && object
-            .exports
-            .iter()
-            .all(|e| theirs.next() == Some(e.name.as_bytes()))
-    {
-        return Ok(None);
-    }
-    let position: HashMap<&[u8], u32> = exports.iter().zip(0..).map(|(e, n)| (e.name, n)).collect();
-    let order = object
-        .exports
-        .iter()
-        .map(|e| position.get(e.name.as_bytes()).copied());
-    order
-        .collect::<Option<Vec<u32>>>()
-        .map(Some)
-        .ok_or_else(|| lost("an export"))
-}
-
-/// Imports of a generated module: the table, `resolve` and `slot` as given, then numbers.
-pub fn generated_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
-    let imports = module.imports();
-    let named = [glue::TABLE, glue::RESOLVE, glue::SLOT];
-    let declared: usize = imports
-        .iter()
-        .filter(|i| named.iter().any(|n| n.as_bytes() == i.name))
-        .count();
-    imports
-        .iter()
-        .map(|i| {
-            let n = match std::str::from_utf8(i.name)
-                .ok()
-                .and_then(|n| n.parse::<usize>().ok())
-            {
-                Some(n) => n + declared,
-                None if i.name == glue::TABLE.as_bytes() => 0,
-                None => 1,
-            };
-            given.get(n).copied()
-        })
-        .collect::<Option<Vec<T>>>()
-        .ok_or_else(|| lost("an import of a generated module"))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::namespace::Namespace;
-use super::transaction::clear;
+use super::space::clear;
 use crate::plan::{Binding, FuncId, ObjectId, Placement, Role};
 
 /// Removes `objects` and whatever was bound to them since: symbols, slots and memory are as if they had never been there.

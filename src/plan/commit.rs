@@ -6,9 +6,8 @@ use super::needed::Closure;
 use super::{Model, Node, ObjectId, Plan};
 
 impl Model {
-    /// What the load added and took, for later loads to respect. `global` as in the plan's options. Cannot fail.
-    pub fn commit(&mut self, closure: Closure, plan: &Plan, global: bool) {
-        let symbols = closure.fresh.iter().map(|f| f.object.exports.len()).sum();
+    /// What the load added and took, for later loads to respect. `global` as in the plan's options. The plan's scope may be taken. Cannot fail.
+    pub fn commit(&mut self, closure: Closure, plan: &mut Plan, global: bool) {
         for (found, planned) in closure.fresh.into_iter().zip(&plan.objects) {
             let id = ObjectId(self.next);
             self.next += 1;
@@ -26,15 +25,19 @@ impl Model {
         let preloaded = preloaded(&closure.roots, |id| {
             self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed)
         });
-        if global {
-            self.global.reserve(symbols);
-        }
+        // Where all of the group enters an empty global scope, that is what the plan made already.
+        let whole = global && self.global.is_empty();
         for &id in &closure.group {
             let node = self.nodes.get_mut(&id);
             if let Some(node) = node.filter(|n| !n.global && (global || preloaded.contains(&id))) {
                 node.global = true;
-                self.global.push(id, &node.found.object);
+                if !whole {
+                    self.global.push(id, &node.found.object);
+                }
             }
+        }
+        if whole {
+            self.global = std::mem::take(&mut plan.group);
         }
         let layout = &plan.layout;
         self.memory = layout.memory_free.clone();

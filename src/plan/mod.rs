@@ -148,6 +148,8 @@ pub struct Planned {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub objects: Vec<Planned>,
+    /// The symbols of the group, less those that are global already or by preloading.
+    pub group: Scope,
     /// Instantiation, dependencies first.
     pub order: Vec<ObjectId>,
     /// Constructors, dependencies first; only new objects.

@@ -61,6 +61,8 @@ pub enum Landmark {
 }
 
 pub struct Resolved {
+    /// As in [`super::Plan`].
+    pub group: Scope,
     /// For each new object, for each import.
     pub bindings: Vec<Vec<Binding>>,
     pub new_tags: Vec<(Arc<str>, Arc<FuncType>)>,
@@ -105,6 +107,10 @@ impl Scopes {
             preloaded: Scope::default(),
             group: Scope::default(),
         };
+        let found = request.group.iter().filter_map(|&id| request.found(id));
+        scopes
+            .group
+            .reserve(found.map(|found| found.object.exports.len()).sum());
         for &id in request.group {
             let Some(found) = request.found(id) else {
                 continue;
@@ -156,6 +162,7 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
     }
     let (bindings, new_tags, warnings) = resolver.finish(bindings)?;
     Ok(Resolved {
+        group: scopes.group,
         bindings,
         new_tags,
         warnings,

@@ -44,6 +44,10 @@ impl Scope {
         &self.order
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// Makes room for that many more symbols.
     pub fn reserve(&mut self, symbols: usize) {
         self.index.reserve(symbols);

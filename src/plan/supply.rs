@@ -139,6 +139,7 @@ pub fn supply(
     );
     Ok(Plan {
         objects,
+        group: resolved.group,
         order,
         init,
         stubs,

@@ -108,8 +108,8 @@ fn a_name_stays_with_its_first_object() {
         options: &options,
         now: world.now,
     };
-    let plan = plan(&request).unwrap();
-    world.model.commit(closure, &plan, false);
+    let mut plan = plan(&request).unwrap();
+    world.model.commit(closure, &mut plan, false);
     assert_eq!(world.id("a"), id);
     world.load("user", Flags::default()).unwrap();
     assert_eq!(world.model.nodes[&world.id("user")].found.needed, [id]);

@@ -191,7 +191,7 @@ impl World {
             options: &options,
             now: self.now,
         };
-        let plan = match plan(&request) {
+        let mut plan = match plan(&request) {
             Ok(plan) => plan,
             Err(error) => {
                 check::refusal(&request, &error);
@@ -204,7 +204,7 @@ impl World {
             memory_pages: plan.layout.memory.after,
             table_slots: plan.layout.table.after,
         });
-        self.model.commit(closure, &plan, options.global);
+        self.model.commit(closure, &mut plan, options.global);
         Ok((plan, text))
     }
 

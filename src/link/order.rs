@@ -1,0 +1,120 @@
+//! Engines have their own order of a module's imports and exports; here it meets the module's.
+
+use std::ptr::NonNull;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::glue;
+use crate::engine::sys::wasm_extern_t;
+use crate::engine::{ExternKind, ExternPtr, Module, shim};
+use crate::error::{Code, Error, Result};
+use crate::object::{ExternType, Object};
+
+pub fn lost(what: &str) -> Error {
+    Error::new(
+        Code::Internal,
+        format!("{what} got lost between plan and execution"),
+    )
+}
+
+pub fn raw(pointer: ExternPtr<'_>) -> Result<NonNull<wasm_extern_t>> {
+    NonNull::new(pointer.raw()).ok_or_else(|| lost("an extern"))
+}
+
+fn kind_of(ty: &ExternType) -> ExternKind {
+    match ty {
+        ExternType::Func(_) => ExternKind::Func,
+        ExternType::Global(_) => ExternKind::Global,
+        ExternType::Table(_) => ExternKind::Table,
+        ExternType::Memory(_) => ExternKind::Memory,
+        ExternType::Tag(_) => ExternKind::Tag,
+    }
+}
+
+/// Import vectors are in the engine's order of imports, which is not always the module's.
+pub fn in_engine_order<T: Copy>(
+    module: &Module,
+    object: &Object,
+    in_module_order: Vec<T>,
+) -> Result<Vec<T>> {
+    if shim::of(module.api()).import_order_is_declared() {
+        return Ok(in_module_order);
+    }
+    let imports = module.imports();
+    let same = imports.len() == object.imports.len()
+        && imports.iter().zip(&object.imports).all(|(theirs, ours)| {
+            theirs.module == ours.module.as_bytes() && theirs.name == ours.name.as_bytes()
+        });
+    if same {
+        return Ok(in_module_order);
+    }
+    type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
+    let mut by_name: HashMap<Key<'_>, Vec<T>> = HashMap::new();
+    for (import, value) in object.imports.iter().zip(&in_module_order).rev() {
+        let key = (
+            import.module.as_bytes(),
+            import.name.as_bytes(),
+            kind_of(&import.ty),
+        );
+        by_name.entry(key).or_default().push(*value);
+    }
+    imports
+        .iter()
+        .map(|i| {
+            by_name
+                .get_mut(&(i.module, i.name, i.kind))
+                .and_then(Vec::pop)
+        })
+        .collect::<Option<Vec<T>>>()
+        .ok_or_else(|| lost("an import"))
+}
+
+pub fn export_order(module: &Module, object: &Object) -> Result<Option<Vec<u32>>> {
+    if shim::of(module.api()).import_order_is_declared() {
+        return Ok(None);
+    }
+    let exports = module.exports();
+    let mut theirs = exports.iter().map(|e| e.name);
+    if exports.len() == object.exports.len()
+        && object
+            .exports
+            .iter()
+            .all(|e| theirs.next() == Some(e.name.as_bytes()))
+    {
+        return Ok(None);
+    }
+    let position: HashMap<&[u8], u32> = exports.iter().zip(0..).map(|(e, n)| (e.name, n)).collect();
+    let order = object
+        .exports
+        .iter()
+        .map(|e| position.get(e.name.as_bytes()).copied());
+    order
+        .collect::<Option<Vec<u32>>>()
+        .map(Some)
+        .ok_or_else(|| lost("an export"))
+}
+
+/// Imports of a generated module: the table, `resolve` and `slot` as given, then numbers.
+pub fn generated_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
+    let imports = module.imports();
+    let named = [glue::TABLE, glue::RESOLVE, glue::SLOT];
+    let declared: usize = imports
+        .iter()
+        .filter(|i| named.iter().any(|n| n.as_bytes() == i.name))
+        .count();
+    imports
+        .iter()
+        .map(|i| {
+            let n = match std::str::from_utf8(i.name)
+                .ok()
+                .and_then(|n| n.parse::<usize>().ok())
+            {
+                Some(n) => n + declared,
+                None if i.name == glue::TABLE.as_bytes() => 0,
+                None => 1,
+            };
+            given.get(n).copied()
+        })
+        .collect::<Option<Vec<T>>>()
+        .ok_or_else(|| lost("an import of a generated module"))
+}

@@ -1,0 +1,88 @@
+//! The memory and the table of a namespace: made, grown, cleared.
+
+use std::rc::Rc;
+
+use super::namespace::{Namespace, Space};
+use crate::engine::{EngineGlobalType, Global, Memory, Table, Val};
+use crate::error::{Code, Error, Result};
+use crate::object::{GlobalType, HeapType, Limits, MemoryType, TableType, ValType};
+use crate::plan::{Plan, Space as Extent};
+
+/// Zeroes memory and nulls slots.
+pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
+    // Out of bounds means that a growth failed before these were ever there.
+    let _ = space.memory.zero(address, size);
+    for slot in slot..slot.saturating_add(slots) {
+        if let Ok(slot) = u32::try_from(slot) {
+            space.table.set_null(slot);
+        }
+    }
+}
+
+pub fn grow(
+    what: &str,
+    unit: &str,
+    extent: &Extent,
+    grow: impl Fn(u64) -> Option<u64>,
+) -> Result<()> {
+    let before = extent.before.unwrap_or(0);
+    let by = extent.after.saturating_sub(before);
+    if by == 0 {
+        return Ok(());
+    }
+    match grow(by) {
+        Some(at) if at == before => Ok(()),
+        Some(at) => Err(Error::new(
+            Code::Internal,
+            format!("the {what} had {at} {unit} when it grew, {before} when that was planned"),
+        )),
+        None => Err(Error::new(
+            Code::Limit,
+            format!("the engine refuses to grow the {what} from {before} by {by} {unit}"),
+        )),
+    }
+}
+
+pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
+    let layout = &plan.layout;
+    let limits = |extent: &Extent| Limits {
+        min: extent.after,
+        max: extent.max,
+    };
+    let memory = Memory::new(
+        ns.store,
+        MemoryType {
+            limits: limits(&layout.memory),
+            shared: false,
+            memory64: false,
+            page_log2: None,
+        },
+    )?;
+    let table = Table::new(
+        ns.store,
+        TableType {
+            element: ValType::Ref {
+                nullable: true,
+                heap: HeapType::Func,
+            },
+            limits: limits(&layout.table),
+            table64: false,
+        },
+    )?;
+    let stack_pointer = match layout.landmarks.stack_pointer {
+        Some(value) => {
+            let ty = GlobalType {
+                content: ValType::I32,
+                mutable: true,
+            };
+            let ty = EngineGlobalType::new(ns.store.api(), ty)?;
+            Some(Global::new(ns.store, &ty, Val::u32(value as u32))?)
+        }
+        None => None,
+    };
+    Ok(Space {
+        memory: Rc::new(memory),
+        table,
+        stack_pointer,
+    })
+}

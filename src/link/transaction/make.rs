@@ -1,0 +1,136 @@
+//! What a plan needs besides its objects: GOT globals, tags, stubs and host functions.
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::super::order::{lost, raw};
+use super::super::{glue, lazy};
+use super::{Transaction, aim};
+use crate::engine::{EngineGlobalType, Forwarder, Global, Val};
+use crate::error::{Code, Context, Error, Result};
+use crate::object::{ExternType, GlobalType};
+use crate::plan::{Stub, Supply};
+
+impl Transaction<'_> {
+    pub(super) fn make_numbers(&mut self) -> Result<()> {
+        let ns = self.ns;
+        let state = ns.state();
+        let mut types: HashMap<GlobalType, EngineGlobalType> = HashMap::new();
+        for supply in self.plan.objects.iter().flat_map(|o| &o.imports) {
+            let Supply::Number { value, ty } = supply else {
+                continue;
+            };
+            let key = (*value, *ty);
+            if state.numbers.contains_key(&key) || self.numbers.contains_key(&key) {
+                continue;
+            }
+            let engine_type = match types.entry(*ty) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(new) => {
+                    new.insert(EngineGlobalType::new(ns.store.api(), *ty)?)
+                }
+            };
+            // The planner lets only 32-bit entries through.
+            let global = Global::new(ns.store, engine_type, Val::u32(*value as u32))?;
+            self.numbers.insert(key, global);
+        }
+        Ok(())
+    }
+
+    pub(super) fn make_tags(&mut self) -> Result<()> {
+        if self.plan.tags.is_empty() {
+            return Ok(());
+        }
+        let module = glue::tags(&self.plan.tags)?;
+        let names: Vec<&str> = self
+            .plan
+            .tags
+            .iter()
+            .map(|(name, _)| name.as_ref())
+            .collect();
+        let exports = self.generate(&module, &[]).map_err(|_| {
+            Error::new(
+                Code::Unsupported,
+                format!(
+                    "the engine does not support exceptions, which {} needs (tags {})",
+                    self.users_of_tags(),
+                    names.join(", ")
+                ),
+            )
+        })?;
+        for (n, (name, _)) in self.plan.tags.iter().enumerate() {
+            let tag = exports.get(n).and_then(|tag| tag.duplicate());
+            let tag = tag.ok_or_else(|| lost("a tag"))?;
+            self.tags.insert(name.clone(), tag);
+        }
+        Ok(())
+    }
+
+    fn users_of_tags(&self) -> String {
+        let users = self.closure.fresh.iter().filter(|found| {
+            let mut imports = found.object.imports.iter();
+            imports.any(|i| matches!(i.ty, ExternType::Tag(_)))
+        });
+        let names: Vec<&str> = users.map(|found| found.name.as_ref()).collect();
+        names.join(", ")
+    }
+
+    pub(super) fn make_stubs(&mut self) -> Result<()> {
+        let new: Vec<Stub> = {
+            let state = self.ns.state();
+            let stubs = self.plan.stubs.iter();
+            stubs
+                .filter(|stub| !state.stubs.contains_key(stub))
+                .cloned()
+                .collect()
+        };
+        if !new.is_empty() {
+            let module = glue::stubs(&new, self.tail_calls())?;
+            let table = self.table()?;
+            let exports = self
+                .generate(&module, &[table])
+                .context(|| "generating stubs")?;
+            for (n, stub) in new.into_iter().enumerate() {
+                let function = exports.get(n).and_then(|f| f.duplicate());
+                self.stubs
+                    .insert(stub, function.ok_or_else(|| lost("a stub"))?);
+            }
+        }
+        let mut supplies = self.plan.objects.iter().flat_map(|o| &o.imports);
+        if supplies.any(|s| *s == Supply::Nothing) && self.ns.state().nothing.is_none() {
+            let exports = self.generate(&glue::nothing(), &[])?;
+            self.nothing = exports.get(0).and_then(|f| f.duplicate());
+        }
+        Ok(())
+    }
+
+    pub(super) fn make_absent(&mut self) -> Result<()> {
+        if self.plan.absent.is_empty() {
+            return Ok(());
+        }
+        let resolver = lazy::resolver(self.ns, self.plan.absent.clone())?;
+        let module = glue::absent(&self.plan.absent, self.tail_calls())?;
+        let imports = [self.table()?, raw(resolver.as_extern())?];
+        self.made.resolvers.push(resolver);
+        self.absent = Some(
+            self.generate(&module, &imports)
+                .context(|| "generating lazy stubs")?,
+        );
+        Ok(())
+    }
+
+    pub(super) fn make_trampolines(&mut self) -> Result<()> {
+        for trampoline in &self.plan.trampolines {
+            let name = self.symbol(trampoline.target);
+            let forwarder =
+                Forwarder::new(self.ns.store, &trampoline.sig, &name).context(|| name.clone())?;
+            self.made.forwarders.push(forwarder);
+        }
+        let state = self.ns.state();
+        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
+            if let Some(live) = state.live.get(&trampoline.target.object) {
+                aim(forwarder, live, trampoline.target);
+            }
+        }
+        Ok(())
+    }
+}
