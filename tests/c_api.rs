@@ -36,7 +36,7 @@ fn guests() -> PathBuf {
 struct Setup {
     work: PathBuf,
     wasm_h: PathBuf,
-    compilers: Vec<&'static str>,
+    compilers: Vec<String>,
     valgrind: bool,
 }
 
@@ -57,15 +57,14 @@ fn setup() -> &'static Setup {
                 .output()
                 .is_ok_and(|o| o.status.success())
         };
-        let compilers: Vec<_> = ["gcc", "clang"]
+        let mut compilers: Vec<String> = ["gcc", "clang"]
             .into_iter()
             .filter(|tool| there(tool))
+            .map(str::to_string)
             .collect();
-        let compilers = if compilers.is_empty() {
-            vec!["cc"]
-        } else {
-            compilers
-        };
+        if compilers.is_empty() {
+            compilers.push(default_compiler());
+        }
         Setup {
             work,
             wasm_h: wasm_h(),
@@ -90,6 +89,18 @@ fn library() -> PathBuf {
 }
 
 /// The folder of the engine's wasm.h, in the sources of its crate.
+/// The compiler that build scripts would use here.
+fn default_compiler() -> String {
+    let target = env!("WASMDYLD_TARGET");
+    let mut build = cc::Build::new();
+    build
+        .cargo_metadata(false)
+        .opt_level(0)
+        .target(target)
+        .host(target);
+    build.get_compiler().path().display().to_string()
+}
+
 fn wasm_h() -> PathBuf {
     let metadata = Command::new(env!("CARGO"))
         .args([
