@@ -607,7 +607,8 @@ wasm_dyld_code_t wasm_dyld_dlsym(wasm_dyld_t *namespace_,
 /**
  * Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
  * (WASM_DYLD_TRAP, with the engine's text) or the guest's exit (WASM_DYLD_EXIT). `args` and `results` must fit the function's
- * type; NULL stands for none.
+ * type; NULL stands for none. After a trap the guest's stack pointer is as it was before the call, which a plain
+ * wasm_func_call cannot see to: the frames of a trap there stay on the guest's stack.
  */
 wasm_dyld_code_t wasm_dyld_call(wasm_dyld_t *namespace_,
                                 const wasm_func_t *function,
