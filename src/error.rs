@@ -172,9 +172,18 @@ pub fn plain(name: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// What a panic said.
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+/// What a panic said. The payload is spent here: one of an unusual type may panic again in its destructor, which must not
+/// happen on the way to C, so it is leaked.
+pub fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
+    let panic = match panic.downcast::<String>() {
+        Ok(text) => return *text,
+        Err(panic) => panic,
+    };
+    match panic.downcast::<&str>() {
+        Ok(text) => text.to_string(),
+        Err(panic) => {
+            std::mem::forget(panic);
+            "no text".to_string()
+        }
+    }
 }

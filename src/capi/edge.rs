@@ -10,7 +10,7 @@ use once_cell::sync::Lazy;
 
 use super::error::wasm_dyld_error_t;
 use super::types::wasm_dyld_code_t;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, panic_text};
 
 /// Every handle that C holds, by its address. A pointer that is not here (NULL, freed, foreign, of another type) gets an
 /// error instead of undefined behaviour.
@@ -34,17 +34,13 @@ pub trait Handle: Sized + 'static {
 
     /// Borrows what C holds. C must not delete it, nor use it on another thread, during the call: the header says so.
     fn lend<'a>(raw: *const Self) -> Result<&'a Self> {
-        if handles().get(&(raw as usize)) != Some(&TypeId::of::<Self>()) {
-            return Err(bad_handle(Self::NAME, raw.is_null()));
-        }
+        check::<Self>(&handles(), raw)?;
         // SAFETY: `give` made it and `take` has not ended it.
         Ok(unsafe { &*raw })
     }
 
     fn lend_mut<'a>(raw: *mut Self) -> Result<&'a mut Self> {
-        if handles().get(&(raw as usize)) != Some(&TypeId::of::<Self>()) {
-            return Err(bad_handle(Self::NAME, raw.is_null()));
-        }
+        check::<Self>(&handles(), raw)?;
         // SAFETY: as in `lend`; only for types whose functions call nothing back.
         Ok(unsafe { &mut *raw })
     }
@@ -52,9 +48,7 @@ pub trait Handle: Sized + 'static {
     /// Takes the object back from C.
     fn take(raw: *mut Self) -> Result<Box<Self>> {
         let mut handles = handles();
-        if handles.get(&(raw as usize)) != Some(&TypeId::of::<Self>()) {
-            return Err(bad_handle(Self::NAME, raw.is_null()));
-        }
+        check::<Self>(&handles, raw)?;
         handles.remove(&(raw as usize));
         // SAFETY: `give` made it from a box, and it leaves the list once.
         Ok(unsafe { Box::from_raw(raw) })
@@ -62,18 +56,25 @@ pub trait Handle: Sized + 'static {
 
     /// For `_delete` functions: NULL and pointers that are no handles are ignored.
     fn delete(raw: *mut Self) {
-        // A destructor of the host's that panics must not reach C either.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(Self::take(raw))));
+        quiet((), || {
+            drop(Self::take(raw));
+            Some(())
+        });
     }
 }
 
-fn bad_handle(name: &str, null: bool) -> Error {
-    let what = if null {
+/// Whether `raw` is a handle of this type that C holds.
+fn check<T: Handle>(handles: &HashMap<usize, TypeId>, raw: *const T) -> Result<()> {
+    if handles.get(&(raw as usize)) == Some(&TypeId::of::<T>()) {
+        return Ok(());
+    }
+    let what = if raw.is_null() {
         "is NULL"
     } else {
         "is no live handle of that type"
     };
-    Error::new(Code::InvalidArgument, format!("the {name} {what}"))
+    let why = format!("the {} {what}", T::NAME);
+    Err(Error::new(Code::InvalidArgument, why))
 }
 
 /// Runs the body of a C function: its error goes to `*error` (if wanted), its panic becomes an error.
@@ -82,12 +83,9 @@ pub fn edge(
     body: impl FnOnce() -> Result<()>,
 ) -> wasm_dyld_code_t {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let text = crate::error::panic_text(&*panic).to_string();
-        // A payload whose own destructor panics would cross the edge.
-        std::mem::forget(panic);
         Err(Error::new(
             Code::Internal,
-            format!("wasmdyld panicked: {text}"),
+            format!("wasmdyld panicked: {}", panic_text(panic)),
         ))
     });
     match outcome {
@@ -111,7 +109,7 @@ pub fn quiet<T>(otherwise: T, body: impl FnOnce() -> Option<T>) -> T {
         Ok(Some(value)) => value,
         Ok(None) => otherwise,
         Err(panic) => {
-            std::mem::forget(panic);
+            panic_text(panic);
             otherwise
         }
     }

@@ -4,7 +4,6 @@
 //! the engine gets only a *weak* pointer, and the closure belongs to the [`HostFunc`]: dropping that drops the closure at once, on
 //! every engine, and with it whatever of the linker it holds. A guest that calls it later gets a trap.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +18,7 @@ use super::trap::Trap;
 use super::types::EngineFuncType;
 use super::val::{Val, kind_name, kind_of};
 use super::vec::{borrowed, borrowed_mut};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, panic_text};
 use crate::object::FuncType;
 
 /// How a host function fails.
@@ -203,17 +202,10 @@ unsafe extern "C" fn call_body(
         Ok(Ok(())) => std::ptr::null_mut(),
         Ok(Err(HostTrap::Trap(trap))) => trap.into_raw(),
         Ok(Err(HostTrap::Message(message))) => raise(store, &message),
-        Err(panic) => {
-            let trap = raise(
-                store,
-                &format!("a host function panicked: {}", panic_text(&*panic)),
-            );
-            // A payload of any other type may panic again in its destructor, and that would cross the C edge.
-            if !(panic.is::<&str>() || panic.is::<String>()) {
-                std::mem::forget(panic);
-            }
-            trap
-        }
+        Err(panic) => raise(
+            store,
+            &format!("a host function panicked: {}", panic_text(panic)),
+        ),
     }
 }
 
@@ -279,15 +271,5 @@ fn raise(store: Store, message: &str) -> *mut wasm_trap_t {
         Some(trap) => trap.into_raw(),
         // NULL would be success with made-up results. No engine is known to come here.
         None => std::process::abort(),
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    if let Some(text) = panic.downcast_ref::<&str>() {
-        text
-    } else if let Some(text) = panic.downcast_ref::<String>() {
-        text
-    } else {
-        "no text"
     }
 }

@@ -135,11 +135,6 @@ impl HostDefs {
         let id = *self.by_module.get(module)?.get(name)?;
         self.defs.get(id as usize).map(|def| (id, def))
     }
-
-    /// Module names that have definitions, for messages.
-    pub fn has_module(&self, module: &str) -> bool {
-        self.by_module.contains_key(module)
-    }
 }
 
 /// Data symbols that the linker provides where no object does.
