@@ -108,6 +108,8 @@ fn wasm_h() -> PathBuf {
             "--format-version",
             "1",
             "--offline",
+            "--filter-platform",
+            env!("WASMDYLD_TARGET"),
             "--manifest-path",
         ])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))

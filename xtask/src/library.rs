@@ -106,8 +106,18 @@ fn copy(file: &Path, folder: &Path) -> Result<PathBuf> {
 
 /// The standard header, as the bundled engine has it.
 pub fn wasm_h() -> Result<PathBuf> {
-    let metadata =
-        util::run_quiet(cargo()?.args(["metadata", "--format-version", "1", "--offline"]))?;
+    let rustc = util::run_quiet(Command::new("rustc").arg("-vV"))?;
+    let host = rustc.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("rustc -vV does not tell its host")?;
+    // What other platforms need has not been downloaded, and need not be.
+    let only = [
+        "metadata",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        host,
+    ];
+    let metadata = util::run_quiet(cargo()?.args(only))?;
     // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`: not worth a JSON parser.
     let manifest = metadata
         .split("\"manifest_path\":\"")
