@@ -189,7 +189,9 @@ fn linked(
         };
         objects.push(ns.load(source, flags)?);
     }
-    let Symbol::Func { callee, .. } = ns.dlsym(objects.get(timed).copied(), "run")? else {
+    let object = objects.get(timed).copied();
+    let from = object.map_or(link::From::Global, link::From::Object);
+    let Symbol::Func { callee, .. } = ns.dlsym(from, "run")? else {
         return Err(lost());
     };
     Ok(Case {

@@ -260,6 +260,44 @@ pub fn fill_one(sig: &Arc<FuncType>) -> Result<Vec<u8>> {
     Ok(finish(&[&types.section, &imports, &elements]))
 }
 
+/// The shapes of [`calls`]: how many parameters, and whether there is a result; all are i32.
+pub const CALLS: [(usize, bool); 3] = [(0, false), (1, false), (3, true)];
+
+/// For each of [`CALLS`] a function that calls the function in the slot given first with the other arguments.
+pub fn calls() -> Vec<u8> {
+    let mut types = TypeSection::new();
+    let (mut functions, mut exports, mut code) = (
+        FunctionSection::new(),
+        ExportSection::new(),
+        CodeSection::new(),
+    );
+    let mut imports = ImportSection::new();
+    imports.import("", TABLE, table_import());
+    for (n, (params, result)) in CALLS.into_iter().enumerate() {
+        let results = || result.then_some(ValType::I32);
+        let inner = types.len();
+        types.ty().function(vec![ValType::I32; params], results());
+        let outer = types.len();
+        types
+            .ty()
+            .function(vec![ValType::I32; params + 1], results());
+        functions.function(outer);
+        exports.export(&numbered(n), ExportKind::Func, n as u32);
+        let mut function = Function::new([]);
+        for param in 0..params as u32 {
+            function.instruction(&Instruction::LocalGet(param + 1));
+        }
+        function.instruction(&Instruction::LocalGet(0));
+        function.instruction(&Instruction::CallIndirect {
+            type_index: inner,
+            table_index: 0,
+        });
+        function.instruction(&Instruction::End);
+        code.function(&function);
+    }
+    finish(&[&types, &imports, &functions, &exports, &code])
+}
+
 /// Defines and exports tags.
 pub fn tags(tags: &[(Arc<str>, Arc<FuncType>)]) -> Result<Vec<u8>> {
     let mut types = Types::default();

@@ -1,14 +1,13 @@
 //! Functions that were missing when their importer was linked (RTLD_LAZY, and weak ones): found, or not, when called.
 
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 
 use super::namespace::Namespace;
 use super::{slots, symbols};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
-use crate::plan::Absent;
+use crate::plan::{Absent, FuncId};
 
 /// The function that generated stubs call with their number: answers the slot of the symbol's function, or traps.
 pub fn resolver(ns: &Rc<Namespace>, absent: Vec<Absent>) -> Result<HostFunc> {
@@ -39,9 +38,12 @@ fn resolve(ns: &Rc<Namespace>, missing: &Absent) -> Result<u32> {
         importer,
         ..
     } = missing;
-    let name = ns
-        .object(*importer)
-        .map_or_else(|| Arc::from("?"), |info| info.name);
+    let Some(name) = ns.object(*importer).map(|info| info.name) else {
+        return Err(Error::new(
+            Code::UndefinedSymbol,
+            format!("{symbol} was called by a library that is gone"),
+        ));
+    };
     if !missing.lazy {
         return Err(Error::new(
             Code::UndefinedSymbol,
@@ -67,5 +69,12 @@ fn resolve(ns: &Rc<Namespace>, missing: &Absent) -> Result<u32> {
             ),
         ));
     }
-    slots::slot_of(ns, callee, &sig)
+    let slot = slots::slot_of(ns, callee, &sig)?;
+    if let FuncId::Object { object, .. } = callee.id
+        && let Some(node) = ns.state_mut().model.nodes.get_mut(importer)
+    {
+        // From now on the importer cannot do without it.
+        node.uses.insert(object);
+    }
+    Ok(slot)
 }

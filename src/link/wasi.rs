@@ -7,6 +7,7 @@ use super::namespace::{HostValue, Namespace, Side};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Result};
 use crate::object::{ExternType, FuncType};
+use crate::plan::{Identity, Precedence};
 use crate::wasi::{MODULE, Preview1, Stop};
 
 /// Parameters of the longest preview1 function (`path_open` has 9).
@@ -31,9 +32,15 @@ impl Namespace {
                 function.name,
                 HostValue::Func(func),
                 ExternType::Func(ty),
-                false,
+                Precedence::Behind,
             );
         }
+        let files = move |path: &str| {
+            let (bytes, identity) = wasi.open_file(path)?;
+            let (device, inode) = (identity.device, identity.inode);
+            Ok((bytes, Identity::File { device, inode }))
+        };
+        *self.guest_files.borrow_mut() = Some(Rc::new(files));
         Ok(())
     }
 }
