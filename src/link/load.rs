@@ -85,8 +85,8 @@ impl Namespace {
         flags: Flags,
         statistics: &mut Statistics,
     ) -> Result<Option<ObjectId>> {
-        unload::bury(self);
         let busy = self.begin()?;
+        unload::bury(self);
         self.prepare()?;
         if flags.main && !self.state().model.nodes.is_empty() {
             return Err(Error::new(
@@ -272,6 +272,7 @@ impl Namespace {
         state.loads += plan.order.len() as u64;
         state.frames.push(Frame {
             objects: plan.order.clone(),
+            made_space: plan.layout.memory.before.is_none(),
             undo: Vec::new(),
         });
         let batch = init::Batch {

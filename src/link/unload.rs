@@ -39,6 +39,8 @@ pub(super) enum Undo {
 pub(super) struct Frame {
     /// Not to be removed, whatever closes them.
     pub objects: Vec<ObjectId>,
+    /// The load made the memory and the table.
+    pub made_space: bool,
     pub undo: Vec<Undo>,
 }
 
@@ -164,7 +166,7 @@ fn sweep_all(ns: &Namespace) -> Result<()> {
                     outcome = outcome.and(Err(error));
                 }
             }
-            None => remove(ns, &dead),
+            None => remove(ns, &dead, false),
         }
     }
 }
@@ -203,7 +205,7 @@ pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool
         state.model.revert(own);
         state.model.dependents(&frame.objects)
     };
-    remove(ns, &gone);
+    remove(ns, &gone, frame.made_space);
     // What the guest opened in its constructors is kept by nothing now.
     if let Err(error) = sweep(ns) {
         let trace = &ns.config().trace;
@@ -211,8 +213,9 @@ pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool
     }
 }
 
-/// Removes exactly `gone`. No guest code runs.
-fn remove(ns: &Namespace, gone: &HashSet<ObjectId>) {
+/// Removes exactly `gone`. If nothing is left, memory and table stay for the next load, unless they are to be `unmade`. No guest
+/// code runs.
+fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
     let buried = {
         let mut state = ns.state_mut();
         let state = &mut *state;
@@ -248,7 +251,7 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>) {
             }
         }
         if state.model.nodes.is_empty() {
-            empty(ns, state, fixed);
+            empty(ns, state, fixed || unmade);
         }
         let buried: Vec<Live> = gone.iter().filter_map(|id| state.live.remove(id)).collect();
         let may_run = inside() && !shim::of(ns.store.api()).instance_outlives_handle();
@@ -277,10 +280,11 @@ fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
     }
 }
 
-/// The last object is gone: memory and table are as new for the next load. Those of a fixed main are of no use to others.
-fn empty(ns: &Namespace, state: &mut State, fixed: bool) {
+/// The last object is gone: memory and table are as new for the next load, or go too. Those of a fixed main are of no use to
+/// others.
+fn empty(ns: &Namespace, state: &mut State, unmade: bool) {
     state.texts.clear();
-    if fixed {
+    if unmade {
         state.space = None;
         ns.side.memory.take();
         state.stubs.clear();
@@ -295,7 +299,7 @@ fn empty(ns: &Namespace, state: &mut State, fixed: bool) {
 
 /// Deletes what could not be deleted while the guest's code might have run in it.
 pub(super) fn bury(ns: &Namespace) {
-    if inside() {
+    if inside() || ns.state().buried.is_empty() {
         return;
     }
     let buried = std::mem::take(&mut ns.state_mut().buried);
