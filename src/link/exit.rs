@@ -10,7 +10,7 @@ use foldhash::HashSet;
 
 use super::calls;
 use super::namespace::{Namespace, State};
-use super::service::{Call, RUNNER};
+use super::service::{Call, RUNNER, RUNNER_WITH};
 use crate::abi;
 use crate::engine::{HostTrap, Val};
 use crate::error::{Code, Error, Result};
@@ -88,7 +88,7 @@ fn owner(call: &Call<'_>, slot: u32, dso: Option<u32>) -> Option<ObjectId> {
         found.next().map(|(id, _)| *id)
     });
     // libc calls __cxa_atexit for others; whoever calls it with a handle of its own speaks for itself.
-    let is_libc = |id: &ObjectId| state.exit_function(*id).is_some();
+    let is_libc = |id: &ObjectId| ENTRIES.iter().any(|entry| entry.of(&state, *id).is_some());
     call.caller
         .filter(|id| !is_libc(id) || by_dso == Some(*id))
         .or(by_dso)
@@ -123,17 +123,56 @@ fn register(ns: &Rc<Namespace>, slot: u32, argument: Option<u32>, owner: Option<
     0
 }
 
+/// How libc takes an exit handler, and what it gets as the one that runs ours.
+struct Entry {
+    name: &'static str,
+    params: usize,
+    runner: &'static str,
+    /// Parameters of the runner.
+    arguments: usize,
+}
+
+/// A program may export only one of them to its libraries.
+const ENTRIES: [Entry; 2] = [
+    Entry {
+        name: abi::CXA_ATEXIT,
+        params: 3,
+        runner: RUNNER_WITH,
+        arguments: 1,
+    },
+    Entry {
+        name: abi::ATEXIT,
+        params: 1,
+        runner: RUNNER,
+        arguments: 0,
+    },
+];
+
+impl Entry {
+    /// An object's own function for it.
+    fn of(&self, state: &State, id: ObjectId) -> Option<Definition> {
+        state.own_function(id, self.name, self.params, 1)
+    }
+}
+
 impl State {
-    /// An object's own `__cxa_atexit`.
-    fn exit_function(&self, id: ObjectId) -> Option<Definition> {
-        let node = self.model.nodes.get(&id)?;
-        let export = *node.found.object.by_name.get(abi::CXA_ATEXIT)?;
-        node.found.object.defined_func(export)?;
-        let sig = node.found.object.func_type(export)?;
-        (*sig == cxa_atexit_type()).then_some(Definition { object: id, export })
+    /// A function that an object itself defines and exports, of so many i32 parameters and results.
+    fn own_function(
+        &self,
+        id: ObjectId,
+        name: &str,
+        params: usize,
+        results: usize,
+    ) -> Option<Definition> {
+        let object = &self.model.nodes.get(&id)?.found.object;
+        let export = *object.by_name.get(name)?;
+        object.defined_func(export)?;
+        let sig = object.func_type(export)?;
+        let fits = *sig == ints(params, results);
+        fits.then_some(Definition { object: id, export })
     }
 
-    /// The first object that has `name`: in the global scope, or at all.
+    /// The first object that has something: in the global scope, or at all.
     fn first_with(
         &self,
         of: impl Fn(&State, ObjectId) -> Option<Definition>,
@@ -145,40 +184,40 @@ impl State {
     }
 }
 
-fn cxa_atexit_type() -> FuncType {
+fn ints(params: usize, results: usize) -> FuncType {
     FuncType {
-        params: vec![ValType::I32; 3],
-        results: vec![ValType::I32],
+        params: vec![ValType::I32; params],
+        results: vec![ValType::I32; results],
     }
 }
 
 /// Gives libc the one entry that runs the list, unless it has it.
 fn enter(ns: &Rc<Namespace>) -> Result<()> {
-    let (libc, runner) = {
+    let (entry, libc, runner) = {
         let state = ns.state();
         if state.exit.entered.is_some() {
             return Ok(());
         }
-        let libc = state.first_with(State::exit_function);
-        let Some(libc) = libc else { return Ok(()) };
-        (
-            libc,
-            state.model.host.get(abi::LINKER, RUNNER).map(|(id, _)| id),
-        )
+        let found = ENTRIES.iter().find_map(|entry| {
+            let libc = state.first_with(|state, id| entry.of(state, id));
+            Some((entry, libc?))
+        });
+        let Some((entry, libc)) = found else {
+            return Ok(());
+        };
+        let runner = state.model.host.get(abi::LINKER, entry.runner);
+        (entry, libc, runner.map(|(id, _)| id))
     };
     let runner = runner.ok_or_else(|| Error::new(Code::Internal, "the exit function got lost"))?;
     let callee = Callee {
         id: FuncId::Host(runner),
         export: None,
     };
-    let sig = FuncType {
-        params: vec![ValType::I32],
-        results: Vec::new(),
-    };
-    let slot = ns.slot(callee, &sig.into())?;
+    let slot = ns.slot(callee, &ints(entry.arguments, 0).into())?;
+    let all = [Val::u32(slot), Val::i32(0), Val::i32(0)];
+    let args = all.get(..entry.params).unwrap_or_default();
     let mut results = [Val::i32(0)];
-    let args = [Val::u32(slot), Val::i32(0), Val::i32(0)];
-    calls::export(ns, libc, &args, &mut results)?;
+    calls::export(ns, libc, args, &mut results)?;
     if results.first().and_then(|v| v.as_u32()) == Some(0) {
         ns.state_mut().exit.entered = Some(libc.object);
     }
@@ -190,6 +229,13 @@ pub(super) fn run_from_libc(call: &Call<'_>, _args: &[u32]) -> Result<u32, HostT
     call.ns.state_mut().exit.entered = None;
     run_all(call.ns).map_err(|error| call.ns.as_trap(&error))?;
     Ok(0)
+}
+
+/// At the end of a program: runs what its libc could not be told of, because the program shows libraries no way to it. (What libc
+/// was told of and has not run, `_Exit` skipped.)
+pub(super) fn run_homeless(ns: &Namespace) -> Result<()> {
+    let told = ns.state().exit.entered.is_some();
+    if told { Ok(()) } else { run_all(ns) }
 }
 
 /// Runs what is left, the last registered first, including what is registered meanwhile.
@@ -214,14 +260,10 @@ pub(super) fn call(ns: &Namespace, handler: &Handler) -> Result<()> {
 impl Namespace {
     /// Ends the guest as its `exit` does: exit handlers, the last registered first, then libc's own end (stdio is flushed).
     pub fn finish(&self) -> Result<()> {
-        let dtors = self.state().first_with(|state, id| {
-            let object = &state.model.nodes.get(&id)?.found.object;
-            let export = *object.by_name.get(abi::CALL_DTORS)?;
-            object.defined_func(export)?;
-            let sig = object.func_type(export)?;
-            (sig.params.is_empty() && sig.results.is_empty())
-                .then_some(Definition { object: id, export })
-        });
+        let dtors = {
+            let state = self.state();
+            state.first_with(|state, id| state.own_function(id, abi::CALL_DTORS, 0, 0))
+        };
         if let Some(dtors) = dtors {
             calls::export(self, dtors, &[], &mut [])?;
         }

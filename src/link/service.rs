@@ -28,7 +28,8 @@ pub struct Service {
     pub body: fn(&Call<'_>, &[u32]) -> Result<u32, HostTrap>,
 }
 
-/// Under this name libc's entry for all exit handlers is known.
+/// What libc has as its entry for all exit handlers: given to its `__cxa_atexit`, or to its `atexit`.
+pub(super) const RUNNER_WITH: &str = "run_exit_handlers_with";
 pub(super) const RUNNER: &str = "run_exit_handlers";
 
 const EXIT: &[Service] = &[
@@ -48,8 +49,15 @@ const EXIT: &[Service] = &[
     },
     Service {
         module: abi::LINKER,
-        name: RUNNER,
+        name: RUNNER_WITH,
         params: 1,
+        result: false,
+        body: exit::run_from_libc,
+    },
+    Service {
+        module: abi::LINKER,
+        name: RUNNER,
+        params: 0,
         result: false,
         body: exit::run_from_libc,
     },
