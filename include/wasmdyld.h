@@ -371,8 +371,6 @@ typedef void (*wasm_dyld_finalizer_t)(void *env);
  */
 typedef void (*wasm_dyld_trace_callback_t)(void *env, const char *category, const char *text);
 
-typedef uint32_t SymbolKindNumber;
-
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
  * is an errno of the host system, negated. It must not call guests or the namespace.
@@ -685,7 +683,7 @@ wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
  * or address.
  */
 wasm_dyld_code_t wasm_dyld_dladdr(wasm_dyld_t *namespace_,
-                                  SymbolKindNumber kind,
+                                  uint32_t kind,
                                   uint64_t value,
                                   wasm_dyld_object_t **object,
                                   const char **symbol,

@@ -167,6 +167,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
         identity: Identity::File {
             device: metadata.dev(),
             inode: metadata.ino(),
+            born: metadata.created().ok(),
         },
         source: Source::File(file),
     }))

@@ -158,7 +158,8 @@ pub fn stubs(stubs: &[Stub], tail_calls: bool) -> Result<Vec<u8>> {
 }
 
 /// One function for each missing symbol: the first call asks `resolve` for the slot (or traps in it), later calls go
-/// straight through the table. The host's frame is gone before the target runs.
+/// straight through the table. The host's frame is gone before the target runs. Behind the functions the globals that keep
+/// the slots are exported, for a binding that has to be taken back.
 pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
     let mut types = Types::default();
     let resolver = types.of(&Arc::new(FuncType {
@@ -174,11 +175,13 @@ pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
     let mut imports = ImportSection::new();
     imports.import("", TABLE, table_import());
     imports.import("", RESOLVE, EntityType::Function(resolver));
+    let mut kept: Vec<u32> = Vec::with_capacity(absent.len());
     for (n, missing) in absent.iter().enumerate() {
         let index = n as u32;
         let ty = types.of(&missing.sig)?;
         functions.function(ty);
         exports.export(&numbered(n), ExportKind::Func, index + 1);
+        kept.push(index);
         // 0 is never a function's slot.
         let slot = GlobalType {
             val_type: ValType::I32,
@@ -206,6 +209,13 @@ pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
             tail_calls,
         );
         code.function(&function);
+    }
+    for index in kept {
+        exports.export(
+            &numbered(absent.len() + index as usize),
+            ExportKind::Global,
+            index,
+        );
     }
     Ok(finish(&[
         &types.section,

@@ -35,6 +35,9 @@ pub enum Source {
     },
 }
 
+/// Loads inside of constructors inside of loads. Each takes native stack and guest stack; one engine runs out of its own after 77.
+const MAX_NESTED: usize = 64;
+
 /// How it is loaded (dlopen(3)).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flags {
@@ -88,6 +91,10 @@ impl Namespace {
         let busy = self.begin()?;
         unload::bury(self);
         self.prepare()?;
+        if self.state().frames.len() >= MAX_NESTED {
+            let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
+            return Err(Error::new(Code::Limit, why));
+        }
         if flags.main && !self.state().model.nodes.is_empty() {
             return Err(Error::new(
                 Code::Busy,

@@ -83,8 +83,10 @@ pub(super) struct Made {
     /// The linker's own functions, one for each importer.
     pub services: Vec<HostFunc>,
     pub resolvers: Vec<HostFunc>,
-    /// Stubs of missing functions.
+    /// Stubs of missing functions, and behind them the globals that keep what they were bound to.
     pub absent: Option<ExternVec>,
+    /// Lazy bindings made so far: the stub's number, and the object that it leads to.
+    pub bound: RefCell<Vec<(usize, ObjectId)>>,
     /// Instances of generated modules whose functions are imported somewhere.
     pub glue: Vec<Instance>,
 }

@@ -10,6 +10,7 @@
 use foldhash::HashSet;
 
 use super::exit::{self, Handler};
+use super::lazy;
 use super::namespace::{Live, Namespace, State};
 use super::space::{clear, wipe};
 use crate::engine::{inside, shim};
@@ -134,8 +135,8 @@ impl State {
     }
 }
 
-/// Removes all that nothing keeps. The first error of an exit handler is given after all of it is done; an exit of the
-/// guest at once.
+/// Removes all that nothing keeps. The first error of an exit handler is given after all of it is done; if the guest ends itself
+/// in one, the others do not run.
 pub(super) fn sweep(ns: &Namespace) -> Result<()> {
     if ns.sweeping.replace(true) {
         return Ok(());
@@ -161,6 +162,8 @@ fn sweep_all(ns: &Namespace) -> Result<()> {
             Some(handler) => {
                 if let Err(error) = run(ns, &handler) {
                     if error.exit_code().is_some() {
+                        // The program ends: its other handlers are not for here.
+                        remove(ns, &dead, false);
                         return Err(error);
                     }
                     outcome = outcome.and(Err(error));
@@ -220,6 +223,7 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
         let mut state = ns.state_mut();
         let state = &mut *state;
         aim_away(state, gone);
+        lazy::unbind(state, gone);
         for id in gone {
             if let Some(node) = state.model.nodes.get(id) {
                 let trace = &ns.config().trace;

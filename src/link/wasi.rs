@@ -37,8 +37,12 @@ impl Namespace {
         }
         let files = move |path: &str| {
             let (bytes, identity) = wasi.open_file(path)?;
-            let (device, inode) = (identity.device, identity.inode);
-            Ok((bytes, Identity::File { device, inode }))
+            let identity = Identity::File {
+                device: identity.device,
+                inode: identity.inode,
+                born: identity.born,
+            };
+            Ok((bytes, identity))
         };
         *self.guest_files.borrow_mut() = Some(Rc::new(files));
         Ok(())

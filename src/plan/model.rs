@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use foldhash::{HashMap, HashSet};
 
@@ -20,6 +21,8 @@ pub enum Identity {
     File {
         device: u64,
         inode: u64,
+        /// When it was made, where the system knows: the number of a file that was deleted is given to another one.
+        born: Option<SystemTime>,
     },
     /// Given by an open callback.
     Host(Vec<u8>),

@@ -36,15 +36,17 @@ impl Model {
             .flat_map(|node| node.found.needed.iter().chain(&node.uses).copied())
     }
 
-    /// `objects` and all that cannot do without one of them.
+    /// `objects`, which were loaded together, and all that was loaded since and cannot do without one of them. What is older did
+    /// without them before.
     pub fn dependents(&self, objects: &[ObjectId]) -> HashSet<ObjectId> {
         let mut gone: HashSet<ObjectId> = objects.iter().copied().collect();
         gone.retain(|id| self.nodes.contains_key(id));
+        let Some(first) = gone.iter().min().copied() else {
+            return gone;
+        };
         loop {
-            let more: Vec<ObjectId> = self
-                .nodes
-                .keys()
-                .copied()
+            let newer = self.nodes.keys().copied().filter(|&id| id > first);
+            let more: Vec<ObjectId> = newer
                 .filter(|id| !gone.contains(id) && self.keeps(*id).any(|used| gone.contains(&used)))
                 .collect();
             if more.is_empty() {
@@ -74,6 +76,10 @@ impl Model {
                 let _ = self.memory.give(place.memory_base, place.memory_size);
                 let _ = self.table.give(place.table_base, place.table_size);
             }
+        }
+        for node in self.nodes.values_mut() {
+            // Only after a load that failed: others go before what they use.
+            node.uses.retain(|id| !gone.contains(id));
         }
         self.names.retain(|_, id| !gone.contains(id));
         // Slots of functions that are gone; and those of others that stood in a range that went back.
