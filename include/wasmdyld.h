@@ -683,7 +683,7 @@ wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
  * or address.
  */
 wasm_dyld_code_t wasm_dyld_dladdr(wasm_dyld_t *namespace_,
-                                  uint32_t kind,
+                                  wasm_dyld_symbol_kind_t kind,
                                   uint64_t value,
                                   wasm_dyld_object_t **object,
                                   const char **symbol,

@@ -15,7 +15,9 @@ use super::config::wasm_dyld_config_t;
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{Strings, wasm_dyld_object_t};
-use super::types::{self, wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t};
+use super::types::{
+    self, SymbolKindNumber, wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t,
+};
 use crate::config::Config;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t,
@@ -377,7 +379,7 @@ pub extern "C" fn wasm_dyld_dlsym_next(
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_dladdr(
     namespace: *mut wasm_dyld_t,
-    kind: u32,
+    kind: SymbolKindNumber,
     value: u64,
     object: *mut *mut wasm_dyld_object_t,
     symbol: *mut *const c_char,

@@ -155,8 +155,9 @@ pub type BindNumber = u32;
 pub type PltNumber = u32;
 pub type RuntimePathNumber = u32;
 pub type LimitNumber = u32;
+pub type SymbolKindNumber = u32;
 
-pub fn symbol_kind(number: u32) -> Option<wasm_dyld_symbol_kind_t> {
+pub fn symbol_kind(number: SymbolKindNumber) -> Option<wasm_dyld_symbol_kind_t> {
     [WASM_DYLD_FUNC, WASM_DYLD_DATA, WASM_DYLD_NUMBER]
         .into_iter()
         .find(|&kind| kind as u32 == number)

@@ -202,15 +202,13 @@ fn dl_iterate_phdr(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
         return Err("dl_iterate_phdr takes two arguments".into());
     };
     let ns = call.ns;
-    let iterate = || {
+    let iterate = |at: u64| {
         for info in in_order(ns) {
             // A callback may close what is yet to come.
             if ns.object(info.id).is_none() {
                 continue;
             }
             let name = ns.string_of(info.id, &shown_name(ns, &info))?;
-            // One for all calls: whoever keeps it beyond a callback must copy it.
-            let at = ns.scratch("dl_phdr_info", PHDR_INFO_SIZE)?;
             let (added, removed) = ns.turnover();
             let (added, removed) = (split(added), split(removed));
             let words = [
@@ -226,8 +224,7 @@ fn dl_iterate_phdr(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
                 0,
             ];
             put(ns, at as u32, &words)?;
-            let arguments = [at as u32, PHDR_INFO_SIZE as u32, data];
-            let answer = ns.call_slot(callback, &arguments)?;
+            let answer = ns.call_slot(callback, &[at as u32, PHDR_INFO_SIZE as u32, data])?;
             if answer != 0 {
                 return Ok(answer);
             }
@@ -235,7 +232,8 @@ fn dl_iterate_phdr(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
         Ok(0)
     };
     // What goes wrong in the callback is the caller's, not an answer.
-    iterate().map_err(|error| ns.as_trap(&error))
+    ns.with_piece(PHDR_INFO_SIZE, iterate)
+        .map_err(|error| ns.as_trap(&error))
 }
 
 fn split(value: u64) -> (u64, u64) {

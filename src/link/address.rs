@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::namespace::{Namespace, State};
+use crate::abi;
 use crate::error::{Code, Error, Result};
 use crate::object::ExportItem;
-use crate::plan::{FuncId, Node, ObjectId, function_in_own_segment, within};
+use crate::plan::{FuncId, Node, ObjectId, Role, function_in_own_segment, within};
 use crate::search::{View, shown_folders};
 
 /// What lies at an address or in a slot.
@@ -73,9 +74,25 @@ impl Namespace {
     }
 }
 
+/// Whether an address is one of an object's data. A fixed main has all from address 0 on for its own: of that, what lies in the
+/// stack or the heap, as far as it tells where these are, is no datum.
 fn holds(node: &Node, address: u64) -> bool {
     let offset = address.checked_sub(node.place.memory_base);
-    offset.is_some_and(|n| n < node.place.memory_size)
+    let within = offset.is_some_and(|n| n < node.place.memory_size);
+    if !within || node.found.role != Role::FixedMain {
+        return within;
+    }
+    let object = &node.found.object;
+    let landmark = |name: &str| match &object.export(name)?.item {
+        ExportItem::Data { value, .. } => Some(node.place.address(*value)),
+        _ => None,
+    };
+    let in_stack = match (landmark(abi::STACK_LOW), landmark(abi::STACK_HIGH)) {
+        (Some(low), Some(high)) => (low..high).contains(&address),
+        _ => false,
+    };
+    let in_heap = landmark(abi::HEAP_BASE).is_some_and(|base| address >= base);
+    address >= abi::NULL_GUARD && !in_stack && !in_heap
 }
 
 fn at_slot(state: &State, slot: u64) -> Option<Address> {

@@ -13,8 +13,6 @@ use crate::plan::{ObjectId, Regions};
 pub(super) struct Texts {
     /// Address and size of the buffer that dlerror gives out.
     error: Option<(u64, u64)>,
-    /// Structures that calls give out a pointer to, by what they are for.
-    scratch: HashMap<&'static str, u64>,
     objects: HashMap<ObjectId, OfObject>,
 }
 
@@ -164,14 +162,21 @@ impl Namespace {
         Ok(address)
     }
 
-    /// A structure that stays for good, made when first asked for.
-    pub(crate) fn scratch(&self, what: &'static str, size: u64) -> Result<u64> {
-        if let Some(&address) = self.state().texts.scratch.get(what) {
-            return Ok(address);
-        }
+    /// Runs `with` on memory that is the linker's meanwhile.
+    pub(crate) fn with_piece<T>(
+        &self,
+        size: u64,
+        with: impl FnOnce(u64) -> Result<T>,
+    ) -> Result<T> {
         let address = self.take(size, 8)?;
-        self.state_mut().texts.scratch.insert(what, address);
-        Ok(address)
+        let outcome = with(address);
+        let mut state = self.state_mut();
+        let state = &mut *state;
+        // If the guest's code unloaded all there was, the memory has been laid out anew.
+        if state.model.landmarks.is_some() {
+            release(&mut state.model.memory, state.space.as_ref(), address, size);
+        }
+        outcome
     }
 }
 

@@ -56,6 +56,10 @@ pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, Identity)> 
         let why = "the path is empty or holds a NUL byte".into();
         return Err(fail((Code::InvalidArgument, why)));
     }
+    if matches!(path.rsplit('/').next(), Some("" | "." | "..")) {
+        let why = "a path that ends so names a folder".into();
+        return Err(fail((Code::InvalidArgument, why)));
+    }
     let (entry, rest) = locate(preopened, path)
         .ok_or_else(|| fail((Code::NotFound, "it is in no preopened directory".into())))?;
     let dir = HostDir::new(entry.duplicate()?, true);
