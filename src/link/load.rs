@@ -90,7 +90,7 @@ impl Namespace {
     ) -> Result<Option<ObjectId>> {
         let busy = self.begin()?;
         unload::bury(self);
-        self.prepare()?;
+        self.prepare();
         if self.state().frames.len() >= MAX_NESTED {
             let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
             return Err(Error::new(Code::Limit, why));
