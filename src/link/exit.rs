@@ -34,12 +34,12 @@ pub(super) struct Handler {
 #[derive(Debug, Default)]
 pub(super) struct ExitList {
     /// In the order of registration.
-    handlers: Vec<Handler>,
+    pub handlers: Vec<Handler>,
     registered: u64,
     /// The object whose libc has our entries.
-    entered: Option<ObjectId>,
+    pub entered: Option<ObjectId>,
     /// For each entry of ours that libc has not run, in the order of registration: the first handler that it runs.
-    entries: Vec<u64>,
+    pub entries: Vec<u64>,
 }
 
 impl ExitList {

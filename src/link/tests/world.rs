@@ -114,7 +114,11 @@ impl World {
             state.hosts.len(),
             state.live.len(),
             state.frames.len(),
-            state.exit,
+            (
+                &state.exit.handlers,
+                state.exit.entered,
+                &state.exit.entries
+            ),
             self.ns.begin().is_err()
         );
         if let Some(space) = &state.space {
