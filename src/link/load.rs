@@ -10,6 +10,7 @@ use super::stats::{Statistics, timed};
 use super::transaction::{self, Done};
 use super::unload::{self, Frame, Party, Undo};
 use super::{init, provided};
+use crate::abi;
 use crate::error::{Code, Context, Error, Result, plain};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
@@ -156,6 +157,9 @@ impl Namespace {
         });
         // Beyond here the namespace is consistent and open: constructors may load.
         drop(busy);
+        if batch.shows_errors {
+            self.reserve_error_text();
+        }
 
         let mut time = Duration::ZERO;
         let constructed = timed(&mut time, || init::construct(self, &batch));
@@ -275,6 +279,8 @@ impl Namespace {
         let mut state = self.state_mut();
         let state = &mut *state;
         let mut plan = done.plan;
+        let mut imports = closure.fresh.iter().flat_map(|found| &found.object.imports);
+        let shows_errors = imports.any(|import| import.name.as_ref() == abi::DLERROR);
         let changes = state.model.commit(closure, &mut plan, options);
         state.loads += plan.order.len() as u64;
         state.frames.push(Frame {
@@ -285,6 +291,7 @@ impl Namespace {
         let batch = init::Batch {
             relocate: plan.order,
             construct: plan.init,
+            shows_errors,
         };
         (batch, changes)
     }
