@@ -323,7 +323,7 @@ static inline double read_double(wasm_dyld_t *dyld, uint64_t address)
 /* A string of the guest, up to what there is room for. Good until the next call. */
 static inline const char *read_text(wasm_dyld_t *dyld, uint64_t address)
 {
-    static char text[512];
+    static char text[16384];
     size_t length = 0;
     do
         WORKS(wasm_dyld_read(dyld, address + length, (uint8_t *)&text[length], 1, &error));
