@@ -197,6 +197,9 @@ static void wild_names(void)
 {
     begin();
     uint32_t plugin = guest_open("plugin.so", WASM_DYLD_NOW);
+    /* The first text takes memory, which grows. */
+    SAME(guest_open("absent.so", WASM_DYLD_NOW), 0);
+    GUEST_ERROR("absent.so");
     for (int i = 0; i < WILD_ADDRESSES; i++) {
         /* No NUL before the end of memory. */
         uint32_t wild = wild_address(i), end = wild_address(0);
@@ -396,7 +399,8 @@ static void iteration(void)
     SAME(read_int(host.dyld, space), 4);
     /* Slots with nothing, beyond the end, with a function of another type: as every call of such a pointer. */
     const uint32_t wild[] = {0, snapshot_of(host.dyld).slots, 0xffffffff, slot_of(host.dyld, caller, "error")};
-    for (size_t i = 0; i < COUNT_OF(wild); i++)
+    /* The engine notices most of these by an access to address 0, which a memory checker does not let pass. */
+    for (size_t i = getenv("WASMDYLD_TEST_CHECKER") ? 3 : 0; i < COUNT_OF(wild); i++)
         FAILS(try_call(host.dyld, find(host.dyld, caller, "iterate"), NULL, 2, (int32_t)wild[i], (int32_t)space), WASM_DYLD_TRAP, NULL);
     SAME(GUEST2("iterate", each, space), 9);
     host_delete(&host);
@@ -478,7 +482,7 @@ static void nesting(void)
     CHECK(guest_open("chain0", WASM_DYLD_NOW) != 0);
     GUEST_ERROR("deep");
     CHECK(chained >= 50 && chained < 200);
-    SAME(wasm_dyld_object_count(host.dyld), 1 + (size_t)chained);
+    SAME(wasm_dyld_object_count(host.dyld), 2 + (size_t)chained);
     SAME(GUEST1("close", guest_open("chain0", WASM_DYLD_NOW)), 0);
     host_delete(&host);
     free(chain_bytes.data);
