@@ -21,7 +21,7 @@ use wasmdyld::engine::{
     Api, EngineOptions, ExternVec, Func, Instance, Module, OwnedEngine, OwnedStore, Val, shim,
 };
 use wasmdyld::error::{Code, Error, Result};
-use wasmdyld::link::{Flags, Namespace, Source, Symbol};
+use wasmdyld::link::{Flags, From, Namespace, Source, Symbol};
 use wasmdyld::plan::{Bind, Plt};
 
 const ROUNDS: usize = 31;
@@ -189,7 +189,9 @@ fn linked(
         };
         objects.push(ns.load(source, flags)?);
     }
-    let Symbol::Func { callee, .. } = ns.dlsym(objects.get(timed).copied(), "run")? else {
+    let object = objects.get(timed).copied();
+    let from = object.map_or(From::Global, From::Object);
+    let Symbol::Func { callee, .. } = ns.dlsym(from, "run")? else {
         return Err(lost());
     };
     Ok(Case {

@@ -585,7 +585,7 @@ static void failed_loads_leave_the_stack(void)
 static void requests(struct world *w)
 {
     struct bytes bytes = module_finish(good("f"));
-    static const uint32_t flags[] = {4, 1 << 20, 0x80000000, WASM_DYLD_LAZY | WASM_DYLD_NOW, WASM_DYLD_LOCAL | WASM_DYLD_GLOBAL};
+    static const uint32_t flags[] = {16, 1 << 20, 0x80000000, WASM_DYLD_LAZY | WASM_DYLD_NOW, WASM_DYLD_LOCAL | WASM_DYLD_GLOBAL};
     for (size_t i = 0; i < COUNT_OF(flags); i++)
         FAILS(wasm_dyld_load_bytes(w->dyld, "f.so", bytes.data, bytes.size, flags[i], NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "load flags", NULL);
     FAILS(wasm_dyld_load(w->dyld, NULL, 0, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "name is NULL", NULL);

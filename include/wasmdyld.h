@@ -126,6 +126,11 @@ enum wasm_dyld_symbol_kind_t
    * A datum; its value is its address in the namespace's memory.
    */
   WASM_DYLD_DATA = 1,
+  /**
+   * What a program says of a name that it provides by a function of its own (`__WASM_EXPORT__NAME`): a slot or an address, it
+   * does not say which.
+   */
+  WASM_DYLD_NUMBER = 2,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -252,7 +257,7 @@ typedef uint32_t wasm_dyld_limit_t;
 #endif // __cplusplus
 
 /**
- * Flags of wasm_dyld_load, to be combined. The values of the first five are those of wasi-libc's dlfcn.h.
+ * Flags of wasm_dyld_load, to be combined (dlopen(3)). The values up to WASM_DYLD_NODELETE are those of wasi-libc's dlfcn.h.
  */
 enum wasm_dyld_load_flag_t
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -268,13 +273,22 @@ enum wasm_dyld_load_flag_t
    */
   WASM_DYLD_NOW = 2,
   /**
+   * Only if the object is loaded already: then as without the flag, otherwise there is no object and no error.
+   */
+  WASM_DYLD_NOLOAD = 4,
+  /**
    * The symbols serve only this object and what it needs. The default.
    */
   WASM_DYLD_LOCAL = 8,
   /**
-   * The symbols enter the global scope, for objects loaded later.
+   * The symbols, and those of what the object needs, enter the global scope, for objects loaded later. An object that is
+   * loaded already is promoted.
    */
   WASM_DYLD_GLOBAL = 256,
+  /**
+   * The object is never unloaded.
+   */
+  WASM_DYLD_NODELETE = 4096,
   /**
    * The object's own group is searched before the global scope.
    */
@@ -305,8 +319,8 @@ typedef struct wasm_dyld_config_t wasm_dyld_config_t;
 typedef struct wasm_dyld_error_t wasm_dyld_error_t;
 
 /**
- * An object of a namespace. The pointer is a name and points to nothing: it is never deleted, it is valid until its
- * namespace is deleted, and using it with another namespace is an error.
+ * An object of a namespace. The pointer is a name and points to nothing: it is never deleted. Using it after the object was
+ * unloaded, or with another namespace, is an error; no object gets the name of an earlier one.
  */
 typedef struct wasm_dyld_object_t wasm_dyld_object_t;
 
@@ -332,8 +346,8 @@ typedef struct wasm_dyld_wasi_t wasm_dyld_wasi_t;
 /**
  * Answers a search for a library.
  *
- * `name` is what is searched, as it stands in a needed entry; `needed_by` is the object that needs it, or NULL if the
- * host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
+ * `name` is what is searched, as it stands in a needed entry or as a guest gave it to dlopen; `needed_by` is the object that
+ * needs it or calls dlopen, or NULL if the host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
  * returns, `*identity` and `*identity_size` to something that is the same for the same library under any name (copied
  * too; left alone, it is the name), and return 0. Return 1 to let the search go on in the library paths, anything else
  * to fail it.
@@ -478,7 +492,24 @@ wasm_dyld_code_t wasm_dyld_config_set_limit(wasm_dyld_config_t *config,
                                             wasm_dyld_error_t **error);
 
 /**
- * Sets a callback that is asked for every library before the library paths are searched. `finalizer` (may be NULL) is
+ * Lets guests open libraries themselves (dlopen), which is the default, or not. Names without a slash are searched for them as
+ * needed entries are, those with a slash in the folders that WASI lets the guest use, and nowhere else.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_guest_dlopen(wasm_dyld_config_t *config,
+                                                   bool allowed,
+                                                   wasm_dyld_error_t **error);
+
+/**
+ * Shows guests the names of the host's folders, in the texts of dlerror, by dladdr and by dlinfo. By default they see only the
+ * names of files, and paths of their own.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_guest_paths(wasm_dyld_config_t *config,
+                                                  bool shown,
+                                                  wasm_dyld_error_t **error);
+
+/**
+ * Sets a callback that is asked for every library before the library paths are searched, and for what guests open by a path,
+ * with the path as the guest wrote it. `finalizer` (may be NULL) is
  * called with `env` when the namespace, or a configuration that never became one, is deleted.
  */
 wasm_dyld_code_t wasm_dyld_config_set_open(wasm_dyld_config_t *config,
@@ -558,10 +589,13 @@ wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
  * Loads an object with all that it needs, links them and runs their constructors (dlopen(3)).
  *
  * A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
- * always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object; it
- * is valid until the namespace is deleted and needs no deleting. On failure nothing has changed, and one error tells
- * all that is wrong. (What cannot be taken back: memory and table stay grown, for the next load to use; and a library that
- * a constructor loaded on its own stays.)
+ * always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object, which
+ * is open once more: wasm_dyld_dlclose closes it. It is NULL if WASM_DYLD_NOLOAD is given and the object is not loaded. An
+ * object that is loaded already, under whatever name, is the same one; its constructors do not run again.
+ *
+ * On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
+ * constructed is destroyed again: its exit handlers run. (What cannot be taken back: memory and table stay grown, for the next
+ * load to use; and what the host itself loaded meanwhile stays.)
  */
 wasm_dyld_code_t wasm_dyld_load(wasm_dyld_t *namespace_,
                                 const char *name,
@@ -590,11 +624,36 @@ wasm_dyld_code_t wasm_dyld_run(wasm_dyld_t *namespace_,
                                wasm_dyld_error_t **error);
 
 /**
- * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3)).
+ * Closes an object once (dlclose(3)): as often as it was loaded.
  *
- * Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL for data; it
- * belongs to the namespace and lives until that is deleted. `*value` is a function's table slot, which is what the guest
- * calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's address in memory.
+ * At the last time, unless something loaded needs it or is bound to it, its exit handlers run (what it gave to atexit and
+ * __cxa_atexit, destructors among them), the last registered first, and it is unloaded with what only it needed. Functions
+ * taken from it must not be called any more; memory and table slots are used again; a pointer to one of its functions traps
+ * until its slot is. The engine keeps code and instance until the store is deleted.
+ *
+ * A main program, a preload and what was loaded with WASM_DYLD_NODELETE stay. If an exit handler traps, the error is
+ * WASM_DYLD_TRAP, and all the rest is done nevertheless.
+ */
+wasm_dyld_code_t wasm_dyld_dlclose(wasm_dyld_t *namespace_,
+                                   wasm_dyld_object_t *object,
+                                   wasm_dyld_error_t **error);
+
+/**
+ * Ends the guest as its `exit` does, without a trap: runs all exit handlers, the last registered first, and flushes the
+ * guest's stdio. For namespaces without a program. Objects stay loaded; handlers run once, here or when their object is
+ * unloaded.
+ */
+wasm_dyld_code_t wasm_dyld_finish(wasm_dyld_t *namespace_,
+                                  wasm_dyld_error_t **error);
+
+/**
+ * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),
+ * RTLD_DEFAULT).
+ *
+ * Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL if it is none; it
+ * belongs to the namespace and lives until the object that defines it is unloaded. `*value` is a function's table slot, which
+ * is what the guest calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's
+ * address in memory.
  */
 wasm_dyld_code_t wasm_dyld_dlsym(wasm_dyld_t *namespace_,
                                  const wasm_dyld_object_t *object,
@@ -603,6 +662,33 @@ wasm_dyld_code_t wasm_dyld_dlsym(wasm_dyld_t *namespace_,
                                  wasm_func_t **function,
                                  uint64_t *value,
                                  wasm_dyld_error_t **error);
+
+/**
+ * Looks up the next definition of a symbol after `caller`, in the scope where `caller` finds its own (dlsym(3), RTLD_NEXT): what
+ * a function that stands before another of its name calls. Otherwise as wasm_dyld_dlsym.
+ */
+wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
+                                      const wasm_dyld_object_t *caller,
+                                      const char *name,
+                                      wasm_dyld_symbol_kind_t *kind,
+                                      wasm_func_t **function,
+                                      uint64_t *value,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
+ *
+ * Every out parameter may be NULL. `*symbol` is the exported symbol in the slot, or the nearest one at or below the address,
+ * NULL if there is none; it belongs to the namespace and lives until the object is unloaded. `*symbol_value` is its own slot
+ * or address.
+ */
+wasm_dyld_code_t wasm_dyld_dladdr(wasm_dyld_t *namespace_,
+                                  wasm_dyld_symbol_kind_t kind,
+                                  uint64_t value,
+                                  wasm_dyld_object_t **object,
+                                  const char **symbol,
+                                  uint64_t *symbol_value,
+                                  wasm_dyld_error_t **error);
 
 /**
  * Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
@@ -655,6 +741,25 @@ wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
                                  wasm_dyld_error_t **error);
 
 /**
+ * How many instances the namespace has made in its store so far, generated ones included. Some engines make a limited number
+ * in the life of a store (the bundled one 10,000) and give none back when libraries are closed. A host that opens and closes
+ * libraries without end goes on with a new namespace in a new store before that; a load beyond the limit fails with
+ * WASM_DYLD_LIMIT and changes nothing.
+ */
+uint64_t wasm_dyld_instance_count(const wasm_dyld_t *namespace_);
+
+/**
+ * How many folders are searched for libraries.
+ */
+size_t wasm_dyld_library_path_count(const wasm_dyld_t *namespace_);
+
+/**
+ * One of the folders that are searched for libraries, in order; NULL if there are not so many. Belongs to the namespace.
+ */
+const char *wasm_dyld_library_path_at(const wasm_dyld_t *namespace_,
+                                      size_t index);
+
+/**
  * How many objects there are.
  */
 size_t wasm_dyld_object_count(const wasm_dyld_t *namespace_);
@@ -675,6 +780,29 @@ const char *wasm_dyld_object_name(const wasm_dyld_t *namespace_,
  * such object.
  */
 const char *wasm_dyld_object_path(const wasm_dyld_t *namespace_,
+                                  const wasm_dyld_object_t *object);
+
+/**
+ * The folder of the object's path, `$ORIGIN` in its RUNTIME_PATH. Belongs to the namespace. NULL if it came from bytes, or if
+ * there is no such object. A path that the guest opened is one of the guest's own.
+ */
+const char *wasm_dyld_object_origin(const wasm_dyld_t *namespace_,
+                                    const wasm_dyld_object_t *object);
+
+/**
+ * How often the object is open: by the host, and by guests. What only others need has zero for both. Either may be NULL.
+ */
+wasm_dyld_code_t wasm_dyld_object_opens(const wasm_dyld_t *namespace_,
+                                        const wasm_dyld_object_t *object,
+                                        uint32_t *host,
+                                        uint32_t *guest,
+                                        wasm_dyld_error_t **error);
+
+/**
+ * Whether the object is never unloaded: it was loaded with WASM_DYLD_NODELETE, or is a preload, or holds in its code a number of
+ * a host function's slot.
+ */
+bool wasm_dyld_object_is_nodelete(const wasm_dyld_t *namespace_,
                                   const wasm_dyld_object_t *object);
 
 /**

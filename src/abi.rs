@@ -50,6 +50,19 @@ pub const START: &str = "_start";
 pub const INIT_TLS: &str = "__wasm_init_tls";
 pub const DSO_HANDLE: &str = "__dso_handle";
 
+// Exit handlers (Itanium C++ ABI 3.3.6, atexit(3)).
+pub const CXA_ATEXIT: &str = "__cxa_atexit";
+pub const ATEXIT: &str = "atexit";
+/// Of wasi-libc: runs the exit handlers and flushes stdio; what `_start` ends with.
+pub const CALL_DTORS: &str = "__wasm_call_dtors";
+
+/// cowasm: a program that exports a function of this name with NAME appended, `() -> i32`, provides NAME: the function's
+/// result is a slot or an address.
+pub const PROVIDES: &str = "__WASM_EXPORT__";
+
+/// Import module of functions that the linker makes for itself.
+pub const LINKER: &str = "wasmdyld";
+
 /// Exception tags of LLVM; one of each in a namespace.
 pub const CPP_EXCEPTION: &str = "__cpp_exception";
 pub const C_LONGJMP: &str = "__c_longjmp";

@@ -26,6 +26,10 @@ pub struct Config {
     pub parse: ParseLimits,
     /// Calls from guest to host to guest, one inside the other.
     pub nesting: u32,
+    /// Guests may open libraries (dlopen).
+    pub guest_dlopen: bool,
+    /// Guests see the names of the host's folders, in errors and where they ask.
+    pub guest_paths: bool,
     pub trace: Trace,
 }
 
@@ -47,6 +51,8 @@ impl Default for Config {
             parse: ParseLimits::default(),
             // Half of what the engine with the shallowest nesting stands.
             nesting: 128,
+            guest_dlopen: true,
+            guest_paths: false,
             trace: Trace::default(),
         }
     }

@@ -33,6 +33,18 @@ pub struct Opened {
 /// `None`: not mine, search on.
 pub type OpenCallback = Box<dyn Fn(&str, Option<&str>) -> Result<Option<Opened>>>;
 
+/// The bytes and the identity behind a path of the guest's.
+pub type GuestFiles = dyn Fn(&str) -> Result<(Vec<u8>, Identity)>;
+
+/// On whose behalf a search is.
+#[derive(Clone, Copy, Default)]
+pub struct View<'a> {
+    /// Files below the guest's preopened directories, for objects that came from there.
+    pub files: Option<&'a GuestFiles>,
+    /// Errors go to the guest, which is not to learn the names of the host's folders.
+    pub hidden: bool,
+}
+
 #[derive(Default)]
 pub struct SearchOptions {
     pub library_paths: Vec<PathBuf>,
@@ -50,6 +62,8 @@ const MAX_NAME: usize = 255;
 pub struct Located {
     pub name: String,
     pub path: Option<PathBuf>,
+    /// `path` is one of the guest's.
+    pub in_guest: bool,
     pub identity: Identity,
     source: Source,
 }
@@ -149,9 +163,11 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
     Ok(Some(Located {
         name: name.to_string_lossy().into_owned(),
         path: Some(path.to_path_buf()),
+        in_guest: false,
         identity: Identity::File {
             device: metadata.dev(),
             inode: metadata.ino(),
+            born: metadata.created().ok(),
         },
         source: Source::File(file),
     }))
@@ -162,48 +178,49 @@ pub fn find(
     options: &SearchOptions,
     name: &str,
     by: Option<&Found>,
+    view: View<'_>,
     trace: &Trace,
 ) -> Result<Located> {
     check_name(name)?;
     let for_whom = by.map_or(String::new(), |by| format!(" for {}", by.name));
     trace.say(Category::Libs, || format!("find {name}{for_whom}"));
     let mut searched = Vec::new();
-    if let Some(open) = &options.open {
-        let opened =
-            open(name, by.map(|by| by.name.as_ref())).context(|| "the host's open callback")?;
-        if let Some(opened) = opened {
+    if options.open.is_some() {
+        if let Some(located) = ask(options, name, by)? {
             trace.say(Category::Libs, || format!("  {name}: given by the host"));
-            return Ok(Located {
-                name: name.to_string(),
-                path: None,
-                identity: Identity::Host(opened.identity),
-                source: Source::Bytes(opened.bytes),
-            });
+            return Ok(located);
         }
         searched.push("the host's open callback does not have it".to_string());
     }
-    for (folder, why) in folders(options, by, &mut searched) {
-        let path = folder.join(name);
-        match try_open(&path) {
+    for (folder, why) in folders(options, by, view, &mut searched) {
+        let (path, found) = match folder {
+            Folder::Host(folder) => {
+                let path = folder.join(name);
+                let found = try_open(&path);
+                (path, found)
+            }
+            Folder::Guest(folder) => {
+                let path = folder.join(name);
+                let found = try_open_guest(view, &path);
+                (path, found)
+            }
+        };
+        let (path, known) = (path.display(), !view.hidden);
+        let (said, problem) = match found {
             Ok(Some(located)) => {
-                trace.say(Category::Libs, || {
-                    format!("  {} found ({why})", path.display())
-                });
+                trace.say(Category::Libs, || format!("  {path} found ({why})"));
                 return Ok(located);
             }
-            Ok(None) => {
-                trace.say(Category::Libs, || {
-                    format!("  {} not there ({why})", path.display())
-                });
-                searched.push(format!("{} ({why}): no such file", path.display()));
-            }
-            Err(problem) => {
-                trace.say(Category::Libs, || {
-                    format!("  {} unusable: {problem} ({why})", path.display())
-                });
-                searched.push(format!("{} ({why}): {problem}", path.display()));
-            }
-        }
+            Ok(None) => ("not there", "no such file".to_string()),
+            Err(problem) => ("unusable", problem),
+        };
+        trace.say(Category::Libs, || {
+            format!("  {path} {said}: {problem} ({why})")
+        });
+        searched.push(match known {
+            true => format!("{path} ({why}): {problem}"),
+            false => format!("{why}: {problem}"),
+        });
     }
     if searched.is_empty() {
         searched.push("nowhere: there is no library path and no RUNTIME_PATH".to_string());
@@ -214,28 +231,125 @@ pub fn find(
     ))
 }
 
+/// Asks the host's open callback.
+fn ask(options: &SearchOptions, name: &str, by: Option<&Found>) -> Result<Option<Located>> {
+    let Some(open) = &options.open else {
+        return Ok(None);
+    };
+    let by = by.map(|by| by.name.as_ref());
+    let opened = open(name, by).context(|| "the host's open callback")?;
+    Ok(opened.map(|opened| Located {
+        name: file_name(name).to_string(),
+        path: None,
+        in_guest: false,
+        identity: Identity::Host(opened.identity),
+        source: Source::Bytes(opened.bytes),
+    }))
+}
+
+fn file_name(path: &str) -> &str {
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
+}
+
+/// Opens what the guest names by a path: given by the host's callback, or below one of the guest's own directories.
+pub fn find_in_guest(
+    options: &SearchOptions,
+    path: &str,
+    by: Option<&Found>,
+    view: View<'_>,
+    trace: &Trace,
+) -> Result<Located> {
+    check_name(file_name(path)).context(|| format!("{path:?}"))?;
+    if let Some(located) = ask(options, path, by)? {
+        trace.say(Category::Libs, || format!("{path}: given by the host"));
+        return Ok(located);
+    }
+    let files = view.files.ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            format!("cannot open `{path}`: the guest has no files that the linker knows of"),
+        )
+    })?;
+    let (bytes, identity) = files(path)?;
+    trace.say(Category::Libs, || {
+        format!("{path} found (the guest's files)")
+    });
+    Ok(guest_located(Path::new(path), bytes, identity))
+}
+
+fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
+    Located {
+        name: file_name(&path.to_string_lossy()).to_string(),
+        path: Some(path.to_path_buf()),
+        in_guest: true,
+        identity,
+        source: Source::Bytes(bytes),
+    }
+}
+
+/// As [`try_open`].
+fn try_open_guest(view: View<'_>, path: &Path) -> Result<Option<Located>, String> {
+    let files = view.files.ok_or("the guest has no files")?;
+    let text = path.to_str().ok_or("the path is not UTF-8")?;
+    match files(text) {
+        Ok((bytes, identity)) => Ok(Some(guest_located(path, bytes, identity))),
+        Err(error) if error.code() == Code::NotFound => Ok(None),
+        Err(error) => Err(error.message().to_string()),
+    }
+}
+
+enum Folder {
+    Host(PathBuf),
+    Guest(PathBuf),
+}
+
 /// The folders to search, with why; entries that are not followed are added to `searched` with the reason.
 fn folders(
     options: &SearchOptions,
     by: Option<&Found>,
+    view: View<'_>,
     searched: &mut Vec<String>,
-) -> Vec<(PathBuf, String)> {
-    let mut folders: Vec<(PathBuf, String)> = options
-        .library_paths
-        .iter()
-        .map(|path| (path.clone(), "library path".to_string()))
+) -> Vec<(Folder, String)> {
+    let paths = options.library_paths.iter().enumerate();
+    let mut folders: Vec<(Folder, String)> = paths
+        .map(|(n, path)| {
+            let why = match view.hidden {
+                true => format!("library path {}", n + 1),
+                false => "library path".to_string(),
+            };
+            (Folder::Host(path.clone()), why)
+        })
         .collect();
     let Some(by) = by else { return folders };
-    let entries = by.object.dylink.iter().flat_map(|d| &d.runtime_path);
-    // One entry may hold several, as DT_RUNPATH does.
-    for entry in entries.flat_map(|e| e.split(':')).filter(|e| !e.is_empty()) {
+    for entry in runtime_path(by) {
         let why = format!("RUNTIME_PATH {entry} of {}", by.name);
         match expand(entry, by.path.as_deref(), options.runtime_path) {
-            Ok(folder) => folders.push((folder, why)),
+            Ok(folder) if by.in_guest => folders.push((Folder::Guest(folder), why)),
+            Ok(folder) => folders.push((Folder::Host(folder), why)),
             Err(reason) => searched.push(format!("{why}: {reason}")),
         }
     }
     folders
+}
+
+/// An object's own search path. One entry may hold several, as DT_RUNPATH does.
+fn runtime_path(object: &Found) -> impl Iterator<Item = &str> {
+    let entries = object.object.dylink.iter().flat_map(|d| &d.runtime_path);
+    entries.flat_map(|e| e.split(':')).filter(|e| !e.is_empty())
+}
+
+/// The folders in which a name that `by` asks for is searched, as `by` may know them (dlinfo(3), RTLD_DI_SERINFO).
+pub fn shown_folders(options: &SearchOptions, by: &Found, view: View<'_>) -> Vec<String> {
+    let shown = |(folder, why): (Folder, String)| match folder {
+        Folder::Guest(path) => path.display().to_string(),
+        Folder::Host(_) if view.hidden => format!("<{why}>"),
+        Folder::Host(path) => path.display().to_string(),
+    };
+    let all = folders(options, Some(by), view, &mut Vec::new());
+    all.into_iter().map(shown).collect()
 }
 
 fn expand(

@@ -32,8 +32,8 @@ impl Handle for wasm_dyld_config_t {
 
 /// Answers a search for a library.
 ///
-/// `name` is what is searched, as it stands in a needed entry; `needed_by` is the object that needs it, or NULL if the
-/// host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
+/// `name` is what is searched, as it stands in a needed entry or as a guest gave it to dlopen; `needed_by` is the object that
+/// needs it or calls dlopen, or NULL if the host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
 /// returns, `*identity` and `*identity_size` to something that is the same for the same library under any name (copied
 /// too; left alone, it is the name), and return 0. Return 1 to let the search go on in the library paths, anything else
 /// to fail it.
@@ -226,7 +226,36 @@ pub extern "C" fn wasm_dyld_config_set_limit(
     })
 }
 
-/// Sets a callback that is asked for every library before the library paths are searched. `finalizer` (may be NULL) is
+/// Lets guests open libraries themselves (dlopen), which is the default, or not. Names without a slash are searched for them as
+/// needed entries are, those with a slash in the folders that WASI lets the guest use, and nowhere else.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_guest_dlopen(
+    config: *mut wasm_dyld_config_t,
+    allowed: bool,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.guest_dlopen = allowed;
+        Ok(())
+    })
+}
+
+/// Shows guests the names of the host's folders, in the texts of dlerror, by dladdr and by dlinfo. By default they see only the
+/// names of files, and paths of their own.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_guest_paths(
+    config: *mut wasm_dyld_config_t,
+    shown: bool,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config.guest_paths = shown;
+        Ok(())
+    })
+}
+
+/// Sets a callback that is asked for every library before the library paths are searched, and for what guests open by a path,
+/// with the path as the guest wrote it. `finalizer` (may be NULL) is
 /// called with `env` when the namespace, or a configuration that never became one, is deleted.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_set_open(

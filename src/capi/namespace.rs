@@ -15,14 +15,16 @@ use super::config::wasm_dyld_config_t;
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{Strings, wasm_dyld_object_t};
-use super::types::{wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t};
+use super::types::{
+    self, SymbolKindNumber, wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t,
+};
 use crate::config::Config;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t,
 };
 use crate::engine::{Api, Extern, Func, Store};
 use crate::error::{Code, Error, Result};
-use crate::link::{Flags, Namespace, Source, Symbol};
+use crate::link::{Flags, From, Namespace, Party, Source, Symbol};
 
 /// A namespace: a memory, a table and the objects linked in them, in one store.
 ///
@@ -32,7 +34,7 @@ pub struct wasm_dyld_t {
     pub(super) ns: Rc<Namespace>,
     /// Tells its objects from those of other namespaces.
     pub(super) serial: u32,
-    pub(super) strings: RefCell<HashMap<Strings, CString>>,
+    pub(super) strings: Rc<RefCell<HashMap<Strings, CString>>>,
 }
 
 impl Handle for wasm_dyld_t {
@@ -76,7 +78,7 @@ pub extern "C" fn wasm_dyld_new(
         let made = wasm_dyld_t {
             ns: Namespace::new(store, config),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            strings: RefCell::default(),
+            strings: Rc::default(),
         };
         set(namespace, made.give());
         Ok(())
@@ -121,8 +123,10 @@ fn flags(number: u32) -> Result<Flags> {
     let known = [
         WASM_DYLD_LAZY as u32,
         WASM_DYLD_NOW as u32,
+        WASM_DYLD_NOLOAD as u32,
         WASM_DYLD_LOCAL as u32,
         WASM_DYLD_GLOBAL as u32,
+        WASM_DYLD_NODELETE as u32,
         WASM_DYLD_DEEPBIND as u32,
         WASM_DYLD_PROGRAM as u32,
     ];
@@ -144,6 +148,9 @@ fn flags(number: u32) -> Result<Flags> {
         },
         global: has(WASM_DYLD_GLOBAL),
         deepbind: has(WASM_DYLD_DEEPBIND),
+        noload: has(WASM_DYLD_NOLOAD),
+        nodelete: has(WASM_DYLD_NODELETE),
+        party: Party::Host,
     })
 }
 
@@ -156,18 +163,22 @@ fn load(
     let namespace = wasm_dyld_t::lend(namespace)?;
     // Kept for the call, should a constructor's host function delete the handle.
     let (ns, serial) = (namespace.ns.clone(), namespace.serial);
-    let id = ns.load(source, flags)?;
-    set(object, wasm_dyld_object_t::handle(serial, id));
+    if let Some(id) = ns.open(source, flags)? {
+        set(object, wasm_dyld_object_t::handle(serial, id));
+    }
     Ok(())
 }
 
 /// Loads an object with all that it needs, links them and runs their constructors (dlopen(3)).
 ///
 /// A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
-/// always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object; it
-/// is valid until the namespace is deleted and needs no deleting. On failure nothing has changed, and one error tells
-/// all that is wrong. (What cannot be taken back: memory and table stay grown, for the next load to use; and a library that
-/// a constructor loaded on its own stays.)
+/// always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object, which
+/// is open once more: wasm_dyld_dlclose closes it. It is NULL if WASM_DYLD_NOLOAD is given and the object is not loaded. An
+/// object that is loaded already, under whatever name, is the same one; its constructors do not run again.
+///
+/// On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
+/// constructed is destroyed again: its exit handlers run. (What cannot be taken back: memory and table stay grown, for the next
+/// load to use; and what the host itself loaded meanwhile stays.)
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_load(
     namespace: *mut wasm_dyld_t,
@@ -230,11 +241,85 @@ pub extern "C" fn wasm_dyld_run(
     })
 }
 
-/// Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3)).
+/// Closes an object once (dlclose(3)): as often as it was loaded.
 ///
-/// Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL for data; it
-/// belongs to the namespace and lives until that is deleted. `*value` is a function's table slot, which is what the guest
-/// calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's address in memory.
+/// At the last time, unless something loaded needs it or is bound to it, its exit handlers run (what it gave to atexit and
+/// __cxa_atexit, destructors among them), the last registered first, and it is unloaded with what only it needed. Functions
+/// taken from it must not be called any more; memory and table slots are used again; a pointer to one of its functions traps
+/// until its slot is. The engine keeps code and instance until the store is deleted.
+///
+/// A main program, a preload and what was loaded with WASM_DYLD_NODELETE stay. If an exit handler traps, the error is
+/// WASM_DYLD_TRAP, and all the rest is done nevertheless.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_dlclose(
+    namespace: *mut wasm_dyld_t,
+    object: *mut wasm_dyld_object_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let id = namespace.id(object)?;
+        // Kept for the call, should an exit handler's host function delete the handle.
+        let ns = namespace.ns.clone();
+        let strings = namespace.strings.clone();
+        let closed = ns.close(id, Party::Host);
+        let there = |id| ns.object(id).is_some();
+        strings
+            .borrow_mut()
+            .retain(|key, _| key.object().is_none_or(there));
+        closed
+    })
+}
+
+/// Ends the guest as its `exit` does, without a trap: runs all exit handlers, the last registered first, and flushes the
+/// guest's stdio. For namespaces without a program. Objects stay loaded; handlers run once, here or when their object is
+/// unloaded.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_finish(
+    namespace: *mut wasm_dyld_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
+        ns.finish()
+    })
+}
+
+/// Where the results of a look-up go; each may be NULL.
+struct Results {
+    kind: *mut wasm_dyld_symbol_kind_t,
+    function: *mut *mut wasm_func_t,
+    value: *mut u64,
+}
+
+fn look_up(namespace: &wasm_dyld_t, from: From, name: *const c_char, to: Results) -> Result<()> {
+    let name = edge::text(name, "symbol name")?;
+    let (kind, number) = match namespace.ns.dlsym(from, name)? {
+        Symbol::Func { callee, sig } => {
+            if !to.function.is_null() {
+                set(to.function, namespace.ns.func_ptr(callee)?.as_ptr());
+            }
+            let slot = match to.value.is_null() {
+                true => 0,
+                false => namespace.ns.slot(callee, &sig)?.into(),
+            };
+            (wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC, slot)
+        }
+        Symbol::Data { address, .. } => (wasm_dyld_symbol_kind_t::WASM_DYLD_DATA, address),
+        Symbol::Number(number) => (wasm_dyld_symbol_kind_t::WASM_DYLD_NUMBER, number),
+    };
+    set(to.value, number);
+    set(to.kind, kind);
+    Ok(())
+}
+
+/// Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),
+/// RTLD_DEFAULT).
+///
+/// Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL if it is none; it
+/// belongs to the namespace and lives until the object that defines it is unloaded. `*value` is a function's table slot, which
+/// is what the guest calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's
+/// address in memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_dlsym(
     namespace: *mut wasm_dyld_t,
@@ -248,25 +333,77 @@ pub extern "C" fn wasm_dyld_dlsym(
     edge(error, || {
         set(function, std::ptr::null_mut());
         let namespace = wasm_dyld_t::lend(namespace)?;
-        let object = match object.is_null() {
-            true => None,
-            false => Some(namespace.id(object)?),
+        let from = match object.is_null() {
+            true => From::Global,
+            false => From::Object(namespace.id(object)?),
         };
-        let name = edge::text(name, "symbol name")?;
-        match namespace.ns.dlsym(object, name)? {
-            Symbol::Func { callee, sig } => {
-                if !function.is_null() {
-                    set(function, namespace.ns.func_ptr(callee)?.as_ptr());
-                }
-                if !value.is_null() {
-                    set(value, namespace.ns.slot(callee, &sig)?.into());
-                }
-                set(kind, wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC);
+        let to = Results {
+            kind,
+            function,
+            value,
+        };
+        look_up(namespace, from, name, to)
+    })
+}
+
+/// Looks up the next definition of a symbol after `caller`, in the scope where `caller` finds its own (dlsym(3), RTLD_NEXT): what
+/// a function that stands before another of its name calls. Otherwise as wasm_dyld_dlsym.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_dlsym_next(
+    namespace: *mut wasm_dyld_t,
+    caller: *const wasm_dyld_object_t,
+    name: *const c_char,
+    kind: *mut wasm_dyld_symbol_kind_t,
+    function: *mut *mut wasm_func_t,
+    value: *mut u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(function, std::ptr::null_mut());
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let from = From::After(namespace.id(caller)?);
+        let to = Results {
+            kind,
+            function,
+            value,
+        };
+        look_up(namespace, from, name, to)
+    })
+}
+
+/// Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
+///
+/// Every out parameter may be NULL. `*symbol` is the exported symbol in the slot, or the nearest one at or below the address,
+/// NULL if there is none; it belongs to the namespace and lives until the object is unloaded. `*symbol_value` is its own slot
+/// or address.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_dladdr(
+    namespace: *mut wasm_dyld_t,
+    kind: SymbolKindNumber,
+    value: u64,
+    object: *mut *mut wasm_dyld_object_t,
+    symbol: *mut *const c_char,
+    symbol_value: *mut u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(object, std::ptr::null_mut());
+        set(symbol, std::ptr::null());
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let found = match types::symbol_kind(kind) {
+            Some(wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC) => namespace.ns.at_slot(value)?,
+            Some(wasm_dyld_symbol_kind_t::WASM_DYLD_DATA) => namespace.ns.at_address(value)?,
+            _ => {
+                let why = format!("there is no address of kind {kind}");
+                return Err(Error::new(Code::InvalidArgument, why));
             }
-            Symbol::Data { address, .. } => {
-                set(value, address);
-                set(kind, wasm_dyld_symbol_kind_t::WASM_DYLD_DATA);
-            }
+        };
+        let id = found.object;
+        set(object, wasm_dyld_object_t::handle(namespace.serial, id));
+        if let Some((name, at)) = found.symbol {
+            let key = Strings::Symbol(id, name.clone());
+            set(symbol, namespace.string(key, name.as_bytes()));
+            set(symbol_value, at);
         }
         Ok(())
     })
@@ -378,4 +515,42 @@ pub extern "C" fn wasm_dyld_write(
         memory.write(address, edge::bytes(from, size, "buffer")?)?;
         Ok(())
     })
+}
+
+/// How many instances the namespace has made in its store so far, generated ones included. Some engines make a limited number
+/// in the life of a store (the bundled one 10,000) and give none back when libraries are closed. A host that opens and closes
+/// libraries without end goes on with a new namespace in a new store before that; a load beyond the limit fails with
+/// WASM_DYLD_LIMIT and changes nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_instance_count(namespace: *const wasm_dyld_t) -> u64 {
+    quiet(0, || {
+        Some(wasm_dyld_t::lend(namespace).ok()?.ns.instances())
+    })
+}
+
+/// How many folders are searched for libraries.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_library_path_count(namespace: *const wasm_dyld_t) -> usize {
+    quiet(0, || {
+        Some(wasm_dyld_t::lend(namespace).ok()?.library_paths().len())
+    })
+}
+
+/// One of the folders that are searched for libraries, in order; NULL if there are not so many. Belongs to the namespace.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_library_path_at(
+    namespace: *const wasm_dyld_t,
+    index: usize,
+) -> *const c_char {
+    quiet(std::ptr::null(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let path = namespace.library_paths().get(index)?;
+        Some(namespace.string(Strings::LibraryPath(index), path.as_os_str().as_bytes()))
+    })
+}
+
+impl wasm_dyld_t {
+    fn library_paths(&self) -> &[PathBuf] {
+        &self.ns.config().search.library_paths
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::ffi::{CString, c_char};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use super::edge::{Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
@@ -13,8 +14,8 @@ use crate::error::{Code, Error, Result};
 use crate::link::ObjectInfo;
 use crate::plan::ObjectId;
 
-/// An object of a namespace. The pointer is a name and points to nothing: it is never deleted, it is valid until its
-/// namespace is deleted, and using it with another namespace is an error.
+/// An object of a namespace. The pointer is a name and points to nothing: it is never deleted. Using it after the object was
+/// unloaded, or with another namespace, is an error; no object gets the name of an earlier one.
 pub struct wasm_dyld_object_t {
     _unused: [u8; 0],
 }
@@ -24,6 +25,20 @@ pub struct wasm_dyld_object_t {
 pub enum Strings {
     Name(ObjectId),
     Path(ObjectId),
+    Origin(ObjectId),
+    Symbol(ObjectId, Arc<str>),
+    LibraryPath(usize),
+}
+
+impl Strings {
+    /// The object that it goes with; those of the namespace stay.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Strings::Name(id) | Strings::Path(id) | Strings::Origin(id) => Some(*id),
+            Strings::Symbol(id, _) => Some(*id),
+            Strings::LibraryPath(_) => None,
+        }
+    }
 }
 
 impl wasm_dyld_object_t {
@@ -55,8 +70,13 @@ impl wasm_dyld_t {
         info.ok_or_else(|| Error::new(Code::InvalidArgument, "the object is gone"))
     }
 
-    fn string(&self, key: Strings, text: &[u8]) -> *const c_char {
+    /// Guests close libraries too, without coming by here: what is left of these goes when the collection has grown.
+    pub fn string(&self, key: Strings, text: &[u8]) -> *const c_char {
+        const MANY: usize = 1024;
         let mut strings = self.strings.borrow_mut();
+        if strings.len() % MANY == MANY - 1 {
+            strings.retain(|key, _| key.object().is_none_or(|id| self.ns.object(id).is_some()));
+        }
         let string = strings
             .entry(key)
             .or_insert_with(|| CString::new(text).unwrap_or_default());
@@ -113,6 +133,53 @@ pub extern "C" fn wasm_dyld_object_path(
         let info = namespace.info(object).ok()?;
         let path = info.path.as_ref()?;
         Some(namespace.string(Strings::Path(info.id), path.as_os_str().as_bytes()))
+    })
+}
+
+/// The folder of the object's path, `$ORIGIN` in its RUNTIME_PATH. Belongs to the namespace. NULL if it came from bytes, or if
+/// there is no such object. A path that the guest opened is one of the guest's own.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_origin(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> *const c_char {
+    quiet(std::ptr::null(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let info = namespace.info(object).ok()?;
+        let folder = match info.path.as_ref()?.parent()?.as_os_str().as_bytes() {
+            b"" => b".",
+            folder => folder,
+        };
+        Some(namespace.string(Strings::Origin(info.id), folder))
+    })
+}
+
+/// How often the object is open: by the host, and by guests. What only others need has zero for both. Either may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_opens(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    host: *mut u32,
+    guest: *mut u32,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let opens = wasm_dyld_t::lend(namespace)?.info(object)?.opens;
+        set(host, opens.host);
+        set(guest, opens.guest);
+        Ok(())
+    })
+}
+
+/// Whether the object is never unloaded: it was loaded with WASM_DYLD_NODELETE, or is a preload, or holds in its code a number of
+/// a host function's slot.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_is_nodelete(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+) -> bool {
+    quiet(false, || {
+        Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.stays)
     })
 }
 

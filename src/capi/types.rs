@@ -48,6 +48,7 @@ pub enum wasm_dyld_code_t {
 }
 
 use wasm_dyld_code_t::*;
+use wasm_dyld_symbol_kind_t::*;
 
 impl From<Code> for wasm_dyld_code_t {
     fn from(code: Code) -> Self {
@@ -114,17 +115,22 @@ pub enum wasm_dyld_limit_t {
     WASM_DYLD_LIMIT_NESTING = 3,
 }
 
-/// Flags of wasm_dyld_load, to be combined. The values of the first five are those of wasi-libc's dlfcn.h.
+/// Flags of wasm_dyld_load, to be combined (dlopen(3)). The values up to WASM_DYLD_NODELETE are those of wasi-libc's dlfcn.h.
 #[repr(u32)]
 pub enum wasm_dyld_load_flag_t {
     /// Undefined functions are looked up when they are called.
     WASM_DYLD_LAZY = 1,
     /// Undefined functions are an error. The default, unless the configuration says lazy.
     WASM_DYLD_NOW = 2,
+    /// Only if the object is loaded already: then as without the flag, otherwise there is no object and no error.
+    WASM_DYLD_NOLOAD = 4,
     /// The symbols serve only this object and what it needs. The default.
     WASM_DYLD_LOCAL = 8,
-    /// The symbols enter the global scope, for objects loaded later.
+    /// The symbols, and those of what the object needs, enter the global scope, for objects loaded later. An object that is
+    /// loaded already is promoted.
     WASM_DYLD_GLOBAL = 256,
+    /// The object is never unloaded.
+    WASM_DYLD_NODELETE = 4096,
     /// The object's own group is searched before the global scope.
     WASM_DYLD_DEEPBIND = 16384,
     /// The object is the main program: the first of its namespace, in the global scope, to be run with wasm_dyld_run.
@@ -139,6 +145,9 @@ pub enum wasm_dyld_symbol_kind_t {
     WASM_DYLD_FUNC = 0,
     /// A datum; its value is its address in the namespace's memory.
     WASM_DYLD_DATA = 1,
+    /// What a program says of a name that it provides by a function of its own (`__WASM_EXPORT__NAME`): a slot or an address, it
+    /// does not say which.
+    WASM_DYLD_NUMBER = 2,
 }
 
 // Parameters are numbers and not Rust enums: C may pass anything.
@@ -146,6 +155,13 @@ pub type BindNumber = u32;
 pub type PltNumber = u32;
 pub type RuntimePathNumber = u32;
 pub type LimitNumber = u32;
+pub type SymbolKindNumber = u32;
+
+pub fn symbol_kind(number: SymbolKindNumber) -> Option<wasm_dyld_symbol_kind_t> {
+    [WASM_DYLD_FUNC, WASM_DYLD_DATA, WASM_DYLD_NUMBER]
+        .into_iter()
+        .find(|&kind| kind as u32 == number)
+}
 
 pub fn bind(number: BindNumber) -> Option<Bind> {
     const NOW: u32 = wasm_dyld_bind_t::WASM_DYLD_BIND_NOW as u32;

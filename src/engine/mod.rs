@@ -33,6 +33,7 @@ pub use memory::{Memory, OutOfBounds, pages_for};
 pub use module::{
     ExportName, Exports, ExternVec, ImportName, Imports, Instance, InstantiateError, Module,
 };
+pub(crate) use nesting::inside;
 pub use shim::{EngineCache, EngineOptions, Shim, Stage};
 pub use store::{OwnedEngine, OwnedStore, Store};
 pub use trap::Trap;

@@ -51,6 +51,11 @@ impl Entry {
     }
 }
 
+/// Whether host code that a guest called is running on this thread.
+pub(crate) fn inside() -> bool {
+    DEPTH.get() > 0
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);

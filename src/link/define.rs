@@ -4,6 +4,7 @@ use super::namespace::{HostValue, Namespace};
 use crate::engine::{Extern, ExternKind, Func, Val};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, HeapType, Limits, MemoryType, TableType, ValType};
+use crate::plan::Precedence;
 
 impl Namespace {
     /// Defines `module`.`name` as a copy of the host's handle.
@@ -18,7 +19,11 @@ impl Namespace {
         let own = value.duplicate();
         let own =
             own.ok_or_else(|| Error::new(Code::Engine, "the engine refused to copy a handle"))?;
-        self.define(module, name, HostValue::Extern(own), ty, overriding);
+        let precedence = match overriding {
+            true => Precedence::Before,
+            false => Precedence::Behind,
+        };
+        self.define(module, name, HostValue::Extern(own), ty, precedence);
         Ok(())
     }
 

@@ -158,7 +158,8 @@ pub fn stubs(stubs: &[Stub], tail_calls: bool) -> Result<Vec<u8>> {
 }
 
 /// One function for each missing symbol: the first call asks `resolve` for the slot (or traps in it), later calls go
-/// straight through the table. The host's frame is gone before the target runs.
+/// straight through the table. The host's frame is gone before the target runs. Behind the functions the globals that keep
+/// the slots are exported, for a binding that has to be taken back.
 pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
     let mut types = Types::default();
     let resolver = types.of(&Arc::new(FuncType {
@@ -174,11 +175,13 @@ pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
     let mut imports = ImportSection::new();
     imports.import("", TABLE, table_import());
     imports.import("", RESOLVE, EntityType::Function(resolver));
+    let mut kept: Vec<u32> = Vec::with_capacity(absent.len());
     for (n, missing) in absent.iter().enumerate() {
         let index = n as u32;
         let ty = types.of(&missing.sig)?;
         functions.function(ty);
         exports.export(&numbered(n), ExportKind::Func, index + 1);
+        kept.push(index);
         // 0 is never a function's slot.
         let slot = GlobalType {
             val_type: ValType::I32,
@@ -206,6 +209,13 @@ pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
             tail_calls,
         );
         code.function(&function);
+    }
+    for index in kept {
+        exports.export(
+            &numbered(absent.len() + index as usize),
+            ExportKind::Global,
+            index,
+        );
     }
     Ok(finish(&[
         &types.section,
@@ -258,6 +268,44 @@ pub fn fill_one(sig: &Arc<FuncType>) -> Result<Vec<u8>> {
         Elements::Functions((&[0][..]).into()),
     );
     Ok(finish(&[&types.section, &imports, &elements]))
+}
+
+/// The shapes of [`calls`]: how many parameters, and whether there is a result; all are i32.
+pub const CALLS: [(usize, bool); 3] = [(0, false), (1, false), (3, true)];
+
+/// For each of [`CALLS`] a function that calls the function in the slot given first with the other arguments.
+pub fn calls() -> Vec<u8> {
+    let mut types = TypeSection::new();
+    let (mut functions, mut exports, mut code) = (
+        FunctionSection::new(),
+        ExportSection::new(),
+        CodeSection::new(),
+    );
+    let mut imports = ImportSection::new();
+    imports.import("", TABLE, table_import());
+    for (n, (params, result)) in CALLS.into_iter().enumerate() {
+        let results = || result.then_some(ValType::I32);
+        let inner = types.len();
+        types.ty().function(vec![ValType::I32; params], results());
+        let outer = types.len();
+        types
+            .ty()
+            .function(vec![ValType::I32; params + 1], results());
+        functions.function(outer);
+        exports.export(&numbered(n), ExportKind::Func, n as u32);
+        let mut function = Function::new([]);
+        for param in 0..params as u32 {
+            function.instruction(&Instruction::LocalGet(param + 1));
+        }
+        function.instruction(&Instruction::LocalGet(0));
+        function.instruction(&Instruction::CallIndirect {
+            type_index: inner,
+            table_index: 0,
+        });
+        function.instruction(&Instruction::End);
+        code.function(&function);
+    }
+    finish(&[&types, &imports, &functions, &exports, &code])
 }
 
 /// Defines and exports tags.

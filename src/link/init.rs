@@ -12,7 +12,6 @@ use crate::trace::Category;
 pub struct Batch {
     pub relocate: Vec<ObjectId>,
     pub construct: Vec<ObjectId>,
-    pub all: Vec<ObjectId>,
 }
 
 pub fn construct(ns: &Rc<Namespace>, batch: &Batch) -> Result<()> {

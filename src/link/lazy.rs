@@ -1,14 +1,14 @@
 //! Functions that were missing when their importer was linked (RTLD_LAZY, and weak ones): found, or not, when called.
 
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 
-use super::namespace::Namespace;
+use super::namespace::{Namespace, State};
 use super::{slots, symbols};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
-use crate::plan::Absent;
+use crate::plan::{Absent, FuncId, ObjectId};
+use foldhash::HashSet;
 
 /// The function that generated stubs call with their number: answers the slot of the symbol's function, or traps.
 pub fn resolver(ns: &Rc<Namespace>, absent: Vec<Absent>) -> Result<HostFunc> {
@@ -20,28 +20,31 @@ pub fn resolver(ns: &Rc<Namespace>, absent: Vec<Absent>) -> Result<HostFunc> {
     };
     let body = move |args: &[Val], results: &mut [Val]| -> std::result::Result<(), HostTrap> {
         let n = args.first().and_then(|v| v.as_u32());
-        let missing = n.and_then(|n| absent.get(n as usize));
+        let n = n.map_or(usize::MAX, |n| n as usize);
         let (Some(missing), Some(ns), Some(result)) =
-            (missing, ns_weak.upgrade(), results.first_mut())
+            (absent.get(n), ns_weak.upgrade(), results.first_mut())
         else {
             return Err("a stub of a library that is gone was called".into());
         };
-        *result = Val::u32(resolve(&ns, missing)?);
+        *result = Val::u32(resolve(&ns, n, missing)?);
         Ok(())
     };
     HostFunc::new(ns.store(), &ty, Box::new(body))
 }
 
-fn resolve(ns: &Rc<Namespace>, missing: &Absent) -> Result<u32> {
+fn resolve(ns: &Rc<Namespace>, n: usize, missing: &Absent) -> Result<u32> {
     let Absent {
         symbol,
         module,
         importer,
         ..
     } = missing;
-    let name = ns
-        .object(*importer)
-        .map_or_else(|| Arc::from("?"), |info| info.name);
+    let Some(name) = ns.object(*importer).map(|info| info.name) else {
+        return Err(Error::new(
+            Code::UndefinedSymbol,
+            format!("{symbol} was called by a library that is gone"),
+        ));
+    };
     if !missing.lazy {
         return Err(Error::new(
             Code::UndefinedSymbol,
@@ -67,5 +70,36 @@ fn resolve(ns: &Rc<Namespace>, missing: &Absent) -> Result<u32> {
             ),
         ));
     }
-    slots::slot_of(ns, callee, &sig)
+    let slot = slots::slot_of(ns, callee, &sig)?;
+    if let FuncId::Object { object, .. } = callee.id {
+        let mut state = ns.state_mut();
+        if let Some(node) = state.model.nodes.get_mut(importer) {
+            // From now on the importer cannot do without it.
+            node.uses.insert(object);
+        }
+        if let Some(live) = state.live.get(importer) {
+            live.made.bound.borrow_mut().push((n, object));
+        }
+    }
+    Ok(slot)
+}
+
+/// Makes lazy bindings to objects that go undone, in those that stay: the next call looks the symbol up again.
+pub(super) fn unbind(state: &State, gone: &HashSet<ObjectId>) {
+    for live in state.live.values() {
+        let Some(absent) = &live.made.absent else {
+            continue;
+        };
+        live.made.bound.borrow_mut().retain(|(n, object)| {
+            if !gone.contains(object) {
+                return true;
+            }
+            // The globals stand behind as many functions.
+            let kept = absent.get(absent.len() / 2 + n);
+            if let Some(slot) = kept.as_ref().and_then(|kept| kept.as_global()) {
+                slot.set(Val::u32(0));
+            }
+            false
+        });
+    }
 }

@@ -8,11 +8,14 @@ use super::namespace::Namespace;
 use super::provider::Files;
 use super::stats::{Statistics, timed};
 use super::transaction::{self, Done};
-use super::{init, unload};
-use crate::error::{Code, Context, Error, Result};
-use crate::plan::needed::{Closure, Root, closure};
-use crate::plan::{Bind, Found, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan};
-use crate::search;
+use super::unload::{self, Frame, Party, Undo};
+use super::{init, provided};
+use crate::error::{Code, Context, Error, Result, plain};
+use crate::plan::needed::{Closure, Provider, Root, closure};
+use crate::plan::{
+    Bind, Changes, Found, Model, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan,
+};
+use crate::search::{self, Located, View};
 use crate::trace::Category;
 
 /// Where the object asked for comes from.
@@ -24,7 +27,16 @@ pub enum Source {
         name: String,
         bytes: Vec<u8>,
     },
+    /// What a guest asks for: a name without a slash is searched as a needed entry of the caller is, one with a slash is a path
+    /// of the guest's.
+    Guest {
+        name: String,
+        caller: Option<ObjectId>,
+    },
 }
+
+/// Loads inside of constructors inside of loads. Each takes native stack and guest stack; one engine runs out of its own after 77.
+const MAX_NESTED: usize = 64;
 
 /// How it is loaded (dlopen(3)).
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,18 +46,33 @@ pub struct Flags {
     pub bind: Option<Bind>,
     pub global: bool,
     pub deepbind: bool,
+    /// Only if it is there already.
+    pub noload: bool,
+    /// It is never unloaded.
+    pub nodelete: bool,
+    /// Whose opening it is.
+    pub party: Party,
 }
 
 impl Namespace {
-    /// Loads an object with all that it needs: search, plan, execute, commit, construct. On failure everything is as before.
+    /// Loads an object; see [`open`](Self::open).
     pub fn load(self: &Rc<Self>, source: Source, flags: Flags) -> Result<ObjectId> {
+        let found = self.open(source, flags)?;
+        found.ok_or_else(|| Error::new(Code::NotFound, "the object is not loaded"))
+    }
+
+    /// Opens an object, with all that it needs: search, plan, execute, commit, construct. On failure everything is as before.
+    /// `None`: it is not loaded and `flags` say not to.
+    pub fn open(self: &Rc<Self>, source: Source, flags: Flags) -> Result<Option<ObjectId>> {
         let what = match &source {
             Source::Path(path) => path.display().to_string(),
-            Source::Name(name) | Source::Bytes { name, .. } => name.clone(),
+            Source::Name(name) | Source::Bytes { name, .. } | Source::Guest { name, .. } => {
+                plain(name).into_owned()
+            }
         };
         let mut statistics = Statistics::default();
         let stack = self.stack_pointer();
-        let loaded = self.load_with(source, flags, &mut statistics);
+        let loaded = self.open_with(source, flags, &mut statistics);
         if loaded.is_err() {
             self.unwind(stack);
         }
@@ -55,13 +82,19 @@ impl Namespace {
         loaded.context(|| format!("loading {what}"))
     }
 
-    fn load_with(
+    fn open_with(
         self: &Rc<Self>,
         source: Source,
         flags: Flags,
         statistics: &mut Statistics,
-    ) -> Result<ObjectId> {
+    ) -> Result<Option<ObjectId>> {
         let busy = self.begin()?;
+        unload::bury(self);
+        self.prepare()?;
+        if self.state().frames.len() >= MAX_NESTED {
+            let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
+            return Err(Error::new(Code::Limit, why));
+        }
         if flags.main && !self.state().model.nodes.is_empty() {
             return Err(Error::new(
                 Code::Busy,
@@ -71,14 +104,27 @@ impl Namespace {
         let options = self.options(flags);
 
         let start = Instant::now();
-        let mut files = Files::new(&self.config, statistics);
-        let closure = self.collect(source, flags.main, &mut files)?;
+        let guest_files = self.guest_files.borrow().clone();
+        let view = View {
+            files: guest_files.as_deref(),
+            hidden: flags.party == Party::Guest && !self.config.guest_paths,
+        };
+        let mut files = Files::new(&self.config, view, statistics);
+        let Some(closure) = self.collect(source, flags, &mut files)? else {
+            return Ok(None);
+        };
         let bytes = std::mem::take(&mut files.bytes);
         statistics.search = start
             .elapsed()
             .saturating_sub(statistics.read + statistics.parse);
         let root = closure.roots.first().copied();
         let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
+        if closure.fresh.is_empty() {
+            let changes = self.state_mut().model.reopen(closure, options.global);
+            self.count_opening(root, flags, changes);
+            return Ok(Some(root));
+        }
+        provided::provide(self, &closure)?;
 
         let done = {
             let state = self.state();
@@ -105,7 +151,9 @@ impl Namespace {
             done
         };
         count(&closure.fresh, &done.plan, statistics);
-        let batch = timed(&mut statistics.link, || self.commit(closure, done, flags));
+        let (batch, changes) = timed(&mut statistics.link, || {
+            self.commit(closure, done, &options)
+        });
         // Beyond here the namespace is consistent and open: constructors may load.
         drop(busy);
 
@@ -113,11 +161,31 @@ impl Namespace {
         let constructed = timed(&mut time, || init::construct(self, &batch));
         statistics.init = time;
         self.state_mut().statistics = statistics.clone();
+        let frame = self.state_mut().frames.pop().unwrap_or_default();
         if let Err(error) = constructed {
-            unload::remove(self, &batch.all);
+            unload::abandon(self, &frame, &changes, error.exit_code().is_some());
             return Err(error);
         }
-        Ok(root)
+        for undo in frame.undo {
+            self.state_mut().note(undo);
+        }
+        self.count_opening(root, flags, changes);
+        Ok(Some(root))
+    }
+
+    /// The object is open once more. What a guest did so in a constructor goes with it if that fails.
+    fn count_opening(&self, root: ObjectId, flags: Flags, changes: Changes) {
+        let mut state = self.state_mut();
+        state.opened(root, flags.party);
+        let node = state.model.nodes.get_mut(&root);
+        let pinned = flags.nodelete && node.is_some_and(|n| !std::mem::replace(&mut n.stays, true));
+        if flags.party == Party::Guest {
+            state.note(Undo::Changed(changes));
+            state.note(Undo::Opened(root));
+            if pinned {
+                state.note(Undo::Pinned(root));
+            }
+        }
     }
 
     fn options(&self, flags: Flags) -> Options {
@@ -132,61 +200,93 @@ impl Namespace {
         }
     }
 
-    /// Finds everything. Beyond here no object is added.
-    fn collect(&self, source: Source, main: bool, files: &mut Files<'_>) -> Result<Closure> {
+    /// Finds everything. Beyond here no object is added. `None`: what is asked for is not loaded, and is not to be.
+    fn collect(
+        &self,
+        source: Source,
+        flags: Flags,
+        files: &mut Files<'_>,
+    ) -> Result<Option<Closure>> {
         let state = self.state();
-        let name;
+        let (model, noload) = (&state.model, flags.noload);
+        let (name, by);
         let root = match source {
             Source::Name(given) => {
                 name = given;
-                Root::Name(&name)
-            }
-            Source::Path(path) => {
-                let located = timed(&mut files.statistics.search, || search::open_path(&path))?;
-                match state.model.by_identity(&located.identity) {
-                    Some(id) => Root::Loaded(id),
-                    None => {
-                        let (name, identity) = (located.name.clone(), located.identity.clone());
-                        let bytes = timed(&mut files.statistics.read, || located.read())?;
-                        Root::Found(Box::new(files.parse(
-                            &name,
-                            Some(&path),
-                            identity,
-                            bytes,
-                            main,
-                        )?))
-                    }
+                let known = || files.locate(&name, None);
+                match noload.then(|| loaded_as(model, &name, known)) {
+                    Some(None) => return Ok(None),
+                    Some(Some(id)) => Root::Loaded(id),
+                    None => Root::Name(&name),
                 }
             }
+            Source::Path(path) => {
+                let located = timed(&mut files.statistics.search, || search::open_path(&path));
+                match by_file(model, located, noload)? {
+                    File::Loaded(id) => Root::Loaded(id),
+                    File::Absent => return Ok(None),
+                    File::New(located) => Root::Found(Box::new(files.take(located, flags.main)?)),
+                }
+            }
+            Source::Bytes { .. } if noload => return Ok(None),
             Source::Bytes { name, bytes } => {
                 search::check_name(&name)?;
                 let identity = self.next_identity();
-                Root::Found(Box::new(files.parse(&name, None, identity, bytes, main)?))
+                Root::Found(Box::new(
+                    files.parse(&name, None, identity, bytes, flags.main)?,
+                ))
+            }
+            Source::Guest {
+                name: given,
+                caller,
+            } => {
+                name = given;
+                let caller = caller.or(model.main);
+                by = caller
+                    .and_then(|id| model.nodes.get(&id))
+                    .map(|node| &node.found);
+                if name.contains('/') {
+                    match by_file(model, files.find_in_guest(&name, by), noload)? {
+                        File::Loaded(id) => Root::Loaded(id),
+                        File::Absent => return Ok(None),
+                        File::New(located) => Root::Found(Box::new(files.take(located, false)?)),
+                    }
+                } else {
+                    let known = || files.locate(&name, by);
+                    match (noload.then(|| loaded_as(model, &name, known)), by) {
+                        (Some(None), _) => return Ok(None),
+                        (Some(Some(id)), _) => Root::Loaded(id),
+                        (None, Some(by)) => Root::NameFor(&name, by),
+                        (None, None) => Root::Name(&name),
+                    }
+                }
             }
         };
         let mut roots = vec![root];
         // Preloads come with the first load, whatever it is.
-        if state.model.nodes.is_empty() {
+        if model.nodes.is_empty() {
             roots.extend(self.config.preloads.iter().map(|name| Root::Name(name)));
         }
-        closure(&state.model, roots, files, self.config.limits.objects)
+        closure(model, roots, files, self.config.limits.objects).map(Some)
     }
 
-    /// The new objects become part of the namespace.
-    fn commit(&self, closure: Closure, done: Done, flags: Flags) -> init::Batch {
+    /// The new objects become part of the namespace, their constructors to be run.
+    fn commit(&self, closure: Closure, done: Done, options: &Options) -> (init::Batch, Changes) {
         let mut state = self.state_mut();
         let state = &mut *state;
-        let Done { mut plan, made } = done;
-        let first = ObjectId(state.model.next);
-        state
-            .model
-            .commit(closure, &mut plan, flags.global || flags.main);
-        state.made.insert(first, made);
-        init::Batch {
-            relocate: plan.order.clone(),
+        let mut plan = done.plan;
+        let changes = state.model.commit(closure, &mut plan, options);
+        state.loads += plan.order.len() as u64;
+        state.frames.push(Frame {
+            objects: plan.order.clone(),
+            made_space: plan.layout.memory.before.is_none(),
+            undo: Vec::new(),
+        });
+        let batch = init::Batch {
+            relocate: plan.order,
             construct: plan.init,
-            all: plan.order,
-        }
+        };
+        (batch, changes)
     }
 
     fn trace_plan(&self, request: &Request<'_>, plan: &Plan) {
@@ -211,4 +311,34 @@ fn count(fresh: &[Found], plan: &Plan, statistics: &mut Statistics) {
     statistics.stubs = plan.stubs.len();
     let supplies = plan.objects.iter().flat_map(|o| &o.imports);
     statistics.direct = supplies.filter(|s| matches!(s, Supply::Export(_))).count();
+}
+
+enum File {
+    Loaded(ObjectId),
+    New(Located),
+    /// Not loaded, and not to be.
+    Absent,
+}
+
+fn by_file(model: &Model, located: Result<Located>, noload: bool) -> Result<File> {
+    let located = match located {
+        // What is not even there cannot be loaded.
+        Err(_) if noload => return Ok(File::Absent),
+        other => other?,
+    };
+    Ok(match model.by_identity(&located.identity) {
+        Some(id) => File::Loaded(id),
+        None if noload => File::Absent,
+        None => File::New(located),
+    })
+}
+
+/// The loaded object that a name leads to.
+fn loaded_as(
+    model: &Model,
+    name: &str,
+    locate: impl FnOnce() -> Result<Located>,
+) -> Option<ObjectId> {
+    let known = model.names.get(name).copied();
+    known.or_else(|| model.by_identity(&locate().ok()?.identity))
 }

@@ -1,24 +1,34 @@
 //! Executing plans: the imperative shell around [`crate::plan`], through the engine layer.
 
+mod address;
+mod calls;
 mod define;
+mod exit;
 mod glue;
 mod init;
 mod lazy;
 mod load;
 mod namespace;
 mod order;
+mod provided;
 mod provider;
 mod run;
+mod service;
 mod slots;
 mod space;
 mod stats;
 mod symbols;
+mod texts;
 mod transaction;
 mod unload;
 #[cfg(feature = "wasi")]
 mod wasi;
 
+pub use address::Address;
 pub use load::{Flags, Source};
 pub use namespace::{HostValue, Namespace, ObjectInfo};
+pub use service::{Call, Service};
 pub use stats::Statistics;
-pub use symbols::Symbol;
+pub use symbols::{From, Symbol};
+pub use texts::cut;
+pub use unload::Party;

@@ -6,16 +6,23 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
+use super::exit::ExitList;
+use super::service::Service;
 use super::stats::Statistics;
+use super::texts::Texts;
+use super::unload::Frame;
 use crate::abi;
 use crate::config::Config;
 use crate::engine::{
     Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global, HostFunc,
-    Instance, Memory, Module, Store, Table, Trap, Val,
+    Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Result};
 use crate::object::{ExternType, FuncType, GlobalType};
-use crate::plan::{Definition, HostDef, Identity, Model, ObjectId, Placement, Stub};
+use crate::plan::{
+    Definition, HostDef, Identity, Model, ObjectId, Opens, Placement, Precedence, Stub,
+};
+use crate::search::GuestFiles;
 
 /// What the host gives for an import.
 pub enum HostValue {
@@ -23,13 +30,15 @@ pub enum HostValue {
     Extern(Extern),
     /// A function of ours.
     Func(HostFunc),
+    /// A function of the linker that knows its caller: each importer gets one of its own, this one serves calls by pointer.
+    Service(HostFunc, &'static Service),
 }
 
 impl HostValue {
     pub(super) fn as_extern(&self) -> ExternPtr<'_> {
         match self {
             HostValue::Extern(own) => own.as_extern(),
-            HostValue::Func(func) => func.as_extern(),
+            HostValue::Func(func) | HostValue::Service(func, _) => func.as_extern(),
         }
     }
 }
@@ -41,6 +50,8 @@ pub(super) struct Live {
     pub order: Option<Vec<u32>>,
     /// Held for its life alone: some engines free what an instance has with it.
     pub _instance: Instance,
+    /// Shared by the objects of one load.
+    pub made: Rc<Made>,
 }
 
 impl Live {
@@ -58,15 +69,24 @@ pub(super) struct Space {
     pub memory: Rc<Memory>,
     pub table: Table,
     pub stack_pointer: Option<Global>,
+    /// Calls through the table on behalf of the linker, made when first needed.
+    pub calls: Option<Rc<ExternVec>>,
+    pub _calls: Option<Instance>,
 }
 
 /// Functions made for imports of one load. Dropping them makes the guest's calls trap.
 #[derive(Default)]
 pub(super) struct Made {
     pub forwarders: Vec<Forwarder>,
+    /// The object that each forwarder calls.
+    pub targets: Vec<ObjectId>,
+    /// The linker's own functions, one for each importer.
+    pub services: Vec<HostFunc>,
     pub resolvers: Vec<HostFunc>,
-    /// Stubs of missing functions.
+    /// Stubs of missing functions, and behind them the globals that keep what they were bound to.
     pub absent: Option<ExternVec>,
+    /// Lazy bindings made so far: the stub's number, and the object that it leads to.
+    pub bound: RefCell<Vec<(usize, ObjectId)>>,
     /// Instances of generated modules whose functions are imported somewhere.
     pub glue: Vec<Instance>,
 }
@@ -86,9 +106,19 @@ pub(super) struct State {
     pub nothing: Option<Extern>,
     /// Modules that fill one slot, by the function's type.
     pub fillers: HashMap<Arc<FuncType>, Module>,
-    /// By the first object of the load that they were made for.
-    pub made: HashMap<ObjectId, Made>,
     pub statistics: Statistics,
+    /// Loads whose constructors are running, the innermost last.
+    pub frames: Vec<Frame>,
+    pub exit: ExitList,
+    /// Unloaded while the guest's code may have been running in them.
+    pub buried: Vec<Live>,
+    /// What the linker keeps in the guest's memory.
+    pub texts: Texts,
+    /// The linker's own functions are defined.
+    pub services: bool,
+    /// How often objects have been added and removed (dl_iterate_phdr(3)).
+    pub loads: u64,
+    pub unloads: u64,
 }
 
 impl State {
@@ -129,6 +159,14 @@ pub struct Namespace {
     /// A load or an unload is changing the namespace.
     busy: Cell<bool>,
     pub(super) handed_over: Cell<u64>,
+    /// Instances made so far, for engines that bound them.
+    pub(super) instances: Cell<u64>,
+    /// A sweep is under way.
+    pub(super) sweeping: Cell<bool>,
+    /// What went wrong last in the guest's dlfcn functions, until dlerror is called.
+    pub(crate) dl_error: RefCell<Option<String>>,
+    /// Opens a file that the guest names by a path.
+    pub(super) guest_files: RefCell<Option<Rc<GuestFiles>>>,
     pub(super) features: EngineFeatures,
 }
 
@@ -151,6 +189,11 @@ pub struct ObjectInfo {
     pub main: bool,
     pub global: bool,
     pub needed: Vec<ObjectId>,
+    pub opens: Opens,
+    /// Never unloaded on its own.
+    pub stays: bool,
+    /// `path` is one of the guest's.
+    pub in_guest: bool,
 }
 
 impl Namespace {
@@ -162,6 +205,10 @@ impl Namespace {
             side: Rc::new(Side::default()),
             busy: Cell::new(false),
             handed_over: Cell::new(0),
+            instances: Cell::new(0),
+            sweeping: Cell::new(false),
+            dl_error: RefCell::new(None),
+            guest_files: RefCell::new(None),
             features: EngineFeatures::default(),
         })
     }
@@ -199,14 +246,39 @@ impl Namespace {
         name: &str,
         value: HostValue,
         ty: ExternType,
-        overriding: bool,
-    ) {
+        precedence: Precedence,
+    ) -> u32 {
         let mut state = self.state_mut();
-        state
-            .model
-            .host
-            .define(module, name, HostDef { ty, overriding });
         state.hosts.push(value);
+        let def = HostDef { ty, precedence };
+        state.model.host.define(module, name, def)
+    }
+
+    /// Instances made in the store so far, those of generated modules among them.
+    pub fn instances(&self) -> u64 {
+        self.instances.get()
+    }
+
+    /// All instances of the namespace are made here, so that they are counted.
+    pub(super) fn instantiate(
+        &self,
+        module: &Module,
+        imports: &[ExternPtr<'_>],
+    ) -> Result<Instance, InstantiateError> {
+        let made = Instance::new(self.store, module, imports)?;
+        self.instances.set(self.instances.get() + 1);
+        Ok(made)
+    }
+
+    /// The error for an engine that makes no more instances, if that is what the failure says.
+    pub(super) fn used_up(&self, error: &InstantiateError) -> Option<Error> {
+        let text = error.trap.as_ref()?.message();
+        let limit = shim::of(self.store.api()).instance_limit(&text)?;
+        let why = format!(
+            "the engine makes at most {limit} instances in the life of a store and gives none back when libraries are closed; this namespace has made {}: go on with a new namespace in a new store",
+            self.instances.get()
+        );
+        Some(Error::new(Code::Limit, why))
     }
 
     pub fn memory(&self) -> Result<Rc<Memory>> {
@@ -312,6 +384,9 @@ fn info(model: &Model, id: ObjectId) -> Option<ObjectInfo> {
         main: model.main == Some(id),
         global: node.global,
         needed: node.found.needed.clone(),
+        opens: node.opens,
+        stays: node.stays,
+        in_guest: node.found.in_guest,
     })
 }
 

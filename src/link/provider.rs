@@ -12,22 +12,43 @@ use crate::error::{Code, Error, Result};
 use crate::object::{self, Object};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
-use crate::search::{self, Located};
+use crate::search::{self, Located, View};
 
 pub struct Files<'a> {
     config: &'a Config,
+    view: View<'a>,
     pub statistics: &'a mut Statistics,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
 }
 
 impl<'a> Files<'a> {
-    pub fn new(config: &'a Config, statistics: &'a mut Statistics) -> Self {
+    pub fn new(config: &'a Config, view: View<'a>, statistics: &'a mut Statistics) -> Self {
         Files {
             config,
+            view,
             statistics,
             bytes: HashMap::new(),
         }
+    }
+
+    /// What the guest names by a path.
+    pub fn find_in_guest(&self, path: &str, by: Option<&Found>) -> Result<Located> {
+        let Files { config, view, .. } = self;
+        search::find_in_guest(&config.search, path, by, *view, &config.trace)
+    }
+
+    /// An object from a file that was found.
+    pub fn take(&mut self, located: Located, main: bool) -> Result<Found> {
+        let (name, path, identity, in_guest) = (
+            located.name.clone(),
+            located.path.clone(),
+            located.identity.clone(),
+            located.in_guest,
+        );
+        let bytes = timed(&mut self.statistics.read, || located.read())?;
+        let found = self.parse(&name, path.as_deref(), identity, bytes, main)?;
+        Ok(Found { in_guest, ..found })
     }
 
     /// An object from bytes at hand.
@@ -50,6 +71,7 @@ impl<'a> Files<'a> {
         Ok(Found {
             name: name.into(),
             path: path.map(Arc::from),
+            in_guest: false,
             identity,
             object: Arc::new(object),
             role,
@@ -91,7 +113,7 @@ impl Provider for Files<'_> {
         // Only the host names files by their path; what an object needs is a bare name.
         match by {
             None if name.contains('/') => search::open_path(Path::new(name)),
-            _ => search::find(&self.config.search, name, by, &self.config.trace),
+            _ => search::find(&self.config.search, name, by, self.view, &self.config.trace),
         }
     }
 
@@ -100,12 +122,6 @@ impl Provider for Files<'_> {
     }
 
     fn open(&mut self, located: Located) -> Result<Found> {
-        let (name, path, identity) = (
-            located.name.clone(),
-            located.path.clone(),
-            located.identity.clone(),
-        );
-        let bytes = timed(&mut self.statistics.read, || located.read())?;
-        self.parse(&name, path.as_deref(), identity, bytes, false)
+        self.take(located, false)
     }
 }

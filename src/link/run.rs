@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::exit;
 use super::namespace::Namespace;
 use crate::abi;
 use crate::error::{Code, Context, Error, Result};
@@ -45,11 +46,18 @@ impl Namespace {
         let lost = || Error::new(Code::Internal, "_start got lost");
         let start = start.ok_or_else(lost)?;
         let func = start.as_func().ok_or_else(lost)?;
-        match self.call(&func, &[], &mut []) {
-            Ok(()) => Ok(0),
+        let code = match self.call(&func, &[], &mut []) {
+            Ok(()) => 0,
+            Err(error) => match error.exit_code() {
+                Some(code) => code,
+                None => return Err(error).context(|| format!("running {name}")),
+            },
+        };
+        match exit::run_homeless(self) {
+            Ok(()) => Ok(code),
             Err(error) => match error.exit_code() {
                 Some(code) => Ok(code),
-                None => Err(error).context(|| format!("running {name}")),
+                None => Err(error).context(|| format!("at the end of {name}")),
             },
         }
     }

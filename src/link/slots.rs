@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::glue;
 use super::namespace::{Namespace, State};
 use crate::engine::sys::wasm_extern_t;
-use crate::engine::{EngineGlobalType, ExternPtr, Global, Instance, Module, Val};
+use crate::engine::{EngineGlobalType, ExternPtr, Global, Module, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, GlobalType, ValType};
 use crate::plan::{Callee, FuncId, slot_in_own_segment};
@@ -112,9 +112,12 @@ fn fill(
         .iter()
         .map(|&raw| unsafe { ExternPtr::from_raw(raw) })
         .collect();
-    match Instance::new(ns.store(), module, &imports) {
+    match ns.instantiate(module, &imports) {
         Ok(_) => Ok(()),
         Err(error) => {
+            if let Some(used_up) = ns.used_up(&error) {
+                return Err(used_up);
+            }
             let text = error.trap.map_or(String::new(), |t| t.message());
             Err(Error::new(
                 Code::Engine,

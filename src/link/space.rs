@@ -19,6 +19,11 @@ pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
     }
 }
 
+/// Zeroes all of the memory and nulls the whole table.
+pub fn wipe(space: &Space) {
+    clear(space, 0, space.memory.size(), 0, space.table.size().into());
+}
+
 pub fn grow(
     what: &str,
     unit: &str,
@@ -84,5 +89,7 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
         memory: Rc::new(memory),
         table,
         stack_pointer,
+        calls: None,
+        _calls: None,
     })
 }

@@ -4,10 +4,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::namespace::{HostValue, Namespace, State};
-use super::slots;
+use super::{provided, slots};
 use crate::abi;
 use crate::engine::sys::wasm_func_t;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, plain};
 use crate::object::{ExportItem, FuncType};
 use crate::plan::{Callee, Definition, FuncId, ObjectId};
 
@@ -23,30 +23,48 @@ pub enum Symbol {
         address: u64,
         object: ObjectId,
     },
+    /// A slot or an address that the main program gave for the name.
+    Number(u64),
+}
+
+/// Where a symbol is looked up (dlsym(3)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// RTLD_DEFAULT: the global scope.
+    Global,
+    /// An object and what it needs, breadth first.
+    Object(ObjectId),
+    /// RTLD_NEXT: behind an object in its scope.
+    After(ObjectId),
 }
 
 impl Namespace {
-    /// Looks `name` up in an object and what it needs, breadth first, or in the global scope.
-    pub fn dlsym(&self, object: Option<ObjectId>, name: &str) -> Result<Symbol> {
+    pub fn dlsym(&self, from: From, name: &str) -> Result<Symbol> {
         let state = self.state();
-        let found = match object {
-            Some(id) => {
-                let node = state.model.nodes.get(&id);
-                let node =
-                    node.ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))?;
-                match node.found.object.by_name.get(name) {
-                    Some(&export) => symbol(&state, Definition { object: id, export }),
-                    None => in_group(&state, id, name),
-                }
-            }
-            None => state
-                .model
-                .global
-                .lookup(name)
-                .iter()
-                .find_map(|&d| symbol(&state, d)),
+        let model = &state.model;
+        let known = |id: ObjectId| {
+            let node = model.nodes.get(&id);
+            node.ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))
         };
-        found.ok_or_else(|| not_found(&state, object, name))
+        let found = match from {
+            From::Object(id) => match known(id)?.found.object.by_name.get(name) {
+                Some(&export) => symbol(&state, Definition { object: id, export }),
+                None => in_order(&state, &model.group(id), name),
+            },
+            From::After(id) => {
+                known(id)?;
+                in_order(&state, &after(&state, id), name)
+            }
+            From::Global => global(&state, name),
+        };
+        match found {
+            Some(symbol) => Ok(symbol),
+            None if gives(&state, from, name) => {
+                drop(state);
+                provided::ask(self, name).map(Symbol::Number)
+            }
+            None => Err(not_found(&state, from, name)),
+        }
     }
 
     /// The engine's function behind a symbol. Borrowed: it lives as long as the object that defines it.
@@ -54,7 +72,9 @@ impl Namespace {
         let state = self.state();
         let raw = match (callee.id, callee.export) {
             (FuncId::Host(id), _) => match state.hosts.get(id as usize) {
-                Some(HostValue::Func(func)) => Some(func.func().raw()),
+                Some(HostValue::Func(func) | HostValue::Service(func, _)) => {
+                    Some(func.func().raw())
+                }
                 Some(HostValue::Extern(value)) => value.as_func().map(|f| f.raw()),
                 None => None,
             },
@@ -73,16 +93,58 @@ impl Namespace {
     }
 }
 
-fn in_group(state: &State, root: ObjectId, name: &str) -> Option<Symbol> {
-    state.model.group(root).into_iter().find_map(|id| {
+/// The global scope as imports see it: overriding functions of the host, objects, other functions of the host.
+fn global(state: &State, name: &str) -> Option<Symbol> {
+    let host = state.model.host.get(abi::ENV, name);
+    let host = host.and_then(|(id, def)| {
+        let callee = Callee {
+            id: FuncId::Host(id),
+            export: None,
+        };
+        let sig = state.model.host_func(id)?;
+        Some((Symbol::Func { callee, sig }, def.overrides(None)))
+    });
+    match host {
+        Some((symbol, true)) => Some(symbol),
+        behind => {
+            let definitions = state.model.global.lookup(name);
+            let found = definitions.iter().find_map(|&d| symbol(state, d));
+            found.or(behind.map(|(symbol, _)| symbol))
+        }
+    }
+}
+
+/// The objects behind `id` where it looks its own symbols up.
+fn after(state: &State, id: ObjectId) -> Vec<ObjectId> {
+    let local = state.model.local_scope(id);
+    let order = match state.model.nodes.get(&id) {
+        Some(node) if node.global => state.model.global.order(),
+        _ => &local,
+    };
+    let behind = order.iter().skip_while(|&&o| o != id).skip(1);
+    behind.copied().collect()
+}
+
+fn in_order(state: &State, order: &[ObjectId], name: &str) -> Option<Symbol> {
+    // What steers a library's own life is found on itself only.
+    if abi::LIFECYCLE.contains(&name) {
+        return None;
+    }
+    order.iter().find_map(|&id| {
         let object = &state.model.nodes.get(&id)?.found.object;
         let export = *object.by_name.get(name)?;
-        // What steers a library's own life is found on itself only.
-        if abi::LIFECYCLE.contains(&name) {
-            return None;
-        }
         symbol(state, Definition { object: id, export })
     })
+}
+
+/// Whether the main program gives a name by a function, and is among those asked.
+fn gives(state: &State, from: From, name: &str) -> bool {
+    let asked = match from {
+        From::Global => true,
+        From::Object(id) => state.model.main == Some(id),
+        From::After(_) => false,
+    };
+    asked && provided::provides(state, name)
 }
 
 fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
@@ -106,23 +168,28 @@ fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
     }
 }
 
-fn not_found(state: &State, object: Option<ObjectId>, name: &str) -> Error {
-    let searched = match object {
-        Some(id) => state.model.group(id),
-        None => state.model.global.order().to_vec(),
+fn not_found(state: &State, from: From, name: &str) -> Error {
+    let searched = match from {
+        From::Object(id) => state.model.group(id),
+        From::After(id) => after(state, id),
+        From::Global => state.model.global.order().to_vec(),
     };
     let names: Vec<&str> = searched
         .iter()
         .filter_map(|id| state.model.nodes.get(id))
         .map(|node| node.found.name.as_ref())
         .collect();
-    let place = match (object, names.is_empty()) {
+    let after = |id: ObjectId| state.model.nodes.get(&id).map_or("?", |n| &n.found.name);
+    let place = match (from, names.is_empty()) {
+        (From::After(id), true) => format!("what comes after {}: nothing", after(id)),
         (_, true) => {
             "the global scope, which is empty (libraries enter it with the flag GLOBAL)".to_string()
         }
-        (Some(_), _) => names.join(", "),
-        (None, _) => format!("the global scope: {}", names.join(", ")),
+        (From::Object(_), _) => names.join(", "),
+        (From::After(id), _) => format!("what comes after {}: {}", after(id), names.join(", ")),
+        (From::Global, _) => format!("the global scope: {}", names.join(", ")),
     };
+    let name = plain(name);
     Error::new(
         Code::NotFound,
         format!("symbol {name} not found in {place}"),
@@ -142,7 +209,7 @@ pub fn function(
             id: FuncId::Host(id),
             export: None,
         };
-        Some((callee, model.host_func(id)?, def.overriding))
+        Some((callee, model.host_func(id)?, def.overrides(None)))
     });
     if module != abi::ENV {
         return host.map(|(callee, sig, _)| (callee, sig));
@@ -150,18 +217,20 @@ pub fn function(
     if let Some((callee, sig, true)) = host {
         return Some((callee, sig));
     }
-    let global = model
-        .global
-        .lookup(name)
-        .iter()
-        .find_map(|&d| model.callee(d));
-    let own = || {
-        model.group(importer).into_iter().find_map(|id| {
+    let global = || {
+        let mut definitions = model.global.lookup(name).iter();
+        definitions.find_map(|&d| model.callee(d))
+    };
+    let local = || {
+        model.local_scope(importer).into_iter().find_map(|id| {
             let export = *model.nodes.get(&id)?.found.object.by_name.get(name)?;
             model.callee(Definition { object: id, export })
         })
     };
-    global
-        .or_else(own)
-        .or(host.map(|(callee, sig, _)| (callee, sig)))
+    let deepbind = model.nodes.get(&importer).is_some_and(|n| n.deepbind);
+    let found = match deepbind {
+        true => local().or_else(global),
+        false => global().or_else(local),
+    };
+    found.or(host.map(|(callee, sig, _)| (callee, sig)))
 }

@@ -23,17 +23,16 @@ use super::stats::{Statistics, timed};
 use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
-    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, Instance, Module, Stage, shim,
+    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val, shim,
 };
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType, explain};
 use crate::plan::needed::Closure;
 use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Space as Extent, Stub, Supply};
 
-/// What a plan came to. To be committed.
+/// A plan that was carried out. To be committed.
 pub struct Done {
     pub plan: Plan,
-    pub made: Made,
 }
 
 /// More functions than this go into several modules: one engine's time to compile grows with the square.
@@ -53,6 +52,10 @@ struct Transaction<'a> {
     nothing: Option<Extern>,
     absent: Option<ExternVec>,
     made: Made,
+    /// Positions in `made.services`, by importer and number of the host's definition.
+    services: HashMap<(ObjectId, u32), usize>,
+    /// Stands in each object for `made`, which is complete at the end only.
+    nothing_made: Rc<Made>,
     live: HashMap<ObjectId, Live>,
 }
 
@@ -77,12 +80,14 @@ pub fn execute(
         nothing: None,
         absent: None,
         made: Made::default(),
+        services: HashMap::new(),
+        nothing_made: Rc::default(),
         live: HashMap::new(),
     };
     match transaction.run(bytes) {
         Ok(()) => {
-            let made = transaction.finish();
-            Ok(Done { plan, made })
+            transaction.finish();
+            Ok(Done { plan })
         }
         Err(error) => {
             transaction.undo();
@@ -100,6 +105,7 @@ impl Transaction<'_> {
         self.make_stubs()?;
         self.make_absent()?;
         self.make_trampolines()?;
+        self.make_services()?;
         for &id in &self.plan.order {
             self.instantiate(id)?;
         }
@@ -123,16 +129,24 @@ impl Transaction<'_> {
         let layout = &self.plan.layout;
         let mut state = self.ns.state_mut();
         self.reserved = true;
+        let emptied = state.model.landmarks.is_none();
         match &state.space {
-            Some(space) => {
+            Some(space) if layout.memory.before.is_some() => {
                 grow("memory", "pages", &layout.memory, |by| {
                     space.memory.grow(by)
                 })?;
                 grow("table", "slots", &layout.table, |by| {
                     space.table.grow(u32::try_from(by).ok()?).map(u64::from)
-                })
+                })?;
+                let top = layout.landmarks.stack_pointer.filter(|_| emptied);
+                if let (Some(stack_pointer), Some(top)) = (&space.stack_pointer, top) {
+                    stack_pointer.set(Val::u32(top as u32));
+                }
+                Ok(())
             }
-            None => {
+            _ => {
+                // Stubs call through the table that they were made with.
+                state.stubs.clear();
                 let space = make_space(self.ns, self.plan)?;
                 *self.ns.side.memory.borrow_mut() = Some(space.memory.clone());
                 state.space = Some(space);
@@ -157,7 +171,7 @@ impl Transaction<'_> {
             let in_module_order = planned
                 .imports
                 .iter()
-                .map(|supply| self.supply(&state, supply))
+                .map(|supply| self.supply(&state, id, supply))
                 .collect::<Result<Vec<_>>>()?;
             in_engine_order(module, &found.object, in_module_order)?
         };
@@ -167,11 +181,14 @@ impl Transaction<'_> {
             .map(|raw| unsafe { ExternPtr::from_raw(raw) })
             .collect();
         let instance = timed(&mut self.statistics.instantiate, || {
-            Instance::new(self.ns.store, module, &imports)
+            self.ns.instantiate(module, &imports)
         });
         let instance = instance.map_err(|error| {
             if let Some(code) = self.ns.side.exit.take() {
                 return Error::exit(code).context(format!("instantiating {}", found.name));
+            }
+            if let Some(used_up) = self.ns.used_up(&error) {
+                return used_up.context(format!("instantiating {}", found.name));
             }
             let text = error
                 .trap
@@ -195,6 +212,7 @@ impl Transaction<'_> {
             exports,
             order,
             _instance: instance,
+            made: self.nothing_made.clone(),
         };
         for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
             if trampoline.target.object == id {
@@ -206,7 +224,12 @@ impl Transaction<'_> {
     }
 
     /// The engine's object for an import.
-    fn supply(&self, state: &State, supply: &Supply) -> Result<NonNull<wasm_extern_t>> {
+    fn supply(
+        &self,
+        state: &State,
+        importer: ObjectId,
+        supply: &Supply,
+    ) -> Result<NonNull<wasm_extern_t>> {
         let space = state.space()?;
         let found = match supply {
             Supply::Memory => Some(space.memory.as_extern()),
@@ -218,7 +241,10 @@ impl Transaction<'_> {
                 number.map(Global::as_extern)
             }
             Supply::Export(definition) => return self.exported(state, *definition),
-            Supply::Host(id) => state.hosts.get(*id as usize).map(|h| h.as_extern()),
+            Supply::Host(id) => match self.services.get(&(importer, *id)) {
+                Some(&n) => self.made.services.get(n).map(HostFunc::as_extern),
+                None => state.hosts.get(*id as usize).map(|h| h.as_extern()),
+            },
             Supply::Stub(n) => {
                 let stub = self.plan.stubs.get(*n);
                 let made = stub.and_then(|s| self.stubs.get(s).or_else(|| state.stubs.get(s)));
@@ -334,9 +360,12 @@ impl Transaction<'_> {
                 .iter()
                 .map(|&raw| unsafe { ExternPtr::from_raw(raw) })
                 .collect();
-            Instance::new(self.ns.store, &module, &imports)
+            self.ns.instantiate(&module, &imports)
         });
         let instance = instance.map_err(|error| {
+            if let Some(used_up) = self.ns.used_up(&error) {
+                return used_up;
+            }
             let text = error.trap.map_or(String::new(), |t| t.message());
             Error::new(
                 Code::Engine,
@@ -350,17 +379,20 @@ impl Transaction<'_> {
     }
 
     /// Hands over what was made. From here on nothing fails.
-    fn finish(mut self) -> Made {
+    fn finish(mut self) {
         let mut state = self.ns.state_mut();
-        state.live.extend(self.live.drain());
+        self.made.absent = self.absent.take();
+        let made = Rc::new(std::mem::take(&mut self.made));
+        for (id, live) in self.live.drain() {
+            let made = made.clone();
+            state.live.insert(id, Live { made, ..live });
+        }
         state.numbers.extend(self.numbers.drain());
         state.tags.extend(self.tags.drain());
         state.stubs.extend(self.stubs.drain());
         if let Some(nothing) = self.nothing.take() {
             state.nothing = Some(nothing);
         }
-        self.made.absent = self.absent.take();
-        self.made
     }
 
     /// The one failure exit: slots null, memory zero, and what was grown is free for the next load.
@@ -388,6 +420,10 @@ impl Transaction<'_> {
         }
         for fill in &self.plan.fills {
             clear(space, 0, 0, fill.slot, 1);
+        }
+        if state.model.landmarks.is_none() {
+            // Nothing is loaded: all of it is there for the next load.
+            return;
         }
         // Growth cannot be taken back. What the engine really gave is found by asking it.
         let grown = |extent: &Extent, now: u64| {

@@ -1,122 +1,311 @@
-//! Taking objects out of a namespace again.
+//! Closing objects, taking out what nothing keeps any more, and taking back loads that failed (dlclose(3)).
+//!
+//! ```text
+//! close: one opening less -> sweep
+//! sweep: what does nothing keep? -> run its exit handlers, one at a time -> ask again -> remove
+//! ```
+//! Exit handlers are guest code: they may open and close libraries. So what is dead is asked anew after each, and a sweep
+//! inside a sweep leaves its work to the outer one.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
-use super::namespace::Namespace;
-use super::space::clear;
-use crate::plan::{Binding, FuncId, ObjectId, Placement, Role};
+use super::exit::{self, Handler};
+use super::lazy;
+use super::namespace::{Live, Namespace, State};
+use super::space::{clear, wipe};
+use crate::engine::{inside, shim};
+use crate::error::{Code, Context, Error, Result};
+use crate::plan::{Changes, ObjectId, Role};
+use crate::trace::Category;
 
-/// Removes `objects` and whatever was bound to them since: symbols, slots and memory are as if they had never been there.
-///
-/// No destructors run: this undoes a load that failed.
-pub fn remove(ns: &Namespace, objects: &[ObjectId]) {
-    let mut state = ns.state_mut();
-    let state = &mut *state;
-    let mut gone: HashSet<ObjectId> = objects.iter().copied().collect();
-    // Constructors may have loaded more, bound to what is going now.
-    loop {
-        let more: Vec<ObjectId> = state
-            .model
-            .nodes
-            .iter()
-            .filter(|(id, _)| !gone.contains(id))
-            .filter(|(_, node)| {
-                node.found.needed.iter().any(|n| gone.contains(n))
-                    || node
-                        .bindings
-                        .iter()
-                        .any(|b| bound_to(b).is_some_and(|id| gone.contains(&id)))
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        if more.is_empty() {
-            break;
-        }
-        gone.extend(more);
-    }
-    // Forwarders point at the objects' functions: they go first.
-    for id in &gone {
-        state.made.remove(id);
-    }
-    let mut ranges = Vec::new();
-    for &id in &gone {
-        state.live.remove(&id);
-        let Some(node) = state.model.nodes.remove(&id) else {
-            continue;
-        };
-        state.model.global.remove(id, &node.found.object);
-        if state.model.main == Some(id) {
-            state.model.main = None;
-        }
-        let place = node.place;
-        ranges.push(place);
-        if let Some(space) = &state.space {
-            clear(
-                space,
-                place.memory_base,
-                place.memory_size,
-                place.table_base,
-                place.table_size,
-            );
-        }
-        if node.found.role != Role::FixedMain {
-            // A range that was placed is not free; giving it back cannot fail.
-            let _ = state
-                .model
-                .memory
-                .give(place.memory_base, place.memory_size);
-            let _ = state.model.table.give(place.table_base, place.table_size);
+/// Who opens and closes: each only closes what it opened itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Party {
+    #[default]
+    Host,
+    Guest,
+}
+
+/// What the guest did to older objects while constructors ran, to be taken back if these fail.
+#[derive(Debug)]
+pub(super) enum Undo {
+    Opened(ObjectId),
+    Closed(ObjectId),
+    Changed(Changes),
+    Pinned(ObjectId),
+}
+
+/// A load whose constructors are running.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    /// Not to be removed, whatever closes them.
+    pub objects: Vec<ObjectId>,
+    /// The load made the memory and the table.
+    pub made_space: bool,
+    pub undo: Vec<Undo>,
+}
+
+impl State {
+    /// Notes something for the load whose constructors are running, if there is one.
+    pub fn note(&mut self, undo: Undo) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.undo.push(undo);
         }
     }
-    state.model.names.retain(|_, id| !gone.contains(id));
-    let within = |place: &Placement, slot: u64| {
-        slot.checked_sub(place.table_base)
-            .is_some_and(|n| n < place.table_size)
-    };
-    // Slots of functions that are gone; and those of others that stood in a range that went back.
-    let dead: Vec<u64> = state
-        .model
-        .slots
-        .extract_if(|id, slot| {
-            matches!(id, FuncId::Object { object, .. } if gone.contains(object))
-                || ranges.iter().any(|place| within(place, *slot))
+
+    fn opens(&mut self, id: ObjectId, party: Party) -> Option<&mut u32> {
+        let opens = &mut self.model.nodes.get_mut(&id)?.opens;
+        Some(match party {
+            Party::Host => &mut opens.host,
+            Party::Guest => &mut opens.guest,
         })
-        .map(|(_, slot)| slot)
-        .collect();
-    for slot in dead {
-        if let Some(space) = &state.space {
-            clear(space, 0, 0, slot, 1);
-        }
-        let kept = state.model.nodes.values().any(|n| within(&n.place, slot));
-        if !kept {
-            // A slot inside a range that is gone went back with that range.
-            let _ = state.model.table.give(slot, 1);
+    }
+
+    pub fn opened(&mut self, id: ObjectId, party: Party) {
+        if let Some(opens) = self.opens(id, party) {
+            // A guest that opens something four thousand million times has it open for good.
+            *opens = opens.saturating_add(1);
         }
     }
-    if state.model.nodes.is_empty() {
-        // The next load is the first again: it lays memory and table out anew.
+
+    fn take_back(&mut self, undo: &Undo) {
+        match undo {
+            Undo::Opened(id) => {
+                if let Some(opens) = self.opens(*id, Party::Guest) {
+                    *opens = opens.saturating_sub(1);
+                }
+            }
+            Undo::Closed(id) => self.opened(*id, Party::Guest),
+            Undo::Changed(changes) => self.model.revert(changes),
+            Undo::Pinned(id) => {
+                if let Some(node) = self.model.nodes.get_mut(id) {
+                    node.stays = false;
+                }
+            }
+        }
+    }
+}
+
+impl Namespace {
+    /// One opening less. At zero the object goes, with what only it kept, unless something else keeps it.
+    ///
+    /// What goes wrong in exit handlers is the error; the objects are gone all the same.
+    pub fn close(&self, id: ObjectId, party: Party) -> Result<()> {
+        let _busy = self.begin()?;
+        let name = {
+            let mut state = self.state_mut();
+            let opens = state
+                .opens(id, party)
+                .ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))?;
+            if *opens == 0 {
+                let name = state.model.nodes.get(&id).map(|n| n.found.name.clone());
+                let name = name.unwrap_or_else(|| "the object".into());
+                let why =
+                    format!("{name} is not open: it has been closed as often as it was opened");
+                return Err(Error::new(Code::InvalidArgument, why));
+            }
+            *opens -= 1;
+            if party == Party::Guest {
+                state.note_closed(id);
+            }
+            state.model.nodes.get(&id).map(|n| n.found.name.clone())
+        };
+        drop(_busy);
+        sweep(self).context(|| format!("closing {}", name.as_deref().unwrap_or("?")))
+    }
+}
+
+impl State {
+    fn note_closed(&mut self, id: ObjectId) {
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        let opened = |undo: &Undo| matches!(undo, Undo::Opened(opened) if *opened == id);
+        match frame.undo.iter().rposition(opened) {
+            Some(position) => {
+                frame.undo.remove(position);
+            }
+            None => frame.undo.push(Undo::Closed(id)),
+        }
+    }
+
+    fn dead(&self) -> HashSet<ObjectId> {
+        let held = |id| self.frames.iter().any(|frame| frame.objects.contains(&id));
+        self.model.unreachable(held)
+    }
+}
+
+/// Removes all that nothing keeps. The first error of an exit handler is given after all of it is done; if the guest ends itself
+/// in one, the others do not run.
+pub(super) fn sweep(ns: &Namespace) -> Result<()> {
+    if ns.sweeping.replace(true) {
+        return Ok(());
+    }
+    let outcome = sweep_all(ns);
+    ns.sweeping.set(false);
+    outcome
+}
+
+fn sweep_all(ns: &Namespace) -> Result<()> {
+    let mut outcome = Ok(());
+    loop {
+        let (dead, handler) = {
+            let mut state = ns.state_mut();
+            let dead = state.dead();
+            let handler = state.exit.take_last(|owner| dead.contains(&owner));
+            (dead, handler)
+        };
+        if dead.is_empty() {
+            return outcome;
+        }
+        match handler {
+            Some(handler) => {
+                if let Err(error) = run(ns, &handler) {
+                    if error.exit_code().is_some() {
+                        // The program ends: its other handlers are not for here.
+                        remove(ns, &dead, false);
+                        return Err(error);
+                    }
+                    outcome = outcome.and(Err(error));
+                }
+            }
+            None => remove(ns, &dead, false),
+        }
+    }
+}
+
+fn run(ns: &Namespace, handler: &Handler) -> Result<()> {
+    let owner = handler.owner.and_then(|id| ns.object(id));
+    exit::call(ns, handler).context(|| {
+        let owner = owner.as_ref().map_or("?", |info| &info.name);
+        format!("an exit handler of {owner}")
+    })
+}
+
+/// Takes back a load whose constructors failed: its objects go, and whatever came to depend on them, and older objects are as
+/// they were. What had been constructed is destroyed first, unless the guest has ended itself.
+pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool) {
+    loop {
+        let handler = {
+            let mut state = ns.state_mut();
+            let gone = state.model.dependents(&frame.objects);
+            state.exit.take_last(|owner| gone.contains(&owner))
+        };
+        let Some(handler) = handler else { break };
+        if exited {
+            continue;
+        }
+        if let Err(error) = run(ns, &handler) {
+            let trace = &ns.config().trace;
+            trace.say(Category::Init, || format!("while undoing a load: {error}"));
+        }
+    }
+    let gone = {
+        let mut state = ns.state_mut();
+        for undo in frame.undo.iter().rev() {
+            state.take_back(undo);
+        }
+        state.model.revert(own);
+        state.model.dependents(&frame.objects)
+    };
+    remove(ns, &gone, frame.made_space);
+    // What the guest opened in its constructors is kept by nothing now.
+    if let Err(error) = sweep(ns) {
+        let trace = &ns.config().trace;
+        trace.say(Category::Init, || format!("while undoing a load: {error}"));
+    }
+}
+
+/// Removes exactly `gone`. If nothing is left, memory and table stay for the next load, unless they are to be `unmade`. No guest
+/// code runs.
+fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
+    let buried = {
+        let mut state = ns.state_mut();
+        let state = &mut *state;
+        aim_away(state, gone);
+        lazy::unbind(state, gone);
+        for id in gone {
+            if let Some(node) = state.model.nodes.get(id) {
+                let trace = &ns.config().trace;
+                trace.say(Category::Init, || format!("{}: unloaded", node.found.name));
+            }
+            state
+                .texts
+                .forget(*id, &mut state.model.memory, state.space.as_ref());
+        }
+        let fixed = gone.iter().any(|id| {
+            let node = state.model.nodes.get(id);
+            node.is_some_and(|node| node.found.role == Role::FixedMain)
+        });
+        let vacated = state.model.remove(gone);
+        state.unloads += gone.len() as u64;
+        state.exit.forget(gone);
+        if let Some(space) = &state.space {
+            for place in &vacated.places {
+                clear(
+                    space,
+                    place.memory_base,
+                    place.memory_size,
+                    place.table_base,
+                    place.table_size,
+                );
+            }
+            for &slot in &vacated.slots {
+                clear(space, 0, 0, slot, 1);
+            }
+        }
+        if state.model.nodes.is_empty() {
+            empty(ns, state, fixed || unmade);
+        }
+        let buried: Vec<Live> = gone.iter().filter_map(|id| state.live.remove(id)).collect();
+        let may_run = inside() && !shim::of(ns.store.api()).instance_outlives_handle();
+        if may_run {
+            state.buried.extend(buried);
+            Vec::new()
+        } else {
+            buried
+        }
+    };
+    // Outside of the borrow: engines run finalizers.
+    drop(buried);
+}
+
+/// Forwarders of objects that stay lead nowhere where they led to objects that go: nobody is bound to these any more, but a
+/// reference to a forwarder may live on in the guest.
+fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
+    for live in state.live.values() {
+        let made = &live.made;
+        for (forwarder, target) in made.forwarders.iter().zip(&made.targets) {
+            if gone.contains(target) {
+                // SAFETY: no target at all.
+                unsafe { forwarder.set_target(None) };
+            }
+        }
+    }
+}
+
+/// The last object is gone: memory and table are as new for the next load, or go too. Those of a fixed main are of no use to
+/// others.
+fn empty(ns: &Namespace, state: &mut State, unmade: bool) {
+    state.texts.clear();
+    if unmade {
         state.space = None;
         ns.side.memory.take();
         state.stubs.clear();
         state.tags.clear();
         state.model.tags.clear();
-        state.model.slots.clear();
-        state.model.landmarks = None;
-        state.model.memory = Default::default();
-        state.model.table = Default::default();
-        state.model.memory_max = None;
-        state.model.table_max = None;
+        return;
+    }
+    if let Some(space) = &state.space {
+        wipe(space);
     }
 }
 
-/// The object that a binding leads to.
-fn bound_to(binding: &Binding) -> Option<ObjectId> {
-    match binding {
-        Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
-            FuncId::Object { object, .. } => Some(object),
-            FuncId::Host(_) => None,
-        },
-        Binding::Data(definition) | Binding::Export(definition) => Some(definition.object),
-        _ => None,
+/// Deletes what could not be deleted while the guest's code might have run in it.
+pub(super) fn bury(ns: &Namespace) {
+    if inside() || ns.state().buried.is_empty() {
+        return;
     }
+    let buried = std::mem::take(&mut ns.state_mut().buried);
+    drop(buried);
 }

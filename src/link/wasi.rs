@@ -7,6 +7,7 @@ use super::namespace::{HostValue, Namespace, Side};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Result};
 use crate::object::{ExternType, FuncType};
+use crate::plan::{Identity, Precedence};
 use crate::wasi::{MODULE, Preview1, Stop};
 
 /// Parameters of the longest preview1 function (`path_open` has 9).
@@ -31,9 +32,19 @@ impl Namespace {
                 function.name,
                 HostValue::Func(func),
                 ExternType::Func(ty),
-                false,
+                Precedence::Behind,
             );
         }
+        let files = move |path: &str| {
+            let (bytes, identity) = wasi.open_file(path)?;
+            let identity = Identity::File {
+                device: identity.device,
+                inode: identity.inode,
+                born: identity.born,
+            };
+            Ok((bytes, identity))
+        };
+        *self.guest_files.borrow_mut() = Some(Rc::new(files));
         Ok(())
     }
 }

@@ -1,39 +1,58 @@
 //! A load that has been carried out becomes part of the namespace's metadata.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use super::model::Opens;
 use super::needed::Closure;
-use super::{Model, Node, ObjectId, Plan};
+use super::{Binding, FuncId, Model, Node, ObjectId, Options, Placement, Plan};
+
+/// What a load changes of objects that were there before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Now in the global scope.
+    pub promoted: Vec<ObjectId>,
+    /// Names by which they are known now.
+    pub names: Vec<Arc<str>>,
+}
 
 impl Model {
-    /// What the load added and took, for later loads to respect. `global` as in the plan's options. The plan's scope may be taken. Cannot fail.
-    pub fn commit(&mut self, closure: Closure, plan: &mut Plan, global: bool) {
+    /// What the load added and took, for later loads to respect. `options` are the plan's. The plan's scope may be taken. Cannot fail.
+    pub fn commit(&mut self, closure: Closure, plan: &mut Plan, options: &Options) -> Changes {
+        let first = ObjectId(self.next);
+        let root = closure.roots.first().copied().unwrap_or(first);
+        let preloads = closure.roots.get(1..).unwrap_or_default().to_vec();
+        let names = closure.names;
         for (found, planned) in closure.fresh.into_iter().zip(&plan.objects) {
             let id = ObjectId(self.next);
             self.next += 1;
             if found.role.is_main() {
                 self.main = Some(id);
             }
+            let uses = planned.bindings.iter().filter_map(bound_to);
             let node = Node {
                 found,
                 place: planned.place,
+                uses: uses.filter(|&used| used != id).collect(),
                 bindings: planned.bindings.clone(),
                 global: false,
+                opens: Opens::default(),
+                stays: preloads.contains(&id),
+                root,
+                deepbind: options.deepbind,
             };
             self.nodes.insert(id, node);
         }
         let preloaded = preloaded(&closure.roots, |id| {
             self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed)
         });
+        let mut changes = Changes::default();
         // Where all of the group enters an empty global scope, that is what the plan made already.
-        let whole = global && self.global.is_empty();
+        let whole = options.global && self.global.is_empty();
         for &id in &closure.group {
-            let node = self.nodes.get_mut(&id);
-            if let Some(node) = node.filter(|n| !n.global && (global || preloaded.contains(&id))) {
-                node.global = true;
-                if !whole {
-                    self.global.push(id, &node.found.object);
-                }
+            let wanted = options.global || preloaded.contains(&id);
+            if wanted && self.enter(id, !whole) && id < first {
+                changes.promoted.push(id);
             }
         }
         if whole {
@@ -45,12 +64,112 @@ impl Model {
         self.memory_max = layout.memory.max;
         self.table_max = layout.table.max;
         self.landmarks = Some(layout.landmarks);
+        self.keep_holders(first, &plan.slots);
         self.slots.extend(plan.slots.iter().copied());
         self.tags.extend(plan.tags.iter().cloned());
-        for (name, id) in closure.names {
-            // Whoever had the name first keeps it, also when this load is undone.
-            self.names.entry(name).or_insert(id);
+        changes.names = self.know(names, first);
+        changes
+    }
+
+    /// A load that found everything loaded: new names, and perhaps promotion to the global scope.
+    pub fn reopen(&mut self, closure: Closure, global: bool) -> Changes {
+        let mut changes = Changes::default();
+        for id in closure.group {
+            if global && self.enter(id, true) {
+                changes.promoted.push(id);
+            }
         }
+        changes.names = self.know(closure.names, ObjectId(self.next));
+        changes
+    }
+
+    /// Takes back what a load changed of older objects.
+    pub fn revert(&mut self, changes: &Changes) {
+        for &id in &changes.promoted {
+            if let Some(node) = self.nodes.get_mut(&id).filter(|node| node.global) {
+                node.global = false;
+                self.global.remove(id, &node.found.object);
+            }
+        }
+        for name in &changes.names {
+            self.names.remove(name);
+        }
+    }
+
+    /// Lets an object into the global scope. False if it was there.
+    fn enter(&mut self, id: ObjectId, index: bool) -> bool {
+        let Some(node) = self.nodes.get_mut(&id).filter(|node| !node.global) else {
+            return false;
+        };
+        node.global = true;
+        if index {
+            self.global.push(id, &node.found.object);
+        }
+        true
+    }
+
+    /// Whoever had a name first keeps it. Gives the new names of objects before `first`.
+    fn know(&mut self, names: Vec<(Arc<str>, ObjectId)>, first: ObjectId) -> Vec<Arc<str>> {
+        let mut new = Vec::new();
+        for (name, id) in names {
+            if let std::collections::hash_map::Entry::Vacant(entry) = self.names.entry(name) {
+                if id < first {
+                    new.push(entry.key().clone());
+                }
+                entry.insert(id);
+            }
+        }
+        new
+    }
+
+    /// A function whose canonical slot lies in another object's segment must not outlive that object: its number is in
+    /// the code and data of whoever took its address.
+    fn keep_holders(&mut self, first: ObjectId, slots: &[(FuncId, u64)]) {
+        let fresh = (first.0..self.next).map(ObjectId);
+        let mut ranges: Vec<(Placement, ObjectId)> = fresh
+            .filter_map(|id| self.nodes.get(&id).map(|node| (node.place, id)))
+            .filter(|(place, _)| place.table_size > 0)
+            .collect();
+        ranges.sort_unstable_by_key(|(place, _)| place.table_base);
+        for (function, slot) in slots {
+            let after = ranges.partition_point(|(place, _)| place.table_base <= *slot);
+            let range = after.checked_sub(1).and_then(|n| ranges.get(n));
+            let Some(&(_, holder)) = range.filter(|(place, _)| within(place, *slot)) else {
+                continue;
+            };
+            match function {
+                FuncId::Object { object, .. } if *object != holder => {
+                    if let Some(node) = self.nodes.get_mut(object) {
+                        node.uses.insert(holder);
+                    }
+                }
+                FuncId::Object { .. } => {}
+                // The host's functions never go.
+                FuncId::Host(_) => {
+                    if let Some(node) = self.nodes.get_mut(&holder) {
+                        node.stays = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a slot lies in an object's own range.
+pub fn within(place: &Placement, slot: u64) -> bool {
+    slot.checked_sub(place.table_base)
+        .is_some_and(|n| n < place.table_size)
+}
+
+/// The object that a binding leads to.
+fn bound_to(binding: &Binding) -> Option<ObjectId> {
+    match binding {
+        Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
+            FuncId::Object { object, .. } => Some(object),
+            FuncId::Host(_) => None,
+        },
+        Binding::Data(definition) | Binding::Export(definition) => Some(definition.object),
+        _ => None,
     }
 }
 

@@ -98,7 +98,8 @@ fn host_function(
     import: &Import,
 ) -> (Option<(Callee, Arc<FuncType>)>, bool) {
     let host = request.model.host.get(&import.module, &import.name);
-    let only = import.module.as_ref() != abi::ENV || host.is_some_and(|(_, def)| def.overriding);
+    let only = import.module.as_ref() != abi::ENV
+        || host.is_some_and(|(_, def)| def.overrides(Some(&import.ty)));
     let callee = host.and_then(|(id, _)| {
         let callee = Callee {
             id: FuncId::Host(id),

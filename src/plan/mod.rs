@@ -22,6 +22,7 @@ mod role;
 mod scope;
 mod slots;
 mod supply;
+mod unload;
 mod verify;
 
 #[cfg(test)]
@@ -29,17 +30,20 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
 pub use model::{
-    Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Placement, Role,
+    Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,
+    Precedence, Role,
 };
 pub use place::{Layout, Sizes, Space};
 pub use regions::Regions;
 pub use resolve::{Binding, Callee};
 pub use role::role_of;
 pub use scope::{Definition, Lookup, Scope};
-pub use slots::{Fill, Slots, slot_in_own_segment};
+pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
 pub use supply::{Absent, Stub, Supply, Trampoline};
+pub use unload::Vacated;
 
 use crate::error::Result;
 use crate::object::FuncType;

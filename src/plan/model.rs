@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
@@ -20,6 +21,8 @@ pub enum Identity {
     File {
         device: u64,
         inode: u64,
+        /// When it was made, where the system knows: the number of a file that was deleted is given to another one.
+        born: Option<SystemTime>,
     },
     /// Given by an open callback.
     Host(Vec<u8>),
@@ -49,6 +52,8 @@ pub struct Found {
     pub name: Arc<str>,
     /// Where it came from, if from a file.
     pub path: Option<Arc<Path>>,
+    /// `path` is one of the guest's own, below a preopened directory.
+    pub in_guest: bool,
     pub identity: Identity,
     pub object: Arc<Object>,
     pub role: Role,
@@ -94,6 +99,13 @@ pub enum FuncId {
     Host(u32),
 }
 
+/// How often an object is open. Counted apart, so that a guest can never close what the host holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opens {
+    pub host: u32,
+    pub guest: u32,
+}
+
 /// An object in the namespace.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -103,14 +115,43 @@ pub struct Node {
     pub bindings: Arc<[Binding]>,
     /// Opened so that its symbols are in the global scope.
     pub global: bool,
+    pub opens: Opens,
+    /// Never unloaded: RTLD_NODELETE, a preload, or the holder of a slot that cannot be taken back.
+    pub stays: bool,
+    /// What must not go before this object, beside what it needs: what it is bound to.
+    pub uses: HashSet<ObjectId>,
+    /// The object that was asked for in the load that brought this one; its group is the local scope.
+    pub root: ObjectId,
+    /// The local scope comes before the global one.
+    pub deepbind: bool,
+}
+
+/// Whether a definition of the host's in `env` comes before those of objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precedence {
+    #[default]
+    Behind,
+    Before,
+    /// The linker's own functions: before, for imports of their type. A program may use such a name for its own purposes.
+    BeforeIfSame,
 }
 
 /// Something that the host defines.
 #[derive(Clone, Debug)]
 pub struct HostDef {
     pub ty: ExternType,
-    /// Looked up before the objects.
-    pub overriding: bool,
+    pub precedence: Precedence,
+}
+
+impl HostDef {
+    /// Whether it is looked up before the objects, for an import of type `wanted` (`None`: any function).
+    pub fn overrides(&self, wanted: Option<&ExternType>) -> bool {
+        match self.precedence {
+            Precedence::Behind => false,
+            Precedence::Before => true,
+            Precedence::BeforeIfSame => wanted.is_none_or(|wanted| *wanted == self.ty),
+        }
+    }
 }
 
 /// The host's definitions. Numbers are indices into `defs` and stay valid: a new definition of a name gets a new number.
@@ -169,6 +210,8 @@ pub struct Model {
     pub names: HashMap<Arc<str>, ObjectId>,
     /// Canonical slots that a plan decided (slots in an object's own segment are found there).
     pub slots: HashMap<FuncId, u64>,
+    /// Slots and addresses of names that the main program gives by a function each (`abi::PROVIDES`), as far as asked.
+    pub provided: HashMap<Arc<str>, u64>,
     /// Type of each tag that the namespace made.
     pub tags: HashMap<Arc<str>, Arc<FuncType>>,
 }
@@ -220,6 +263,17 @@ impl Model {
             }
         }
         group
+    }
+
+    /// The scope of the load that brought an object, beside the global one; its own group where that load's root is gone.
+    pub fn local_scope(&self, id: ObjectId) -> Vec<ObjectId> {
+        let root = self.nodes.get(&id).map(|node| node.root);
+        let root = root.filter(|root| self.nodes.contains_key(root));
+        let group = self.group(root.unwrap_or(id));
+        if group.contains(&id) {
+            return group;
+        }
+        self.group(id)
     }
 
     /// The object behind a file, if it is loaded.

@@ -25,6 +25,8 @@ pub enum Root<'a> {
     Found(Box<Found>),
     /// A name to search for, as a needed entry would.
     Name(&'a str),
+    /// The same, on behalf of an object that asks for it at run time.
+    NameFor(&'a str, &'a Found),
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +75,7 @@ pub fn closure<P: Provider>(
             Root::Loaded(id) => id,
             Root::Found(found) => walk.add(*found)?,
             Root::Name(name) => walk.find(name, None)?,
+            Root::NameFor(name, by) => walk.find(name, Some(by))?,
         };
         if !walk.closure.roots.contains(&id) {
             walk.closure.roots.push(id);

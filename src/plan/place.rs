@@ -106,7 +106,7 @@ impl Filling<'_> {
 pub fn place(request: &Request<'_>) -> Result<Layout> {
     match (&request.now, &request.model.landmarks) {
         (Some(now), Some(landmarks)) => place_later(request, *now, *landmarks),
-        _ => place_first(request),
+        (now, _) => place_first(request, *now),
     }
 }
 
@@ -156,7 +156,8 @@ fn place_later(request: &Request<'_>, now: Sizes, landmarks: Landmarks) -> Resul
     within_limits(request, layout)
 }
 
-fn place_first(request: &Request<'_>) -> Result<Layout> {
+/// `now` is what a namespace that was emptied has left: it serves again where its limits are those that would be chosen.
+fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
     let memory_max = maximum(
         request,
         Kind::Memory,
@@ -213,11 +214,20 @@ fn place_first(request: &Request<'_>) -> Result<Layout> {
     for found in request.fresh {
         placements.push(place_object(found, &mut memory, &mut table)?);
     }
+    let kept = now.filter(|_| {
+        fixed.is_none()
+            && memory_max == request.model.memory_max
+            && table_max == request.model.table_max
+    });
     let heap_base = align_up(memory.end, abi::STACK_ALIGN).unwrap_or(memory.end);
     let pages = heap_base
         .div_ceil(abi::PAGE)
-        .max(minimum(request, Kind::Memory));
-    let slots = table.end.max(minimum(request, Kind::Table));
+        .max(minimum(request, Kind::Memory))
+        .max(kept.map_or(0, |now| now.memory_pages));
+    let slots = table
+        .end
+        .max(minimum(request, Kind::Table))
+        .max(kept.map_or(0, |now| now.table_slots));
     table.free.give(table.end, slots - table.end)?;
     if fixed.is_some() {
         // The heap lies in the main program's own layout; what is left of the last page serves later loads.
@@ -230,12 +240,12 @@ fn place_first(request: &Request<'_>) -> Result<Layout> {
     let layout = Layout {
         placements,
         memory: Space {
-            before: None,
+            before: kept.map(|now| now.memory_pages),
             after: pages,
             max: memory_max,
         },
         table: Space {
-            before: None,
+            before: kept.map(|now| now.table_slots),
             after: slots,
             max: table_max,
         },

@@ -42,6 +42,10 @@ pub enum Binding {
     Address(Landmark),
     /// GOT.func: the slot of a function.
     Slot(Callee),
+    /// GOT.mem or GOT.func: what the main program says by a function of its own ([`super::Model::provided`]).
+    Number(u64),
+    /// A function that the main program names by its slot.
+    AtSlot(u64),
     /// GOT.mem or GOT.func of a weak undefined symbol.
     Null,
     /// A global, table, memory or tag that an object defines.
@@ -185,7 +189,7 @@ impl<'a> Resolver<'a> {
 
     fn env(&mut self, importer: ObjectId, import: &Import) -> Binding {
         let host = self.request.model.host.get(abi::ENV, &import.name);
-        if let Some((id, def)) = host.filter(|(_, def)| def.overriding) {
+        if let Some((id, def)) = host.filter(|(_, def)| def.overrides(Some(&import.ty))) {
             return self.host(importer, import, id, &def.ty);
         }
         match &import.ty {
@@ -206,6 +210,9 @@ impl<'a> Resolver<'a> {
                     return self.export(importer, import, wanted, definition);
                 }
             }
+        }
+        if let (ExternType::Func(_), Some(slot)) = (&import.ty, self.provided(import)) {
+            return Binding::AtSlot(slot);
         }
         if let Some((id, def)) = host {
             return self.host(importer, import, id, &def.ty);
@@ -278,6 +285,9 @@ impl<'a> Resolver<'a> {
                 _ => self.misused(importer, import, "data", definition),
             };
         }
+        if let Some(address) = self.provided(import) {
+            return Binding::Number(address);
+        }
         let landmark = match import.name.as_ref() {
             abi::HEAP_BASE => Some(Landmark::HeapBase),
             abi::HEAP_END => Some(Landmark::HeapEnd),
@@ -309,7 +319,7 @@ impl<'a> Resolver<'a> {
                     id: FuncId::Host(id),
                     export: None,
                 };
-                (callee, def.overriding)
+                (callee, def.overrides(None))
             });
         if let Some((callee, true)) = host_callee {
             return Binding::Slot(callee);
@@ -321,6 +331,9 @@ impl<'a> Resolver<'a> {
             }
             Target::None => {}
         }
+        if let Some(slot) = self.provided(import) {
+            return Binding::Number(slot);
+        }
         if let Some((callee, _)) = host_callee {
             return Binding::Slot(callee);
         }
@@ -328,6 +341,10 @@ impl<'a> Resolver<'a> {
             self.undefine(importer, import, "the address of a function".into());
         }
         Binding::Null
+    }
+
+    fn provided(&self, import: &Import) -> Option<u64> {
+        self.request.model.provided.get(&import.name).copied()
     }
 
     /// The first definition of an address's symbol is of the wrong kind.

@@ -289,6 +289,17 @@ pub fn slot_in_own_segment(object: &Object, place: &Placement, wanted: u32) -> O
     slot
 }
 
+/// The function that an object's own segment puts into a slot.
+pub fn function_in_own_segment(object: &Object, place: &Placement, wanted: u64) -> Option<u32> {
+    let mut function = None;
+    each_entry(object, place, |at, index| {
+        if at == wanted {
+            function.get_or_insert(index);
+        }
+    });
+    function
+}
+
 /// A segment outside the slots that the object asked for would overwrite its neighbours, one on top of another itself.
 fn check_segments(request: &Request<'_>, layout: &Layout) -> Result<()> {
     for (found, place) in request.fresh.iter().zip(&layout.placements) {

@@ -181,6 +181,11 @@ impl Supplier<'_> {
             }
             Binding::Slot(callee) => number(import, self.slot(callee.id)?)?,
             Binding::Null => number(import, 0)?,
+            Binding::Number(value) => number(import, *value)?,
+            Binding::AtSlot(slot) => Supply::Stub(self.stubs.add(Stub {
+                sig: func_type(import)?,
+                slot: *slot,
+            })),
             Binding::Func(callee) => self.func(importer, import, callee)?,
             Binding::Absent { weak } => Supply::Absent(self.absent.add(Absent {
                 sig: func_type(import)?,

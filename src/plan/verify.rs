@@ -87,7 +87,7 @@ fn memory(request: &Request<'_>, plan: &Plan) -> Result<()> {
     if let (Some(low), Some(high)) = (layout.landmarks.stack_low, layout.landmarks.stack_high) {
         used.push((low, high.saturating_sub(low)));
     }
-    if request.now.is_none() {
+    if request.model.landmarks.is_none() {
         let (base, end) = (layout.landmarks.heap_base, layout.landmarks.heap_end);
         used.push((base, end.saturating_sub(base)));
     }

@@ -18,6 +18,8 @@ mod tests;
 pub use config::{Preopen, WasiConfig};
 pub use stdio::{Input, Output, OutputBuffer};
 
+use std::time::SystemTime;
+
 use crate::error::{Code, Error, Result};
 use crate::object::ValType;
 
@@ -49,6 +51,8 @@ pub enum Stop {
 pub struct Identity {
     pub device: u64,
     pub inode: u64,
+    /// When the file was made, where the system knows: the number of a file that was deleted is given to another one.
+    pub born: Option<SystemTime>,
 }
 
 /// A WASI implementation. No engine types.

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use wasi_common::dir::OpenResult;
-use wasi_common::file::{FdFlags, FileType, Filestat, OFlags};
+use wasi_common::file::{FdFlags, FileType, OFlags};
 use wasi_common::snapshots::preview_1::types::Errno;
 use wasi_common::sync::Dir;
 use wasi_common::{Error as WasiError, WasiDir};
@@ -55,17 +56,15 @@ pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, Identity)> 
         let why = "the path is empty or holds a NUL byte".into();
         return Err(fail((Code::InvalidArgument, why)));
     }
+    if matches!(path.rsplit('/').next(), Some("" | "." | "..")) {
+        let why = "a path that ends so names a folder".into();
+        return Err(fail((Code::InvalidArgument, why)));
+    }
     let (entry, rest) = locate(preopened, path)
         .ok_or_else(|| fail((Code::NotFound, "it is in no preopened directory".into())))?;
     let dir = HostDir::new(entry.duplicate()?, true);
     match once(load(&dir, &rest)) {
-        Some(Ok((bytes, stat))) => {
-            let identity = Identity {
-                device: stat.device_id,
-                inode: stat.inode,
-            };
-            Ok((bytes, identity))
-        }
+        Some(Ok(read)) => Ok(read),
         Some(Err(why)) => Err(fail(why.describe())),
         None => Err(fail((Code::Internal, "reading it did not finish".into()))),
     }
@@ -129,7 +128,7 @@ impl Failure {
     }
 }
 
-async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, Filestat), Failure> {
+async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, Identity), Failure> {
     // Looked at before it is opened: opening a pipe would wait for someone to write to it.
     let stat = dir.get_path_filestat(path, true).await?;
     if stat.filetype != FileType::RegularFile {
@@ -146,6 +145,11 @@ async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, Filestat), Failure>
     if stat.filetype != FileType::RegularFile {
         return Err(Failure::NotAFile);
     }
+    let identity = Identity {
+        device: stat.device_id,
+        inode: stat.inode,
+        born: born(&*file),
+    };
     let mut bytes = Vec::new();
     let mut size = stat.size;
     loop {
@@ -158,12 +162,18 @@ async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, Filestat), Failure>
         match fill(&*file, &mut bytes, filled).await? {
             read if read < bytes.len() => {
                 bytes.truncate(read);
-                return Ok((bytes, stat));
+                return Ok((bytes, identity));
             }
             // It has grown.
             read => size = read as u64 * 2,
         }
     }
+}
+
+fn born(file: &dyn wasi_common::WasiFile) -> Option<SystemTime> {
+    let descriptor = file.pollable()?.try_clone_to_owned().ok()?;
+    let metadata = std::fs::File::from(descriptor).metadata().ok()?;
+    metadata.created().ok()
 }
 
 /// Reads into `bytes` from `filled` on; gives how much is filled then, less than all only at the file's end.

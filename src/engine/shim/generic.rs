@@ -50,6 +50,14 @@ impl Shim for Generic {
         Stage::Unknown
     }
 
+    fn instance_outlives_handle(&self) -> bool {
+        false
+    }
+
+    fn instance_limit(&self, _text: &str) -> Option<u64> {
+        None
+    }
+
     unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
         // SAFETY: by the caller's promise.
         unsafe { plain_value_type(api, ty) }

@@ -51,6 +51,12 @@ pub trait Shim: Sync {
     /// What an instantiation was at when it ended in this trap.
     fn failed_stage(&self, trap: &Trap) -> Stage;
 
+    /// Whether an instance lives on in its store when its handle is deleted, so that this may be done while its code runs.
+    fn instance_outlives_handle(&self) -> bool;
+
+    /// How many instances a store makes in its life, if `text` (of a failed instantiation) says that these are used up.
+    fn instance_limit(&self, text: &str) -> Option<u64>;
+
     /// Reads a value type; `None` for one that is unknown here.
     ///
     /// # Safety

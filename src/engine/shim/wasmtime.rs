@@ -24,6 +24,10 @@ const VERSION: &str = "48.0.8";
 /// What the engine takes at most: it aborts on more.
 const MAX_STACK: usize = 2 << 20;
 
+/// `wasmtime::DEFAULT_INSTANCE_LIMIT`, which `wasm.h` cannot change, and what a refusal says.
+const MAX_INSTANCES: u64 = 10_000;
+const TOO_MANY_INSTANCES: &str = "instance count too high";
+
 /// Whether the linked `wasm.h` is the bundled engine's.
 ///
 /// A program that links another engine as well may have its symbols stand before ours, as is the way of shared libraries. All calls
@@ -117,6 +121,14 @@ impl Shim for Wasmtime {
         } else {
             Stage::Run
         }
+    }
+
+    fn instance_outlives_handle(&self) -> bool {
+        true
+    }
+
+    fn instance_limit(&self, text: &str) -> Option<u64> {
+        text.contains(TOO_MANY_INSTANCES).then_some(MAX_INSTANCES)
     }
 
     unsafe fn value_type(&self, _api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {

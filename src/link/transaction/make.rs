@@ -2,13 +2,14 @@
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::super::namespace::HostValue;
 use super::super::order::{lost, raw};
 use super::super::{glue, lazy};
 use super::{Transaction, aim};
 use crate::engine::{EngineGlobalType, Forwarder, Global, Val};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, GlobalType};
-use crate::plan::{Stub, Supply};
+use crate::plan::{ObjectId, Stub, Supply};
 
 impl Transaction<'_> {
     pub(super) fn make_numbers(&mut self) -> Result<()> {
@@ -124,11 +125,31 @@ impl Transaction<'_> {
             let forwarder =
                 Forwarder::new(self.ns.store, &trampoline.sig, &name).context(|| name.clone())?;
             self.made.forwarders.push(forwarder);
+            self.made.targets.push(trampoline.target.object);
         }
         let state = self.ns.state();
         for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
             if let Some(live) = state.live.get(&trampoline.target.object) {
                 aim(forwarder, live, trampoline.target);
+            }
+        }
+        Ok(())
+    }
+
+    /// The linker's own functions, one for each object that imports them.
+    pub(super) fn make_services(&mut self) -> Result<()> {
+        for (n, planned) in self.plan.objects.iter().enumerate() {
+            let importer = ObjectId(self.first.0 + n as u32);
+            for supply in &planned.imports {
+                let Supply::Host(id) = supply else { continue };
+                let service = match self.ns.state().hosts.get(*id as usize) {
+                    Some(HostValue::Service(_, service)) => *service,
+                    _ => continue,
+                };
+                let bound = service.bind(self.ns, Some(importer))?;
+                let position = self.made.services.len();
+                self.services.insert((importer, *id), position);
+                self.made.services.push(bound);
             }
         }
         Ok(())

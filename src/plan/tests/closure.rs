@@ -109,7 +109,7 @@ fn a_name_stays_with_its_first_object() {
         now: world.now,
     };
     let mut plan = plan(&request).unwrap();
-    world.model.commit(closure, &mut plan, false);
+    world.model.commit(closure, &mut plan, &options);
     assert_eq!(world.id("a"), id);
     world.load("user", Flags::default()).unwrap();
     assert_eq!(world.model.nodes[&world.id("user")].found.needed, [id]);

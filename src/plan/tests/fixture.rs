@@ -95,7 +95,11 @@ fn set_up(folder: &Path) -> Result<(World, Vec<Step>)> {
                 for import in object.imports {
                     let def = HostDef {
                         ty: import.ty,
-                        overriding: stem == "override",
+                        precedence: if stem == "override" {
+                            Precedence::Before
+                        } else {
+                            Precedence::Behind
+                        },
                     };
                     world.model.host.define(&import.module, &import.name, def);
                 }

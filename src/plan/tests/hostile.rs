@@ -95,7 +95,7 @@ fn segments_of_other_tables_take_no_slots() {
     world.put("a", draft);
     let def = crate::plan::HostDef {
         ty: ExternType::Table(table),
-        overriding: false,
+        precedence: crate::plan::Precedence::Behind,
     };
     world
         .model

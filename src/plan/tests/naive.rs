@@ -78,7 +78,8 @@ impl<'a> Naive<'a> {
 
     fn host(&self, module: &str, name: &str, overriding: bool) -> Option<Want> {
         let (id, def) = self.request.model.host.get(module, name)?;
-        let at_this_point = module != abi::ENV || def.overriding == overriding;
+        let at_this_point =
+            module != abi::ENV || (def.precedence == Precedence::Before) == overriding;
         at_this_point.then_some(match def.ty {
             ExternType::Func(_) => Want::Func(FuncId::Host(id)),
             _ => Want::Host(id),

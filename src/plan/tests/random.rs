@@ -197,7 +197,11 @@ fn world(random: &mut Random) -> World {
         let f = random.below(FUNCS);
         let def = HostDef {
             ty: ExternType::Func(sig(f as usize % 3)),
-            overriding: random.one_in(2),
+            precedence: if random.one_in(2) {
+                Precedence::Before
+            } else {
+                Precedence::Behind
+            },
         };
         world.model.host.define(abi::ENV, &format!("f{f}"), def);
     }

@@ -66,6 +66,7 @@ impl Shelf {
         let missing = || Error::new(Code::NotFound, "library not found; searched:\n  the shelf");
         let file = self.files.get(name).ok_or_else(missing)?;
         Ok(Found {
+            in_guest: false,
             name: name.into(),
             path: None,
             identity: file.identity.clone(),
@@ -204,7 +205,7 @@ impl World {
             memory_pages: plan.layout.memory.after,
             table_slots: plan.layout.table.after,
         });
-        self.model.commit(closure, &mut plan, options.global);
+        self.model.commit(closure, &mut plan, &options);
         Ok((plan, text))
     }
 

@@ -1,0 +1,29 @@
+//! dlopen and its like for guests: one core, and a thin adapter for each guest ABI, told apart by import module.
+//!
+//! | module | adapter | who |
+//! |---|---|---|
+//! | `env` | [`libc`], [`info`] | wasi-libc's `<dlfcn.h>`, with what musl and glibc have beyond it; cowasm |
+//! | `dyld` | [`toywasm`] | programs for toywasm's libdyld |
+//! | `wasix_32v1` | [`wasix`] | wasix-libc |
+//!
+//! The same flag has another number in each: an adapter turns numbers into [`Flags`](crate::link::Flags).
+
+mod core;
+mod info;
+mod libc;
+mod toywasm;
+mod wasix;
+
+use crate::link::Service;
+
+/// All functions that guests can import.
+pub fn services() -> impl Iterator<Item = &'static Service> {
+    [
+        libc::SERVICES,
+        info::SERVICES,
+        toywasm::SERVICES,
+        wasix::SERVICES,
+    ]
+    .into_iter()
+    .flatten()
+}

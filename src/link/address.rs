@@ -1,0 +1,125 @@
+//! From an address or a slot back to an object and a symbol (dladdr(3)).
+
+use std::sync::Arc;
+
+use super::namespace::{Namespace, State};
+use crate::abi;
+use crate::error::{Code, Error, Result};
+use crate::object::ExportItem;
+use crate::plan::{FuncId, Node, ObjectId, Role, function_in_own_segment, within};
+use crate::search::{View, shown_folders};
+
+/// What lies at an address or in a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub object: ObjectId,
+    /// The symbol whose value is nearest below an address, or is the slot, and its value.
+    pub symbol: Option<(Arc<str>, u64)>,
+}
+
+impl Namespace {
+    /// How many objects have been added and removed since the beginning.
+    pub fn turnover(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.loads, state.unloads)
+    }
+
+    /// The folders in which a name that an object asks for is searched, as the guest may know them.
+    pub fn search_path(&self, id: ObjectId) -> Result<Vec<String>> {
+        let state = self.state();
+        let node = state.model.nodes.get(&id);
+        let node = node.ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))?;
+        let view = View {
+            files: None,
+            hidden: !self.config().guest_paths,
+        };
+        Ok(shown_folders(&self.config().search, &node.found, view))
+    }
+
+    /// The function in a slot, for slots that belong to an object.
+    pub fn at_slot(&self, slot: u64) -> Result<Address> {
+        let state = self.state();
+        at_slot(&state, slot).ok_or_else(|| {
+            Error::new(
+                Code::NotFound,
+                format!("slot {slot} holds no object's function"),
+            )
+        })
+    }
+
+    /// The datum at an address, for addresses in an object's data.
+    pub fn at_address(&self, address: u64) -> Result<Address> {
+        let state = self.state();
+        let mut nodes = state.model.nodes.iter();
+        let found = nodes.find(|(_, node)| holds(node, address));
+        let (&object, node) = found.ok_or_else(|| {
+            Error::new(
+                Code::NotFound,
+                format!("address {address:#x} lies in no object"),
+            )
+        })?;
+        let exports = node.found.object.exports.iter();
+        let data = exports.filter_map(|export| match &export.item {
+            ExportItem::Data { value, .. } => {
+                Some((export.name.clone(), node.place.address(*value)))
+            }
+            _ => None,
+        });
+        let below = data.filter(|(_, at)| *at <= address && holds(node, *at));
+        Ok(Address {
+            object,
+            // Of several names for one address the first in order, so that the answer is always the same.
+            symbol: below.max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0))),
+        })
+    }
+}
+
+/// Whether an address is one of an object's data. A fixed main has all from address 0 on for its own: of that, what lies in the
+/// stack or the heap, as far as it tells where these are, is no datum.
+fn holds(node: &Node, address: u64) -> bool {
+    let offset = address.checked_sub(node.place.memory_base);
+    let within = offset.is_some_and(|n| n < node.place.memory_size);
+    if !within || node.found.role != Role::FixedMain {
+        return within;
+    }
+    let object = &node.found.object;
+    let landmark = |name: &str| match &object.export(name)?.item {
+        ExportItem::Data { value, .. } => Some(node.place.address(*value)),
+        _ => None,
+    };
+    let in_stack = match (landmark(abi::STACK_LOW), landmark(abi::STACK_HIGH)) {
+        (Some(low), Some(high)) => (low..high).contains(&address),
+        _ => false,
+    };
+    let in_heap = landmark(abi::HEAP_BASE).is_some_and(|base| address >= base);
+    address >= abi::NULL_GUARD && !in_stack && !in_heap
+}
+
+fn at_slot(state: &State, slot: u64) -> Option<Address> {
+    let model = &state.model;
+    let decided = model.slots.iter().find(|(_, at)| **at == slot);
+    let (object, index) = match decided {
+        Some((FuncId::Object { object, index }, _)) => (*object, Some(*index)),
+        Some((FuncId::Host(_), _)) => return None,
+        None => {
+            let mut nodes = model.nodes.iter();
+            let (&id, node) = nodes.find(|(_, node)| within(&node.place, slot))?;
+            let index = function_in_own_segment(&node.found.object, &node.place, slot)?;
+            (id, Some(index))
+        }
+    };
+    let defined = &model.nodes.get(&object)?.found.object;
+    let name = defined
+        .exports
+        .iter()
+        .find_map(|export| match &export.item {
+            ExportItem::Func { index: known, .. } if Some(*known) == index => {
+                Some(export.name.clone())
+            }
+            _ => None,
+        });
+    Some(Address {
+        object,
+        symbol: name.map(|name| (name, slot)),
+    })
+}

@@ -1,0 +1,272 @@
+//! Exit handlers: what the guest registers with `atexit` and `__cxa_atexit`, with the object that each belongs to.
+//!
+//! The linker keeps the list, so that it can run one library's handlers when that is unloaded. libc's own list gets a single
+//! entry, which runs all that is left when the program ends. So libraries' handlers run among themselves in the reverse order
+//! of registration; a program with a libc of its own runs them all where the first one was registered.
+
+use std::rc::Rc;
+
+use foldhash::HashSet;
+
+use super::calls;
+use super::namespace::{Namespace, State};
+use super::service::{Call, RUNNER, RUNNER_WITH};
+use crate::abi;
+use crate::engine::{HostTrap, Val};
+use crate::error::{Code, Error, Result};
+use crate::object::{FuncType, ValType};
+use crate::plan::{Callee, Definition, FuncId, ObjectId};
+
+/// More handlers than any program has. A guest that registers without end gets errors, not the host's memory.
+const MAX_HANDLERS: usize = 1 << 20;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handler {
+    slot: u32,
+    /// What it is called with; a function given to `atexit` takes nothing.
+    argument: Option<u32>,
+    pub owner: Option<ObjectId>,
+}
+
+#[derive(Default)]
+pub(super) struct ExitList {
+    /// In the order of registration.
+    handlers: Vec<Handler>,
+    /// The object whose `__cxa_atexit` has our entry.
+    entered: Option<ObjectId>,
+}
+
+impl ExitList {
+    /// The handler registered last among those of some objects.
+    pub fn take_last(&mut self, of: impl Fn(ObjectId) -> bool) -> Option<Handler> {
+        let position = self
+            .handlers
+            .iter()
+            .rposition(|handler| handler.owner.is_some_and(&of))?;
+        Some(self.handlers.remove(position))
+    }
+
+    /// What objects that are gone have left.
+    pub fn forget(&mut self, gone: &HashSet<ObjectId>) {
+        let of_gone = |owner: Option<ObjectId>| owner.is_some_and(|id| gone.contains(&id));
+        self.handlers.retain(|handler| !of_gone(handler.owner));
+        if of_gone(self.entered) {
+            self.entered = None;
+        }
+    }
+}
+
+/// `__cxa_atexit(function, argument, dso)`.
+pub(super) fn cxa_atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
+    let &[slot, argument, dso] = args else {
+        return Err("__cxa_atexit takes three arguments".into());
+    };
+    let owner = owner(call, slot, Some(dso));
+    Ok(register(call.ns, slot, Some(argument), owner))
+}
+
+/// `atexit(function)`: on behalf of the library that calls it, as where libc has a part in each library.
+pub(super) fn atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
+    let &[slot] = args else {
+        return Err("atexit takes one argument".into());
+    };
+    let owner = owner(call, slot, None);
+    Ok(register(call.ns, slot, None, owner))
+}
+
+/// Whose handler it is. `__dso_handle` is an address in the object's data, which tells nothing if that is empty; the function
+/// may be one that several objects have a copy of. The caller is the surest sign; a caller that is not known called by pointer.
+fn owner(call: &Call<'_>, slot: u32, dso: Option<u32>) -> Option<ObjectId> {
+    let state = call.ns.state();
+    let nodes = &state.model.nodes;
+    let by_dso = dso.and_then(|dso| {
+        let within =
+            |base: u64, size: u64| u64::from(dso).checked_sub(base).is_some_and(|n| n < size);
+        let mut found = nodes
+            .iter()
+            .filter(|(_, node)| within(node.place.memory_base, node.place.memory_size));
+        found.next().map(|(id, _)| *id)
+    });
+    // libc calls __cxa_atexit for others; whoever calls it with a handle of its own speaks for itself.
+    let is_libc = |id: &ObjectId| ENTRIES.iter().any(|entry| entry.of(&state, *id).is_some());
+    call.caller
+        .filter(|id| !is_libc(id) || by_dso == Some(*id))
+        .or(by_dso)
+        .or_else(|| {
+            let mut found = nodes
+                .iter()
+                .filter(|(_, node)| crate::plan::within(&node.place, slot.into()));
+            found.next().map(|(id, _)| *id)
+        })
+        .or(state.model.main)
+}
+
+fn register(ns: &Rc<Namespace>, slot: u32, argument: Option<u32>, owner: Option<ObjectId>) -> u32 {
+    {
+        let mut state = ns.state_mut();
+        if state.exit.handlers.len() >= MAX_HANDLERS {
+            return 1;
+        }
+        state.exit.handlers.push(Handler {
+            slot,
+            argument,
+            owner,
+        });
+    }
+    // Without a libc there is no exit to take part in; `finish` runs what is left.
+    if let Err(error) = enter(ns) {
+        let trace = &ns.config().trace;
+        trace.say(crate::trace::Category::Init, || {
+            format!("exit handlers will not run by themselves: {error}")
+        });
+    }
+    0
+}
+
+/// How libc takes an exit handler, and what it gets as the one that runs ours.
+struct Entry {
+    name: &'static str,
+    params: usize,
+    runner: &'static str,
+    /// Parameters of the runner.
+    arguments: usize,
+}
+
+/// A program may export only one of them to its libraries.
+const ENTRIES: [Entry; 2] = [
+    Entry {
+        name: abi::CXA_ATEXIT,
+        params: 3,
+        runner: RUNNER_WITH,
+        arguments: 1,
+    },
+    Entry {
+        name: abi::ATEXIT,
+        params: 1,
+        runner: RUNNER,
+        arguments: 0,
+    },
+];
+
+impl Entry {
+    /// An object's own function for it.
+    fn of(&self, state: &State, id: ObjectId) -> Option<Definition> {
+        state.own_function(id, self.name, self.params, 1)
+    }
+}
+
+impl State {
+    /// A function that an object itself defines and exports, of so many i32 parameters and results.
+    fn own_function(
+        &self,
+        id: ObjectId,
+        name: &str,
+        params: usize,
+        results: usize,
+    ) -> Option<Definition> {
+        let object = &self.model.nodes.get(&id)?.found.object;
+        let export = *object.by_name.get(name)?;
+        object.defined_func(export)?;
+        let sig = object.func_type(export)?;
+        let fits = *sig == ints(params, results);
+        fits.then_some(Definition { object: id, export })
+    }
+
+    /// The first object that has something: in the global scope, or at all.
+    fn first_with(
+        &self,
+        of: impl Fn(&State, ObjectId) -> Option<Definition>,
+    ) -> Option<Definition> {
+        let global = self.model.global.order().iter().copied();
+        let mut others: Vec<ObjectId> = self.model.nodes.keys().copied().collect();
+        others.sort_unstable();
+        global.chain(others).find_map(|id| of(self, id))
+    }
+}
+
+fn ints(params: usize, results: usize) -> FuncType {
+    FuncType {
+        params: vec![ValType::I32; params],
+        results: vec![ValType::I32; results],
+    }
+}
+
+/// Gives libc the one entry that runs the list, unless it has it.
+fn enter(ns: &Rc<Namespace>) -> Result<()> {
+    let (entry, libc, runner) = {
+        let state = ns.state();
+        if state.exit.entered.is_some() {
+            return Ok(());
+        }
+        let found = ENTRIES.iter().find_map(|entry| {
+            let libc = state.first_with(|state, id| entry.of(state, id));
+            Some((entry, libc?))
+        });
+        let Some((entry, libc)) = found else {
+            return Ok(());
+        };
+        let runner = state.model.host.get(abi::LINKER, entry.runner);
+        (entry, libc, runner.map(|(id, _)| id))
+    };
+    let runner = runner.ok_or_else(|| Error::new(Code::Internal, "the exit function got lost"))?;
+    let callee = Callee {
+        id: FuncId::Host(runner),
+        export: None,
+    };
+    let slot = ns.slot(callee, &ints(entry.arguments, 0).into())?;
+    let all = [Val::u32(slot), Val::i32(0), Val::i32(0)];
+    let args = all.get(..entry.params).unwrap_or_default();
+    let mut results = [Val::i32(0)];
+    calls::export(ns, libc, args, &mut results)?;
+    if results.first().and_then(|v| v.as_u32()) == Some(0) {
+        ns.state_mut().exit.entered = Some(libc.object);
+    }
+    Ok(())
+}
+
+/// What libc calls when the program ends.
+pub(super) fn run_from_libc(call: &Call<'_>, _args: &[u32]) -> Result<u32, HostTrap> {
+    call.ns.state_mut().exit.entered = None;
+    run_all(call.ns).map_err(|error| call.ns.as_trap(&error))?;
+    Ok(0)
+}
+
+/// At the end of a program: runs what its libc could not be told of, because the program shows libraries no way to it. (What libc
+/// was told of and has not run, `_Exit` skipped.)
+pub(super) fn run_homeless(ns: &Namespace) -> Result<()> {
+    let told = ns.state().exit.entered.is_some();
+    if told { Ok(()) } else { run_all(ns) }
+}
+
+/// Runs what is left, the last registered first, including what is registered meanwhile.
+fn run_all(ns: &Namespace) -> Result<()> {
+    loop {
+        let handler = ns.state_mut().exit.handlers.pop();
+        match handler {
+            Some(handler) => call(ns, &handler)?,
+            None => return Ok(()),
+        }
+    }
+}
+
+pub(super) fn call(ns: &Namespace, handler: &Handler) -> Result<()> {
+    match handler.argument {
+        Some(argument) => calls::slot(ns, handler.slot, &[argument]),
+        None => calls::slot(ns, handler.slot, &[]),
+    }
+    .map(drop)
+}
+
+impl Namespace {
+    /// Ends the guest as its `exit` does: exit handlers, the last registered first, then libc's own end (stdio is flushed).
+    pub fn finish(&self) -> Result<()> {
+        let dtors = {
+            let state = self.state();
+            state.first_with(|state, id| state.own_function(id, abi::CALL_DTORS, 0, 0))
+        };
+        if let Some(dtors) = dtors {
+            calls::export(self, dtors, &[], &mut [])?;
+        }
+        run_all(self)
+    }
+}

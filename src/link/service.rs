@@ -1,0 +1,143 @@
+//! The linker's own functions for the guest: tables of them, and one host function for each importer, which knows its caller.
+
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use super::exit;
+use super::namespace::{HostValue, Namespace};
+use crate::abi;
+use crate::dlfcn;
+use crate::engine::{HostFunc, HostTrap, Val};
+use crate::error::{Context, Error, Result};
+use crate::object::{ExternType, FuncType, ValType};
+use crate::plan::{ObjectId, Precedence};
+
+/// A call of a service.
+pub struct Call<'a> {
+    pub ns: &'a Rc<Namespace>,
+    /// The object whose import was called; unknown for a call by pointer.
+    pub caller: Option<ObjectId>,
+}
+
+/// A function that guests import: its parameters, and its result if it has one, are i32.
+pub struct Service {
+    pub module: &'static str,
+    pub name: &'static str,
+    pub params: usize,
+    pub result: bool,
+    pub body: fn(&Call<'_>, &[u32]) -> Result<u32, HostTrap>,
+}
+
+/// What libc has as its entry for all exit handlers: given to its `__cxa_atexit`, or to its `atexit`.
+pub(super) const RUNNER_WITH: &str = "run_exit_handlers_with";
+pub(super) const RUNNER: &str = "run_exit_handlers";
+
+const EXIT: &[Service] = &[
+    Service {
+        module: abi::ENV,
+        name: abi::CXA_ATEXIT,
+        params: 3,
+        result: true,
+        body: exit::cxa_atexit,
+    },
+    Service {
+        module: abi::ENV,
+        name: abi::ATEXIT,
+        params: 1,
+        result: true,
+        body: exit::atexit,
+    },
+    Service {
+        module: abi::LINKER,
+        name: RUNNER_WITH,
+        params: 1,
+        result: false,
+        body: exit::run_from_libc,
+    },
+    Service {
+        module: abi::LINKER,
+        name: RUNNER,
+        params: 0,
+        result: false,
+        body: exit::run_from_libc,
+    },
+];
+
+/// More parameters than any service has.
+const MAX_PARAMS: usize = 8;
+
+impl Service {
+    fn ty(&self) -> FuncType {
+        FuncType {
+            params: vec![ValType::I32; self.params],
+            results: vec![ValType::I32; self.result.into()],
+        }
+    }
+
+    /// A host function for one importer, or for calls by pointer.
+    pub(super) fn bind(
+        &'static self,
+        ns: &Rc<Namespace>,
+        caller: Option<ObjectId>,
+    ) -> Result<HostFunc> {
+        // Weak: the namespace owns the function.
+        let weak: Weak<Namespace> = Rc::downgrade(ns);
+        let body = move |args: &[Val], results: &mut [Val]| -> Result<(), HostTrap> {
+            let Some(ns) = weak.upgrade() else {
+                return Err("the namespace is gone".into());
+            };
+            let mut numbers = [0; MAX_PARAMS];
+            for (number, arg) in numbers.iter_mut().zip(args) {
+                *number = arg.as_u32().unwrap_or(0);
+            }
+            let numbers = numbers.get(..args.len()).unwrap_or_default();
+            let value = (self.body)(&Call { ns: &ns, caller }, numbers)?;
+            if let Some(result) = results.first_mut() {
+                *result = Val::u32(value);
+            }
+            Ok(())
+        };
+        HostFunc::new(ns.store(), &self.ty(), Box::new(body))
+            .context(|| format!("defining {}.{}", self.module, self.name))
+    }
+}
+
+impl Namespace {
+    /// Defines the linker's own functions, once.
+    pub(super) fn prepare(self: &Rc<Self>) -> Result<()> {
+        if self.state().services {
+            return Ok(());
+        }
+        for service in EXIT.iter().chain(dlfcn::services()) {
+            let shared = service.bind(self, None)?;
+            let ty = ExternType::Func(Arc::new(service.ty()));
+            // What the host defined itself under such a name is meant.
+            if self
+                .state()
+                .model
+                .host
+                .get(service.module, service.name)
+                .is_none()
+            {
+                let value = HostValue::Service(shared, service);
+                self.define(
+                    service.module,
+                    service.name,
+                    value,
+                    ty,
+                    Precedence::BeforeIfSame,
+                );
+            }
+        }
+        self.state_mut().services = true;
+        Ok(())
+    }
+
+    /// The trap for a service that cannot answer: an exit of the guest goes on as one.
+    pub(crate) fn as_trap(&self, error: &Error) -> HostTrap {
+        if let Some(code) = error.exit_code() {
+            self.side.exit.set(Some(code));
+        }
+        HostTrap::Message(error.to_string())
+    }
+}

@@ -1,0 +1,109 @@
+//! Which objects nothing keeps any more, and what goes with them (dlclose(3)).
+
+use foldhash::HashSet;
+
+use super::commit::within;
+use super::{FuncId, Model, ObjectId, Placement, Role};
+
+/// What objects that are gone leave behind, to be cleared.
+#[derive(Debug, Default)]
+pub struct Vacated {
+    pub places: Vec<Placement>,
+    /// Slots elsewhere that held their functions.
+    pub slots: Vec<u64>,
+}
+
+impl Model {
+    /// The objects that neither a handle nor another object keeps. `held` are kept whatever the counts say.
+    pub fn unreachable(&self, held: impl Fn(ObjectId) -> bool) -> HashSet<ObjectId> {
+        let roots = self.nodes.iter().filter(|(id, node)| {
+            let open = node.opens.host > 0 || node.opens.guest > 0;
+            open || node.stays || self.main == Some(**id) || held(**id)
+        });
+        let mut open: Vec<ObjectId> = roots.map(|(id, _)| *id).collect();
+        let mut kept: HashSet<ObjectId> = open.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            open.extend(self.keeps(id).filter(|&used| kept.insert(used)));
+        }
+        let all = self.nodes.keys().copied();
+        all.filter(|id| !kept.contains(id)).collect()
+    }
+
+    /// What an object keeps in the namespace: what it needs and what it is bound to.
+    fn keeps(&self, id: ObjectId) -> impl Iterator<Item = ObjectId> + '_ {
+        let node = self.nodes.get(&id);
+        node.into_iter()
+            .flat_map(|node| node.found.needed.iter().chain(&node.uses).copied())
+    }
+
+    /// `objects`, which were loaded together, and all that was loaded since and cannot do without one of them. What is older did
+    /// without them before.
+    pub fn dependents(&self, objects: &[ObjectId]) -> HashSet<ObjectId> {
+        let mut gone: HashSet<ObjectId> = objects.iter().copied().collect();
+        gone.retain(|id| self.nodes.contains_key(id));
+        let Some(first) = gone.iter().min().copied() else {
+            return gone;
+        };
+        loop {
+            let newer = self.nodes.keys().copied().filter(|&id| id > first);
+            let more: Vec<ObjectId> = newer
+                .filter(|id| !gone.contains(id) && self.keeps(*id).any(|used| gone.contains(&used)))
+                .collect();
+            if more.is_empty() {
+                return gone;
+            }
+            gone.extend(more);
+        }
+    }
+
+    /// Takes objects out: their symbols, names, slots and memory are as if they had never been there.
+    pub fn remove(&mut self, gone: &HashSet<ObjectId>) -> Vacated {
+        let mut vacated = Vacated::default();
+        for &id in gone {
+            let Some(node) = self.nodes.remove(&id) else {
+                continue;
+            };
+            if node.global {
+                self.global.remove(id, &node.found.object);
+            }
+            if self.main == Some(id) {
+                self.main = None;
+            }
+            let place = node.place;
+            vacated.places.push(place);
+            if node.found.role != Role::FixedMain {
+                // A range that was placed is not free; giving it back cannot fail.
+                let _ = self.memory.give(place.memory_base, place.memory_size);
+                let _ = self.table.give(place.table_base, place.table_size);
+            }
+        }
+        for node in self.nodes.values_mut() {
+            // Only after a load that failed: others go before what they use.
+            node.uses.retain(|id| !gone.contains(id));
+        }
+        self.names.retain(|_, id| !gone.contains(id));
+        // Slots of functions that are gone; and those of others that stood in a range that went back.
+        let places = &vacated.places;
+        let dead = self.slots.extract_if(|id, slot| {
+            matches!(id, FuncId::Object { object, .. } if gone.contains(object))
+                || places.iter().any(|place| within(place, *slot))
+        });
+        vacated.slots = dead.map(|(_, slot)| slot).collect();
+        for &slot in &vacated.slots {
+            let went = vacated.places.iter().any(|place| within(place, slot));
+            let kept = self.nodes.values().any(|node| within(&node.place, slot));
+            if !went && !kept {
+                let _ = self.table.give(slot, 1);
+            }
+        }
+        if self.nodes.is_empty() {
+            // The next load is the first again and lays memory and table out anew.
+            self.landmarks = None;
+            self.memory = Default::default();
+            self.table = Default::default();
+            self.slots.clear();
+            self.provided.clear();
+        }
+        vacated
+    }
+}
