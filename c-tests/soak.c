@@ -3,10 +3,12 @@
  *
  *     soak [CYCLES]
  */
+#define _POSIX_C_SOURCE 200809L
 #include "build.h"
 #include "check.h"
 #include <malloc.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The bundled engine makes 10,000 instances in the life of a store; a host goes on with a new one before that. */
 enum { MOST_INSTANCES = 10000, RECYCLE_AT = 9000, WARM_UP = 100 };
@@ -79,6 +81,16 @@ static void cycle(wasm_dyld_t *dyld, bool take_address)
     SAME(wasm_dyld_object_count(dyld), 0);
 }
 
+/* A thread's cache of freed blocks fills slowly, and its blocks count as in use. Started without it, the figures are exact. */
+static void start_without_block_cache(char **argv)
+{
+    if (getenv("GLIBC_TUNABLES") || getenv("WASMDYLD_TEST_CHECKER"))
+        return;
+    if (setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1) == 0)
+        execv("/proc/self/exe", argv);
+    unsetenv("GLIBC_TUNABLES");
+}
+
 /* Bytes in use on the heap, 0 where that is not known. */
 static size_t heap(void)
 {
@@ -118,8 +130,42 @@ static void without_end(long cycles)
     printf("# %ld cycles in %ld stores, %.0f us a cycle; heap after the first stores %lu, at the end %lu\n", cycles, stores,
            (double)(clock() - begin) / CLOCKS_PER_SEC * 1e6 / (double)cycles, (unsigned long)heap_early, (unsigned long)heap_late);
     if (stores > 3)
-        CHECK(heap_late <= heap_early + 20000);
+        CHECK(heap_late <= heap_early + (getenv("GLIBC_TUNABLES") ? 8192 : 300000));
     ok("loading and unloading without end");
+}
+
+/* A library that is another one each time, as a plugin under development is: nothing of the old ones stays in a new store. */
+static void ever_changing(long cycles)
+{
+    wasm_engine_t *cached = engine;
+    /* Compiled code that is never used again would fill the disk. */
+    WORKS(wasm_dyld_engine_new(NULL, &engine, &error));
+    struct host host = store_and_namespace();
+    size_t heap_early = 0, heap_late = 0;
+    for (long n = 0; n < cycles; n++) {
+        wasm_dyld_object_t *object = NULL;
+        struct module *m = module_new();
+        uint8_t number[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), 0};
+        m->memory_size = 4;
+        module_data(m, 0, number, sizeof number);
+        module_function(m, "get", "", "i", CODE(GLOBAL_GET, 0, I32_LOAD, 2, 0));
+        WORKS(load_module(host.dyld, "changing.so", m, 0, &object, &error));
+        SAME(CALL0(host.dyld, find(host.dyld, object, "get")), n);
+        WORKS(wasm_dyld_dlclose(host.dyld, object, &error));
+        if (n % (cycles / 10) == cycles / 10 - 1) {
+            recycle(&host);
+            heap_late = heap();
+            if (n < cycles / 2)
+                heap_early = heap_late;
+        }
+    }
+    wasm_dyld_delete(host.dyld);
+    wasm_store_delete(host.store);
+    wasm_engine_delete(engine);
+    engine = cached;
+    printf("# %ld changing libraries; heap after half of them %lu, at the end %lu\n", cycles, (unsigned long)heap_early, (unsigned long)heap_late);
+    CHECK(heap_late <= heap_early + (getenv("GLIBC_TUNABLES") ? 20000 : 300000));
+    ok("a library that changes each time");
 }
 
 /* The last instance of a store: what is there goes on, what does not fit is told so and changes nothing. */
@@ -143,7 +189,7 @@ static void last_instance(void)
         if (code == WASM_DYLD_OK)
             WORKS(wasm_dyld_dlclose(host.dyld, object, &error));
     }
-    FAILS(code, WASM_DYLD_LIMIT, "top.so", "10,000", "store", NULL);
+    FAILS(code, WASM_DYLD_LIMIT, "top.so", "10000", "store", NULL);
     CHECK(object == NULL || object == stays);
     uint64_t instances = wasm_dyld_instance_count(host.dyld);
     CHECK(instances <= MOST_INSTANCES && instances > MOST_INSTANCES - 10);
@@ -162,10 +208,10 @@ static void last_instance(void)
         if (code != WASM_DYLD_OK)
             break;
     }
-    FAILS(code, WASM_DYLD_LIMIT, "10,000", NULL);
+    FAILS(code, WASM_DYLD_LIMIT, "10000", NULL);
     SAME(wasm_dyld_instance_count(host.dyld), MOST_INSTANCES);
     code = wasm_dyld_dlsym(host.dyld, stays, "another", NULL, NULL, &(uint64_t){0}, &error);
-    FAILS(code, WASM_DYLD_LIMIT, "10,000", NULL);
+    FAILS(code, WASM_DYLD_LIMIT, "10000", NULL);
     SAME(CALL0(host.dyld, find(host.dyld, stays, "another")), 3);
     WORKS(wasm_dyld_dlclose(host.dyld, stays, &error));
     WORKS(wasm_dyld_dlclose(host.dyld, stays, &error));
@@ -181,7 +227,8 @@ static void last_instance(void)
 int main(int argc, char **argv)
 {
     bool checker = getenv("WASMDYLD_TEST_CHECKER") != NULL;
-    long cycles = argc > 1 ? atol(argv[1]) : checker ? 150 : 10000;
+    start_without_block_cache(argv);
+    long cycles = argc > 1 ? atol(argv[1]) : checker ? 150 : 100000;
     const char *cache = getenv("WASMDYLD_TEST_CACHE");
     wasm_dyld_config_t *config = wasm_dyld_config_new();
     if (cache)
@@ -191,6 +238,7 @@ int main(int argc, char **argv)
     shelf_add(&shelf, "base.so", base());
     shelf_add(&shelf, "top.so", top());
     without_end(cycles);
+    ever_changing(checker ? 20 : 2000);
     last_instance();
     shelf_clear(&shelf);
     wasm_engine_delete(engine);
