@@ -42,6 +42,14 @@ static void bound(void)
     CHECK(dlopen("libuser.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
     CHECK(dlsym(RTLD_DEFAULT, "use") == NULL);
     puts("both are gone");
+
+    used = OPEN("libused.so", RTLD_NOW | RTLD_GLOBAL);
+    void *holder = OPEN("libholder.so", RTLD_NOW);
+    CLOSE(used);
+    printf("used is closed, but holder has an address in it: %d\n", **(int *const *)FIND(holder, "held"));
+    CLOSE(holder);
+    CHECK(dlopen("libused.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
+    puts("both are gone");
 }
 
 int main(int argc, char **argv)

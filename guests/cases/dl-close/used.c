@@ -1,5 +1,7 @@
 #include <stdio.h>
 
+int used_number = 5;
+
 static int uses;
 int use(void) { return ++uses; }
 
