@@ -1,0 +1,11 @@
+#include "plugin.hpp"
+
+namespace {
+
+struct Thrower {
+    Thrower() { throw PluginError(1); }
+} thrower;
+
+} // namespace
+
+int use() { return &thrower != nullptr; }
