@@ -52,6 +52,27 @@ static void bound(void)
     puts("both are gone");
 }
 
+static void trapping(void)
+{
+    void *trap = OPEN("libtrap.so", RTLD_NOW);
+    CHECK(dlclose(trap) != 0);
+    CHECK_ERROR("libtrap.so");
+    CHECK(dlopen("libtrap.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
+    puts("a destructor that traps: an error, and the library is gone");
+}
+
+static void circle(void)
+{
+    void *circle = OPEN("libcircle1.so", RTLD_NOW);
+    CHECK(dl_call(circle, "call_two") == 2);
+    CLOSE(circle);
+    CHECK(dlopen("libcircle1.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
+    CHECK(dlopen("libcircle2.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
+    circle = OPEN("libcircle2.so", RTLD_NOW);
+    CHECK(dl_call(circle, "two") == 2 && dl_call(circle, "call_two") == 2);
+    puts("a circle of libraries that need each other: both gone, opened again");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "stale") == 0) {
@@ -63,8 +84,14 @@ int main(int argc, char **argv)
         fflush(stdout);
         return stale();
     }
+    if (argc > 1 && strcmp(argv[1], "trap") == 0) {
+        OPEN("libtrap.so", RTLD_NOW);
+        return 0;
+    }
     farewell();
     bound();
+    trapping();
+    circle();
     puts("end of main");
     return 0;
 }

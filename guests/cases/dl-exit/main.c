@@ -26,6 +26,11 @@ int main(int argc, char **argv)
         exit(4);
     if (strcmp(argv[1], "exit-in-library") == 0)
         FUNCTION(void (*)(int), three, "leave")(5);
+    if (strcmp(argv[1], "exit-in-handler") == 0) {
+        FUNCTION(void (*)(int), one, "leave_in_handler")(8);
+        dlclose(one);
+        puts("not reached");
+    }
     if (strcmp(argv[1], "quick") == 0) {
         fflush(stdout);
         _Exit(6);

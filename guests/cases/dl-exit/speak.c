@@ -7,7 +7,15 @@
 __attribute__((constructor)) static void construct(void) { puts(TEXT(NAME) ": constructed"); }
 __attribute__((destructor)) static void destroy(void) { puts(TEXT(NAME) ": destroyed"); }
 
-static void promised(void) { puts(TEXT(NAME) ": promised"); }
+static int leave_with;
+void leave_in_handler(int status) { leave_with = status; }
+
+static void promised(void)
+{
+    puts(leave_with ? TEXT(NAME) ": promised, leaving" : TEXT(NAME) ": promised");
+    if (leave_with)
+        exit(leave_with);
+}
 
 void promise(void) { atexit(promised); }
 void leave(int status) { exit(status); }

@@ -110,6 +110,15 @@ static void needed(void)
     puts("needed ones are local with it and global with it");
 }
 
+static void breadth_first(void)
+{
+    void *tree = OPEN("libtree.so", RTLD_NOW | RTLD_LOCAL), *left = OPEN("libleft.so", RTLD_NOW | RTLD_LOCAL);
+    printf("breadth first: %s, by handle %s; ", ask(tree, "asked_by_tree"), ask(tree, "which"));
+    printf("of left: %s, by handle %s\n", ask(left, "asked_by_left"), ask(left, "which"));
+    CLOSE(left);
+    CLOSE(tree);
+}
+
 static void whole_program(void)
 {
     void *everything = OPEN(NULL, RTLD_NOW);
@@ -129,6 +138,7 @@ int main(void)
 {
     colors();
     needed();
+    breadth_first();
     whole_program();
     return 0;
 }
