@@ -71,7 +71,7 @@ extern "C" {
 #define RTLD_DI_SERINFOSIZE 5 /* Dl_serinfo: only dls_size and dls_cnt are written */
 #endif
 #ifndef RTLD_DI_ORIGIN
-#define RTLD_DI_ORIGIN 6 /* char[]: the folder that it came from; there is no limit, so let it be PATH_MAX long */
+#define RTLD_DI_ORIGIN 6 /* char[], PATH_MAX long: the folder that it came from; an error if that is the host's */
 #endif
 #ifndef LM_ID_BASE
 #define LM_ID_BASE 0
@@ -80,10 +80,10 @@ extern "C" {
 /* wasi-libc leaves these types to us, until it stops to change what musl has. */
 #if !defined(__wasilibc_unmodified_upstream) || !(defined(_GNU_SOURCE) || defined(_BSD_SOURCE))
 typedef struct {
-    const char *dli_fname; /* name of the object */
-    void *dli_fbase;       /* where its data begin */
-    const char *dli_sname; /* the symbol that has the address, or the one before; NULL if none is known */
-    void *dli_saddr;       /* its own address or slot; NULL with dli_sname */
+    const char *dli_fname; /* path of the object if the program has it in its folders, else its file name */
+    void *dli_fbase;       /* where its data begin; NULL for a program at fixed addresses */
+    const char *dli_sname; /* the function in the slot, or the datum at or before the address; NULL if none is known */
+    void *dli_saddr;       /* its slot or address; NULL with dli_sname */
 } Dl_info;
 #endif
 
@@ -91,13 +91,13 @@ typedef long Lmid_t;
 
 struct link_map {
     uintptr_t l_addr; /* where its data begin */
-    char *l_name;     /* "" for the program */
+    char *l_name;     /* as dli_fname */
     void *l_ld;       /* NULL: there is no dynamic section */
     struct link_map *l_next, *l_prev;
 };
 
 typedef struct {
-    char *dls_name; /* a folder that is searched */
+    char *dls_name; /* a folder that is searched; one of the host's may have no name that the program could know */
     unsigned int dls_flags;
 } Dl_serpath;
 
@@ -109,7 +109,7 @@ typedef struct {
 
 struct dl_phdr_info {
     uint32_t dlpi_addr;    /* where its data begin: __memory_base */
-    const char *dlpi_name; /* "" for the program */
+    const char *dlpi_name; /* as dli_fname */
     const void *dlpi_phdr; /* NULL: */
     uint16_t dlpi_phnum;   /* wasm has no program headers */
     unsigned long long dlpi_adds, dlpi_subs; /* how many objects have been loaded and unloaded so far */
@@ -117,10 +117,23 @@ struct dl_phdr_info {
     void *dlpi_tls_data;
 };
 
-/* Of the C library, declared once more to be imports. */
+/*
+ * A name with a slash is a file in the program's own folders, relative to "/". One without is searched where the host says, and
+ * in RUNTIME_PATH of the library that calls. NULL: the program and all that is global. A constructor that traps or throws
+ * makes dlopen fail.
+ */
 void *dlopen(const char *file, int flags) WASMDYLD_IMPORT("dlopen");
+
+/* A slot or an address. RTLD_NEXT needs a direct call: it depends on who calls, which nobody knows of a call by pointer. */
 void *dlsym(void *__restrict handle, const char *__restrict name) WASMDYLD_IMPORT("dlsym");
+
+/*
+ * Closing as often as opening unloads the library with what only it needed, unless others are bound to it: destructors run, and
+ * its data and slots are gone. A pointer to one of its functions traps from then on, until another library takes the slot.
+ */
 int dlclose(void *handle) WASMDYLD_IMPORT("dlclose");
+
+/* What went wrong last, since the last time that this was asked; NULL: nothing. */
 char *dlerror(void) WASMDYLD_IMPORT("dlerror");
 
 /*
@@ -134,7 +147,7 @@ int dlinfo(void *__restrict handle, int request, void *__restrict result) WASMDY
 
 /*
  * Calls `function` for each object in the order of loading, the program first, until it does not return 0; gives what
- * it returned last. `size` is that of the structure.
+ * it returned last. `size` is that of the structure. Exceptions and longjmp do not pass from it to the caller: they are traps.
  */
 int dl_iterate_phdr(int (*function)(struct dl_phdr_info *info, size_t size, void *data), void *data)
     WASMDYLD_IMPORT("dl_iterate_phdr");

@@ -36,6 +36,8 @@ static void *open_data(void)
     struct record *last = records[1].next;
     CHECK(strcmp(last->name, "last") == 0 && last->data == &numbers[2] && last->function(1) == 8 && !last->next);
     CHECK(last->function == FUNCTION(int (*)(int), data, "number"));
+    CHECK(last->function == *(int (**)(int))FIND(data, "number_by_itself"));
+    CHECK(last->function == FUNCTION(int (*(*)(void))(int), data, "number_in_code")());
     CHECK(records[0].self == &records[0].self && records[1].self == &records[1].self && last->self == &last->self);
     CHECK(*(const char *const **)FIND(data, "name_of_main") == &main_name);
     void *(*volatile allocate)(size_t) = malloc;
