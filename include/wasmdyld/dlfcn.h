@@ -1,13 +1,13 @@
 /*
- * dlfcn.h for programs and libraries that wasmdyld links: the C library's <dlfcn.h>, and what wasi-libc leaves out of it.
+ * dlfcn.h for programs and libraries that wasmdyld links: the C library's <dlfcn.h>, and what wasi-libc leaves out.
  *
  * With this header neither -ldl nor any other flag is needed: the functions are imports, which the linker provides.
  * (The libdl of wasi-libc holds stubs that fail. A shared libdl.so does no harm; do not link libdl.a.)
  *
  * What dlfcn.h takes for granted and wasm does not have:
- * - A pointer to a function is a number of its own kind, a slot of the table: the function with the number 8 and the
- *   data at the address 8 have nothing to do with each other. dlsym gives the kind that the symbol has; a function is the
- *   same slot wherever its address is taken.
+ * - A pointer to a function is a number of its own kind, a slot of the table: the function in slot 8 and the data at the
+ *   address 8 have nothing to do with each other. dlsym gives the kind that the symbol has; a function is the same slot
+ *   wherever its address is taken.
  * - Code has no addresses. What other systems call the address of an object is here where its data begin.
  */
 #ifndef WASMDYLD_DLFCN_H
@@ -26,7 +26,7 @@ extern "C" {
 
 /* For dlopen. One of these two: */
 #ifndef RTLD_LAZY
-#define RTLD_LAZY 1 /* undefined functions pass; each is bound when it is first called, and traps if it is undefined then */
+#define RTLD_LAZY 1 /* undefined functions pass; each is bound at its first call, and traps if it is undefined then */
 #endif
 #ifndef RTLD_NOW
 #define RTLD_NOW 2 /* every undefined symbol is an error; dlerror tells all of them */
@@ -36,7 +36,7 @@ extern "C" {
 #define RTLD_LOCAL 8 /* the default: its symbols are for dlsym, and for the libraries opened with it */
 #endif
 #ifndef RTLD_GLOBAL
-#define RTLD_GLOBAL 256 /* its symbols are for everything that is opened later as well; may be added by opening it again */
+#define RTLD_GLOBAL 256 /* its symbols are for all that is opened later as well; opening it again can add this */
 #endif
 /* and any of these. */
 #ifndef RTLD_NOLOAD
@@ -118,18 +118,18 @@ struct dl_phdr_info {
 };
 
 /*
- * A name with a slash is a file in the program's own folders, relative to "/". One without is searched where the host says, and
- * in RUNTIME_PATH of the library that calls. NULL: the program and all that is global. A constructor that traps or throws
- * makes dlopen fail.
+ * A name with a slash is a file in the program's own folders, relative to "/". One without is searched where the host
+ * says, and in RUNTIME_PATH of the library that calls. NULL: the program and all that is global. A constructor that
+ * traps or throws makes dlopen fail.
  */
 void *dlopen(const char *file, int flags) WASMDYLD_IMPORT("dlopen");
 
-/* A slot or an address. RTLD_NEXT needs a direct call: it depends on who calls, which nobody knows of a call by pointer. */
+/* A slot or an address. RTLD_NEXT needs a direct call: of a call by pointer nobody knows who made it. */
 void *dlsym(void *__restrict handle, const char *__restrict name) WASMDYLD_IMPORT("dlsym");
 
 /*
- * Closing as often as opening unloads the library with what only it needed, unless others are bound to it: destructors run, and
- * its data and slots are gone. A pointer to one of its functions traps from then on, until another library takes the slot.
+ * Closing as often as opening unloads the library with what only it needed, unless others are bound to it: destructors
+ * run, then its data and slots are gone. A pointer to one of its functions traps until another library takes the slot.
  */
 int dlclose(void *handle) WASMDYLD_IMPORT("dlclose");
 
@@ -137,8 +137,8 @@ int dlclose(void *handle) WASMDYLD_IMPORT("dlclose");
 char *dlerror(void) WASMDYLD_IMPORT("dlerror");
 
 /*
- * Which object and symbol `address` belongs to; 0 if to none. A pointer does not tell whether it is a slot or an address:
- * what is the slot of a function counts as that.
+ * Which object and symbol `address` belongs to; 0 if to none. A pointer does not tell whether it is a slot or an
+ * address: what is the slot of a function counts as that.
  */
 int dladdr(const void *address, Dl_info *info) WASMDYLD_IMPORT("dladdr");
 
@@ -147,7 +147,7 @@ int dlinfo(void *__restrict handle, int request, void *__restrict result) WASMDY
 
 /*
  * Calls `function` for each object in the order of loading, the program first, until it does not return 0; gives what
- * it returned last. `size` is that of the structure. Exceptions and longjmp do not pass from it to the caller: they are traps.
+ * it returned last. `size` is that of the structure. Exceptions and longjmp do not leave it: they are traps.
  */
 int dl_iterate_phdr(int (*function)(struct dl_phdr_info *info, size_t size, void *data), void *data)
     WASMDYLD_IMPORT("dl_iterate_phdr");

@@ -28,7 +28,8 @@ int main(void)
 
     CHECK(FUNCTION(twice_function *, RTLD_DEFAULT, "twice") == own && FIND(RTLD_DEFAULT, "number") == &main_number);
     void *everything = OPEN(NULL, RTLD_NOW);
-    printf("dlsym finds them: %d, %d\n", FUNCTION(twice_function *, everything, "twice")(7), *(int *)FIND(everything, "number"));
+    int by_name = FUNCTION(twice_function *, everything, "twice")(7);
+    printf("dlsym finds them: %d, %d\n", by_name, *(int *)FIND(everything, "number"));
 
     CHECK(dlopen("libwrong.so", RTLD_NOW) == NULL);
     CHECK_ERROR("not_provided");

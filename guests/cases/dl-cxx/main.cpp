@@ -78,7 +78,10 @@ int main()
         typedef std::vector<std::string> *words_function();
         std::unique_ptr<std::vector<std::string>> words(FUNCTION(words_function *, round, "words")());
         CHECK(words->size() == 3);
-        std::printf("strings and vectors from the plugin: %s %s %s\n", (*words)[0].c_str(), (*words)[1].c_str(), (*words)[2].c_str());
+        std::printf("strings and vectors from the plugin:");
+        for (const std::string &word : *words)
+            std::printf(" %s", word.c_str());
+        std::puts("");
     }
 
     CLOSE(round);

@@ -7,5 +7,3 @@ struct Thrower {
 } thrower;
 
 } // namespace
-
-int use() { return &thrower != nullptr; }

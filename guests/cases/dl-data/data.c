@@ -27,4 +27,5 @@ const char *const *const name_of_main = &main_name;
 void *(*const allocate)(size_t) = malloc;
 FILE *const *const out = &stdout;
 char zeros[700000];
-const char *const inside = "a text" + 2;
+static const char text[] = "a text";
+const char *const inside = &text[2];

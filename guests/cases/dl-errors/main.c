@@ -105,7 +105,7 @@ static void names(void *good)
     }
     puts("names that are not UTF-8: errors");
 
-    const char *const control[] = {"a\nb.so", "\x1b[31mred.so", "\x7f", "tab\t.so", "/plugins/\r\x08.so", "\xc2\x9b" "31m.so"};
+    const char *const control[] = {"a\nb.so", "\x1b[31mred.so", "\x7f", "tab\t.so", "/plugins/\r\x08.so", "\xc2\x9b-31m.so"};
     for (size_t i = 0; i < sizeof control / sizeof control[0]; i++) {
         no_library(control[i]);
         no_symbol(good, control[i]);

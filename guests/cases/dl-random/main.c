@@ -4,7 +4,8 @@
 
 enum { COUNT = 8, STEPS = 250 };
 
-static const char *const names[COUNT] = {"liba.so", "libb.so", "libc0.so", "libd.so", "libe.so", "libf.so", "libg.so", "libh.so"};
+static const char *const names[COUNT] = {"liba.so", "libb.so", "libc0.so", "libd.so",
+                                         "libe.so", "libf.so", "libg.so",  "libh.so"};
 /* A bit for each that is needed, by others as well. */
 static const unsigned needs[COUNT] = {1 | 2 | 4 | 8 | 16, 2 | 8, 4 | 8 | 16, 8, 16, 32, 64 | 128, 64 | 128};
 
@@ -49,7 +50,8 @@ static unsigned next(unsigned below)
 
 static void open_one(int i)
 {
-    static const int flags[] = {RTLD_NOW, RTLD_LAZY, RTLD_NOW | RTLD_GLOBAL, RTLD_LAZY | RTLD_LOCAL, RTLD_NOW | RTLD_DEEPBIND};
+    static const int flags[] = {RTLD_NOW, RTLD_LAZY, RTLD_NOW | RTLD_GLOBAL, RTLD_LAZY | RTLD_LOCAL,
+                                RTLD_NOW | RTLD_DEEPBIND};
     char path[40];
     snprintf(path, sizeof path, "%s%s", next(2) ? "/plugins/" : "", names[i]);
     int noload = next(6) == 0;

@@ -67,7 +67,8 @@ int main(void)
     printf("another connection: %s\n", query(other, "SELECT value FROM series(1, 5)"));
     CHECK(sqlite3_load_extension(other, "/ext/libseries.so", NULL, NULL) == SQLITE_OK);
     CHECK(sqlite3_close(database) == SQLITE_OK);
-    printf("the first connection is closed, the other one still has it: %s\n", query(other, "SELECT sum(value) FROM series(1, 5)"));
+    printf("the first connection is closed, the other one still has it: %s\n",
+           query(other, "SELECT sum(value) FROM series(1, 5)"));
     CHECK(sqlite3_close(other) == SQLITE_OK);
     puts("closed");
     return 0;

@@ -9,7 +9,8 @@ struct cursor {
     sqlite3_int64 row, value, last, step;
 };
 
-static int connect(sqlite3 *database, void *context, int count, const char *const *arguments, sqlite3_vtab **table, char **error)
+static int connect(sqlite3 *database, void *context, int count, const char *const *arguments, sqlite3_vtab **table,
+                   char **error)
 {
     (void)context, (void)count, (void)arguments, (void)error;
     int status = sqlite3_declare_vtab(database, "CREATE TABLE series(value, first HIDDEN, last HIDDEN, step HIDDEN)");

@@ -1,5 +1,5 @@
-/* The flags have other numbers than those of wasi-libc, so that a mix-up shows: 4 is GLOBAL here and NOLOAD there. The text of
- * an error goes into a buffer that can have any size. */
+/* The flags have other numbers than those of wasi-libc, so that a mix-up shows: 4 is GLOBAL here and NOLOAD there. The
+ * text of an error goes into a buffer that can have any size. */
 #include "wasix.h"
 #include "../check.h"
 #include <string.h>
