@@ -327,6 +327,13 @@ impl Namespace {
         info(&self.state().model, id)
     }
 
+    /// How often an object is open; not at all if there is none.
+    pub fn opens(&self, id: ObjectId) -> Opens {
+        let state = self.state();
+        let node = state.model.nodes.get(&id);
+        node.map(|node| node.opens).unwrap_or_default()
+    }
+
     pub fn main(&self) -> Option<ObjectId> {
         self.state().model.main
     }

@@ -153,18 +153,12 @@ fn gives(state: &State, from: From, name: &str) -> bool {
 }
 
 fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
+    if let Some((callee, sig)) = state.model.callee(definition) {
+        return Some(Symbol::Func { callee, sig });
+    }
     let node = state.model.nodes.get(&definition.object)?;
-    match &node
-        .found
-        .object
-        .exports
-        .get(definition.export as usize)?
-        .item
-    {
-        ExportItem::Func { .. } => {
-            let (callee, sig) = state.model.callee(definition)?;
-            Some(Symbol::Func { callee, sig })
-        }
+    let exports = &node.found.object.exports;
+    match &exports.get(definition.export as usize)?.item {
         ExportItem::Data { value, .. } => Some(Symbol::Data {
             address: node.place.address(*value),
             object: definition.object,
