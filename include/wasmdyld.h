@@ -111,36 +111,6 @@ typedef uint32_t wasm_dyld_code_t;
 #endif // __cplusplus
 
 /**
- * What a symbol is.
- */
-enum wasm_dyld_symbol_kind_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * A function; its value is its table slot, the number that a C function pointer holds in the guest.
-   */
-  WASM_DYLD_FUNC = 0,
-  /**
-   * A datum; its value is its address in the namespace's memory.
-   */
-  WASM_DYLD_DATA = 1,
-  /**
-   * What a program says of a name that it provides by a function of its own (`__WASM_EXPORT__NAME`): a slot or an address, it
-   * does not say which.
-   */
-  WASM_DYLD_NUMBER = 2,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum wasm_dyld_symbol_kind_t wasm_dyld_symbol_kind_t;
-#else
-typedef uint32_t wasm_dyld_symbol_kind_t;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
  * When undefined functions are an error (RTLD_NOW and RTLD_LAZY of dlopen(3)). Undefined data always are at once.
  */
 enum wasm_dyld_bind_t
@@ -569,7 +539,7 @@ wasm_dyld_code_t wasm_dyld_new(wasm_store_t *store,
 
 /**
  * Deletes a namespace with all that it holds. Functions taken from it must not be called any more. NULL is allowed.
- * The engine keeps the objects' code and memory until the store is deleted.
+ * The engine keeps the objects' code and memory until the store is deleted. Exit handlers do not run: see wasm_dyld_finish.
  */
 void wasm_dyld_delete(wasm_dyld_t *namespace_);
 
@@ -595,7 +565,8 @@ wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
  *
  * On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
  * constructed is destroyed again: its exit handlers run. (What cannot be taken back: memory and table stay grown, for the next
- * load to use; and what the host itself loaded meanwhile stays.)
+ * load to use; what the host itself loaded meanwhile stays; what a constructor closed for the last time is gone; and a function
+ * of an older library that got a table slot keeps it.)
  */
 wasm_dyld_code_t wasm_dyld_load(wasm_dyld_t *namespace_,
                                 const char *name,
@@ -641,53 +612,9 @@ wasm_dyld_code_t wasm_dyld_dlclose(wasm_dyld_t *namespace_,
 /**
  * Ends the guest as its `exit` does, without a trap: runs all exit handlers, the last registered first, and flushes the
  * guest's stdio. For namespaces without a program. Objects stay loaded; handlers run once, here or when their object is
- * unloaded.
+ * unloaded. If one traps, the error is WASM_DYLD_TRAP, and all the rest is done nevertheless.
  */
 wasm_dyld_code_t wasm_dyld_finish(wasm_dyld_t *namespace_,
-                                  wasm_dyld_error_t **error);
-
-/**
- * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),
- * RTLD_DEFAULT).
- *
- * Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL if it is none; it
- * belongs to the namespace and lives until the object that defines it is unloaded. `*value` is a function's table slot, which
- * is what the guest calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's
- * address in memory.
- */
-wasm_dyld_code_t wasm_dyld_dlsym(wasm_dyld_t *namespace_,
-                                 const wasm_dyld_object_t *object,
-                                 const char *name,
-                                 wasm_dyld_symbol_kind_t *kind,
-                                 wasm_func_t **function,
-                                 uint64_t *value,
-                                 wasm_dyld_error_t **error);
-
-/**
- * Looks up the next definition of a symbol after `caller`, in the scope where `caller` finds its own (dlsym(3), RTLD_NEXT): what
- * a function that stands before another of its name calls. Otherwise as wasm_dyld_dlsym.
- */
-wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
-                                      const wasm_dyld_object_t *caller,
-                                      const char *name,
-                                      wasm_dyld_symbol_kind_t *kind,
-                                      wasm_func_t **function,
-                                      uint64_t *value,
-                                      wasm_dyld_error_t **error);
-
-/**
- * Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
- *
- * Every out parameter may be NULL. `*symbol` is the exported symbol in the slot, or the nearest one at or below the address,
- * NULL if there is none; it belongs to the namespace and lives until the object is unloaded. `*symbol_value` is its own slot
- * or address.
- */
-wasm_dyld_code_t wasm_dyld_dladdr(wasm_dyld_t *namespace_,
-                                  wasm_dyld_symbol_kind_t kind,
-                                  uint64_t value,
-                                  wasm_dyld_object_t **object,
-                                  const char **symbol,
-                                  uint64_t *symbol_value,
                                   wasm_dyld_error_t **error);
 
 /**
@@ -743,8 +670,8 @@ wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
 /**
  * How many instances the namespace has made in its store so far, generated ones included. Some engines make a limited number
  * in the life of a store (the bundled one 10,000) and give none back when libraries are closed. A host that opens and closes
- * libraries without end goes on with a new namespace in a new store before that; a load beyond the limit fails with
- * WASM_DYLD_LIMIT and changes nothing.
+ * libraries without end goes on with a new namespace in a new store before that; a load beyond the limit, and a look-up that has
+ * to give a function its table slot, fails with WASM_DYLD_LIMIT and changes nothing.
  */
 uint64_t wasm_dyld_instance_count(const wasm_dyld_t *namespace_);
 

@@ -65,6 +65,8 @@ pub struct Located {
     /// `path` is one of the guest's.
     pub in_guest: bool,
     pub identity: Identity,
+    /// How it is called in errors.
+    shown: String,
     source: Source,
 }
 
@@ -82,7 +84,7 @@ impl Located {
                 let mut bytes = Vec::new();
                 let read = (&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes);
                 read.map_err(|e| Error::new(Code::Io, e.to_string()))
-                    .context(|| format!("reading {}", display(self.path.as_deref(), &self.name)))?;
+                    .context(|| format!("reading {}", self.shown))?;
                 if bytes.len() as u64 > MAX_FILE {
                     return Err(Error::new(
                         Code::Limit,
@@ -93,10 +95,6 @@ impl Located {
             }
         }
     }
-}
-
-fn display(path: Option<&Path>, name: &str) -> String {
-    path.map_or(name.to_string(), |p| p.display().to_string())
 }
 
 /// A needed name is one path component of reasonable length.
@@ -163,6 +161,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
     Ok(Some(Located {
         name: name.to_string_lossy().into_owned(),
         path: Some(path.to_path_buf()),
+        shown: path.display().to_string(),
         in_guest: false,
         identity: Identity::File {
             device: metadata.dev(),
@@ -207,8 +206,11 @@ pub fn find(
         };
         let (path, known) = (path.display(), !view.hidden);
         let (said, problem) = match found {
-            Ok(Some(located)) => {
+            Ok(Some(mut located)) => {
                 trace.say(Category::Libs, || format!("  {path} found ({why})"));
+                if view.hidden && !located.in_guest {
+                    located.shown.clone_from(&located.name);
+                }
                 return Ok(located);
             }
             Ok(None) => ("not there", "no such file".to_string()),
@@ -241,6 +243,7 @@ fn ask(options: &SearchOptions, name: &str, by: Option<&Found>) -> Result<Option
     Ok(opened.map(|opened| Located {
         name: file_name(name).to_string(),
         path: None,
+        shown: name.to_string(),
         in_guest: false,
         identity: Identity::Host(opened.identity),
         source: Source::Bytes(opened.bytes),
@@ -284,6 +287,7 @@ fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
     Located {
         name: file_name(&path.to_string_lossy()).to_string(),
         path: Some(path.to_path_buf()),
+        shown: path.display().to_string(),
         in_guest: true,
         identity,
         source: Source::Bytes(bytes),

@@ -6,6 +6,7 @@ mod edge;
 mod error;
 mod namespace;
 mod object;
+mod symbol;
 mod types;
 #[cfg(feature = "wasi")]
 mod wasi;

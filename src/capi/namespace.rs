@@ -15,16 +15,14 @@ use super::config::wasm_dyld_config_t;
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{Strings, wasm_dyld_object_t};
-use super::types::{
-    self, SymbolKindNumber, wasm_dyld_code_t, wasm_dyld_load_flag_t, wasm_dyld_symbol_kind_t,
-};
+use super::types::{wasm_dyld_code_t, wasm_dyld_load_flag_t};
 use crate::config::Config;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t,
 };
 use crate::engine::{Api, Extern, Func, Store};
 use crate::error::{Code, Error, Result};
-use crate::link::{Flags, From, Namespace, Party, Source, Symbol};
+use crate::link::{Flags, Namespace, Party, Source};
 
 /// A namespace: a memory, a table and the objects linked in them, in one store.
 ///
@@ -86,7 +84,7 @@ pub extern "C" fn wasm_dyld_new(
 }
 
 /// Deletes a namespace with all that it holds. Functions taken from it must not be called any more. NULL is allowed.
-/// The engine keeps the objects' code and memory until the store is deleted.
+/// The engine keeps the objects' code and memory until the store is deleted. Exit handlers do not run: see wasm_dyld_finish.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_delete(namespace: *mut wasm_dyld_t) {
     wasm_dyld_t::delete(namespace);
@@ -178,7 +176,8 @@ fn load(
 ///
 /// On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
 /// constructed is destroyed again: its exit handlers run. (What cannot be taken back: memory and table stay grown, for the next
-/// load to use; and what the host itself loaded meanwhile stays.)
+/// load to use; what the host itself loaded meanwhile stays; what a constructor closed for the last time is gone; and a function
+/// of an older library that got a table slot keeps it.)
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_load(
     namespace: *mut wasm_dyld_t,
@@ -273,7 +272,7 @@ pub extern "C" fn wasm_dyld_dlclose(
 
 /// Ends the guest as its `exit` does, without a trap: runs all exit handlers, the last registered first, and flushes the
 /// guest's stdio. For namespaces without a program. Objects stay loaded; handlers run once, here or when their object is
-/// unloaded.
+/// unloaded. If one traps, the error is WASM_DYLD_TRAP, and all the rest is done nevertheless.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_finish(
     namespace: *mut wasm_dyld_t,
@@ -282,130 +281,6 @@ pub extern "C" fn wasm_dyld_finish(
     edge(error, || {
         let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
         ns.finish()
-    })
-}
-
-/// Where the results of a look-up go; each may be NULL.
-struct Results {
-    kind: *mut wasm_dyld_symbol_kind_t,
-    function: *mut *mut wasm_func_t,
-    value: *mut u64,
-}
-
-fn look_up(namespace: &wasm_dyld_t, from: From, name: *const c_char, to: Results) -> Result<()> {
-    let name = edge::text(name, "symbol name")?;
-    let (kind, number) = match namespace.ns.dlsym(from, name)? {
-        Symbol::Func { callee, sig } => {
-            if !to.function.is_null() {
-                set(to.function, namespace.ns.func_ptr(callee)?.as_ptr());
-            }
-            let slot = match to.value.is_null() {
-                true => 0,
-                false => namespace.ns.slot(callee, &sig)?.into(),
-            };
-            (wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC, slot)
-        }
-        Symbol::Data { address, .. } => (wasm_dyld_symbol_kind_t::WASM_DYLD_DATA, address),
-        Symbol::Number(number) => (wasm_dyld_symbol_kind_t::WASM_DYLD_NUMBER, number),
-    };
-    set(to.value, number);
-    set(to.kind, kind);
-    Ok(())
-}
-
-/// Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),
-/// RTLD_DEFAULT).
-///
-/// Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL if it is none; it
-/// belongs to the namespace and lives until the object that defines it is unloaded. `*value` is a function's table slot, which
-/// is what the guest calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's
-/// address in memory.
-#[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_dlsym(
-    namespace: *mut wasm_dyld_t,
-    object: *const wasm_dyld_object_t,
-    name: *const c_char,
-    kind: *mut wasm_dyld_symbol_kind_t,
-    function: *mut *mut wasm_func_t,
-    value: *mut u64,
-    error: *mut *mut wasm_dyld_error_t,
-) -> wasm_dyld_code_t {
-    edge(error, || {
-        set(function, std::ptr::null_mut());
-        let namespace = wasm_dyld_t::lend(namespace)?;
-        let from = match object.is_null() {
-            true => From::Global,
-            false => From::Object(namespace.id(object)?),
-        };
-        let to = Results {
-            kind,
-            function,
-            value,
-        };
-        look_up(namespace, from, name, to)
-    })
-}
-
-/// Looks up the next definition of a symbol after `caller`, in the scope where `caller` finds its own (dlsym(3), RTLD_NEXT): what
-/// a function that stands before another of its name calls. Otherwise as wasm_dyld_dlsym.
-#[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_dlsym_next(
-    namespace: *mut wasm_dyld_t,
-    caller: *const wasm_dyld_object_t,
-    name: *const c_char,
-    kind: *mut wasm_dyld_symbol_kind_t,
-    function: *mut *mut wasm_func_t,
-    value: *mut u64,
-    error: *mut *mut wasm_dyld_error_t,
-) -> wasm_dyld_code_t {
-    edge(error, || {
-        set(function, std::ptr::null_mut());
-        let namespace = wasm_dyld_t::lend(namespace)?;
-        let from = From::After(namespace.id(caller)?);
-        let to = Results {
-            kind,
-            function,
-            value,
-        };
-        look_up(namespace, from, name, to)
-    })
-}
-
-/// Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
-///
-/// Every out parameter may be NULL. `*symbol` is the exported symbol in the slot, or the nearest one at or below the address,
-/// NULL if there is none; it belongs to the namespace and lives until the object is unloaded. `*symbol_value` is its own slot
-/// or address.
-#[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_dladdr(
-    namespace: *mut wasm_dyld_t,
-    kind: SymbolKindNumber,
-    value: u64,
-    object: *mut *mut wasm_dyld_object_t,
-    symbol: *mut *const c_char,
-    symbol_value: *mut u64,
-    error: *mut *mut wasm_dyld_error_t,
-) -> wasm_dyld_code_t {
-    edge(error, || {
-        set(object, std::ptr::null_mut());
-        set(symbol, std::ptr::null());
-        let namespace = wasm_dyld_t::lend(namespace)?;
-        let found = match types::symbol_kind(kind) {
-            Some(wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC) => namespace.ns.at_slot(value)?,
-            Some(wasm_dyld_symbol_kind_t::WASM_DYLD_DATA) => namespace.ns.at_address(value)?,
-            _ => {
-                let why = format!("there is no address of kind {kind}");
-                return Err(Error::new(Code::InvalidArgument, why));
-            }
-        };
-        let id = found.object;
-        set(object, wasm_dyld_object_t::handle(namespace.serial, id));
-        if let Some((name, at)) = found.symbol {
-            let key = Strings::Symbol(id, name.clone());
-            set(symbol, namespace.string(key, name.as_bytes()));
-            set(symbol_value, at);
-        }
-        Ok(())
     })
 }
 
@@ -519,8 +394,8 @@ pub extern "C" fn wasm_dyld_write(
 
 /// How many instances the namespace has made in its store so far, generated ones included. Some engines make a limited number
 /// in the life of a store (the bundled one 10,000) and give none back when libraries are closed. A host that opens and closes
-/// libraries without end goes on with a new namespace in a new store before that; a load beyond the limit fails with
-/// WASM_DYLD_LIMIT and changes nothing.
+/// libraries without end goes on with a new namespace in a new store before that; a load beyond the limit, and a look-up that has
+/// to give a function its table slot, fails with WASM_DYLD_LIMIT and changes nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_instance_count(namespace: *const wasm_dyld_t) -> u64 {
     quiet(0, || {

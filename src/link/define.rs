@@ -1,6 +1,7 @@
 //! Externs that the host defines.
 
-use super::namespace::{HostValue, Namespace};
+use super::host::HostValue;
+use super::namespace::Namespace;
 use crate::engine::{Extern, ExternKind, Func, Val};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, HeapType, Limits, MemoryType, TableType, ValType};

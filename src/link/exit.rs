@@ -62,14 +62,27 @@ impl ExitList {
         }
     }
 
-    /// Whether an entry that libc has will run the handler registered last. Of the newest entry all handlers may be gone: then it
-    /// serves again, so that libc's list does not grow with each library that comes and goes.
-    fn covered(&self, by_one: bool) -> bool {
-        let Some(&newest) = self.entries.last() else {
+    /// Whether an entry that libc has will run the handler registered last.
+    fn covered(&mut self, by_one: bool) -> bool {
+        if by_one {
+            return !self.entries.is_empty();
+        }
+        let number = self.registered;
+        let before = self.handlers.iter().rev().nth(1);
+        let before = before.map_or(0, |handler| handler.number);
+        // Of the newest entries all handlers may be gone: then these serve again, the oldest first, so that libc's list does not
+        // grow with each library that comes and goes.
+        let free = self.entries.partition_point(|&first| first <= before);
+        let Some((first, rest)) = self
+            .entries
+            .get_mut(free..)
+            .and_then(<[u64]>::split_first_mut)
+        else {
             return false;
         };
-        let before = self.handlers.iter().rev().nth(1);
-        by_one || before.is_none_or(|handler| handler.number < newest)
+        *first = number;
+        rest.fill(u64::MAX);
+        true
     }
 }
 
@@ -214,7 +227,7 @@ fn ints(params: usize, results: usize) -> FuncType {
 /// Gives libc an entry that runs the handler registered last, unless it has one.
 fn enter(ns: &Rc<Namespace>) -> Result<()> {
     let (entry, libc, runner) = {
-        let state = ns.state();
+        let mut state = ns.state_mut();
         let in_program = state.exit.entered == state.model.main;
         if state.exit.covered(!in_program) {
             return Ok(());
@@ -294,15 +307,42 @@ pub(super) fn call(ns: &Namespace, handler: &Handler) -> Result<()> {
 }
 
 impl Namespace {
-    /// Ends the guest as its `exit` does: exit handlers, the last registered first, then libc's own end (stdio is flushed).
+    /// Ends the guest as its `exit` does: exit handlers, the last registered first, then libc's own end (stdio is flushed). What
+    /// goes wrong in a handler is the error, after all is done; a guest that ends itself ends there.
     pub fn finish(&self) -> Result<()> {
-        let dtors = {
+        let mut outcome = Ok(());
+        loop {
+            let handler = self.state_mut().exit.handlers.pop();
+            let Some(handler) = handler else { break };
+            let ran = call(self, &handler);
+            if ran.as_ref().is_err_and(|error| error.exit_code().is_some()) {
+                return ran;
+            }
+            outcome = outcome.and(ran);
+        }
+        let libc = {
             let state = self.state();
             state.first_with(|state, id| state.own_function(id, abi::CALL_DTORS, 0, 0))
         };
-        if let Some(dtors) = dtors {
-            calls::export(self, dtors, &[], &mut [])?;
+        match libc {
+            Some(libc) => outcome.and(end(self, libc)),
+            None => outcome,
         }
-        run_from(self, 0)
     }
+}
+
+/// The libc among objects that go, to be ended first.
+pub(super) fn libc_of(state: &State, gone: &HashSet<ObjectId>) -> Option<Definition> {
+    let mut all = gone.iter();
+    all.find_map(|&id| state.own_function(id, abi::CALL_DTORS, 0, 0))
+}
+
+/// A libc's own end. Our entries in it find nothing to run.
+pub(super) fn end(ns: &Namespace, libc: Definition) -> Result<()> {
+    {
+        let mut state = ns.state_mut();
+        state.exit.entered = None;
+        state.exit.entries.clear();
+    }
+    calls::export(ns, libc, &[], &mut [])
 }

@@ -92,10 +92,6 @@ impl Namespace {
         let busy = self.begin()?;
         unload::bury(self);
         self.prepare();
-        if self.state().frames.len() >= MAX_NESTED {
-            let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
-            return Err(Error::new(Code::Limit, why));
-        }
         if flags.main && !self.state().model.nodes.is_empty() {
             return Err(Error::new(
                 Code::Busy,
@@ -124,6 +120,10 @@ impl Namespace {
             let changes = self.state_mut().model.reopen(closure, options.global);
             self.count_opening(root, flags, changes);
             return Ok(Some(root));
+        }
+        if self.state().frames.len() >= MAX_NESTED {
+            let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
+            return Err(Error::new(Code::Limit, why));
         }
         provided::provide(self, &closure)?;
 

@@ -5,6 +5,7 @@ mod calls;
 mod define;
 mod exit;
 mod glue;
+mod host;
 mod init;
 mod lazy;
 mod load;
@@ -28,8 +29,9 @@ mod unload;
 mod wasi;
 
 pub use address::Address;
+pub use host::HostValue;
 pub use load::{Flags, Source};
-pub use namespace::{HostValue, Namespace, ObjectInfo};
+pub use namespace::{Namespace, ObjectInfo};
 pub use service::{Call, Service};
 pub use stats::Statistics;
 pub use symbols::{From, Symbol};

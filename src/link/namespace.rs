@@ -1,14 +1,14 @@
 //! A namespace: one store, one memory, one table, and the objects in them.
 
-use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
 use super::exit::ExitList;
+use super::host::HostValue;
 use super::modules::Modules;
-use super::service::Service;
 use super::stats::Statistics;
 use super::texts::Texts;
 use super::unload::Frame;
@@ -19,36 +19,9 @@ use crate::engine::{
     Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, FuncType, GlobalType};
-use crate::plan::{
-    Definition, HostDef, Identity, Model, ObjectId, Opens, Placement, Precedence, Stub,
-};
+use crate::object::{FuncType, GlobalType};
+use crate::plan::{Definition, Identity, Model, ObjectId, Opens, Placement, Stub};
 use crate::search::GuestFiles;
-
-/// What the host gives for an import.
-pub enum HostValue {
-    /// Something of the host's own, our handle to it.
-    Extern(Extern),
-    /// A function of ours, made when first used: one engine looks at every function that it was given and nothing imports, each
-    /// time that it instantiates something.
-    Func(OnceCell<HostFunc>, MakeFunc),
-    /// A function of the linker that knows its caller: each importer gets one of its own, this one serves calls by pointer.
-    Service(OnceCell<HostFunc>, &'static Service),
-}
-
-pub type MakeFunc = Box<dyn Fn() -> Result<HostFunc>>;
-
-impl HostValue {
-    /// The engine's object; `None` for a function that has not been made, see [`Namespace::make`].
-    pub(super) fn as_extern(&self) -> Option<ExternPtr<'_>> {
-        match self {
-            HostValue::Extern(own) => Some(own.as_extern()),
-            HostValue::Func(made, _) | HostValue::Service(made, _) => {
-                made.get().map(HostFunc::as_extern)
-            }
-        }
-    }
-}
 
 /// An instantiated object.
 pub(super) struct Live {
@@ -246,36 +219,6 @@ impl Namespace {
             ));
         }
         Ok(Busy(&self.busy))
-    }
-
-    /// Defines an import for all objects loaded from now on.
-    pub fn define(
-        &self,
-        module: &str,
-        name: &str,
-        value: HostValue,
-        ty: ExternType,
-        precedence: Precedence,
-    ) -> u32 {
-        let mut state = self.state_mut();
-        state.hosts.push(value);
-        let def = HostDef { ty, precedence };
-        state.model.host.define(module, name, def)
-    }
-
-    /// Sees to it that there is an engine's function for a definition of the host's.
-    pub(super) fn make(self: &Rc<Self>, id: u32) -> Result<()> {
-        let state = self.state();
-        let (made, func) = match state.hosts.get(id as usize) {
-            Some(HostValue::Func(made, make)) if made.get().is_none() => (made, make()?),
-            Some(HostValue::Service(made, service)) if made.get().is_none() => {
-                (made, service.bind(self, None)?)
-            }
-            _ => return Ok(()),
-        };
-        // It was empty just now.
-        let _ = made.set(func);
-        Ok(())
     }
 
     /// Instances made in the store so far, those of generated modules among them.

@@ -5,7 +5,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::exit;
-use super::namespace::{HostValue, Namespace};
+use super::host::HostValue;
+use super::namespace::Namespace;
 use crate::abi;
 use crate::dlfcn;
 use crate::engine::{HostFunc, HostTrap, Val};

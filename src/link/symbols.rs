@@ -4,7 +4,8 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::namespace::{HostValue, Namespace, State};
+use super::host::HostValue;
+use super::namespace::{Namespace, State};
 use super::{provided, slots};
 use crate::abi;
 use crate::engine::sys::wasm_func_t;
@@ -56,15 +57,22 @@ impl Namespace {
                 known(id)?;
                 in_order(&state, &after(&state, id), name)
             }
-            From::Global => global(&state, name),
+            From::Global => {
+                let definitions = model.global.lookup(name);
+                definitions.iter().find_map(|&d| symbol(&state, d))
+            }
         };
-        match found {
-            Some(symbol) => Ok(symbol),
-            None if gives(&state, from, name) => {
+        // As imports are bound: what overrides, objects, what the program gives, what else the host has.
+        let host = host(&state, from, name, found.is_some());
+        match (found, host) {
+            (_, Some((symbol, true))) => Ok(symbol),
+            (Some(symbol), _) => Ok(symbol),
+            (None, _) if gives(&state, from, name) => {
                 drop(state);
                 provided::ask(self, name).map(Symbol::Number)
             }
-            None => Err(not_found(&state, from, name)),
+            (None, Some((symbol, false))) => Ok(symbol),
+            (None, None) => Err(not_found(&state, from, name)),
         }
     }
 
@@ -98,25 +106,19 @@ impl Namespace {
     }
 }
 
-/// The global scope as imports see it: overriding functions of the host, objects, other functions of the host.
-fn global(state: &State, name: &str) -> Option<Symbol> {
-    let host = state.model.host.get(abi::ENV, name);
-    let host = host.and_then(|(id, def)| {
-        let callee = Callee {
-            id: FuncId::Host(id),
-            export: None,
-        };
-        let sig = state.model.host_func(id)?;
-        Some((Symbol::Func { callee, sig }, def.overrides(None)))
-    });
-    match host {
-        Some((symbol, true)) => Some(symbol),
-        behind => {
-            let definitions = state.model.global.lookup(name);
-            let found = definitions.iter().find_map(|&d| symbol(state, d));
-            found.or(behind.map(|(symbol, _)| symbol))
-        }
+/// The host's function of a name, and whether it comes before those of objects. An object's handle covers it only if one of the
+/// objects has the name.
+fn host(state: &State, from: From, name: &str, found: bool) -> Option<(Symbol, bool)> {
+    if matches!(from, From::Object(_)) && !found {
+        return None;
     }
+    let (id, def) = state.model.host.get(abi::ENV, name)?;
+    let callee = Callee {
+        id: FuncId::Host(id),
+        export: None,
+    };
+    let sig = state.model.host_func(id)?;
+    Some((Symbol::Func { callee, sig }, def.overrides(None)))
 }
 
 /// The objects behind `id` where it looks its own symbols up.

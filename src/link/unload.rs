@@ -7,15 +7,16 @@
 //! Exit handlers are guest code: they may open and close libraries. So what is dead is asked anew after each, and a sweep
 //! inside a sweep leaves its work to the outer one.
 
-use foldhash::HashSet;
+use foldhash::{HashSet, HashSetExt};
 
-use super::exit::{self, Handler};
+use super::exit::{self, ExitList, Handler};
 use super::lazy;
 use super::namespace::{Live, Namespace, State};
 use super::space::{clear, wipe};
+use crate::abi;
 use crate::engine::{inside, shim};
 use crate::error::{Code, Context, Error, Result};
-use crate::plan::{Changes, ObjectId, Role};
+use crate::plan::{Changes, Definition, ObjectId, Role};
 use crate::trace::Category;
 
 /// Who opens and closes: each only closes what it opened itself.
@@ -147,55 +148,75 @@ pub(super) fn sweep(ns: &Namespace) -> Result<()> {
 }
 
 fn sweep_all(ns: &Namespace) -> Result<()> {
-    let mut outcome = Ok(());
+    let (mut outcome, mut ended) = (Ok(()), HashSet::new());
     loop {
-        let (dead, handler) = {
-            let mut state = ns.state_mut();
-            let dead = state.dead();
-            let handler = state.exit.take_last(|owner| dead.contains(&owner));
-            (dead, handler)
-        };
+        let dead = ns.state().dead();
         if dead.is_empty() {
             return outcome;
         }
-        match handler {
-            Some(handler) => {
-                if let Err(error) = run(ns, &handler) {
-                    if error.exit_code().is_some() {
-                        // The program ends: its other handlers are not for here.
-                        remove(ns, &dead, false);
-                        return Err(error);
-                    }
-                    outcome = outcome.and(Err(error));
-                }
+        match LastCall::next(ns, &dead, &mut ended).map(|call| call.run(ns)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) if error.exit_code().is_some() => {
+                // The program ends: its other handlers are not for here.
+                remove(ns, &dead, false);
+                return Err(error);
             }
+            Some(error) => outcome = outcome.and(error),
             None => remove(ns, &dead, false),
         }
     }
 }
 
-fn run(ns: &Namespace, handler: &Handler) -> Result<()> {
-    let owner = handler.owner.and_then(|id| ns.object(id));
-    exit::call(ns, handler).context(|| {
-        let owner = owner.as_ref().map_or("?", |info| &info.name);
-        format!("an exit handler of {owner}")
-    })
+/// What an object that goes has still to do.
+enum LastCall {
+    Handler(Handler),
+    /// libc goes with all that used it: what is in its buffers would be lost.
+    End(Definition),
+}
+
+impl LastCall {
+    /// The next one: handlers, the last registered first, then libc, once.
+    fn next(
+        ns: &Namespace,
+        gone: &HashSet<ObjectId>,
+        ended: &mut HashSet<ObjectId>,
+    ) -> Option<LastCall> {
+        let mut state = ns.state_mut();
+        if let Some(handler) = state.exit.take_last(|owner| gone.contains(&owner)) {
+            return Some(LastCall::Handler(handler));
+        }
+        let libc = exit::libc_of(&state, gone)?;
+        ended.insert(libc.object).then_some(LastCall::End(libc))
+    }
+
+    fn run(&self, ns: &Namespace) -> Result<()> {
+        let (owner, what, ran) = match self {
+            LastCall::Handler(handler) => {
+                let owner = handler.owner.and_then(|id| ns.object(id));
+                (owner, "an exit handler", exit::call(ns, handler))
+            }
+            LastCall::End(libc) => {
+                let owner = ns.object(libc.object);
+                (owner, abi::CALL_DTORS, exit::end(ns, *libc))
+            }
+        };
+        ran.context(|| {
+            let owner = owner.as_ref().map_or("?", |info| &info.name);
+            format!("{what} of {owner}")
+        })
+    }
 }
 
 /// Takes back a load whose constructors failed: its objects go, and whatever came to depend on them, and older objects are as
 /// they were. What had been constructed is destroyed first, unless the guest has ended itself.
 pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool) {
-    loop {
-        let handler = {
-            let mut state = ns.state_mut();
-            let gone = state.model.dependents(&frame.objects);
-            state.exit.take_last(|owner| gone.contains(&owner))
+    let mut ended = HashSet::new();
+    while !exited {
+        let gone = ns.state().model.dependents(&frame.objects);
+        let Some(call) = LastCall::next(ns, &gone, &mut ended) else {
+            break;
         };
-        let Some(handler) = handler else { break };
-        if exited {
-            continue;
-        }
-        if let Err(error) = run(ns, &handler) {
+        if let Err(error) = call.run(ns) {
             let trace = &ns.config().trace;
             trace.say(Category::Init, || format!("while undoing a load: {error}"));
         }
@@ -288,6 +309,7 @@ fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
 /// others.
 fn empty(ns: &Namespace, state: &mut State, unmade: bool) {
     state.texts.clear();
+    state.exit = ExitList::default();
     if unmade {
         state.space = None;
         ns.side.memory.take();

@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::namespace::{HostValue, Namespace, Side};
+use super::host::HostValue;
+use super::namespace::{Namespace, Side};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::Context;
 use crate::object::{ExternType, FuncType};

@@ -80,6 +80,12 @@ pub struct Run {
     /// How far RUNTIME_PATH entries in libraries are followed
     #[arg(long, value_enum, default_value = "origin")]
     runtime_path: RuntimePathArg,
+    /// Do not let the program open libraries itself
+    #[arg(long)]
+    no_dlopen: bool,
+    /// Show the program the names of the host's folders, where it asks where libraries come from
+    #[arg(long)]
+    show_paths: bool,
     /// Where the engine keeps compiled code between runs
     #[arg(long, value_name = "DIR|off")]
     engine_cache: Option<PathBuf>,
@@ -137,6 +143,8 @@ impl Run {
             RuntimePathArg::Any => RuntimePath::Any,
         };
         config.preloads.clone_from(&self.preload);
+        config.guest_dlopen = !self.no_dlopen;
+        config.guest_paths = self.show_paths;
         config.bind = match self.bind {
             BindArg::Now => Bind::Now,
             BindArg::Lazy => Bind::Lazy,

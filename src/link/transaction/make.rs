@@ -2,7 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::super::namespace::HostValue;
+use super::super::host::HostValue;
 use super::super::order::{lost, raw};
 use super::super::{glue, lazy};
 use super::{Transaction, aim};
