@@ -325,7 +325,7 @@ struct shelf {
     struct {
         const char *name, *identity;
         struct bytes bytes;
-    } modules[16];
+    } modules[32];
     size_t count, asked, finalized;
 };
 
@@ -355,6 +355,16 @@ static inline int32_t shelf_open(void *env, const char *name, const char *needed
         return 0;
     }
     return 1;
+}
+
+/* A configuration with which libraries are found on a shelf, which is emptied. */
+static inline wasm_dyld_config_t *shelf_config(struct shelf *shelf)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    memset(shelf, 0, sizeof *shelf);
+    if (wasm_dyld_config_set_open(config, shelf_open, shelf, NULL, NULL) != WASM_DYLD_OK)
+        abort();
+    return config;
 }
 
 static inline void shelf_finalize(void *env) { ((struct shelf *)env)->finalized++; }

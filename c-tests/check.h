@@ -157,6 +157,67 @@ static inline void host_delete(struct host *host)
     wasm_engine_delete(host->engine);
 }
 
+/* Gives what is loaded from now on a function of the host, whose `params` parameters and `results` results are i32s. */
+static inline void define_function(struct host *host, const char *module, const char *name, size_t params, size_t results, wasm_func_callback_t callback)
+{
+    wasm_valtype_vec_t in, out;
+    wasm_valtype_vec_new_uninitialized(&in, params);
+    wasm_valtype_vec_new_uninitialized(&out, results);
+    for (size_t i = 0; i < params; i++)
+        in.data[i] = wasm_valtype_new(WASM_I32);
+    for (size_t i = 0; i < results; i++)
+        out.data[i] = wasm_valtype_new(WASM_I32);
+    wasm_functype_t *type = wasm_functype_new(&in, &out);
+    wasm_func_t *function = wasm_func_new(host->store, type, callback);
+    wasm_functype_delete(type);
+    WORKS(wasm_dyld_define(host->dyld, module, name, wasm_func_as_extern(function), false, &error));
+    wasm_func_delete(function);
+}
+
+/* How often an object is open. */
+#define OPENS(dyld, object, host, guest) check_opens(__FILE__, __LINE__, dyld, object, host, guest)
+
+static inline void check_opens(const char *file, int line, wasm_dyld_t *dyld, const wasm_dyld_object_t *object, uint32_t host, uint32_t guest)
+{
+    uint32_t by_host = 99, by_guest = 99;
+    check_works(file, line, "wasm_dyld_object_opens", wasm_dyld_object_opens(dyld, object, &by_host, &by_guest, &error));
+    check_same(file, line, "opens by the host", by_host, host);
+    check_same(file, line, "opens by the guest", by_guest, guest);
+}
+
+/* An object that was unloaded: its handle names nothing any more. */
+#define GONE(dyld, object) check_gone(__FILE__, __LINE__, dyld, object)
+
+static inline void check_gone(const char *file, int line, wasm_dyld_t *dyld, wasm_dyld_object_t *object)
+{
+    for (size_t i = 0; i < wasm_dyld_object_count(dyld); i++)
+        if (wasm_dyld_object_at(dyld, i) == object)
+            check_failed(file, line, "the object is gone");
+    if (wasm_dyld_object_name(dyld, object) || wasm_dyld_object_path(dyld, object) || wasm_dyld_object_origin(dyld, object) ||
+        wasm_dyld_object_is_global(dyld, object) || wasm_dyld_object_is_nodelete(dyld, object) || wasm_dyld_object_is_program(dyld, object) ||
+        wasm_dyld_object_needed_count(dyld, object) || wasm_dyld_object_needed_at(dyld, object, 0))
+        check_failed(file, line, "a gone object has no properties");
+    FAILS(wasm_dyld_object_opens(dyld, object, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_object_place(dyld, object, NULL, NULL, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_dlsym(dyld, object, "f", NULL, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_dlsym_next(dyld, object, "f", NULL, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_dlclose(dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+}
+
+/* Whether something is in a slot of the table. */
+static inline bool filled(wasm_dyld_t *dyld, uint64_t slot)
+{
+    wasm_table_t *table = NULL;
+    wasm_ref_t *entry;
+    WORKS(wasm_dyld_table(dyld, &table, &error));
+    CHECK(slot < wasm_table_size(table));
+    entry = wasm_table_get(table, (wasm_table_size_t)slot);
+    if (!entry)
+        return false;
+    wasm_ref_delete(entry);
+    return true;
+}
+
 static inline wasm_func_t *find(wasm_dyld_t *dyld, const wasm_dyld_object_t *object, const char *name)
 {
     wasm_func_t *function = NULL;
@@ -212,6 +273,20 @@ static inline wasm_dyld_code_t try_call(wasm_dyld_t *dyld, const wasm_func_t *fu
     return code;
 }
 
+static inline uint64_t memory_base_of(wasm_dyld_t *dyld, const wasm_dyld_object_t *object)
+{
+    uint64_t base = 0;
+    WORKS(wasm_dyld_object_place(dyld, object, &base, NULL, NULL, NULL, &error));
+    return base;
+}
+
+static inline uint64_t table_base_of(wasm_dyld_t *dyld, const wasm_dyld_object_t *object)
+{
+    uint64_t base = 0;
+    WORKS(wasm_dyld_object_place(dyld, object, NULL, NULL, &base, NULL, &error));
+    return base;
+}
+
 #define CALL0(dyld, function) check_call(__FILE__, __LINE__, dyld, function, 0, 0, 0)
 #define CALL1(dyld, function, a) check_call(__FILE__, __LINE__, dyld, function, 1, (int32_t)(a), 0)
 #define CALL2(dyld, function, a, b) check_call(__FILE__, __LINE__, dyld, function, 2, (int32_t)(a), (int32_t)(b))
@@ -248,7 +323,7 @@ static inline double read_double(wasm_dyld_t *dyld, uint64_t address)
 /* A string of the guest, up to what there is room for. Good until the next call. */
 static inline const char *read_text(wasm_dyld_t *dyld, uint64_t address)
 {
-    static char text[512];
+    static char text[16384];
     size_t length = 0;
     do
         WORKS(wasm_dyld_read(dyld, address + length, (uint8_t *)&text[length], 1, &error));

@@ -286,7 +286,9 @@ macro_rules! c_tests {
     };
 }
 
-c_tests! { config define errors header library namespaces objects open plt program reentry wasi }
+c_tests! {
+    config define dlclose dlopen errors guest_dl header library namespaces objects open plt program reentry rollback soak wasi
+}
 
 /// The header alone, twice, as each standard.
 #[test]
@@ -379,6 +381,29 @@ fn the_sqlite_example() {
         "{}",
         show("sqlite", &output)
     );
+}
+
+#[test]
+fn the_plugins_example() {
+    let (built, lib) = (example("plugins"), guests().join("lib"));
+    let plugins = guests().join("cases/plugins");
+    let arguments = [built.as_os_str(), lib.as_os_str(), plugins.as_os_str()];
+    let output = succeed("plugins", &mut program(&arguments, "run-plugins"));
+    let wanted = "\
+three plugins:
+  red: PLUGINS COME AND GO (call 1)
+  green: og dna emoc snigulp (call 1)
+  blue: * plugins come and go * (call 1)
+  red: PLUGINS COME AND GO (call 2)
+  green: og dna emoc snigulp (call 2)
+  blue: * plugins come and go * (call 2)
+blue was replaced; it starts anew, the others go on:
+  red: PLUGINS COME AND GO (call 3)
+  green: og dna emoc snigulp (call 3)
+  blue, changed: << plugins come and go >> (call 1)
+1 library left: libc.so
+";
+    assert_eq!(text(&output), wanted);
 }
 
 #[test]

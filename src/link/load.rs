@@ -157,9 +157,6 @@ impl Namespace {
         });
         // Beyond here the namespace is consistent and open: constructors may load.
         drop(busy);
-        if batch.shows_errors {
-            self.reserve_error_text();
-        }
 
         let mut time = Duration::ZERO;
         let constructed = timed(&mut time, || init::construct(self, &batch));
@@ -172,6 +169,9 @@ impl Namespace {
         }
         for undo in frame.undo {
             self.state_mut().note(undo);
+        }
+        if batch.shows_errors {
+            self.reserve_error_text();
         }
         self.count_opening(root, flags, changes);
         Ok(Some(root))
