@@ -1,5 +1,6 @@
 /*
- * Libraries opened and closed at random, compared step by step with a small model of what should be there.
+ * Libraries opened and closed at random, by host and guest, with constructors and exit handlers that trap now and then; compared step by step
+ * with a small model of what should be there.
  *
  *     churn [STEPS [SEED]]
  */
@@ -20,8 +21,8 @@ static struct {
 /* What should be there. */
 static struct {
     wasm_dyld_object_t *handle; /* NULL: not loaded */
-    uint32_t opens;
-    bool nodelete, global;
+    uint32_t opens, guest_opens, guest_handle;
+    bool nodelete, global, unbound; /* unbound: what it borrows is looked for when it is called */
     bool uses[LIBRARIES];
     int32_t value;     /* of its datum */
     uint32_t sequence; /* of its constructor */
@@ -30,6 +31,7 @@ static struct {
 static int global_order[LIBRARIES], global_count;
 static struct host host;
 static struct shelf shelf;
+static wasm_dyld_object_t *guest; /* opens and closes as it is told */
 static uint32_t random_state, sequence;
 
 static uint32_t random_below(uint32_t bound)
@@ -40,15 +42,21 @@ static uint32_t random_below(uint32_t bound)
     return random_state % bound;
 }
 
-/* What constructors (number) and exit handlers (100 + number) have noted. */
-static int noted[4 * LIBRARIES], noted_count;
+/* What constructors (number) and exit handlers (100 + number) have noted, and which of them is to trap. */
+static int noted[4 * LIBRARIES], noted_count, trapping;
 
 static wasm_trap_t *note(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
 {
     (void)results;
     CHECK((size_t)noted_count < COUNT_OF(noted));
     noted[noted_count++] = arguments->data[0].of.i32;
-    return NULL;
+    if (arguments->data[0].of.i32 != trapping)
+        return NULL;
+    wasm_message_t message;
+    wasm_byte_vec_new(&message, sizeof "as planned", "as planned");
+    wasm_trap_t *trap = wasm_trap_new(host.store, &message);
+    wasm_byte_vec_delete(&message);
+    return trap;
 }
 
 static struct module *library(int n)
@@ -94,10 +102,11 @@ static void make_plan(void)
     for (int n = 0; n < LIBRARIES; n++) {
         memset(&plan[n], 0, sizeof plan[n]);
         snprintf(plan[n].name, sizeof plan[n].name, "lib%d.so", n);
-        plan[n].needed_count = (int)random_below(MOST_NEEDED + 1);
+        /* Most need only what comes after them, so that there are cycles, but not everywhere. */
+        plan[n].needed_count = random_below(2) ? (int)random_below(MOST_NEEDED + 1) : 0;
         for (int i = 0; i < plan[n].needed_count; i++) {
             bool again = false;
-            plan[n].needed[i] = (int)random_below(LIBRARIES);
+            plan[n].needed[i] = random_below(6) ? n + (int)random_below((uint32_t)(LIBRARIES - n)) : (int)random_below(LIBRARIES);
             for (int j = 0; j < i; j++)
                 again |= plan[n].needed[j] == plan[n].needed[i];
             if (again || plan[n].needed[i] == n)
@@ -130,6 +139,42 @@ static void begin(void)
     memset(model, 0, sizeof model);
     global_count = 0;
     sequence = 0;
+    trapping = NOBODY;
+
+    enum { DLOPEN, DLCLOSE };
+    struct module *m = module_new();
+    m->memory_size = 32;
+    module_import(m, "env", "dlopen", "ii", "i");
+    module_import(m, "env", "dlclose", "i", "i");
+    module_function(m, "open", "i", "i", CODE(GLOBAL_GET, 0, LOCAL_GET, 0, CALL, DLOPEN));
+    module_function(m, "close", "i", "i", CODE(LOCAL_GET, 0, CALL, DLCLOSE));
+    module_datum(m, "buffer", 0);
+    WORKS(load_module(host.dyld, "guest.so", m, 0, &guest, &error));
+}
+
+/* As wasm_dyld_load and wasm_dyld_dlclose. */
+
+static wasm_dyld_object_t *find_object(const char *name)
+{
+    for (size_t at = 0; at < wasm_dyld_object_count(host.dyld); at++) {
+        wasm_dyld_object_t *object = wasm_dyld_object_at(host.dyld, at);
+        if (strcmp(wasm_dyld_object_name(host.dyld, object), name) == 0)
+            return object;
+    }
+    return NULL;
+}
+
+static bool guest_open(int n, uint32_t flags, wasm_dyld_object_t **object)
+{
+    WORKS(wasm_dyld_write(host.dyld, address_of(host.dyld, guest, "buffer"), (const uint8_t *)plan[n].name, sizeof plan[n].name, &error));
+    uint32_t handle = (uint32_t)CALL1(host.dyld, find(host.dyld, guest, "open"), flags);
+    *object = NULL;
+    if (!handle)
+        return false;
+    CHECK(model[n].guest_handle == 0 || model[n].guest_handle == handle);
+    model[n].guest_handle = handle;
+    *object = find_object(plan[n].name);
+    return true;
 }
 
 /* A library with all that it needs, breadth first. */
@@ -157,37 +202,78 @@ static void enter_global_scope(int n)
     model[n].global = true;
 }
 
-/* Whether a load can find what it borrows, and what it will be bound to. */
+/* Whether something that `n` borrows is found where it is loaded with `root`. */
+static bool finds(int root, int n)
+{
+    int lender = plan[n].borrows;
+    return lender == NOBODY || model[lender].global || plan[root].reaches[lender];
+}
+
 static bool can_load(int root)
 {
     int group[LIBRARIES], count = group_of(root, group);
-    for (int i = 0; i < count; i++) {
-        int lender = plan[group[i]].borrows;
-        if (model[group[i]].handle || lender == NOBODY)
-            continue;
-        if (!model[lender].global && !plan[root].reaches[lender])
+    for (int i = 0; i < count; i++)
+        if (!model[group[i]].handle && !finds(root, group[i]))
             return false;
-    }
     return true;
+}
+
+/* A load that is to fail by a constructor's trap: what was constructed is destroyed, in reverse, and nothing else has changed. */
+static void fail_at_random(int root, uint32_t flags, bool by_guest)
+{
+    int group[LIBRARIES], count = group_of(root, group), fresh[LIBRARIES], fresh_count = 0;
+    wasm_dyld_object_t *object = NULL;
+    for (int i = 0; i < count; i++)
+        if (!model[group[i]].handle)
+            fresh[fresh_count++] = group[i];
+    trapping = fresh[random_below((uint32_t)fresh_count)];
+    uint32_t handle = model[root].guest_handle;
+    if (by_guest)
+        CHECK(!guest_open(root, flags, &object));
+    else
+        FAILS(wasm_dyld_load(host.dyld, plan[root].name, flags, &object, &error), WASM_DYLD_TRAP, "as planned", plan[trapping].name, NULL);
+    CHECK(object == NULL && model[root].guest_handle == handle);
+    CHECK(noted_count >= 2 && noted_count % 2 == 0 && noted[noted_count / 2 - 1] == trapping);
+    for (int i = 0; i < noted_count / 2; i++)
+        SAME(noted[noted_count - 1 - i], 100 + noted[i]);
+    noted_count = 0;
+    trapping = NOBODY;
 }
 
 static void open_at_random(void)
 {
-    static const uint32_t all_flags[] = {0, 0, WASM_DYLD_GLOBAL, WASM_DYLD_DEEPBIND, WASM_DYLD_NOLOAD, WASM_DYLD_NOLOAD | WASM_DYLD_GLOBAL};
+    static const uint32_t all_flags[] = {0,
+                                         0,
+                                         WASM_DYLD_LAZY,
+                                         WASM_DYLD_NOW | WASM_DYLD_GLOBAL,
+                                         WASM_DYLD_DEEPBIND,
+                                         WASM_DYLD_NOLOAD,
+                                         WASM_DYLD_LAZY | WASM_DYLD_GLOBAL,
+                                         WASM_DYLD_NOLOAD | WASM_DYLD_GLOBAL};
     int root = (int)random_below(LIBRARIES), group[LIBRARIES], count = group_of(root, group);
     uint32_t flags = all_flags[random_below(COUNT_OF(all_flags))];
+    bool by_guest = random_below(3) == 0, loaded = model[root].handle != NULL, opened = false;
     wasm_dyld_object_t *object = NULL;
-    if (random_below(400) == 0)
+    if (model[root].opens + model[root].guest_opens >= 3)
+        return;
+    if (random_below(1000) == 0)
         flags |= WASM_DYLD_NODELETE;
-    bool loaded = model[root].handle != NULL;
-    if (!loaded && !(flags & WASM_DYLD_NOLOAD) && !can_load(root)) {
-        FAILS(wasm_dyld_load(host.dyld, plan[root].name, flags, &object, &error), WASM_DYLD_UNDEFINED_SYMBOL, NULL);
-        SAME(noted_count, 0);
+    bool impossible = !(flags & WASM_DYLD_LAZY) && !can_load(root);
+    if (!loaded && !(flags & WASM_DYLD_NOLOAD) && !impossible && random_below(6) == 0) {
+        fail_at_random(root, flags, by_guest);
         return;
     }
-    WORKS(wasm_dyld_load(host.dyld, plan[root].name, flags, &object, &error));
-    if (!loaded && flags & WASM_DYLD_NOLOAD) {
-        CHECK(object == NULL);
+    if (by_guest) {
+        opened = guest_open(root, flags, &object);
+    } else if (!loaded && !(flags & WASM_DYLD_NOLOAD) && impossible) {
+        FAILS(wasm_dyld_load(host.dyld, plan[root].name, flags, &object, &error), WASM_DYLD_UNDEFINED_SYMBOL, NULL);
+    } else {
+        WORKS(wasm_dyld_load(host.dyld, plan[root].name, flags, &object, &error));
+        opened = object != NULL;
+    }
+    SAME(opened, loaded || !(impossible || flags & WASM_DYLD_NOLOAD));
+    if (!opened) {
+        SAME(noted_count, 0);
         return;
     }
     CHECK(object != NULL && (!loaded || object == model[root].handle));
@@ -195,16 +281,13 @@ static void open_at_random(void)
         int n = group[i];
         if (model[n].handle)
             continue;
-        if (plan[n].borrows != NOBODY)
-            model[n].uses[plan[n].borrows] = true;
-        for (size_t at = 0; at < wasm_dyld_object_count(host.dyld); at++) {
-            wasm_dyld_object_t *candidate = wasm_dyld_object_at(host.dyld, at);
-            if (strcmp(wasm_dyld_object_name(host.dyld, candidate), plan[n].name) == 0)
-                model[n].handle = candidate;
-        }
+        model[n].handle = find_object(plan[n].name);
         CHECK(model[n].handle != NULL);
         model[n].value = 2;
         model[n].sequence = 0;
+        model[n].unbound = !finds(root, n);
+        if (plan[n].borrows != NOBODY && !model[n].unbound)
+            model[n].uses[plan[n].borrows] = true;
     }
     /* Each new one has been constructed once, and, but for cycles, after what it needs. */
     for (int i = 0; i < noted_count; i++) {
@@ -222,7 +305,7 @@ static void open_at_random(void)
     if (flags & WASM_DYLD_GLOBAL)
         for (int i = 0; i < count; i++)
             enter_global_scope(group[i]);
-    model[root].opens++;
+    *(by_guest ? &model[root].guest_opens : &model[root].opens) += 1;
     model[root].nodelete |= (flags & WASM_DYLD_NODELETE) != 0;
 }
 
@@ -254,21 +337,36 @@ static void check_handlers(const bool *gone)
     noted_count = 0;
 }
 
-static void close_object(int n)
+static void close_at_random(int n)
 {
-    bool kept[LIBRARIES] = {false}, gone[LIBRARIES] = {false};
-    if (model[n].opens == 0) {
-        FAILS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    bool kept[LIBRARIES] = {false}, gone[LIBRARIES] = {false}, by_guest = random_below(4) ? model[n].guest_opens > 0 : random_below(2);
+    uint32_t *opens = by_guest ? &model[n].guest_opens : &model[n].opens;
+    if (*opens == 0) {
+        if (by_guest && model[n].guest_handle)
+            CHECK(CALL1(host.dyld, find(host.dyld, guest, "close"), model[n].guest_handle) != 0);
+        else if (!by_guest)
+            FAILS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
         SAME(noted_count, 0);
         return;
     }
-    WORKS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error));
-    model[n].opens--;
+    --*opens;
     for (int i = 0; i < LIBRARIES; i++)
-        if (model[i].handle && (model[i].opens || model[i].nodelete))
+        if (model[i].handle && (model[i].opens || model[i].guest_opens || model[i].nodelete))
             keep(i, kept);
     for (int i = 0; i < LIBRARIES; i++)
         gone[i] = model[i].handle && !kept[i];
+    /* A handler that traps is an error, and all goes on nevertheless. */
+    int victim = (int)random_below(LIBRARIES);
+    trapping = random_below(4) == 0 ? 100 + victim : NOBODY;
+    bool traps = trapping != NOBODY && gone[victim];
+    if (by_guest) {
+        SAME(CALL1(host.dyld, find(host.dyld, guest, "close"), model[n].guest_handle) != 0, traps);
+    } else if (traps) {
+        FAILS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error), WASM_DYLD_TRAP, "as planned", plan[victim].name, NULL);
+    } else {
+        WORKS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error));
+    }
+    trapping = NOBODY;
     check_handlers(gone);
     int count = 0;
     for (int i = 0; i < global_count; i++)
@@ -293,7 +391,7 @@ static void check_all(void)
         loaded++;
         wasm_dyld_object_t *object = model[n].handle;
         SAME_TEXT(wasm_dyld_object_name(host.dyld, object), plan[n].name);
-        OPENS(host.dyld, object, model[n].opens, 0);
+        OPENS(host.dyld, object, model[n].opens, model[n].guest_opens);
         SAME(wasm_dyld_object_is_global(host.dyld, object), model[n].global);
         SAME(wasm_dyld_object_is_nodelete(host.dyld, object), model[n].nodelete);
         SAME(wasm_dyld_object_needed_count(host.dyld, object), plan[n].needed_count);
@@ -307,7 +405,7 @@ static void check_all(void)
         }
         SAME(read_int(host.dyld, bases[n]), model[n].value);
     }
-    SAME(wasm_dyld_object_count(host.dyld), loaded);
+    SAME(wasm_dyld_object_count(host.dyld), loaded + 1); /* and the guest */
     if (global_count)
         SAME(CALL0(host.dyld, find(host.dyld, NULL, "which")), global_order[0]);
     else
@@ -315,7 +413,7 @@ static void check_all(void)
 }
 
 /* Uses one of the libraries. */
-static void use(int n)
+static void use_at_random(int n)
 {
     int32_t sum = 0;
     char name[16];
@@ -325,7 +423,14 @@ static void use(int n)
         sum += plan[n].needed[i];
     if (plan[n].borrows != NOBODY)
         sum += plan[n].borrows;
-    SAME(CALL0(host.dyld, find(host.dyld, model[n].handle, "sum")), sum);
+    if (model[n].unbound && !model[plan[n].borrows].global) {
+        FAILS(try_call(host.dyld, find(host.dyld, model[n].handle, "sum"), NULL, 0), WASM_DYLD_TRAP, "undefined symbol f", plan[n].name, NULL);
+    } else {
+        SAME(CALL0(host.dyld, find(host.dyld, model[n].handle, "sum")), sum);
+        if (plan[n].borrows != NOBODY)
+            model[n].uses[plan[n].borrows] = true;
+        model[n].unbound = false;
+    }
     SAME(CALL0(host.dyld, find(host.dyld, model[n].handle, "which")), n);
     snprintf(name, sizeof name, "f%d", n);
     SAME(slot_of(host.dyld, model[n].handle, name), table_base_of(host.dyld, model[n].handle) + 1);
@@ -361,18 +466,16 @@ static void churn(long steps, uint32_t seed)
             end();
             begin();
         }
-        switch (random_below(5)) {
+        switch (random_below(4)) {
         case 0:
-        case 1:
             open_at_random();
             break;
-        case 2:
-        case 3:
-            if (model[n].handle)
-                close_object(n);
+        case 1:
+            use_at_random(n);
             break;
         default:
-            use(n);
+            if (model[n].handle)
+                close_at_random(n);
         }
         check_all();
         uint32_t pages = snapshot_of(host.dyld).pages;
