@@ -88,7 +88,7 @@ fn library(exports: usize) -> Vec<u8> {
 }
 
 /// The engine's function behind an object's; the namespace owns it.
-fn function(ns: &Namespace, id: ObjectId, name: &str) -> Result<NonNull<wasm_func_t>> {
+fn function(ns: &Rc<Namespace>, id: ObjectId, name: &str) -> Result<NonNull<wasm_func_t>> {
     match ns.dlsym(From::Object(id), name)? {
         Symbol::Func { callee, .. } => ns.func_ptr(callee),
         _ => Err(failed("no function")),

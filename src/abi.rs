@@ -56,6 +56,9 @@ pub const ATEXIT: &str = "atexit";
 /// Of wasi-libc: runs the exit handlers and flushes stdio; what `_start` ends with.
 pub const CALL_DTORS: &str = "__wasm_call_dtors";
 
+/// Of dlfcn.h: who imports it is told of errors in guest memory.
+pub const DLERROR: &str = "dlerror";
+
 /// cowasm: a program that exports a function of this name with NAME appended, `() -> i32`, provides NAME: the function's
 /// result is a slot or an address.
 pub const PROVIDES: &str = "__WASM_EXPORT__";

@@ -128,8 +128,13 @@ fn run(case: &Case, run: &Run, program: &Program<'_>, options: &[&str]) -> Resul
         .join("guests/cases")
         .join(&case.name);
     for (host, guest) in &run.dirs {
-        let host = if host == "{tmp}" {
-            scratch.clone()
+        let below = |place| Some(host.strip_prefix(place)?.trim_start_matches('/'));
+        let host = if let Some(below) = below("{tmp}") {
+            let made = scratch.join(below);
+            fs::create_dir_all(&made).map_err(|e| e.to_string())?;
+            made
+        } else if let Some(below) = below("{built}") {
+            folder.join(below)
         } else {
             source.join(host)
         };

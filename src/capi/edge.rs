@@ -1,11 +1,11 @@
 //! Where C meets Rust: the only place that turns C's pointers into references and back. Panics end here.
 
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use once_cell::sync::Lazy;
 
 use super::error::wasm_dyld_error_t;

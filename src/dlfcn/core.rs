@@ -10,6 +10,9 @@ const MAX_PATH: usize = 4096;
 /// Mangled names of templates grow long; nobody has seen one of this length.
 const MAX_SYMBOL: usize = 1 << 20;
 
+/// Most names are no longer.
+const SHORT: usize = 128;
+
 /// What the guest holds for the global scope (`dlopen(NULL)`). Objects' handles are above it.
 const GLOBAL: u32 = 8;
 /// Handles are this far apart, so that a number picked at random is rarely one.
@@ -34,7 +37,7 @@ pub fn target(ns: &Namespace, handle: u32) -> Result<Target> {
     }
     let number = handle.checked_sub(GLOBAL).filter(|n| n % STEP == 0);
     let id = number.and_then(|n| (n / STEP).checked_sub(1)).map(ObjectId);
-    let open = id.filter(|&id| ns.object(id).is_some_and(|info| info.opens.guest > 0));
+    let open = id.filter(|&id| ns.opens(id).guest > 0);
     open.map(Target::Object).ok_or_else(|| {
         Error::new(
             Code::InvalidArgument,
@@ -137,7 +140,9 @@ fn with_string<T>(
             format!("the {what} is NULL"),
         ));
     }
-    let bytes = memory.read_c_str(address.into(), limit).map_err(|_| {
+    let mut room = [0; SHORT];
+    let bytes = memory.read_short_c_str(address.into(), limit, &mut room);
+    let bytes = bytes.map_err(|_| {
         Error::new(
             Code::InvalidArgument,
             format!(

@@ -21,7 +21,7 @@ pub const SERVICES: &[Service] = &[
     service("dlopen", 2, dlopen),
     service("dlsym", 2, dlsym),
     service("dlclose", 1, dlclose),
-    service("dlerror", 0, dlerror),
+    service(abi::DLERROR, 0, dlerror),
 ];
 
 type Body = fn(&Call<'_>, &[u32]) -> Result<u32, HostTrap>;

@@ -77,6 +77,7 @@ wasm_api! {
 
         // Types.
         fn wasm_valtype_new(kind: wasm_valkind_t) -> *mut wasm_valtype_t;
+        fn wasm_valtype_delete(ty: *mut wasm_valtype_t);
         fn wasm_valtype_kind(ty: *const wasm_valtype_t) -> wasm_valkind_t;
         fn wasm_functype_new(params: *mut wasm_valtype_vec_t, results: *mut wasm_valtype_vec_t) -> *mut wasm_functype_t;
         fn wasm_functype_delete(ty: *mut wasm_functype_t);

@@ -1,5 +1,6 @@
 //! Linear memory.
 
+use std::borrow::Cow;
 use std::ptr::NonNull;
 
 use super::handle::handle;
@@ -148,14 +149,36 @@ impl Memory {
     ///
     /// Fails if there is no NUL within `limit` bytes or before the end of the memory.
     pub fn read_c_str(&self, address: u64, limit: usize) -> Result<Vec<u8>, OutOfBounds> {
+        self.c_str(address, limit).map(<[u8]>::to_vec)
+    }
+
+    /// As [`read_c_str`](Self::read_c_str); a short string, as names are, is copied to `room`.
+    pub fn read_short_c_str<'a, const N: usize>(
+        &self,
+        address: u64,
+        limit: usize,
+        room: &'a mut [u8; N],
+    ) -> Result<Cow<'a, [u8]>, OutOfBounds> {
+        let bytes = self.c_str(address, limit)?;
+        Ok(match room.get_mut(..bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                Cow::Borrowed(room)
+            }
+            None => Cow::Owned(bytes.to_vec()),
+        })
+    }
+
+    /// To be copied before anything else happens: guest code may change or move it.
+    fn c_str(&self, address: u64, limit: usize) -> Result<&[u8], OutOfBounds> {
         let (_, size) = self.parts();
         let start = self.check(address, 0)?;
         // `check` has made sure that `address` is at most `size`.
         let available = limit.min(size - address as usize);
         // SAFETY: `available` bytes from `start` are within the memory, and nothing runs meanwhile.
         let bytes = unsafe { std::slice::from_raw_parts(start, available) };
-        match bytes.iter().position(|&b| b == 0) {
-            Some(len) => Ok(bytes[..len].to_vec()),
+        match memchr::memchr(0, bytes) {
+            Some(len) => Ok(&bytes[..len]),
             None => Err(OutOfBounds {
                 address,
                 len: available as u64 + 1,

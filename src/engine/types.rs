@@ -42,8 +42,8 @@ impl EngineFuncType {
         // Check all of it before making anything.
         let kinds = |types: &[ValType]| types.iter().copied().map(kind).collect::<Result<Vec<_>>>();
         let (params, results) = (kinds(&ty.params)?, kinds(&ty.results)?);
-        let mut params = valtype_vec(api, &params);
-        let mut results = valtype_vec(api, &results);
+        let (params, results) = (ValTypes::new(api, &params)?, ValTypes::new(api, &results)?);
+        let (mut params, mut results) = (params.into_vec(), results.into_vec());
         // SAFETY: both vectors are valid; the call consumes them. Some engines empty them, others do not, so they must not be
         // deleted here, and a `VecBuf` is never deleted.
         let raw = unsafe { (api.wasm_functype_new)(params.as_mut_ptr(), results.as_mut_ptr()) };
@@ -52,27 +52,63 @@ impl EngineFuncType {
     }
 }
 
-/// A vector of new value types, for a call that consumes it.
-fn valtype_vec(api: &'static Api, kinds: &[wasm_valkind_t]) -> VecBuf<*mut wasm_valtype_t> {
-    let mut vec = VecBuf::empty();
-    if !kinds.is_empty() {
-        let types: Vec<*mut wasm_valtype_t> = kinds
-            .iter()
-            // SAFETY: the kinds are those of `kind_of`.
-            .map(|&kind| unsafe { (api.wasm_valtype_new)(kind) })
-            .collect();
-        // SAFETY: `types` holds that many owned value types, which the vector takes over.
-        unsafe { (api.wasm_valtype_vec_new)(vec.as_mut_ptr(), types.len(), types.as_ptr()) }
+fn val_type(api: &'static Api, kind: wasm_valkind_t) -> Result<*mut wasm_valtype_t> {
+    // SAFETY: the kinds are those of `kind_of`.
+    let raw = unsafe { (api.wasm_valtype_new)(kind) };
+    if raw.is_null() {
+        return Err(refused("value type"));
     }
-    vec
+    Ok(raw)
+}
+
+/// New value types, ours until a call consumes them.
+struct ValTypes {
+    api: &'static Api,
+    types: Vec<*mut wasm_valtype_t>,
+}
+
+impl ValTypes {
+    fn new(api: &'static Api, kinds: &[wasm_valkind_t]) -> Result<ValTypes> {
+        let mut made = ValTypes {
+            api,
+            types: Vec::with_capacity(kinds.len()),
+        };
+        for &kind in kinds {
+            made.types.push(val_type(api, kind)?);
+        }
+        Ok(made)
+    }
+
+    /// For a call that consumes them.
+    fn into_vec(mut self) -> VecBuf<*mut wasm_valtype_t> {
+        let mut vec = VecBuf::empty();
+        let types = std::mem::take(&mut self.types);
+        if !types.is_empty() {
+            // SAFETY: `types` holds that many owned value types, which the vector takes over.
+            unsafe {
+                (self.api.wasm_valtype_vec_new)(vec.as_mut_ptr(), types.len(), types.as_ptr());
+            }
+        }
+        vec
+    }
+}
+
+impl Drop for ValTypes {
+    fn drop(&mut self) {
+        for &raw in &self.types {
+            // SAFETY: owned, and in no vector.
+            unsafe { (self.api.wasm_valtype_delete)(raw) };
+        }
+    }
 }
 
 impl EngineGlobalType {
     pub fn new(api: &'static Api, ty: GlobalType) -> Result<EngineGlobalType> {
         let kind = kind(ty.content)?;
         let mutability = if ty.mutable { WASM_VAR } else { WASM_CONST };
-        // SAFETY: a valid kind; the value type is consumed.
-        let raw = unsafe { (api.wasm_globaltype_new)((api.wasm_valtype_new)(kind), mutability) };
+        let content = val_type(api, kind)?;
+        // SAFETY: the value type is consumed.
+        let raw = unsafe { (api.wasm_globaltype_new)(content, mutability) };
         let raw = NonNull::new(raw).ok_or_else(|| refused("global type"))?;
         Ok(EngineGlobalType { api, raw })
     }
@@ -107,9 +143,9 @@ impl EngineTableType {
         }
         let kind = kind(ty.element)?;
         let limits = limits(ty.limits)?;
-        // SAFETY: a valid kind; the value type is consumed, `limits` is read during the call.
-        let raw =
-            unsafe { (api.wasm_tabletype_new)((api.wasm_valtype_new)(kind), &raw const limits) };
+        let element = val_type(api, kind)?;
+        // SAFETY: the value type is consumed, `limits` is read during the call.
+        let raw = unsafe { (api.wasm_tabletype_new)(element, &raw const limits) };
         let raw = NonNull::new(raw).ok_or_else(|| refused("table type"))?;
         Ok(EngineTableType { api, raw })
     }

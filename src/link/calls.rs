@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::glue;
 use super::namespace::Namespace;
-use crate::engine::{ExternPtr, ExternVec, Module, Val};
+use crate::engine::{ExternPtr, ExternVec, Val};
 use crate::error::{Code, Error, Result};
 use crate::plan::Definition;
 
@@ -50,7 +50,7 @@ fn calls(ns: &Namespace) -> Result<Rc<ExternVec>> {
         return Ok(calls.clone());
     }
     let refused = || Error::new(Code::Engine, "the engine refused a generated module");
-    let module = Module::new(ns.store(), &glue::calls()).ok_or_else(refused)?;
+    let module = ns.compile(&glue::calls()).ok_or_else(refused)?;
     let mut state = ns.state_mut();
     let Some(space) = state.space.as_mut() else {
         return Err(refused());

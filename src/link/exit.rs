@@ -1,8 +1,9 @@
 //! Exit handlers: what the guest registers with `atexit` and `__cxa_atexit`, with the object that each belongs to.
 //!
-//! The linker keeps the list, so that it can run one library's handlers when that is unloaded. libc's own list gets a single
-//! entry, which runs all that is left when the program ends. So libraries' handlers run among themselves in the reverse order
-//! of registration; a program with a libc of its own runs them all where the first one was registered.
+//! The linker keeps the list, so that it can run one library's handlers when that is unloaded. libc's own list gets entries
+//! that run what is left when the program ends: a single one if libc is a library, since then all registrations come by here.
+//! A program with a libc of its own registers there without our seeing it; its libc gets an entry for each registration of a
+//! library, so that all run in one order.
 
 use std::rc::Rc;
 
@@ -22,18 +23,23 @@ const MAX_HANDLERS: usize = 1 << 20;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handler {
+    /// Rises with each registration.
+    number: u64,
     slot: u32,
     /// What it is called with; a function given to `atexit` takes nothing.
     argument: Option<u32>,
     pub owner: Option<ObjectId>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct ExitList {
     /// In the order of registration.
-    handlers: Vec<Handler>,
-    /// The object whose `__cxa_atexit` has our entry.
-    entered: Option<ObjectId>,
+    pub handlers: Vec<Handler>,
+    registered: u64,
+    /// The object whose libc has our entries.
+    pub entered: Option<ObjectId>,
+    /// For each entry of ours that libc has not run, in the order of registration: the first handler that it runs.
+    pub entries: Vec<u64>,
 }
 
 impl ExitList {
@@ -52,7 +58,18 @@ impl ExitList {
         self.handlers.retain(|handler| !of_gone(handler.owner));
         if of_gone(self.entered) {
             self.entered = None;
+            self.entries.clear();
         }
+    }
+
+    /// Whether an entry that libc has will run the handler registered last. Of the newest entry all handlers may be gone: then it
+    /// serves again, so that libc's list does not grow with each library that comes and goes.
+    fn covered(&self, by_one: bool) -> bool {
+        let Some(&newest) = self.entries.last() else {
+            return false;
+        };
+        let before = self.handlers.iter().rev().nth(1);
+        by_one || before.is_none_or(|handler| handler.number < newest)
     }
 }
 
@@ -107,7 +124,10 @@ fn register(ns: &Rc<Namespace>, slot: u32, argument: Option<u32>, owner: Option<
         if state.exit.handlers.len() >= MAX_HANDLERS {
             return 1;
         }
+        state.exit.registered += 1;
+        let number = state.exit.registered;
         state.exit.handlers.push(Handler {
+            number,
             slot,
             argument,
             owner,
@@ -191,11 +211,12 @@ fn ints(params: usize, results: usize) -> FuncType {
     }
 }
 
-/// Gives libc the one entry that runs the list, unless it has it.
+/// Gives libc an entry that runs the handler registered last, unless it has one.
 fn enter(ns: &Rc<Namespace>) -> Result<()> {
     let (entry, libc, runner) = {
         let state = ns.state();
-        if state.exit.entered.is_some() {
+        let in_program = state.exit.entered == state.model.main;
+        if state.exit.covered(!in_program) {
             return Ok(());
         }
         let found = ENTRIES.iter().find_map(|entry| {
@@ -219,15 +240,27 @@ fn enter(ns: &Rc<Namespace>) -> Result<()> {
     let mut results = [Val::i32(0)];
     calls::export(ns, libc, args, &mut results)?;
     if results.first().and_then(|v| v.as_u32()) == Some(0) {
-        ns.state_mut().exit.entered = Some(libc.object);
+        let mut state = ns.state_mut();
+        let in_program = state.model.main == Some(libc.object);
+        let exit = &mut state.exit;
+        exit.entered = Some(libc.object);
+        exit.entries
+            .push(if in_program { exit.registered } else { 0 });
     }
     Ok(())
 }
 
-/// What libc calls when the program ends.
+/// What libc calls when the program ends, once for each entry, the newest first.
 pub(super) fn run_from_libc(call: &Call<'_>, _args: &[u32]) -> Result<u32, HostTrap> {
-    call.ns.state_mut().exit.entered = None;
-    run_all(call.ns).map_err(|error| call.ns.as_trap(&error))?;
+    let from = {
+        let mut state = call.ns.state_mut();
+        let from = state.exit.entries.pop();
+        if state.exit.entries.is_empty() {
+            state.exit.entered = None;
+        }
+        from.unwrap_or(u64::MAX)
+    };
+    run_from(call.ns, from).map_err(|error| call.ns.as_trap(&error))?;
     Ok(0)
 }
 
@@ -235,13 +268,16 @@ pub(super) fn run_from_libc(call: &Call<'_>, _args: &[u32]) -> Result<u32, HostT
 /// was told of and has not run, `_Exit` skipped.)
 pub(super) fn run_homeless(ns: &Namespace) -> Result<()> {
     let told = ns.state().exit.entered.is_some();
-    if told { Ok(()) } else { run_all(ns) }
+    if told { Ok(()) } else { run_from(ns, 0) }
 }
 
-/// Runs what is left, the last registered first, including what is registered meanwhile.
-fn run_all(ns: &Namespace) -> Result<()> {
+/// Runs what is left from a handler on, the last registered first, including what is registered meanwhile.
+fn run_from(ns: &Namespace, number: u64) -> Result<()> {
     loop {
-        let handler = ns.state_mut().exit.handlers.pop();
+        let handler = {
+            let handlers = &mut ns.state_mut().exit.handlers;
+            handlers.pop_if(|handler| handler.number >= number)
+        };
         match handler {
             Some(handler) => call(ns, &handler)?,
             None => return Ok(()),
@@ -267,6 +303,6 @@ impl Namespace {
         if let Some(dtors) = dtors {
             calls::export(self, dtors, &[], &mut [])?;
         }
-        run_all(self)
+        run_from(self, 0)
     }
 }

@@ -12,6 +12,8 @@ use crate::trace::Category;
 pub struct Batch {
     pub relocate: Vec<ObjectId>,
     pub construct: Vec<ObjectId>,
+    /// One of them calls dlerror.
+    pub shows_errors: bool,
 }
 
 pub fn construct(ns: &Rc<Namespace>, batch: &Batch) -> Result<()> {

@@ -10,6 +10,7 @@ use super::stats::{Statistics, timed};
 use super::transaction::{self, Done};
 use super::unload::{self, Frame, Party, Undo};
 use super::{init, provided};
+use crate::abi;
 use crate::error::{Code, Context, Error, Result, plain};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
@@ -90,7 +91,7 @@ impl Namespace {
     ) -> Result<Option<ObjectId>> {
         let busy = self.begin()?;
         unload::bury(self);
-        self.prepare()?;
+        self.prepare();
         if self.state().frames.len() >= MAX_NESTED {
             let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
             return Err(Error::new(Code::Limit, why));
@@ -168,6 +169,9 @@ impl Namespace {
         }
         for undo in frame.undo {
             self.state_mut().note(undo);
+        }
+        if batch.shows_errors {
+            self.reserve_error_text();
         }
         self.count_opening(root, flags, changes);
         Ok(Some(root))
@@ -275,6 +279,8 @@ impl Namespace {
         let mut state = self.state_mut();
         let state = &mut *state;
         let mut plan = done.plan;
+        let mut imports = closure.fresh.iter().flat_map(|found| &found.object.imports);
+        let shows_errors = imports.any(|import| import.name.as_ref() == abi::DLERROR);
         let changes = state.model.commit(closure, &mut plan, options);
         state.loads += plan.order.len() as u64;
         state.frames.push(Frame {
@@ -285,6 +291,7 @@ impl Namespace {
         let batch = init::Batch {
             relocate: plan.order,
             construct: plan.init,
+            shows_errors,
         };
         (batch, changes)
     }

@@ -8,6 +8,7 @@ mod glue;
 mod init;
 mod lazy;
 mod load;
+mod modules;
 mod namespace;
 mod order;
 mod provided;
@@ -18,6 +19,8 @@ mod slots;
 mod space;
 mod stats;
 mod symbols;
+#[cfg(all(test, feature = "wasmtime"))]
+mod tests;
 mod texts;
 mod transaction;
 mod unload;

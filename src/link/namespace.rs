@@ -1,12 +1,13 @@
 //! A namespace: one store, one memory, one table, and the objects in them.
 
-use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
 use super::exit::ExitList;
+use super::modules::Modules;
 use super::service::Service;
 use super::stats::Statistics;
 use super::texts::Texts;
@@ -28,17 +29,23 @@ use crate::search::GuestFiles;
 pub enum HostValue {
     /// Something of the host's own, our handle to it.
     Extern(Extern),
-    /// A function of ours.
-    Func(HostFunc),
+    /// A function of ours, made when first used: one engine looks at every function that it was given and nothing imports, each
+    /// time that it instantiates something.
+    Func(OnceCell<HostFunc>, MakeFunc),
     /// A function of the linker that knows its caller: each importer gets one of its own, this one serves calls by pointer.
-    Service(HostFunc, &'static Service),
+    Service(OnceCell<HostFunc>, &'static Service),
 }
 
+pub type MakeFunc = Box<dyn Fn() -> Result<HostFunc>>;
+
 impl HostValue {
-    pub(super) fn as_extern(&self) -> ExternPtr<'_> {
+    /// The engine's object; `None` for a function that has not been made, see [`Namespace::make`].
+    pub(super) fn as_extern(&self) -> Option<ExternPtr<'_>> {
         match self {
-            HostValue::Extern(own) => own.as_extern(),
-            HostValue::Func(func) | HostValue::Service(func, _) => func.as_extern(),
+            HostValue::Extern(own) => Some(own.as_extern()),
+            HostValue::Func(made, _) | HostValue::Service(made, _) => {
+                made.get().map(HostFunc::as_extern)
+            }
         }
     }
 }
@@ -105,7 +112,7 @@ pub(super) struct State {
     pub tags: HashMap<Arc<str>, Extern>,
     pub nothing: Option<Extern>,
     /// Modules that fill one slot, by the function's type.
-    pub fillers: HashMap<Arc<FuncType>, Module>,
+    pub fillers: HashMap<Arc<FuncType>, Rc<Module>>,
     pub statistics: Statistics,
     /// Loads whose constructors are running, the innermost last.
     pub frames: Vec<Frame>,
@@ -161,6 +168,7 @@ pub struct Namespace {
     pub(super) handed_over: Cell<u64>,
     /// Instances made so far, for engines that bound them.
     pub(super) instances: Cell<u64>,
+    pub(super) modules: RefCell<Modules>,
     /// A sweep is under way.
     pub(super) sweeping: Cell<bool>,
     /// What went wrong last in the guest's dlfcn functions, until dlerror is called.
@@ -206,6 +214,7 @@ impl Namespace {
             busy: Cell::new(false),
             handed_over: Cell::new(0),
             instances: Cell::new(0),
+            modules: RefCell::default(),
             sweeping: Cell::new(false),
             dl_error: RefCell::new(None),
             guest_files: RefCell::new(None),
@@ -252,6 +261,21 @@ impl Namespace {
         state.hosts.push(value);
         let def = HostDef { ty, precedence };
         state.model.host.define(module, name, def)
+    }
+
+    /// Sees to it that there is an engine's function for a definition of the host's.
+    pub(super) fn make(self: &Rc<Self>, id: u32) -> Result<()> {
+        let state = self.state();
+        let (made, func) = match state.hosts.get(id as usize) {
+            Some(HostValue::Func(made, make)) if made.get().is_none() => (made, make()?),
+            Some(HostValue::Service(made, service)) if made.get().is_none() => {
+                (made, service.bind(self, None)?)
+            }
+            _ => return Ok(()),
+        };
+        // It was empty just now.
+        let _ = made.set(func);
+        Ok(())
     }
 
     /// Instances made in the store so far, those of generated modules among them.
@@ -301,6 +325,13 @@ impl Namespace {
 
     pub fn object(&self, id: ObjectId) -> Option<ObjectInfo> {
         info(&self.state().model, id)
+    }
+
+    /// How often an object is open; not at all if there is none.
+    pub fn opens(&self, id: ObjectId) -> Opens {
+        let state = self.state();
+        let node = state.model.nodes.get(&id);
+        node.map(|node| node.opens).unwrap_or_default()
     }
 
     pub fn main(&self) -> Option<ObjectId> {

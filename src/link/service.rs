@@ -1,5 +1,6 @@
 //! The linker's own functions for the guest: tables of them, and one host function for each importer, which knows its caller.
 
+use std::cell::OnceCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -104,12 +105,11 @@ impl Service {
 
 impl Namespace {
     /// Defines the linker's own functions, once.
-    pub(super) fn prepare(self: &Rc<Self>) -> Result<()> {
+    pub(super) fn prepare(&self) {
         if self.state().services {
-            return Ok(());
+            return;
         }
         for service in EXIT.iter().chain(dlfcn::services()) {
-            let shared = service.bind(self, None)?;
             let ty = ExternType::Func(Arc::new(service.ty()));
             // What the host defined itself under such a name is meant.
             if self
@@ -119,7 +119,7 @@ impl Namespace {
                 .get(service.module, service.name)
                 .is_none()
             {
-                let value = HostValue::Service(shared, service);
+                let value = HostValue::Service(OnceCell::new(), service);
                 self.define(
                     service.module,
                     service.name,
@@ -130,7 +130,6 @@ impl Namespace {
             }
         }
         self.state_mut().services = true;
-        Ok(())
     }
 
     /// The trap for a service that cannot answer: an exit of the guest goes on as one.

@@ -1,12 +1,13 @@
 //! Table slots asked for at run time: by `dlsym` and by lazy binding.
 
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::glue;
 use super::namespace::{Namespace, State};
 use crate::engine::sys::wasm_extern_t;
-use crate::engine::{EngineGlobalType, ExternPtr, Global, Module, Val};
+use crate::engine::{EngineGlobalType, ExternPtr, Global, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, GlobalType, ValType};
 use crate::plan::{Callee, FuncId, slot_in_own_segment};
@@ -15,12 +16,15 @@ use crate::plan::{Callee, FuncId, slot_in_own_segment};
 const MORE_SLOTS: u32 = 16;
 
 /// The canonical slot of a function; given one now if it has none.
-pub fn slot_of(ns: &Namespace, callee: Callee, sig: &Arc<FuncType>) -> Result<u32> {
+pub fn slot_of(ns: &Rc<Namespace>, callee: Callee, sig: &Arc<FuncType>) -> Result<u32> {
     {
         let state = ns.state();
         if let Some(&slot) = state.model.slots.get(&callee.id) {
             return Ok(slot as u32);
         }
+    }
+    if let FuncId::Host(id) = callee.id {
+        ns.make(id)?;
     }
     // A load in progress has planned with the slots that are free now.
     let _busy = ns.begin()?;
@@ -82,7 +86,7 @@ fn fill(
     slot: u32,
 ) -> Result<()> {
     if !state.fillers.contains_key(sig) {
-        let module = Module::new(ns.store(), &glue::fill_one(sig)?);
+        let module = ns.compile(&glue::fill_one(sig)?);
         let module = module
             .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
         state.fillers.insert(sig.clone(), module);
@@ -131,7 +135,7 @@ impl State {
     /// The engine's object behind a function.
     pub fn callee(&self, callee: Callee) -> Option<NonNull<wasm_extern_t>> {
         let raw = match (callee.id, callee.export) {
-            (FuncId::Host(id), _) => self.hosts.get(id as usize)?.as_extern().raw(),
+            (FuncId::Host(id), _) => self.hosts.get(id as usize)?.as_extern()?.raw(),
             (_, Some(definition)) => self.export(definition)?.as_extern().raw(),
             _ => return None,
         };

@@ -1,6 +1,7 @@
 //! Looking symbols up in a live namespace (dlsym(3)).
 
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::namespace::{HostValue, Namespace, State};
@@ -68,13 +69,17 @@ impl Namespace {
     }
 
     /// The engine's function behind a symbol. Borrowed: it lives as long as the object that defines it.
-    pub fn func_ptr(&self, callee: Callee) -> Result<NonNull<wasm_func_t>> {
+    pub fn func_ptr(self: &Rc<Self>, callee: Callee) -> Result<NonNull<wasm_func_t>> {
+        if let FuncId::Host(id) = callee.id {
+            self.make(id)?;
+        }
         let state = self.state();
         let raw = match (callee.id, callee.export) {
             (FuncId::Host(id), _) => match state.hosts.get(id as usize) {
-                Some(HostValue::Func(func) | HostValue::Service(func, _)) => {
-                    Some(func.func().raw())
+                Some(HostValue::Func(made, _) | HostValue::Service(made, _)) => {
+                    made.get().map(|func| func.func().raw())
                 }
+
                 Some(HostValue::Extern(value)) => value.as_func().map(|f| f.raw()),
                 None => None,
             },
@@ -88,7 +93,7 @@ impl Namespace {
     }
 
     /// The canonical table slot of a function, `&f` of every object.
-    pub fn slot(&self, callee: Callee, sig: &Arc<FuncType>) -> Result<u32> {
+    pub fn slot(self: &Rc<Self>, callee: Callee, sig: &Arc<FuncType>) -> Result<u32> {
         slots::slot_of(self, callee, sig)
     }
 }
@@ -148,18 +153,12 @@ fn gives(state: &State, from: From, name: &str) -> bool {
 }
 
 fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
+    if let Some((callee, sig)) = state.model.callee(definition) {
+        return Some(Symbol::Func { callee, sig });
+    }
     let node = state.model.nodes.get(&definition.object)?;
-    match &node
-        .found
-        .object
-        .exports
-        .get(definition.export as usize)?
-        .item
-    {
-        ExportItem::Func { .. } => {
-            let (callee, sig) = state.model.callee(definition)?;
-            Some(Symbol::Func { callee, sig })
-        }
+    let exports = &node.found.object.exports;
+    match &exports.get(definition.export as usize)?.item {
         ExportItem::Data { value, .. } => Some(Symbol::Data {
             address: node.place.address(*value),
             object: definition.object,

@@ -83,26 +83,40 @@ impl Namespace {
         Ok(address)
     }
 
-    /// Puts the text of an error where dlerror shows it.
+    /// Room for a first text, taken while there is memory: a guest whose memory is full is to learn of that too.
+    pub(super) fn reserve_error_text(&self) {
+        if self.state().texts.error.is_none()
+            && let Ok(address) = self.take(ERROR_STEP, 1)
+        {
+            self.state_mut().texts.error = Some((address, ERROR_STEP));
+        }
+    }
+
+    /// Puts the text of an error where dlerror shows it; cut if there is no room for all of it.
     pub(crate) fn error_text(&self, text: &str) -> Result<u64> {
         let text = cut(text, MAX_ERROR);
         let needed = text.len() as u64 + 1;
         let known = self.state().texts.error;
-        let address = match known {
-            Some((address, size)) if size >= needed => address,
+        let (address, size) = match known {
+            Some((address, size)) if size >= needed => (address, size),
             _ => {
                 let size = needed.next_multiple_of(ERROR_STEP);
-                let address = self.take(size, 1)?;
-                let mut state = self.state_mut();
-                let state = &mut *state;
-                state.texts.error = Some((address, size));
-                if let Some((old, size)) = known {
-                    release(&mut state.model.memory, state.space.as_ref(), old, size);
+                match (self.take(size, 1), known) {
+                    (Ok(address), _) => {
+                        let mut state = self.state_mut();
+                        let state = &mut *state;
+                        state.texts.error = Some((address, size));
+                        if let Some((old, size)) = known {
+                            release(&mut state.model.memory, state.space.as_ref(), old, size);
+                        }
+                        (address, size)
+                    }
+                    (Err(_), Some(known)) => known,
+                    (Err(error), None) => return Err(error),
                 }
-                address
             }
         };
-        self.write_text(address, text)?;
+        self.write_text(address, cut(text, size as usize - 1))?;
         Ok(address)
     }
 

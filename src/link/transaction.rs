@@ -44,7 +44,7 @@ struct Transaction<'a> {
     plan: &'a Plan,
     statistics: &'a mut Statistics,
     first: ObjectId,
-    modules: Vec<Module>,
+    modules: Vec<Rc<Module>>,
     reserved: bool,
     numbers: HashMap<(u64, GlobalType), Global>,
     tags: HashMap<Arc<str>, Extern>,
@@ -105,7 +105,7 @@ impl Transaction<'_> {
         self.make_stubs()?;
         self.make_absent()?;
         self.make_trampolines()?;
-        self.make_services()?;
+        self.make_host_functions()?;
         for &id in &self.plan.order {
             self.instantiate(id)?;
         }
@@ -115,9 +115,7 @@ impl Transaction<'_> {
     fn compile(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
         for found in &self.closure.fresh {
             let bytes = bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
-            let module = timed(&mut self.statistics.compile, || {
-                Module::new(self.ns.store, bytes)
-            });
+            let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
             self.modules
                 .push(module.ok_or_else(|| refused(&found.name, bytes))?);
         }
@@ -243,7 +241,7 @@ impl Transaction<'_> {
             Supply::Export(definition) => return self.exported(state, *definition),
             Supply::Host(id) => match self.services.get(&(importer, *id)) {
                 Some(&n) => self.made.services.get(n).map(HostFunc::as_extern),
-                None => state.hosts.get(*id as usize).map(|h| h.as_extern()),
+                None => state.hosts.get(*id as usize).and_then(|h| h.as_extern()),
             },
             Supply::Stub(n) => {
                 let stub = self.plan.stubs.get(*n);
@@ -297,7 +295,10 @@ impl Transaction<'_> {
                                 .hosts
                                 .get(id as usize)
                                 .ok_or_else(|| lost("a host function"))?;
-                            (raw(host.as_extern())?, state.model.host_func(id))
+                            (
+                                raw(host.as_extern().ok_or_else(|| lost("a host function"))?)?,
+                                state.model.host_func(id),
+                            )
                         }
                         (_, Some(definition)) => (
                             self.exported(&state, definition)?,
@@ -342,9 +343,7 @@ impl Transaction<'_> {
     /// Compiles and instantiates a generated module. It is kept, so that its functions live as long as the load's objects.
     fn generate(&mut self, bytes: &[u8], imports: &[NonNull<wasm_extern_t>]) -> Result<ExternVec> {
         self.statistics.generated += 1;
-        let module = timed(&mut self.statistics.compile, || {
-            Module::new(self.ns.store, bytes)
-        });
+        let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
         let module = module
             .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
         // They are given as the module declares them.

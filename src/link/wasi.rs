@@ -1,11 +1,12 @@
 //! WASI preview1 as host functions.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::namespace::{HostValue, Namespace, Side};
 use crate::engine::{HostFunc, HostTrap, Val};
-use crate::error::{Context, Result};
+use crate::error::Context;
 use crate::object::{ExternType, FuncType};
 use crate::plan::{Identity, Precedence};
 use crate::wasi::{MODULE, Preview1, Stop};
@@ -15,22 +16,27 @@ const MAX_ARGS: usize = 16;
 
 impl Namespace {
     /// Defines all functions of `wasi` for objects loaded from now on.
-    pub fn define_wasi(&self, wasi: Box<dyn Preview1>) -> Result<()> {
+    pub fn define_wasi(&self, wasi: Box<dyn Preview1>) {
         let wasi: Rc<dyn Preview1> = wasi.into();
         for (index, function) in wasi.functions().iter().enumerate() {
             let ty = Arc::new(FuncType {
                 params: function.params.to_vec(),
                 results: function.results.to_vec(),
             });
-            let (side, wasi) = (self.side.clone(), wasi.clone());
-            let body =
-                move |args: &[Val], results: &mut [Val]| call(&side, &*wasi, index, args, results);
-            let func = HostFunc::new(self.store, &ty, Box::new(body));
-            let func = func.context(|| format!("defining {MODULE}.{}", function.name))?;
+            let (side, wasi, store) = (self.side.clone(), wasi.clone(), self.store);
+            let sig = ty.clone();
+            let make = move || {
+                let (side, wasi) = (side.clone(), wasi.clone());
+                let body = move |args: &[Val], results: &mut [Val]| {
+                    call(&side, &*wasi, index, args, results)
+                };
+                HostFunc::new(store, &sig, Box::new(body))
+                    .context(|| format!("defining {MODULE}.{}", function.name))
+            };
             self.define(
                 MODULE,
                 function.name,
-                HostValue::Func(func),
+                HostValue::Func(OnceCell::new(), Box::new(make)),
                 ExternType::Func(ty),
                 Precedence::Behind,
             );
@@ -45,7 +51,6 @@ impl Namespace {
             Ok((bytes, identity))
         };
         *self.guest_files.borrow_mut() = Some(Rc::new(files));
-        Ok(())
     }
 }
 

@@ -26,7 +26,8 @@
 //! run nonpie                      # those of this variant
 //!     args one "two words"
 //!     env KEY=VALUE
-//!     dir data::/data             # a folder of the case as /data; {tmp}: a new empty one for each program
+//!     dir data::/data             # a folder of the case as /data; {tmp}: a new empty one for each program;
+//!                                 # {built}: where the program and its libraries lie; {tmp}/a, {built}/a: in it
 //!     preload libx.so
 //!     stack-size 65536
 //!     exit 3                      # 134: it traps
@@ -101,7 +102,7 @@ pub struct Run {
     pub only: Vec<String>,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
-    /// Host folder (of the case, or `{tmp}`) and guest folder.
+    /// Host folder (of the case, or in `{tmp}` or `{built}`) and guest folder.
     pub dirs: Vec<(String, String)>,
     pub preload: Vec<String>,
     pub stack_size: Option<u64>,

@@ -93,6 +93,12 @@ pub fn stage() -> Result<Stage> {
         &stage.include,
     )?;
     copy(&wasm_h()?, &stage.include)?;
+    let of_guests = stage.include.join("wasmdyld");
+    util::create_dir(&of_guests)?;
+    copy(
+        &util::workspace().join("include/wasmdyld/dlfcn.h"),
+        &of_guests,
+    )?;
     Ok(stage)
 }
 

@@ -9,7 +9,7 @@ use super::{Transaction, aim};
 use crate::engine::{EngineGlobalType, Forwarder, Global, Val};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, GlobalType};
-use crate::plan::{ObjectId, Stub, Supply};
+use crate::plan::{FuncId, ObjectId, Stub, Supply};
 
 impl Transaction<'_> {
     pub(super) fn make_numbers(&mut self) -> Result<()> {
@@ -136,15 +136,24 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// The linker's own functions, one for each object that imports them.
-    pub(super) fn make_services(&mut self) -> Result<()> {
+    /// The host's functions that are used for the first time, and of the linker's own one for each object that imports them.
+    pub(super) fn make_host_functions(&mut self) -> Result<()> {
+        for fill in &self.plan.fills {
+            if let FuncId::Host(id) = fill.callee.id {
+                self.ns.make(id)?;
+            }
+        }
         for (n, planned) in self.plan.objects.iter().enumerate() {
             let importer = ObjectId(self.first.0 + n as u32);
             for supply in &planned.imports {
                 let Supply::Host(id) = supply else { continue };
                 let service = match self.ns.state().hosts.get(*id as usize) {
-                    Some(HostValue::Service(_, service)) => *service,
-                    _ => continue,
+                    Some(HostValue::Service(_, service)) => Some(*service),
+                    _ => None,
+                };
+                let Some(service) = service else {
+                    self.ns.make(*id)?;
+                    continue;
                 };
                 let bound = service.bind(self.ns, Some(importer))?;
                 let position = self.made.services.len();

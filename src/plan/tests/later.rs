@@ -15,23 +15,9 @@ fn sized(memory: u64, p2align: u32, slots: u64) -> Draft {
     draft
 }
 
-/// What unloading does to the namespace's metadata.
 fn take_out(world: &mut World, name: &str) {
     let id = world.id(name);
-    let node = world.model.nodes.remove(&id).unwrap();
-    world.model.global.remove(id, &node.found.object);
-    world.model.names.retain(|_, named| *named != id);
-    let place = node.place;
-    world
-        .model
-        .memory
-        .give(place.memory_base, place.memory_size)
-        .unwrap();
-    world
-        .model
-        .table
-        .give(place.table_base, place.table_size)
-        .unwrap();
+    world.model.remove(&[id].into_iter().collect());
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod naive;
 mod random;
 mod scale;
 mod trace;
+mod unload;
 mod world;

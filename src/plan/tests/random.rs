@@ -2,6 +2,7 @@
 //! invariant of `check`. Deterministic: a failure names its seed.
 
 use super::draft::{Draft, I32, sig};
+use super::unload;
 use super::world::{Flags, World};
 use crate::abi;
 use crate::error::Code;
@@ -231,7 +232,7 @@ fn round(seed: u64) -> Vec<Result<usize, Code>> {
     let mut random = Random::new(seed);
     let mut world = world(&mut random);
     let objects = world.shelf.files.len() as u64;
-    let mut results = Vec::new();
+    let (mut results, mut open) = (Vec::new(), Vec::new());
     for n in 0..1 + random.below(4) {
         let name = if n == 0 {
             library(0)
@@ -248,6 +249,11 @@ fn round(seed: u64) -> Vec<Result<usize, Code>> {
         }
         let flags = flags(&mut random);
         let loaded = world.load(&name, flags);
+        if loaded.is_ok() {
+            let id = world.id(&name);
+            world.model.nodes.get_mut(&id).unwrap().opens.host += 1;
+            open.push(id);
+        }
         let failed = loaded.is_err();
         results.push(
             loaded
@@ -262,6 +268,13 @@ fn round(seed: u64) -> Vec<Result<usize, Code>> {
             now.memory_pages += random.below(3);
             now.table_slots += random.below(3);
         }
+        if !open.is_empty() && random.one_in(3) {
+            let id = open.swap_remove(random.below(open.len() as u64) as usize);
+            unload::close(&mut world, id);
+        }
+    }
+    for id in open {
+        unload::close(&mut world, id);
     }
     results
 }

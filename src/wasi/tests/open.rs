@@ -65,7 +65,13 @@ fn what_is_no_file_is_refused() {
     assert_eq!(text(&wasi, "/lib/../../secret"), "Io");
     assert_eq!(text(&wasi, "/lib/../top"), "Io", "out of its preopen");
     assert_eq!(text(&wasi, "../lib/libx.so"), "Io");
-    assert_eq!(text(&wasi, &"x/".repeat(100_000)), "Io");
+    assert_eq!(text(&wasi, &("x/".repeat(100_000) + "x")), "Io");
+    assert_eq!(
+        text(&wasi, "/top/"),
+        "InvalidArgument",
+        "a slash says folder"
+    );
+    assert_eq!(text(&wasi, "/top/."), "InvalidArgument");
     let large = std::fs::File::create(dir.join("root/large")).unwrap();
     if large.set_len((1 << 30) + 1).is_ok() {
         assert_eq!(text(&wasi, "/large"), "Limit");

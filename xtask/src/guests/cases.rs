@@ -134,6 +134,7 @@ impl Builder<'_> {
             if self.case.setjmp {
                 command.extend(libraries::SETJMP_FLAGS.map(OsString::from));
             }
+            command.extend(["-I".into(), self.layout.headers().into()]);
             command.extend(build.cflags.iter().map(OsString::from));
             command.extend(["-c".into(), file.clone().into()]);
             self.job(Action::Compile(command), vec![file], output.clone());

@@ -66,6 +66,11 @@ impl Layout {
         self.tools().join("bin/wasm-c++")
     }
 
+    /// What is installed: the headers for guests are in a folder of their own there.
+    pub fn headers(&self) -> PathBuf {
+        util::workspace().join("include")
+    }
+
     /// A common shared library.
     pub fn library(&self, name: &str) -> PathBuf {
         self.root.join("lib").join(name)

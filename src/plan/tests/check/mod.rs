@@ -104,11 +104,11 @@ fn memory(request: &Request<'_>, plan: &Plan) {
     if let (Some(low), Some(high)) = (layout.landmarks.stack_low, layout.landmarks.stack_high) {
         stack = high - low;
         used.push((low, stack));
-        assert!(stack >= request.options.stack_size || request.now.is_some());
+        assert!(stack >= request.options.stack_size || later(request).is_some());
         assert_eq!(layout.landmarks.stack_pointer, Some(high));
     }
     let heap = layout.landmarks.heap_end - layout.landmarks.heap_base;
-    if request.now.is_none() {
+    if later(request).is_none() {
         used.push((layout.landmarks.heap_base, heap));
         assert_eq!(layout.landmarks.heap_end, layout.memory.after * abi::PAGE);
         assert_eq!(layout.landmarks.heap_base % 16, 0);
@@ -117,7 +117,7 @@ fn memory(request: &Request<'_>, plan: &Plan) {
     // Nothing is lost, but for the padding before the heap.
     let new: u64 = plan.objects.iter().map(|o| o.place.memory_size).sum();
     let free_after: u64 = free.iter().map(|(_, len)| len).sum();
-    match request.now {
+    match later(request) {
         None => {
             let guard = if fixed(request) { 0 } else { abi::NULL_GUARD };
             let sum = guard + stack + new + free_after + heap;
@@ -137,6 +137,11 @@ fn memory(request: &Request<'_>, plan: &Plan) {
             .max
             .is_none_or(|max| layout.memory.after <= max)
     );
+}
+
+/// Sizes before a load that is not the first; one into an emptied namespace lays all of it out anew.
+fn later(request: &Request<'_>) -> Option<Sizes> {
+    request.now.filter(|_| request.model.landmarks.is_some())
 }
 
 fn table_ranges(request: &Request<'_>, plan: &Plan) {
@@ -181,7 +186,7 @@ fn table_ranges(request: &Request<'_>, plan: &Plan) {
     let free: Vec<(u64, u64)> = layout.table_free.iter().collect();
     let used = [ranges.clone(), new.clone(), old, free.clone()].concat();
     assert_disjoint(used, layout.table.after, "table");
-    if let Some(now) = request.now {
+    if let Some(now) = later(request) {
         let sum = |ranges: &[(u64, u64)]| -> u64 { ranges.iter().map(|(_, len)| len).sum() };
         let free_before: u64 = request.model.table.iter().map(|(_, len)| len).sum();
         let sizes: u64 = plan.objects.iter().map(|o| o.place.table_size).sum();

@@ -1,0 +1,2 @@
+int not_provided(void);
+int call(void) { return not_provided(); }

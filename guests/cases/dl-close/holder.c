@@ -1,0 +1,3 @@
+extern int used_number;
+
+int *const held = &used_number;

@@ -1,0 +1,9 @@
+#include "plugin.hpp"
+
+namespace {
+
+struct Thrower {
+    Thrower() { throw PluginError(1); }
+} thrower;
+
+} // namespace

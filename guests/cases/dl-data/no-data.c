@@ -1,0 +1,1 @@
+int without_data(int n) { return n * n; }

@@ -1,0 +1,1 @@
+char tiny = 5;

@@ -1,0 +1,3 @@
+#include <stdlib.h>
+
+__attribute__((constructor)) static void construct(void) { abort(); }

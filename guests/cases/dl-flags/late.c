@@ -1,0 +1,2 @@
+int late_function(int);
+int call_late(void) { return late_function(7); }

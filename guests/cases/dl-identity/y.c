@@ -1,0 +1,2 @@
+int increment(void);
+int increment_by_y(void) { return increment(); }

@@ -1,0 +1,2 @@
+const char *which(void);
+const char *asked_by_left(void) { return which(); }

@@ -1,0 +1,2 @@
+int base_function(void);
+int top_function(void) { return base_function() + 1; }

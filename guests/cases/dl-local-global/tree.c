@@ -1,0 +1,2 @@
+const char *which(void);
+const char *asked_by_tree(void) { return which(); }

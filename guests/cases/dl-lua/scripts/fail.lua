@@ -1,0 +1,3 @@
+package.cpath = "/modules/?.so"
+print("counter: " .. require("counter").next())
+require "nothing"

@@ -1,0 +1,1 @@
+int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }

@@ -1,0 +1,1 @@
+int nothing_for_sqlite(void) { return 0; }

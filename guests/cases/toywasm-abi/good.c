@@ -1,0 +1,4 @@
+int below(void);
+
+int good_number = 7;
+int good(void) { return below() + 37; }
