@@ -127,11 +127,11 @@ static void without_end(long cycles)
     }
     wasm_dyld_delete(host.dyld);
     wasm_store_delete(host.store);
-    printf("# %ld cycles in %ld stores, %.0f us a cycle; heap after the first stores %lu, at the end %lu\n", cycles, stores,
-           (double)(clock() - begin) / CLOCKS_PER_SEC * 1e6 / (double)cycles, (unsigned long)heap_early, (unsigned long)heap_late);
     if (stores > 3)
         CHECK(heap_late <= heap_early + (getenv("GLIBC_TUNABLES") ? 8192 : 300000));
     ok("loading and unloading without end");
+    printf("# %ld cycles in %ld stores, %.0f us a cycle; heap after the first stores %lu, at the end %lu\n", cycles, stores,
+           (double)(clock() - begin) / CLOCKS_PER_SEC * 1e6 / (double)cycles, (unsigned long)heap_early, (unsigned long)heap_late);
 }
 
 /* A library that is another one each time, as a plugin under development is: nothing of the old ones stays in a new store. */
@@ -163,9 +163,68 @@ static void ever_changing(long cycles)
     wasm_store_delete(host.store);
     wasm_engine_delete(engine);
     engine = cached;
-    printf("# %ld changing libraries; heap after half of them %lu, at the end %lu\n", cycles, (unsigned long)heap_early, (unsigned long)heap_late);
     CHECK(heap_late <= heap_early + (getenv("GLIBC_TUNABLES") ? 20000 : 300000));
     ok("a library that changes each time");
+    printf("# %ld changing libraries; heap after half of them %lu, at the end %lu\n", cycles, (unsigned long)heap_early, (unsigned long)heap_late);
+}
+
+static uint32_t give(wasm_dyld_t *dyld, wasm_dyld_object_t *object, const char *text)
+{
+    uint32_t address = (uint32_t)CALL1(dyld, find(dyld, object, "malloc"), strlen(text) + 1);
+    CHECK(address != 0);
+    WORKS(wasm_dyld_write(dyld, address, (const uint8_t *)text, strlen(text) + 1, &error));
+    return address;
+}
+
+static void use_sqlite(wasm_dyld_t *dyld, wasm_dyld_object_t *sqlite)
+{
+    uint32_t name = give(dyld, sqlite, ":memory:"), out = give(dyld, sqlite, "out");
+    uint32_t sql = give(dyld, sqlite,
+                        "CREATE TABLE t (n INTEGER); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5000)"
+                        " INSERT INTO t SELECT n FROM c; DELETE FROM t WHERE n % 2;");
+    SAME(CALL2(dyld, find(dyld, sqlite, "sqlite3_open"), name, out), 0);
+    uint32_t database = (uint32_t)read_int(dyld, out);
+    wasm_val_t arguments[] = {WASM_I32_VAL((int32_t)database), WASM_I32_VAL((int32_t)sql), WASM_I32_VAL(0), WASM_I32_VAL(0), WASM_I32_VAL(0)};
+    wasm_val_t code = WASM_I32_VAL(-1);
+    wasm_val_vec_t in = {COUNT_OF(arguments), arguments}, results = {1, &code};
+    WORKS(wasm_dyld_call(dyld, find(dyld, sqlite, "sqlite3_exec"), &in, &results, &error));
+    SAME(code.of.i32, 0);
+    SAME(CALL1(dyld, find(dyld, sqlite, "sqlite3_changes"), database), 2500);
+    SAME(CALL1(dyld, find(dyld, sqlite, "sqlite3_close"), database), 0);
+    const uint32_t given[] = {name, out, sql};
+    for (size_t i = 0; i < COUNT_OF(given); i++)
+        CALL1(dyld, find(dyld, sqlite, "free"), given[i]);
+}
+
+/* A large library and libc, which grows the memory itself; libc stays, or goes with it. */
+static void real_libraries(void)
+{
+    if (getenv("WASMDYLD_TEST_CHECKER"))
+        return; /* for its time */
+    for (int libc_stays = 0; libc_stays < 2; libc_stays++) {
+        struct host host = {engine, wasm_store_new(engine), NULL};
+        struct snapshot flat = {0, false, 0, 0};
+        wasm_dyld_config_t *config = wasm_dyld_config_new();
+        WORKS(wasm_dyld_config_add_library_path(config, guest_path("lib"), &error));
+        WORKS(wasm_dyld_new(host.store, config, &host.dyld, &error));
+        WORKS(wasm_dyld_set_wasi(host.dyld, NULL, &error));
+        if (libc_stays)
+            WORKS(wasm_dyld_load(host.dyld, "libc.so", 0, NULL, &error));
+        for (int round = 0; round < 30; round++) {
+            wasm_dyld_object_t *sqlite = NULL;
+            WORKS(wasm_dyld_load(host.dyld, "libsqlite3.so", round % 3 ? 0 : WASM_DYLD_GLOBAL, &sqlite, &error));
+            use_sqlite(host.dyld, sqlite);
+            WORKS(wasm_dyld_dlclose(host.dyld, sqlite, &error));
+            SAME(wasm_dyld_object_count(host.dyld), libc_stays);
+            if (round == 1)
+                flat = snapshot_of(host.dyld);
+            if (round >= 1)
+                UNCHANGED(host.dyld, flat);
+        }
+        wasm_dyld_delete(host.dyld);
+        wasm_store_delete(host.store);
+    }
+    ok("a large library");
 }
 
 /* The last instance of a store: what is there goes on, what does not fit is told so and changes nothing. */
@@ -239,6 +298,7 @@ int main(int argc, char **argv)
     shelf_add(&shelf, "top.so", top());
     without_end(cycles);
     ever_changing(checker ? 20 : 2000);
+    real_libraries();
     last_instance();
     shelf_clear(&shelf);
     wasm_engine_delete(engine);

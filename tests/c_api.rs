@@ -287,7 +287,7 @@ macro_rules! c_tests {
 }
 
 c_tests! {
-    config define dlclose dlopen errors guest_dl header library namespaces objects open plt program reentry rollback soak wasi
+    churn config define dlclose dlopen errors guest_dl header library namespaces objects open plt program reentry rollback soak wasi
 }
 
 /// The header alone, twice, as each standard.
