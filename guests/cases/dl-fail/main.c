@@ -100,6 +100,7 @@ int main(int argc, char **argv)
     fails("trap in the constructor", "libtrap.so", "libtrap.so");
     CHECK(undone == 2);
     fails("abort in the constructor", "libabort.so", "libabort.so");
+    fails("trap after opening another library", "libopens.so", "libopens.so");
 
     const char *const names[] = {"libouter.so", "libundefined.so", "libclash.so", "libtrap.so", "/tmp/short.so"};
     size_t pages = 0;

@@ -38,6 +38,18 @@ static void nodelete(void)
     CLOSE(state);
     CHECK(*value == 2);
     puts("NODELETE: closed, and yet there with its state");
+
+    void *needs = OPEN("libneeds.so", RTLD_NOW);
+    CHECK(OPEN("libneeds.so", RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) == needs);
+    dl_function *above = FUNCTION(dl_function *, needs, "above");
+    CLOSE(needs);
+    CLOSE(needs);
+    CHECK(above() == 101);
+    void *below = OPEN("libbelow.so", RTLD_NOW | RTLD_NOLOAD);
+    CHECK(dl_call(below, "below") == 2);
+    CLOSE(below);
+    CHECK(above() == 103);
+    puts("NODELETE: what it needs stays as well");
 }
 
 static void binding(void)

@@ -108,6 +108,18 @@ static int stop_at_libc(struct dl_phdr_info *info, size_t size, void *data)
     return strcmp(base(info->dlpi_name), "libc.so") == 0 ? 42 : 0;
 }
 
+/* At libc.so it closes what is yet to come, and opens another. */
+static int close_and_open(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    if (strcmp(base(info->dlpi_name), "libc.so") == 0) {
+        CLOSE(data);
+        OPEN("libother.so", RTLD_NOW);
+    }
+    CHECK(strcmp(base(info->dlpi_name), "libopened.so") != 0);
+    return 0;
+}
+
 static int counters(struct dl_phdr_info *info, size_t size, void *data)
 {
     (void)size;
@@ -151,6 +163,11 @@ static void objects(void)
     int calls = 0;
     int result = dl_iterate_phdr(stop_at_libc, &calls);
     printf("stopped by the callback at %s: %d\n", list.names[calls - 1], result);
+
+    CHECK(dl_iterate_phdr(close_and_open, opened) == 0);
+    CHECK(dlopen("libopened.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
+    puts("closed and opened by the callback: no trouble");
+    opened = OPEN("libopened.so", RTLD_NOW);
 
     unsigned long long before[2], after[2];
     dl_iterate_phdr(counters, before);

@@ -10,10 +10,16 @@ static void throw_five() { throw 5; }
 int main()
 {
     void *even = OPEN("libeven.so", RTLD_LAZY | RTLD_GLOBAL);
-    OPEN("libodd.so", RTLD_LAZY | RTLD_GLOBAL);
+    void *odd = OPEN("libodd.so", RTLD_LAZY | RTLD_GLOBAL);
     number_function *is_even = FUNCTION(number_function *, even, "is_even");
     printf("a million tail calls to and fro: even %d\n", is_even(1000000));
     printf("and once more, bound: even %d\n", is_even(1000001));
+
+    CLOSE(odd);
+    printf("one closed, and bound to by the other: even %d\n", is_even(10));
+    CLOSE(even);
+    CHECK(!dlopen("libeven.so", RTLD_LAZY | RTLD_NOLOAD) && !dlopen("libodd.so", RTLD_LAZY | RTLD_NOLOAD));
+    puts("both closed: a circle of bindings holds nobody");
 
     void *catching = OPEN("libcatch.so", RTLD_LAZY | RTLD_LOCAL);
     OPEN("libthrow.so", RTLD_LAZY | RTLD_GLOBAL);

@@ -1,0 +1,2 @@
+static int calls;
+int below(void) { return ++calls; }

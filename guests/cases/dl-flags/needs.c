@@ -1,0 +1,2 @@
+int below(void);
+int above(void) { return below() + 100; }
