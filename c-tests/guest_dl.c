@@ -482,7 +482,8 @@ static void nesting(void)
     CHECK(guest_open("chain0", WASM_DYLD_NOW) != 0);
     GUEST_ERROR("deep");
     CHECK(chained >= 50 && chained < 200);
-    SAME(wasm_dyld_object_count(host.dyld), 2 + (size_t)chained);
+    /* The last that was looked for was not loaded. */
+    SAME(wasm_dyld_object_count(host.dyld), 1 + (size_t)chained);
     SAME(GUEST1("close", guest_open("chain0", WASM_DYLD_NOW)), 0);
     host_delete(&host);
     free(chain_bytes.data);

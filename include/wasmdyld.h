@@ -111,6 +111,36 @@ typedef uint32_t wasm_dyld_code_t;
 #endif // __cplusplus
 
 /**
+ * What a symbol is.
+ */
+enum wasm_dyld_symbol_kind_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A function; its value is its table slot, the number that a C function pointer holds in the guest.
+   */
+  WASM_DYLD_FUNC = 0,
+  /**
+   * A datum; its value is its address in the namespace's memory.
+   */
+  WASM_DYLD_DATA = 1,
+  /**
+   * What a program says of a name that it provides by a function of its own (`__WASM_EXPORT__NAME`): a slot or an address, it
+   * does not say which.
+   */
+  WASM_DYLD_NUMBER = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_symbol_kind_t wasm_dyld_symbol_kind_t;
+#else
+typedef uint32_t wasm_dyld_symbol_kind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * When undefined functions are an error (RTLD_NOW and RTLD_LAZY of dlopen(3)). Undefined data always are at once.
  */
 enum wasm_dyld_bind_t
@@ -685,6 +715,50 @@ size_t wasm_dyld_library_path_count(const wasm_dyld_t *namespace_);
  */
 const char *wasm_dyld_library_path_at(const wasm_dyld_t *namespace_,
                                       size_t index);
+
+/**
+ * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),
+ * RTLD_DEFAULT).
+ *
+ * Every out parameter may be NULL. `*kind` tells what it is. `*function` is the function to call, or NULL if it is none; it
+ * belongs to the namespace and lives until the object that defines it is unloaded. `*value` is a function's table slot, which
+ * is what the guest calls its address and the same wherever it is taken (it is given one now if it has none), or a datum's
+ * address in memory.
+ */
+wasm_dyld_code_t wasm_dyld_dlsym(wasm_dyld_t *namespace_,
+                                 const wasm_dyld_object_t *object,
+                                 const char *name,
+                                 wasm_dyld_symbol_kind_t *kind,
+                                 wasm_func_t **function,
+                                 uint64_t *value,
+                                 wasm_dyld_error_t **error);
+
+/**
+ * Looks up the next definition of a symbol after `caller`, in the scope where `caller` finds its own (dlsym(3), RTLD_NEXT): what
+ * a function that stands before another of its name calls. Otherwise as wasm_dyld_dlsym.
+ */
+wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
+                                      const wasm_dyld_object_t *caller,
+                                      const char *name,
+                                      wasm_dyld_symbol_kind_t *kind,
+                                      wasm_func_t **function,
+                                      uint64_t *value,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
+ *
+ * Every out parameter may be NULL. `*symbol` is the exported symbol in the slot, or the nearest one at or below the address,
+ * NULL if there is none; it belongs to the namespace and lives until the object is unloaded. `*symbol_value` is its own slot
+ * or address.
+ */
+wasm_dyld_code_t wasm_dyld_dladdr(wasm_dyld_t *namespace_,
+                                  wasm_dyld_symbol_kind_t kind,
+                                  uint64_t value,
+                                  wasm_dyld_object_t **object,
+                                  const char **symbol,
+                                  uint64_t *symbol_value,
+                                  wasm_dyld_error_t **error);
 
 /**
  * How many objects there are.

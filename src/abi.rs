@@ -58,6 +58,8 @@ pub const CALL_DTORS: &str = "__wasm_call_dtors";
 
 /// Of dlfcn.h: who imports it is told of errors in guest memory.
 pub const DLERROR: &str = "dlerror";
+/// Bytes kept for such a text from the start. Longer texts get more where there is memory.
+pub const ERROR_ROOM: u64 = 1024;
 
 /// cowasm: a program that exports a function of this name with NAME appended, `() -> i32`, provides NAME: the function's
 /// result is a slot or an address.

@@ -5,7 +5,15 @@ use std::path::Path;
 fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
-    let sources = ["types", "error", "config", "namespace", "object", "wasi"];
+    let sources = [
+        "types",
+        "error",
+        "config",
+        "namespace",
+        "symbol",
+        "object",
+        "wasi",
+    ];
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in sources {
         builder = builder.with_src(root.join(format!("src/capi/{source}.rs")));

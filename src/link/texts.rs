@@ -26,8 +26,6 @@ struct OfObject {
 
 /// A longer text is cut, between characters.
 const MAX_ERROR: usize = 0xffff;
-/// A text for dlerror takes steps of this, so that it need not move each time.
-const ERROR_STEP: u64 = 1024;
 
 impl Texts {
     /// Gives back what was kept for an object.
@@ -86,9 +84,9 @@ impl Namespace {
     /// Room for a first text, taken while there is memory: a guest whose memory is full is to learn of that too.
     pub(super) fn reserve_error_text(&self) {
         if self.state().texts.error.is_none()
-            && let Ok(address) = self.take(ERROR_STEP, 1)
+            && let Ok(address) = self.take(abi::ERROR_ROOM, 1)
         {
-            self.state_mut().texts.error = Some((address, ERROR_STEP));
+            self.state_mut().texts.error = Some((address, abi::ERROR_ROOM));
         }
     }
 
@@ -100,7 +98,7 @@ impl Namespace {
         let (address, size) = match known {
             Some((address, size)) if size >= needed => (address, size),
             _ => {
-                let size = needed.next_multiple_of(ERROR_STEP);
+                let size = needed.next_multiple_of(abi::ERROR_ROOM);
                 match (self.take(size, 1), known) {
                     (Ok(address), _) => {
                         let mut state = self.state_mut();

@@ -214,6 +214,12 @@ fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
     for found in request.fresh {
         placements.push(place_object(found, &mut memory, &mut table)?);
     }
+    if fixed.is_none() && request.fresh.iter().any(|f| imports(f, abi::DLERROR)) {
+        // All that is behind becomes the heap.
+        let room = memory.end;
+        memory.end = room.saturating_add(abi::ERROR_ROOM);
+        memory.free.give(room, abi::ERROR_ROOM)?;
+    }
     let kept = now.filter(|_| {
         fixed.is_none()
             && memory_max == request.model.memory_max

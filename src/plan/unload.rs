@@ -1,5 +1,7 @@
 //! Which objects nothing keeps any more, and what goes with them (dlclose(3)).
 
+use std::sync::Arc;
+
 use foldhash::HashSet;
 
 use super::commit::within;
@@ -81,7 +83,19 @@ impl Model {
             // Only after a load that failed: others go before what they use.
             node.uses.retain(|id| !gone.contains(id));
         }
-        self.names.retain(|_, id| !gone.contains(id));
+        let free = self.names.extract_if(|_, id| gone.contains(id));
+        let free: HashSet<Arc<str>> = free.map(|(name, _)| name).collect();
+        // A later object of the same name comes after it.
+        let mut heirs: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|(id, node)| (*id, &node.found.name))
+            .filter(|(_, name)| free.contains(*name))
+            .collect();
+        heirs.sort_unstable_by_key(|(id, _)| *id);
+        for (id, name) in heirs {
+            self.names.entry(name.clone()).or_insert(id);
+        }
         // Slots of functions that are gone; and those of others that stood in a range that went back.
         let places = &vacated.places;
         let dead = self.slots.extract_if(|id, slot| {
