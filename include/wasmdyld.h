@@ -595,8 +595,8 @@ wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
  *
  * On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
  * constructed is destroyed again: its exit handlers run. (What cannot be taken back: memory and table stay grown, for the next
- * load to use; what the host itself loaded meanwhile stays; what a constructor closed for the last time is gone; and a function
- * of an older library that got a table slot keeps it.)
+ * load to use; what the host itself loaded or closed meanwhile; and a function of an older library that got a table slot keeps
+ * it.)
  */
 wasm_dyld_code_t wasm_dyld_load(wasm_dyld_t *namespace_,
                                 const char *name,

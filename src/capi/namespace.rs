@@ -176,8 +176,8 @@ fn load(
 ///
 /// On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
 /// constructed is destroyed again: its exit handlers run. (What cannot be taken back: memory and table stay grown, for the next
-/// load to use; what the host itself loaded meanwhile stays; what a constructor closed for the last time is gone; and a function
-/// of an older library that got a table slot keeps it.)
+/// load to use; what the host itself loaded or closed meanwhile; and a function of an older library that got a table slot keeps
+/// it.)
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_load(
     namespace: *mut wasm_dyld_t,

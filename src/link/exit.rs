@@ -38,6 +38,8 @@ pub(super) struct ExitList {
     registered: u64,
     /// The object whose libc has our entries.
     pub entered: Option<ObjectId>,
+    /// No object before this one has a libc.
+    searched: u32,
     /// For each entry of ours that libc has not run, in the order of registration: the first handler that it runs.
     pub entries: Vec<u64>,
 }
@@ -109,19 +111,19 @@ pub(super) fn atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
 fn owner(call: &Call<'_>, slot: u32, dso: Option<u32>) -> Option<ObjectId> {
     let state = call.ns.state();
     let nodes = &state.model.nodes;
-    let by_dso = dso.and_then(|dso| {
-        let within =
-            |base: u64, size: u64| u64::from(dso).checked_sub(base).is_some_and(|n| n < size);
+    let by_dso = || {
+        let dso = u64::from(dso?);
+        let within = |base: u64, size: u64| dso.checked_sub(base).is_some_and(|n| n < size);
         let mut found = nodes
             .iter()
             .filter(|(_, node)| within(node.place.memory_base, node.place.memory_size));
         found.next().map(|(id, _)| *id)
-    });
+    };
     // libc calls __cxa_atexit for others; whoever calls it with a handle of its own speaks for itself.
-    let is_libc = |id: &ObjectId| ENTRIES.iter().any(|entry| entry.of(&state, *id).is_some());
+    let is_libc = |id| ENTRIES.iter().any(|entry| entry.of(&state, id).is_some());
     call.caller
-        .filter(|id| !is_libc(id) || by_dso == Some(*id))
-        .or(by_dso)
+        .filter(|&id| !is_libc(id) || by_dso() == Some(id))
+        .or_else(by_dso)
         .or_else(|| {
             let mut found = nodes
                 .iter()
@@ -229,7 +231,7 @@ fn enter(ns: &Rc<Namespace>) -> Result<()> {
     let (entry, libc, runner) = {
         let mut state = ns.state_mut();
         let in_program = state.exit.entered == state.model.main;
-        if state.exit.covered(!in_program) {
+        if state.exit.covered(!in_program) || state.exit.searched == state.model.next {
             return Ok(());
         }
         let found = ENTRIES.iter().find_map(|entry| {
@@ -237,6 +239,7 @@ fn enter(ns: &Rc<Namespace>) -> Result<()> {
             Some((entry, libc?))
         });
         let Some((entry, libc)) = found else {
+            state.exit.searched = state.model.next;
             return Ok(());
         };
         let runner = state.model.host.get(abi::LINKER, entry.runner);

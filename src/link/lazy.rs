@@ -77,6 +77,7 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &Absent) -> Result<u32> {
             // From now on the importer cannot do without it.
             node.uses.insert(object);
         }
+        state.epoch += 1;
         if let Some(live) = state.live.get(importer) {
             live.made.bound.borrow_mut().push((n, object));
         }

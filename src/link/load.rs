@@ -167,13 +167,11 @@ impl Namespace {
             unload::abandon(self, &frame, &changes, error.exit_code().is_some());
             return Err(error);
         }
-        for undo in frame.undo {
-            self.state_mut().note(undo);
-        }
+        self.count_opening(root, flags, changes);
+        self.constructed(frame);
         if batch.shows_errors {
             self.reserve_error_text();
         }
-        self.count_opening(root, flags, changes);
         Ok(Some(root))
     }
 
@@ -283,6 +281,7 @@ impl Namespace {
         let shows_errors = imports.any(|import| import.name.as_ref() == abi::DLERROR);
         let changes = state.model.commit(closure, &mut plan, options);
         state.loads += plan.order.len() as u64;
+        state.epoch += 1;
         state.frames.push(Frame {
             objects: plan.order.clone(),
             made_space: plan.layout.memory.before.is_none(),

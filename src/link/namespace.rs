@@ -96,6 +96,8 @@ pub(super) struct State {
     pub texts: Texts,
     /// The linker's own functions are defined.
     pub services: bool,
+    /// Rises with whatever may change which objects are kept.
+    pub epoch: u64,
     /// How often objects have been added and removed (dl_iterate_phdr(3)).
     pub loads: u64,
     pub unloads: u64,

@@ -55,6 +55,7 @@ impl State {
     }
 
     fn opens(&mut self, id: ObjectId, party: Party) -> Option<&mut u32> {
+        self.epoch += 1;
         let opens = &mut self.model.nodes.get_mut(&id)?.opens;
         Some(match party {
             Party::Host => &mut opens.host,
@@ -130,9 +131,40 @@ impl State {
         }
     }
 
+    /// What nothing keeps. What a constructor closed that others had opened waits until the constructors are done: they may fail
+    /// yet.
     fn dead(&self) -> HashSet<ObjectId> {
-        let held = |id| self.frames.iter().any(|frame| frame.objects.contains(&id));
-        self.model.unreachable(held)
+        let mut held = HashSet::new();
+        for frame in &self.frames {
+            held.extend(&frame.objects);
+            held.extend(frame.undo.iter().filter_map(|undo| match undo {
+                Undo::Closed(id) => Some(*id),
+                _ => None,
+            }));
+        }
+        self.model.unreachable(|id| held.contains(&id))
+    }
+}
+
+impl Namespace {
+    /// The constructors of the innermost load have run. What they closed goes when those of all loads have.
+    pub(super) fn constructed(&self, frame: Frame) {
+        let mut state = self.state_mut();
+        state.epoch += 1;
+        let closed = frame.undo.iter().any(|u| matches!(u, Undo::Closed(_)));
+        match state.frames.last_mut() {
+            Some(outer) => outer.undo.extend(frame.undo),
+            None if closed => {
+                drop(state);
+                if let Err(error) = sweep(self) {
+                    let trace = &self.config().trace;
+                    trace.say(Category::Init, || {
+                        format!("closed by a constructor: {error}")
+                    });
+                }
+            }
+            None => {}
+        }
     }
 }
 
@@ -149,8 +181,15 @@ pub(super) fn sweep(ns: &Namespace) -> Result<()> {
 
 fn sweep_all(ns: &Namespace) -> Result<()> {
     let (mut outcome, mut ended) = (Ok(()), HashSet::new());
+    let (mut dead, mut seen) = (HashSet::new(), None);
     loop {
-        let dead = ns.state().dead();
+        {
+            let state = ns.state();
+            // Few handlers change what is dead.
+            if seen.replace(state.epoch) != Some(state.epoch) {
+                dead = state.dead();
+            }
+        }
         if dead.is_empty() {
             return outcome;
         }
@@ -260,6 +299,7 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
         });
         let vacated = state.model.remove(gone);
         state.unloads += gone.len() as u64;
+        state.epoch += 1;
         state.exit.forget(gone);
         if let Some(space) = &state.space {
             for place in &vacated.places {
