@@ -21,6 +21,9 @@ use crate::plan::{Callee, Definition, FuncId, ObjectId};
 /// More handlers than any program has. A guest that registers without end gets errors, not the host's memory.
 const MAX_HANDLERS: usize = 1 << 20;
 
+/// Entries without handlers that libc's list may have at its end.
+const SPARE_ENTRIES: usize = 64;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handler {
     /// Rises with each registration.
@@ -72,16 +75,17 @@ impl ExitList {
         let number = self.registered;
         let before = self.handlers.iter().rev().nth(1);
         let before = before.map_or(0, |handler| handler.number);
-        // Of the newest entries all handlers may be gone: then these serve again, the oldest first, so that libc's list does not
-        // grow with each library that comes and goes.
-        let free = self.entries.partition_point(|&first| first <= before);
-        let Some((first, rest)) = self
-            .entries
-            .get_mut(free..)
-            .and_then(<[u64]>::split_first_mut)
-        else {
+        // Of the newest entries all handlers may be gone. When these have become many, the oldest of them serves again, so that
+        // libc's list does not grow with each library that comes and goes. Not before: a new entry stands behind what the program
+        // has registered meanwhile, one that is used again does not.
+        let last = self.entries.iter().rposition(|&first| first <= before);
+        let free = self.entries.get_mut(last.map_or(0, |last| last + 1)..);
+        let Some((first, rest)) = free.and_then(<[u64]>::split_first_mut) else {
             return false;
         };
+        if rest.len() < SPARE_ENTRIES {
+            return false;
+        }
         *first = number;
         rest.fill(u64::MAX);
         true
