@@ -1148,6 +1148,19 @@ static void compiled_libraries(void)
     }
     WORKS(wasm_dyld_finish(host.dyld, &error));
     SAME_TEXT(written(output), "");
+
+    /* A libc that goes with the last library loses nothing of what was written. */
+    wasm_dyld_object_t *mid = load("libmid.so", WASM_DYLD_NOLOAD);
+    close_object(mid);
+    close_object(mid);
+    close_object(libc);
+    SAME(wasm_dyld_object_count(host.dyld), 0);
+    SAME_TEXT(written(output), "");
+    for (int round = 0; round < 2; round++) {
+        close_object(load("libtop.so", 0));
+        SAME(wasm_dyld_object_count(host.dyld), 0);
+        SAME_TEXT(written(output), CONSTRUCTORS("base") CONSTRUCTORS("mid") CONSTRUCTORS("top") DESTRUCTORS("top") DESTRUCTORS("mid") DESTRUCTORS("base"));
+    }
     host_delete(&host);
     wasm_dyld_output_delete(output);
     ok("libraries with destructors");

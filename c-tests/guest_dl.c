@@ -446,6 +446,65 @@ static void constructors(void)
     ok("constructors that fail");
 }
 
+/* What a constructor opens, closes and promotes before it traps is as it was before. */
+
+static int32_t handle_for_guest;
+
+static wasm_trap_t *give_handle(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    results->data[0].kind = WASM_I32;
+    results->data[0].of.i32 = handle_for_guest;
+    return NULL;
+}
+
+static void constructors_that_open(void)
+{
+    enum { DLOPEN, DLCLOSE, HANDLE, FLAGS = 2 };
+    for (int traps = 0; traps < 2; traps++) {
+        begin();
+        define_function(&host, "test", "handle", 0, 1, give_handle);
+        struct module *m = module_new();
+        m->memory_size = 64;
+        module_data(m, 0, "other.so", 9);
+        module_data(m, 16, "third.so", 9);
+        module_import(m, "env", "dlopen", "ii", "i");
+        module_import(m, "env", "dlclose", "i", "i");
+        module_import(m, "test", "handle", "", "i");
+        /* dlclose(handle); dlopen("other.so", NOW | GLOBAL); dlopen("other.so", NOW); dlopen("third.so", NOW) */
+        uint8_t end = traps ? UNREACHABLE : RETURN;
+        module_function(m, "__wasm_call_ctors", "", "",
+                        CODE(CALL, HANDLE, CALL, DLCLOSE, DROP, GLOBAL_GET, 0, I32_CONST, 0x82, 0x02, CALL, DLOPEN, DROP, GLOBAL_GET, 0, I32_CONST, FLAGS, CALL, DLOPEN,
+                             DROP, GLOBAL_GET, 0, I32_CONST, 16, I32_ADD, I32_CONST, FLAGS, CALL, DLOPEN, DROP, end));
+        shelf_add(&shelf, "acting.so", m);
+        shelf_add(&shelf, "third.so", number("third", 23));
+        uint32_t plugin = guest_open("plugin.so", WASM_DYLD_NOW), other = guest_open("other.so", WASM_DYLD_NOW);
+        wasm_dyld_object_t *first = wasm_dyld_object_at(host.dyld, 1), *second = wasm_dyld_object_at(host.dyld, 2);
+        handle_for_guest = (int32_t)plugin;
+        uint32_t acting = guest_open("acting.so", WASM_DYLD_NOW);
+        if (traps) {
+            SAME(acting, 0);
+            GUEST_ERROR("acting.so");
+            SAME(wasm_dyld_object_count(host.dyld), 3);
+            OPENS(host.dyld, first, 0, 1);
+            OPENS(host.dyld, second, 0, 1);
+            CHECK(!wasm_dyld_object_is_global(host.dyld, second));
+            SAME(guest_call(guest_symbol(plugin, "plugin")), 21);
+            SAME(GUEST1("close", plugin), 0);
+            SAME(GUEST1("close", other), 0);
+            SAME(wasm_dyld_object_count(host.dyld), 1);
+        } else {
+            CHECK(acting != 0);
+            SAME(wasm_dyld_object_count(host.dyld), 4); /* the caller, other.so, acting.so, third.so */
+            GONE(host.dyld, first);
+            OPENS(host.dyld, second, 0, 3);
+            CHECK(wasm_dyld_object_is_global(host.dyld, second));
+        }
+        host_delete(&host);
+    }
+    ok("constructors that open and close");
+}
+
 /* Libraries without end, each of which opens the next in its constructor. */
 
 static struct bytes chain_bytes;
@@ -685,6 +744,7 @@ int main(void)
     wild_results();
     iteration();
     constructors();
+    constructors_that_open();
     nesting();
     switched_off();
     callback();
