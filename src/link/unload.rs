@@ -250,9 +250,10 @@ impl LastCall {
 /// they were. What had been constructed is destroyed first, unless the guest has ended itself.
 pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool) {
     let mut ended = HashSet::new();
-    while !exited {
+    loop {
         let gone = ns.state().model.dependents(&frame.objects);
-        let Some(call) = LastCall::next(ns, &gone, &mut ended) else {
+        let call = LastCall::next(ns, &gone, &mut ended);
+        let Some(call) = call.filter(|_| !exited) else {
             break;
         };
         if let Err(error) = call.run(ns) {
