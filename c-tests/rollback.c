@@ -225,7 +225,7 @@ static struct module *failing(void)
     return m;
 }
 
-/* All functions of a failing library are declared by then: those that follow are not imports. */
+/* What comes after all imports. */
 static struct module *with_code(struct module *m)
 {
     module_slot(m, module_function(m, "failing", "", "i", CODE(CALL, 0)));
