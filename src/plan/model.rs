@@ -9,6 +9,7 @@ use foldhash::{HashMap, HashSet};
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
 use super::scope::{Definition, Scope};
+use crate::abi;
 use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Object, Segment};
 
 /// Names an object of a namespace; never used again after the object is gone.
@@ -158,6 +159,8 @@ impl HostDef {
 #[derive(Clone, Debug, Default)]
 pub struct HostDefs {
     pub defs: Vec<HostDef>,
+    /// Those of `env`, which every look-up of a symbol asks.
+    env: HashMap<String, u32>,
     by_module: HashMap<String, HashMap<String, u32>>,
 }
 
@@ -165,15 +168,20 @@ impl HostDefs {
     pub fn define(&mut self, module: &str, name: &str, def: HostDef) -> u32 {
         let id = self.defs.len() as u32;
         self.defs.push(def);
-        self.by_module
-            .entry(module.to_string())
-            .or_default()
-            .insert(name.to_string(), id);
+        let names = match module {
+            abi::ENV => &mut self.env,
+            _ => self.by_module.entry(module.to_string()).or_default(),
+        };
+        names.insert(name.to_string(), id);
         id
     }
 
     pub fn get(&self, module: &str, name: &str) -> Option<(u32, &HostDef)> {
-        let id = *self.by_module.get(module)?.get(name)?;
+        let names = match module {
+            abi::ENV => &self.env,
+            _ => self.by_module.get(module)?,
+        };
+        let id = *names.get(name)?;
         self.defs.get(id as usize).map(|def| (id, def))
     }
 }
