@@ -74,10 +74,16 @@ pub fn open(call: &Call<'_>, name: Option<&str>, flags: Flags) -> Result<Option<
 /// dlsym(3): a slot or an address.
 pub fn symbol(call: &Call<'_>, from: From, address: u32) -> Result<u32> {
     let memory = call.ns.memory()?;
-    let found = with_string(&memory, address, MAX_SYMBOL, "symbol name", |name| {
-        call.ns.dlsym(from, name)
-    })?;
-    value(call, found)
+    with_string(
+        &memory,
+        address,
+        MAX_SYMBOL,
+        "symbol name",
+        |name| match call.ns.known_value(from, name) {
+            Some(known) => Ok(known),
+            None => value(call, call.ns.dlsym(from, name)?),
+        },
+    )
 }
 
 /// What the guest holds for a symbol: a slot or an address, of 32 bits both.

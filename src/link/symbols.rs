@@ -76,6 +76,40 @@ impl Namespace {
         }
     }
 
+    /// What [`dlsym`](Self::dlsym) and [`slot`](Self::slot) would give, where it is at hand: the first definition is an object's own,
+    /// and has its slot. Programs ask for the same few symbols again and again.
+    pub(crate) fn known_value(&self, from: From, name: &str) -> Option<u32> {
+        let state = self.state();
+        let model = &state.model;
+        let overridden = model
+            .host
+            .get(abi::ENV, name)
+            .is_some_and(|(_, def)| def.overrides(None));
+        let definition = match from {
+            _ if overridden => return None,
+            From::Object(object) => {
+                let export = *model.nodes.get(&object)?.found.object.by_name.get(name)?;
+                Definition { object, export }
+            }
+            From::Global => *model.global.lookup(name).first()?,
+            From::After(_) => return None,
+        };
+        let node = model.nodes.get(&definition.object)?;
+        let object = &node.found.object;
+        let value = match &object.exports.get(definition.export as usize)?.item {
+            ExportItem::Func { index, .. } if object.import_of_func(*index).is_none() => {
+                let function = FuncId::Object {
+                    object: definition.object,
+                    index: *index,
+                };
+                *model.slots.get(&function)?
+            }
+            ExportItem::Data { value, .. } => node.place.address(*value),
+            _ => return None,
+        };
+        u32::try_from(value).ok()
+    }
+
     /// The engine's function behind a symbol. Borrowed: it lives as long as the object that defines it.
     pub fn func_ptr(self: &Rc<Self>, callee: Callee) -> Result<NonNull<wasm_func_t>> {
         if let FuncId::Host(id) = callee.id {
