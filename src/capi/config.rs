@@ -14,7 +14,7 @@ use super::types::{
 };
 use crate::config::{Config, MIN_STACK};
 use crate::engine::sys::wasm_engine_t;
-use crate::engine::{Api, EngineCache, EngineOptions, shim};
+use crate::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use crate::error::{Code, Error, Result};
 use crate::search::Opened;
 use crate::trace::{self, Trace};
@@ -24,6 +24,21 @@ use crate::trace::{self, Trace};
 pub struct wasm_dyld_config_t {
     pub(super) config: Config,
     engine: EngineOptions,
+    /// The engine of stores that the configuration is used with, if it is not the one that is linked.
+    library: Option<EngineLibrary>,
+}
+
+impl wasm_dyld_config_t {
+    /// The engine's functions.
+    pub(super) fn api(&self) -> &'static Api {
+        self.library
+            .as_ref()
+            .map_or_else(Api::linked, EngineLibrary::api)
+    }
+
+    pub(super) fn use_engine(&mut self, library: EngineLibrary) {
+        self.library = Some(library);
+    }
 }
 
 impl Handle for wasm_dyld_config_t {
@@ -91,6 +106,7 @@ pub extern "C" fn wasm_dyld_config_new() -> *mut wasm_dyld_config_t {
         let config = wasm_dyld_config_t {
             config: Config::default(),
             engine: EngineOptions::default(),
+            library: None,
         };
         Some(config.give())
     })
@@ -379,7 +395,8 @@ pub extern "C" fn wasm_dyld_config_set_engine_cache(
 }
 
 /// Makes an engine with all that dynamic linking can use switched on (tail calls, exceptions) and with the
-/// configuration's engine cache. `config` may be NULL and stays the caller's. An engine made with wasm_engine_new does as
+/// configuration's engine cache: of the engine library that wasm_dyld_config_set_engine names, else of the linked one. `config`
+/// may be NULL and stays the caller's. An engine made with wasm_engine_new does as
 /// well. The caller deletes the engine with wasm_engine_delete.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_engine_new(
@@ -395,11 +412,13 @@ pub extern "C" fn wasm_dyld_engine_new(
             ));
         }
         set(engine, std::ptr::null_mut());
-        let options = match config.is_null() {
-            true => EngineOptions::default(),
-            false => wasm_dyld_config_t::lend(config)?.engine.clone(),
+        let (options, api) = match config.is_null() {
+            true => (EngineOptions::default(), Api::linked()),
+            false => {
+                let config = wasm_dyld_config_t::lend(config)?;
+                (config.engine.clone(), config.api())
+            }
         };
-        let api = Api::linked();
         let made = shim::of(api).new_engine(api, &options)?;
         set(engine, made.into_raw().as_ptr());
         Ok(())

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
@@ -170,6 +171,12 @@ pub fn bytes_mut<'a>(raw: *mut u8, len: usize, what: &str) -> Result<&'a mut [u8
         // SAFETY: the header says that `raw` points to `len` bytes that are the caller's during the call.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw, len) }),
     }
+}
+
+/// A function pointer of whatever type, for C to cast.
+pub fn function(raw: NonNull<c_void>) -> unsafe extern "C" fn() {
+    // SAFETY: the symbol of a function; calling it needs a cast, and knowledge, on the other side.
+    unsafe { std::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn()>(raw) }
 }
 
 /// What a host's callback gets back with each call, and how it is given up.

@@ -3,6 +3,7 @@
 
 mod config;
 mod edge;
+mod engine;
 mod error;
 mod namespace;
 mod object;

@@ -48,7 +48,8 @@ pub extern "C" fn wasm_dyld_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Makes a namespace in `store`, which must outlive it. `config` is taken in any case, also on failure; NULL means the
+/// Makes a namespace in `store`, which must outlive it and be of the engine that `config` names (wasm_dyld_config_set_engine), else
+/// of the linked one. `config` is taken in any case, also on failure; NULL means the
 /// defaults. On success `*namespace` is the caller's, to be deleted with wasm_dyld_delete.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_new(
@@ -58,9 +59,13 @@ pub extern "C" fn wasm_dyld_new(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let config = match config.is_null() {
-            true => Config::default(),
-            false => wasm_dyld_config_t::take(config)?.config,
+        let (config, api) = match config.is_null() {
+            true => (Config::default(), Api::linked()),
+            false => {
+                let config = wasm_dyld_config_t::take(config)?;
+                let api = config.api();
+                (config.config, api)
+            }
         };
         if namespace.is_null() {
             return Err(Error::new(
@@ -71,8 +76,8 @@ pub extern "C" fn wasm_dyld_new(
         set(namespace, std::ptr::null_mut());
         let store = NonNull::new(store)
             .ok_or_else(|| Error::new(Code::InvalidArgument, "the store is NULL"))?;
-        // SAFETY: the header says that it is a store of the engine linked in, and outlives the namespace.
-        let store = unsafe { Store::from_raw(Api::linked(), store) };
+        // SAFETY: the header says that it is a store of that engine, and outlives the namespace.
+        let store = unsafe { Store::from_raw(api, store) };
         let made = wasm_dyld_t {
             ns: Namespace::new(store, config),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),

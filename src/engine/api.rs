@@ -5,7 +5,10 @@
 //! `ref_as_*`, `*_same`, host info, trap frames or `*_const` casts, each of which aborts or is missing somewhere.
 
 use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
 
+use super::shim::Shim;
 use super::sys::*;
 
 /// Generates the table, its `extern` declarations and the lists of names from one list.
@@ -15,10 +18,14 @@ macro_rules! wasm_api {
         optional { $( fn $oname:ident($($oarg:ident: $oty:ty),* $(,)?) $(-> $oret:ty)?; )* }
     ) => {
         /// Function pointers of one engine.
-        #[derive(Clone, Copy)]
+        #[derive(Clone)]
         pub struct Api {
             $( pub $name: unsafe extern "C" fn($($arg: $ty),*) $(-> $ret)?, )*
             $( pub $oname: Option<unsafe extern "C" fn($($oarg: $oty),*) $(-> $oret)?>, )*
+            /// Where functions beyond `wasm.h` are found.
+            pub(crate) symbols: Symbols,
+            /// What is known of this engine, once asked.
+            pub(crate) shim: OnceLock<&'static dyn Shim>,
         }
 
         mod symbols {
@@ -44,20 +51,82 @@ macro_rules! wasm_api {
                     $oname: Some(symbols::$oname),
                     #[cfg(not(feature = "wasmtime"))]
                     $oname: {
-                        let symbol = find_symbol(name_of(concat!(stringify!($oname), "\0")));
-                        // SAFETY: a symbol of this name is this function of wasm.h; an `Option` of a function pointer is a
-                        // nullable pointer.
+                        let symbol = Symbols::Program.find(name_of(concat!(stringify!($oname), "\0")));
+                        // SAFETY: a symbol of this name is this function of wasm.h.
                         unsafe {
                             std::mem::transmute::<
-                                *mut c_void,
+                                Option<NonNull<c_void>>,
                                 Option<unsafe extern "C" fn($($oarg: $oty),*) $(-> $oret)?>,
                             >(symbol)
                         }
                     }, )*
+                    symbols: Symbols::Program,
+                    shim: OnceLock::new(),
                 }
+            }
+
+            /// The functions of a library that was opened. `Err`: the names of those that it has to have and has not.
+            pub(crate) fn of_library(symbols: Symbols) -> Result<Api, Vec<&'static CStr>> {
+                let missing: Vec<&CStr> = Api::REQUIRED
+                    .iter()
+                    .copied()
+                    .filter(|name| symbols.find(name).is_none())
+                    .collect();
+                if !missing.is_empty() {
+                    return Err(missing);
+                }
+                Ok(Api {
+                    // SAFETY: a symbol of this name is this function of wasm.h, and it was there just now.
+                    $( $name: unsafe {
+                        let found = symbols.find(name_of(concat!(stringify!($name), "\0")));
+                        std::mem::transmute::<Option<NonNull<c_void>>, Option<unsafe extern "C" fn($($arg: $ty),*) $(-> $ret)?>>(found)
+                    }.ok_or_else(|| vec![name_of(concat!(stringify!($name), "\0"))])?, )*
+                    // SAFETY: as above; it may be missing.
+                    $( $oname: unsafe {
+                        let found = symbols.find(name_of(concat!(stringify!($oname), "\0")));
+                        std::mem::transmute::<Option<NonNull<c_void>>, Option<unsafe extern "C" fn($($oarg: $oty),*) $(-> $oret)?>>(found)
+                    }, )*
+                    symbols,
+                    shim: OnceLock::new(),
+                })
             }
         }
     };
+}
+
+/// Where the program or shared library that holds `function` is loaded.
+pub(crate) fn origin(function: *const c_void) -> Option<usize> {
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero.
+    unsafe {
+        (libc::dladdr(function, info.as_mut_ptr()) != 0)
+            .then(|| info.assume_init().dli_fbase.addr())
+    }
+}
+
+/// Where an engine's functions come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Symbols {
+    /// Linked: this library's own, or those of the program that loaded it.
+    Program,
+    /// A library that was opened, and is never closed.
+    Library(NonNull<c_void>),
+}
+
+// SAFETY: a handle of dlopen, which any thread may use.
+unsafe impl Send for Symbols {}
+// SAFETY: as above.
+unsafe impl Sync for Symbols {}
+
+impl Symbols {
+    pub(crate) fn find(self, name: &CStr) -> Option<NonNull<c_void>> {
+        let handle = match self {
+            Symbols::Program => libc::RTLD_DEFAULT,
+            Symbols::Library(handle) => handle.as_ptr(),
+        };
+        // SAFETY: the handle is that of a library that stays; the name is NUL-terminated.
+        NonNull::new(unsafe { libc::dlsym(handle, name.as_ptr()) })
+    }
 }
 
 wasm_api! {
@@ -195,9 +264,16 @@ wasm_api! {
 }
 
 impl Api {
+    /// Whether the library that `wasm.h` comes from has a function of this name.
+    pub(crate) fn has_own(&self, name: &CStr) -> bool {
+        let own = origin(self.wasm_engine_new as *const c_void);
+        let found = self.symbols.find(name);
+        found.is_some_and(|found| own.is_some() && origin(found.as_ptr()) == own)
+    }
+
     /// The table of the linked symbols; always the same reference, so that it can be compared.
     pub fn linked() -> &'static Api {
-        static LINKED: std::sync::OnceLock<Api> = std::sync::OnceLock::new();
+        static LINKED: OnceLock<Api> = OnceLock::new();
         LINKED.get_or_init(Api::of_linked_symbols)
     }
 }
@@ -207,12 +283,4 @@ const fn name_of(text: &'static str) -> &'static CStr {
         Ok(name) => name,
         Err(_) => panic!("a name in the list of functions is not a C string"),
     }
-}
-
-#[cfg(not(feature = "wasmtime"))]
-/// An optional function may be missing from the program's engine, so it cannot be a link-time reference: that would keep the
-/// whole library from loading where lazy binding is off.
-fn find_symbol(name: &CStr) -> *mut c_void {
-    // SAFETY: `name` is NUL-terminated; RTLD_DEFAULT is always valid.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
 }

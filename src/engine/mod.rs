@@ -11,6 +11,7 @@ mod externs;
 mod features;
 mod handle;
 mod hostfunc;
+mod library;
 mod memory;
 mod module;
 mod nesting;
@@ -29,6 +30,7 @@ pub use externs::{Extern, ExternKind, ExternPtr, Func, Global, Ref, Table};
 pub use features::{EngineFeatures, Feature};
 pub use handle::Borrowed;
 pub use hostfunc::{Forwarder, HostBody, HostFunc, HostTrap};
+pub use library::EngineLibrary;
 pub use memory::{Memory, OutOfBounds, pages_for};
 pub use module::{
     ExportName, Exports, ExternVec, ImportName, Imports, Instance, InstantiateError, Module,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
-use wasmdyld::engine::{Api, EngineCache, EngineOptions, shim};
+use wasmdyld::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
 use wasmdyld::plan::{Bind, Plt};
@@ -52,6 +52,7 @@ enum RuntimePathArg {
   WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
   WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
   WASMDYLD_BIND_NOW      if not empty, overrides --bind lazy
+  WASMDYLD_ENGINE        as --engine
   WASMDYLD_DEBUG         categories of debug output; `help` lists them
 
 Exit status: the program's own; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
@@ -86,6 +87,9 @@ pub struct Run {
     /// Show the program the names of the host's folders, where it asks where libraries come from
     #[arg(long)]
     show_paths: bool,
+    /// Run on another engine: a shared library with the functions of wasm.h
+    #[arg(long, value_name = "LIB", env = "WASMDYLD_ENGINE")]
+    engine: Option<PathBuf>,
     /// Where the engine keeps compiled code between runs
     #[arg(long, value_name = "DIR|off")]
     engine_cache: Option<PathBuf>,
@@ -111,7 +115,11 @@ impl Run {
     }
 
     fn run(self) -> Result<i32> {
-        let api = Api::linked();
+        let api = match &self.engine {
+            None => Api::linked(),
+            // SAFETY: the user names a library whose code is to run.
+            Some(path) => unsafe { EngineLibrary::open(path)? }.api(),
+        };
         let cache = match &self.engine_cache {
             None => EngineCache::Default,
             Some(off) if off.as_os_str() == "off" => EngineCache::Off,

@@ -63,13 +63,17 @@ impl Shim for Generic {
         unsafe { plain_value_type(api, ty) }
     }
 
-    /// The engine's defaults: the header has no options.
-    fn new_engine(&self, api: &'static Api, _options: &EngineOptions) -> Result<OwnedEngine> {
-        // SAFETY: no precondition.
-        match NonNull::new(unsafe { (api.wasm_engine_new)() }) {
-            // SAFETY: a new engine, ours.
-            Some(raw) => Ok(unsafe { OwnedEngine::from_raw(api, raw) }),
-            None => Err(Error::new(Code::Engine, "the engine could not be started")),
-        }
+    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
+        new_engine(api, options)
+    }
+}
+
+/// The engine's defaults: the header has no options.
+pub(super) fn new_engine(api: &'static Api, _options: &EngineOptions) -> Result<OwnedEngine> {
+    // SAFETY: no precondition.
+    match NonNull::new(unsafe { (api.wasm_engine_new)() }) {
+        // SAFETY: a new engine, ours.
+        Some(raw) => Ok(unsafe { OwnedEngine::from_raw(api, raw) }),
+        None => Err(Error::new(Code::Engine, "the engine made no engine")),
     }
 }

@@ -3,11 +3,16 @@
 //! The generic shim assumes nothing beyond the header and is right, if terse, for every engine.
 
 mod generic;
+mod wasmer;
+mod wasmi;
 #[cfg(feature = "wasmtime")]
 mod wasmtime;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_cache;
+mod wasmtime_library;
+mod wasmtime_text;
 
+use std::ffi::CStr;
 use std::path::PathBuf;
 use std::ptr::NonNull;
 
@@ -19,7 +24,7 @@ use crate::error::Result;
 use crate::object::ValType;
 
 /// One engine's ways.
-pub trait Shim: Sync {
+pub trait Shim: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// The engine's version, where it can be known.
@@ -45,6 +50,11 @@ pub trait Shim: Sync {
         bytes: &[u8],
     ) -> Option<String>;
 
+    /// What the engine says of the last thing that it refused on this thread, where it says it apart.
+    fn last_error(&self, _api: &'static Api) -> Option<String> {
+        None
+    }
+
     /// The reason in a trap's text, without backtrace and decoration.
     fn trap_cause(&self, text: &str) -> String;
 
@@ -67,14 +77,21 @@ pub trait Shim: Sync {
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine>;
 }
 
-/// The shim for the engine behind `api`.
+/// The shim for the engine behind `api`, known by functions that only it has.
 pub fn of(api: &'static Api) -> &'static dyn Shim {
     #[cfg(feature = "wasmtime")]
     if std::ptr::eq(api, Api::linked()) && wasmtime::is_linked() {
         return &wasmtime::Wasmtime;
     }
-    let _ = api;
-    &generic::Generic
+    let marks: [(&CStr, &'static dyn Shim); 3] = [
+        (c"wasmtime_engine_clone", &wasmtime_library::WasmtimeLibrary),
+        (c"wasmer_last_error_length", &wasmer::Wasmer),
+        (c"wasmi_engine_clone", &wasmi::Wasmi),
+    ];
+    *api.shim.get_or_init(|| {
+        let known = marks.iter().find(|(mark, _)| api.has_own(mark));
+        known.map_or(&generic::Generic as &dyn Shim, |(_, shim)| *shim)
+    })
 }
 
 /// How far an instantiation got.

@@ -1,15 +1,15 @@
 //! The bundled engine: Wasmtime, through its own additions to `wasm.h`.
 
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use wasmtime_c_api as c;
 
 use super::wasmtime_cache as cache;
+use super::wasmtime_text;
 use super::{EngineOptions, Shim, Stage};
-use crate::engine::api::Api;
+use crate::engine::api::{Api, origin};
 use crate::engine::store::OwnedEngine;
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
@@ -24,10 +24,6 @@ const VERSION: &str = "48.0.8";
 /// What the engine takes at most: it aborts on more.
 const MAX_STACK: usize = 2 << 20;
 
-/// `wasmtime::DEFAULT_INSTANCE_LIMIT`, which `wasm.h` cannot change, and what a refusal says.
-const MAX_INSTANCES: u64 = 10_000;
-const TOO_MANY_INSTANCES: &str = "instance count too high";
-
 /// Whether the linked `wasm.h` is the bundled engine's.
 ///
 /// A program that links another engine as well may have its symbols stand before ours, as is the way of shared libraries. All calls
@@ -35,19 +31,9 @@ const TOO_MANY_INSTANCES: &str = "instance count too high";
 pub(super) fn is_linked() -> bool {
     static IS_LINKED: OnceLock<bool> = OnceLock::new();
     *IS_LINKED.get_or_init(|| {
-        object_of(Api::linked().wasm_store_new as *const c_void)
-            == object_of(c::wasmtime_engine_clone as *const c_void)
+        origin(Api::linked().wasm_store_new as *const c_void)
+            == origin(c::wasmtime_engine_clone as *const c_void)
     })
-}
-
-/// Where the program or shared library that holds `function` is loaded.
-fn object_of(function: *const c_void) -> Option<usize> {
-    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero.
-    unsafe {
-        (libc::dladdr(function, info.as_mut_ptr()) != 0)
-            .then(|| info.assume_init().dli_fbase.addr())
-    }
 }
 
 impl Shim for Wasmtime {
@@ -103,7 +89,7 @@ impl Shim for Wasmtime {
     }
 
     fn trap_cause(&self, text: &str) -> String {
-        cause(text)
+        wasmtime_text::cause(text)
     }
 
     fn failed_stage(&self, trap: &Trap) -> Stage {
@@ -128,7 +114,7 @@ impl Shim for Wasmtime {
     }
 
     fn instance_limit(&self, text: &str) -> Option<u64> {
-        text.contains(TOO_MANY_INSTANCES).then_some(MAX_INSTANCES)
+        wasmtime_text::instance_limit(text)
     }
 
     unsafe fn value_type(&self, _api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
@@ -187,47 +173,6 @@ pub(super) fn error_text(error: &c::wasmtime_error_t) -> String {
     String::from_utf8_lossy(text.as_slice()).into_owned()
 }
 
-/// Takes the reason out of a trap's text.
-///
-/// The text is a backtrace of the guest and then `Caused by:`, with one cause, or with several, numbered. A trap that passed through
-/// host functions has further backtraces among the causes. A trap that no guest code was in is its own reason.
-fn cause(text: &str) -> String {
-    const BACKTRACE: &str = "error while executing at wasm backtrace:";
-    if !text.starts_with(BACKTRACE) {
-        return text.trim_end().to_owned();
-    }
-    let Some((_, causes)) = text.split_once("\n\nCaused by:\n") else {
-        return text.trim_end().to_owned();
-    };
-    let mut chain: Vec<String> = Vec::new();
-    for line in causes.lines() {
-        match (numbered(line, chain.len()), chain.last_mut()) {
-            (Some(next), _) => chain.push(next.to_owned()),
-            (None, Some(last)) => {
-                last.push('\n');
-                last.push_str(line);
-            }
-            (None, None) => chain.push(line.trim_start().to_owned()),
-        }
-    }
-    let reasons: Vec<&str> = chain
-        .iter()
-        .filter(|cause| !cause.starts_with(BACKTRACE))
-        .map(|cause| cause.trim_end())
-        .map(|cause| cause.strip_prefix("wasm trap: ").unwrap_or(cause))
-        .collect();
-    reasons.join(": ")
-}
-
-/// The text of the cause with this number, if `line` begins it. Frames of a backtrace are numbered alike, but go on with an address.
-fn numbered(line: &str, number: usize) -> Option<&str> {
-    let rest = line
-        .trim_start()
-        .strip_prefix(&number.to_string())?
-        .strip_prefix(": ")?;
-    (!rest.trim_start().starts_with("0x")).then_some(rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,22 +181,5 @@ mod tests {
     fn version_is_the_pinned_one() {
         let manifest = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         assert!(manifest.contains(&format!("version = \"={VERSION}\"")));
-    }
-
-    #[test]
-    fn causes() {
-        let backtrace = "error while executing at wasm backtrace:\n    0:     0x30 - m!f\n    1:     0x9f - <unknown>!g";
-        let of = |causes: &str| cause(&format!("{backtrace}\n\nCaused by:\n{causes}"));
-        assert_eq!(of("    no such thing\n"), "no such thing");
-        assert_eq!(of("    two\nlines\n"), "two\nlines");
-        assert_eq!(of("    wasm trap: out of fuel\n"), "out of fuel");
-        assert_eq!(of("    0: outer\n    1: inner\n"), "outer: inner");
-        assert_eq!(of(&format!("    0: {backtrace}\n    1: inner\n")), "inner");
-        assert_eq!(
-            cause("unknown import: `env::f`\n"),
-            "unknown import: `env::f`"
-        );
-        assert_eq!(cause(""), "");
-        assert_eq!(cause(backtrace), backtrace);
     }
 }

@@ -1,0 +1,3 @@
+//! All functions of the C interface, exported.
+
+pub use wasmi_c_api::*;

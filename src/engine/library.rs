@@ -1,0 +1,108 @@
+//! Engines opened at run time.
+//!
+//! Each is opened with its symbols to itself (RTLD_LOCAL), so that two engines serve in one process: all export the same names.
+//! An engine is never closed again: it may have threads and handlers of signals.
+
+use std::ffi::{CStr, CString, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
+
+use super::api::{Api, Symbols};
+use crate::error::{Code, Error, Result};
+
+/// An engine in a shared library of its own.
+#[derive(Clone, Debug)]
+pub struct EngineLibrary {
+    api: &'static Api,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("symbols", &self.symbols)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The library's own functions come first where it calls `wasm_` functions itself: the process may have those of another engine,
+/// this library's bundled one for instance.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const OWN_FIRST: libc::c_int = libc::RTLD_DEEPBIND;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+const OWN_FIRST: libc::c_int = 0;
+
+/// The tables of all that were opened: a second opening gives the same one, so that tables can be compared.
+static OPENED: Mutex<Vec<(usize, &'static Api)>> = Mutex::new(Vec::new());
+
+impl EngineLibrary {
+    /// Opens the library at `path`, or of a name that the system's own linker finds.
+    ///
+    /// # Safety
+    /// The library's initialisers run, and what it calls `wasm_...` is taken for `wasm.h`.
+    pub unsafe fn open(path: &Path) -> Result<EngineLibrary> {
+        let shown = path.display();
+        let name = CString::new(path.as_os_str().as_bytes())
+            .map_err(|_| Error::new(Code::InvalidArgument, format!("{shown:?} contains a NUL")))?;
+        // RTLD_NOW: what is missing is told now, and not by the end of the process when it is called.
+        // SAFETY: the name is NUL-terminated; the caller answers for the library.
+        let handle =
+            unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL | OWN_FIRST) };
+        let Some(handle) = NonNull::new(handle) else {
+            return Err(Error::new(Code::NotFound, system_error())
+                .context(format!("opening the engine {shown}")));
+        };
+        let api = table(handle).map_err(|missing| {
+            let names: Vec<_> = missing.iter().map(|name| name.to_string_lossy()).collect();
+            Error::new(
+                Code::Unsupported,
+                format!(
+                    "{shown} is no engine that can be used: it lacks {}",
+                    names.join(", ")
+                ),
+            )
+        })?;
+        Ok(EngineLibrary {
+            api,
+            path: path.to_path_buf(),
+        })
+    }
+
+    pub fn api(&self) -> &'static Api {
+        self.api
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A function of the engine, for the host's own use; `None` if it has none of that name.
+    pub fn function(&self, name: &CStr) -> Option<NonNull<c_void>> {
+        self.api.symbols.find(name)
+    }
+}
+
+fn table(handle: NonNull<c_void>) -> Result<&'static Api, Vec<&'static CStr>> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = handle.as_ptr().addr();
+    if let Some((_, api)) = opened.iter().find(|(known, _)| *known == key) {
+        return Ok(api);
+    }
+    // Kept for good, as the library is.
+    let api: &'static Api = Box::leak(Box::new(Api::of_library(Symbols::Library(handle))?));
+    opened.push((key, api));
+    Ok(api)
+}
+
+fn system_error() -> String {
+    // SAFETY: the text is the system's, good until the next call on this thread.
+    unsafe {
+        let text = libc::dlerror();
+        match text.is_null() {
+            true => "the system gives no reason".to_string(),
+            false => CStr::from_ptr(text).to_string_lossy().into_owned(),
+        }
+    }
+}

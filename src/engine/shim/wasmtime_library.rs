@@ -1,0 +1,123 @@
+//! Wasmtime as a library of its own, through the C functions that it has beyond `wasm.h`.
+
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
+
+use super::{EngineOptions, Shim, Stage, wasmtime_text};
+use crate::engine::api::Api;
+use crate::engine::store::OwnedEngine;
+use crate::engine::sys::{wasm_config_t, wasm_engine_t, wasm_trap_t, wasm_valtype_t};
+use crate::engine::trap::Trap;
+use crate::engine::types::plain_value_type;
+use crate::error::{Code, Error, Result};
+use crate::object::ValType;
+
+pub(super) struct WasmtimeLibrary;
+
+impl Shim for WasmtimeLibrary {
+    fn name(&self) -> &'static str {
+        "wasmtime"
+    }
+
+    fn version(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn serialization(&self) -> bool {
+        true
+    }
+
+    fn import_order_is_declared(&self) -> bool {
+        true
+    }
+
+    fn validation_is_final(&self) -> bool {
+        true
+    }
+
+    unsafe fn explain_compile_failure(
+        &self,
+        _engine: Option<NonNull<wasm_engine_t>>,
+        _bytes: &[u8],
+    ) -> Option<String> {
+        None
+    }
+
+    fn trap_cause(&self, text: &str) -> String {
+        wasmtime_text::cause(text)
+    }
+
+    fn failed_stage(&self, trap: &Trap) -> Stage {
+        let Some(code_of) = trap.api().symbols.find(c"wasmtime_trap_code") else {
+            return Stage::Unknown;
+        };
+        let mut code = 0u8;
+        // SAFETY: the engine's function of this name has this type (wasmtime/trap.h), and the trap is alive.
+        let has_code = unsafe {
+            let code_of = std::mem::transmute::<
+                NonNull<c_void>,
+                unsafe extern "C" fn(*const wasm_trap_t, *mut u8) -> bool,
+            >(code_of);
+            code_of(trap.raw(), &raw mut code)
+        };
+        // A host function that the start function called leaves a backtrace, an import that does not fit leaves none.
+        if has_code || wasmtime_text::has_backtrace(&trap.message()) {
+            Stage::Run
+        } else {
+            Stage::Link
+        }
+    }
+
+    fn instance_outlives_handle(&self) -> bool {
+        true
+    }
+
+    fn instance_limit(&self, text: &str) -> Option<u64> {
+        wasmtime_text::instance_limit(text)
+    }
+
+    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
+        // SAFETY: by the caller's promise.
+        unsafe { plain_value_type(api, ty) }
+    }
+
+    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
+        type New = unsafe extern "C" fn() -> *mut wasm_config_t;
+        type NewEngine = unsafe extern "C" fn(*mut wasm_config_t) -> *mut wasm_engine_t;
+        type SetBool = unsafe extern "C" fn(*mut wasm_config_t, bool);
+        type SetSize = unsafe extern "C" fn(*mut wasm_config_t, usize);
+        let refused = || Error::new(Code::Engine, "the engine made no engine");
+        let find = |name: &CStr| {
+            api.symbols.find(name).ok_or_else(|| {
+                let why = format!("the engine has no {}", name.to_string_lossy());
+                Error::new(Code::Unsupported, why)
+            })
+        };
+        let (new, new_engine) = (
+            find(c"wasm_config_new")?,
+            find(c"wasm_engine_new_with_config")?,
+        );
+        let switches = [
+            c"wasmtime_config_wasm_tail_call_set",
+            c"wasmtime_config_wasm_exceptions_set",
+        ];
+        // SAFETY: functions of these names have these types (wasm.h, wasmtime/config.h); the configuration is given up to the engine.
+        unsafe {
+            let config = std::mem::transmute::<NonNull<c_void>, New>(new)();
+            for name in switches {
+                if let Ok(set) = find(name) {
+                    std::mem::transmute::<NonNull<c_void>, SetBool>(set)(config, true);
+                }
+            }
+            if let Some(bytes) = options.max_wasm_stack {
+                let set = find(c"wasmtime_config_max_wasm_stack_set")?;
+                std::mem::transmute::<NonNull<c_void>, SetSize>(set)(config, bytes);
+            }
+            let engine = std::mem::transmute::<NonNull<c_void>, NewEngine>(new_engine)(config);
+            Ok(OwnedEngine::from_raw(
+                api,
+                NonNull::new(engine).ok_or_else(refused)?,
+            ))
+        }
+    }
+}

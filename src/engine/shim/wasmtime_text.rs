@@ -1,0 +1,77 @@
+//! What wasmtime's texts say, bundled or opened.
+
+/// `wasmtime::DEFAULT_INSTANCE_LIMIT`, which `wasm.h` cannot change, and what a refusal says.
+const MAX_INSTANCES: u64 = 10_000;
+const TOO_MANY_INSTANCES: &str = "instance count too high";
+
+pub(super) fn instance_limit(text: &str) -> Option<u64> {
+    text.contains(TOO_MANY_INSTANCES).then_some(MAX_INSTANCES)
+}
+
+const BACKTRACE: &str = "error while executing at wasm backtrace:";
+
+pub(super) fn has_backtrace(text: &str) -> bool {
+    text.starts_with(BACKTRACE)
+}
+
+/// Takes the reason out of a trap's text.
+///
+/// The text is a backtrace of the guest and then `Caused by:`, with one cause, or with several, numbered. A trap that passed through
+/// host functions has further backtraces among the causes. A trap that no guest code was in is its own reason.
+pub(super) fn cause(text: &str) -> String {
+    if !text.starts_with(BACKTRACE) {
+        return text.trim_end().to_owned();
+    }
+    let Some((_, causes)) = text.split_once("\n\nCaused by:\n") else {
+        return text.trim_end().to_owned();
+    };
+    let mut chain: Vec<String> = Vec::new();
+    for line in causes.lines() {
+        match (numbered(line, chain.len()), chain.last_mut()) {
+            (Some(next), _) => chain.push(next.to_owned()),
+            (None, Some(last)) => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            (None, None) => chain.push(line.trim_start().to_owned()),
+        }
+    }
+    let reasons: Vec<&str> = chain
+        .iter()
+        .filter(|cause| !cause.starts_with(BACKTRACE))
+        .map(|cause| cause.trim_end())
+        .map(|cause| cause.strip_prefix("wasm trap: ").unwrap_or(cause))
+        .collect();
+    reasons.join(": ")
+}
+
+/// The text of the cause with this number, if `line` begins it. Frames of a backtrace are numbered alike, but go on with an address.
+fn numbered(line: &str, number: usize) -> Option<&str> {
+    let rest = line
+        .trim_start()
+        .strip_prefix(&number.to_string())?
+        .strip_prefix(": ")?;
+    (!rest.trim_start().starts_with("0x")).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes() {
+        let backtrace = "error while executing at wasm backtrace:\n    0:     0x30 - m!f\n    1:     0x9f - <unknown>!g";
+        let of = |causes: &str| cause(&format!("{backtrace}\n\nCaused by:\n{causes}"));
+        assert_eq!(of("    no such thing\n"), "no such thing");
+        assert_eq!(of("    two\nlines\n"), "two\nlines");
+        assert_eq!(of("    wasm trap: out of fuel\n"), "out of fuel");
+        assert_eq!(of("    0: outer\n    1: inner\n"), "outer: inner");
+        assert_eq!(of(&format!("    0: {backtrace}\n    1: inner\n")), "inner");
+        assert_eq!(
+            cause("unknown import: `env::f`\n"),
+            "unknown import: `env::f`"
+        );
+        assert_eq!(cause(""), "");
+        assert_eq!(cause(backtrace), backtrace);
+    }
+}
