@@ -313,6 +313,11 @@ typedef uint32_t wasm_dyld_load_flag_t;
 typedef struct wasm_dyld_config_t wasm_dyld_config_t;
 
 /**
+ * A shared library with an engine in it, opened by wasm_dyld_engine_open. May be used by several threads.
+ */
+typedef struct wasm_dyld_engine_t wasm_dyld_engine_t;
+
+/**
  * What went wrong. Made by a function that takes a wasm_dyld_error_t ** and failed; the caller deletes it. Immutable,
  * so several threads may read it.
  */
@@ -370,6 +375,11 @@ typedef void (*wasm_dyld_finalizer_t)(void *env);
  * must not call the namespace.
  */
 typedef void (*wasm_dyld_trace_callback_t)(void *env, const char *category, const char *text);
+
+/**
+ * A function of an engine, to be cast to the type that wasm.h gives it.
+ */
+typedef void (*wasm_dyld_engine_function_t)(void);
 
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
@@ -546,7 +556,8 @@ wasm_dyld_code_t wasm_dyld_config_set_engine_cache(wasm_dyld_config_t *config,
 
 /**
  * Makes an engine with all that dynamic linking can use switched on (tail calls, exceptions) and with the
- * configuration's engine cache. `config` may be NULL and stays the caller's. An engine made with wasm_engine_new does as
+ * configuration's engine cache: of the engine library that wasm_dyld_config_set_engine names, else of the linked one. `config`
+ * may be NULL and stays the caller's. An engine made with wasm_engine_new does as
  * well. The caller deletes the engine with wasm_engine_delete.
  */
 wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
@@ -554,12 +565,49 @@ wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
                                       wasm_dyld_error_t **error);
 
 /**
+ * Opens a shared library that has the functions of wasm.h ("libwasmer.so", or a path): an engine chosen at run time.
+ *
+ * Its symbols are its own: another engine in the process, the bundled one for instance, is not disturbed. Use what
+ * wasm_dyld_engine_function gives for all that the host does with it; objects of two engines do not mix. The library is never
+ * closed again. A function that it lacks and that cannot be done without is named in the error.
+ *
+ * The library's code runs in this process: open only what you trust.
+ */
+wasm_dyld_code_t wasm_dyld_engine_open(const char *library,
+                                       wasm_dyld_engine_t **engine,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Gives up a handle. What was made with the engine stays as it is. NULL is allowed.
+ */
+void wasm_dyld_engine_close(wasm_dyld_engine_t *engine);
+
+/**
+ * What engine it is: "wasmtime", "wasmer", "wasmi", or "wasm.h" for one that is not known by name. Belongs to the handle.
+ */
+const char *wasm_dyld_engine_name(const wasm_dyld_engine_t *engine);
+
+/**
+ * A function of the engine by its name, "wasm_store_new" for instance; NULL if it has none. It stays good.
+ */
+wasm_dyld_engine_function_t wasm_dyld_engine_function(const wasm_dyld_engine_t *engine, const char *name);
+
+/**
+ * Lets wasm_dyld_engine_new make engines of an opened library, and wasm_dyld_new namespaces in stores of such. `engine` stays
+ * the caller's.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_engine(wasm_dyld_config_t *config,
+                                             const wasm_dyld_engine_t *engine,
+                                             wasm_dyld_error_t **error);
+
+/**
  * The library's version, such as "0.1.0".
  */
 const char *wasm_dyld_version(void);
 
 /**
- * Makes a namespace in `store`, which must outlive it. `config` is taken in any case, also on failure; NULL means the
+ * Makes a namespace in `store`, which must outlive it and be of the engine that `config` names (wasm_dyld_config_set_engine), else
+ * of the linked one. `config` is taken in any case, also on failure; NULL means the
  * defaults. On success `*namespace` is the caller's, to be deleted with wasm_dyld_delete.
  */
 wasm_dyld_code_t wasm_dyld_new(wasm_store_t *store,

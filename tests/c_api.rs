@@ -192,6 +192,9 @@ fn program(arguments: &[&std::ffi::OsStr], folder: &str) -> Command {
     {
         command.env_remove(name);
     }
+    if let Some(engines) = std::env::var_os("WASMDYLD_TEST_ENGINES") {
+        command.env("WASMDYLD_TEST_ENGINES", engines);
+    }
     command
         .env("WASMDYLD_GUESTS", guests())
         .env("WASMDYLD_TEST_CACHE", setup.work.join("cache"));
@@ -287,7 +290,7 @@ macro_rules! c_tests {
 }
 
 c_tests! {
-    churn config define dlclose dlopen errors guest_dl header library namespaces objects open plt program reentry rollback soak wasi
+    churn config define dlclose dlopen engine errors guest_dl header library namespaces objects open plt program reentry rollback soak wasi
 }
 
 /// The header alone, twice, as each standard.

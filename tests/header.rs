@@ -9,6 +9,7 @@ fn generate() -> String {
         "types",
         "error",
         "config",
+        "engine",
         "namespace",
         "symbol",
         "object",

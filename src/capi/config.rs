@@ -30,10 +30,11 @@ pub struct wasm_dyld_config_t {
 
 impl wasm_dyld_config_t {
     /// The engine's functions.
-    pub(super) fn api(&self) -> &'static Api {
-        self.library
-            .as_ref()
-            .map_or_else(Api::linked, EngineLibrary::api)
+    pub(super) fn api(&self) -> Result<&'static Api> {
+        match &self.library {
+            Some(library) => Ok(library.api()),
+            None => linked(),
+        }
     }
 
     pub(super) fn use_engine(&mut self, library: EngineLibrary) {
@@ -43,6 +44,20 @@ impl wasm_dyld_config_t {
 
 impl Handle for wasm_dyld_config_t {
     const NAME: &'static str = "configuration";
+}
+
+/// The engine that is linked, if it is one.
+pub(super) fn linked() -> Result<&'static Api> {
+    static CHECKED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let api = Api::linked();
+    match CHECKED.get_or_init(|| {
+        api.check_one_engine()
+            .err()
+            .map(|e| e.message().to_string())
+    }) {
+        None => Ok(api),
+        Some(why) => Err(Error::new(Code::Unsupported, why)),
+    }
 }
 
 /// Answers a search for a library.
@@ -413,10 +428,10 @@ pub extern "C" fn wasm_dyld_engine_new(
         }
         set(engine, std::ptr::null_mut());
         let (options, api) = match config.is_null() {
-            true => (EngineOptions::default(), Api::linked()),
+            true => (EngineOptions::default(), linked()?),
             false => {
                 let config = wasm_dyld_config_t::lend(config)?;
-                (config.engine.clone(), config.api())
+                (config.engine.clone(), config.api()?)
             }
         };
         let made = shim::of(api).new_engine(api, &options)?;

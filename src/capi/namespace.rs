@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::config::wasm_dyld_config_t;
+use super::config::{linked, wasm_dyld_config_t};
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{Strings, wasm_dyld_object_t};
@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t,
 };
-use crate::engine::{Api, Extern, Func, Store};
+use crate::engine::{Extern, Func, Store};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Party, Source};
 
@@ -60,10 +60,10 @@ pub extern "C" fn wasm_dyld_new(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         let (config, api) = match config.is_null() {
-            true => (Config::default(), Api::linked()),
+            true => (Config::default(), linked()?),
             false => {
                 let config = wasm_dyld_config_t::take(config)?;
-                let api = config.api();
+                let api = config.api()?;
                 (config.config, api)
             }
         };

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use super::shim::Shim;
 use super::sys::*;
+use crate::error::{Code, Error};
 
 /// Generates the table, its `extern` declarations and the lists of names from one list.
 macro_rules! wasm_api {
@@ -92,6 +93,20 @@ macro_rules! wasm_api {
             }
         }
     };
+}
+
+/// The file of the program or shared library that holds `function`.
+fn file_of(function: *const c_void) -> Option<String> {
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero; the name is then a C string that
+    // lives as long as the file is loaded.
+    unsafe {
+        if libc::dladdr(function, info.as_mut_ptr()) == 0 {
+            return None;
+        }
+        let name = info.assume_init().dli_fname;
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
 }
 
 /// Where the program or shared library that holds `function` is loaded.
@@ -264,6 +279,30 @@ wasm_api! {
 }
 
 impl Api {
+    /// All functions must come from one engine: a program that links two, or one that lacks some beside the bundled one, would mix
+    /// them.
+    pub fn check_one_engine(&self) -> Result<(), Error> {
+        let first = file_of(self.wasm_engine_new as *const c_void);
+        for name in Api::REQUIRED {
+            let Some(found) = self.symbols.find(name) else {
+                // Linked into a program that does not show its symbols: then it is one file.
+                continue;
+            };
+            let file = file_of(found.as_ptr());
+            if file != first {
+                let shown = |file: &Option<String>| file.clone().unwrap_or_else(|| "?".to_string());
+                let why = format!(
+                    "the functions of wasm.h come from two engines: wasm_engine_new from {}, {} from {}; link one engine only, or open one with wasm_dyld_engine_open",
+                    shown(&first),
+                    name.to_string_lossy(),
+                    shown(&file)
+                );
+                return Err(Error::new(Code::Unsupported, why));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the library that `wasm.h` comes from has a function of this name.
     pub(crate) fn has_own(&self, name: &CStr) -> bool {
         let own = origin(self.wasm_engine_new as *const c_void);

@@ -14,6 +14,7 @@ mod namespace;
 mod order;
 mod provided;
 mod provider;
+mod refused;
 mod run;
 mod service;
 mod slots;

@@ -18,6 +18,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::glue;
 use super::namespace::{Live, Made, Namespace, State};
 use super::order::{export_order, generated_order, in_engine_order, lost, raw};
+use super::refused;
 use super::space::{clear, grow, make_space};
 use super::stats::{Statistics, timed};
 use crate::abi;
@@ -26,7 +27,7 @@ use crate::engine::{
     Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val, shim,
 };
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{FuncType, GlobalType, explain};
+use crate::object::{FuncType, GlobalType};
 use crate::plan::needed::Closure;
 use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Space as Extent, Stub, Supply};
 
@@ -117,7 +118,7 @@ impl Transaction<'_> {
             let bytes = bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
             let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
             self.modules
-                .push(module.ok_or_else(|| refused(&found.name, bytes))?);
+                .push(module.ok_or_else(|| refused::refused(self.ns, &found.name, bytes))?);
         }
         Ok(())
     }
@@ -450,27 +451,4 @@ fn aim(forwarder: &Forwarder, live: &Live, target: Definition) {
         .and_then(|e| e.as_func().and_then(|f| NonNull::new(f.raw())));
     // SAFETY: the types were checked when the import was bound; forwarders are dropped before the objects they call.
     unsafe { forwarder.set_target(func) };
-}
-
-/// Why the engine refused an object: invalid, or valid and beyond this engine.
-fn refused(name: &str, bytes: &[u8]) -> Error {
-    let explanation = explain(bytes);
-    match explanation.invalid {
-        Some(why) => Error::new(
-            Code::Malformed,
-            format!("{name} is not a valid module: {why}"),
-        ),
-        None => {
-            let features = explanation.features.names();
-            let uses = if features.is_empty() {
-                "no feature beyond the first release".to_string()
-            } else {
-                features.join(", ")
-            };
-            Error::new(
-                Code::Unsupported,
-                format!("the engine refused {name}, which is valid; it uses {uses}"),
-            )
-        }
-    }
 }

@@ -1,0 +1,62 @@
+//! Why the engine refused an object: invalid, or valid and beyond this engine.
+
+use super::namespace::Namespace;
+use crate::engine::{Feature, Store, shim};
+use crate::error::{Code, Error};
+use crate::object::{Features, explain};
+
+pub fn refused(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
+    let explanation = explain(bytes);
+    if let Some(why) = explanation.invalid {
+        let why = format!("{name} is not a valid module: {why}");
+        return Error::new(Code::Malformed, why);
+    }
+    let engine = shim::of(ns.store().api()).name();
+    let lacking = lacking(ns, &explanation.features);
+    let why = if lacking.is_empty() {
+        let says = said(ns.store(), bytes);
+        let uses = match explanation.features.names().join(", ") {
+            none if none.is_empty() => "no feature beyond the first release".to_string(),
+            uses => uses,
+        };
+        format!("it uses {uses}{says}")
+    } else {
+        format!(
+            "it uses {}, which {engine} does not have",
+            lacking.join(", ")
+        )
+    };
+    let why = format!("the engine refused {name}, which is valid; {why}");
+    Error::new(Code::Unsupported, why)
+}
+
+/// What an object uses and the engine has not, by asking it.
+fn lacking(ns: &Namespace, used: &Features) -> Vec<&'static str> {
+    let probes = [
+        (used.simd, Feature::Simd),
+        (used.tail_calls, Feature::TailCalls),
+        (used.memory64, Feature::Memory64),
+        (used.exnref, Feature::Exceptions),
+        (used.legacy_exceptions, Feature::LegacyExceptions),
+        (used.reference_types, Feature::ReferenceTypes),
+        (used.multi_memory, Feature::MultiMemory),
+    ];
+    let lacks = |feature| !ns.features.has(ns.store(), feature);
+    let lacking = probes
+        .into_iter()
+        .filter(|&(used, feature)| used && lacks(feature));
+    lacking.map(|(_, feature)| feature.name()).collect()
+}
+
+/// The engine's own words, where it has any.
+fn said(store: Store, bytes: &[u8]) -> String {
+    let shim = shim::of(store.api());
+    // What was refused last on this thread is what the question is about.
+    // SAFETY: no engine is passed.
+    let says = shim
+        .last_error(store.api())
+        .or_else(|| unsafe { shim.explain_compile_failure(None, bytes) });
+    says.map_or(String::new(), |text| {
+        format!("; {} says: {text}", shim.name())
+    })
+}
