@@ -409,6 +409,24 @@ blue was replaced; it starts anew, the others go on:
     assert_eq!(text(&output), wanted);
 }
 
+/// Built once: on the linked engine, and on others by the environment alone.
+#[test]
+fn the_engine_example() {
+    let (built, lib) = (example("engine"), guests().join("lib"));
+    let arguments = [built.as_os_str(), lib.as_os_str()];
+    let crc = "crc32(\"any engine\") = 6cc65507";
+    let linked = succeed("engine", &mut program(&arguments, "run-engine"));
+    let linked = text(&linked);
+    assert!(linked.starts_with("engine: the linked one\n") && linked.contains(crc));
+    let engines = std::env::var("WASMDYLD_TEST_ENGINES").unwrap_or_default();
+    for engine in engines.split(':').filter(|entry| !entry.is_empty()) {
+        let (name, path) = engine.split_once('=').expect("name=path");
+        let mut other = program(&arguments, "run-engine");
+        let output = text(&succeed(name, other.env("WASMDYLD_ENGINE", path)));
+        assert_eq!(output, linked.replace("the linked one", name));
+    }
+}
+
 #[test]
 fn the_run_example() {
     let (built, lib) = (example("run"), guests().join("lib"));
