@@ -18,7 +18,7 @@ use wasm_encoder::{
 use wasmdyld::config::Config;
 use wasmdyld::engine::sys::wasm_func_t;
 use wasmdyld::engine::{
-    Api, EngineOptions, ExternVec, Func, Instance, Module, OwnedEngine, OwnedStore, Val, shim,
+    EngineOptions, ExternVec, Func, Instance, Module, OwnedEngine, OwnedStore, Val, shim,
 };
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, From, Namespace, Source, Symbol};
@@ -223,7 +223,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() -> Result<()> {
-    let api = Api::linked();
+    let api = generator::engine()?;
     let engine = shim::of(api).new_engine(api, &EngineOptions::default())?;
     let definer = || ("libcallee.so", library(Callee::Defined, "callee"));
     let caller = || ("libcaller.so", library(Callee::Imported, "callee"));

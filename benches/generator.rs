@@ -309,3 +309,14 @@ pub fn dylink(memory_size: u32, table_size: u32, needed: &[String]) -> Vec<u8> {
     }
     section
 }
+
+/// The engine to measure: a library that `WASMDYLD_ENGINE` names, else the linked one.
+#[allow(dead_code, reason = "a module of several programs")]
+pub fn engine() -> wasmdyld::error::Result<&'static wasmdyld::engine::Api> {
+    use wasmdyld::engine::{Api, EngineLibrary};
+    match std::env::var_os("WASMDYLD_ENGINE") {
+        // SAFETY: the user names a library whose code is to run.
+        Some(path) => Ok(unsafe { EngineLibrary::open(path.as_ref())? }.api()),
+        None => Ok(Api::linked()),
+    }
+}

@@ -113,7 +113,7 @@ fn main() -> Result<()> {
         .filter(|arg| !arg.starts_with('-'))
         .collect();
     let runs = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(w.as_str()));
-    let api = Api::linked();
+    let api = generator::engine()?;
     // Compiling 100,000 functions again and again would take minutes. Emptied, so that the first round compiles.
     let cache = std::path::PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/bench-link"));
     let _ = std::fs::remove_dir_all(&cache);

@@ -665,6 +665,21 @@ wasm_dyld_code_t wasm_dyld_load_bytes(wasm_dyld_t *namespace_,
                                       wasm_dyld_error_t **error);
 
 /**
+ * As wasm_dyld_load_bytes, for a module that the host has compiled already, or taken from a cache of its own: `module` is of the
+ * namespace's engine and store, and is taken, also on failure, unless `namespace` is none. `bytes` are those that it was compiled from; the linker
+ * reads in them what no engine tells (the dylink.0 section, addresses of data, table segments). That they belong together is the
+ * host's word beyond the names of imports and exports.
+ */
+wasm_dyld_code_t wasm_dyld_load_compiled(wasm_dyld_t *namespace_,
+                                         const char *name,
+                                         wasm_module_t *module,
+                                         const uint8_t *bytes,
+                                         size_t size,
+                                         uint32_t flags,
+                                         wasm_dyld_object_t **object,
+                                         wasm_dyld_error_t **error);
+
+/**
  * Calls `_start` of the main program. `*exit_code` (may be NULL) is what it passed to exit, or 0 if it returned. A trap is
  * an error.
  */

@@ -18,9 +18,10 @@ use super::object::{Strings, wasm_dyld_object_t};
 use super::types::{wasm_dyld_code_t, wasm_dyld_load_flag_t};
 use crate::config::Config;
 use crate::engine::sys::{
-    wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_table_t, wasm_val_vec_t,
+    wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_module_t, wasm_store_t, wasm_table_t,
+    wasm_val_vec_t,
 };
-use crate::engine::{Extern, Func, Store};
+use crate::engine::{Extern, Func, Module, Store};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Party, Source};
 
@@ -227,6 +228,38 @@ pub extern "C" fn wasm_dyld_load_bytes(
             bytes: edge::bytes(bytes, size, "module")?.to_vec(),
         };
         load(namespace, source, flags, object)
+    })
+}
+
+/// As wasm_dyld_load_bytes, for a module that the host has compiled already, or taken from a cache of its own: `module` is of the
+/// namespace's engine and store, and is taken, also on failure, unless `namespace` is none. `bytes` are those that it was compiled from; the linker
+/// reads in them what no engine tells (the dylink.0 section, addresses of data, table segments). That they belong together is the
+/// host's word beyond the names of imports and exports.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_load_compiled(
+    namespace: *mut wasm_dyld_t,
+    name: *const c_char,
+    module: *mut wasm_module_t,
+    bytes: *const u8,
+    size: usize,
+    flags: u32,
+    object: *mut *mut wasm_dyld_object_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        set(object, std::ptr::null_mut());
+        let module = NonNull::new(module);
+        let module =
+            module.ok_or_else(|| Error::new(Code::InvalidArgument, "the module is NULL"))?;
+        let ns = &wasm_dyld_t::lend(namespace)?.ns;
+        // SAFETY: the header says that it is a module of this engine, given up by the host.
+        let module = unsafe { Module::from_raw(ns.store().api(), module) };
+        let bytes = edge::bytes(bytes, size, "module")?;
+        let flags = self::flags(flags)?;
+        let name = edge::text(name, "name")?.to_string();
+        ns.adopt(bytes, module)?;
+        let bytes = bytes.to_vec();
+        load(namespace, Source::Bytes { name, bytes }, flags, object)
     })
 }
 

@@ -1,13 +1,15 @@
 //! Compiled modules by their bytes: a library that is opened again, and generated code that comes out the same, are not compiled
 //! again. An engine's store keeps each compiled module until it is deleted, so this also keeps the store from growing.
 
+use std::hash::BuildHasher;
 use std::rc::Rc;
 
 use foldhash::{HashMap, quality::FixedState};
 
 use super::namespace::Namespace;
 use crate::engine::Module;
-use std::hash::BuildHasher;
+use crate::error::{Code, Error, Result};
+use crate::object::Object;
 
 /// Bytes of modules that are kept, and of one: beyond that the least recently used go. The bytes are kept to be compared.
 const MAX_TOTAL: usize = 64 << 20;
@@ -39,9 +41,6 @@ impl Modules {
     }
 
     fn keep(&mut self, hash: u64, bytes: &[u8], module: &Rc<Module>) {
-        if bytes.len() > MAX_ONE {
-            return;
-        }
         while self.total + bytes.len() > MAX_TOTAL {
             let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used);
             let Some((&oldest, _)) = oldest else { break };
@@ -73,7 +72,45 @@ impl Namespace {
             return Some(known);
         }
         let module = Rc::new(Module::new(self.store, bytes)?);
-        self.modules.borrow_mut().keep(hash, bytes, &module);
+        if bytes.len() <= MAX_ONE {
+            self.modules.borrow_mut().keep(hash, bytes, &module);
+        }
         Some(module)
+    }
+
+    /// Takes a module that the host has compiled, to be used where these bytes are loaded. What it imports and exports has to be what
+    /// the bytes say; the rest is the host's word.
+    pub fn adopt(&self, bytes: &[u8], module: Module) -> Result<()> {
+        let object = Object::parse(bytes, &self.config().parse)?;
+        let mut imports: Vec<_> = module
+            .imports()
+            .iter()
+            .map(|i| (i.module.to_vec(), i.name.to_vec()))
+            .collect();
+        let mut wanted: Vec<_> = object
+            .imports
+            .iter()
+            .map(|i| (i.module.as_bytes().to_vec(), i.name.as_bytes().to_vec()))
+            .collect();
+        let mut exports: Vec<_> = module.exports().iter().map(|e| e.name.to_vec()).collect();
+        let mut given: Vec<_> = object
+            .exports
+            .iter()
+            .map(|e| e.name.as_bytes().to_vec())
+            .collect();
+        // Engines have their own order.
+        imports.sort_unstable();
+        wanted.sort_unstable();
+        exports.sort_unstable();
+        given.sort_unstable();
+        if imports != wanted || exports != given {
+            let why = "the compiled module is not that of these bytes: it imports or exports something else";
+            return Err(Error::new(Code::InvalidArgument, why));
+        }
+        let hash = FixedState::default().hash_one(bytes);
+        self.modules
+            .borrow_mut()
+            .keep(hash, bytes, &Rc::new(module));
+        Ok(())
     }
 }
