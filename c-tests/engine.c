@@ -113,9 +113,24 @@ static void what_is_no_engine(void)
     ok("what is no engine");
 }
 
+static void descriptions(void)
+{
+    wasm_dyld_engine_description_t description;
+    memset(&description, 0, sizeof description);
+    FAILS(wasm_dyld_engine_describe(NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "description is NULL", NULL);
+    FAILS(wasm_dyld_engine_describe(NULL, &description, &error), WASM_DYLD_INVALID_ARGUMENT, "another version", NULL);
+    description.size = sizeof description;
+    FAILS(wasm_dyld_engine_describe(NULL, &description, &error), WASM_DYLD_INVALID_ARGUMENT, "name is NULL", NULL);
+    description.name = "mine";
+    /* The linked engine is known. */
+    FAILS(wasm_dyld_engine_describe(NULL, &description, &error), WASM_DYLD_BUSY, NULL);
+    ok("descriptions of engines");
+}
+
 int main(void)
 {
     what_is_no_engine();
+    descriptions();
     const char *list = getenv("WASMDYLD_TEST_ENGINES");
     char *copy = malloc(strlen(list ? list : "") + 1);
     CHECK(copy != NULL);

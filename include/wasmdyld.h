@@ -382,6 +382,55 @@ typedef void (*wasm_dyld_trace_callback_t)(void *env, const char *category, cons
 typedef void (*wasm_dyld_engine_function_t)(void);
 
 /**
+ * Writes a text of at most `size` bytes, without NUL, to `buffer` and returns how many; 0: nothing to say. `text` is what it is about.
+ * May be called by any thread.
+ */
+typedef size_t (*wasm_dyld_text_callback_t)(void *env, const char *text, char *buffer, size_t size);
+
+/**
+ * What a host says of an engine that this library does not know. All zeros say what is true of every engine: it works, but the
+ * linker goes longer ways round.
+ */
+typedef struct {
+  /**
+   * sizeof of this structure, for later versions of it.
+   */
+  size_t size;
+  /**
+   * The engine's name, for messages.
+   */
+  const char *name;
+  /**
+   * wasm_module_imports and wasm_module_exports list what the module declares in its order.
+   */
+  bool import_order_is_declared;
+  /**
+   * What wasm_module_validate accepts always compiles.
+   */
+  bool validation_is_final;
+  /**
+   * wasm_instance_delete may be called while the instance's code runs.
+   */
+  bool instance_outlives_handle;
+  /**
+   * wasm_module_serialize and wasm_module_deserialize work.
+   */
+  bool serialization;
+  /**
+   * Takes the reason out of a trap's text. May be NULL.
+   */
+  wasm_dyld_text_callback_t trap_cause;
+  /**
+   * What the engine refused last on this thread; `text` is empty. May be NULL.
+   */
+  wasm_dyld_text_callback_t last_error;
+  /**
+   * Passed to both; it must stay good for the rest of the process.
+   */
+  void *env;
+} wasm_dyld_engine_description_t;
+
+/**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
  * is an errno of the host system, negated. It must not call guests or the namespace.
  */
@@ -591,6 +640,14 @@ const char *wasm_dyld_engine_name(const wasm_dyld_engine_t *engine);
  * A function of the engine by its name, "wasm_store_new" for instance; NULL if it has none. It stays good.
  */
 wasm_dyld_engine_function_t wasm_dyld_engine_function(const wasm_dyld_engine_t *engine, const char *name);
+
+/**
+ * Describes an engine: one that was opened, or the linked one if `engine` is NULL. Once, before the engine is used, and only for
+ * engines that are not known by name: otherwise WASM_DYLD_BUSY.
+ */
+wasm_dyld_code_t wasm_dyld_engine_describe(const wasm_dyld_engine_t *engine,
+                                           const wasm_dyld_engine_description_t *description,
+                                           wasm_dyld_error_t **error);
 
 /**
  * Lets wasm_dyld_engine_new make engines of an opened library, and wasm_dyld_new namespaces in stores of such. `engine` stays

@@ -173,6 +173,18 @@ pub fn bytes_mut<'a>(raw: *mut u8, len: usize, what: &str) -> Result<&'a mut [u8
     }
 }
 
+/// A structure of plain values.
+pub fn plain<'a, T>(raw: *const T, what: &str) -> Result<&'a T> {
+    if raw.is_null() {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is NULL"),
+        ));
+    }
+    // SAFETY: the header says that it points to one, which stays as it is during the call.
+    Ok(unsafe { &*raw })
+}
+
 /// A function pointer of whatever type, for C to cast.
 pub fn function(raw: NonNull<c_void>) -> unsafe extern "C" fn() {
     // SAFETY: the symbol of a function; calling it needs a cast, and knowledge, on the other side.
@@ -193,6 +205,8 @@ impl Environment {
 
 // SAFETY: the header says that a callback runs on the thread that entered the namespace, which the host chooses.
 unsafe impl Send for Environment {}
+// SAFETY: those that are shared are of callbacks that the header says any thread may call.
+unsafe impl Sync for Environment {}
 
 impl Drop for Environment {
     fn drop(&mut self) {

@@ -2,15 +2,17 @@
 
 #![allow(non_camel_case_types)]
 
-use std::ffi::{CString, OsStr, c_char};
+use std::ffi::{CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::config::wasm_dyld_config_t;
-use super::edge::{self, Handle, edge, quiet, set};
+use super::config::{linked, wasm_dyld_config_t};
+use super::edge::{self, Environment, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::types::wasm_dyld_code_t;
-use crate::engine::{EngineLibrary, shim};
+use crate::engine::EngineLibrary;
+use crate::engine::shim::{self, Description, TextOf};
+use crate::error::{Code, Error};
 
 /// A shared library with an engine in it, opened by wasm_dyld_engine_open. May be used by several threads.
 pub struct wasm_dyld_engine_t {
@@ -76,6 +78,87 @@ pub extern "C" fn wasm_dyld_engine_function(
         let name = CString::new(edge::c_bytes(name, "name").ok()?).ok()?;
         Some(Some(edge::function(library.function(&name)?)))
     })
+}
+
+/// Writes a text of at most `size` bytes, without NUL, to `buffer` and returns how many; 0: nothing to say. `text` is what it is about.
+/// May be called by any thread.
+pub type wasm_dyld_text_callback_t = Option<
+    unsafe extern "C" fn(
+        env: *mut c_void,
+        text: *const c_char,
+        buffer: *mut c_char,
+        size: usize,
+    ) -> usize,
+>;
+
+/// What a host says of an engine that this library does not know. All zeros say what is true of every engine: it works, but the
+/// linker goes longer ways round.
+#[repr(C)]
+pub struct wasm_dyld_engine_description_t {
+    /// sizeof of this structure, for later versions of it.
+    pub size: usize,
+    /// The engine's name, for messages.
+    pub name: *const c_char,
+    /// wasm_module_imports and wasm_module_exports list what the module declares in its order.
+    pub import_order_is_declared: bool,
+    /// What wasm_module_validate accepts always compiles.
+    pub validation_is_final: bool,
+    /// wasm_instance_delete may be called while the instance's code runs.
+    pub instance_outlives_handle: bool,
+    /// wasm_module_serialize and wasm_module_deserialize work.
+    pub serialization: bool,
+    /// Takes the reason out of a trap's text. May be NULL.
+    pub trap_cause: wasm_dyld_text_callback_t,
+    /// What the engine refused last on this thread; `text` is empty. May be NULL.
+    pub last_error: wasm_dyld_text_callback_t,
+    /// Passed to both; it must stay good for the rest of the process.
+    pub env: *mut c_void,
+}
+
+/// Describes an engine: one that was opened, or the linked one if `engine` is NULL. Once, before the engine is used, and only for
+/// engines that are not known by name: otherwise WASM_DYLD_BUSY.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_engine_describe(
+    engine: *const wasm_dyld_engine_t,
+    description: *const wasm_dyld_engine_description_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let api = match engine.is_null() {
+            true => linked()?,
+            false => wasm_dyld_engine_t::lend(engine)?.library.api(),
+        };
+        let says = edge::plain(description, "description")?;
+        if says.size != size_of::<wasm_dyld_engine_description_t>() {
+            let why = format!("a description of {} bytes is of another version", says.size);
+            return Err(Error::new(Code::InvalidArgument, why));
+        }
+        let description = Description {
+            name: edge::text(says.name, "name")?.to_string(),
+            serialization: says.serialization,
+            import_order_is_declared: says.import_order_is_declared,
+            validation_is_final: says.validation_is_final,
+            instance_outlives_handle: says.instance_outlives_handle,
+            trap_cause: text_of(says.trap_cause, says.env),
+            last_error: text_of(says.last_error, says.env),
+        };
+        shim::describe(api, description)
+    })
+}
+
+fn text_of(callback: wasm_dyld_text_callback_t, env: *mut c_void) -> Option<TextOf> {
+    const ROOM: usize = 4096;
+    let callback = callback?;
+    let env = Environment::new(env, None);
+    Some(Box::new(move |text| {
+        let env = &env;
+        let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
+        let mut room = vec![0u8; ROOM];
+        // SAFETY: the host's own pair; the text and the room are good for the call.
+        let size = unsafe { callback(env.env, text.as_ptr(), room.as_mut_ptr().cast(), ROOM) };
+        let said = room.get(..size).filter(|said| !said.is_empty())?;
+        Some(String::from_utf8_lossy(said).into_owned())
+    }))
 }
 
 /// Lets wasm_dyld_engine_new make engines of an opened library, and wasm_dyld_new namespaces in stores of such. `engine` stays

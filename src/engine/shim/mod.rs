@@ -2,6 +2,7 @@
 //!
 //! The generic shim assumes nothing beyond the header and is right, if terse, for every engine.
 
+mod described;
 mod generic;
 mod wasmer;
 mod wasmi;
@@ -12,6 +13,8 @@ mod wasmtime_cache;
 mod wasmtime_library;
 mod wasmtime_text;
 
+pub use described::{Description, TextOf};
+
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::ptr::NonNull;
@@ -20,7 +23,7 @@ use super::api::Api;
 use super::store::OwnedEngine;
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::object::ValType;
 
 /// One engine's ways.
@@ -77,21 +80,37 @@ pub trait Shim: Send + Sync {
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine>;
 }
 
-/// The shim for the engine behind `api`, known by functions that only it has.
+/// The shim for the engine behind `api`: known by functions that only it has, or described by the host.
 pub fn of(api: &'static Api) -> &'static dyn Shim {
+    *api.shim
+        .get_or_init(|| of_known(api).unwrap_or(&generic::Generic))
+}
+
+fn of_known(api: &'static Api) -> Option<&'static dyn Shim> {
     #[cfg(feature = "wasmtime")]
     if std::ptr::eq(api, Api::linked()) && wasmtime::is_linked() {
-        return &wasmtime::Wasmtime;
+        return Some(&wasmtime::Wasmtime);
     }
     let marks: [(&CStr, &'static dyn Shim); 3] = [
         (c"wasmtime_engine_clone", &wasmtime_library::WasmtimeLibrary),
         (c"wasmer_last_error_length", &wasmer::Wasmer),
         (c"wasmi_engine_clone", &wasmi::Wasmi),
     ];
-    *api.shim.get_or_init(|| {
-        let known = marks.iter().find(|(mark, _)| api.has_own(mark));
-        known.map_or(&generic::Generic as &dyn Shim, |(_, shim)| *shim)
-    })
+    let known = marks.into_iter().find(|(mark, _)| api.has_own(mark));
+    known.map(|(_, shim)| shim)
+}
+
+/// Takes the host's word for what the engine behind `api` is like. An error once the engine is in use, and for one that is known.
+pub fn describe(api: &'static Api, says: Description) -> Result<()> {
+    let busy = |why: &str| Err(Error::new(Code::Busy, why));
+    if of_known(api).is_some() {
+        return busy("the engine is known by its own functions, it needs no description");
+    }
+    let shim: &'static dyn Shim = Box::leak(Box::new(described::Described::new(says)));
+    match api.shim.set(shim) {
+        Ok(()) => Ok(()),
+        Err(_) => busy("the engine is in use or has been described already"),
+    }
 }
 
 /// How far an instantiation got.
