@@ -1,0 +1,3 @@
+//! All functions of the C interface, exported.
+
+pub use wasmtime_c_api::*;
