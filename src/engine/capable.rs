@@ -16,14 +16,16 @@ use crate::object::{GlobalType, Limits, MemoryType, ValType};
 ///
 /// (import "" "g" (global (mut i32))) (import "" "m" (memory 1))
 /// (start (i32.store (i32.const 0) (global.get 0)) (global.set 0 (i32.load offset=4 (i32.const 0))))
+#[rustfmt::skip]
 const MODULE: &[u8] = &[
-    b'\0', b'a', b's', b'm', 1, 0, 0, 0, // header
-    1, 4, 1, 0x60, 0, 0, // type () -> ()
-    2, 14, 2, 0, 1, b'g', 3, 0x7f, 1, 0, 1, b'm', 2, 0, 1, // imports
-    3, 2, 1, 0, // one function
-    8, 1, 0, // it is the start function
-    10, 18, 1, 16, 0, 0x41, 0, 0x23, 0, 0x36, 2, 0, 0x41, 0, 0x28, 2, 4, 0x24, 0,
-    0x0b, // its code
+    b'\0', b'a', b's', b'm', 1, 0, 0, 0,
+    1, 4, 1, 0x60, 0, 0, // a type: () -> ()
+    2, 13, 2, 0, 1, b'g', 3, 0x7f, 1, 0, 1, b'm', 2, 0, 1, // imports
+    3, 2, 1, 0, // a function
+    8, 1, 0, // is the start function
+    10, 18, 1, 16, 0, // its code: store, load
+    0x41, 0, 0x23, 0, 0x36, 2, 0,
+    0x41, 0, 0x28, 2, 4, 0x24, 0, 0x0b,
 ];
 
 const FROM_GLOBAL: u32 = 0x600d_0001;
@@ -164,6 +166,17 @@ mod tests {
     #[test]
     fn the_bundled_engine_can() {
         asked(Api::linked()).unwrap();
+    }
+
+    #[test]
+    fn the_module_is_the_text() {
+        let text = r#"(module
+            (import "" "g" (global (mut i32))) (import "" "m" (memory 1))
+            (func
+                (i32.store (i32.const 0) (global.get 0))
+                (global.set 0 (i32.load offset=4 (i32.const 0))))
+            (start 0))"#;
+        assert_eq!(MODULE, wat::parse_str(text).unwrap());
     }
 
     #[test]

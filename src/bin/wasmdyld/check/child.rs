@@ -71,20 +71,22 @@ impl About {
 
 /// Asks a child process.
 pub fn ask(probe: &str, lib: Option<&Path>) -> Outcome {
-    run_child(probe, lib).unwrap_or_else(|error| Outcome::Crashed {
+    let asked = std::env::current_exe().and_then(|exe| {
+        let mut command = Command::new(exe);
+        command.args(["engine-check", "--probe", probe]);
+        if let Some(lib) = lib {
+            command.arg("--").arg(lib);
+        }
+        watch(command.env("RUST_BACKTRACE", "0"), PATIENCE)
+    });
+    asked.unwrap_or_else(|error| Outcome::Crashed {
         how: "no process".to_string(),
         said: error.to_string(),
     })
 }
 
-fn run_child(probe: &str, lib: Option<&Path>) -> std::io::Result<Outcome> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["engine-check", "--probe", probe]);
-    if let Some(lib) = lib {
-        command.arg("--").arg(lib);
-    }
+fn watch(command: &mut Command, patience: Duration) -> std::io::Result<Outcome> {
     let mut child = command
-        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -92,7 +94,7 @@ fn run_child(probe: &str, lib: Option<&Path>) -> std::io::Result<Outcome> {
     // Read meanwhile: a full pipe would stop the child.
     let stdout = reader(child.stdout.take());
     let stderr = reader(child.stderr.take());
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -217,4 +219,50 @@ fn no_core_file() {
     };
     // SAFETY: the limit is read during the call; a failure changes nothing.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, patience: Duration) -> Outcome {
+        watch(Command::new("sh").args(["-c", script]), patience).expect("a shell")
+    }
+
+    #[test]
+    fn ends_of_all_kinds() {
+        let shell = |script: &str| shell(script, PATIENCE);
+        let yes = shell("printf 'noise\\n\\001wasmdyld-probe yes all \"well\"\\n'");
+        assert!(matches!(yes, Outcome::Yes(note) if note == "all \"well\""));
+        let no = shell("printf '\\001wasmdyld-probe no because\\n'; echo more");
+        assert!(matches!(no, Outcome::No(why) if why == "because"));
+        for (script, how) in [
+            ("kill -SEGV $$", "SIGSEGV"),
+            // An answer counts only if the process ends well after it.
+            (
+                "printf '\\001wasmdyld-probe yes \\n'; kill -ABRT $$",
+                "SIGABRT",
+            ),
+            ("exit 101", "exit code 101"),
+            ("true", "exit code 0"),
+        ] {
+            let outcome = shell(script).to_string();
+            assert_eq!(outcome, format!("crashed: {how}"), "{script}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_last() {
+        let outcome = shell(
+            "echo one >&2; echo note: advice >&2; echo two >&2; exit 1",
+            PATIENCE,
+        );
+        assert!(matches!(outcome, Outcome::Crashed { said, .. } if said == "one two"));
+    }
+
+    #[test]
+    fn what_does_not_end() {
+        let outcome = shell("exec sleep 60", Duration::from_millis(50));
+        assert!(matches!(outcome, Outcome::Hung));
+    }
 }

@@ -98,7 +98,7 @@ pub const PROBES: &[Probe] = probes! {
     "multi-memory", "several memories",
         May("libraries that use them cannot be loaded"), |kit| features::feature(kit, Feature::MultiMemory);
     "link-circle", "libraries that need each other",
-        Must("this is what linking is"), linker::circle;
+        Must("compilers make such libraries"), linker::circle;
     "link-lazy", "functions bound when called",
         Must("weak functions and --bind lazy need it"), linker::lazy_binding;
     "link-unload", "exit handlers, unloading, loading again",
@@ -108,5 +108,5 @@ pub const PROBES: &[Probe] = probes! {
     "link-exceptions", "exceptions between libraries",
         May("C++ exceptions cannot cross libraries"), linker::exceptions;
     "instances", "12000 instances in a store",
-        May("a program can load so many libraries in its life, and no more"), modules::many_instances;
+        May("a program that opens and closes libraries without end comes to it"), modules::many_instances;
 };
