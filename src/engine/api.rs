@@ -27,6 +27,8 @@ macro_rules! wasm_api {
             pub(crate) symbols: Symbols,
             /// What is known of this engine, once asked.
             pub(crate) shim: OnceLock<&'static dyn Shim>,
+            /// It has been seen to do what linking stands on.
+            pub(crate) capable: OnceLock<()>,
         }
 
         mod symbols {
@@ -42,6 +44,13 @@ macro_rules! wasm_api {
             pub const REQUIRED: &'static [&'static CStr] = &[$( name_of(concat!(stringify!($name), "\0")) ),*];
             /// Functions that are used where they exist.
             pub const OPTIONAL: &'static [&'static CStr] = &[$( name_of(concat!(stringify!($oname), "\0")) ),*];
+
+            /// Those of [`OPTIONAL`](Api::OPTIONAL) that this engine lacks.
+            pub fn lacks(&self) -> Vec<&'static CStr> {
+                let there = [$( self.$oname.is_some() ),*];
+                let all = Api::OPTIONAL.iter().zip(there);
+                all.filter(|(_, there)| !there).map(|(name, _)| *name).collect()
+            }
 
             /// The functions that this library was linked with: those of the bundled engine, or those of the program's own.
             fn of_linked_symbols() -> Api {
@@ -63,6 +72,7 @@ macro_rules! wasm_api {
                     }, )*
                     symbols: Symbols::Program,
                     shim: OnceLock::new(),
+                    capable: OnceLock::new(),
                 }
             }
 
@@ -89,6 +99,7 @@ macro_rules! wasm_api {
                     }, )*
                     symbols,
                     shim: OnceLock::new(),
+                    capable: OnceLock::new(),
                 })
             }
         }

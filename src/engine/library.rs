@@ -34,6 +34,9 @@ const OWN_FIRST: libc::c_int = libc::RTLD_DEEPBIND;
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 const OWN_FIRST: libc::c_int = 0;
 
+/// Missing functions that an error names.
+const NAMED: usize = 8;
+
 /// The tables of all that were opened: a second opening gives the same one, so that tables can be compared.
 static OPENED: Mutex<Vec<(usize, &'static Api)>> = Mutex::new(Vec::new());
 
@@ -55,14 +58,8 @@ impl EngineLibrary {
                 .context(format!("opening the engine {shown}")));
         };
         let api = table(handle).map_err(|missing| {
-            let names: Vec<_> = missing.iter().map(|name| name.to_string_lossy()).collect();
-            Error::new(
-                Code::Unsupported,
-                format!(
-                    "{shown} is no engine that can be used: it lacks {}",
-                    names.join(", ")
-                ),
-            )
+            let why = format!("{shown} is no engine that can be used: {}", lacks(&missing));
+            Error::new(Code::Unsupported, why)
         })?;
         Ok(EngineLibrary {
             api,
@@ -94,6 +91,20 @@ fn table(handle: NonNull<c_void>) -> Result<&'static Api, Vec<&'static CStr>> {
     let api: &'static Api = Box::leak(Box::new(Api::of_library(Symbols::Library(handle))?));
     opened.push((key, api));
     Ok(api)
+}
+
+/// Not all names: a library that is no engine lacks every one.
+fn lacks(missing: &[&CStr]) -> String {
+    if missing.len() == Api::REQUIRED.len() {
+        return "it has none of the functions of wasm.h".to_string();
+    }
+    let named = missing.get(..NAMED).unwrap_or(missing);
+    let named: Vec<_> = named.iter().map(|name| name.to_string_lossy()).collect();
+    let more = match missing.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more functions of wasm.h"),
+    };
+    format!("it lacks {}{more}", named.join(", "))
 }
 
 fn system_error() -> String {

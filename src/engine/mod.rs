@@ -7,6 +7,7 @@ mod api;
 #[cfg(feature = "wasmtime")]
 #[doc(hidden)]
 pub mod bundled;
+mod capable;
 mod externs;
 mod features;
 mod handle;
@@ -26,6 +27,7 @@ mod val;
 mod vec;
 
 pub use api::Api;
+pub use capable::can_link;
 pub use externs::{Extern, ExternKind, ExternPtr, Func, Global, Ref, Table};
 pub use features::{EngineFeatures, Feature};
 pub use handle::Borrowed;

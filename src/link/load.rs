@@ -11,6 +11,7 @@ use super::transaction::{self, Done};
 use super::unload::{self, Frame, Party, Undo};
 use super::{init, provided};
 use crate::abi;
+use crate::engine::can_link;
 use crate::error::{Code, Context, Error, Result, plain};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
@@ -92,6 +93,8 @@ impl Namespace {
         let busy = self.begin()?;
         unload::bury(self);
         self.prepare();
+        // Told here, an engine that cannot do it is named; later it would fail in some odd way.
+        can_link(self.store)?;
         if flags.main && !self.state().model.nodes.is_empty() {
             return Err(Error::new(
                 Code::Busy,

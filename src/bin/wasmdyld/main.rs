@@ -1,5 +1,6 @@
-//! The `wasmdyld` command: runs programs made of shared libraries.
+//! The `wasmdyld` command: runs programs made of shared libraries, and tells which engines can.
 
+mod check;
 mod run;
 
 use std::process::ExitCode;
@@ -21,10 +22,13 @@ struct Cli {
 enum Command {
     /// Load a program with its libraries and run it
     Run(run::Run),
+    /// Tell what an engine can do for dynamic linking
+    EngineCheck(check::Check),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => run.execute(),
+        Command::EngineCheck(check) => check.execute(),
     }
 }

@@ -33,6 +33,11 @@ pub trait Shim: Send + Sync {
     /// The engine's version, where it can be known.
     fn version(&self) -> Option<&'static str>;
 
+    /// Whether this very engine is known to do what linking stands on, so that it need not be asked.
+    fn known_to_link(&self) -> bool {
+        false
+    }
+
     /// Whether modules can be serialized and taken up again. Where not, trying may abort the process.
     fn serialization(&self) -> bool;
 

@@ -45,6 +45,11 @@ impl Shim for Wasmtime {
         Some(VERSION)
     }
 
+    /// The version is the one that is tested.
+    fn known_to_link(&self) -> bool {
+        true
+    }
+
     fn serialization(&self) -> bool {
         true
     }

@@ -1,0 +1,192 @@
+//! Whether an engine can host shared libraries at all: asked before anything is loaded.
+//!
+//! Everything that libraries share is an import that the linker made: memory, table, base addresses. There is an engine that takes
+//! such imports and ignores them; libraries on it would each see a memory of their own, or none.
+
+use super::externs::{ExternKind, ExternPtr, Global};
+use super::memory::Memory;
+use super::module::{Instance, Module};
+use super::store::Store;
+use super::types::EngineGlobalType;
+use super::val::Val;
+use crate::error::{Code, Error, Result};
+use crate::object::{GlobalType, Limits, MemoryType, ValType};
+
+/// The module, whose start function stores the global at address 0 and sets the global to what lies at address 4.
+///
+/// (import "" "g" (global (mut i32))) (import "" "m" (memory 1))
+/// (start (i32.store (i32.const 0) (global.get 0)) (global.set 0 (i32.load offset=4 (i32.const 0))))
+#[rustfmt::skip]
+const MODULE: &[u8] = &[
+    b'\0', b'a', b's', b'm', 1, 0, 0, 0,
+    1, 4, 1, 0x60, 0, 0, // a type: () -> ()
+    2, 13, 2, 0, 1, b'g', 3, 0x7f, 1, 0, 1, b'm', 2, 0, 1, // imports
+    3, 2, 1, 0, // a function
+    8, 1, 0, // is the start function
+    10, 18, 1, 16, 0, // its code: store, load
+    0x41, 0, 0x23, 0, 0x36, 2, 0,
+    0x41, 0, 0x28, 2, 4, 0x24, 0, 0x0b,
+];
+
+const FROM_GLOBAL: u32 = 0x600d_0001;
+const FROM_MEMORY: u32 = 0x600d_0002;
+
+/// Fails, naming the engine and the reason, where instances do not see the memories and globals that they are given.
+///
+/// Asked once for each engine: it takes the compilation of a tiny module, and an instance of `store`.
+pub fn can_link(store: Store) -> Result<()> {
+    let api = store.api();
+    if api.capable.get().is_some() || store.shim().known_to_link() {
+        return Ok(());
+    }
+    ask(store)?;
+    // Only success is kept: what failed for want of memory may work the next time.
+    let _ = api.capable.set(());
+    Ok(())
+}
+
+pub(super) fn ask(store: Store) -> Result<()> {
+    let api = store.api();
+    let memory_type = MemoryType {
+        limits: Limits {
+            min: 1,
+            max: Some(1),
+        },
+        shared: false,
+        memory64: false,
+        page_log2: None,
+    };
+    let memory = Memory::new(store, memory_type).map_err(|e| cannot(store, e.message()))?;
+    let global_type = GlobalType {
+        content: ValType::I32,
+        mutable: true,
+    };
+    let engine_type = EngineGlobalType::new(api, global_type)?;
+    let global = Global::new(store, &engine_type, Val::u32(FROM_GLOBAL))
+        .map_err(|e| cannot(store, e.message()))?;
+    if memory.write_u32(4, FROM_MEMORY).is_err() {
+        let why = "a memory made through wasm.h has not the size that was asked for";
+        return Err(cannot(store, why));
+    }
+
+    let module = Module::new(store, MODULE).ok_or_else(|| {
+        cannot(
+            store,
+            "it refuses a module that imports a memory and a global",
+        )
+    })?;
+    let imports: Vec<ExternPtr<'_>> = module
+        .imports()
+        .iter()
+        .map(|import| match import.kind {
+            ExternKind::Memory => memory.as_extern(),
+            _ => global.as_extern(),
+        })
+        .collect();
+    if imports.len() != 2 {
+        return Err(cannot(store, "it does not list a module's imports"));
+    }
+    let _instance = Instance::new(store, &module, &imports).map_err(|error| {
+        let cause = error
+            .trap
+            .map_or_else(|| "it gives no reason".to_string(), |t| t.cause());
+        let why =
+            format!("a module that imports a memory and a global cannot be instantiated: {cause}");
+        cannot(store, &why)
+    })?;
+    let ignored = match (memory.read_u32(0), global.get().as_u32()) {
+        (Ok(FROM_GLOBAL), Some(FROM_MEMORY)) => return Ok(()),
+        // With neither, the memory is the one that all the rest stands on.
+        (Ok(0) | Err(_), _) => "memories",
+        _ => "globals",
+    };
+    let why = format!(
+        "instances do not see the {ignored} that they import, and libraries share theirs in no other way"
+    );
+    Err(cannot(store, &why))
+}
+
+fn cannot(store: Store, why: &str) -> Error {
+    let name = store.shim().name();
+    Error::new(
+        Code::Unsupported,
+        format!("the engine ({name}) cannot host shared libraries: {why}"),
+    )
+}
+
+#[cfg(all(test, feature = "wasmtime"))]
+mod tests {
+    use super::super::{Api, EngineOptions, shim};
+    use super::*;
+
+    use crate::engine::sys::*;
+
+    /// An engine whose instances get a memory of their own in place of the one that they import.
+    unsafe extern "C" fn ignores_imports(
+        store: *mut wasm_store_t,
+        module: *const wasm_module_t,
+        imports: *const wasm_extern_vec_t,
+        trap: *mut *mut wasm_trap_t,
+    ) -> *mut wasm_instance_t {
+        let api = Api::linked();
+        let limits = wasm_limits_t { min: 1, max: 1 };
+        // SAFETY: the caller's own arguments, but for the memory, which is put where one was.
+        unsafe {
+            let ty = (api.wasm_memorytype_new)(&raw const limits);
+            let other = (api.wasm_memory_as_extern)((api.wasm_memory_new)(store, ty));
+            (api.wasm_memorytype_delete)(ty);
+            let given = std::slice::from_raw_parts((*imports).data, (*imports).size);
+            let mut own = given.to_vec();
+            for item in &mut own {
+                if (api.wasm_extern_kind)(*item) == WASM_EXTERN_MEMORY {
+                    *item = other;
+                }
+            }
+            let view = wasm_extern_vec_t {
+                size: own.len(),
+                data: own.as_mut_ptr(),
+            };
+            let made = (api.wasm_instance_new)(store, module, &raw const view, trap);
+            (api.wasm_extern_delete)(other);
+            made
+        }
+    }
+
+    fn asked(api: &'static Api) -> Result<()> {
+        let linked = Api::linked();
+        let engine = shim::of(linked).new_engine(linked, &EngineOptions::default())?;
+        let owned = engine.new_store()?;
+        let raw = std::ptr::NonNull::new(owned.store().raw());
+        // SAFETY: a store of the engine whose functions `api` wraps; it outlives what is made in it.
+        let store =
+            unsafe { Store::from_raw(api, raw.ok_or_else(|| Error::new(Code::Internal, ""))?) };
+        ask(store)
+    }
+
+    #[test]
+    fn the_bundled_engine_can() {
+        asked(Api::linked()).unwrap();
+    }
+
+    #[test]
+    fn the_module_is_the_text() {
+        let text = r#"(module
+            (import "" "g" (global (mut i32))) (import "" "m" (memory 1))
+            (func
+                (i32.store (i32.const 0) (global.get 0))
+                (global.set 0 (i32.load offset=4 (i32.const 0))))
+            (start 0))"#;
+        assert_eq!(MODULE, wat::parse_str(text).unwrap());
+    }
+
+    #[test]
+    fn an_engine_that_ignores_imports_cannot() {
+        let api = Box::leak(Box::new(Api {
+            wasm_instance_new: ignores_imports,
+            ..Api::linked().clone()
+        }));
+        let error = asked(api).unwrap_err();
+        assert_eq!(error.code(), Code::Unsupported);
+        assert!(error.message().contains("memories"), "{error}");
+    }
+}
