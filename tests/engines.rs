@@ -19,8 +19,8 @@ use std::sync::Mutex;
 /// The first column: the engine inside the library.
 const BUNDLED: &str = "wasmtime";
 
-/// C tests that are about time, memory or the bundled engine's own ways, and are run with that alone.
-const BUNDLED_ONLY: &[&str] = &["churn", "engine", "soak"];
+/// C tests that are about time and memory, and are run with the bundled engine alone.
+const BUNDLED_ONLY: &[&str] = &["churn", "soak"];
 
 struct Engine {
     name: String,
@@ -87,19 +87,23 @@ fn put(cells: &Mutex<Cells>, row: &str, engine: &str, result: Result<(), String>
 fn guests(engines: &[Engine], cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {
     let cases = support::cases();
     let mut jobs = Vec::new();
-    let all = std::iter::once((BUNDLED, None));
-    for (name, path) in all.chain(engines.iter().map(|e| (e.name.as_str(), Some(&e.path)))) {
+    // Some are only for the examples, which start no program.
+    for case in cases.iter().filter(|case| !case.runs.is_empty()) {
+        // tests/guests.rs runs them.
+        put(cells, &case.name, BUNDLED, Ok(()));
+    }
+    for engine in engines {
         for case in &cases {
             for expected in &case.runs {
                 for program in case.programs_of(expected) {
-                    jobs.push((name, path, case, expected, program));
+                    jobs.push((engine, case, expected, program));
                 }
             }
         }
     }
-    support::two_at_a_time(&jobs, |(engine, path, case, expected, program)| {
-        let path = path.map(|path| path.to_str().expect("a path in UTF-8"));
-        let options: Vec<&str> = path.iter().flat_map(|&path| ["--engine", path]).collect();
+    support::two_at_a_time(&jobs, |(engine, case, expected, program)| {
+        let (engine, path) = (&engine.name, engine.path.to_str().expect("a path in UTF-8"));
+        let options = ["--engine", path];
         let result = support::run(case, expected, program, &options);
         let name = format!(
             "{engine} {}:{} {}",
@@ -155,6 +159,7 @@ fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &M
         jobs.extend(names.iter().map(|name| (engine, lib.clone(), name)));
     }
     for name in &names {
+        // tests/c_api.rs runs them.
         put(cells, &format!("C: {name}"), BUNDLED, Ok(()));
     }
     support::two_at_a_time(&jobs, |(engine, lib, name)| {
@@ -195,10 +200,10 @@ fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &M
 
 /// The line that says why, without what differs from place to place and from case to case.
 fn reason(stderr: &str, wrong: &str) -> String {
-    // What the linker says of a module that is refused: the features that it uses.
-    if let Some((_, features)) = stderr.split_once("; it uses ") {
-        let features = features.lines().next().unwrap_or_default();
-        return format!("the engine refused a module; it uses {features}");
+    // What the linker says of a module that is refused.
+    if let Some((_, lacks)) = stderr.split_once("; the engine has no ") {
+        let lacks = lacks.lines().next().unwrap_or_default();
+        return format!("the engine has no {lacks}");
     }
     if let Some((_, rest)) = stderr.split_once("undefined reference to `") {
         let function = rest.split('\'').next().unwrap_or_default();
@@ -218,7 +223,7 @@ fn reason(stderr: &str, wrong: &str) -> String {
     words.collect::<Vec<_>>().join(" ").replace('|', "/")
 }
 
-const BEGIN: &str = "<!-- The table is written by the test; see below. -->\n";
+const BEGIN: &str = "<!-- The table is written by the test; see above. -->\n";
 const END: &str = "<!-- The end of the table. -->\n";
 
 fn table(engines: &[Engine], cells: &Cells) -> String {

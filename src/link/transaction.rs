@@ -26,7 +26,7 @@ use crate::engine::{
     Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val, shim,
 };
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{FuncType, GlobalType, explain};
+use crate::object::{Features, FuncType, GlobalType, explain};
 use crate::plan::needed::Closure;
 use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Space as Extent, Stub, Supply};
 
@@ -117,7 +117,7 @@ impl Transaction<'_> {
             let bytes = bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
             let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
             self.modules
-                .push(module.ok_or_else(|| refused(&found.name, bytes))?);
+                .push(module.ok_or_else(|| refused(self.ns, &found.name, bytes))?);
         }
         Ok(())
     }
@@ -453,7 +453,7 @@ fn aim(forwarder: &Forwarder, live: &Live, target: Definition) {
 }
 
 /// Why the engine refused an object: invalid, or valid and beyond this engine.
-fn refused(name: &str, bytes: &[u8]) -> Error {
+fn refused(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
     let explanation = explain(bytes);
     match explanation.invalid {
         Some(why) => Error::new(
@@ -462,15 +462,40 @@ fn refused(name: &str, bytes: &[u8]) -> Error {
         ),
         None => {
             let features = explanation.features.names();
-            let uses = if features.is_empty() {
+            let mut uses = if features.is_empty() {
                 "no feature beyond the first release".to_string()
             } else {
                 features.join(", ")
             };
+            let lacks = lacking(ns, &explanation.features);
+            if !lacks.is_empty() {
+                uses.push_str("; the engine has no ");
+                uses.push_str(&lacks.join(", "));
+            }
             Error::new(
                 Code::Unsupported,
                 format!("the engine refused {name}, which is valid; it uses {uses}"),
             )
         }
     }
+}
+
+/// What of `used` the engine is known not to have.
+fn lacking(ns: &Namespace, used: &Features) -> Vec<&'static str> {
+    let lacks = |feature| !ns.features.has(ns.store, feature);
+    // Tags come with either kind of exceptions.
+    let tags = used.tags && !used.legacy_exceptions && lacks(Feature::LegacyExceptions);
+    let asked = [
+        (used.simd, Feature::Simd),
+        (used.tail_calls, Feature::TailCalls),
+        (used.memory64, Feature::Memory64),
+        (used.exnref || tags, Feature::Exceptions),
+        (used.legacy_exceptions, Feature::LegacyExceptions),
+        (used.reference_types, Feature::ReferenceTypes),
+        (used.multi_memory, Feature::MultiMemory),
+    ];
+    let missing = asked
+        .into_iter()
+        .filter(|&(used, feature)| used && lacks(feature));
+    missing.map(|(_, feature)| feature.name()).collect()
 }
