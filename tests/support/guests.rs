@@ -1,5 +1,8 @@
 //! Running the guest programs of `guests/cases` and judging what they did.
 
+// Each of the test programs uses a part of this.
+#![allow(dead_code, reason = "compiled into two programs")]
+
 #[path = "../../xtask/src/case.rs"]
 mod case;
 
