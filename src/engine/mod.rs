@@ -37,7 +37,7 @@ pub use memory::{Memory, OutOfBounds, pages_for};
 pub use module::{
     ExportName, Exports, ExternVec, ImportName, Imports, Instance, InstantiateError, Module,
 };
-pub(crate) use nesting::inside;
+pub(crate) use nesting::{inside, is_near_end};
 pub use shim::{EngineCache, EngineOptions, Shim, Stage};
 pub use store::{OwnedEngine, OwnedStore, Store};
 pub use trap::Trap;

@@ -1,8 +1,8 @@
 //! A bound on how deep guest and host may call each other.
 //!
 //! An engine guards the stack of the guest's code, but each call from guest to host to guest again also takes native stack, and two
-//! engines run off its end (SIGSEGV after a few thousand such calls). So each entry into a host function checks how much of the
-//! thread's own stack is left, and traps while there is still enough to report it.
+//! engines run off its end (SIGSEGV after a few thousand such calls). So each entry into a host function, and each call of the guest
+//! that the linker makes, checks how much of the thread's own stack is left, and fails while there is still enough to report it.
 
 use std::cell::Cell;
 
@@ -36,19 +36,18 @@ impl Entry {
     pub(crate) fn new() -> Option<Entry> {
         let depth = DEPTH.get();
         let here = (&raw const depth).addr();
-        let deep = match bounds() {
-            Bounds::Known { low, high } if (low..high).contains(&here) => {
-                // On a very small stack the full reserve would leave nothing to run on.
-                here - low < RESERVE.min((high - low) / 4)
-            }
-            _ => depth >= MAX_DEPTH,
-        };
-        if deep {
+        if is_deep(here, depth) {
             return None;
         }
         DEPTH.set(depth + 1);
         Some(Entry(()))
     }
+}
+
+/// Whether too little of the stack is left to call guest code once more, `depth` such calls deep. Host functions that are not ours
+/// count no entries, so they end here.
+pub(crate) fn is_near_end(depth: u32) -> bool {
+    is_deep((&raw const depth).addr(), depth)
 }
 
 /// Whether host code that a guest called is running on this thread.
@@ -59,6 +58,16 @@ pub(crate) fn inside() -> bool {
 impl Drop for Entry {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+fn is_deep(here: usize, depth: u32) -> bool {
+    match bounds() {
+        Bounds::Known { low, high } if (low..high).contains(&here) => {
+            // On a very small stack the full reserve would leave nothing to run on.
+            here - low < RESERVE.min((high - low) / 4)
+        }
+        _ => depth >= MAX_DEPTH,
     }
 }
 

@@ -47,8 +47,13 @@ impl Trap {
         self.api
     }
 
-    /// All that the engine says of the trap, a backtrace included where it has one.
+    /// All that the engine says of the trap, in words, a backtrace included where it has one.
     pub fn message(&self) -> String {
+        shim::of(self.api).trap_text(self.raw_text())
+    }
+
+    /// What the engine says, as it says it.
+    pub(super) fn raw_text(&self) -> String {
         // SAFETY: the trap is alive; the call fills an owned vector.
         let text = unsafe {
             OwnedVec::filled(self.api, |out| {
@@ -63,7 +68,7 @@ impl Trap {
 
     /// The reason alone, without backtrace and decoration, as far as the engine's shim can take them off.
     pub fn cause(&self) -> String {
-        shim::of(self.api).trap_cause(&self.message()).to_owned()
+        shim::of(self.api).trap_cause(&self.message())
     }
 }
 

@@ -15,8 +15,8 @@ use super::unload::Frame;
 use crate::abi;
 use crate::config::Config;
 use crate::engine::{
-    Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global, HostFunc,
-    Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
+    self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
+    HostFunc, Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, GlobalType};
@@ -396,6 +396,15 @@ impl Side {
             return Err(Error::new(
                 Code::Limit,
                 format!("guest and host call each other more than {limit} levels deep"),
+            ));
+        }
+        // A host that allows more than the native stack holds.
+        if engine::is_near_end(depth) {
+            return Err(Error::new(
+                Code::Limit,
+                format!(
+                    "guest and host call each other {depth} levels deep: the native stack is nearly full"
+                ),
             ));
         }
         self.depth.set(depth + 1);

@@ -32,16 +32,18 @@ pub fn refused(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
 
 /// What an object uses and the engine has not, by asking it.
 fn lacking(ns: &Namespace, used: &Features) -> Vec<&'static str> {
+    let lacks = |feature| !ns.features.has(ns.store(), feature);
+    // Tags come with either kind of exceptions.
+    let tags = used.tags && !used.legacy_exceptions && lacks(Feature::LegacyExceptions);
     let probes = [
         (used.simd, Feature::Simd),
         (used.tail_calls, Feature::TailCalls),
         (used.memory64, Feature::Memory64),
-        (used.exnref, Feature::Exceptions),
+        (used.exnref || tags, Feature::Exceptions),
         (used.legacy_exceptions, Feature::LegacyExceptions),
         (used.reference_types, Feature::ReferenceTypes),
         (used.multi_memory, Feature::MultiMemory),
     ];
-    let lacks = |feature| !ns.features.has(ns.store(), feature);
     let lacking = probes
         .into_iter()
         .filter(|&(used, feature)| used && lacks(feature));

@@ -86,7 +86,8 @@ fn proposal(operator: &Operator<'_>) -> &'static str {
 fn note(operator: &Operator<'_>, features: &mut Features) {
     match proposal(operator) {
         // `throw` is the same in both kinds of exceptions.
-        "exceptions" => features.exnref |= !matches!(operator, Operator::Throw { .. }),
+        "exceptions" if matches!(operator, Operator::Throw { .. }) => features.tags = true,
+        "exceptions" => features.exnref = true,
         "legacy_exceptions" => features.legacy_exceptions = true,
         "simd" | "relaxed_simd" => features.simd = true,
         "threads" | "shared_everything_threads" => features.threads = true,

@@ -12,6 +12,10 @@ impl Features {
             (self.threads, "threads"),
             (self.tail_calls, "tail calls"),
             (self.memory64, "64-bit memory"),
+            (
+                self.tags && !self.exnref && !self.legacy_exceptions,
+                "exceptions",
+            ),
             (self.exnref, "exceptions (exnref)"),
             (self.legacy_exceptions, "legacy exceptions"),
             (self.reference_types, "reference types"),
@@ -31,6 +35,7 @@ impl Features {
             threads: self.threads || other.threads,
             tail_calls: self.tail_calls || other.tail_calls,
             memory64: self.memory64 || other.memory64,
+            tags: self.tags || other.tags,
             exnref: self.exnref || other.exnref,
             legacy_exceptions: self.legacy_exceptions || other.legacy_exceptions,
             reference_types: self.reference_types || other.reference_types,

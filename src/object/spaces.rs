@@ -171,6 +171,7 @@ impl Spaces {
     pub fn add_tag(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
         let sig = self.signature(ty, at)?;
         self.tags.push(ty);
+        self.used.tags = true;
         Ok(sig)
     }
 

@@ -99,6 +99,8 @@ pub struct Features {
     pub threads: bool,
     pub tail_calls: bool,
     pub memory64: bool,
+    /// Tags, or `throw`: the same in both kinds of exceptions.
+    pub tags: bool,
     pub exnref: bool,
     pub legacy_exceptions: bool,
     pub reference_types: bool,

@@ -74,8 +74,17 @@ pub fn test(arguments: &[String]) -> Result<()> {
     let start = Instant::now();
     library::stage()?;
     guests::main(&[])?;
+    let engines = library::engines()?;
+    let neutral = library::neutral()?;
     util::step("tests");
     let mut command = library::cargo()?;
+    let engines: Vec<String> = engines
+        .iter()
+        .map(|(name, path)| format!("{name}={}", path.display()))
+        .collect();
+    command
+        .env("WASMDYLD_TEST_ENGINES", engines.join(":"))
+        .env("WASMDYLD_TEST_NEUTRAL", neutral);
     command.args([
         "test",
         "--release",

@@ -102,6 +102,45 @@ pub fn stage() -> Result<Stage> {
     Ok(stage)
 }
 
+/// Builds the engines that tests open, from a workspace of their own: their names and files.
+pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
+    util::step("other engines (the first build takes some minutes)");
+    // The build script of one wants to see a folder of this name above its output.
+    let target = util::target_dir().join("engines/target");
+    util::timed("cargo build --release, in engines", || {
+        let mut command = cargo()?;
+        command
+            .current_dir(util::workspace().join("engines"))
+            .args(["build", "--release", "--locked"])
+            .env("CARGO_TARGET_DIR", &target);
+        util::run(&mut command)
+    })?;
+    let built = |name, file: &str| {
+        let path = target.join("release").join(file);
+        println!("    {name}: {}", path.display());
+        (name, path)
+    };
+    Ok(vec![
+        built("wasmer", "libwasmer_engine.so"),
+        built("wasmi", "libwasmi.so"),
+    ])
+}
+
+/// Builds the library without an engine of its own: what a host that links another engine uses. Gives the folder.
+pub fn neutral() -> Result<PathBuf> {
+    util::step("library without an engine");
+    let target = util::target_dir().join("neutral");
+    util::timed("cargo build --release --no-default-features", || {
+        let mut command = cargo()?;
+        command
+            .args(["build", "--release", "--lib"])
+            .args(["--no-default-features", "--features", "wasi"])
+            .env("CARGO_TARGET_DIR", &target);
+        util::run(&mut command)
+    })?;
+    Ok(target.join("release"))
+}
+
 /// Copies into a folder, replacing what is there: what runs keeps the old file.
 fn copy(file: &Path, folder: &Path) -> Result<PathBuf> {
     let to = folder.join(file.file_name().unwrap_or_default());

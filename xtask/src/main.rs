@@ -20,6 +20,7 @@ tasks:
   header             write include/wasmdyld.h anew
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
+  engines            build the engines that tests open at run time
   help               this text
 ";
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         "test" => demo::test(rest),
         "stage" => library::stage().map(drop),
         "header" => library::header(),
+        "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

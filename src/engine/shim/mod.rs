@@ -63,6 +63,11 @@ pub trait Shim: Send + Sync {
         None
     }
 
+    /// A trap's text as it is shown: for engines that give a program's form of it.
+    fn trap_text(&self, raw: String) -> String {
+        raw
+    }
+
     /// The reason in a trap's text, without backtrace and decoration.
     fn trap_cause(&self, text: &str) -> String;
 

@@ -45,24 +45,35 @@ impl Shim for Wasmi {
     }
 
     /// The text is the debug form of an error: `Error { kind: Message("...") }`.
-    fn trap_cause(&self, text: &str) -> String {
-        let inner = text
-            .strip_prefix("Error { kind: ")
-            .and_then(|t| t.strip_suffix(" }"));
-        let Some(inner) = inner else {
-            return text.to_owned();
+    fn trap_text(&self, raw: String) -> String {
+        let Some(inner) = kind(&raw) else {
+            return raw;
         };
         let message = inner
             .strip_prefix("Message(\"")
             .and_then(|t| t.strip_suffix("\")"));
-        match message {
-            Some(message) => unescape(message),
-            None => inner.to_owned(),
+        if let Some(message) = message {
+            return unescape(message);
         }
+        let words = WORDS.iter().find(|(name, _)| *name == inner);
+        words.map_or(inner, |(_, words)| words).to_owned()
     }
 
-    fn failed_stage(&self, _trap: &Trap) -> Stage {
-        Stage::Unknown
+    fn trap_cause(&self, text: &str) -> String {
+        self.trap_text(text.to_owned())
+    }
+
+    fn failed_stage(&self, trap: &Trap) -> Stage {
+        let text = trap.raw_text();
+        let kind = kind(&text).unwrap_or_default();
+        let is_any = |starts: &[&str]| starts.iter().any(|start| kind.starts_with(start));
+        if is_any(SEGMENTS) || is_any(&["TrapCode("]) {
+            Stage::Run
+        } else if is_any(&["Instantiation("]) {
+            Stage::Link
+        } else {
+            Stage::Unknown
+        }
     }
 
     fn instance_outlives_handle(&self) -> bool {
@@ -82,6 +93,46 @@ impl Shim for Wasmi {
         generic::new_engine(api, options)
     }
 }
+
+/// What is inside `Error { kind: ... }`.
+fn kind(text: &str) -> Option<&str> {
+    text.strip_prefix("Error { kind: ")?.strip_suffix(" }")
+}
+
+/// A segment that does not fit.
+const SEGMENTS: &[&str] = &[
+    "Memory(OutOfBoundsAccess)",
+    "Table(InitOutOfBounds)",
+    "Table(CopyOutOfBounds)",
+    "Instantiation(ElementSegmentDoesNotFit",
+];
+
+/// The engine's own words for its traps, which it does not give through `wasm.h`.
+const WORDS: &[(&str, &str)] = &[
+    (
+        "TrapCode(UnreachableCodeReached)",
+        "wasm `unreachable` instruction executed",
+    ),
+    ("TrapCode(MemoryOutOfBounds)", "out of bounds memory access"),
+    ("Memory(OutOfBoundsAccess)", "out of bounds memory access"),
+    (
+        "TrapCode(TableOutOfBounds)",
+        "undefined element: out of bounds table access",
+    ),
+    ("Table(InitOutOfBounds)", "out of bounds table access"),
+    (
+        "TrapCode(IndirectCallToNull)",
+        "uninitialized element: indirect call to null",
+    ),
+    ("TrapCode(IntegerDivisionByZero)", "integer divide by zero"),
+    ("TrapCode(IntegerOverflow)", "integer overflow"),
+    (
+        "TrapCode(BadConversionToInteger)",
+        "invalid conversion to integer",
+    ),
+    ("TrapCode(StackOverflow)", "call stack exhausted"),
+    ("TrapCode(BadSignature)", "indirect call type mismatch"),
+];
 
 /// What the debug form of a string has escaped.
 fn unescape(text: &str) -> String {
@@ -116,7 +167,7 @@ mod tests {
         );
         assert_eq!(
             of("Error { kind: TrapCode(UnreachableCodeReached) }"),
-            "TrapCode(UnreachableCodeReached)"
+            "wasm `unreachable` instruction executed"
         );
         assert_eq!(of("something else"), "something else");
     }

@@ -36,7 +36,9 @@ fn operators_show_what_declarations_hide() {
 #[test]
 fn throw_alone_belongs_to_both_kinds() {
     let features = features("(module (tag $e) (func throw $e))");
-    assert_eq!(features, Features::default());
+    assert_eq!(features.names(), ["exceptions"]);
+    let features = self::features("(module (import \"env\" \"e\" (tag)))");
+    assert_eq!(features.names(), ["exceptions"]);
 }
 
 #[test]

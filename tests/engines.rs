@@ -1,0 +1,357 @@
+//! Ring three on other engines: every guest program through the same command on each engine that is opened at run time, and the C
+//! tests with each engine linked in. What runs where is the table in `docs/ENGINES.md`, which must say neither more nor less than
+//! what happens here; `WASMDYLD_BLESS=1` writes it anew.
+//!
+//! `cargo xtask test` builds the engines and says in `WASMDYLD_TEST_ENGINES` where they are: `name=path`, separated by colons; and in
+//! `WASMDYLD_TEST_NEUTRAL`, the folder of a libwasmdyld.so without an engine of its own.
+#![cfg(all(feature = "cli", feature = "wasmtime"))]
+
+#[path = "support/c.rs"]
+mod c;
+#[path = "support/guests.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The first column: the engine inside the library.
+const BUNDLED: &str = "wasmtime";
+
+/// C tests that are about time and memory, and are run with the bundled engine alone.
+const BUNDLED_ONLY: &[&str] = &["churn", "soak"];
+
+struct Engine {
+    name: String,
+    path: PathBuf,
+}
+
+/// Row, engine: whether it runs, or why not.
+type Cells = BTreeMap<(String, String), Result<(), String>>;
+
+fn engines() -> Option<(Vec<Engine>, PathBuf)> {
+    let set = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let (Some(list), Some(neutral)) = (set("WASMDYLD_TEST_ENGINES"), set("WASMDYLD_TEST_NEUTRAL"))
+    else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "WASMDYLD_TEST_ENGINES and WASMDYLD_TEST_NEUTRAL are not set: `cargo xtask test` sets them"
+        );
+        println!("skipped: `cargo xtask test engines` builds other engines and runs this");
+        return None;
+    };
+    let engines = list.split(':').map(|entry| {
+        let (name, path) = entry.split_once('=').expect("name=path");
+        let path = PathBuf::from(path);
+        assert!(path.exists(), "{}: no such file", path.display());
+        Engine {
+            name: name.to_string(),
+            path,
+        }
+    });
+    Some((engines.collect(), neutral.into()))
+}
+
+#[test]
+fn the_table_is_what_happens() {
+    let Some((engines, neutral)) = engines() else {
+        return;
+    };
+    let cells = Mutex::new(Cells::new());
+    let crashes = Mutex::new(Vec::new());
+    guests(&engines, &cells, &crashes);
+    c_tests(&engines, &neutral, &cells, &crashes);
+    let crashes = crashes.into_inner().expect("crashes");
+    assert!(
+        crashes.is_empty(),
+        "no engine may end the process: {crashes:#?}"
+    );
+    compare(&engines, &cells.into_inner().expect("cells"));
+}
+
+fn put(cells: &Mutex<Cells>, row: &str, engine: &str, result: Result<(), String>) {
+    let mut cells = cells.lock().expect("cells");
+    let cell = cells
+        .entry((row.to_string(), engine.to_string()))
+        .or_insert(Ok(()));
+    // The smallest of several reasons, since the runs of a case end in no order.
+    if let Err(why) = result {
+        match cell {
+            Err(known) if *known <= why => {}
+            _ => *cell = Err(why),
+        }
+    }
+}
+
+fn guests(engines: &[Engine], cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {
+    let cases = support::cases();
+    let mut jobs = Vec::new();
+    // Some are only for the examples, which start no program.
+    for case in cases.iter().filter(|case| !case.runs.is_empty()) {
+        // tests/guests.rs runs them.
+        put(cells, &case.name, BUNDLED, Ok(()));
+    }
+    for engine in engines {
+        for case in &cases {
+            for expected in &case.runs {
+                for program in case.programs_of(expected) {
+                    jobs.push((engine, case, expected, program));
+                }
+            }
+        }
+    }
+    support::two_at_a_time(&jobs, |(engine, case, expected, program)| {
+        let (engine, path) = (&engine.name, engine.path.to_str().expect("a path in UTF-8"));
+        let options = ["--engine", path];
+        let result = support::run(case, expected, program, &options);
+        let name = format!(
+            "{engine} {}:{} {}",
+            case.name,
+            expected.line,
+            program.file()
+        );
+        let result = result.map_err(|failure| {
+            println!("{name}: {failure}");
+            if failure.crashed {
+                crashes.lock().expect("crashes").push(name);
+            }
+            reason(&failure.stderr, &failure.wrong)
+        });
+        put(cells, &case.name, engine, result);
+    });
+}
+
+/// What a C test is compiled and linked with, and how that ends.
+fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {
+    let setup = c::setup();
+    let compiler = setup.compilers.first().expect("a compiler");
+    let mut names: Vec<String> = std::fs::read_dir(c::source("c-tests"))
+        .expect("c-tests")
+        .filter_map(|file| {
+            let path = file.expect("an entry").path();
+            let is_c = path.extension().is_some_and(|e| e == "c");
+            is_c.then(|| {
+                path.file_stem()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned()
+            })
+        })
+        .filter(|name| !BUNDLED_ONLY.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    let mut jobs = Vec::new();
+    for engine in engines {
+        // What is linked looks for the engine by its soname, which need not be the file's name.
+        let lib = setup.work.join("lib").join(&engine.name);
+        std::fs::create_dir_all(&lib).expect("a folder for libraries");
+        let link = |to: &Path, name: &str| {
+            let link = lib.join(name);
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(to, link).expect("a link to a library");
+        };
+        let library = neutral.join("libwasmdyld.so");
+        assert!(library.exists(), "{}: no such file", library.display());
+        link(&library, "libwasmdyld.so");
+        link(&library, "libwasmdyld.so.0");
+        link(&engine.path, &format!("lib{}.so", engine.name));
+        jobs.extend(names.iter().map(|name| (engine, lib.clone(), name)));
+    }
+    for name in &names {
+        // tests/c_api.rs runs them.
+        put(cells, &format!("C: {name}"), BUNDLED, Ok(()));
+    }
+    support::two_at_a_time(&jobs, |(engine, lib, name)| {
+        let label = format!("on-{}", engine.name);
+        let what = format!("{name} on {}", engine.name);
+        let result = (|| {
+            let file = c::source(&format!("c-tests/{name}.c"));
+            let engine_library = format!("-l{}", engine.name);
+            let built = c::compile_with(
+                compiler,
+                &file,
+                "c11",
+                &label,
+                lib,
+                &["-lwasmdyld", &engine_library],
+            )?;
+            let mut command = c::program(&[built.as_os_str()], &format!("run-{name}-{label}"));
+            let output = support::execute({
+                command.env_remove("WASMDYLD_TEST_CACHE");
+                command
+            });
+            let good = output.status.is_some_and(|status| status.success());
+            if good && output.stdout.starts_with("ok 1 ") {
+                return Ok(());
+            }
+            if output.status.and_then(|status| status.code()).is_none() {
+                crashes.lock().expect("crashes").push(what.clone());
+            }
+            Err(format!("{}{}", output.stdout, output.stderr))
+        })();
+        let result = result.map_err(|why| {
+            println!("{what}: {why}");
+            reason(&why, "it ends early")
+        });
+        put(cells, &format!("C: {name}"), &engine.name, result);
+    });
+}
+
+/// The line that says why, without what differs from place to place and from case to case.
+fn reason(stderr: &str, wrong: &str) -> String {
+    // What the linker says of a module that is refused.
+    if let Some((_, lacks)) = stderr.split_once("; the engine has no ") {
+        let lacks = lacks.lines().next().unwrap_or_default();
+        return format!("the engine has no {lacks}");
+    }
+    if let Some((_, rest)) = stderr.split_once("undefined reference to `") {
+        let function = rest.split('\'').next().unwrap_or_default();
+        return format!("the engine has no {function}");
+    }
+    let lines = || stderr.lines().chain(wrong.lines()).map(str::trim);
+    let line = lines()
+        .rfind(|line| line.starts_with("wasmdyld: ") || line.contains(".c:"))
+        .or_else(|| lines().find(|line| !line.is_empty()))
+        .unwrap_or("it ends early");
+    let line = line.strip_prefix("wasmdyld: ").unwrap_or(line);
+    // Paths are told by their last part: the rest is of this machine.
+    let words = line.split(' ').map(|word| match word.starts_with('/') {
+        true => word.rsplit('/').next().unwrap_or(word),
+        false => word,
+    });
+    words.collect::<Vec<_>>().join(" ").replace('|', "/")
+}
+
+const BEGIN: &str = "<!-- The table is written by the test; see above. -->\n";
+const END: &str = "<!-- The end of the table. -->\n";
+
+fn table(engines: &[Engine], cells: &Cells) -> String {
+    let columns: Vec<&str> = std::iter::once(BUNDLED)
+        .chain(engines.iter().map(|e| e.name.as_str()))
+        .collect();
+    let mut rows: Vec<&str> = cells.keys().map(|(row, _)| row.as_str()).collect();
+    // The guests first, then the C tests.
+    rows.sort_by_key(|row| (row.starts_with("C: "), *row));
+    rows.dedup();
+    let mut text = String::from("\n| case |");
+    for column in &columns {
+        let _ = write!(text, " {column} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(columns.len()));
+    text.push('\n');
+    let mut reasons: Vec<&str> = Vec::new();
+    let mut passed = vec![0; columns.len()];
+    for row in &rows {
+        let _ = write!(text, "| {row} |");
+        for (column, passed) in columns.iter().zip(&mut passed) {
+            match cells.get(&(row.to_string(), column.to_string())) {
+                None => text.push_str(" |"),
+                Some(Ok(())) => {
+                    *passed += 1;
+                    text.push_str(" yes |");
+                }
+                Some(Err(why)) => {
+                    let known = reasons.iter().position(|known| known == why);
+                    let number = known.unwrap_or_else(|| {
+                        reasons.push(why);
+                        reasons.len() - 1
+                    });
+                    let _ = write!(text, " no: {} |", number + 1);
+                }
+            }
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "| **{} in all** |", rows.len());
+    for passed in passed {
+        let _ = write!(text, " **{passed}** |");
+    }
+    text.push_str("\n\n");
+    for (i, why) in reasons.iter().enumerate() {
+        let _ = writeln!(text, "{}. {why}", i + 1);
+    }
+    text.push('\n');
+    text
+}
+
+fn compare(engines: &[Engine], cells: &Cells) {
+    let file = c::source("docs/ENGINES.md");
+    let document = std::fs::read_to_string(&file).expect("docs/ENGINES.md");
+    let (before, rest) = document.split_once(BEGIN).expect("where the table begins");
+    let (committed, after) = rest.split_once(END).expect("where the table ends");
+    let found = table(engines, cells);
+    if std::env::var_os("WASMDYLD_BLESS").is_some() {
+        let text = [before, BEGIN, &found, END, after].concat();
+        std::fs::write(file, text).expect("docs/ENGINES.md");
+        return;
+    }
+    if found == committed {
+        return;
+    }
+    let mut message = String::new();
+    for line in committed
+        .lines()
+        .filter(|l| !found.lines().any(|f| f == *l))
+    {
+        let _ = writeln!(message, "- {line}");
+    }
+    for line in found
+        .lines()
+        .filter(|l| !committed.lines().any(|c| c == *l))
+    {
+        let _ = writeln!(message, "+ {line}");
+    }
+    panic!(
+        "docs/ENGINES.md is not what happens (`WASMDYLD_BLESS=1 cargo xtask test the_table` writes it anew):\n{message}"
+    );
+}
+
+/// Outside the shims the linker knows no engine by name.
+#[test]
+fn engines_have_names_in_their_shims_alone() {
+    /// What stands outside all the same: the file, and a part of each line that may.
+    const ALLOWED: &[(&str, &str)] = &[
+        // What is bundled has to be named once.
+        ("src/engine/bundled.rs", "pub use wasmtime_c_api::*;"),
+        // The header says what the function gives.
+        ("src/capi/engine.rs", "///"),
+        // A test that the bundled engine is known as what it is.
+        (
+            "src/engine/tests/modules.rs",
+            "shim::of(Api::linked()).name(), \"wasmtime\"",
+        ),
+    ];
+    const NAMES: &[&str] = &["wasmtime", "wasmer", "wasmi", "wamr", "v8", "cranelift"];
+
+    fn look(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                if !path.ends_with("engine/shim") {
+                    look(&path, found);
+                }
+                continue;
+            }
+            let shown = path.strip_prefix(c::source("")).expect("below the root");
+            let shown = shown.to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).expect("a source in UTF-8");
+            for (number, line) in text.lines().enumerate() {
+                // The feature is called after what is bundled.
+                let plain = line.replace("feature = \"wasmtime\"", "").to_lowercase();
+                let mut words = plain.split(|c: char| !c.is_alphanumeric());
+                let named = words.any(|word| NAMES.contains(&word));
+                let allowed = ALLOWED
+                    .iter()
+                    .any(|(file, part)| shown == *file && line.contains(part));
+                if named && !allowed {
+                    found.push(format!("{shown}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    look(&c::source("src"), &mut found);
+    assert!(found.is_empty(), "engines by name: {found:#?}");
+}

@@ -1,0 +1,213 @@
+//! Compiling and running C programs that use the library.
+
+// Each of the test programs uses a part of this.
+#![allow(dead_code, reason = "compiled into two programs")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+pub const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Set by CI, where nothing may be skipped.
+pub fn strict() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+/// The target folder with its profile: where the library is.
+fn built() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let deps = test.parent().expect("the folder of the test");
+    deps.parent().expect("the profile's folder").to_path_buf()
+}
+
+pub fn guests() -> PathBuf {
+    let set = std::env::var_os("WASMDYLD_GUESTS").map(PathBuf::from);
+    let guests = set.unwrap_or_else(|| built().join("../guests"));
+    guests.canonicalize().unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}; build the guests first, or set WASMDYLD_GUESTS",
+            guests.display()
+        )
+    })
+}
+
+/// What all tests share, made once.
+pub struct Setup {
+    pub work: PathBuf,
+    pub wasm_h: PathBuf,
+    pub compilers: Vec<String>,
+    pub valgrind: bool,
+}
+
+pub fn setup() -> &'static Setup {
+    static SETUP: OnceLock<Setup> = OnceLock::new();
+    SETUP.get_or_init(|| {
+        let work = built().join("c-tests");
+        std::fs::create_dir_all(work.join("lib")).expect("a folder for the tests");
+        std::fs::create_dir_all(work.join("cache")).expect("a folder for compiled code");
+        for name in ["libwasmdyld.so", "libwasmdyld.so.0"] {
+            let link = work.join("lib").join(name);
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(library(), link).expect("a link to the library");
+        }
+        let there = |tool: &&str| {
+            Command::new(tool)
+                .arg("--version")
+                .output()
+                .is_ok_and(|o| o.status.success())
+        };
+        let mut compilers: Vec<String> = ["gcc", "clang"]
+            .into_iter()
+            .filter(|tool| there(tool))
+            .map(str::to_string)
+            .collect();
+        if compilers.is_empty() {
+            compilers.push(default_compiler());
+        }
+        Setup {
+            work,
+            wasm_h: wasm_h(),
+            compilers,
+            valgrind: there(&"valgrind"),
+        }
+    })
+}
+
+/// The library of this build: cargo puts it beside the tests' folder for `cargo build`, into it for `cargo test`.
+fn library() -> PathBuf {
+    let candidates = [
+        built().join("deps/libwasmdyld.so"),
+        built().join("libwasmdyld.so"),
+    ];
+    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    let newest = candidates
+        .into_iter()
+        .filter(|path| path.exists())
+        .max_by_key(changed);
+    newest.expect("libwasmdyld.so is built")
+}
+
+/// The compiler that build scripts would use here.
+fn default_compiler() -> String {
+    let target = env!("WASMDYLD_TARGET");
+    let mut build = cc::Build::new();
+    build
+        .cargo_metadata(false)
+        .opt_level(0)
+        .target(target)
+        .host(target);
+    build.get_compiler().path().display().to_string()
+}
+
+/// The folder of the engine's wasm.h, in the sources of its crate.
+fn wasm_h() -> PathBuf {
+    let metadata = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--offline",
+            "--filter-platform",
+            env!("WASMDYLD_TARGET"),
+            "--manifest-path",
+        ])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .output()
+        .expect("cargo metadata");
+    let text = String::from_utf8_lossy(&metadata.stdout);
+    let manifests = text
+        .split("\"manifest_path\":\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let manifest = manifests
+        .into_iter()
+        .find(|path| path.contains("wasmtime-c-api-impl-"));
+    let manifest = Path::new(manifest.expect("the crate wasmtime-c-api-impl"));
+    manifest.with_file_name("include")
+}
+
+pub fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+pub fn show(what: &str, output: &Output) -> String {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    format!("{what}: {}\n{out}{err}", output.status)
+}
+
+pub fn succeed(what: &str, command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(output.status.success(), "{}", show(what, &output));
+    output
+}
+
+/// Compiles a program, with nothing but `-lwasmdyld`.
+pub fn compile(compiler: &str, file: &Path, standard: &str, label: &str) -> PathBuf {
+    let lib = setup().work.join("lib");
+    compile_with(compiler, file, standard, label, &lib, &["-lwasmdyld"])
+        .unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// Compiles a program with libraries that lie in `lib`.
+pub fn compile_with(
+    compiler: &str,
+    file: &Path,
+    standard: &str,
+    label: &str,
+    lib: &Path,
+    libraries: &[&str],
+) -> Result<PathBuf, String> {
+    let setup = setup();
+    let name = file
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .expect("a name");
+    let program = setup.work.join(format!("{name}-{label}"));
+    let what = format!("{compiler} -std={standard} {}", file.display());
+    let mut command = Command::new(compiler);
+    command
+        .arg(format!("-std={standard}"))
+        .args(WARNINGS)
+        .args(["-g", "-O1"]);
+    command
+        .arg("-I")
+        .arg(source("include"))
+        .arg("-isystem")
+        .arg(&setup.wasm_h);
+    command.arg(file).arg("-o").arg(&program).arg("-L").arg(lib);
+    command
+        .arg(format!("-Wl,-rpath,{}", lib.display()))
+        .args(libraries);
+    let output = command.output().map_err(|e| format!("{what}: {e}"))?;
+    match output.status.success() {
+        true => Ok(program),
+        false => Err(show(&what, &output)),
+    }
+}
+
+/// A command for a program, in a folder of its own.
+pub fn program(arguments: &[&std::ffi::OsStr], folder: &str) -> Command {
+    let setup = setup();
+    let folder = setup.work.join(folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder to run in");
+    let (first, rest) = arguments.split_first().expect("a program");
+    let mut command = Command::new(first);
+    command.args(rest).current_dir(folder);
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WASMDYLD_"))
+    {
+        command.env_remove(name);
+    }
+    if let Some(engines) = std::env::var_os("WASMDYLD_TEST_ENGINES") {
+        command.env("WASMDYLD_TEST_ENGINES", engines);
+    }
+    command
+        .env("WASMDYLD_GUESTS", guests())
+        .env("WASMDYLD_TEST_CACHE", setup.work.join("cache"));
+    command
+}
