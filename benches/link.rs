@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use generator::{Shape, Spec};
 use wasmdyld::config::Config;
-use wasmdyld::engine::{Api, EngineCache, EngineOptions, OwnedEngine, shim};
+use wasmdyld::engine::{EngineCache, EngineOptions, OwnedEngine, shim};
 use wasmdyld::error::Result;
 use wasmdyld::link::{Flags, Namespace, Source, Statistics};
 use wasmdyld::search::Opened;

@@ -234,6 +234,19 @@ fn the_engine_example() {
         let mut other = program(&arguments, "run-engine");
         let output = text(&succeed(name, other.env("WASMDYLD_ENGINE", path)));
         assert_eq!(output, linked.replace("the linked one", name));
+        // And by the linker line alone, with the library that has no engine.
+        if let Some(neutral) = std::env::var_os("WASMDYLD_TEST_NEUTRAL") {
+            let lib = c::beside(neutral.as_ref(), name, path.as_ref());
+            let compiler = setup().compilers.first().expect("a compiler");
+            let (file, engine) = (source("examples/engine.c"), format!("-l{name}"));
+            let libraries = ["-lwasmdyld", &engine];
+            let other = c::compile_with(compiler, &file, "c11", name, &lib, &libraries);
+            let other = other.expect("it links");
+            let folder = guests().join("lib");
+            let arguments = [other.as_os_str(), folder.as_os_str()];
+            let output = text(&succeed(name, &mut program(&arguments, "run-engine")));
+            assert_eq!(output, linked);
+        }
     }
 }
 

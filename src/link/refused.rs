@@ -11,22 +11,15 @@ pub fn refused(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
         let why = format!("{name} is not a valid module: {why}");
         return Error::new(Code::Malformed, why);
     }
-    let engine = shim::of(ns.store().api()).name();
-    let lacking = lacking(ns, &explanation.features);
-    let why = if lacking.is_empty() {
-        let says = said(ns.store(), bytes);
-        let uses = match explanation.features.names().join(", ") {
-            none if none.is_empty() => "no feature beyond the first release".to_string(),
-            uses => uses,
-        };
-        format!("it uses {uses}{says}")
-    } else {
-        format!(
-            "it uses {}, which {engine} does not have",
-            lacking.join(", ")
-        )
+    let uses = match explanation.features.names().join(", ") {
+        none if none.is_empty() => "no feature beyond the first release".to_string(),
+        uses => uses,
     };
-    let why = format!("the engine refused {name}, which is valid; {why}");
+    let more = match lacking(ns, &explanation.features).join(", ") {
+        none if none.is_empty() => said(ns.store(), bytes),
+        lacking => format!("; the engine has no {lacking}"),
+    };
+    let why = format!("the engine refused {name}, which is valid; it uses {uses}{more}");
     Error::new(Code::Unsupported, why)
 }
 

@@ -152,6 +152,24 @@ pub fn compile(compiler: &str, file: &Path, standard: &str, label: &str) -> Path
         .unwrap_or_else(|why| panic!("{why}"))
 }
 
+/// A folder with the library that has no engine, and an engine beside it under the name that `-l` finds.
+pub fn beside(neutral: &Path, name: &str, engine: &Path) -> PathBuf {
+    // What is linked looks for the engine by its soname, which need not be the file's name.
+    let lib = setup().work.join("lib").join(name);
+    std::fs::create_dir_all(&lib).expect("a folder for libraries");
+    let link = |to: &Path, name: &str| {
+        let link = lib.join(name);
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(to, link).expect("a link to a library");
+    };
+    let library = neutral.join("libwasmdyld.so");
+    assert!(library.exists(), "{}: no such file", library.display());
+    link(&library, "libwasmdyld.so");
+    link(&library, "libwasmdyld.so.0");
+    link(engine, &format!("lib{name}.so"));
+    lib
+}
+
 /// Compiles a program with libraries that lie in `lib`.
 pub fn compile_with(
     compiler: &str,

@@ -57,13 +57,19 @@ fn cmake() -> Result<Option<PathBuf>> {
     Ok(Some(bin))
 }
 
-/// Builds the library and the command. cargo shows its own progress.
+/// Builds the library and the command, and the engine inside as a library of its own, for tests: in one go, so that all three share one
+/// build of it. cargo shows its own progress.
 pub fn build() -> Result<()> {
     util::step(
         "library and command (the first build takes some minutes, nearly all of it for the engine)",
     );
     util::timed("cargo build --release --features cli", || {
-        util::run(cargo()?.args(["build", "--release", "--features", "cli"]))
+        let packages = ["-p", "wasmdyld", "-p", "engine-wasmtime"];
+        util::run(
+            cargo()?
+                .args(["build", "--release", "--features", "cli"])
+                .args(packages),
+        )
     })
 }
 
@@ -120,9 +126,12 @@ pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
         println!("    {name}: {}", path.display());
         (name, path)
     };
+    build()?;
+    let wasmtime = util::target_dir().join("release/libwasmtime_engine.so");
     Ok(vec![
         built("wasmer", "libwasmer_engine.so"),
         built("wasmi", "libwasmi.so"),
+        ("wasmtime", wasmtime),
     ])
 }
 
