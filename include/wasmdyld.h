@@ -546,7 +546,8 @@ wasm_dyld_code_t wasm_dyld_config_set_engine_cache(wasm_dyld_config_t *config,
 
 /**
  * Makes an engine with all that dynamic linking can use switched on (tail calls, exceptions) and with the
- * configuration's engine cache. `config` may be NULL and stays the caller's. An engine made with wasm_engine_new does as
+ * configuration's engine cache: of the engine library that wasm_dyld_config_set_engine names, else of the linked one. `config`
+ * may be NULL and stays the caller's. An engine made with wasm_engine_new does as
  * well. The caller deletes the engine with wasm_engine_delete.
  */
 wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
@@ -559,7 +560,8 @@ wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
 const char *wasm_dyld_version(void);
 
 /**
- * Makes a namespace in `store`, which must outlive it. `config` is taken in any case, also on failure; NULL means the
+ * Makes a namespace in `store`, which must outlive it and be of the engine that `config` names (wasm_dyld_config_set_engine), else
+ * of the linked one. `config` is taken in any case, also on failure; NULL means the
  * defaults. On success `*namespace` is the caller's, to be deleted with wasm_dyld_delete.
  */
 wasm_dyld_code_t wasm_dyld_new(wasm_store_t *store,
