@@ -4,7 +4,9 @@
 //! (from the same list of names) one that is opened at run time. Only functions that work on every engine stand here: no `*_as_ref`,
 //! `ref_as_*`, `*_same`, host info, trap frames or `*_const` casts, each of which aborts or is missing somewhere.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, OsStr, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -105,14 +107,16 @@ macro_rules! wasm_api {
     };
 }
 
-/// Where the program or shared library that holds `function` is loaded.
-pub(crate) fn origin(function: *const c_void) -> Option<usize> {
+/// What the system knows of the program or shared library that holds `function`.
+fn holder(function: *const c_void) -> Option<libc::Dl_info> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero.
-    unsafe {
-        (libc::dladdr(function, info.as_mut_ptr()) != 0)
-            .then(|| info.assume_init().dli_fbase.addr())
-    }
+    unsafe { (libc::dladdr(function, info.as_mut_ptr()) != 0).then(|| info.assume_init()) }
+}
+
+/// Where the program or shared library that holds `function` is loaded.
+pub(crate) fn origin(function: *const c_void) -> Option<usize> {
+    holder(function).map(|info| info.dli_fbase.addr())
 }
 
 /// Where an engine's functions come from.
@@ -280,6 +284,17 @@ impl Api {
         let own = origin(self.wasm_engine_new as *const c_void);
         let found = self.symbols.find(name);
         found.is_some_and(|found| own.is_some() && origin(found.as_ptr()) == own)
+    }
+
+    /// The program or shared library that `wasm.h` comes from.
+    pub fn file(&self) -> Option<PathBuf> {
+        let name = holder(self.wasm_engine_new as *const c_void)?.dli_fname;
+        if name.is_null() {
+            return None;
+        }
+        // SAFETY: a C string of the system's, which stays as long as what it names.
+        let name = unsafe { CStr::from_ptr(name) };
+        Some(OsStr::from_bytes(name.to_bytes()).into())
     }
 
     /// The table of the linked symbols; always the same reference, so that it can be compared.
