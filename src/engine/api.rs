@@ -4,7 +4,9 @@
 //! (from the same list of names) one that is opened at run time. Only functions that work on every engine stand here: no `*_as_ref`,
 //! `ref_as_*`, `*_same`, host info, trap frames or `*_const` casts, each of which aborts or is missing somewhere.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, OsStr, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -106,28 +108,27 @@ macro_rules! wasm_api {
     };
 }
 
-/// The file of the program or shared library that holds `function`.
-fn file_of(function: *const c_void) -> Option<String> {
+/// What the system knows of the program or shared library that holds `function`.
+fn holder(function: *const c_void) -> Option<libc::Dl_info> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero; the name is then a C string that
-    // lives as long as the file is loaded.
-    unsafe {
-        if libc::dladdr(function, info.as_mut_ptr()) == 0 {
-            return None;
-        }
-        let name = info.assume_init().dli_fname;
-        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero.
+    unsafe { (libc::dladdr(function, info.as_mut_ptr()) != 0).then(|| info.assume_init()) }
+}
+
+/// The file of the program or shared library that holds `function`.
+fn file_of(function: *const c_void) -> Option<PathBuf> {
+    let name = holder(function)?.dli_fname;
+    if name.is_null() {
+        return None;
     }
+    // SAFETY: a C string of the system's, which stays as long as what it names.
+    let name = unsafe { CStr::from_ptr(name) };
+    Some(OsStr::from_bytes(name.to_bytes()).into())
 }
 
 /// Where the program or shared library that holds `function` is loaded.
 pub(crate) fn origin(function: *const c_void) -> Option<usize> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero.
-    unsafe {
-        (libc::dladdr(function, info.as_mut_ptr()) != 0)
-            .then(|| info.assume_init().dli_fbase.addr())
-    }
+    holder(function).map(|info| info.dli_fbase.addr())
 }
 
 /// Where an engine's functions come from.
@@ -301,7 +302,10 @@ impl Api {
             };
             let file = file_of(found.as_ptr());
             if file != first {
-                let shown = |file: &Option<String>| file.clone().unwrap_or_else(|| "?".to_string());
+                let shown = |file: &Option<PathBuf>| {
+                    file.as_ref()
+                        .map_or("?".to_string(), |f| f.display().to_string())
+                };
                 let why = format!(
                     "the functions of wasm.h come from two engines: wasm_engine_new from {}, {} from {}; link one engine only, or open one with wasm_dyld_engine_open",
                     shown(&first),
@@ -319,6 +323,11 @@ impl Api {
         let own = origin(self.wasm_engine_new as *const c_void);
         let found = self.symbols.find(name);
         found.is_some_and(|found| own.is_some() && origin(found.as_ptr()) == own)
+    }
+
+    /// The program or shared library that `wasm.h` comes from.
+    pub fn file(&self) -> Option<PathBuf> {
+        file_of(self.wasm_engine_new as *const c_void)
     }
 
     /// The table of the linked symbols; always the same reference, so that it can be compared.

@@ -1,4 +1,5 @@
 //! Tests of the linker against the bundled engine, from inside.
 
+mod capable;
 mod fault;
 mod world;

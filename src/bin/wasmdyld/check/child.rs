@@ -1,6 +1,5 @@
 //! Probes in processes of their own: the parent's side and the child's.
 
-use std::ffi::CStr;
 use std::fmt;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -187,28 +186,13 @@ fn answer(probe: &str, lib: Option<&Path>) -> Answer {
     };
     if probe == ABOUT {
         let shim = shim::of(api);
-        let version = shim.version().unwrap_or_default();
-        return Ok(format!("{}\t{version}\t{}", shim.name(), file_of(api)));
+        let (name, version) = (shim.name(), shim.version().unwrap_or_default());
+        let file = api.file().unwrap_or_default();
+        return Ok(format!("{name}\t{version}\t{}", file.display()));
     }
     let known = PROBES.iter().find(|p| p.name == probe);
     let known = known.ok_or("there is no such probe")?;
     (known.run)(&Kit::new(api)?)
-}
-
-/// The program or library that the engine's functions are in.
-fn file_of(api: &Api) -> String {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: all zeros are valid for the struct; the name, if any, is a C string that stays as long as its library.
-    unsafe {
-        let found = libc::dladdr(api.wasm_engine_new as *const _, info.as_mut_ptr());
-        let info = info.assume_init();
-        if found == 0 || info.dli_fname.is_null() {
-            return String::new();
-        }
-        CStr::from_ptr(info.dli_fname)
-            .to_string_lossy()
-            .into_owned()
-    }
 }
 
 /// A crash here is an answer, and none that anyone wants to look into later.

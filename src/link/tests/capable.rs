@@ -1,0 +1,65 @@
+//! An engine on which nothing can be linked.
+
+use super::world::World;
+use crate::engine::Api;
+use crate::engine::sys::*;
+use crate::error::Code;
+use crate::link::Flags;
+use crate::plan::Plt;
+
+/// The instance gets a memory of its own in place of the one that it imports.
+unsafe extern "C" fn wasm_instance_new(
+    store: *mut wasm_store_t,
+    module: *const wasm_module_t,
+    imports: *const wasm_extern_vec_t,
+    trap: *mut *mut wasm_trap_t,
+) -> *mut wasm_instance_t {
+    let api = Api::linked();
+    let limits = wasm_limits_t { min: 1, max: 1 };
+    // SAFETY: the caller's own arguments, but for the memory, which takes the place of another.
+    unsafe {
+        let ty = (api.wasm_memorytype_new)(&raw const limits);
+        let other = (api.wasm_memory_as_extern)((api.wasm_memory_new)(store, ty));
+        (api.wasm_memorytype_delete)(ty);
+        let mut own = std::slice::from_raw_parts((*imports).data, (*imports).size).to_vec();
+        for item in &mut own {
+            if (api.wasm_extern_kind)(*item) == WASM_EXTERN_MEMORY {
+                *item = other;
+            }
+        }
+        let view = wasm_extern_vec_t {
+            size: own.len(),
+            data: own.as_mut_ptr(),
+        };
+        let made = (api.wasm_instance_new)(store, module, &raw const view, trap);
+        (api.wasm_extern_delete)(other);
+        made
+    }
+}
+
+#[test]
+fn an_engine_that_ignores_imports_is_refused_by_name() {
+    let api = Box::leak(Box::new(Api {
+        wasm_instance_new,
+        ..Api::linked().clone()
+    }));
+    let world = World::new(api, Plt::Auto);
+    world.put(
+        "lib.so",
+        "(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))))",
+    );
+    // What is made once and kept is made before.
+    world.ns.prepare();
+    let before = world.snapshot();
+    let error = world.open("lib.so", Flags::default()).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported);
+    for text in [
+        "loading lib.so",
+        "the engine in ",
+        "cannot host shared libraries",
+        "memories",
+    ] {
+        assert!(error.to_string().contains(text), "{error}");
+    }
+    assert_eq!(before, world.snapshot());
+}
