@@ -330,6 +330,16 @@ impl Api {
         file_of(self.wasm_engine_new as *const c_void)
     }
 
+    /// The linked functions as those of an engine of which nothing is known.
+    #[cfg(test)]
+    pub(crate) fn linked_but_unknown() -> Api {
+        Api {
+            shim: OnceLock::new(),
+            capable: OnceLock::new(),
+            ..Api::linked().clone()
+        }
+    }
+
     /// The table of the linked symbols; always the same reference, so that it can be compared.
     pub fn linked() -> &'static Api {
         static LINKED: OnceLock<Api> = OnceLock::new();

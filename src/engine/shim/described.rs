@@ -108,8 +108,7 @@ mod tests {
 
     fn unknown() -> &'static Api {
         Box::leak(Box::new(Api {
-            shim: Default::default(),
-            ..Api::linked().clone()
+            ..Api::linked_but_unknown()
         }))
     }
 

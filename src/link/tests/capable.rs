@@ -41,7 +41,7 @@ unsafe extern "C" fn wasm_instance_new(
 fn an_engine_that_ignores_imports_is_refused_by_name() {
     let api = Box::leak(Box::new(Api {
         wasm_instance_new,
-        ..Api::linked().clone()
+        ..Api::linked_but_unknown()
     }));
     let world = World::new(api, Plt::Auto);
     world.put(
