@@ -83,6 +83,8 @@ const CASES: &[Case] = &[
     case("1,000 x 100 cycle", Shape::Cycle, 1_000, 100, 100, None),
     case("100 x 300 diamond", Shape::Diamond, 100, 300, 300, None),
     case("100 x 300 random", Shape::Random, 100, 300, 300, None),
+    // The size of a program with its libraries.
+    case("30 x 300 random", Shape::Random, 30, 300, 300, None),
 ];
 
 /// Sizes for the fit: the same shape with more and more symbols, by more imports or by more libraries.

@@ -250,6 +250,29 @@ fn the_engine_example() {
     }
 }
 
+/// A program whose `wasm.h` comes half from one engine and half from another is told so.
+#[test]
+fn two_linked_engines_are_noticed() {
+    let (built, lib) = (example("engine"), guests().join("lib"));
+    let folder = setup().work.join("half");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (file, half) = (folder.join("half.c"), folder.join("libhalf.so"));
+    std::fs::write(&file, "void *wasm_engine_new(void) { return 0; }\n").expect("half an engine");
+    let compiler = setup().compilers.first().expect("a compiler");
+    let mut compile = Command::new(compiler);
+    compile
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&half)
+        .arg(&file);
+    succeed("half an engine", &mut compile);
+    let mut command = program(&[built.as_os_str(), lib.as_os_str()], "run-half");
+    let output = command.env("LD_PRELOAD", &half).output().expect("engine");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{}", show("half", &output));
+    let parts = ["come from two engines", "libhalf.so", "libwasmdyld.so"];
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+}
+
 #[test]
 fn the_run_example() {
     let (built, lib) = (example("run"), guests().join("lib"));
