@@ -294,7 +294,7 @@ impl Api {
     /// All functions must come from one engine: a program that links two, or one that lacks some beside the bundled one, would mix
     /// them.
     pub fn check_one_engine(&self) -> Result<(), Error> {
-        let first = file_of(self.wasm_engine_new as *const c_void);
+        let first = self.file();
         for name in Api::REQUIRED {
             let Some(found) = self.symbols.find(name) else {
                 // Linked into a program that does not show its symbols: then it is one file.

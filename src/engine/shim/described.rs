@@ -1,15 +1,7 @@
 //! An engine that the host describes, where this library does not know it.
 
-use std::ptr::NonNull;
-
-use super::{EngineOptions, Shim, Stage, generic};
+use super::Shim;
 use crate::engine::api::Api;
-use crate::engine::store::OwnedEngine;
-use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
-use crate::engine::trap::Trap;
-use crate::engine::types::plain_value_type;
-use crate::error::Result;
-use crate::object::ValType;
 
 /// A text in, a text out; `None`: nothing to say.
 pub type TextOf = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -46,10 +38,6 @@ impl Shim for Described {
         self.name
     }
 
-    fn version(&self) -> Option<&'static str> {
-        None
-    }
-
     fn serialization(&self) -> bool {
         self.says.serialization
     }
@@ -62,14 +50,6 @@ impl Shim for Described {
         self.says.validation_is_final
     }
 
-    unsafe fn explain_compile_failure(
-        &self,
-        _engine: Option<NonNull<wasm_engine_t>>,
-        _bytes: &[u8],
-    ) -> Option<String> {
-        None
-    }
-
     fn last_error(&self, _api: &'static Api) -> Option<String> {
         self.says.last_error.as_ref()?("")
     }
@@ -79,25 +59,8 @@ impl Shim for Described {
         cause.unwrap_or_else(|| text.to_owned())
     }
 
-    fn failed_stage(&self, _trap: &Trap) -> Stage {
-        Stage::Unknown
-    }
-
     fn instance_outlives_handle(&self) -> bool {
         self.says.instance_outlives_handle
-    }
-
-    fn instance_limit(&self, _text: &str) -> Option<u64> {
-        None
-    }
-
-    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
-        // SAFETY: by the caller's promise.
-        unsafe { plain_value_type(api, ty) }
-    }
-
-    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
-        generic::new_engine(api, options)
     }
 }
 
@@ -107,9 +70,7 @@ mod tests {
     use crate::engine::shim;
 
     fn unknown() -> &'static Api {
-        Box::leak(Box::new(Api {
-            ..Api::linked_but_unknown()
-        }))
+        Box::leak(Box::new(Api::linked_but_unknown()))
     }
 
     fn description() -> Description {

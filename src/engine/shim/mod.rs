@@ -1,9 +1,6 @@
 //! What `wasm.h` leaves open, or an engine does in its own way, behind one trait.
-//!
-//! The generic shim assumes nothing beyond the header and is right, if terse, for every engine.
 
 mod described;
-mod generic;
 mod wasmer;
 mod wasmi;
 #[cfg(feature = "wasmtime")]
@@ -23,15 +20,18 @@ use super::api::Api;
 use super::store::OwnedEngine;
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
+use super::types::plain_value_type;
 use crate::error::{Code, Error, Result};
 use crate::object::ValType;
 
-/// One engine's ways.
+/// One engine's ways. What a shim does not say is as the header leaves it: right for every engine, if terse.
 pub trait Shim: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// The engine's version, where it can be known.
-    fn version(&self) -> Option<&'static str>;
+    fn version(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Whether this very engine is known to do what linking stands on, so that it need not be asked.
     fn known_to_link(&self) -> bool {
@@ -39,24 +39,32 @@ pub trait Shim: Send + Sync {
     }
 
     /// Whether modules can be serialized and taken up again. Where not, trying may abort the process.
-    fn serialization(&self) -> bool;
+    fn serialization(&self) -> bool {
+        false
+    }
 
     /// Whether the engine lists imports and exports in the order in which the module declares them. Where not, the linker goes by
     /// the names that the engine gives.
-    fn import_order_is_declared(&self) -> bool;
+    fn import_order_is_declared(&self) -> bool {
+        false
+    }
 
     /// Whether a module that validates always compiles.
-    fn validation_is_final(&self) -> bool;
+    fn validation_is_final(&self) -> bool {
+        false
+    }
 
-    /// Why the engine does not compile `bytes`; `None` if it does not say. With `engine`, in that engine's configuration.
+    /// Why the engine does not compile `bytes`; `None` if it does not say. With an engine, in that engine's configuration.
     ///
     /// # Safety
-    /// `engine` is a live engine of this kind.
+    /// The engine, if there is one, is a live one of this kind.
     unsafe fn explain_compile_failure(
         &self,
-        engine: Option<NonNull<wasm_engine_t>>,
-        bytes: &[u8],
-    ) -> Option<String>;
+        _engine: Option<NonNull<wasm_engine_t>>,
+        _bytes: &[u8],
+    ) -> Option<String> {
+        None
+    }
 
     /// What the engine says of the last thing that it refused on this thread, where it says it apart.
     fn last_error(&self, _api: &'static Api) -> Option<String> {
@@ -69,31 +77,57 @@ pub trait Shim: Send + Sync {
     }
 
     /// The reason in a trap's text, without backtrace and decoration.
-    fn trap_cause(&self, text: &str) -> String;
+    fn trap_cause(&self, text: &str) -> String {
+        text.to_owned()
+    }
 
     /// What an instantiation was at when it ended in this trap.
-    fn failed_stage(&self, trap: &Trap) -> Stage;
+    fn failed_stage(&self, _trap: &Trap) -> Stage {
+        Stage::Unknown
+    }
 
     /// Whether an instance lives on in its store when its handle is deleted, so that this may be done while its code runs.
-    fn instance_outlives_handle(&self) -> bool;
+    fn instance_outlives_handle(&self) -> bool {
+        false
+    }
 
-    /// How many instances a store makes in its life, if `text` (of a failed instantiation) says that these are used up.
-    fn instance_limit(&self, text: &str) -> Option<u64>;
+    /// How many instances a store makes in its life, if the text of a failed instantiation says that these are used up.
+    fn instance_limit(&self, _text: &str) -> Option<u64> {
+        None
+    }
 
     /// Reads a value type; `None` for one that is unknown here.
     ///
     /// # Safety
     /// `ty` is a live value type of the engine behind `api`.
-    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType>;
+    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
+        // SAFETY: by the caller's promise.
+        unsafe { plain_value_type(api, ty) }
+    }
 
-    /// A new engine with the defaults that dynamic linking wants.
-    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine>;
+    /// A new engine with the defaults that dynamic linking wants. The header itself has no options.
+    fn new_engine(&self, api: &'static Api, _options: &EngineOptions) -> Result<OwnedEngine> {
+        // SAFETY: no precondition.
+        match NonNull::new(unsafe { (api.wasm_engine_new)() }) {
+            // SAFETY: a new engine, ours.
+            Some(raw) => Ok(unsafe { OwnedEngine::from_raw(api, raw) }),
+            None => Err(Error::new(Code::Engine, "the engine made no engine")),
+        }
+    }
+}
+
+/// Engines of which nothing is known but that they have `wasm.h`.
+struct Generic;
+
+impl Shim for Generic {
+    fn name(&self) -> &'static str {
+        "wasm.h"
+    }
 }
 
 /// The shim for the engine behind `api`: known by functions that only it has, or described by the host.
 pub fn of(api: &'static Api) -> &'static dyn Shim {
-    *api.shim
-        .get_or_init(|| of_known(api).unwrap_or(&generic::Generic))
+    *api.shim.get_or_init(|| of_known(api).unwrap_or(&Generic))
 }
 
 fn of_known(api: &'static Api) -> Option<&'static dyn Shim> {

@@ -3,24 +3,16 @@
 use std::ffi::{c_char, c_int};
 use std::ptr::NonNull;
 
-use super::{EngineOptions, Shim, Stage, generic};
+use super::{Shim, Stage};
 use crate::engine::api::Api;
-use crate::engine::store::OwnedEngine;
-use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
-use crate::engine::types::plain_value_type;
-use crate::error::Result;
-use crate::object::ValType;
 
+/// Its compiler refuses what its validation lets pass, tail calls for instance.
 pub(super) struct Wasmer;
 
 impl Shim for Wasmer {
     fn name(&self) -> &'static str {
         "wasmer"
-    }
-
-    fn version(&self) -> Option<&'static str> {
-        None
     }
 
     fn serialization(&self) -> bool {
@@ -29,19 +21,6 @@ impl Shim for Wasmer {
 
     fn import_order_is_declared(&self) -> bool {
         true
-    }
-
-    /// Its compiler refuses what its validation lets pass, tail calls for instance.
-    fn validation_is_final(&self) -> bool {
-        false
-    }
-
-    unsafe fn explain_compile_failure(
-        &self,
-        _engine: Option<NonNull<wasm_engine_t>>,
-        _bytes: &[u8],
-    ) -> Option<String> {
-        None
     }
 
     /// The text is the message; a trap of the guest's has a backtrace behind it.
@@ -58,15 +37,6 @@ impl Shim for Wasmer {
 
     fn instance_outlives_handle(&self) -> bool {
         true
-    }
-
-    fn instance_limit(&self, _text: &str) -> Option<u64> {
-        None
-    }
-
-    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
-        // SAFETY: by the caller's promise.
-        unsafe { plain_value_type(api, ty) }
     }
 
     fn last_error(&self, api: &'static Api) -> Option<String> {
@@ -92,9 +62,5 @@ impl Shim for Wasmer {
             text.truncate(end);
             Some(String::from_utf8_lossy(&text).into_owned())
         }
-    }
-
-    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
-        generic::new_engine(api, options)
     }
 }

@@ -1,16 +1,9 @@
 //! wasmi, an interpreter.
 
-use std::ptr::NonNull;
-
-use super::{EngineOptions, Shim, Stage, generic};
-use crate::engine::api::Api;
-use crate::engine::store::OwnedEngine;
-use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
+use super::{Shim, Stage};
 use crate::engine::trap::Trap;
-use crate::engine::types::plain_value_type;
-use crate::error::Result;
-use crate::object::ValType;
 
+/// Serializing and deserializing abort the process; imports come grouped by kind, exports in alphabetical order: all as the trait has it.
 pub(super) struct Wasmi;
 
 impl Shim for Wasmi {
@@ -18,30 +11,8 @@ impl Shim for Wasmi {
         "wasmi"
     }
 
-    fn version(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// Both ways abort the process.
-    fn serialization(&self) -> bool {
-        false
-    }
-
-    /// Imports come grouped by kind, exports in alphabetical order.
-    fn import_order_is_declared(&self) -> bool {
-        false
-    }
-
     fn validation_is_final(&self) -> bool {
         true
-    }
-
-    unsafe fn explain_compile_failure(
-        &self,
-        _engine: Option<NonNull<wasm_engine_t>>,
-        _bytes: &[u8],
-    ) -> Option<String> {
-        None
     }
 
     /// The text is the debug form of an error: `Error { kind: Message("...") }`.
@@ -78,19 +49,6 @@ impl Shim for Wasmi {
 
     fn instance_outlives_handle(&self) -> bool {
         true
-    }
-
-    fn instance_limit(&self, _text: &str) -> Option<u64> {
-        None
-    }
-
-    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
-        // SAFETY: by the caller's promise.
-        unsafe { plain_value_type(api, ty) }
-    }
-
-    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
-        generic::new_engine(api, options)
     }
 }
 

@@ -6,21 +6,15 @@ use std::ptr::NonNull;
 use super::{EngineOptions, Shim, Stage, wasmtime_text};
 use crate::engine::api::Api;
 use crate::engine::store::OwnedEngine;
-use crate::engine::sys::{wasm_config_t, wasm_engine_t, wasm_trap_t, wasm_valtype_t};
+use crate::engine::sys::{wasm_config_t, wasm_engine_t, wasm_trap_t};
 use crate::engine::trap::Trap;
-use crate::engine::types::plain_value_type;
 use crate::error::{Code, Error, Result};
-use crate::object::ValType;
 
 pub(super) struct WasmtimeLibrary;
 
 impl Shim for WasmtimeLibrary {
     fn name(&self) -> &'static str {
         "wasmtime"
-    }
-
-    fn version(&self) -> Option<&'static str> {
-        None
     }
 
     fn serialization(&self) -> bool {
@@ -33,14 +27,6 @@ impl Shim for WasmtimeLibrary {
 
     fn validation_is_final(&self) -> bool {
         true
-    }
-
-    unsafe fn explain_compile_failure(
-        &self,
-        _engine: Option<NonNull<wasm_engine_t>>,
-        _bytes: &[u8],
-    ) -> Option<String> {
-        None
     }
 
     fn trap_cause(&self, text: &str) -> String {
@@ -74,11 +60,6 @@ impl Shim for WasmtimeLibrary {
 
     fn instance_limit(&self, text: &str) -> Option<u64> {
         wasmtime_text::instance_limit(text)
-    }
-
-    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
-        // SAFETY: by the caller's promise.
-        unsafe { plain_value_type(api, ty) }
     }
 
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
