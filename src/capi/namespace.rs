@@ -300,7 +300,7 @@ pub extern "C" fn wasm_dyld_dlclose(
         let ns = namespace.ns.clone();
         let strings = namespace.strings.clone();
         let closed = ns.close(id, Party::Host);
-        let there = |id| ns.object(id).is_some();
+        let there = |id| ns.contains(id);
         strings
             .borrow_mut()
             .retain(|key, _| key.object().is_none_or(there));

@@ -56,7 +56,7 @@ impl wasm_dyld_t {
         let id = (number as u32).checked_sub(1).map(ObjectId);
         let known =
             id.filter(|&id| wasm_dyld_object_t::handle(self.serial, id).addr() == handle.addr());
-        match known.filter(|&id| self.ns.object(id).is_some()) {
+        match known.filter(|&id| self.ns.contains(id)) {
             Some(id) => Ok(id),
             None => Err(Error::new(
                 Code::InvalidArgument,
@@ -75,7 +75,7 @@ impl wasm_dyld_t {
         const MANY: usize = 1024;
         let mut strings = self.strings.borrow_mut();
         if strings.len() % MANY == MANY - 1 {
-            strings.retain(|key, _| key.object().is_none_or(|id| self.ns.object(id).is_some()));
+            strings.retain(|key, _| key.object().is_none_or(|id| self.ns.contains(id)));
         }
         let string = strings
             .entry(key)

@@ -205,7 +205,7 @@ fn dl_iterate_phdr(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
     let iterate = |at: u64| {
         for info in in_order(ns) {
             // A callback may close what is yet to come.
-            if ns.object(info.id).is_none() {
+            if !ns.contains(info.id) {
                 continue;
             }
             let name = ns.string_of(info.id, &shown_name(ns, &info))?;

@@ -1,11 +1,11 @@
 //! Calls of guest functions by slot or by export, on behalf of the linker.
 
-use std::ptr::NonNull;
 use std::rc::Rc;
 
 use super::glue;
 use super::namespace::Namespace;
-use crate::engine::{ExternPtr, ExternVec, Val};
+use super::order::{lost, raw};
+use crate::engine::{ExternVec, Val};
 use crate::error::{Code, Error, Result};
 use crate::plan::Definition;
 
@@ -38,10 +38,9 @@ pub(super) fn export(
     args: &[Val],
     results: &mut [Val],
 ) -> Result<()> {
-    let lost = || Error::new(Code::Internal, "a function got lost");
     let function = ns.state().export(definition).and_then(|e| e.duplicate());
-    let function = function.ok_or_else(lost)?;
-    let function = function.as_func().ok_or_else(lost)?;
+    let function = function.ok_or_else(|| lost("a function"))?;
+    let function = function.as_func().ok_or_else(|| lost("a function"))?;
     ns.call(&function, args, results)
 }
 
@@ -49,20 +48,16 @@ fn calls(ns: &Namespace) -> Result<Rc<ExternVec>> {
     if let Some(calls) = &ns.state().space()?.calls {
         return Ok(calls.clone());
     }
-    let refused = || Error::new(Code::Engine, "the engine refused a generated module");
-    let module = ns.compile(&glue::calls()).ok_or_else(refused)?;
+    let module = ns.compile_generated(&glue::calls())?;
     let mut state = ns.state_mut();
-    let Some(space) = state.space.as_mut() else {
-        return Err(refused());
-    };
-    let table = NonNull::new(space.table.as_extern().raw()).ok_or_else(refused)?;
+    let table = raw(state.space()?.table.as_extern())?;
     // SAFETY: the table lives as long as its space, beyond this function.
-    let imports = [unsafe { ExternPtr::from_raw(table) }];
-    let instance = ns.instantiate(&module, &imports);
-    let instance = instance.map_err(|error| ns.used_up(&error).unwrap_or_else(refused))?;
+    let instance = unsafe { ns.instantiate_generated(&module, &[table])? };
     let exports = Rc::new(instance.exports());
-    space.calls = Some(exports.clone());
-    space._calls = Some(instance);
+    if let Some(space) = &mut state.space {
+        space.calls = Some(exports.clone());
+        space._calls = Some(instance);
+    }
     Ok(exports)
 }
 

@@ -11,12 +11,13 @@ use foldhash::HashSet;
 
 use super::calls;
 use super::namespace::{Namespace, State};
+use super::order::lost;
 use super::service::{Call, RUNNER, RUNNER_WITH};
 use crate::abi;
 use crate::engine::{HostTrap, Val};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::object::{FuncType, ValType};
-use crate::plan::{Callee, Definition, FuncId, ObjectId};
+use crate::plan::{Definition, ObjectId, within};
 
 /// More handlers than any program has. A guest that registers without end gets errors, not the host's memory.
 const MAX_HANDLERS: usize = 1 << 20;
@@ -131,7 +132,7 @@ fn owner(call: &Call<'_>, slot: u32, dso: Option<u32>) -> Option<ObjectId> {
         .or_else(|| {
             let mut found = nodes
                 .iter()
-                .filter(|(_, node)| crate::plan::within(&node.place, slot.into()));
+                .filter(|(_, node)| within(&node.place, slot.into()));
             found.next().map(|(id, _)| *id)
         })
         .or(state.model.main)
@@ -167,8 +168,6 @@ struct Entry {
     name: &'static str,
     params: usize,
     runner: &'static str,
-    /// Parameters of the runner.
-    arguments: usize,
 }
 
 /// A program may export only one of them to its libraries.
@@ -177,13 +176,11 @@ const ENTRIES: [Entry; 2] = [
         name: abi::CXA_ATEXIT,
         params: 3,
         runner: RUNNER_WITH,
-        arguments: 1,
     },
     Entry {
         name: abi::ATEXIT,
         params: 1,
         runner: RUNNER,
-        arguments: 0,
     },
 ];
 
@@ -246,15 +243,15 @@ fn enter(ns: &Rc<Namespace>) -> Result<()> {
             state.exit.searched = state.model.next;
             return Ok(());
         };
-        let runner = state.model.host.get(abi::LINKER, entry.runner);
-        (entry, libc, runner.map(|(id, _)| id))
+        let runner = state.model.host_callee(abi::LINKER, entry.runner);
+        let runner = runner.map(|(callee, sig, _)| (callee, sig));
+        (
+            entry,
+            libc,
+            runner.ok_or_else(|| lost("the exit function"))?,
+        )
     };
-    let runner = runner.ok_or_else(|| Error::new(Code::Internal, "the exit function got lost"))?;
-    let callee = Callee {
-        id: FuncId::Host(runner),
-        export: None,
-    };
-    let slot = ns.slot(callee, &ints(entry.arguments, 0).into())?;
+    let slot = ns.slot(runner.0, &runner.1)?;
     let all = [Val::u32(slot), Val::i32(0), Val::i32(0)];
     let args = all.get(..entry.params).unwrap_or_default();
     let mut results = [Val::i32(0)];

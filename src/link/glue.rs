@@ -254,13 +254,13 @@ pub fn fill_one(sig: &Arc<FuncType>) -> Result<Vec<u8>> {
     let mut types = Types::default();
     let mut imports = ImportSection::new();
     imports.import("", TABLE, table_import());
-    imports.import("", &numbered(0), EntityType::Function(types.of(sig)?));
     let slot = GlobalType {
         val_type: ValType::I32,
         mutable: false,
         shared: false,
     };
     imports.import("", SLOT, EntityType::Global(slot));
+    imports.import("", &numbered(0), EntityType::Function(types.of(sig)?));
     let mut elements = ElementSection::new();
     elements.active(
         Some(0),

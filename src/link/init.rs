@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::calls;
 use super::namespace::Namespace;
 use crate::abi;
 use crate::error::{Code, Context, Error, Result};
@@ -45,7 +46,7 @@ fn constructor(ns: &Namespace, id: ObjectId) -> Option<&'static str> {
 
 /// Calls an exported function of no parameters, if the object itself defines it.
 fn call(ns: &Rc<Namespace>, id: ObjectId, name: &str, category: Category) -> Result<()> {
-    let found = {
+    let (definition, object) = {
         let state = ns.state();
         let Some(node) = state.model.nodes.get(&id) else {
             return Ok(());
@@ -68,19 +69,9 @@ fn call(ns: &Rc<Namespace>, id: ObjectId, name: &str, category: Category) -> Res
                 ),
             ));
         }
-        let definition = Definition { object: id, export };
-        let function = state.export(definition).and_then(|e| e.duplicate());
-        function.map(|f| (f, node.found.name.clone()))
+        (Definition { object: id, export }, node.found.name.clone())
     };
-    let Some((function, object)) = found else {
-        return Err(Error::new(Code::Internal, format!("{name} got lost")));
-    };
-    ns.config()
-        .trace
-        .say(category, || format!("{object}: {name}"));
-    let Some(func) = function.as_func() else {
-        return Err(Error::new(Code::Internal, format!("{name} is no function")));
-    };
-    ns.call(&func, &[], &mut [])
-        .context(|| format!("{name} of {object}"))
+    let trace = &ns.config().trace;
+    trace.say(category, || format!("{object}: {name}"));
+    calls::export(ns, definition, &[], &mut []).context(|| format!("{name} of {object}"))
 }

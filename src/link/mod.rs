@@ -4,6 +4,7 @@ mod address;
 mod calls;
 mod define;
 mod exit;
+mod generated;
 mod glue;
 mod host;
 mod init;
@@ -21,7 +22,7 @@ mod slots;
 mod space;
 mod stats;
 mod symbols;
-#[cfg(all(test, feature = "wasmtime"))]
+#[cfg(test)]
 mod tests;
 mod texts;
 mod transaction;

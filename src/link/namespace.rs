@@ -19,7 +19,7 @@ use crate::engine::{
     HostFunc, Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Result};
-use crate::object::{FuncType, GlobalType};
+use crate::object::GlobalType;
 use crate::plan::{Definition, Identity, Model, ObjectId, Opens, Placement, Stub};
 use crate::search::GuestFiles;
 
@@ -84,8 +84,6 @@ pub(super) struct State {
     pub stubs: HashMap<Stub, Extern>,
     pub tags: HashMap<Arc<str>, Extern>,
     pub nothing: Option<Extern>,
-    /// Modules that fill one slot, by the function's type.
-    pub fillers: HashMap<Arc<FuncType>, Rc<Module>>,
     pub statistics: Statistics,
     /// Loads whose constructors are running, the innermost last.
     pub frames: Vec<Frame>,
@@ -270,6 +268,10 @@ impl Namespace {
 
     pub fn object(&self, id: ObjectId) -> Option<ObjectInfo> {
         info(&self.state().model, id)
+    }
+
+    pub fn contains(&self, id: ObjectId) -> bool {
+        self.state().model.nodes.contains_key(&id)
     }
 
     /// How often an object is open; not at all if there is none.

@@ -4,7 +4,6 @@ use std::ptr::NonNull;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::glue;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{ExternKind, ExternPtr, Module, shim};
 use crate::error::{Code, Error, Result};
@@ -92,29 +91,4 @@ pub fn export_order(module: &Module, object: &Object) -> Result<Option<Vec<u32>>
         .collect::<Option<Vec<u32>>>()
         .map(Some)
         .ok_or_else(|| lost("an export"))
-}
-
-/// Imports of a generated module: the table, `resolve` and `slot` as given, then numbers.
-pub fn generated_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
-    let imports = module.imports();
-    let named = [glue::TABLE, glue::RESOLVE, glue::SLOT];
-    let declared: usize = imports
-        .iter()
-        .filter(|i| named.iter().any(|n| n.as_bytes() == i.name))
-        .count();
-    imports
-        .iter()
-        .map(|i| {
-            let n = match std::str::from_utf8(i.name)
-                .ok()
-                .and_then(|n| n.parse::<usize>().ok())
-            {
-                Some(n) => n + declared,
-                None if i.name == glue::TABLE.as_bytes() => 0,
-                None => 1,
-            };
-            given.get(n).copied()
-        })
-        .collect::<Option<Vec<T>>>()
-        .ok_or_else(|| lost("an import of a generated module"))
 }

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::exit;
 use super::namespace::Namespace;
+use super::{calls, exit};
 use crate::abi;
 use crate::error::{Code, Context, Error, Result};
 use crate::plan::Definition;
@@ -40,13 +40,9 @@ impl Namespace {
                 object: main,
                 export,
             };
-            let start = state.export(definition).and_then(|e| e.duplicate());
-            (start, node.found.name.clone())
+            (definition, node.found.name.clone())
         };
-        let lost = || Error::new(Code::Internal, "_start got lost");
-        let start = start.ok_or_else(lost)?;
-        let func = start.as_func().ok_or_else(lost)?;
-        let code = match self.call(&func, &[], &mut []) {
+        let code = match calls::export(self, start, &[], &mut []) {
             Ok(()) => 0,
             Err(error) => match error.exit_code() {
                 Some(code) => code,

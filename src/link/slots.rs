@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::glue;
 use super::namespace::{Namespace, State};
+use super::order::{lost, raw};
 use crate::engine::sys::wasm_extern_t;
-use crate::engine::{EngineGlobalType, ExternPtr, Global, Val};
-use crate::error::{Code, Error, Result};
+use crate::engine::{EngineGlobalType, Global, Val};
+use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType, ValType};
 use crate::plan::{Callee, FuncId, slot_in_own_segment};
 
@@ -85,50 +86,21 @@ fn fill(
     sig: &Arc<FuncType>,
     slot: u32,
 ) -> Result<()> {
-    if !state.fillers.contains_key(sig) {
-        let module = ns.compile(&glue::fill_one(sig)?);
-        let module = module
-            .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
-        state.fillers.insert(sig.clone(), module);
-    }
+    let module = ns.compile_generated(&glue::fill_one(sig)?)?;
     let ty = GlobalType {
         content: ValType::I32,
         mutable: false,
     };
     let ty = EngineGlobalType::new(ns.store().api(), ty)?;
     let number = Global::new(ns.store(), &ty, Val::u32(slot))?;
-    let lost = || {
-        Error::new(
-            Code::Internal,
-            "a function got lost on its way to the table",
-        )
-    };
-    let function = state.callee(callee).ok_or_else(lost)?;
-    let given = [
-        NonNull::new(state.space()?.table.as_extern().raw()).ok_or_else(lost)?,
-        NonNull::new(number.as_extern().raw()).ok_or_else(lost)?,
-        function,
+    let imports = [
+        raw(state.space()?.table.as_extern())?,
+        raw(number.as_extern())?,
+        state.callee(callee).ok_or_else(|| lost("a function"))?,
     ];
-    let module = state.fillers.get(sig).ok_or_else(lost)?;
-    let imports = super::order::generated_order(module, &given)?;
     // SAFETY: all three live until the end of this function; the module runs no code.
-    let imports: Vec<ExternPtr<'_>> = imports
-        .iter()
-        .map(|&raw| unsafe { ExternPtr::from_raw(raw) })
-        .collect();
-    match ns.instantiate(module, &imports) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            if let Some(used_up) = ns.used_up(&error) {
-                return Err(used_up);
-            }
-            let text = error.trap.map_or(String::new(), |t| t.message());
-            Err(Error::new(
-                Code::Engine,
-                format!("the engine refused to fill a table slot: {text}"),
-            ))
-        }
-    }
+    let filled = unsafe { ns.instantiate_generated(&module, &imports) };
+    filled.map(drop).context(|| "filling a table slot")
 }
 
 impl State {

@@ -6,7 +6,7 @@ use super::namespace::{Namespace, Space};
 use crate::engine::{EngineGlobalType, Global, Memory, Table, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{GlobalType, HeapType, Limits, MemoryType, TableType, ValType};
-use crate::plan::{Plan, Space as Extent};
+use crate::plan::{Placement, Plan, Space as Extent};
 
 /// Zeroes memory and nulls slots.
 pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
@@ -17,6 +17,17 @@ pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
             space.table.set_null(slot);
         }
     }
+}
+
+/// Clears what an object had.
+pub fn clear_place(space: &Space, place: &Placement) {
+    clear(
+        space,
+        place.memory_base,
+        place.memory_size,
+        place.table_base,
+        place.table_size,
+    );
 }
 
 /// Zeroes all of the memory and nulls the whole table.

@@ -146,12 +146,7 @@ fn host(state: &State, from: From, name: &str, found: bool) -> Option<(Symbol, b
     if matches!(from, From::Object(_)) && !found {
         return None;
     }
-    let (id, def) = state.model.host.get(abi::ENV, name)?;
-    let callee = Callee {
-        id: FuncId::Host(id),
-        export: None,
-    };
-    let sig = state.model.host_func(id)?;
+    let (callee, sig, def) = state.model.host_callee(abi::ENV, name)?;
     Some((Symbol::Func { callee, sig }, def.overrides(None)))
 }
 
@@ -239,13 +234,9 @@ pub fn function(
     importer: ObjectId,
 ) -> Option<(Callee, Arc<FuncType>)> {
     let model = &state.model;
-    let host = model.host.get(module, name).and_then(|(id, def)| {
-        let callee = Callee {
-            id: FuncId::Host(id),
-            export: None,
-        };
-        Some((callee, model.host_func(id)?, def.overrides(None)))
-    });
+    let host = model
+        .host_callee(module, name)
+        .map(|(callee, sig, def)| (callee, sig, def.overrides(None)));
     if module != abi::ENV {
         return host.map(|(callee, sig, _)| (callee, sig));
     }

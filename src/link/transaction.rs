@@ -17,14 +17,14 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::glue;
 use super::namespace::{Live, Made, Namespace, State};
-use super::order::{export_order, generated_order, in_engine_order, lost, raw};
+use super::order::{export_order, in_engine_order, lost, raw};
 use super::refused;
-use super::space::{clear, grow, make_space};
+use super::space::{clear, clear_place, grow, make_space};
 use super::stats::{Statistics, timed};
 use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
-    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val, shim,
+    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val,
 };
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType};
@@ -344,33 +344,13 @@ impl Transaction<'_> {
     /// Compiles and instantiates a generated module. It is kept, so that its functions live as long as the load's objects.
     fn generate(&mut self, bytes: &[u8], imports: &[NonNull<wasm_extern_t>]) -> Result<ExternVec> {
         self.statistics.generated += 1;
-        let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
-        let module = module
-            .ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))?;
-        // They are given as the module declares them.
-        let imports = if shim::of(module.api()).import_order_is_declared() {
-            imports.to_vec()
-        } else {
-            generated_order(&module, imports)?
-        };
+        let module = timed(&mut self.statistics.compile, || {
+            self.ns.compile_generated(bytes)
+        })?;
         let mut time = Duration::ZERO;
-        let instance = timed(&mut time, || {
-            // SAFETY: as for objects: nothing is given up while the namespace loads.
-            let imports: Vec<ExternPtr<'_>> = imports
-                .iter()
-                .map(|&raw| unsafe { ExternPtr::from_raw(raw) })
-                .collect();
-            self.ns.instantiate(&module, &imports)
-        });
-        let instance = instance.map_err(|error| {
-            if let Some(used_up) = self.ns.used_up(&error) {
-                return used_up;
-            }
-            let text = error.trap.map_or(String::new(), |t| t.message());
-            Error::new(
-                Code::Engine,
-                format!("the engine refused to instantiate a generated module: {text}"),
-            )
+        // SAFETY: as for objects: nothing is given up while the namespace loads.
+        let instance = timed(&mut time, || unsafe {
+            self.ns.instantiate_generated(&module, imports)
         })?;
         let exports = timed(&mut time, || instance.exports());
         self.statistics.instantiate += time;
@@ -410,13 +390,7 @@ impl Transaction<'_> {
         }
         let Some(space) = &state.space else { return };
         for place in &layout.placements {
-            clear(
-                space,
-                place.memory_base,
-                place.memory_size,
-                place.table_base,
-                place.table_size,
-            );
+            clear_place(space, place);
         }
         for fill in &self.plan.fills {
             clear(space, 0, 0, fill.slot, 1);

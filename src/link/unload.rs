@@ -12,7 +12,7 @@ use foldhash::{HashSet, HashSetExt};
 use super::exit::{self, ExitList, Handler};
 use super::lazy;
 use super::namespace::{Live, Namespace, State};
-use super::space::{clear, wipe};
+use super::space::{clear, clear_place, wipe};
 use crate::abi;
 use crate::engine::{inside, shim};
 use crate::error::{Code, Context, Error, Result};
@@ -304,13 +304,7 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
         state.exit.forget(gone);
         if let Some(space) = &state.space {
             for place in &vacated.places {
-                clear(
-                    space,
-                    place.memory_base,
-                    place.memory_size,
-                    place.table_base,
-                    place.table_size,
-                );
+                clear_place(space, place);
             }
             for &slot in &vacated.slots {
                 clear(space, 0, 0, slot, 1);

@@ -97,15 +97,10 @@ fn host_function(
     request: &Request<'_>,
     import: &Import,
 ) -> (Option<(Callee, Arc<FuncType>)>, bool) {
-    let host = request.model.host.get(&import.module, &import.name);
+    let model = request.model;
+    let host = model.host.get(&import.module, &import.name);
     let only = import.module.as_ref() != abi::ENV
         || host.is_some_and(|(_, def)| def.overrides(Some(&import.ty)));
-    let callee = host.and_then(|(id, _)| {
-        let callee = Callee {
-            id: FuncId::Host(id),
-            export: None,
-        };
-        Some((callee, request.model.host_func(id)?))
-    });
-    (callee, only)
+    let callee = model.host_callee(&import.module, &import.name);
+    (callee.map(|(callee, sig, _)| (callee, sig)), only)
 }

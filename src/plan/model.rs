@@ -225,6 +225,20 @@ pub struct Model {
 }
 
 impl Model {
+    /// A function that the host defines under a name, with its type.
+    pub fn host_callee(
+        &self,
+        module: &str,
+        name: &str,
+    ) -> Option<(Callee, Arc<FuncType>, &HostDef)> {
+        let (id, def) = self.host.get(module, name)?;
+        let callee = Callee {
+            id: FuncId::Host(id),
+            export: None,
+        };
+        Some((callee, self.host_func(id)?, def))
+    }
+
     /// The type of a function that the host defines.
     pub fn host_func(&self, id: u32) -> Option<Arc<FuncType>> {
         match &self.host.defs.get(id as usize)?.ty {

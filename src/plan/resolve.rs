@@ -311,16 +311,8 @@ impl<'a> Resolver<'a> {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
-        let host = self.request.model.host.get(abi::ENV, &import.name);
-        let host_callee = host
-            .filter(|(_, d)| matches!(d.ty, ExternType::Func(_)))
-            .map(|(id, def)| {
-                let callee = Callee {
-                    id: FuncId::Host(id),
-                    export: None,
-                };
-                (callee, def.overrides(None))
-            });
+        let host = self.request.model.host_callee(abi::ENV, &import.name);
+        let host_callee = host.map(|(callee, _, def)| (callee, def.overrides(None)));
         if let Some((callee, true)) = host_callee {
             return Binding::Slot(callee);
         }
