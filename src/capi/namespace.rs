@@ -24,6 +24,7 @@ use crate::engine::sys::{
 use crate::engine::{Extern, Func, Module, Store};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Party, Source};
+use crate::plan::Bind;
 
 /// A namespace: a memory, a table and the objects linked in them, in one store.
 ///
@@ -145,11 +146,7 @@ fn flags(number: u32) -> Result<Flags> {
     }
     Ok(Flags {
         main: has(WASM_DYLD_PROGRAM),
-        bind: match (has(WASM_DYLD_LAZY), has(WASM_DYLD_NOW)) {
-            (true, _) => Some(crate::plan::Bind::Lazy),
-            (_, true) => Some(crate::plan::Bind::Now),
-            _ => None,
-        },
+        bind: Bind::asked(has(WASM_DYLD_NOW), has(WASM_DYLD_LAZY)),
         global: has(WASM_DYLD_GLOBAL),
         deepbind: has(WASM_DYLD_DEEPBIND),
         noload: has(WASM_DYLD_NOLOAD),

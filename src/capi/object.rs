@@ -84,6 +84,20 @@ impl wasm_dyld_t {
     }
 }
 
+/// What `read` finds of an object, `otherwise` if there is no such object or nothing of the kind.
+fn of<T>(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    otherwise: T,
+    read: impl FnOnce(&wasm_dyld_t, ObjectInfo) -> Option<T>,
+) -> T {
+    quiet(otherwise, || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let info = namespace.info(object).ok()?;
+        read(namespace, info)
+    })
+}
+
 /// How many objects there are.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_object_count(namespace: *const wasm_dyld_t) -> usize {
@@ -114,9 +128,7 @@ pub extern "C" fn wasm_dyld_object_name(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> *const c_char {
-    quiet(std::ptr::null(), || {
-        let namespace = wasm_dyld_t::lend(namespace).ok()?;
-        let info = namespace.info(object).ok()?;
+    of(namespace, object, std::ptr::null(), |namespace, info| {
         Some(namespace.string(Strings::Name(info.id), info.name.as_bytes()))
     })
 }
@@ -128,9 +140,7 @@ pub extern "C" fn wasm_dyld_object_path(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> *const c_char {
-    quiet(std::ptr::null(), || {
-        let namespace = wasm_dyld_t::lend(namespace).ok()?;
-        let info = namespace.info(object).ok()?;
+    of(namespace, object, std::ptr::null(), |namespace, info| {
         let path = info.path.as_ref()?;
         Some(namespace.string(Strings::Path(info.id), path.as_os_str().as_bytes()))
     })
@@ -143,9 +153,7 @@ pub extern "C" fn wasm_dyld_object_origin(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> *const c_char {
-    quiet(std::ptr::null(), || {
-        let namespace = wasm_dyld_t::lend(namespace).ok()?;
-        let info = namespace.info(object).ok()?;
+    of(namespace, object, std::ptr::null(), |namespace, info| {
         let folder = match info.path.as_ref()?.parent()?.as_os_str().as_bytes() {
             b"" => b".",
             folder => folder,
@@ -178,9 +186,7 @@ pub extern "C" fn wasm_dyld_object_is_nodelete(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> bool {
-    quiet(false, || {
-        Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.stays)
-    })
+    of(namespace, object, false, |_, info| Some(info.stays))
 }
 
 /// Where the object's data and its own table slots are. Every out parameter may be NULL.
@@ -210,9 +216,7 @@ pub extern "C" fn wasm_dyld_object_is_program(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> bool {
-    quiet(false, || {
-        Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.main)
-    })
+    of(namespace, object, false, |_, info| Some(info.main))
 }
 
 /// Whether the object's symbols are in the global scope.
@@ -221,9 +225,7 @@ pub extern "C" fn wasm_dyld_object_is_global(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> bool {
-    quiet(false, || {
-        Some(wasm_dyld_t::lend(namespace).ok()?.info(object).ok()?.global)
-    })
+    of(namespace, object, false, |_, info| Some(info.global))
 }
 
 /// How many libraries the object needs itself.
@@ -232,16 +234,7 @@ pub extern "C" fn wasm_dyld_object_needed_count(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> usize {
-    quiet(0, || {
-        Some(
-            wasm_dyld_t::lend(namespace)
-                .ok()?
-                .info(object)
-                .ok()?
-                .needed
-                .len(),
-        )
-    })
+    of(namespace, object, 0, |_, info| Some(info.needed.len()))
 }
 
 /// One of the libraries that the object needs itself; NULL if there are not so many.
@@ -251,9 +244,13 @@ pub extern "C" fn wasm_dyld_object_needed_at(
     object: *const wasm_dyld_object_t,
     index: usize,
 ) -> *mut wasm_dyld_object_t {
-    quiet(std::ptr::null_mut(), || {
-        let namespace = wasm_dyld_t::lend(namespace).ok()?;
-        let needed = namespace.info(object).ok()?.needed.get(index).copied()?;
-        Some(wasm_dyld_object_t::handle(namespace.serial, needed))
-    })
+    of(
+        namespace,
+        object,
+        std::ptr::null_mut(),
+        |namespace, info| {
+            let needed = info.needed.get(index).copied()?;
+            Some(wasm_dyld_object_t::handle(namespace.serial, needed))
+        },
+    )
 }

@@ -18,32 +18,30 @@ const GLOBAL: u32 = 8;
 /// Handles are this far apart, so that a number picked at random is rarely one.
 const STEP: u32 = 16;
 
-/// What a handle stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    Global,
-    Object(ObjectId),
-}
-
 /// The guest's number for an object. `None` after 268 million objects.
 pub fn handle(id: ObjectId) -> Option<u32> {
     id.0.checked_add(1)?.checked_mul(STEP)?.checked_add(GLOBAL)
 }
 
-/// What a number from the guest stands for: the object must be open by a guest.
-pub fn target(ns: &Namespace, handle: u32) -> Result<Target> {
+/// The object that a number from the guest stands for, which must be open by a guest; `None`: the global scope.
+pub fn object(ns: &Namespace, handle: u32) -> Result<Option<ObjectId>> {
     if handle == GLOBAL {
-        return Ok(Target::Global);
+        return Ok(None);
     }
     let number = handle.checked_sub(GLOBAL).filter(|n| n % STEP == 0);
     let id = number.and_then(|n| (n / STEP).checked_sub(1)).map(ObjectId);
     let open = id.filter(|&id| ns.opens(id).guest > 0);
-    open.map(Target::Object).ok_or_else(|| {
+    open.map(Some).ok_or_else(|| {
         Error::new(
             Code::InvalidArgument,
             format!("{handle:#x} is no handle that dlopen gave, or it has been closed"),
         )
     })
+}
+
+/// Where a symbol is looked up for a handle.
+pub fn scope(ns: &Namespace, handle: u32) -> Result<From> {
+    Ok(object(ns, handle)?.map_or(From::Global, From::Object))
 }
 
 /// dlopen(3). `None` as name: the global scope. `None` as answer: it is not loaded, and is not to be.
@@ -97,9 +95,9 @@ pub fn value(call: &Call<'_>, symbol: Symbol) -> Result<u32> {
 
 /// dlclose(3).
 pub fn close(call: &Call<'_>, handle: u32) -> Result<()> {
-    match target(call.ns, handle)? {
-        Target::Global => Ok(()),
-        Target::Object(id) => call.ns.close(id, Party::Guest),
+    match object(call.ns, handle)? {
+        None => Ok(()),
+        Some(id) => call.ns.close(id, Party::Guest),
     }
 }
 

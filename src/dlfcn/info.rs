@@ -2,7 +2,7 @@
 //!
 //! Structures are those of wasm32: pointers, `long` and `size_t` have 4 bytes.
 
-use super::core::{self, Target, answer};
+use super::core::{self, answer};
 use super::libc::service;
 use crate::engine::HostTrap;
 use crate::error::{Code, Error, Result};
@@ -84,10 +84,8 @@ fn dlinfo(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
     };
     let ns = call.ns;
     let tell = || {
-        let id = match core::target(ns, handle)? {
-            Target::Object(id) => id,
-            Target::Global => first(ns).ok_or_else(gone)?,
-        };
+        let id = core::object(ns, handle)?.or_else(|| first(ns));
+        let id = id.ok_or_else(gone)?;
         let info = ns.object(id).ok_or_else(gone)?;
         match request {
             // One namespace is all that a guest sees.

@@ -1,6 +1,6 @@
 //! `<dlfcn.h>` of wasi-libc. These override the stubs of its libdl.so.
 
-use super::core::{self, Target, answer};
+use super::core::{self, answer};
 use crate::abi;
 use crate::engine::HostTrap;
 use crate::error::{Code, Error, Result};
@@ -52,12 +52,7 @@ fn flags(number: u32) -> Result<Flags> {
         ));
     }
     Ok(Flags {
-        // Both together are NOW, as in other libcs.
-        bind: match (has(RTLD_NOW), has(RTLD_LAZY)) {
-            (true, _) => Some(Bind::Now),
-            (_, true) => Some(Bind::Lazy),
-            _ => None,
-        },
+        bind: Bind::asked(has(RTLD_NOW), has(RTLD_LAZY)),
         global: has(RTLD_GLOBAL),
         deepbind: has(RTLD_DEEPBIND),
         noload: has(RTLD_NOLOAD),
@@ -96,10 +91,7 @@ fn dlsym(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
                 })?;
                 From::After(caller)
             }
-            handle => match core::target(call.ns, handle)? {
-                Target::Global => From::Global,
-                Target::Object(id) => From::Object(id),
-            },
+            handle => core::scope(call.ns, handle)?,
         };
         core::symbol(call, from, name)
     };

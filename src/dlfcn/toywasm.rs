@@ -1,10 +1,10 @@
 //! The module `dyld` of toywasm: objects by number, functions and data told apart by the caller.
 
-use super::core::{self, Target, answer};
+use super::core::{self, answer};
 use super::wasix::errno;
 use crate::engine::HostTrap;
 use crate::error::{Code, Error, Result};
-use crate::link::{Call, Flags, From, Service, Symbol};
+use crate::link::{Call, Flags, Service, Symbol};
 
 const MODULE: &str = "dyld";
 /// Kinds of symbols.
@@ -60,10 +60,7 @@ fn resolve_symbol(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
     };
     let resolve = || {
         let ns = call.ns;
-        let from = match core::target(ns, handle)? {
-            Target::Global => From::Global,
-            Target::Object(id) => From::Object(id),
-        };
+        let from = core::scope(ns, handle)?;
         let name = core::sized(ns, name, len, "symbol name")?;
         let value = match (ns.dlsym(from, &name)?, kind) {
             (Symbol::Func { callee, sig }, FUNC) => ns.slot(callee, &sig)?,

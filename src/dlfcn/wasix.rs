@@ -1,6 +1,6 @@
 //! `dlopen` and `dlsym` of WASIX: errors as errno, with the text in a buffer of the caller's.
 
-use super::core::{self, Target};
+use super::core;
 use crate::engine::HostTrap;
 use crate::error::{Code, Error, Result};
 use crate::link::{Call, Flags, From, Service, cut};
@@ -83,11 +83,7 @@ fn flags(number: u32) -> Result<Flags> {
     }
     let has = |flag| number & flag != 0;
     Ok(Flags {
-        bind: match (has(NOW), has(LAZY)) {
-            (true, _) => Some(Bind::Now),
-            (_, true) => Some(Bind::Lazy),
-            _ => None,
-        },
+        bind: Bind::asked(has(NOW), has(LAZY)),
         global: has(GLOBAL),
         deepbind: has(DEEPBIND),
         noload: has(NOLOAD),
@@ -124,10 +120,7 @@ fn target(call: &Call<'_>, handle: u32) -> Result<From> {
     Ok(match handle {
         DEFAULT => From::Global,
         MAIN => call.ns.main().map_or(From::Global, From::Object),
-        handle => match core::target(call.ns, handle)? {
-            Target::Global => From::Global,
-            Target::Object(id) => From::Object(id),
-        },
+        handle => core::scope(call.ns, handle)?,
     })
 }
 

@@ -99,13 +99,16 @@ fn at_slot(state: &State, slot: u64) -> Option<Address> {
     let model = &state.model;
     let decided = model.slots.iter().find(|(_, at)| **at == slot);
     let (object, index) = match decided {
-        Some((FuncId::Object { object, index }, _)) => (*object, Some(*index)),
+        Some((FuncId::Object { object, index }, _)) => (*object, *index),
         Some((FuncId::Host(_), _)) => return None,
         None => {
             let mut nodes = model.nodes.iter();
             let (&id, node) = nodes.find(|(_, node)| within(&node.place, slot))?;
-            let index = function_in_own_segment(&node.found.object, &node.place, slot)?;
-            (id, Some(index))
+            let found = &node.found;
+            (
+                id,
+                function_in_own_segment(&found.object, &node.place, slot)?,
+            )
         }
     };
     let defined = &model.nodes.get(&object)?.found.object;
@@ -113,9 +116,7 @@ fn at_slot(state: &State, slot: u64) -> Option<Address> {
         .exports
         .iter()
         .find_map(|export| match &export.item {
-            ExportItem::Func { index: known, .. } if Some(*known) == index => {
-                Some(export.name.clone())
-            }
+            ExportItem::Func { index: known, .. } if *known == index => Some(export.name.clone()),
             _ => None,
         });
     Some(Address {

@@ -208,69 +208,50 @@ impl Namespace {
     /// Finds everything. Beyond here no object is added. `None`: what is asked for is not loaded, and is not to be.
     fn collect(
         &self,
-        source: Source,
+        mut source: Source,
         flags: Flags,
         files: &mut Files<'_>,
     ) -> Result<Option<Closure>> {
         let state = self.state();
-        let (model, noload) = (&state.model, flags.noload);
-        let (name, by);
-        let root = match source {
-            Source::Name(given) => {
-                name = given;
-                let known = || files.locate(&name, None);
-                match noload.then(|| loaded_as(model, &name, known)) {
-                    Some(None) => return Ok(None),
-                    Some(Some(id)) => Root::Loaded(id),
-                    None => Root::Name(&name),
-                }
-            }
+        let model = &state.model;
+        let by = match &source {
+            Source::Guest { caller, .. } => caller.or(model.main),
+            _ => None,
+        };
+        let by = by.and_then(|id| model.nodes.get(&id));
+        let by = by.map(|node| &node.found);
+        let root = match &mut source {
             Source::Path(path) => {
-                let located = timed(&mut files.statistics.search, || search::open_path(&path));
-                match by_file(model, located, noload)? {
-                    File::Loaded(id) => Root::Loaded(id),
-                    File::Absent => return Ok(None),
-                    File::New(located) => Root::Found(Box::new(files.take(located, flags.main)?)),
-                }
+                let located = timed(&mut files.statistics.search, || search::open_path(path));
+                by_file(model, located, flags, files)?
             }
-            Source::Bytes { .. } if noload => return Ok(None),
+            Source::Guest { name, .. } if name.contains('/') => {
+                by_file(model, files.find_in_guest(name, by), flags, files)?
+            }
+            Source::Name(name) | Source::Guest { name, .. } if flags.noload => {
+                let known = model.names.get(name.as_str()).copied();
+                let same_file = || model.by_identity(&files.locate(name, by).ok()?.identity);
+                known.or_else(same_file).map(Root::Loaded)
+            }
+            Source::Name(name) | Source::Guest { name, .. } => Some(Root::Name(name, by)),
+            Source::Bytes { .. } if flags.noload => None,
             Source::Bytes { name, bytes } => {
-                search::check_name(&name)?;
-                let identity = self.next_identity();
-                Root::Found(Box::new(
-                    files.parse(&name, None, identity, bytes, flags.main)?,
-                ))
-            }
-            Source::Guest {
-                name: given,
-                caller,
-            } => {
-                name = given;
-                let caller = caller.or(model.main);
-                by = caller
-                    .and_then(|id| model.nodes.get(&id))
-                    .map(|node| &node.found);
-                if name.contains('/') {
-                    match by_file(model, files.find_in_guest(&name, by), noload)? {
-                        File::Loaded(id) => Root::Loaded(id),
-                        File::Absent => return Ok(None),
-                        File::New(located) => Root::Found(Box::new(files.take(located, false)?)),
-                    }
-                } else {
-                    let known = || files.locate(&name, by);
-                    match (noload.then(|| loaded_as(model, &name, known)), by) {
-                        (Some(None), _) => return Ok(None),
-                        (Some(Some(id)), _) => Root::Loaded(id),
-                        (None, Some(by)) => Root::NameFor(&name, by),
-                        (None, None) => Root::Name(&name),
-                    }
-                }
+                search::check_name(name)?;
+                let (identity, bytes) = (self.next_identity(), std::mem::take(bytes));
+                let found = files.parse(name, None, identity, bytes, flags.main)?;
+                Some(Root::Found(Box::new(found)))
             }
         };
+        let Some(root) = root else { return Ok(None) };
         let mut roots = vec![root];
         // Preloads come with the first load, whatever it is.
         if model.nodes.is_empty() {
-            roots.extend(self.config.preloads.iter().map(|name| Root::Name(name)));
+            roots.extend(
+                self.config
+                    .preloads
+                    .iter()
+                    .map(|name| Root::Name(name, None)),
+            );
         }
         closure(model, roots, files, self.config.limits.objects).map(Some)
     }
@@ -322,32 +303,21 @@ fn count(fresh: &[Found], plan: &Plan, statistics: &mut Statistics) {
     statistics.direct = supplies.filter(|s| matches!(s, Supply::Export(_))).count();
 }
 
-enum File {
-    Loaded(ObjectId),
-    New(Located),
-    /// Not loaded, and not to be.
-    Absent,
-}
-
-fn by_file(model: &Model, located: Result<Located>, noload: bool) -> Result<File> {
+/// The object of a file: loaded, or new. `None`: neither, and not to be loaded.
+fn by_file(
+    model: &Model,
+    located: Result<Located>,
+    flags: Flags,
+    files: &mut Files<'_>,
+) -> Result<Option<Root<'static>>> {
     let located = match located {
         // What is not even there cannot be loaded.
-        Err(_) if noload => return Ok(File::Absent),
+        Err(_) if flags.noload => return Ok(None),
         other => other?,
     };
     Ok(match model.by_identity(&located.identity) {
-        Some(id) => File::Loaded(id),
-        None if noload => File::Absent,
-        None => File::New(located),
+        Some(id) => Some(Root::Loaded(id)),
+        None if flags.noload => None,
+        None => Some(Root::Found(Box::new(files.take(located, flags.main)?))),
     })
-}
-
-/// The loaded object that a name leads to.
-fn loaded_as(
-    model: &Model,
-    name: &str,
-    locate: impl FnOnce() -> Result<Located>,
-) -> Option<ObjectId> {
-    let known = model.names.get(name).copied();
-    known.or_else(|| model.by_identity(&locate().ok()?.identity))
 }

@@ -93,15 +93,16 @@ impl Namespace {
     ///
     /// What goes wrong in exit handlers is the error; the objects are gone all the same.
     pub fn close(&self, id: ObjectId, party: Party) -> Result<()> {
-        let _busy = self.begin()?;
+        let busy = self.begin()?;
         let name = {
             let mut state = self.state_mut();
-            let opens = state
-                .opens(id, party)
-                .ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))?;
+            let node = state.model.nodes.get(&id);
+            let name = node.map(|node| node.found.name.clone());
+            let opens = state.opens(id, party);
+            let (Some(name), Some(opens)) = (name, opens) else {
+                return Err(Error::new(Code::InvalidArgument, "no such object"));
+            };
             if *opens == 0 {
-                let name = state.model.nodes.get(&id).map(|n| n.found.name.clone());
-                let name = name.unwrap_or_else(|| "the object".into());
                 let why =
                     format!("{name} is not open: it has been closed as often as it was opened");
                 return Err(Error::new(Code::InvalidArgument, why));
@@ -110,10 +111,10 @@ impl Namespace {
             if party == Party::Guest {
                 state.note_closed(id);
             }
-            state.model.nodes.get(&id).map(|n| n.found.name.clone())
+            name
         };
-        drop(_busy);
-        sweep(self).context(|| format!("closing {}", name.as_deref().unwrap_or("?")))
+        drop(busy);
+        sweep(self).context(|| format!("closing {name}"))
     }
 }
 
@@ -249,6 +250,10 @@ impl LastCall {
 /// Takes back a load whose constructors failed: its objects go, and whatever came to depend on them, and older objects are as
 /// they were. What had been constructed is destroyed first, unless the guest has ended itself.
 pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool) {
+    let tell = |error: Error| {
+        let trace = &ns.config().trace;
+        trace.say(Category::Init, || format!("while undoing a load: {error}"));
+    };
     let mut ended = HashSet::new();
     loop {
         let gone = ns.state().model.dependents(&frame.objects);
@@ -256,10 +261,7 @@ pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool
         let Some(call) = call.filter(|_| !exited) else {
             break;
         };
-        if let Err(error) = call.run(ns) {
-            let trace = &ns.config().trace;
-            trace.say(Category::Init, || format!("while undoing a load: {error}"));
-        }
+        call.run(ns).unwrap_or_else(tell);
     }
     let gone = {
         let mut state = ns.state_mut();
@@ -271,10 +273,7 @@ pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool
     };
     remove(ns, &gone, frame.made_space);
     // What the guest opened in its constructors is kept by nothing now.
-    if let Err(error) = sweep(ns) {
-        let trace = &ns.config().trace;
-        trace.say(Category::Init, || format!("while undoing a load: {error}"));
-    }
+    sweep(ns).unwrap_or_else(tell);
 }
 
 /// Removes exactly `gone`. If nothing is left, memory and table stay for the next load, unless they are to be `unmade`. No guest

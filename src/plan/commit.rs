@@ -29,7 +29,7 @@ impl Model {
             if found.role.is_main() {
                 self.main = Some(id);
             }
-            let uses = planned.bindings.iter().filter_map(bound_to);
+            let uses = planned.bindings.iter().filter_map(Binding::object);
             let node = Node {
                 found,
                 place: planned.place,
@@ -159,18 +159,6 @@ impl Model {
 pub fn within(place: &Placement, slot: u64) -> bool {
     slot.checked_sub(place.table_base)
         .is_some_and(|n| n < place.table_size)
-}
-
-/// The object that a binding leads to.
-fn bound_to(binding: &Binding) -> Option<ObjectId> {
-    match binding {
-        Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
-            FuncId::Object { object, .. } => Some(object),
-            FuncId::Host(_) => None,
-        },
-        Binding::Data(definition) | Binding::Export(definition) => Some(definition.object),
-        _ => None,
-    }
 }
 
 /// The preloads among a load's roots, with all that they need: these are global even where the load is not.

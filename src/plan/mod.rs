@@ -56,6 +56,17 @@ pub enum Bind {
     Lazy,
 }
 
+impl Bind {
+    /// What two flags of dlopen(3) ask for; both together are NOW, as in other libcs.
+    pub fn asked(now: bool, lazy: bool) -> Option<Bind> {
+        match (now, lazy) {
+            (true, _) => Some(Bind::Now),
+            (_, true) => Some(Bind::Lazy),
+            _ => None,
+        }
+    }
+}
+
 /// How a call reaches a function of another object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Plt {

@@ -23,10 +23,8 @@ pub enum Root<'a> {
     Loaded(ObjectId),
     /// A new object that is at hand.
     Found(Box<Found>),
-    /// A name to search for, as a needed entry would.
-    Name(&'a str),
-    /// The same, on behalf of an object that asks for it at run time.
-    NameFor(&'a str, &'a Found),
+    /// A name to search for, as a needed entry would; on behalf of an object that asks for it at run time, if there is one.
+    Name(&'a str, Option<&'a Found>),
 }
 
 #[derive(Debug, Default)]
@@ -74,8 +72,7 @@ pub fn closure<P: Provider>(
         let id = match root {
             Root::Loaded(id) => id,
             Root::Found(found) => walk.add(*found)?,
-            Root::Name(name) => walk.find(name, None)?,
-            Root::NameFor(name, by) => walk.find(name, Some(by))?,
+            Root::Name(name, by) => walk.find(name, by)?,
         };
         if !walk.closure.roots.contains(&id) {
             walk.closure.roots.push(id);

@@ -56,6 +56,20 @@ pub enum Binding {
     Host(u32),
 }
 
+impl Binding {
+    /// The object that it leads to.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
+                FuncId::Object { object, .. } => Some(object),
+                FuncId::Host(_) => None,
+            },
+            Binding::Data(definition) | Binding::Export(definition) => Some(definition.object),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Landmark {
     StackLow,

@@ -25,17 +25,6 @@ pub fn close(world: &mut World, id: ObjectId) -> Vec<ObjectId> {
     gone
 }
 
-fn leads_to(binding: &Binding) -> Option<ObjectId> {
-    match binding {
-        Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
-            FuncId::Object { object, .. } => Some(object),
-            FuncId::Host(_) => None,
-        },
-        Binding::Data(definition) | Binding::Export(definition) => Some(definition.object),
-        _ => None,
-    }
-}
-
 /// What goes is nobody's, and nothing that is nobody's stays.
 fn check_closed(world: &World, gone: &HashSet<ObjectId>) {
     let model = &world.model;
@@ -45,7 +34,7 @@ fn check_closed(world: &World, gone: &HashSet<ObjectId>) {
             .nodes
             .iter()
             .filter(|(other, node)| {
-                let bound = node.bindings.iter().filter_map(leads_to);
+                let bound = node.bindings.iter().filter_map(Binding::object);
                 let mut all = bound.chain(node.found.needed.iter().copied());
                 !gone.contains(other) && *other != id && all.any(|used| used == *id)
             })
@@ -78,7 +67,7 @@ fn check(world: &World) {
         assert!(
             node.bindings
                 .iter()
-                .filter_map(leads_to)
+                .filter_map(Binding::object)
                 .all(|id| there(&id)),
             "{id:?}"
         );

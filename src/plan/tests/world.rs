@@ -140,11 +140,11 @@ impl World {
         let main = self.shelf.files.get(name).filter(|f| f.role.is_main());
         let root = match main {
             Some(_) => Root::Found(Box::new(self.shelf.found(name)?)),
-            None => Root::Name(name),
+            None => Root::Name(name, None),
         };
         let mut roots = vec![root];
         if self.model.nodes.is_empty() {
-            roots.extend(self.preloads.iter().map(|name| Root::Name(name)));
+            roots.extend(self.preloads.iter().map(|name| Root::Name(name, None)));
         }
         closure(&self.model, roots, &mut self.shelf, self.limits.objects)
     }
