@@ -2,6 +2,8 @@
 
 mod check;
 mod run;
+#[allow(dead_code, reason = "commands to come write tables and trees")]
+mod style;
 
 use std::process::ExitCode;
 
@@ -11,7 +13,8 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "wasmdyld",
     version,
-    about = "A dynamic linker for WebAssembly programs made of shared libraries"
+    about = "A dynamic linker for WebAssembly programs made of shared libraries",
+    styles = style::HELP
 )]
 struct Cli {
     #[command(subcommand)]

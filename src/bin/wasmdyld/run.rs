@@ -14,6 +14,8 @@ use wasmdyld::search::RuntimePath;
 use wasmdyld::trace;
 use wasmdyld::wasi::{Input, Output, WasiConfig};
 
+use crate::style;
+
 /// The program could not be loaded; ld.so and shells use the same number.
 const CANNOT_LOAD: u8 = 127;
 /// The program trapped: what a shell shows for SIGABRT.
@@ -104,7 +106,7 @@ impl Run {
             // WASI's exit codes are 32 bits, a process's are 8.
             Ok(code) => ExitCode::from(code as u8),
             Err(error) => {
-                eprintln!("wasmdyld: {error}");
+                style::print_error(&error);
                 ExitCode::from(match (error.code(), error.exit_code()) {
                     (_, Some(code)) => code as u8,
                     (Code::Trap, _) => TRAPPED,

@@ -20,6 +20,8 @@ use clap::{Args, ValueEnum};
 use probes::{Need, PROBES};
 use report::{Report, Row};
 
+use crate::style;
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// A table
@@ -76,7 +78,7 @@ impl Check {
         if self.format == Format::Json {
             println!("{}", report::unusable(why));
         }
-        eprintln!("wasmdyld: {why}");
+        style::print_error(why);
         ExitCode::FAILURE
     }
 }
