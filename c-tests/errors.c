@@ -82,7 +82,7 @@ static void missing_library(struct world *w)
     module_needs(mid, "libabsent.so");
     shelf_add(&w->shelf, "libmid.so", mid);
     FAILS(load(w, "top.so", top), WASM_DYLD_NOT_FOUND, "loading top.so", "libabsent.so, needed by libmid.so", "library not found",
-          "the host's open callback does not have it", "/nowhere/first/libabsent.so (library path): no such file",
+          "the host's open callback: does not have it", "/nowhere/first/libabsent.so (library path): no such file",
           "/nowhere/second/libabsent.so (library path): no such file", NULL);
     FAILS(wasm_dyld_load(w->dyld, "libabsent.so", 0, NULL, &error), WASM_DYLD_NOT_FOUND, "libabsent.so", "/nowhere/first/libabsent.so",
           "/nowhere/second/libabsent.so", NULL);

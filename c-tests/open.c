@@ -100,7 +100,7 @@ static void failures(void)
     expected.name = "libx.so";
     expected.needed_by = NULL;
     expected.answer = 1;
-    FAILS(wasm_dyld_load(host.dyld, "libx.so", 0, NULL, &error), WASM_DYLD_NOT_FOUND, "open callback does not have it", "/nowhere/libx.so", NULL);
+    FAILS(wasm_dyld_load(host.dyld, "libx.so", 0, NULL, &error), WASM_DYLD_NOT_FOUND, "open callback: does not have it", "/nowhere/libx.so", NULL);
     expected.answer = 5;
     FAILS(wasm_dyld_load(host.dyld, "libx.so", 0, NULL, &error), WASM_DYLD_IO, "libx.so", "the host's open callback", "failed with 5", NULL);
     expected.answer = -2; /* a size without bytes */

@@ -3,7 +3,7 @@
 use crate::abi;
 use crate::error::{Context, Result};
 use crate::object::ParseLimits;
-use crate::plan::{Bind, Limits, Plt};
+use crate::plan::{Bind, Limits, Options, Plt};
 use crate::search::SearchOptions;
 use crate::trace::{self, Trace};
 
@@ -59,6 +59,18 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Options of a load for which nothing else is said.
+    pub fn options(&self) -> Options {
+        Options {
+            bind: self.bind,
+            plt: self.plt,
+            stack_size: self.stack_size,
+            limits: self.limits.clone(),
+            global: false,
+            deepbind: false,
+        }
+    }
+
     /// Adds what the environment says: `WASMDYLD_LIBRARY_PATH`, `WASMDYLD_PRELOAD`, `WASMDYLD_BIND_NOW` and `WASMDYLD_DEBUG`
     /// (to standard error).
     pub fn read_env(&mut self) -> Result<()> {

@@ -10,6 +10,7 @@ pub mod link;
 pub mod object;
 pub mod plan;
 pub mod search;
+pub mod survey;
 pub mod trace;
 #[cfg(feature = "wasi")]
 pub mod wasi;

@@ -3,6 +3,7 @@
 //! A needed entry is text from an untrusted module, so it is only ever a bare file name, and RUNTIME_PATH reaches no
 //! further than the host allows (dlopen(3) searches likewise: DT_RUNPATH after LD_LIBRARY_PATH).
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -56,6 +57,7 @@ pub struct SearchOptions {
 const MAX_FILE: u64 = 1 << 30;
 /// NAME_MAX of Linux.
 const MAX_NAME: usize = 255;
+const CALLBACK: &str = "the host's open callback";
 
 /// A file that was found and is open, so that what is read is what was identified.
 #[derive(Debug)]
@@ -65,9 +67,38 @@ pub struct Located {
     /// `path` is one of the guest's.
     pub in_guest: bool,
     pub identity: Identity,
+    /// How the search came by it.
+    pub why: String,
     /// How it is called in errors.
     shown: String,
     source: Source,
+}
+
+/// A place where a file was looked for in vain.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The file that was looked for; `None` where it came to none, or is not to be told.
+    pub path: Option<PathBuf>,
+    /// Why there.
+    pub why: String,
+    pub problem: String,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tried { path, why, problem } = self;
+        match path {
+            Some(path) => write!(f, "{} ({why}): {problem}", path.display()),
+            None => write!(f, "{why}: {problem}"),
+        }
+    }
+}
+
+/// What a search came to.
+pub struct Searched {
+    pub found: Option<Located>,
+    /// Every place before that, in order.
+    pub tried: Vec<Tried>,
 }
 
 #[derive(Debug)]
@@ -161,6 +192,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
     Ok(Some(Located {
         name: name.to_string_lossy().into_owned(),
         path: Some(path.to_path_buf()),
+        why: "given by its path".to_string(),
         shown: path.display().to_string(),
         in_guest: false,
         identity: Identity::File {
@@ -180,18 +212,44 @@ pub fn find(
     view: View<'_>,
     trace: &Trace,
 ) -> Result<Located> {
+    let Searched { found, tried } = search(options, name, by, view, trace)?;
+    found.ok_or_else(|| {
+        let places = match tried.as_slice() {
+            [] => "\n  nowhere: there is no library path and no RUNTIME_PATH".to_string(),
+            tried => tried.iter().map(|place| format!("\n  {place}")).collect(),
+        };
+        Error::new(
+            Code::NotFound,
+            format!("library not found; searched:{places}"),
+        )
+    })
+}
+
+/// As [`find`], with what was tried on the way. An error is one of the name or of the host's callback.
+pub fn search(
+    options: &SearchOptions,
+    name: &str,
+    by: Option<&Found>,
+    view: View<'_>,
+    trace: &Trace,
+) -> Result<Searched> {
     check_name(name)?;
     let for_whom = by.map_or(String::new(), |by| format!(" for {}", by.name));
     trace.say(Category::Libs, || format!("find {name}{for_whom}"));
-    let mut searched = Vec::new();
+    let mut tried = Vec::new();
     if options.open.is_some() {
         if let Some(located) = ask(options, name, by)? {
             trace.say(Category::Libs, || format!("  {name}: given by the host"));
-            return Ok(located);
+            let found = Some(located);
+            return Ok(Searched { found, tried });
         }
-        searched.push("the host's open callback does not have it".to_string());
+        tried.push(Tried {
+            path: None,
+            why: CALLBACK.to_string(),
+            problem: "does not have it".to_string(),
+        });
     }
-    for (folder, why) in folders(options, by, view, &mut searched) {
+    for (folder, why) in folders(options, by, view, &mut tried) {
         let (path, found) = match folder {
             Folder::Host(folder) => {
                 let path = folder.join(name);
@@ -204,33 +262,29 @@ pub fn find(
                 (path, found)
             }
         };
-        let (path, known) = (path.display(), !view.hidden);
+        let shown = path.display();
         let (said, problem) = match found {
             Ok(Some(mut located)) => {
-                trace.say(Category::Libs, || format!("  {path} found ({why})"));
+                trace.say(Category::Libs, || format!("  {shown} found ({why})"));
                 if view.hidden && !located.in_guest {
                     located.shown.clone_from(&located.name);
                 }
-                return Ok(located);
+                let found = Some(Located { why, ..located });
+                return Ok(Searched { found, tried });
             }
             Ok(None) => ("not there", "no such file".to_string()),
             Err(problem) => ("unusable", problem),
         };
         trace.say(Category::Libs, || {
-            format!("  {path} {said}: {problem} ({why})")
+            format!("  {shown} {said}: {problem} ({why})")
         });
-        searched.push(match known {
-            true => format!("{path} ({why}): {problem}"),
-            false => format!("{why}: {problem}"),
+        tried.push(Tried {
+            path: (!view.hidden).then_some(path),
+            why,
+            problem,
         });
     }
-    if searched.is_empty() {
-        searched.push("nowhere: there is no library path and no RUNTIME_PATH".to_string());
-    }
-    Err(Error::new(
-        Code::NotFound,
-        format!("library not found; searched:\n  {}", searched.join("\n  ")),
-    ))
+    Ok(Searched { found: None, tried })
 }
 
 /// Asks the host's open callback.
@@ -239,10 +293,11 @@ fn ask(options: &SearchOptions, name: &str, by: Option<&Found>) -> Result<Option
         return Ok(None);
     };
     let by = by.map(|by| by.name.as_ref());
-    let opened = open(name, by).context(|| "the host's open callback")?;
+    let opened = open(name, by).context(|| CALLBACK)?;
     Ok(opened.map(|opened| Located {
         name: file_name(name).to_string(),
         path: None,
+        why: CALLBACK.to_string(),
         shown: name.to_string(),
         in_guest: false,
         identity: Identity::Host(opened.identity),
@@ -287,6 +342,7 @@ fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
     Located {
         name: file_name(&path.to_string_lossy()).to_string(),
         path: Some(path.to_path_buf()),
+        why: "the guest's files".to_string(),
         shown: path.display().to_string(),
         in_guest: true,
         identity,
@@ -310,12 +366,12 @@ enum Folder {
     Guest(PathBuf),
 }
 
-/// The folders to search, with why; entries that are not followed are added to `searched` with the reason.
+/// The folders to search, with why; entries that are not followed are added to `tried` with the reason.
 fn folders(
     options: &SearchOptions,
     by: Option<&Found>,
     view: View<'_>,
-    searched: &mut Vec<String>,
+    tried: &mut Vec<Tried>,
 ) -> Vec<(Folder, String)> {
     let paths = options.library_paths.iter().enumerate();
     let mut folders: Vec<(Folder, String)> = paths
@@ -333,7 +389,11 @@ fn folders(
         match expand(entry, by.path.as_deref(), options.runtime_path) {
             Ok(folder) if by.in_guest => folders.push((Folder::Guest(folder), why)),
             Ok(folder) => folders.push((Folder::Host(folder), why)),
-            Err(reason) => searched.push(format!("{why}: {reason}")),
+            Err(reason) => tried.push(Tried {
+                path: None,
+                why,
+                problem: reason.to_string(),
+            }),
         }
     }
     folders

@@ -194,14 +194,12 @@ impl Namespace {
     }
 
     fn options(&self, flags: Flags) -> Options {
-        let config = &self.config;
+        let options = self.config.options();
         Options {
-            bind: flags.bind.unwrap_or(config.bind),
-            plt: config.plt,
-            stack_size: config.stack_size,
-            limits: config.limits.clone(),
+            bind: flags.bind.unwrap_or(options.bind),
             global: flags.global || flags.main,
             deepbind: flags.deepbind,
+            ..options
         }
     }
 

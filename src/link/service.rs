@@ -12,7 +12,7 @@ use crate::dlfcn;
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Error, Result};
 use crate::object::{ExternType, FuncType, ValType};
-use crate::plan::{ObjectId, Precedence};
+use crate::plan::{HostDef, ObjectId, Precedence};
 
 /// A call of a service.
 pub struct Call<'a> {
@@ -104,13 +104,29 @@ impl Service {
     }
 }
 
+/// The linker's own functions.
+fn services() -> impl Iterator<Item = &'static Service> {
+    EXIT.iter().chain(dlfcn::services())
+}
+
+/// What they look like to a plan: module, name and definition.
+pub fn definitions() -> impl Iterator<Item = (&'static str, &'static str, HostDef)> {
+    services().map(|service| {
+        let def = HostDef {
+            ty: ExternType::Func(Arc::new(service.ty())),
+            precedence: Precedence::BeforeIfSame,
+        };
+        (service.module, service.name, def)
+    })
+}
+
 impl Namespace {
     /// Defines the linker's own functions, once.
     pub(super) fn prepare(&self) {
         if self.state().services {
             return;
         }
-        for service in EXIT.iter().chain(dlfcn::services()) {
+        for service in services() {
             let ty = ExternType::Func(Arc::new(service.ty()));
             // What the host defined itself under such a name is meant.
             if self

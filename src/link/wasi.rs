@@ -8,7 +8,7 @@ use super::host::HostValue;
 use super::namespace::{Namespace, Side};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::Context;
-use crate::object::{ExternType, FuncType};
+use crate::object::ExternType;
 use crate::plan::{Identity, Precedence};
 use crate::wasi::{MODULE, Preview1, Stop};
 
@@ -20,10 +20,7 @@ impl Namespace {
     pub fn define_wasi(&self, wasi: Box<dyn Preview1>) {
         let wasi: Rc<dyn Preview1> = wasi.into();
         for (index, function) in wasi.functions().iter().enumerate() {
-            let ty = Arc::new(FuncType {
-                params: function.params.to_vec(),
-                results: function.results.to_vec(),
-            });
+            let ty = Arc::new(function.ty());
             let (side, wasi, store) = (self.side.clone(), wasi.clone(), self.store);
             let sig = ty.clone();
             let make = move || {

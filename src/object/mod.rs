@@ -8,6 +8,7 @@ mod explain;
 mod externalize;
 mod fault;
 mod features;
+mod outline;
 mod parse;
 mod section;
 mod sniff;
@@ -22,6 +23,7 @@ use foldhash::HashMap;
 
 pub use explain::{Explanation, explain};
 pub use externalize::{Externalized, externalize};
+pub use outline::{Outline, Part, outline};
 pub use types::*;
 
 use crate::error::Result;

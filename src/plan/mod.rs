@@ -38,7 +38,7 @@ pub use model::{
 };
 pub use place::{Layout, Sizes, Space};
 pub use regions::Regions;
-pub use resolve::{Binding, Callee};
+pub use resolve::{Attempt, Binding, Callee, Fault, Scopes, Wrong, attempt, describe};
 pub use role::role_of;
 pub use scope::{Definition, Lookup, Scope};
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};

@@ -1,7 +1,6 @@
 //! Each import of each new object to a [`Binding`], in scope order. All failures are reported together.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use super::commit::preloaded;
@@ -87,20 +86,39 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// Bindings, new tags and warnings.
-type Outcome = (
-    Vec<Vec<Binding>>,
-    Vec<(Arc<str>, Arc<FuncType>)>,
-    Vec<String>,
-);
+/// What is wrong with an import.
+#[derive(Clone, Debug)]
+pub enum Wrong {
+    Undefined(Undefined),
+    /// Of another type than its definition, as a text that names both.
+    Clash(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub importer: ObjectId,
+    /// The import's position in its object.
+    pub import: u32,
+    pub wrong: Wrong,
+}
+
+/// Bindings, and all that is wrong with them; what is wrong is bound to something of no use.
+pub struct Attempt {
+    /// For each new object, for each import.
+    pub bindings: Vec<Vec<Binding>>,
+    pub new_tags: Vec<(Arc<str>, Arc<FuncType>)>,
+    pub warnings: Vec<String>,
+    pub faults: Vec<Fault>,
+}
 
 struct Resolver<'a> {
     request: &'a Request<'a>,
     lookup: Lookup<'a>,
     main: Option<ObjectId>,
+    /// Position of the import being resolved.
+    import: u32,
     new_tags: HashMap<Arc<str>, (Arc<FuncType>, ObjectId)>,
-    undefined: Vec<Undefined>,
-    clashes: Vec<String>,
+    faults: Vec<Fault>,
     warnings: Vec<String>,
 }
 
@@ -158,33 +176,78 @@ impl Scopes {
 
 pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
     let scopes = Scopes::new(request);
+    let attempt = attempt(request, &scopes);
+    if !attempt.faults.is_empty() {
+        return Err(error(attempt.faults));
+    }
+    Ok(Resolved {
+        group: scopes.group,
+        bindings: attempt.bindings,
+        new_tags: attempt.new_tags,
+        warnings: attempt.warnings,
+    })
+}
+
+pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
     let mut resolver = Resolver {
         request,
         lookup: scopes.lookup(request),
         main: request.main(),
+        import: 0,
         new_tags: HashMap::new(),
-        undefined: Vec::new(),
-        clashes: Vec::new(),
+        faults: Vec::new(),
         warnings: Vec::new(),
     };
     let mut bindings = Vec::with_capacity(request.fresh.len());
     for (id, found) in request.fresh_ids().zip(request.fresh) {
-        let object = &found.object;
+        let imports = found.object.imports.iter().zip(0..);
         bindings.push(
-            object
-                .imports
-                .iter()
-                .map(|import| resolver.import(id, import))
+            imports
+                .map(|(import, position)| {
+                    resolver.import = position;
+                    resolver.import(id, import)
+                })
                 .collect(),
         );
     }
-    let (bindings, new_tags, warnings) = resolver.finish(bindings)?;
-    Ok(Resolved {
-        group: scopes.group,
+    let new_tags = resolver.new_tags.into_iter();
+    let mut new_tags: Vec<_> = new_tags.map(|(name, (sig, _))| (name, sig)).collect();
+    new_tags.sort_by(|a, b| a.0.cmp(&b.0));
+    Attempt {
         bindings,
         new_tags,
-        warnings,
-    })
+        warnings: resolver.warnings,
+        faults: resolver.faults,
+    }
+}
+
+/// One error for all that is wrong.
+fn error(faults: Vec<Fault>) -> Error {
+    let (mut undefined, mut clashes) = (Vec::new(), String::new());
+    let mut seen = HashSet::new();
+    for fault in faults {
+        match fault.wrong {
+            Wrong::Undefined(u) => {
+                if seen.insert((u.symbol.clone(), u.importer.clone(), u.wanted.clone())) {
+                    undefined.push(u);
+                }
+            }
+            Wrong::Clash(text) => {
+                clashes.push_str("\n  ");
+                clashes.push_str(&text);
+            }
+        }
+    }
+    match (undefined.is_empty(), clashes.is_empty()) {
+        (true, _) => Error::new(
+            Code::TypeMismatch,
+            format!("symbols of the wrong type:{clashes}"),
+        ),
+        (false, true) => Error::undefined(undefined),
+        (false, false) => {
+            Error::undefined(undefined).note(format!("\nand symbols of the wrong type:{clashes}"))
+        }
+    }
 }
 
 impl<'a> Resolver<'a> {
@@ -210,7 +273,7 @@ impl<'a> Resolver<'a> {
             ExternType::Func(wanted) => match function(self.request, self.lookup, &import.name) {
                 Target::Func(callee, sig) => {
                     if sig != *wanted {
-                        self.clash(importer, import, &callee, &sig);
+                        self.mistyped(importer, import, &callee, &sig);
                     }
                     return Binding::Func(callee);
                 }
@@ -264,7 +327,7 @@ impl<'a> Resolver<'a> {
         match (&import.ty, ty) {
             (ExternType::Func(wanted), ExternType::Func(given)) => {
                 if wanted != given {
-                    self.clashes.push(format!(
+                    self.clash(importer, format!(
                         "{}: {} imports it as func {wanted}, the host defines it as func {given}",
                         display_name(import),
                         self.request.name(importer)
@@ -277,11 +340,14 @@ impl<'a> Resolver<'a> {
             }
             (wanted, given) if accepts(wanted, given) => Binding::Host(id),
             (wanted, given) => {
-                self.clashes.push(format!(
-                    "{}: {} imports it as {wanted}, the host defines it as {given}",
-                    display_name(import),
-                    self.request.name(importer)
-                ));
+                self.clash(
+                    importer,
+                    format!(
+                        "{}: {} imports it as {wanted}, the host defines it as {given}",
+                        display_name(import),
+                        self.request.name(importer)
+                    ),
+                );
                 Binding::Host(id)
             }
         }
@@ -362,12 +428,15 @@ impl<'a> Resolver<'a> {
         definition: Definition,
     ) -> Binding {
         let defined = self.item(definition).map_or(String::new(), describe);
-        self.clashes.push(format!(
-            "{}: {} uses it as {wanted}, {} defines it as {defined}",
-            display_name(import),
-            self.request.name(importer),
-            self.request.name(definition.object),
-        ));
+        self.clash(
+            importer,
+            format!(
+                "{}: {} uses it as {wanted}, {} defines it as {defined}",
+                display_name(import),
+                self.request.name(importer),
+                self.request.name(definition.object),
+            ),
+        );
         Binding::Null
     }
 
@@ -379,11 +448,14 @@ impl<'a> Resolver<'a> {
         ty: &GlobalType,
     ) -> Option<Binding> {
         if ty.content != ValType::I32 {
-            self.clashes.push(format!(
-                "{}: {} imports it as global {ty}; only 32-bit addresses are supported",
-                display_name(import),
-                self.request.name(importer)
-            ));
+            self.clash(
+                importer,
+                format!(
+                    "{}: {} imports it as global {ty}; only 32-bit addresses are supported",
+                    display_name(import),
+                    self.request.name(importer)
+                ),
+            );
             return Some(Binding::Null);
         }
         let (id, def) = self.request.model.host.get(&import.module, &import.name)?;
@@ -403,12 +475,15 @@ impl<'a> Resolver<'a> {
                 (ExternType::Global(_), Some(given)) => given.to_string(),
                 _ => self.item(definition).map_or(String::new(), describe),
             };
-            self.clashes.push(format!(
-                "{}: {} imports it as {wanted}, {} defines it as {given}",
-                display_name(import),
-                self.request.name(importer),
-                self.request.name(definition.object)
-            ));
+            self.clash(
+                importer,
+                format!(
+                    "{}: {} imports it as {wanted}, {} defines it as {given}",
+                    display_name(import),
+                    self.request.name(importer),
+                    self.request.name(definition.object)
+                ),
+            );
         }
         Binding::Export(definition)
     }
@@ -435,7 +510,7 @@ impl<'a> Resolver<'a> {
                 self.export(importer, import, &import.ty, definition)
             }
             None => {
-                self.clashes.push(format!(
+                self.clash(importer, format!(
                     "{}: {} needs it, and the main program {} keeps it to itself; link the main program with -Wl,--export={}",
                     abi::STACK_POINTER,
                     self.request.name(importer),
@@ -473,12 +548,15 @@ impl<'a> Resolver<'a> {
             let by = first
                 .1
                 .map_or("an earlier object", |by| self.request.name(by));
-            self.clashes.push(format!(
-                "{}: {} imports it as tag {sig}, {by} as tag {}",
-                display_name(import),
-                self.request.name(importer),
-                first.0
-            ));
+            self.clash(
+                importer,
+                format!(
+                    "{}: {} imports it as tag {sig}, {by} as tag {}",
+                    display_name(import),
+                    self.request.name(importer),
+                    first.0
+                ),
+            );
         }
         Binding::Tag(import.name.clone())
     }
@@ -504,55 +582,40 @@ impl<'a> Resolver<'a> {
 
     fn undefine(&mut self, importer: ObjectId, import: &Import, wanted: String) {
         let symbol = display_name(import);
-        self.undefined.push(Undefined {
+        let undefined = Undefined {
             symbol,
             importer: self.request.name(importer).to_string(),
             wanted,
+        };
+        self.wrong(importer, Wrong::Undefined(undefined));
+    }
+
+    fn clash(&mut self, importer: ObjectId, text: String) {
+        self.wrong(importer, Wrong::Clash(text));
+    }
+
+    fn wrong(&mut self, importer: ObjectId, wrong: Wrong) {
+        self.faults.push(Fault {
+            importer,
+            import: self.import,
+            wrong,
         });
     }
 
-    fn clash(&mut self, importer: ObjectId, import: &Import, callee: &Callee, given: &FuncType) {
+    fn mistyped(&mut self, importer: ObjectId, import: &Import, callee: &Callee, given: &FuncType) {
         let definer = match callee.export {
             Some(definition) => self.request.name(definition.object),
             None => "the host",
         };
-        self.clashes.push(format!(
-            "{}: {} imports it as {}, {definer} defines it as func {given}",
-            display_name(import),
-            self.request.name(importer),
-            import.ty,
-        ));
-    }
-
-    fn finish(self, bindings: Vec<Vec<Binding>>) -> Result<Outcome> {
-        let clashes = self.clashes.iter().fold(String::new(), |mut text, clash| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\n  {clash}");
-            text
-        });
-        if !self.undefined.is_empty() {
-            let mut undefined = self.undefined;
-            let mut seen = HashSet::new();
-            undefined
-                .retain(|u| seen.insert((u.symbol.clone(), u.importer.clone(), u.wanted.clone())));
-            let error = Error::undefined(undefined);
-            return Err(if clashes.is_empty() {
-                error
-            } else {
-                error.note(format!("\nand symbols of the wrong type:{clashes}"))
-            });
-        }
-        if !clashes.is_empty() {
-            let message = format!("symbols of the wrong type:{clashes}");
-            return Err(Error::new(Code::TypeMismatch, message));
-        }
-        let mut new_tags: Vec<_> = self
-            .new_tags
-            .into_iter()
-            .map(|(name, (sig, _))| (name, sig))
-            .collect();
-        new_tags.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok((bindings, new_tags, self.warnings))
+        self.clash(
+            importer,
+            format!(
+                "{}: {} imports it as {}, {definer} defines it as func {given}",
+                display_name(import),
+                self.request.name(importer),
+                import.ty,
+            ),
+        );
     }
 }
 
@@ -584,7 +647,8 @@ pub fn extern_type(item: &ExportItem) -> ExternType {
     }
 }
 
-fn describe(item: &ExportItem) -> String {
+/// What an export is, for people.
+pub fn describe(item: &ExportItem) -> String {
     match item {
         ExportItem::Data { ty, .. } if ty.content == ValType::I32 => "data".to_string(),
         other => extern_type(other).to_string(),

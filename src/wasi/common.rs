@@ -44,7 +44,7 @@ type Call = fn(&Common, &mut [u8], &[u64]) -> Called;
 /// method of [`Common`]. A `count` is an `i32` that counts vectors.
 macro_rules! functions {
     ($($who:ident $name:ident($($param:ident: $ty:tt),*) $(-> $result:ident)?;)*) => {
-        static SIGNATURES: &[Signature] = &[$(Signature {
+        pub(super) static SIGNATURES: &[Signature] = &[$(Signature {
             name: stringify!($name),
             params: &[$(functions!(@type $ty)),*],
             results: &[$(functions!(@type $result))?],

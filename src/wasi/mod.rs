@@ -21,7 +21,7 @@ pub use stdio::{Input, Output, OutputBuffer};
 use std::time::SystemTime;
 
 use crate::error::{Code, Error, Result};
-use crate::object::ValType;
+use crate::object::{FuncType, ValType};
 
 /// The module name under which guests import these functions.
 pub const MODULE: &str = "wasi_snapshot_preview1";
@@ -34,6 +34,20 @@ pub struct Signature {
     pub params: &'static [ValType],
     /// `[I32]`, the errno; empty for `proc_exit` alone.
     pub results: &'static [ValType],
+}
+
+impl Signature {
+    pub fn ty(&self) -> FuncType {
+        FuncType {
+            params: self.params.to_vec(),
+            results: self.results.to_vec(),
+        }
+    }
+}
+
+/// The functions of what [`WasiConfig::build`] gives.
+pub fn functions() -> &'static [Signature] {
+    common::SIGNATURES
 }
 
 /// Why a call does not return to the guest.

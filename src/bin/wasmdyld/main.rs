@@ -1,9 +1,13 @@
-//! The `wasmdyld` command: runs programs made of shared libraries, and tells which engines can.
+//! The `wasmdyld` command: runs programs made of shared libraries, shows what the linker sees in them, and tells which engines can.
 
+mod args;
 mod check;
+mod inspect;
+mod ldd;
+mod plan;
 mod run;
-#[allow(dead_code, reason = "commands to come write tables and trees")]
 mod style;
+mod symbols;
 
 use std::process::ExitCode;
 
@@ -25,6 +29,14 @@ struct Cli {
 enum Command {
     /// Load a program with its libraries and run it
     Run(run::Run),
+    /// Show which libraries a program needs, and where each is found
+    Ldd(ldd::Ldd),
+    /// Show what loading a program would do: bindings, memory and table
+    Plan(plan::Show),
+    /// Show who defines and who uses each symbol of a program
+    Symbols(symbols::Symbols),
+    /// Say what a module is and what it asks of a dynamic linker
+    Inspect(inspect::Inspect),
     /// Tell what an engine can do for dynamic linking
     EngineCheck(check::Check),
 }
@@ -32,6 +44,10 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => run.execute(),
+        Command::Ldd(ldd) => ldd.execute(),
+        Command::Plan(plan) => plan.execute(),
+        Command::Symbols(symbols) => symbols.execute(),
+        Command::Inspect(inspect) => inspect.execute(),
         Command::EngineCheck(check) => check.execute(),
     }
 }

@@ -4,50 +4,21 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
-use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
+use clap::Args;
+use wasmdyld::config::Config;
 use wasmdyld::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
-use wasmdyld::plan::{Bind, Plt};
-use wasmdyld::search::RuntimePath;
 use wasmdyld::trace;
 use wasmdyld::wasi::{Input, Output, WasiConfig};
 
+use crate::args::{self, LinkArgs, SearchArgs};
 use crate::style;
 
 /// The program could not be loaded; ld.so and shells use the same number.
 const CANNOT_LOAD: u8 = 127;
 /// The program trapped: what a shell shows for SIGABRT.
 const TRAPPED: u8 = 134;
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BindArg {
-    /// Every undefined symbol is an error at once
-    Now,
-    /// An undefined function is an error when it is called
-    Lazy,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum PltArg {
-    /// Direct calls where possible, generated stubs elsewhere
-    Auto,
-    /// Generated stubs for every call between objects
-    Wasm,
-    /// Host functions for every call between objects (slow)
-    Host,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum RuntimePathArg {
-    /// Ignore RUNTIME_PATH
-    Off,
-    /// Follow entries within $ORIGIN
-    Origin,
-    /// Follow every entry
-    Any,
-}
 
 #[derive(Args)]
 #[command(after_help = "Environment:
@@ -59,30 +30,16 @@ enum RuntimePathArg {
 
 Exit status: the program's own; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
 pub struct Run {
-    /// Folder to search for libraries; may be repeated
-    #[arg(short = 'L', value_name = "DIR")]
-    library_path: Vec<PathBuf>,
+    #[command(flatten)]
+    search: SearchArgs,
     /// Give the program a folder, under its own name or another; may be repeated
     #[arg(long, value_name = "HOST[::GUEST]")]
     dir: Vec<String>,
     /// Set an environment variable of the program; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
-    /// Load a library before all others; may be repeated
-    #[arg(long, value_name = "LIB")]
-    preload: Vec<String>,
-    /// When undefined functions are an error
-    #[arg(long, value_enum, default_value = "now")]
-    bind: BindArg,
-    /// How calls between objects are made
-    #[arg(long, value_enum, default_value = "auto")]
-    plt: PltArg,
-    /// Bytes of stack for a position-independent program
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_STACK, value_parser = clap::value_parser!(u64).range(MIN_STACK..))]
-    stack_size: u64,
-    /// How far RUNTIME_PATH entries in libraries are followed
-    #[arg(long, value_enum, default_value = "origin")]
-    runtime_path: RuntimePathArg,
+    #[command(flatten)]
+    link: LinkArgs,
     /// Do not let the program open libraries itself
     #[arg(long)]
     no_dlopen: bool,
@@ -145,33 +102,15 @@ impl Run {
     }
 
     fn config(&self) -> Result<Config> {
-        let mut config = Config::default();
-        config.search.library_paths.clone_from(&self.library_path);
-        config.search.runtime_path = match self.runtime_path {
-            RuntimePathArg::Off => RuntimePath::Off,
-            RuntimePathArg::Origin => RuntimePath::Origin,
-            RuntimePathArg::Any => RuntimePath::Any,
-        };
-        config.preloads.clone_from(&self.preload);
-        config.guest_dlopen = !self.no_dlopen;
-        config.guest_paths = self.show_paths;
-        config.bind = match self.bind {
-            BindArg::Now => Bind::Now,
-            BindArg::Lazy => Bind::Lazy,
-        };
-        config.plt = match self.plt {
-            PltArg::Auto => Plt::Auto,
-            PltArg::Wasm => Plt::Wasm,
-            PltArg::Host => Plt::Host,
-        };
-        config.stack_size = self.stack_size;
         if std::env::var("WASMDYLD_DEBUG")
             .is_ok_and(|list| list.split(',').any(|w| w.trim() == "help"))
         {
             print!("{}", trace::help());
             std::process::exit(0);
         }
-        config.read_env()?;
+        let mut config = args::config(&self.search, Some(&self.link))?;
+        config.guest_dlopen = !self.no_dlopen;
+        config.guest_paths = self.show_paths;
         Ok(config)
     }
 

@@ -5,10 +5,13 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
+use serde::Serialize;
+use wasmdyld::error::{Code, Error, Result};
 
 const fn color(color: AnsiColor) -> Style {
     color.on_default()
@@ -56,4 +59,37 @@ pub fn paint(style: Style, text: impl Display) -> String {
 pub fn print_error(error: impl Display) {
     // Nobody is left to be told that standard error is closed.
     let _ = writeln!(stderr(), "{} {error}", paint(ERROR, "wasmdyld:"));
+}
+
+/// Something worth knowing that is no part of the output.
+pub fn print_note(note: impl Display) {
+    let _ = writeln!(stderr(), "{} {note}", paint(DIM, "wasmdyld:"));
+}
+
+/// What became of writing the output. A reader that has seen enough (`| head`) is no error.
+pub fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+            Code::Io,
+            format!("cannot write the output: {e}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The exit status of a command that looks at files: that of `run` for a file that cannot be used.
+pub fn exit_code(result: Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        print_error(&error);
+        match error.code() {
+            Code::InvalidArgument => ExitCode::from(2),
+            _ => ExitCode::from(127),
+        }
+    })
+}
+
+/// How programs read it.
+pub fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
 }

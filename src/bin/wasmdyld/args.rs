@@ -1,0 +1,99 @@
+//! Options that several subcommands have.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
+use wasmdyld::error::Result;
+use wasmdyld::plan::{Bind, Plt};
+use wasmdyld::search::RuntimePath;
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RuntimePathArg {
+    /// Ignore RUNTIME_PATH
+    Off,
+    /// Follow entries within $ORIGIN
+    Origin,
+    /// Follow every entry
+    Any,
+}
+
+/// Where libraries come from.
+#[derive(Args)]
+pub struct SearchArgs {
+    /// Folder to search for libraries; may be repeated
+    #[arg(short = 'L', value_name = "DIR")]
+    library_path: Vec<PathBuf>,
+    /// Load a library before all others; may be repeated
+    #[arg(long, value_name = "LIB")]
+    preload: Vec<String>,
+    /// How far RUNTIME_PATH entries in libraries are followed
+    #[arg(long, value_enum, default_value = "origin")]
+    runtime_path: RuntimePathArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BindArg {
+    /// Every undefined symbol is an error at once
+    Now,
+    /// An undefined function is an error when it is called
+    Lazy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PltArg {
+    /// Direct calls where possible, generated stubs elsewhere
+    Auto,
+    /// Generated stubs for every call between objects
+    Wasm,
+    /// Host functions for every call between objects (slow)
+    Host,
+}
+
+/// How a program is linked.
+#[derive(Args)]
+pub struct LinkArgs {
+    /// When undefined functions are an error
+    #[arg(long, value_enum, default_value = "now")]
+    bind: BindArg,
+    /// How calls between objects are made
+    #[arg(long, value_enum, default_value = "auto")]
+    plt: PltArg,
+    /// Bytes of stack for a position-independent program
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_STACK, value_parser = clap::value_parser!(u64).range(MIN_STACK..))]
+    stack_size: u64,
+}
+
+/// The configuration that these and the environment ask for.
+pub fn config(search: &SearchArgs, link: Option<&LinkArgs>) -> Result<Config> {
+    let mut config = Config::default();
+    config.search.library_paths.clone_from(&search.library_path);
+    config.search.runtime_path = match search.runtime_path {
+        RuntimePathArg::Off => RuntimePath::Off,
+        RuntimePathArg::Origin => RuntimePath::Origin,
+        RuntimePathArg::Any => RuntimePath::Any,
+    };
+    config.preloads.clone_from(&search.preload);
+    if let Some(link) = link {
+        config.bind = match link.bind {
+            BindArg::Now => Bind::Now,
+            BindArg::Lazy => Bind::Lazy,
+        };
+        config.plt = match link.plt {
+            PltArg::Auto => Plt::Auto,
+            PltArg::Wasm => Plt::Wasm,
+            PltArg::Host => Plt::Host,
+        };
+        config.stack_size = link.stack_size;
+    }
+    config.read_env()?;
+    Ok(config)
+}
+
+/// What a host of its own would define.
+#[derive(Args)]
+pub struct HostArgs {
+    /// Assume that the host defines what is imported as this; may be repeated
+    #[arg(long, value_name = "MODULE[.NAME]")]
+    pub host_defines: Vec<String>,
+}

@@ -1,0 +1,142 @@
+//! `wasmdyld ldd`: which libraries a program needs, and why each was found where it is, or every place that was tried.
+
+mod collect;
+mod dot;
+mod graph;
+mod json;
+mod layout;
+mod svg;
+mod tree;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::survey::Survey;
+
+use crate::args::{self, SearchArgs};
+use crate::style;
+use graph::Graph;
+pub use graph::size;
+pub use json::role;
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A tree for people
+    Tree,
+    /// For programs
+    Json,
+    /// For Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Nothing is executed, no engine is asked: files are found and read as `run` does.
+
+Environment:
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
+  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
+  NO_COLOR               if not empty, no colours
+
+Exit status: 0; 1 if something is missing or unusable; 127 if a file cannot be read at all; 2 for a wrong command line."
+)]
+pub struct Ldd {
+    #[command(flatten)]
+    search: SearchArgs,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value = "tree")]
+    format: Format,
+    /// Show needed libraries down to this depth only; 1 shows what FILE itself needs
+    #[arg(long, value_name = "N")]
+    max_depth: Option<usize>,
+    /// Copy FILE and all its libraries into a folder, to be run from there
+    #[arg(long, value_name = "DIR")]
+    copy: Option<PathBuf>,
+    /// Programs or libraries
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Ldd {
+    pub fn execute(self) -> ExitCode {
+        style::exit_code(self.look())
+    }
+
+    fn look(&self) -> Result<ExitCode> {
+        if self.files.len() > 1 && matches!(self.format, Format::Dot | Format::Svg) {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "a graph is of one FILE; give one at a time",
+            ));
+        }
+        let config = args::config(&self.search, None)?;
+        let surveys: Vec<Survey> = self
+            .files
+            .iter()
+            .map(|file| Survey::of(file, &config, &[]))
+            .collect::<Result<_>>()?;
+        style::written(self.write(&surveys))?;
+        let complete = surveys
+            .iter()
+            .all(|survey| survey.problems().next().is_none());
+        if !complete {
+            let missing: Vec<String> = surveys.iter().flat_map(names_of_problems).collect();
+            let nothing = self.copy.as_ref().map_or("", |_| "; nothing was copied");
+            style::print_error(format!("{} missing or unusable{nothing}", list(&missing)));
+            return Ok(ExitCode::FAILURE);
+        }
+        if let Some(folder) = &self.copy {
+            let copied = collect::copy(&surveys, folder)?;
+            style::print_note(format!("{copied} files in {}", folder.display()));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn write(&self, surveys: &[Survey]) -> io::Result<()> {
+        let mut out = style::stdout();
+        let graph = |survey| Graph::new(survey, self.max_depth);
+        match (self.format, surveys) {
+            (Format::Tree, _) => {
+                for survey in surveys {
+                    tree::write(&mut out, survey, self.max_depth)?;
+                }
+                Ok(())
+            }
+            (Format::Json, _) => json::write(&mut out, surveys.iter().map(graph)),
+            (Format::Dot, [survey, ..]) => out.write_all(dot::text(&graph(survey)).as_bytes()),
+            (Format::Svg, [survey, ..]) => out.write_all(svg::picture(&graph(survey)).as_bytes()),
+            (Format::Dot | Format::Svg, []) => Ok(()),
+        }
+    }
+}
+
+fn names_of_problems(survey: &Survey) -> Vec<String> {
+    let problems = survey.problems();
+    problems.map(|(found, _)| found.name.to_string()).collect()
+}
+
+/// `liba.so is`, `liba.so and libb.so are`
+fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("{one} is"),
+        [most @ .., last] => format!("{} and {last} are", most.join(", ")),
+    }
+}
+
+/// Says what is missing, with every place that was searched; whether nothing is.
+pub fn complain(survey: &Survey) -> bool {
+    let mut complete = true;
+    for (found, problem) in survey.problems() {
+        complete = false;
+        let lines = graph::in_full(problem).join("\n  ");
+        let what = graph::in_short(problem);
+        style::print_error(format!("{} is {what}:\n  {lines}", found.name));
+    }
+    complete
+}

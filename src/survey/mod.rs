@@ -1,0 +1,305 @@
+//! A program and its libraries, looked at without an engine: what is found where and why, and what a load would do.
+//!
+//! It is the same search, closure and plan as a load's, with one difference: what is missing or unusable does not end it, but
+//! stands in the closure as an object without symbols, so that all of it is seen at once.
+
+mod symbols;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use symbols::{Definer, State, Symbol, User, symbols};
+
+use crate::abi;
+use crate::config::Config;
+use crate::error::{Context, Error, Result, plain};
+use crate::link::{Files, Statistics, definitions};
+use crate::object::Object;
+use crate::plan::needed::{Closure, Provider, Root, closure};
+use crate::plan::{
+    Found, HostDef, HostDefs, Identity, Model, ObjectId, Options, Plan, Precedence, Request, Role,
+    plan,
+};
+use crate::search::{self, Located, Tried, View};
+
+/// Why an object is not to be had.
+#[derive(Debug)]
+pub enum Problem {
+    /// It is nowhere; the places where it was looked for, in order.
+    Missing(Vec<Tried>),
+    /// Its name is none, or the file is no library.
+    Unusable(Error),
+}
+
+/// How the survey came by an object.
+#[derive(Debug)]
+pub struct Source {
+    pub why: String,
+    /// Size of the file.
+    pub size: u64,
+    pub problem: Option<Problem>,
+}
+
+pub struct Survey {
+    pub closure: Closure,
+    /// One for each object of the closure.
+    pub sources: Vec<Source>,
+    pub options: Options,
+    model: Model,
+}
+
+/// A name that an object needs, and the object's number.
+pub type Needed<'a> = (&'a str, usize);
+
+impl Survey {
+    /// Looks at the file at `path` and all that it needs. What exports `_start` is taken as a main program.
+    ///
+    /// `host` names what the host defines beside WASI and the linker's own functions, as `MODULE` or `MODULE.NAME`.
+    pub fn of(path: &Path, config: &Config, host: &[String]) -> Result<Survey> {
+        let shown = || format!("reading {}", path.display());
+        let mut statistics = Statistics::default();
+        let mut surveyor = Surveyor {
+            config,
+            files: Files::new(config, View::default(), &mut statistics),
+            sources: Vec::new(),
+        };
+        let root = surveyor.root(path).context(shown)?;
+        let main = root.role.is_main();
+        let mut roots = vec![Root::Found(Box::new(root))];
+        let preloads = config.preloads.iter();
+        roots.extend(preloads.map(|name| Root::Name(name, None)));
+        let closure = closure(
+            &Model::default(),
+            roots,
+            &mut surveyor,
+            config.limits.objects,
+        )
+        .context(shown)?;
+        let sources = surveyor.sources;
+        let model = Model {
+            host: host_defs(host, &closure.fresh),
+            ..Model::default()
+        };
+        let options = Options {
+            global: main,
+            ..config.options()
+        };
+        Ok(Survey {
+            closure,
+            sources,
+            options,
+            model,
+        })
+    }
+
+    pub fn objects(&self) -> &[Found] {
+        &self.closure.fresh
+    }
+
+    /// Number of the object with an id.
+    pub fn number(&self, id: ObjectId) -> usize {
+        id.0 as usize
+    }
+
+    pub fn name(&self, id: ObjectId) -> &str {
+        let found = self.objects().get(self.number(id));
+        found.map_or("?", |found| &found.name)
+    }
+
+    /// What an object needs, in order, each once.
+    pub fn needed(&self, number: usize) -> Vec<Needed<'_>> {
+        let found = self.objects().get(number);
+        let dylink = found.and_then(|found| found.object.dylink.as_ref());
+        let names = dylink.map_or(&[][..], |dylink| &dylink.needed);
+        let object = |name: &Arc<str>| {
+            let known = self.closure.names.iter().find(|(known, _)| known == name)?;
+            Some((name.as_ref(), self.number(known.1)))
+        };
+        names.iter().filter_map(object).collect()
+    }
+
+    /// The objects that are missing or unusable, with why.
+    pub fn problems(&self) -> impl Iterator<Item = (&Found, &Problem)> {
+        let both = self.objects().iter().zip(&self.sources);
+        both.filter_map(|(found, source)| Some((found, source.problem.as_ref()?)))
+    }
+
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            model: &self.model,
+            fresh: &self.closure.fresh,
+            group: &self.closure.group,
+            roots: &self.closure.roots,
+            options: &self.options,
+            now: None,
+        }
+    }
+
+    /// What loading it as the first object of a namespace would do.
+    pub fn plan(&self) -> Result<Plan> {
+        plan(&self.request())
+    }
+}
+
+/// What the host defines, as far as it is known without one.
+fn host_defs(assumed: &[String], objects: &[Found]) -> HostDefs {
+    let mut host = HostDefs::default();
+    #[cfg(feature = "wasi")]
+    for function in crate::wasi::functions() {
+        let def = HostDef {
+            ty: crate::object::ExternType::Func(Arc::new(function.ty())),
+            precedence: Precedence::Behind,
+        };
+        host.define(crate::wasi::MODULE, function.name, def);
+    }
+    for (module, name, def) in definitions() {
+        host.define(module, name, def);
+    }
+    // The type of what is assumed is the first importer's.
+    for import in objects.iter().flat_map(|found| &found.object.imports) {
+        let (module, name) = (import.module.as_ref(), import.name.as_ref());
+        let meant = |assumed: &String| match assumed.strip_prefix(module) {
+            Some(rest) => rest.is_empty() || rest.strip_prefix('.') == Some(name),
+            None => false,
+        };
+        if host.get(module, name).is_none() && assumed.iter().any(meant) {
+            let def = HostDef {
+                ty: import.ty.clone(),
+                precedence: Precedence::Behind,
+            };
+            host.define(module, name, def);
+        }
+    }
+    host
+}
+
+/// Finds files as a load does, and goes on where a load ends.
+struct Surveyor<'a> {
+    config: &'a Config,
+    files: Files<'a>,
+    /// One for each object opened so far.
+    sources: Vec<Source>,
+}
+
+/// What a search came to.
+enum Spot {
+    Located(Box<Located>),
+    Nothing {
+        name: String,
+        identity: Identity,
+        problem: Problem,
+    },
+}
+
+impl Surveyor<'_> {
+    fn root(&mut self, path: &Path) -> Result<Found> {
+        let located = search::open_path(path)?;
+        let (name, why) = (located.name.clone(), located.why.clone());
+        let identity = located.identity.clone();
+        let bytes = located.read()?;
+        let size = bytes.len() as u64;
+        let object = Object::parse(&bytes, &self.config.parse)?;
+        let main = object.export(abi::START).is_some();
+        let found = self.files.parse(&name, Some(path), identity, bytes, main)?;
+        self.sources.push(Source {
+            why,
+            size,
+            problem: None,
+        });
+        Ok(found)
+    }
+
+    /// An object without symbols in the place of one that is not to be had.
+    fn stand_in(
+        &mut self,
+        name: &str,
+        path: Option<&Path>,
+        identity: Identity,
+        source: Source,
+    ) -> Found {
+        self.sources.push(source);
+        Found {
+            name: name.into(),
+            path: path.map(Arc::from),
+            in_guest: false,
+            identity,
+            object: Arc::default(),
+            role: Role::Library,
+            needed: Vec::new(),
+            stack_pointer: None,
+        }
+    }
+}
+
+impl Provider for Surveyor<'_> {
+    type Located = Spot;
+
+    fn locate(&mut self, name: &str, by: Option<&Found>) -> Result<Spot> {
+        let (search, trace) = (&self.config.search, &self.config.trace);
+        let problem = match by {
+            None if name.contains('/') => match search::open_path(Path::new(name)) {
+                Ok(located) => return Ok(Spot::Located(Box::new(located))),
+                Err(error) => Problem::Unusable(error),
+            },
+            _ => match search::search(search, name, by, View::default(), trace) {
+                Ok(searched) => match searched.found {
+                    Some(located) => return Ok(Spot::Located(Box::new(located))),
+                    None => Problem::Missing(searched.tried),
+                },
+                Err(error) => Problem::Unusable(error),
+            },
+        };
+        Ok(Spot::Nothing {
+            name: plain(name).into_owned(),
+            // No bytes are handed over here, so that these numbers are free.
+            identity: Identity::Bytes(self.sources.len() as u64),
+            problem,
+        })
+    }
+
+    fn identity(&self, spot: &Spot) -> Identity {
+        match spot {
+            Spot::Located(located) => located.identity.clone(),
+            Spot::Nothing { identity, .. } => identity.clone(),
+        }
+    }
+
+    fn open(&mut self, spot: Spot) -> Result<Found> {
+        let (located, why) = match spot {
+            Spot::Nothing {
+                name,
+                identity,
+                problem,
+            } => {
+                let source = Source {
+                    why: String::new(),
+                    size: 0,
+                    problem: Some(problem),
+                };
+                return Ok(self.stand_in(&name, None, identity, source));
+            }
+            Spot::Located(located) => {
+                let why = located.why.clone();
+                (*located, why)
+            }
+        };
+        let (name, path, identity) = (
+            located.name.clone(),
+            located.path.clone(),
+            located.identity.clone(),
+        );
+        let source = |size, problem| Source { why, size, problem };
+        match self.files.take(located, false) {
+            Ok(found) => {
+                let bytes = self.files.bytes.remove(&identity);
+                let size = bytes.map_or(0, |bytes| bytes.len() as u64);
+                self.sources.push(source(size, None));
+                Ok(found)
+            }
+            Err(error) => {
+                let source = source(0, Some(Problem::Unusable(error)));
+                Ok(self.stand_in(&name, path.as_deref(), identity, source))
+            }
+        }
+    }
+}
