@@ -1,10 +1,15 @@
 //! The `wasmdyld` command, as a user meets it: options, environment, exit codes, messages.
 #![cfg(feature = "cli")]
 
+#[path = "support/command.rs"]
+mod command;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
+
+use command::{program, ran, scratch, wasmdyld, wat};
 
 fn guests() -> PathBuf {
     if let Some(folder) = std::env::var_os("WASMDYLD_GUESTS") {
@@ -26,63 +31,6 @@ fn hello() -> PathBuf {
         file.display()
     );
     file
-}
-
-/// A folder of this test's own.
-fn scratch(name: &str) -> PathBuf {
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a scratch folder");
-    folder
-}
-
-fn wat(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
-    fs::write(&path, wat::parse_str(text).expect("valid text")).expect("writing a module");
-    path
-}
-
-fn wasmdyld() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmdyld"));
-    for (name, _) in
-        std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("WASMDYLD_"))
-    {
-        command.env_remove(name);
-    }
-    command.stdin(Stdio::null());
-    command
-}
-
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-fn ran(command: &mut Command) -> Ran {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("the command starts");
-    Ran {
-        code: status.code(),
-        stdout: String::from_utf8_lossy(&stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&stderr).into_owned(),
-    }
-}
-
-/// `_start` that does `body`, with what it needs of WASI.
-fn program(body: &str) -> String {
-    format!(
-        r#"(module
-            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 1)
-            (func (export "_start") {body}))"#
-    )
 }
 
 #[test]
@@ -270,6 +218,7 @@ fn the_environment_finds_preloads_and_debugs() {
         ("plan", "object libc.so"),
         ("init", "libc.so: _initialize"),
         ("statistics", "linker"),
+        ("map", "libc.so: data"),
         ("all", "wasmdyld: plan: "),
     ] {
         let ran = ran(wasmdyld()

@@ -1,10 +1,10 @@
 //! `wasmdyld run`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
 use wasmdyld::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use wasmdyld::error::{Code, Error, Result};
@@ -14,7 +14,7 @@ use wasmdyld::search::RuntimePath;
 use wasmdyld::trace;
 use wasmdyld::wasi::{Input, Output, WasiConfig};
 
-use crate::style;
+use crate::{progress, style};
 
 /// The program could not be loaded; ld.so and shells use the same number.
 const CANNOT_LOAD: u8 = 127;
@@ -60,7 +60,7 @@ enum RuntimePathArg {
 Exit status: the program's own; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
 pub struct Run {
     /// Folder to search for libraries; may be repeated
-    #[arg(short = 'L', value_name = "DIR")]
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath)]
     library_path: Vec<PathBuf>,
     /// Give the program a folder, under its own name or another; may be repeated
     #[arg(long, value_name = "HOST[::GUEST]")]
@@ -69,7 +69,7 @@ pub struct Run {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
     /// Load a library before all others; may be repeated
-    #[arg(long, value_name = "LIB")]
+    #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath)]
     preload: Vec<String>,
     /// When undefined functions are an error
     #[arg(long, value_enum, default_value = "now")]
@@ -90,13 +90,19 @@ pub struct Run {
     #[arg(long)]
     show_paths: bool,
     /// Run on another engine: a shared library with the functions of wasm.h
-    #[arg(long, value_name = "LIB", env = "WASMDYLD_ENGINE")]
+    #[arg(long, value_name = "LIB", env = "WASMDYLD_ENGINE", value_hint = ValueHint::FilePath)]
     engine: Option<PathBuf>,
     /// Where the engine keeps compiled code between runs
-    #[arg(long, value_name = "DIR|off")]
+    #[arg(long, value_name = "DIR|off", value_hint = ValueHint::DirPath)]
     engine_cache: Option<PathBuf>,
+    /// Write what lies where, once everything is loaded; `-` is standard error
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    map: Option<PathBuf>,
+    /// When to show what is being compiled
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    progress: progress::When,
     /// The program and its arguments; what follows the program is not looked at
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PROGRAM", "ARGS"])]
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PROGRAM", "ARGS"], value_hint = ValueHint::FilePath)]
     command: Vec<OsString>,
 }
 
@@ -141,6 +147,9 @@ impl Run {
         };
         let program = self.command.into_iter().next().unwrap_or_default();
         ns.load(Source::Path(program.into()), main)?;
+        if let Some(file) = &self.map {
+            write_map(file, &ns.link_map())?;
+        }
         ns.run()
     }
 
@@ -165,6 +174,7 @@ impl Run {
             PltArg::Host => Plt::Host,
         };
         config.stack_size = self.stack_size;
+        config.progress = progress::observer(self.progress);
         if std::env::var("WASMDYLD_DEBUG")
             .is_ok_and(|list| list.split(',').any(|w| w.trim() == "help"))
         {
@@ -198,4 +208,13 @@ impl Run {
         }
         Ok(wasi)
     }
+}
+
+fn write_map(file: &Path, map: &str) -> Result<()> {
+    if file.as_os_str() == "-" {
+        eprint!("{map}");
+        return Ok(());
+    }
+    let why = |error| Error::new(Code::Io, format!("--map {}: {error}", file.display()));
+    std::fs::write(file, map).map_err(why)
 }
