@@ -43,8 +43,8 @@ static struct module *top(void)
     return m;
 }
 
-/* The frame's instruction, in the bytes that were loaded. */
-static void check_offset(size_t n, struct bytes bytes, int instruction)
+/* The frame's instruction, in the bytes that were loaded. An engine that makes one of a branch and a trap tells of the branch. */
+static void check_offset(size_t n, struct bytes bytes, int instruction, int other)
 {
     uint64_t offset = 0;
     if (!tells)
@@ -52,7 +52,7 @@ static void check_offset(size_t n, struct bytes bytes, int instruction)
     CHECK(wasm_dyld_error_frame_offset(error, n, &offset));
     CHECK(wasm_dyld_error_frame_offset(error, n, NULL));
     CHECK(offset < bytes.size);
-    SAME(bytes.data[offset], instruction);
+    CHECK(bytes.data[offset] == instruction || bytes.data[offset] == other);
 }
 
 static void across_libraries(void)
@@ -62,13 +62,12 @@ static void across_libraries(void)
     struct bytes first = load(host.dyld, "below.so", bottom(), &below), second = load(host.dyld, "above.so", top(), &above);
     KEEPS(try_call(host.dyld, find(host.dyld, above, "top"), NULL, 1, 1), WASM_DYLD_TRAP, "unreachable", NULL);
     tells = wasm_dyld_error_frame_count(error) > 0;
-    printf("# the engine tells %s\n", tells ? "of frames" : "nothing");
     if (tells)
         SAME(wasm_dyld_error_frame_count(error), 2);
     check_frame(0, "below.so", "bottom");
     check_frame(1, "above.so", "top");
-    check_offset(0, first, UNREACHABLE);
-    check_offset(1, second, CALL);
+    check_offset(0, first, UNREACHABLE, IF);
+    check_offset(1, second, CALL, CALL);
     /* Beyond the last one. */
     CHECK(!wasm_dyld_error_frame_object(error, 2));
     CHECK(!wasm_dyld_error_frame_function(error, 2));
@@ -79,7 +78,7 @@ static void across_libraries(void)
     free(first.data);
     free(second.data);
     host_delete(&host);
-    ok("a trap in a library that another one called");
+    ok(tells ? "a trap in a library that another one called" : "a trap on an engine that tells nothing of functions");
 }
 
 static void while_loading(void)

@@ -126,9 +126,11 @@ fn completions_for_each_shell() {
     let file = scratch("completions").join("wasmdyld.bash");
     fs::write(&file, ran(wasmdyld().args(["completions", "bash"])).stdout).expect("writing");
     let completed = |words: &[&str]| {
-        let last = words.last().expect("a word");
+        let [.., before, last] = words else {
+            panic!("two words at least");
+        };
         let script = format!(
-            ". '{}'; COMP_WORDS=({}); COMP_CWORD={}; _wasmdyld wasmdyld '{last}' x; echo \"${{COMPREPLY[*]}}\"",
+            ". '{}'; COMP_WORDS=({}); COMP_CWORD={}; _wasmdyld wasmdyld '{last}' '{before}'; echo \"${{COMPREPLY[*]}}\"",
             file.display(),
             words.join(" "),
             words.len() - 1
