@@ -484,6 +484,35 @@ const char *wasm_dyld_error_undefined_wanted(const wasm_dyld_error_t *error,
 bool wasm_dyld_error_exit_code(const wasm_dyld_error_t *error, int32_t *exit_code);
 
 /**
+ * How many functions of the guest were running when it trapped, as far as the engine tells: none on engines that tell nothing. Of
+ * very many only the first and the last are given. The message has them as well, a line each.
+ */
+size_t wasm_dyld_error_frame_count(const wasm_dyld_error_t *error);
+
+/**
+ * The object that a function belongs to; the innermost function is number 0. Several names, joined by " or ", where what the
+ * engine tells is true of several objects, as of two that were loaded from the same bytes. Lives as long as the error; NULL if the
+ * function belongs to no loaded object, or if there are not so many.
+ */
+const char *wasm_dyld_error_frame_object(const wasm_dyld_error_t *error,
+                                         size_t index);
+
+/**
+ * The function's name, from the object's name section or exports; names of C++ and Rust are demangled. Lives as long as the error;
+ * NULL if it has none, or if there are not so many.
+ */
+const char *wasm_dyld_error_frame_function(const wasm_dyld_error_t *error,
+                                           size_t index);
+
+/**
+ * Where in the object's file the instruction stands that trapped or called, written to `offset` if that is not NULL. False if the
+ * engine does not tell, or if there are not so many.
+ */
+bool wasm_dyld_error_frame_offset(const wasm_dyld_error_t *error,
+                                  size_t index,
+                                  uint64_t *offset);
+
+/**
  * Deletes an error. NULL is allowed.
  */
 void wasm_dyld_error_delete(wasm_dyld_error_t *error);
@@ -824,6 +853,13 @@ wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
  * to give a function its table slot, fails with WASM_DYLD_LIMIT and changes nothing.
  */
 uint64_t wasm_dyld_instance_count(const wasm_dyld_t *namespace_);
+
+/**
+ * The link map, as text for people: what lies where in memory and table, the objects in the order of loading, what each needs, and
+ * what keeps it. Its form may change with each version of the library. Belongs to the namespace and lives until the next call of
+ * this function; NULL if `namespace` is none.
+ */
+const char *wasm_dyld_link_map(const wasm_dyld_t *namespace_);
 
 /**
  * How many folders are searched for libraries.

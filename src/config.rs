@@ -31,6 +31,23 @@ pub struct Config {
     /// Guests see the names of the host's folders, in errors and where they ask.
     pub guest_paths: bool,
     pub trace: Trace,
+    /// Told what a load is busy with, where that may take long. It must not call the namespace.
+    pub progress: Option<Box<dyn Fn(Progress<'_>)>>,
+}
+
+/// How far a load has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// The engine is about to compile an object of so many bytes, or to find it in its cache.
+    Compiling {
+        name: &'a str,
+        size: usize,
+        /// From 1 on, of so many in this load.
+        number: usize,
+        of: usize,
+    },
+    /// All of the load's objects are compiled, or one could not be.
+    Compiled,
 }
 
 impl Default for Config {
@@ -54,6 +71,7 @@ impl Default for Config {
             guest_dlopen: true,
             guest_paths: false,
             trace: Trace::default(),
+            progress: None,
         }
     }
 }
@@ -68,6 +86,12 @@ impl Config {
             limits: self.limits.clone(),
             global: false,
             deepbind: false,
+        }
+    }
+
+    pub(crate) fn tell(&self, progress: Progress<'_>) {
+        if let Some(observer) = &self.progress {
+            observer(progress);
         }
     }
 

@@ -47,6 +47,45 @@ pub struct Undefined {
     pub wanted: String,
 }
 
+/// A function of the guest's that was running when it trapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The object's name. Several, joined by "or", where the engine tells too little to know them apart; `None`: a module that is
+    /// no loaded object.
+    pub object: Option<String>,
+    /// The function's name as the object has it, demangled.
+    pub function: Option<String>,
+    /// Its index in the module.
+    pub index: u32,
+    /// Where the instruction stands in the module's file, and from the function's beginning on.
+    pub offset: Option<u64>,
+    pub in_function: Option<u64>,
+    /// File and line of the source.
+    pub source: Option<String>,
+}
+
+impl fmt::Display for Frame {
+    /// `libfoo.so: parse+0x1a2 (at foo.c:12)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", plain(self.object.as_deref().unwrap_or("?")))?;
+        match &self.function {
+            Some(name) => write!(f, "{}", plain(name))?,
+            None => write!(f, "function {}", self.index)?,
+        }
+        if let Some(offset) = self.in_function {
+            write!(f, "+{offset:#x}")?;
+        }
+        match &self.source {
+            Some(source) => write!(f, " (at {})", plain(source)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Of more frames than this, some in the middle are left out: what recursed without end is told by less.
+const MAX_FRAMES: usize = 64;
+const LAST_FRAMES: usize = 16;
+
 #[derive(Debug)]
 struct Inner {
     code: Code,
@@ -54,6 +93,9 @@ struct Inner {
     context: Vec<String>,
     undefined: Vec<Undefined>,
     exit_code: Option<i32>,
+    frames: Vec<Frame>,
+    /// How many frames are left out in front of the last ones.
+    left_out: usize,
 }
 
 /// An error with its chain of context, the innermost cause first.
@@ -70,7 +112,25 @@ impl Error {
             context: Vec::new(),
             undefined: Vec::new(),
             exit_code: None,
+            frames: Vec::new(),
+            left_out: 0,
         }))
+    }
+
+    /// The guest trapped: why, and in which functions, the innermost first.
+    pub fn trap(why: impl Into<String>, frames: Vec<Frame>) -> Self {
+        Error::new(Code::Trap, why).with_frames(frames)
+    }
+
+    #[must_use]
+    pub fn with_frames(mut self, mut frames: Vec<Frame>) -> Self {
+        if let Some(more) = frames.len().checked_sub(MAX_FRAMES).filter(|&n| n > 0) {
+            let first = MAX_FRAMES - LAST_FRAMES;
+            frames.drain(first..first + more);
+            self.0.left_out = more;
+        }
+        self.0.frames = frames;
+        self
     }
 
     /// The error for a list of undefined symbols, all of them at once.
@@ -139,15 +199,37 @@ impl Error {
     pub fn exit_code(&self) -> Option<i32> {
         self.0.exit_code
     }
+
+    /// The guest's functions in a trap, the innermost first.
+    pub fn frames(&self) -> &[Frame] {
+        &self.0.frames
+    }
+
+    /// What the error says before its frames.
+    pub fn headline(&self) -> String {
+        let mut text = String::new();
+        for context in self.0.context.iter().rev() {
+            text.push_str(context);
+            text.push_str(": ");
+        }
+        text + &self.0.message
+    }
 }
 
 impl fmt::Display for Error {
-    /// Outermost context first, the cause last: `loading a.wasm: needed libb.so: not found`.
+    /// Outermost context first, the cause last: `loading a.wasm: needed libb.so: not found`. Then a line for each frame.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for context in self.0.context.iter().rev() {
-            write!(f, "{context}: ")?;
+        f.write_str(&self.headline())?;
+        let frames = &self.0.frames;
+        for (n, frame) in frames.iter().enumerate() {
+            let behind = self.0.left_out > 0 && n >= MAX_FRAMES - LAST_FRAMES;
+            let left_out = if behind { self.0.left_out } else { 0 };
+            if behind && n == MAX_FRAMES - LAST_FRAMES {
+                write!(f, "\n     ... {left_out} more")?;
+            }
+            write!(f, "\n{:>4}: {frame}", n + left_out)?;
         }
-        f.write_str(&self.0.message)
+        Ok(())
     }
 }
 

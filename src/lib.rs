@@ -3,6 +3,7 @@
 pub mod abi;
 mod capi;
 pub mod config;
+pub mod demangle;
 mod dlfcn;
 pub mod engine;
 pub mod error;

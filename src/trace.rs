@@ -12,6 +12,7 @@ pub enum Category {
     Reloc = 16,
     Init = 32,
     Statistics = 64,
+    Map = 128,
 }
 
 const CATEGORIES: &[(&str, Category, &str)] = &[
@@ -38,6 +39,11 @@ const CATEGORIES: &[(&str, Category, &str)] = &[
     ),
     ("init", Category::Init, "constructors as they are called"),
     ("statistics", Category::Statistics, "the time of each phase"),
+    (
+        "map",
+        Category::Map,
+        "what lies where, after each load and unload",
+    ),
 ];
 
 impl Category {

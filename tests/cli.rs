@@ -6,21 +6,10 @@ mod command;
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 
-use command::{guests, hello, ran, scratch, wasmdyld, wat};
-
-/// `_start` that does `body`, with what it needs of WASI.
-fn program(body: &str) -> String {
-    format!(
-        r#"(module
-            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-            (memory (export "memory") 1)
-            (func (export "_start") {body}))"#
-    )
-}
+use command::{guests, hello, program, ran, scratch, wasmdyld, wat};
 
 #[test]
 fn the_exit_code_is_the_programs() {
@@ -207,6 +196,7 @@ fn the_environment_finds_preloads_and_debugs() {
         ("plan", "object libc.so"),
         ("init", "libc.so: _initialize"),
         ("statistics", "linker"),
+        ("map", "libc.so: data"),
         ("all", "wasmdyld: plan: "),
     ] {
         let ran = ran(wasmdyld()

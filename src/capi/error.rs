@@ -6,7 +6,7 @@ use std::ffi::{CString, c_char};
 
 use super::edge::{Handle, quiet, set};
 use super::types::wasm_dyld_code_t;
-use crate::error::Error;
+use crate::error::{Error, plain};
 
 /// What went wrong. Made by a function that takes a wasm_dyld_error_t ** and failed; the caller deletes it. Immutable,
 /// so several threads may read it.
@@ -15,6 +15,13 @@ pub struct wasm_dyld_error_t {
     message: CString,
     undefined: Vec<[CString; 3]>,
     exit_code: Option<i32>,
+    frames: Vec<Frame>,
+}
+
+struct Frame {
+    object: Option<CString>,
+    function: Option<CString>,
+    offset: Option<u64>,
 }
 
 impl Handle for wasm_dyld_error_t {
@@ -37,6 +44,18 @@ impl wasm_dyld_error_t {
                 .map(|u| [&u.symbol, &u.importer, &u.wanted].map(|text| c_string(text)))
                 .collect(),
             exit_code: error.exit_code(),
+            frames: error.frames().iter().map(Frame::new).collect(),
+        }
+    }
+}
+
+impl Frame {
+    fn new(frame: &crate::error::Frame) -> Self {
+        let name = |name: &Option<String>| name.as_deref().map(|name| c_string(&plain(name)));
+        Frame {
+            object: name(&frame.object),
+            function: name(&frame.function),
+            offset: frame.offset,
         }
     }
 }
@@ -108,6 +127,61 @@ pub extern "C" fn wasm_dyld_error_exit_code(
 ) -> bool {
     quiet(false, || {
         set(exit_code, wasm_dyld_error_t::lend(error).ok()?.exit_code?);
+        Some(true)
+    })
+}
+
+/// How many functions of the guest were running when it trapped, as far as the engine tells: none on engines that tell nothing. Of
+/// very many only the first and the last are given. The message has them as well, a line each.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_error_frame_count(error: *const wasm_dyld_error_t) -> usize {
+    quiet(0, || {
+        Some(wasm_dyld_error_t::lend(error).ok()?.frames.len())
+    })
+}
+
+fn frame<T>(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+    of: impl FnOnce(&Frame) -> Option<T>,
+) -> Option<T> {
+    let error = wasm_dyld_error_t::lend(error).ok()?;
+    of(error.frames.get(index)?)
+}
+
+/// The object that a function belongs to; the innermost function is number 0. Several names, joined by " or ", where what the
+/// engine tells is true of several objects, as of two that were loaded from the same bytes. Lives as long as the error; NULL if the
+/// function belongs to no loaded object, or if there are not so many.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_error_frame_object(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+) -> *const c_char {
+    let name = || frame(error, index, |f| Some(f.object.as_ref()?.as_ptr()));
+    quiet(std::ptr::null(), name)
+}
+
+/// The function's name, from the object's name section or exports; names of C++ and Rust are demangled. Lives as long as the error;
+/// NULL if it has none, or if there are not so many.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_error_frame_function(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+) -> *const c_char {
+    let name = || frame(error, index, |f| Some(f.function.as_ref()?.as_ptr()));
+    quiet(std::ptr::null(), name)
+}
+
+/// Where in the object's file the instruction stands that trapped or called, written to `offset` if that is not NULL. False if the
+/// engine does not tell, or if there are not so many.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_error_frame_offset(
+    error: *const wasm_dyld_error_t,
+    index: usize,
+    offset: *mut u64,
+) -> bool {
+    quiet(false, || {
+        set(offset, frame(error, index, |f| f.offset)?);
         Some(true)
     })
 }

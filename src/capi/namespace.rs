@@ -438,6 +438,19 @@ pub extern "C" fn wasm_dyld_instance_count(namespace: *const wasm_dyld_t) -> u64
     })
 }
 
+/// The link map, as text for people: what lies where in memory and table, the objects in the order of loading, what each needs, and
+/// what keeps it. Its form may change with each version of the library. Belongs to the namespace and lives until the next call of
+/// this function; NULL if `namespace` is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_link_map(namespace: *const wasm_dyld_t) -> *const c_char {
+    quiet(std::ptr::null(), || {
+        let namespace = wasm_dyld_t::lend(namespace).ok()?;
+        let text = namespace.ns.link_map();
+        namespace.strings.borrow_mut().remove(&Strings::LinkMap);
+        Some(namespace.string(Strings::LinkMap, text.as_bytes()))
+    })
+}
+
 /// How many folders are searched for libraries.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_library_path_count(namespace: *const wasm_dyld_t) -> usize {

@@ -28,6 +28,7 @@ pub enum Strings {
     Origin(ObjectId),
     Symbol(ObjectId, Arc<str>),
     LibraryPath(usize),
+    LinkMap,
 }
 
 impl Strings {
@@ -36,7 +37,7 @@ impl Strings {
         match self {
             Strings::Name(id) | Strings::Path(id) | Strings::Origin(id) => Some(*id),
             Strings::Symbol(id, _) => Some(*id),
-            Strings::LibraryPath(_) => None,
+            Strings::LibraryPath(_) | Strings::LinkMap => None,
         }
     }
 }

@@ -61,6 +61,11 @@ impl Module {
         NonNull::new(raw).map(|raw| Module { api, raw })
     }
 
+    /// Tells the module from others that are alive, where the engine can say the same of the module of a [`super::Frame`].
+    pub fn identity(&self) -> Option<usize> {
+        shim::of(self.api).module_identity(self)
+    }
+
     /// The imports in the **engine's** order, which is the order that [`Instance::new`] wants and not always that of the module.
     pub fn imports(&self) -> Imports {
         // SAFETY: the module is alive; the call fills an owned vector.

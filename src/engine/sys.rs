@@ -26,7 +26,7 @@ opaque! {
     wasm_config_t wasm_engine_t wasm_store_t
     wasm_valtype_t wasm_functype_t wasm_globaltype_t wasm_tabletype_t wasm_memorytype_t wasm_externtype_t
     wasm_importtype_t wasm_exporttype_t
-    wasm_ref_t wasm_trap_t wasm_module_t wasm_instance_t wasm_extern_t
+    wasm_ref_t wasm_trap_t wasm_frame_t wasm_module_t wasm_instance_t wasm_extern_t
     wasm_func_t wasm_global_t wasm_table_t wasm_memory_t
 }
 

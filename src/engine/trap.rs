@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::api::Api;
+use super::frame::Frame;
 use super::shim;
 use super::store::Store;
 use super::sys::*;
@@ -64,6 +65,11 @@ impl Trap {
         let bytes = text.as_slice();
         let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |i| i + 1);
         String::from_utf8_lossy(&bytes[..end]).into_owned()
+    }
+
+    /// The guest's functions that were running, the innermost first; none where the engine does not tell.
+    pub fn frames(&self) -> Vec<Frame> {
+        shim::of(self.api).frames(self)
     }
 
     /// The reason alone, without backtrace and decoration, as far as the engine's shim can take them off.

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    Instruction, Module, RefType, Section, TableType, TagKind, TagSection, TagType, TypeSection,
-    ValType,
+    Instruction, Module, NameSection, RefType, Section, TableType, TagKind, TagSection, TagType,
+    TypeSection, ValType,
 };
 
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, HeapType, ValType as OurValType};
 use crate::plan::{Absent, Stub};
+
+/// How the generated modules call themselves, to be known in backtraces.
+pub const NAME: &str = "wasmdyld";
 
 /// Import names in generated modules.
 pub const TABLE: &str = "table";
@@ -99,6 +102,9 @@ fn finish(sections: &[&dyn Section]) -> Vec<u8> {
     for section in sections {
         section.append_to(&mut bytes);
     }
+    let mut names = NameSection::new();
+    names.module(NAME);
+    names.append_to(&mut bytes);
     bytes
 }
 

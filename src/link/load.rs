@@ -78,6 +78,10 @@ impl Namespace {
         if loaded.is_err() {
             self.unwind(stack);
         }
+        if loaded.is_ok() && statistics.objects > 0 {
+            let trace = &self.config.trace;
+            trace.say(Category::Map, || self.link_map());
+        }
         self.config
             .trace
             .say(Category::Statistics, || statistics.to_string());

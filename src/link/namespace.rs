@@ -11,16 +11,16 @@ use super::host::HostValue;
 use super::modules::Modules;
 use super::stats::Statistics;
 use super::texts::Texts;
-use super::unload::Frame;
+use super::unload;
 use crate::abi;
 use crate::config::Config;
 use crate::engine::{
     self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
     HostFunc, Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
 };
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Frame, Result};
 use crate::object::GlobalType;
-use crate::plan::{Definition, Identity, Model, ObjectId, Opens, Placement, Stub};
+use crate::plan::{Definition, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map};
 use crate::search::GuestFiles;
 
 /// An instantiated object.
@@ -30,6 +30,8 @@ pub(super) struct Live {
     pub order: Option<Vec<u32>>,
     /// Held for its life alone: some engines free what an instance has with it.
     pub _instance: Instance,
+    /// Tells the object's frames in a backtrace from others'.
+    pub module: Rc<Module>,
     /// Shared by the objects of one load.
     pub made: Rc<Made>,
 }
@@ -86,7 +88,7 @@ pub(super) struct State {
     pub nothing: Option<Extern>,
     pub statistics: Statistics,
     /// Loads whose constructors are running, the innermost last.
-    pub frames: Vec<Frame>,
+    pub frames: Vec<unload::Frame>,
     pub exit: ExitList,
     /// Unloaded while the guest's code may have been running in them.
     pub buried: Vec<Live>,
@@ -123,6 +125,8 @@ pub(super) struct Side {
     pub memory: RefCell<Option<Rc<Memory>>>,
     /// The exit code of a guest that called `proc_exit`, while its trap unwinds.
     pub exit: Cell<Option<i32>>,
+    /// Text and frames of an error that travels as a trap's text.
+    pub inner: Cell<Option<(String, Vec<Frame>)>>,
     /// Calls from guest to host to guest.
     pub depth: Cell<u32>,
     /// A WASI function holds a slice of the guest's memory.
@@ -257,6 +261,20 @@ impl Namespace {
         Ok(with(&self.state().space()?.table))
     }
 
+    /// What lies where, as text for people.
+    pub fn link_map(&self) -> String {
+        let state = self.state();
+        let texts = state.texts.pieces();
+        let now = state.space.as_ref().map(|space| Now {
+            sizes: Sizes {
+                memory_pages: space.memory.pages(),
+                table_slots: space.table.size().into(),
+            },
+            texts: &texts,
+        });
+        map(&state.model, now.as_ref())
+    }
+
     pub fn objects(&self) -> Vec<ObjectInfo> {
         let state = self.state();
         let mut ids: Vec<ObjectId> = state.model.nodes.keys().copied().collect();
@@ -301,6 +319,7 @@ impl Namespace {
         let stack = self.stack_pointer();
         // What an earlier call left that the host made without us is not this call's.
         self.side.exit.take();
+        self.side.inner.take();
         let outcome = func.call(args, results);
         outcome.map_err(|trap| {
             self.unwind(stack);
@@ -341,7 +360,7 @@ impl Namespace {
     pub(super) fn trapped(&self, trap: &Trap) -> Error {
         match self.side.exit.take() {
             Some(code) => Error::exit(code),
-            None => Error::new(Code::Trap, trap.message()),
+            None => self.trap_error(trap, &[]),
         }
     }
 

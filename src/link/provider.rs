@@ -89,7 +89,10 @@ fn prepare(bytes: Vec<u8>, limits: &object::ParseLimits, main: bool) -> Result<P
     let mut bytes = bytes;
     let mut stack_pointer = None;
     if main && let Some((moved, what)) = object::externalize(&bytes, &object)? {
+        let code = |object: &Object| object.bodies.first().copied().map_or(0, i64::from);
+        let before = code(&object);
         object = Object::parse(&moved, limits)?;
+        object.code_moved = before - code(&object);
         bytes = moved;
         stack_pointer = what.stack_pointer;
     }

@@ -154,6 +154,11 @@ impl Namespace {
         if let Some(code) = error.exit_code() {
             self.side.exit.set(Some(code));
         }
-        HostTrap::Message(error.to_string())
+        let text = error.headline();
+        if !error.frames().is_empty() {
+            let frames = error.frames().to_vec();
+            self.side.inner.set(Some((text.clone(), frames)));
+        }
+        HostTrap::Message(text)
     }
 }

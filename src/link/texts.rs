@@ -36,6 +36,12 @@ impl Texts {
         }
     }
 
+    /// Address and size of all that is kept.
+    pub fn pieces(&self) -> Vec<(u64, u64)> {
+        let of_objects = self.objects.values().flat_map(|of| &of.pieces);
+        self.error.iter().chain(of_objects).copied().collect()
+    }
+
     /// The memory that all this lay in is laid out anew.
     pub fn clear(&mut self) {
         *self = Texts::default();

@@ -22,6 +22,7 @@ use super::refused;
 use super::space::{clear, clear_place, grow, make_space};
 use super::stats::{Statistics, timed};
 use crate::abi;
+use crate::config::Progress;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
     Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val,
@@ -114,8 +115,20 @@ impl Transaction<'_> {
     }
 
     fn compile(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
-        for found in &self.closure.fresh {
+        let outcome = self.compile_all(bytes);
+        self.ns.config.tell(Progress::Compiled);
+        outcome
+    }
+
+    fn compile_all(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
+        for (n, found) in self.closure.fresh.iter().enumerate() {
             let bytes = bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
+            self.ns.config.tell(Progress::Compiling {
+                name: &found.name,
+                size: bytes.len(),
+                number: n + 1,
+                of: self.closure.fresh.len(),
+            });
             let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
             self.modules
                 .push(module.ok_or_else(|| refused::refused(self.ns, &found.name, bytes))?);
@@ -189,9 +202,13 @@ impl Transaction<'_> {
             if let Some(used_up) = self.ns.used_up(&error) {
                 return used_up.context(format!("instantiating {}", found.name));
             }
-            let text = error
-                .trap
-                .map_or("the engine gives no reason".to_string(), |t| t.message());
+            let trapped = error.trap.map(|trap| {
+                let fresh: Vec<_> = self.closure.fresh.iter().zip(&self.modules).collect();
+                let fresh = fresh.iter().map(|(found, module)| (*found, &***module));
+                self.ns.trap_error(&trap, &fresh.collect::<Vec<_>>())
+            });
+            let reason = trapped.as_ref().map(Error::message);
+            let text = reason.unwrap_or("the engine gives no reason");
             let (code, what) = match error.stage {
                 Stage::Run if found.object.start.is_none() => {
                     (Code::Malformed, "its data or element segments do not fit")
@@ -200,7 +217,9 @@ impl Transaction<'_> {
                 Stage::Link => (Code::Engine, "the engine refused to link it"),
                 Stage::Unknown => (Code::Engine, "it could not be instantiated"),
             };
-            Error::new(code, format!("{}: {what}: {text}", found.name))
+            let frames = trapped.as_ref().map_or(&[][..], Error::frames);
+            let text = format!("{}: {what}: {text}", found.name);
+            Error::new(code, text).with_frames(frames.to_vec())
         })?;
         let exports = timed(&mut self.statistics.instantiate, || instance.exports());
         let order = export_order(module, &found.object)?;
@@ -211,6 +230,7 @@ impl Transaction<'_> {
             exports,
             order,
             _instance: instance,
+            module: module.clone(),
             made: self.nothing_made.clone(),
         };
         for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {

@@ -323,6 +323,8 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
     };
     // Outside of the borrow: engines run finalizers.
     drop(buried);
+    let trace = &ns.config().trace;
+    trace.say(Category::Map, || ns.link_map());
 }
 
 /// Forwarders of objects that stay lead nowhere where they led to objects that go: nobody is bound to these any more, but a

@@ -136,8 +136,12 @@ pub struct Object {
     pub start: Option<u32>,
     /// What the module uses beyond the first release of WebAssembly.
     pub features: Features,
-    /// Functions by name that the module defines, for messages only; empty without a name section.
+    /// How the module calls itself, for messages only; it may say anything.
     pub module_name: Option<Arc<str>>,
+    /// Where the body of each function that the module defines begins in its bytes.
+    pub bodies: Arc<[u32]>,
+    /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it.
+    pub code_moved: i64,
 }
 
 impl Object {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 use wasmparser::{
-    Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, ImportSectionReader, Imports,
-    Name, NameSectionReader, Parser, Payload, TypeRef,
+    BinaryReader, Chunk, CustomSectionReader, ExportSectionReader, ExternalKind,
+    ImportSectionReader, Imports, Name, NameSectionReader, Parser, Payload, TypeRef,
 };
 
 use super::constant::Global;
@@ -42,9 +42,11 @@ pub(super) fn read(bytes: &[u8], limits: &ParseLimits) -> Result<(Object, Featur
             Chunk::NeedMoreData(_) => return Err(truncated()),
         };
         match payload {
-            Payload::CodeSectionStart { size, .. } => {
+            Payload::CodeSectionStart { count, range, size } => {
                 let size = usize::try_from(size).unwrap_or(usize::MAX);
-                rest = rest.get(size..).ok_or_else(truncated)?;
+                let (code, behind) = rest.split_at_checked(size).ok_or_else(truncated)?;
+                builder.object.bodies = bodies(code, range.end.saturating_sub(size), count);
+                rest = behind;
                 parser.skip_section();
             }
             Payload::End(_) => return builder.finish(),
@@ -367,6 +369,24 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn check_name(&self, at: usize, name: &str) -> Result<()> {
         fault::check_count(at, name.len(), "bytes in a name", self.limits.name)
     }
+}
+
+/// Where functions begin, behind their sizes. What is damaged there is the engine's to refuse.
+fn bodies(code: &[u8], at: usize, count: u32) -> Arc<[u32]> {
+    let mut reader = BinaryReader::new(code, at);
+    // A size and an `end`.
+    let mut bodies = Vec::with_capacity(fault::room(count, code.len(), 2));
+    for _ in 0..count {
+        let Ok(size) = reader.read_var_u32() else {
+            break;
+        };
+        bodies.push(index(reader.original_position()));
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        if reader.read_bytes(size).is_err() {
+            break;
+        }
+    }
+    bodies.into()
 }
 
 /// LLVM gives every object file this import in the place of a memory, and the linker takes it away.

@@ -12,6 +12,7 @@
 mod commit;
 mod dump;
 mod function;
+mod map;
 mod model;
 pub mod needed;
 mod order;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
+pub use map::{Now, map};
 pub use model::{
     Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,
     Precedence, Role,

@@ -176,6 +176,20 @@ impl HostDefs {
         id
     }
 
+    /// Module and name of a definition, for people.
+    pub fn name_of(&self, id: u32) -> Option<String> {
+        let find = |names: &HashMap<String, u32>| {
+            let mut names = names.iter();
+            names
+                .find(|(_, of)| **of == id)
+                .map(|(name, _)| name.clone())
+        };
+        find(&self.env).or_else(|| {
+            let mut modules = self.by_module.iter();
+            modules.find_map(|(module, names)| Some(format!("{module}.{}", find(names)?)))
+        })
+    }
+
     pub fn get(&self, module: &str, name: &str) -> Option<(u32, &HostDef)> {
         let names = match module {
             abi::ENV => &self.env,

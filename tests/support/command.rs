@@ -1,7 +1,4 @@
-//! The `wasmdyld` command, run by tests as a user runs it.
-
-// Each of the test programs uses a part of this.
-#![allow(dead_code, reason = "compiled into several programs")]
+//! The command, run by tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,8 +28,11 @@ pub fn hello() -> PathBuf {
 
 /// A folder of this test's own.
 pub fn scratch(name: &str) -> PathBuf {
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "{}-{}-{name}",
+        env!("CARGO_CRATE_NAME"),
+        std::process::id()
+    ));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a scratch folder");
     folder
@@ -49,6 +49,9 @@ pub fn wasmdyld() -> Command {
     for (name, _) in
         std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("WASMDYLD_"))
     {
+        command.env_remove(name);
+    }
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -72,4 +75,16 @@ pub fn ran(command: &mut Command) -> Ran {
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     }
+}
+
+/// `_start` that does `body`, with what it needs of WASI.
+pub fn program(body: &str) -> String {
+    format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_start") {body}))"#
+    )
 }

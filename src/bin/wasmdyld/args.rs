@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
 use wasmdyld::error::Result;
 use wasmdyld::plan::{Bind, Plt};
@@ -22,10 +22,10 @@ enum RuntimePathArg {
 #[derive(Args)]
 pub struct SearchArgs {
     /// Folder to search for libraries; may be repeated
-    #[arg(short = 'L', value_name = "DIR")]
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath)]
     library_path: Vec<PathBuf>,
     /// Load a library before all others; may be repeated
-    #[arg(long, value_name = "LIB")]
+    #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath)]
     preload: Vec<String>,
     /// How far RUNTIME_PATH entries in libraries are followed
     #[arg(long, value_enum, default_value = "origin")]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use serde::Serialize;
 use wasmdyld::abi;
 use wasmdyld::error::{Context, Result, plain};
@@ -44,7 +44,7 @@ pub struct Inspect {
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// A program or library
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 }
 

@@ -2,9 +2,11 @@
 
 mod args;
 mod check;
+mod generate;
 mod inspect;
 mod ldd;
 mod plan;
+mod progress;
 mod run;
 mod style;
 mod symbols;
@@ -39,6 +41,10 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Tell what an engine can do for dynamic linking
     EngineCheck(check::Check),
+    /// Write a script by which a shell completes the command's options
+    Completions(generate::Completions),
+    /// Write manual pages
+    Man(generate::ManPages),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +55,7 @@ fn main() -> ExitCode {
         Command::Symbols(symbols) => symbols.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::EngineCheck(check) => check.execute(),
+        Command::Completions(completions) => completions.execute(),
+        Command::Man(pages) => pages.execute(),
     }
 }

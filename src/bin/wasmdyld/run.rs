@@ -1,10 +1,10 @@
 //! `wasmdyld run`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use wasmdyld::config::Config;
 use wasmdyld::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use wasmdyld::error::{Code, Error, Result};
@@ -13,7 +13,7 @@ use wasmdyld::trace;
 use wasmdyld::wasi::{Input, Output, WasiConfig};
 
 use crate::args::{self, LinkArgs, SearchArgs};
-use crate::style;
+use crate::{progress, style};
 
 /// The program could not be loaded; ld.so and shells use the same number.
 const CANNOT_LOAD: u8 = 127;
@@ -47,13 +47,19 @@ pub struct Run {
     #[arg(long)]
     show_paths: bool,
     /// Run on another engine: a shared library with the functions of wasm.h
-    #[arg(long, value_name = "LIB", env = "WASMDYLD_ENGINE")]
+    #[arg(long, value_name = "LIB", env = "WASMDYLD_ENGINE", value_hint = ValueHint::FilePath)]
     engine: Option<PathBuf>,
     /// Where the engine keeps compiled code between runs
-    #[arg(long, value_name = "DIR|off")]
+    #[arg(long, value_name = "DIR|off", value_hint = ValueHint::DirPath)]
     engine_cache: Option<PathBuf>,
+    /// Write what lies where, once everything is loaded; `-` is standard error
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    map: Option<PathBuf>,
+    /// When to show what is being compiled
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    progress: progress::When,
     /// The program and its arguments; what follows the program is not looked at
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PROGRAM", "ARGS"])]
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PROGRAM", "ARGS"], value_hint = ValueHint::FilePath)]
     command: Vec<OsString>,
 }
 
@@ -98,6 +104,9 @@ impl Run {
         };
         let program = self.command.into_iter().next().unwrap_or_default();
         ns.load(Source::Path(program.into()), main)?;
+        if let Some(file) = &self.map {
+            write_map(file, &ns.link_map())?;
+        }
         ns.run()
     }
 
@@ -111,6 +120,7 @@ impl Run {
         let mut config = args::config(&self.search, Some(&self.link))?;
         config.guest_dlopen = !self.no_dlopen;
         config.guest_paths = self.show_paths;
+        config.progress = progress::observer(self.progress);
         Ok(config)
     }
 
@@ -137,4 +147,13 @@ impl Run {
         }
         Ok(wasi)
     }
+}
+
+fn write_map(file: &Path, map: &str) -> Result<()> {
+    if file.as_os_str() == "-" {
+        eprint!("{map}");
+        return Ok(());
+    }
+    let why = |error| Error::new(Code::Io, format!("--map {}: {error}", file.display()));
+    std::fs::write(file, map).map_err(why)
 }

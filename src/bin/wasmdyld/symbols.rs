@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use serde::Serialize;
 use wasmdyld::error::{Result, plain};
 use wasmdyld::plan::ObjectId;
@@ -60,7 +60,7 @@ pub struct Symbols {
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// A program or library
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// Only these symbols; * stands for anything
     #[arg(value_name = "SYMBOL")]

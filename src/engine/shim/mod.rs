@@ -1,6 +1,7 @@
 //! What `wasm.h` leaves open, or an engine does in its own way, behind one trait.
 
 mod described;
+mod frames;
 mod wasmer;
 mod wasmi;
 #[cfg(feature = "wasmtime")]
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 use std::ptr::NonNull;
 
 use super::api::Api;
+use super::frame::Frame;
+use super::module::Module;
 use super::store::OwnedEngine;
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
@@ -79,6 +82,16 @@ pub trait Shim: Send + Sync {
     /// The reason in a trap's text, without backtrace and decoration.
     fn trap_cause(&self, text: &str) -> String {
         text.to_owned()
+    }
+
+    /// The guest's functions that were running when a trap arose, the innermost first.
+    fn frames(&self, _trap: &Trap) -> Vec<Frame> {
+        Vec::new()
+    }
+
+    /// What a frame of this module has as its `module`, as long as the module lives.
+    fn module_identity(&self, _module: &Module) -> Option<usize> {
+        None
     }
 
     /// What an instantiation was at when it ended in this trap.

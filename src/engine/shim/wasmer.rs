@@ -1,14 +1,19 @@
 //! wasmer, through its own additions to `wasm.h`.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr::NonNull;
 
-use super::{Shim, Stage};
+use super::{Shim, Stage, frames};
 use crate::engine::api::Api;
+use crate::engine::frame::{Frame, ModuleName};
+use crate::engine::sys::wasm_frame_t;
 use crate::engine::trap::Trap;
 
 /// Its compiler refuses what its validation lets pass, tail calls for instance.
 pub(super) struct Wasmer;
+
+/// What a module without a name is called; one may well have it as its name.
+const UNNAMED: &str = "<module>";
 
 impl Shim for Wasmer {
     fn name(&self) -> &'static str {
@@ -28,6 +33,36 @@ impl Shim for Wasmer {
         let first = text.split("\n    at ").next().unwrap_or(text);
         let first = first.strip_prefix("RuntimeError: ").unwrap_or(first);
         first.trim_end().to_owned()
+    }
+
+    fn frames(&self, trap: &Trap) -> Vec<Frame> {
+        /// `wasm_name_t` of wasmer.h, which is not that of wasm.h.
+        #[repr(C)]
+        struct Name(*mut c_char);
+        type NameOf = unsafe extern "C" fn(*const wasm_frame_t) -> Name;
+        type Delete = unsafe extern "C" fn(*mut Name);
+
+        let symbols = trap.api().symbols;
+        let delete = symbols.find(c"wasm_name_delete");
+        let name = |of: &CStr, frame| {
+            let (of, delete) = (symbols.find(of)?, delete?);
+            // SAFETY: functions of these names have these types (wasmer.h). The name is NULL or a C string, ours.
+            unsafe {
+                let mut name = std::mem::transmute::<NonNull<_>, NameOf>(of)(frame);
+                if name.0.is_null() {
+                    return None;
+                }
+                let text = CStr::from_ptr(name.0).to_string_lossy().into_owned();
+                std::mem::transmute::<NonNull<_>, Delete>(delete)(&raw mut name);
+                Some(text)
+            }
+        };
+        frames::of_trap(trap, |frame| {
+            let module = name(c"wasm_frame_module_name", frame);
+            let module = module.filter(|name| name != UNNAMED);
+            let module = module.map_or(ModuleName::Untold, ModuleName::Is);
+            (name(c"wasm_frame_func_name", frame), module)
+        })
     }
 
     /// What does not link gives no trap at all.

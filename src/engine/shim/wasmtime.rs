@@ -5,11 +5,14 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use wasmtime_c_api as c;
+use wasmtime_c_api::wasmtime as w;
 
 use super::wasmtime_cache as cache;
 use super::wasmtime_text;
 use super::{EngineOptions, Shim, Stage};
 use crate::engine::api::{Api, origin};
+use crate::engine::frame::{Frame, ModuleName};
+use crate::engine::module::Module;
 use crate::engine::store::OwnedEngine;
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
@@ -97,6 +100,19 @@ impl Shim for Wasmtime {
         wasmtime_text::cause(text)
     }
 
+    fn frames(&self, trap: &Trap) -> Vec<Frame> {
+        let Some(trace) = error_of(trap).downcast_ref::<w::WasmBacktrace>() else {
+            return Vec::new();
+        };
+        trace.frames().iter().map(frame).collect()
+    }
+
+    fn module_identity(&self, module: &Module) -> Option<usize> {
+        // SAFETY: our opaque type stands for this one, which is nothing but what it holds; the module is alive.
+        let module = unsafe { &*module.raw().cast::<w::Module>() };
+        Some(identity(module))
+    }
+
     fn failed_stage(&self, trap: &Trap) -> Stage {
         // SAFETY: our opaque type stands for this one, and the trap is alive.
         let trap = unsafe { &*trap.raw().cast::<c::wasm_trap_t>() };
@@ -123,7 +139,6 @@ impl Shim for Wasmtime {
     }
 
     unsafe fn value_type(&self, _api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
-        use c::wasmtime as w;
         // The header's own way aborts on types that the header does not have.
         // SAFETY: by the caller's promise; our opaque type stands for this one.
         Some(match unsafe { &*ty.cast::<c::wasm_valtype_t>() } {
@@ -170,6 +185,43 @@ fn base_config() -> Box<c::wasm_config_t> {
     c::wasmtime_config_wasm_tail_call_set(&mut config, true);
     c::wasmtime_config_wasm_exceptions_set(&mut config, true);
     config
+}
+
+// The C interface names no frame's module, tells of no source line, and keeps both of these to itself. Each struct has one field;
+// of the size of the struct, that field is all of it.
+const _: () = {
+    assert!(size_of::<c::wasm_trap_t>() == size_of::<w::Error>());
+    assert!(size_of::<c::wasm_module_t>() == size_of::<w::Module>());
+};
+
+fn error_of(trap: &Trap) -> &w::Error {
+    // SAFETY: our opaque type stands for the engine's, which is nothing but the error; the trap is alive.
+    unsafe { &*trap.raw().cast::<w::Error>() }
+}
+
+/// Where the code lies: no other module's does as long as this one lives.
+fn identity(module: &w::Module) -> usize {
+    module.image_range().start.addr()
+}
+
+fn frame(info: &w::FrameInfo) -> Frame {
+    let line = |symbol: &w::FrameSymbol| {
+        let file = symbol.file()?;
+        Some(match symbol.line() {
+            Some(line) => format!("{file}:{line}"),
+            None => file.to_string(),
+        })
+    };
+    let name = info.module().name();
+    Frame {
+        func_index: info.func_index(),
+        module_offset: info.module_offset().map(|n| n as u64),
+        func_offset: info.func_offset().map(|n| n as u64),
+        func_name: info.func_name().map(str::to_string),
+        module_name: name.map_or(ModuleName::None, |name| ModuleName::Is(name.to_string())),
+        source: info.symbols().iter().find_map(line),
+        module: Some(identity(info.module())),
+    }
 }
 
 pub(super) fn error_text(error: &c::wasmtime_error_t) -> String {

@@ -3,11 +3,15 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
-use super::{EngineOptions, Shim, Stage, wasmtime_text};
+use super::{EngineOptions, Shim, Stage, frames, wasmtime_text};
 use crate::engine::api::Api;
+use crate::engine::frame::{Frame, ModuleName};
 use crate::engine::store::OwnedEngine;
-use crate::engine::sys::{wasm_config_t, wasm_engine_t, wasm_trap_t};
+use crate::engine::sys::{
+    wasm_byte_vec_t, wasm_config_t, wasm_engine_t, wasm_frame_t, wasm_trap_t,
+};
 use crate::engine::trap::Trap;
+use crate::engine::vec::borrowed;
 use crate::error::{Code, Error, Result};
 
 pub(super) struct WasmtimeLibrary;
@@ -31,6 +35,31 @@ impl Shim for WasmtimeLibrary {
 
     fn trap_cause(&self, text: &str) -> String {
         wasmtime_text::cause(text)
+    }
+
+    fn frames(&self, trap: &Trap) -> Vec<Frame> {
+        type Name = unsafe extern "C" fn(*const wasm_frame_t) -> *const wasm_byte_vec_t;
+        let find = |name: &CStr| {
+            let found = trap.api().symbols.find(name);
+            // SAFETY: functions of these names have this type (wasmtime/trap.h).
+            found.map(|found| unsafe { std::mem::transmute::<NonNull<c_void>, Name>(found) })
+        };
+        let (func_name, module_name) = (
+            find(c"wasmtime_frame_func_name"),
+            find(c"wasmtime_frame_module_name"),
+        );
+        frames::of_trap(trap, |frame| {
+            // SAFETY: the frame is alive, and so are its names.
+            let name = |of: Name| unsafe {
+                let name = of(frame);
+                let text = || String::from_utf8_lossy(borrowed(name)).into_owned();
+                (!name.is_null()).then(text)
+            };
+            let module_name = module_name.map_or(ModuleName::Untold, |of| {
+                name(of).map_or(ModuleName::None, ModuleName::Is)
+            });
+            (func_name.and_then(name), module_name)
+        })
     }
 
     fn failed_stage(&self, trap: &Trap) -> Stage {

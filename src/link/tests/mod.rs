@@ -1,5 +1,6 @@
 //! Tests of the linker against the bundled engine, from inside.
 
+mod backtrace;
 mod capable;
 mod fault;
 mod world;

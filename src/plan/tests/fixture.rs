@@ -6,6 +6,7 @@
 //! ```text
 //! load NAME [global] [deepbind] [lazy]   a load; without any, main is loaded
 //! grow memory PAGES | grow table SLOTS   the guest grows its memory or table between two loads
+//! map                                    the link map, as it is then
 //! preload NAME                           plt wasm|host          same NAME OTHER (one file, two names)
 //! stack BYTES                            pages N, slots N, objects N (limits)
 //! ```
@@ -22,6 +23,7 @@ enum Step {
     Load(String, Flags),
     GrowMemory(u64),
     GrowTable(u64),
+    Map,
 }
 
 pub fn folder() -> PathBuf {
@@ -67,6 +69,11 @@ fn run(folder: &Path) -> Result<String> {
             (Step::Load(name, flags), _) => {
                 let (_, plan) = world.load(&name, flags)?;
                 let _ = write!(text, "load {name}\n{plan}");
+            }
+            (Step::Map, now) => {
+                let texts = &[];
+                let now = now.map(|sizes| Now { sizes, texts });
+                let _ = write!(text, "map\n{}", map(&world.model, now.as_ref()));
             }
             _ => panic!("nothing to grow before the first load"),
         }
@@ -143,6 +150,7 @@ fn directive(world: &mut World, steps: &mut Vec<Step>, words: &[&str]) -> Option
         }
         ["grow", "memory", pages] => steps.push(Step::GrowMemory(pages.parse().ok()?)),
         ["grow", "table", slots] => steps.push(Step::GrowTable(slots.parse().ok()?)),
+        ["map"] => steps.push(Step::Map),
         ["preload", name] => world.preloads.push(name.to_string()),
         ["plt", "wasm"] => world.plt = Plt::Wasm,
         ["plt", "host"] => world.plt = Plt::Host,

@@ -145,6 +145,8 @@ golden! {
     later_load_grows_free_end
     host_definition_of_later_load
     data_base_of_table
+    link_map
+    link_map_of_fixed_main
 }
 
 #[test]

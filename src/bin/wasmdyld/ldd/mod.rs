@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::survey::Survey;
 
@@ -55,10 +55,10 @@ pub struct Ldd {
     #[arg(long, value_name = "N")]
     max_depth: Option<usize>,
     /// Copy FILE and all its libraries into a folder, to be run from there
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     copy: Option<PathBuf>,
     /// Programs or libraries
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
 }
 

@@ -1,0 +1,161 @@
+//! Which objects' functions a trap arose in.
+//!
+//! A module may say any name for itself, and engines have little else. So a frame's object is found by elimination: all that the
+//! engine tells must agree with an object. The true one always stays. Where another does as well, both are shown.
+
+use super::glue;
+use super::namespace::{Namespace, State};
+use crate::demangle::demangle;
+use crate::engine::{self, Module, ModuleName, Trap};
+use crate::error::{Error, Frame};
+use crate::object::{ExportItem, Object};
+use crate::plan::Found;
+
+/// More objects that may be meant than anybody wants to read.
+const MAX_NAMES: usize = 3;
+
+/// An object that frames may belong to.
+struct Candidate<'a> {
+    name: &'a str,
+    object: &'a Object,
+    /// See [`Module::identity`].
+    module: Option<usize>,
+}
+
+impl Candidate<'_> {
+    /// Whether nothing that the engine tells speaks against it.
+    fn fits(&self, frame: &engine::Frame) -> bool {
+        if let (Some(one), Some(other)) = (frame.module, self.module) {
+            return one == other;
+        }
+        let own_name = self.object.module_name.as_deref();
+        let named = match &frame.module_name {
+            ModuleName::Untold => true,
+            ModuleName::None => own_name.is_none(),
+            ModuleName::Is(name) => own_name == Some(name),
+        };
+        let begins = self.body(frame.func_index).is_some_and(|start| {
+            match (frame.module_offset, frame.func_offset) {
+                (Some(offset), Some(inside)) => offset.checked_sub(inside) == Some(start),
+                (Some(offset), None) => start <= offset,
+                (None, _) => true,
+            }
+        });
+        named && begins
+    }
+
+    /// Where a function's body begins.
+    fn body(&self, func_index: u32) -> Option<u64> {
+        let n = func_index.checked_sub(self.object.imported_funcs)?;
+        self.object.bodies.get(n as usize).map(|&at| at.into())
+    }
+
+    fn function(&self, index: u32) -> Option<&str> {
+        let mut exports = self.object.exports.iter();
+        let export = exports.find(
+            |export| matches!(&export.item, ExportItem::Func { index: of, .. } if *of == index),
+        )?;
+        Some(&export.name)
+    }
+}
+
+fn shown(frame: engine::Frame, candidates: &[Candidate<'_>]) -> Frame {
+    let fits = candidates.iter().filter(|c| c.fits(&frame));
+    let fits: Vec<&Candidate<'_>> = fits.collect();
+    let first = fits.first();
+    let name = match &frame.func_name {
+        Some(name) => Some(name.as_str()),
+        None => first.and_then(|c| c.function(frame.func_index)),
+    };
+    let moved = first.map_or(0, |c| c.object.code_moved);
+    Frame {
+        object: joined(fits.iter().map(|c| c.name)),
+        function: name.map(|name| demangle(name).into_owned()),
+        index: frame.func_index,
+        offset: frame
+            .module_offset
+            .and_then(|n| n.checked_add_signed(moved)),
+        in_function: frame.func_offset,
+        source: frame.source,
+    }
+}
+
+fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
+    let count = names.len();
+    let mut shown: Vec<&str> = names.take(MAX_NAMES).collect();
+    if count > MAX_NAMES {
+        shown.push("others");
+    }
+    (count > 0).then(|| shown.join(" or "))
+}
+
+/// A function of the modules that the linker generates.
+fn is_generated(frame: &engine::Frame, candidates: &[Candidate<'_>]) -> bool {
+    let named = matches!(&frame.module_name, ModuleName::Is(name) if name == glue::NAME);
+    named && !candidates.iter().any(|c| c.fits(frame))
+}
+
+impl Namespace {
+    /// The error for a trap. `fresh` are the objects of a load that is not committed yet.
+    pub(super) fn trap_error(&self, trap: &Trap, fresh: &[(&Found, &Module)]) -> Error {
+        let told = trap.frames();
+        if told.is_empty() {
+            return Error::trap(trap.message(), self.take_inner(&trap.message()));
+        }
+        let state = self.state();
+        let candidates = candidates(&state, fresh);
+        // Those behind the innermost only pass a call on.
+        let told = told.into_iter().enumerate();
+        let told = told.filter(|(n, frame)| *n == 0 || !is_generated(frame, &candidates));
+        let outer = told.map(|(_, frame)| {
+            if is_generated(&frame, &candidates) {
+                stub(frame)
+            } else {
+                shown(frame, &candidates)
+            }
+        });
+        let why = trap.cause();
+        let mut frames = self.take_inner(&why);
+        frames.extend(outer);
+        Error::trap(why, frames)
+    }
+
+    /// The frames of an error that one of the linker's functions passed on as a trap of its own.
+    fn take_inner(&self, why: &str) -> Vec<Frame> {
+        let inner = self.side.inner.take();
+        // A host function may have kept that trap to itself.
+        inner.map_or(Vec::new(), |(text, frames)| match why.contains(&text) {
+            true => frames,
+            false => Vec::new(),
+        })
+    }
+}
+
+fn candidates<'a>(state: &'a State, fresh: &[(&'a Found, &'a Module)]) -> Vec<Candidate<'a>> {
+    let candidate = |found: &'a Found, module: Option<&Module>| Candidate {
+        name: &found.name,
+        object: &found.object,
+        module: module.and_then(Module::identity),
+    };
+    let mut nodes: Vec<_> = state.model.nodes.iter().collect();
+    nodes.sort_unstable_by_key(|(id, _)| **id);
+    let loaded = nodes.into_iter().map(|(id, node)| {
+        let live = state.live.get(id);
+        candidate(&node.found, live.map(|live| &*live.module))
+    });
+    let fresh = fresh.iter();
+    loaded
+        .chain(fresh.map(|(found, module)| candidate(found, Some(module))))
+        .collect()
+}
+
+fn stub(frame: engine::Frame) -> Frame {
+    Frame {
+        object: Some(glue::NAME.to_string()),
+        function: Some("stub".to_string()),
+        index: frame.func_index,
+        offset: None,
+        in_function: None,
+        source: None,
+    }
+}

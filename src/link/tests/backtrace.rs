@@ -1,0 +1,149 @@
+//! Backtraces on the bundled engine, which tells all that can be told.
+
+use super::world::World;
+use crate::engine::{Api, HostTrap, Trap};
+use crate::error::{Code, Error, Frame};
+use crate::link::Flags;
+use crate::plan::{ObjectId, Plt};
+
+fn world(plt: Plt) -> World {
+    World::new(Api::linked(), plt)
+}
+
+/// Calls an exported function of no parameters, which traps.
+fn trap(world: &World, object: ObjectId, name: &str) -> Error {
+    let export = world.ns.state().model.nodes[&object].found.object.by_name[name];
+    let definition = crate::plan::Definition { object, export };
+    super::super::calls::export(&world.ns, definition, &[], &mut []).unwrap_err()
+}
+
+fn lines(error: &Error) -> Vec<String> {
+    let names = |frame: &Frame| {
+        format!(
+            "{}: {}",
+            frame.object.as_deref().unwrap_or("?"),
+            frame.function.as_deref().unwrap_or("?")
+        )
+    };
+    error.frames().iter().map(names).collect()
+}
+
+#[test]
+fn names_are_those_of_the_name_section_or_exports_and_demangled() {
+    let world = world(Plt::Auto);
+    world.put(
+        "lib.so",
+        r#"(module $other_name
+            (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+            (func $_ZN5shape6Circle4areaEv unreachable)
+            (func (export "f") call $_ZN5shape6Circle4areaEv))"#,
+    );
+    let lib = world.open("lib.so", Flags::default()).unwrap();
+    let error = trap(&world, lib, "f");
+    assert_eq!(error.code(), Code::Trap);
+    assert_eq!(error.message(), "wasm `unreachable` instruction executed");
+    assert_eq!(
+        lines(&error),
+        ["lib.so: shape::Circle::area()", "lib.so: f"]
+    );
+    assert_eq!(
+        error.to_string(),
+        "wasm `unreachable` instruction executed\n   0: lib.so: shape::Circle::area()+0x1\n   1: lib.so: f+0x1"
+    );
+}
+
+#[test]
+fn a_stub_is_shown_where_it_is_what_trapped_and_nowhere_else() {
+    let world = world(Plt::Wasm);
+    world.put(
+        "a.so",
+        r#"(module
+            (@dylink.0 (mem-info (memory 0 0) (table 0 0)) (needed "b.so"))
+            (import "env" "b" (func $b))
+            (func (export "a") call $b))"#,
+    );
+    world.put(
+        "b.so",
+        r#"(module
+            (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+            (func (export "b") unreachable))"#,
+    );
+    let a = world.open("a.so", Flags::default()).unwrap();
+    assert_eq!(lines(&trap(&world, a, "a")), ["b.so: b", "a.so: a"]);
+    // Whoever empties the slot breaks the call.
+    {
+        let state = world.ns.state();
+        let slot = *state.model.slots.values().next().unwrap();
+        let table = &state.space().unwrap().table;
+        table.set_null(slot as u32);
+    }
+    assert_eq!(lines(&trap(&world, a, "a")), ["wasmdyld: stub", "a.so: a"]);
+}
+
+#[test]
+fn offsets_of_a_fixed_main_are_those_of_its_file() {
+    let world = world(Plt::Auto);
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (table (export "__indirect_function_table") 1 funcref)
+        (global (export "__stack_pointer") (mut i32) (i32.const 4096))
+        (func (export "_start") nop unreachable))"#;
+    let main = world.program(text);
+    let moved = world.ns.state().model.nodes[&main].found.object.code_moved;
+    assert_ne!(moved, 0);
+    let error = trap(&world, main, "_start");
+    let [frame] = error.frames() else {
+        panic!("{error}");
+    };
+    let bytes = wat::parse_str(text).unwrap();
+    assert_eq!(bytes[frame.offset.unwrap() as usize], 0x00);
+    assert_eq!(bytes[frame.offset.unwrap() as usize - 1], 0x01);
+}
+
+#[test]
+fn an_error_that_becomes_a_trap_keeps_its_frames() {
+    let world = world(Plt::Auto);
+    world.put(
+        "lib.so",
+        r#"(module
+            (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+            (func (export "f") unreachable))"#,
+    );
+    let lib = world.open("lib.so", Flags::default()).unwrap();
+    let inner = trap(&world, lib, "f").context("doing something");
+    let text = "doing something: wasm `unreachable` instruction executed";
+    let HostTrap::Message(said) = world.ns.as_trap(&inner) else {
+        panic!("a trap of another kind");
+    };
+    assert_eq!(said, text);
+    let outer = |why: &str| {
+        let trap = Trap::new(world.ns.store(), why).unwrap();
+        world.ns.trap_error(&trap, &[])
+    };
+    assert_eq!(lines(&outer(text)), ["lib.so: f"]);
+    // What a host function has kept to itself is not for the next trap.
+    let _ = world.ns.as_trap(&inner);
+    assert_eq!(lines(&outer("something else")), [""; 0]);
+    assert_eq!(lines(&outer(text)), [""; 0]);
+}
+
+#[test]
+fn of_many_frames_the_middle_is_left_out() {
+    let frame = |index| Frame {
+        object: Some("a.so".to_string()),
+        function: None,
+        index,
+        offset: None,
+        in_function: None,
+        source: Some("a.c:1".to_string()),
+    };
+    let error = Error::trap("why", (0..100).map(frame).collect());
+    assert_eq!(error.frames().len(), 64);
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + 64 + 1);
+    assert_eq!(lines[48], "  47: a.so: function 47 (at a.c:1)");
+    assert_eq!(lines[49], "     ... 36 more");
+    assert_eq!(lines[50], "  84: a.so: function 84 (at a.c:1)");
+    assert_eq!(lines[65], "  99: a.so: function 99 (at a.c:1)");
+}

@@ -1,0 +1,262 @@
+//! The link map: what lies where in memory and table, and which objects are there, and why.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use super::commit::within;
+use super::model::{FuncId, Landmarks, Model, Node, ObjectId, Role};
+use super::place::Sizes;
+use crate::abi;
+use crate::error::plain;
+use crate::object::ExportItem;
+
+/// What the model does not have: sizes as they are now, and the linker's own pieces of memory, as address and size.
+pub struct Now<'a> {
+    pub sizes: Sizes,
+    pub texts: &'a [(u64, u64)],
+}
+
+/// Deterministic: the same namespace gives the same text.
+pub fn map(model: &Model, now: Option<&Now<'_>>) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut out, model, now);
+    out
+}
+
+fn write(out: &mut String, model: &Model, now: Option<&Now<'_>>) -> fmt::Result {
+    let (Some(now), Some(landmarks)) = (now, &model.landmarks) else {
+        return writeln!(out, "nothing is loaded");
+    };
+    let mut ids: Vec<ObjectId> = model.nodes.keys().copied().collect();
+    ids.sort_unstable();
+    memory(out, model, &ids, now, landmarks)?;
+    table(out, model, &ids, now)?;
+    objects(out, model, &ids)
+}
+
+fn name(model: &Model, id: ObjectId) -> String {
+    let node = model.nodes.get(&id);
+    node.map_or("?".into(), |node| plain(&node.found.name).into_owned())
+}
+
+fn at_most(max: Option<u64>) -> String {
+    max.map_or(String::new(), |max| format!(", at most {max}"))
+}
+
+/// Ranges that are put to some use, by where they begin. What nobody claims is told by `gap`.
+struct Ranges {
+    known: BTreeMap<u64, (u64, String)>,
+}
+
+impl Ranges {
+    fn new() -> Ranges {
+        Ranges {
+            known: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, start: u64, len: u64, what: impl Into<String>) {
+        if len > 0 {
+            let end = start.saturating_add(len);
+            self.known.entry(start).or_insert((end, what.into()));
+        }
+    }
+
+    /// Start, end and use of everything up to `end`.
+    fn list(self, end: u64, gap: impl Fn(u64) -> (u64, &'static str)) -> Vec<(u64, u64, String)> {
+        let mut list = Vec::new();
+        let mut at = 0;
+        let fill = |list: &mut Vec<_>, mut at: u64, to: u64| {
+            while at < to {
+                let (until, what) = gap(at);
+                let until = until.clamp(at + 1, to);
+                list.push((at, until, what.to_string()));
+                at = until;
+            }
+        };
+        for (start, (until, what)) in self.known {
+            fill(&mut list, at, start);
+            list.push((start, until, what));
+            at = at.max(until);
+        }
+        fill(&mut list, at, end);
+        list
+    }
+}
+
+fn memory(
+    out: &mut String,
+    model: &Model,
+    ids: &[ObjectId],
+    now: &Now<'_>,
+    landmarks: &Landmarks,
+) -> fmt::Result {
+    let pages = now.sizes.memory_pages;
+    writeln!(out, "memory: {pages} pages{}", at_most(model.memory_max))?;
+    let mut ranges = Ranges::new();
+    if let (Some(low), Some(high)) = (landmarks.stack_low, landmarks.stack_high) {
+        ranges.add(low, high.saturating_sub(low), "stack");
+    }
+    let mut fixed = false;
+    for node in ids.iter().filter_map(|id| model.nodes.get(id)) {
+        let (base, size) = (node.place.memory_base, node.place.memory_size);
+        let name = plain(&node.found.name);
+        if node.found.role == Role::FixedMain {
+            fixed = true;
+            ranges.add(base, size, format!("{name}: data, stack and heap"));
+        } else {
+            ranges.add(base, size, format!("{name}: data"));
+        }
+    }
+    for &(address, size) in now.texts {
+        ranges.add(address, size, "texts of the linker");
+    }
+    for (start, len) in model.memory.iter() {
+        ranges.add(start, len, "free");
+    }
+    let (base, end) = (landmarks.heap_base, landmarks.heap_end);
+    let gap = |at: u64| match at {
+        at if at < abi::NULL_GUARD && !fixed => (abi::NULL_GUARD, "unused, as NULL points here"),
+        at if at < base => (base, "unused"),
+        at if at < end => (end, "heap"),
+        _ => (u64::MAX, "heap: the program's own growth"),
+    };
+    for (start, end, what) in ranges.list(pages.saturating_mul(abi::PAGE), gap) {
+        writeln!(out, "  {start:08x}-{end:08x} {:>10}  {what}", end - start)?;
+    }
+    Ok(())
+}
+
+fn table(out: &mut String, model: &Model, ids: &[ObjectId], now: &Now<'_>) -> fmt::Result {
+    let slots = now.sizes.table_slots;
+    writeln!(out, "table: {slots} slots{}", at_most(model.table_max))?;
+    let mut ranges = Ranges::new();
+    let mut own = Vec::new();
+    for node in ids.iter().filter_map(|id| model.nodes.get(id)) {
+        let place = node.place;
+        let name = plain(&node.found.name);
+        ranges.add(
+            place.table_base,
+            place.table_size,
+            format!("{name}: functions"),
+        );
+        own.push(place);
+    }
+    // A decided slot may lie in another object's own range.
+    let mut inside = BTreeMap::new();
+    for (&function, &slot) in &model.slots {
+        let what = symbol(model, function);
+        match own.iter().any(|place| within(place, slot)) {
+            true => drop(inside.insert(slot, what)),
+            false => ranges.add(slot, 1, what),
+        }
+    }
+    for (start, len) in model.table.iter() {
+        ranges.add(start, len, "free");
+    }
+    let gap = |at: u64| match at {
+        0 => (1, "never a function: the null pointer"),
+        _ => (u64::MAX, "the program's own growth"),
+    };
+    for (start, end, what) in ranges.list(slots, gap) {
+        writeln!(
+            out,
+            "  {:>17} {:>10}  {what}",
+            slot_range(start, end),
+            end - start
+        )?;
+        for (slot, what) in inside.range(start..end) {
+            writeln!(out, "  {slot:>17} {:>10}    {what}", "")?;
+        }
+    }
+    Ok(())
+}
+
+fn slot_range(start: u64, end: u64) -> String {
+    match end - start {
+        1 => start.to_string(),
+        _ => format!("{start}-{}", end - 1),
+    }
+}
+
+fn symbol(model: &Model, function: FuncId) -> String {
+    let (object, index) = match function {
+        FuncId::Object { object, index } => (object, index),
+        FuncId::Host(id) => {
+            let name = model.host.name_of(id).unwrap_or_else(|| "?".to_string());
+            return format!("{} of the host", plain(&name));
+        }
+    };
+    let node = model.nodes.get(&object);
+    let mut exports = node.map_or(&[][..], |n| &n.found.object.exports).iter();
+    let export = exports
+        .find(|export| matches!(&export.item, ExportItem::Func { index: of, .. } if *of == index));
+    match export {
+        Some(export) => format!("{} of {}", plain(&export.name), name(model, object)),
+        None => format!("function {index} of {}", name(model, object)),
+    }
+}
+
+fn objects(out: &mut String, model: &Model, ids: &[ObjectId]) -> fmt::Result {
+    let names = |ids: &mut dyn Iterator<Item = ObjectId>| -> String {
+        let names: Vec<String> = ids.map(|id| name(model, id)).collect();
+        names.join(", ")
+    };
+    writeln!(out, "objects: {}, in the order of loading", ids.len())?;
+    for &id in ids {
+        let Some(node) = model.nodes.get(&id) else {
+            continue;
+        };
+        write!(out, "  {}", name(model, id))?;
+        let path = node
+            .found
+            .path
+            .as_ref()
+            .map(|path| path.display().to_string());
+        if let Some(path) = path.filter(|path| **path != *node.found.name) {
+            write!(out, " ({})", plain(&path))?;
+        }
+        let scope = if node.global { "global" } else { "local" };
+        writeln!(out, ", {scope}{}", opens(node))?;
+        if !node.found.needed.is_empty() {
+            let needed = names(&mut node.found.needed.iter().copied());
+            writeln!(out, "    needs {needed}")?;
+        }
+        let mut why = Vec::new();
+        if model.main == Some(id) {
+            why.push("it is the main program".to_string());
+        } else if node.stays {
+            why.push("it is never unloaded".to_string());
+        }
+        if node.opens.host > 0 || node.opens.guest > 0 {
+            why.push("it is open".to_string());
+        }
+        let others = || ids.iter().copied().filter(|&other| other != id);
+        let of = |test: &dyn Fn(&Node) -> bool| {
+            names(&mut others().filter(|other| model.nodes.get(other).is_some_and(test)))
+        };
+        let needers = of(&|other| other.found.needed.contains(&id));
+        if !needers.is_empty() {
+            why.push(format!("needed by {needers}"));
+        }
+        let users = of(&|other| other.uses.contains(&id) && !other.found.needed.contains(&id));
+        if !users.is_empty() {
+            why.push(format!("bound to by {users}"));
+        }
+        if !why.is_empty() {
+            writeln!(out, "    kept: {}", why.join("; "))?;
+        }
+    }
+    let scope = names(&mut model.global.order().iter().copied());
+    writeln!(out, "global scope: {scope}")
+}
+
+fn opens(node: &Node) -> String {
+    let times = |count: u32, whose: &str| match count {
+        0 => String::new(),
+        1 => format!(", opened by the {whose}"),
+        n => format!(", opened {n} times by the {whose}"),
+    };
+    times(node.opens.host, "host") + &times(node.opens.guest, "program")
+}
