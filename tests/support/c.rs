@@ -165,7 +165,7 @@ pub fn beside(neutral: &Path, name: &str, engine: &Path) -> PathBuf {
     let library = neutral.join("libwasmdyld.so");
     assert!(library.exists(), "{}: no such file", library.display());
     link(&library, "libwasmdyld.so");
-    link(&library, "libwasmdyld.so.0");
+    link(&library, "libwasmdyld-neutral.so.0");
     link(engine, &format!("lib{name}.so"));
     lib
 }

@@ -1,7 +1,8 @@
 //! The two commands of the README: the main job, and all tests.
 
 use crate::guests;
-use crate::library::{self, Stage};
+use crate::install::Installed;
+use crate::library;
 use crate::util::{self, Result};
 use std::process::Command;
 use std::time::Instant;
@@ -18,7 +19,7 @@ pub fn main() -> Result<()> {
     Ok(())
 }
 
-fn program(stage: &Stage) -> Result<()> {
+fn program(stage: &Installed) -> Result<()> {
     util::step("a program: main -> libsqlite3.so -> libc.so, linked and run by `wasmdyld run`");
     let guests = util::target_dir().join("guests");
     let data = util::target_dir().join("demo");
@@ -46,7 +47,7 @@ fn program(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn host(stage: &Stage) -> Result<()> {
+fn host(stage: &Installed) -> Result<()> {
     util::step(
         "a C host: libsqlite3.so in a namespace without a program, called through wasm_dyld_dlsym",
     );
