@@ -75,7 +75,7 @@ pub fn setup() -> &'static Setup {
 }
 
 /// The library of this build: cargo puts it beside the tests' folder for `cargo build`, into it for `cargo test`.
-fn library() -> PathBuf {
+pub fn library() -> PathBuf {
     let candidates = [
         built().join("deps/libwasmdyld.so"),
         built().join("libwasmdyld.so"),

@@ -1,7 +1,7 @@
 //! The two commands of the README: the main job, and all tests.
 
 use crate::guests;
-use crate::install::Installed;
+use crate::install::{self, Installed, Options};
 use crate::library;
 use crate::util::{self, Result};
 use std::process::Command;
@@ -77,6 +77,9 @@ pub fn test(arguments: &[String]) -> Result<()> {
     guests::main(&[])?;
     let engines = library::engines()?;
     let neutral = library::neutral()?;
+    let prefix = util::target_dir().join("prefix");
+    util::remove(&prefix)?;
+    install::install(&Options::new(prefix.clone()))?;
     util::step("tests");
     let mut command = library::cargo()?;
     let engines: Vec<String> = engines
@@ -85,7 +88,8 @@ pub fn test(arguments: &[String]) -> Result<()> {
         .collect();
     command
         .env("WASMDYLD_TEST_ENGINES", engines.join(":"))
-        .env("WASMDYLD_TEST_NEUTRAL", neutral);
+        .env("WASMDYLD_TEST_NEUTRAL", neutral)
+        .env("WASMDYLD_TEST_PREFIX", prefix);
     command.args([
         "test",
         "--release",

@@ -295,8 +295,7 @@ fn guest_tools(installed: &Installed) -> Result<()> {
     )?;
     for entry in util::list(&folder)? {
         let name = entry.file_name().unwrap_or_default();
-        if name == "__pycache__" {
-        } else if entry.is_dir() {
+        if entry.is_dir() {
             put_tree(&entry, &data.join(name))?;
         } else if entry.extension().is_some() {
             put(&entry, &data.join(name), 0o644)?;
