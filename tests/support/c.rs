@@ -122,7 +122,7 @@ fn wasm_h() -> PathBuf {
         .filter_map(|rest| rest.split('"').next());
     let manifest = manifests
         .into_iter()
-        .find(|path| path.contains("wasmtime-c-api-impl-"));
+        .find(|path| path.contains("/wasmtime-c-api-impl"));
     let manifest = Path::new(manifest.expect("the crate wasmtime-c-api-impl"));
     manifest.with_file_name("include")
 }

@@ -172,11 +172,11 @@ pub fn wasm_h() -> Result<PathBuf> {
         host,
     ];
     let metadata = util::run_quiet(cargo()?.args(only))?;
-    // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`: not worth a JSON parser.
+    // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`, without the version if vendored: not worth a JSON parser.
     let manifest = metadata
         .split("\"manifest_path\":\"")
         .filter_map(|rest| rest.split('"').next())
-        .find(|path| path.contains("wasmtime-c-api-impl-"));
+        .find(|path| path.contains("/wasmtime-c-api-impl"));
     let manifest = manifest.ok_or("cargo metadata does not know wasmtime-c-api-impl")?;
     Ok(Path::new(manifest).with_file_name("include").join("wasm.h"))
 }
