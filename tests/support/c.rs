@@ -75,7 +75,7 @@ pub fn setup() -> &'static Setup {
 }
 
 /// The library of this build: cargo puts it beside the tests' folder for `cargo build`, into it for `cargo test`.
-fn library() -> PathBuf {
+pub fn library() -> PathBuf {
     let candidates = [
         built().join("deps/libwasmdyld.so"),
         built().join("libwasmdyld.so"),
@@ -122,7 +122,7 @@ fn wasm_h() -> PathBuf {
         .filter_map(|rest| rest.split('"').next());
     let manifest = manifests
         .into_iter()
-        .find(|path| path.contains("wasmtime-c-api-impl-"));
+        .find(|path| path.contains("/wasmtime-c-api-impl"));
     let manifest = Path::new(manifest.expect("the crate wasmtime-c-api-impl"));
     manifest.with_file_name("include")
 }
@@ -165,7 +165,7 @@ pub fn beside(neutral: &Path, name: &str, engine: &Path) -> PathBuf {
     let library = neutral.join("libwasmdyld.so");
     assert!(library.exists(), "{}: no such file", library.display());
     link(&library, "libwasmdyld.so");
-    link(&library, "libwasmdyld.so.0");
+    link(&library, "libwasmdyld-neutral.so.0");
     link(engine, &format!("lib{name}.so"));
     lib
 }

@@ -1,7 +1,8 @@
 //! The two commands of the README: the main job, and all tests.
 
 use crate::guests;
-use crate::library::{self, Stage};
+use crate::install::{self, Installed, Options};
+use crate::library;
 use crate::util::{self, Result};
 use std::process::Command;
 use std::time::Instant;
@@ -18,7 +19,7 @@ pub fn main() -> Result<()> {
     Ok(())
 }
 
-fn program(stage: &Stage) -> Result<()> {
+fn program(stage: &Installed) -> Result<()> {
     util::step("a program: main -> libsqlite3.so -> libc.so, linked and run by `wasmdyld run`");
     let guests = util::target_dir().join("guests");
     let data = util::target_dir().join("demo");
@@ -46,7 +47,7 @@ fn program(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn host(stage: &Stage) -> Result<()> {
+fn host(stage: &Installed) -> Result<()> {
     util::step(
         "a C host: libsqlite3.so in a namespace without a program, called through wasm_dyld_dlsym",
     );
@@ -76,6 +77,9 @@ pub fn test(arguments: &[String]) -> Result<()> {
     guests::main(&[])?;
     let engines = library::engines()?;
     let neutral = library::neutral()?;
+    let prefix = util::target_dir().join("prefix");
+    util::remove(&prefix)?;
+    install::install(&Options::new(prefix.clone()))?;
     util::step("tests");
     let mut command = library::cargo()?;
     let engines: Vec<String> = engines
@@ -84,7 +88,8 @@ pub fn test(arguments: &[String]) -> Result<()> {
         .collect();
     command
         .env("WASMDYLD_TEST_ENGINES", engines.join(":"))
-        .env("WASMDYLD_TEST_NEUTRAL", neutral);
+        .env("WASMDYLD_TEST_NEUTRAL", neutral)
+        .env("WASMDYLD_TEST_PREFIX", prefix);
     command.args([
         "test",
         "--release",

@@ -1,6 +1,7 @@
-//! Building the library and the command, and laying them out as a C programmer expects them.
+//! Building the library and the command, and what is to be known of a build.
 
 use crate::guests::toolchain;
+use crate::install::{self, Installed, Options};
 use crate::util::{self, At, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +9,6 @@ use std::process::Command;
 
 /// The build script of the engine's C API copies its headers with it.
 const CMAKE_PACKAGE: &str = "cmake==4.1.2";
-
-/// What `stage` lays out.
-pub struct Stage {
-    pub bin: PathBuf,
-    pub lib: PathBuf,
-    pub include: PathBuf,
-}
 
 /// cargo, in this workspace, with everything its build scripts need on the path.
 pub fn cargo() -> Result<Command> {
@@ -58,8 +52,8 @@ fn cmake() -> Result<Option<PathBuf>> {
 }
 
 /// Builds the library and the command, and the engine inside as a library of its own, for tests: in one go, so that all three share one
-/// build of it. cargo shows its own progress.
-pub fn build() -> Result<()> {
+/// build of it. cargo shows its own progress. Gives the folder.
+pub fn build() -> Result<PathBuf> {
     util::step(
         "library and command (the first build takes some minutes, nearly all of it for the engine)",
     );
@@ -70,42 +64,15 @@ pub fn build() -> Result<()> {
                 .args(["build", "--release", "--features", "cli"])
                 .args(packages),
         )
-    })
+    })?;
+    Ok(util::target_dir().join("release"))
 }
 
-/// Builds, then lays out `<target>/wasmdyld`.
-pub fn stage() -> Result<Stage> {
-    build()?;
-    let built = util::target_dir().join("release");
-    let root = util::target_dir().join("wasmdyld");
-    let stage = Stage {
-        bin: root.join("bin"),
-        lib: root.join("lib"),
-        include: root.join("include"),
-    };
-    for folder in [&stage.bin, &stage.lib, &stage.include] {
-        util::create_dir(folder)?;
-    }
-    copy(&built.join("wasmdyld"), &stage.bin)?;
-    copy(&built.join("libwasmdyld.a"), &stage.lib)?;
-    let library = copy(&built.join("libwasmdyld.so"), &stage.lib)?;
-    // Programs are linked with the first name and look for the second, the soname.
-    let versioned = stage.lib.join("libwasmdyld.so.0");
-    util::remove(&versioned)?;
-    fs::rename(&library, &versioned).at("rename", &library)?;
-    std::os::unix::fs::symlink("libwasmdyld.so.0", &library).at("link", &library)?;
-    copy(
-        &util::workspace().join("include/wasmdyld.h"),
-        &stage.include,
-    )?;
-    copy(&wasm_h()?, &stage.include)?;
-    let of_guests = stage.include.join("wasmdyld");
-    util::create_dir(&of_guests)?;
-    copy(
-        &util::workspace().join("include/wasmdyld/dlfcn.h"),
-        &of_guests,
-    )?;
-    Ok(stage)
+/// Builds, then lays out `<target>/wasmdyld`: an installation of what the demonstration and a first host need.
+pub fn stage() -> Result<Installed> {
+    let mut options = Options::new(util::target_dir().join("wasmdyld"));
+    options.neutral = false;
+    install::install(&options)
 }
 
 /// Builds the engines that tests open, from a workspace of their own: their names and files.
@@ -126,8 +93,7 @@ pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
         println!("    {name}: {}", path.display());
         (name, path)
     };
-    build()?;
-    let wasmtime = util::target_dir().join("release/libwasmtime_engine.so");
+    let wasmtime = build()?.join("libwasmtime_engine.so");
     Ok(vec![
         built("wasmer", "libwasmer_engine.so"),
         built("wasmi", "libwasmi.so"),
@@ -150,12 +116,46 @@ pub fn neutral() -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// Copies into a folder, replacing what is there: what runs keeps the old file.
-fn copy(file: &Path, folder: &Path) -> Result<PathBuf> {
-    let to = folder.join(file.file_name().unwrap_or_default());
-    util::remove(&to)?;
-    fs::copy(file, &to).at("copy", file)?;
-    Ok(to)
+/// The version in Cargo.toml.
+pub fn version() -> Result<String> {
+    let manifest = util::read(&util::workspace().join("Cargo.toml"))?;
+    let version = manifest.lines().find_map(|line| {
+        line.strip_prefix("version = \"")
+            .and_then(|rest| rest.strip_suffix('"'))
+    });
+    Ok(version.ok_or("Cargo.toml has no version")?.to_string())
+}
+
+/// What a program has to be linked with beside the static library. Only rustc can tell, and only when it makes such a library of all crates;
+/// so it makes another one, of nothing but ours, and cargo need not build anything anew.
+pub fn native_libraries(built: &Path) -> Result<String> {
+    let kept = built.join("native-libraries.txt");
+    let rlib = built.join("libwasmdyld.rlib");
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let made = changed(&rlib).at("read", &rlib)?;
+    if changed(&kept).is_ok_and(|asked| asked > made) {
+        return util::read(&kept);
+    }
+    let scratch = util::beside(&kept, "tmp");
+    util::remove(&scratch)?;
+    util::create_dir(&scratch)?;
+    let (source, answer) = (scratch.join("all.rs"), scratch.join("answer"));
+    util::write(&source, "extern crate wasmdyld;\n")?;
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args(["--crate-type", "staticlib", "--print"]);
+    rustc.arg(format!("native-static-libs={}", answer.display()));
+    rustc
+        .arg("--extern")
+        .arg(format!("wasmdyld={}", rlib.display()));
+    rustc
+        .arg("-L")
+        .arg(format!("dependency={}", built.join("deps").display()));
+    util::run_quiet(rustc.arg("-o").arg(scratch.join("all.a")).arg(&source))?;
+    let libraries = util::read(&answer)?;
+    util::remove(&scratch)?;
+    let libraries = libraries.split_whitespace().collect::<Vec<_>>().join(" ");
+    util::write(&kept, &libraries)?;
+    Ok(libraries)
 }
 
 /// The standard header, as the bundled engine has it.
@@ -172,11 +172,11 @@ pub fn wasm_h() -> Result<PathBuf> {
         host,
     ];
     let metadata = util::run_quiet(cargo()?.args(only))?;
-    // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`: not worth a JSON parser.
+    // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`, without the version if vendored: not worth a JSON parser.
     let manifest = metadata
         .split("\"manifest_path\":\"")
         .filter_map(|rest| rest.split('"').next())
-        .find(|path| path.contains("wasmtime-c-api-impl-"));
+        .find(|path| path.contains("/wasmtime-c-api-impl"));
     let manifest = manifest.ok_or("cargo metadata does not know wasmtime-c-api-impl")?;
     Ok(Path::new(manifest).with_file_name("include").join("wasm.h"))
 }

@@ -4,6 +4,7 @@
 mod case;
 mod demo;
 mod guests;
+mod install;
 mod library;
 mod util;
 
@@ -17,6 +18,7 @@ tasks:
                      as a shared library: in a program, and under a C host
   test               build everything and run all tests
   stage              build and lay out target/wasmdyld: bin, lib, include
+  install            build and install below a prefix (install --help)
   header             write include/wasmdyld.h anew
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "demo" => demo::main(),
         "test" => demo::test(rest),
         "stage" => library::stage().map(drop),
+        "install" => install::main(rest),
         "header" => library::header(),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
