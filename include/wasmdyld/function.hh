@@ -105,6 +105,7 @@ template <class R, class... A> class Function<R(A...)> {
   private:
     friend class Symbol;
     friend class NamespaceRef;
+    template <class T> friend class GuestArray;
     Function(detail::Shared state, wasm_dyld_object_t *object, wasm_func_t *function, std::string name)
         : state_(std::move(state)), object_(object), function_(function), name_(std::move(name))
     {

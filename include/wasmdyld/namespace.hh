@@ -333,12 +333,6 @@ class NamespaceRef : public Scope {
                 return {};
         return Error(Code::not_found, "no object of the guest has malloc and free: load its libc.so");
     }
-
-    void free(Ptr<> memory) const
-    {
-        if (find_allocator())
-            static_cast<void>(Function<void(Ptr<>)>(state_, state_->allocator, state_->free, "free").try_call(memory));
-    }
 };
 
 /**
@@ -355,7 +349,7 @@ template <class T> class [[nodiscard]] GuestArray {
     GuestArray() = default;
     /// Moves.
     GuestArray(GuestArray &&other) noexcept
-        : state_(std::move(other.state_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
+        : free_(std::move(other.free_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
     {
     }
     /// Frees, and moves.
@@ -363,7 +357,7 @@ template <class T> class [[nodiscard]] GuestArray {
     {
         if (this != &other) {
             free();
-            state_ = std::move(other.state_);
+            free_ = std::move(other.free_);
             data_ = std::exchange(other.data_, nullptr);
             size_ = std::exchange(other.size_, 0);
         }
@@ -408,16 +402,15 @@ template <class T> class [[nodiscard]] GuestArray {
     /// Gives the elements up, for the guest to free.
     Ptr<T> release() noexcept
     {
-        state_ = nullptr;
         size_ = 0;
         return std::exchange(data_, nullptr);
     }
 
   private:
     friend class NamespaceRef;
-    GuestArray(detail::Shared state, Ptr<T> data, std::uint32_t size) : state_(std::move(state)), data_(data), size_(size) {}
+    GuestArray(Function<void(Ptr<>)> free, Ptr<T> data, std::uint32_t size) : free_(std::move(free)), data_(data), size_(size) {}
 
-    Memory memory() const { return NamespaceRef(state_).memory(); }
+    Memory memory() const { return NamespaceRef(free_.state_).memory(); }
 
     Error none(std::uint32_t index) const
     {
@@ -426,11 +419,12 @@ template <class T> class [[nodiscard]] GuestArray {
 
     void free() noexcept
     {
+        // Does nothing if the object that has the heap is gone.
         if (data_)
-            NamespaceRef(std::move(state_)).free(data_);
+            static_cast<void>(free_.try_call(data_));
     }
 
-    detail::Shared state_;
+    Function<void(Ptr<>)> free_;
     Ptr<T> data_;
     std::uint32_t size_ = 0;
 };
@@ -455,7 +449,7 @@ template <class T> Result<GuestArray<T>> NamespaceRef::try_allocate(std::uint32_
         return made.error();
     if (!*made)
         return no_memory;
-    return GuestArray<T>(state_, made->template as<T>(), count);
+    return GuestArray<T>({state_, state_->allocator, state_->free, "free"}, made->template as<T>(), count);
 }
 
 template <class T> Result<GuestArray<std::remove_cv_t<T>>> NamespaceRef::try_copy(Span<T> elements) const

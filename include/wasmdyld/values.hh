@@ -24,8 +24,8 @@ template <class T = void> class Ptr {
   public:
     /// The null pointer.
     constexpr Ptr() noexcept = default;
-    /// The null pointer.
-    constexpr Ptr(std::nullptr_t) noexcept {}
+    /// The null pointer, from nullptr; a template, so that 0 is an address.
+    template <class Null, class = std::enable_if_t<std::is_same_v<Null, std::nullptr_t>>> constexpr Ptr(Null) noexcept {}
     /// From an address.
     constexpr explicit Ptr(std::uint32_t address) noexcept : address_(address) {}
     /// As host pointers convert: to const, and to void.
