@@ -1,0 +1,152 @@
+/*
+ * C++: WASI: input and output by callbacks and buffers, the environment, folders.
+ */
+#include "check.hh"
+
+#include <cerrno>
+#include <cstdio>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* libc in a namespace of its own, and its functions. */
+struct Guest {
+    Namespace in;
+    Library libc;
+
+    explicit Guest(const Wasi &wasi) : in(make_guest_namespace({}, wasi)), libc(VALUE(in.try_load("libc.so"))) {}
+
+    template <class Sig> Function<Sig> function(const char *name) const { return VALUE(libc.try_function<Sig>(name)); }
+
+    int write(int file, std::string_view text) const
+    {
+        GuestString copy = VALUE(in.try_copy_string(text));
+        return VALUE(function<int(int, Ptr<const char>, std::uint32_t)>("write").try_call(file, copy, static_cast<std::uint32_t>(text.size())));
+    }
+
+    std::string read(std::uint32_t count) const
+    {
+        auto buffer = VALUE(in.try_allocate<char>(count));
+        int got = VALUE(function<int(int, Ptr<char>, std::uint32_t)>("read").try_call(0, buffer, count));
+        return got < 0 ? "failed" : std::string(VALUE(buffer.try_span()).data(), static_cast<std::size_t>(got));
+    }
+
+    std::string getenv(const char *name) const
+    {
+        auto value = VALUE(function<Ptr<char>(Ptr<const char>)>("getenv").try_call(VALUE(in.try_copy_string(name))));
+        return value ? VALUE(in.memory().try_string(value)) : "(none)";
+    }
+
+    bool opens(const char *name, const char *how) const
+    {
+        auto file = VALUE(function<Ptr<>(Ptr<const char>, Ptr<const char>)>("fopen").try_call(VALUE(in.try_copy_string(name)), VALUE(in.try_copy_string(how))));
+        if (file)
+            VALUE(function<int(Ptr<>)>("fclose").try_call(file));
+        return static_cast<bool>(file);
+    }
+};
+
+static void nothing_by_default()
+{
+    Guest guest({});
+    CHECK(guest.getenv("PATH") == "(none)" && guest.write(1, "text") == 4 && guest.read(4).empty() && !guest.opens("/etc/passwd", "r"));
+    ok("nothing by default");
+}
+
+static void callbacks()
+{
+    auto alive = std::make_shared<int>(0);
+    std::string input = "some input", out, err;
+    int answer = 0;
+    {
+        Wasi wasi;
+        wasi.input([&, alive](Span<std::uint8_t> buffer) -> std::int64_t {
+            std::size_t count = std::min({buffer.size(), input.size(), std::size_t{3}});
+            std::copy_n(input.begin(), count, buffer.begin());
+            input.erase(0, count);
+            return answer ? -answer : static_cast<std::int64_t>(count);
+        });
+        wasi.output([&, alive](Span<const std::uint8_t> bytes) {
+            if (!answer)
+                out.append(bytes.begin(), bytes.end());
+            return answer;
+        });
+        wasi.errors([&, alive](Span<const std::uint8_t> bytes) {
+#ifndef WASMDYLD_NO_EXCEPTIONS
+            if (bytes.empty() || bytes[0] == '!')
+                throw std::bad_alloc();
+#endif
+            err.append(bytes.begin(), bytes.end());
+            return 0;
+        });
+        CHECK(alive.use_count() == 4);
+        Guest guest(wasi);
+        CHECK(alive.use_count() == 7);
+        CHECK(guest.write(1, "12345") == 5 && guest.write(2, "678") == 3 && out == "12345" && err == "678");
+        CHECK(guest.read(20) == "som" && guest.read(2) == "e " && guest.read(20) == "inp" && guest.read(20) == "ut" && guest.read(20).empty());
+        answer = ENOSPC;
+        CHECK(guest.write(1, "1") == -1 && guest.read(1) == "failed");
+        answer = 0;
+        CHECK(guest.write(1, "6") == 1 && out == "123456");
+#ifndef WASMDYLD_NO_EXCEPTIONS
+        CHECK(guest.write(2, "!") == -1 && err == "678");
+#endif
+    }
+    CHECK(alive.use_count() == 1);
+    ok("callbacks");
+}
+
+static void buffers()
+{
+    Output output(8);
+    Guest guest(Wasi().input_bytes(std::string("a\0b", 3)).output(output).errors(output));
+    CHECK(VALUE(output.try_take()).empty());
+    CHECK(guest.write(1, "123") == 3 && guest.write(2, "45") == 2 && VALUE(output.try_take()) == "12345");
+    CHECK(guest.write(1, "12345678") == 8 && guest.write(1, "9") == -1);
+    CHECK(VALUE(output.try_take()) == "12345678" && guest.write(1, std::string_view("\0", 1)) == 1 && VALUE(output.try_take()) == std::string(1, '\0'));
+    output = Output();
+    CHECK(guest.write(1, "to nobody") > 0 && VALUE(output.try_take()).empty());
+    CHECK(guest.read(8) == std::string("a\0b", 3) && guest.read(8).empty());
+    ok("buffers");
+}
+
+static void environment()
+{
+    setenv("WASMDYLD_CHECK_ONE", "inherited", 1);
+    setenv("WASMDYLD_CHECK_TWO", "inherited", 1);
+    Guest guest(Wasi().inherit_env().env("WASMDYLD_CHECK_ONE", "added"));
+    CHECK(guest.getenv("WASMDYLD_CHECK_ONE") == "added" && guest.getenv("WASMDYLD_CHECK_TWO") == "inherited");
+    ERROR(guest.in.try_set_wasi(Wasi().arg(std::string("a\0b", 3))), Code::invalid_argument, {"NUL"});
+    ERROR(guest.in.try_set_wasi(Wasi().env("a=b", "c")), Code::invalid_argument);
+    ok("environment");
+}
+
+static void folders()
+{
+    mkdir("folder", 0777);
+    FILE *file = std::fopen("folder/file", "w");
+    CHECK(file && std::fputs("contents", file) >= 0 && std::fclose(file) == 0);
+    Guest guest(Wasi().folder("folder", "/readable", Access::read_only).folder("folder", "/writable", Access::read_write).folder("folder", Access::read_only));
+    CHECK(guest.opens("/readable/file", "r") && guest.opens("folder/file", "r") && !guest.opens("/readable/file", "r+"));
+    CHECK(!guest.opens("/readable/../cxx", "r") && !guest.opens("/readable/new", "w") && guest.opens("/writable/new", "w"));
+    CHECK(std::remove("folder/new") == 0 && std::remove("folder/file") == 0 && rmdir("folder") == 0);
+    ERROR(guest.in.try_set_wasi(Wasi().folder("/nowhere/at/all", Access::read_only)), Code::not_found, {"/nowhere/at/all"});
+    ok("folders");
+}
+
+static void inherited()
+{
+    Guest guest(Wasi().inherit_stdio());
+    CHECK(guest.write(1, "# the guest writes to the process's own output\n") == 47);
+    ok("the process's own input and output");
+}
+
+int main()
+{
+    nothing_by_default();
+    callbacks();
+    buffers();
+    environment();
+    folders();
+    inherited();
+    return 0;
+}

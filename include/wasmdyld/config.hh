@@ -1,0 +1,445 @@
+/**
+ * @file
+ * What a namespace is made with, and what guests get of WASI. Part of wasmdyld.hh.
+ */
+#ifndef WASMDYLD_CONFIG_HH
+#define WASMDYLD_CONFIG_HH
+
+#include <cerrno>
+
+#include <wasmdyld/memory.hh>
+
+namespace wasmdyld {
+#ifdef WASMDYLD_NO_EXCEPTIONS
+inline namespace no_exceptions {
+#endif
+
+/// When undefined functions are an error. Undefined data always are at once.
+enum class Bind : std::uint32_t {
+    now = WASM_DYLD_BIND_NOW,  ///< When the object is loaded.
+    lazy = WASM_DYLD_BIND_LAZY ///< When they are called.
+};
+
+/// How calls reach functions of other objects.
+enum class Plt : std::uint32_t {
+    automatic = WASM_DYLD_PLT_AUTO, ///< Directly where possible, through generated stubs elsewhere.
+    wasm = WASM_DYLD_PLT_WASM,      ///< Always through generated stubs.
+    host = WASM_DYLD_PLT_HOST       ///< Always through host functions: slow, but every call passes the host.
+};
+
+/// How far RUNTIME_PATH entries, which come from the modules themselves, are followed.
+enum class RuntimePath : std::uint32_t {
+    off = WASM_DYLD_RUNTIME_PATH_OFF,       ///< Not at all.
+    origin = WASM_DYLD_RUNTIME_PATH_ORIGIN, ///< Within the folder of the object that holds them.
+    any = WASM_DYLD_RUNTIME_PATH_ANY        ///< Anywhere. Only for modules that you trust.
+};
+
+/// Bounds that a host can set.
+enum class Limit : std::uint32_t {
+    memory_pages = WASM_DYLD_LIMIT_MEMORY_PAGES, ///< Pages of 64 KiB in the memory.
+    table_slots = WASM_DYLD_LIMIT_TABLE_SLOTS,   ///< Slots in the table.
+    objects = WASM_DYLD_LIMIT_OBJECTS,           ///< Objects in the namespace.
+    nesting = WASM_DYLD_LIMIT_NESTING            ///< Calls from guest to host to guest, one inside the other.
+};
+
+/// A library that an open callback gives.
+struct Opened {
+    std::vector<std::uint8_t> bytes; ///< The module.
+    std::string identity;            ///< The same for the same library under any name. Empty: the name.
+};
+
+/// Answers a search for a library: gives it, or std::nullopt to let the search go on in the library paths, or an error, which fails the
+/// load. It gets the name, and the object that needs it, empty if the host asked. An exception is an error, too.
+using OpenCallback = std::function<Result<std::optional<Opened>>(std::string_view name, std::string_view needed_by)>;
+
+/// Gets debug output: the category's name, and a text. Both are good for the call only. It must not call the namespace; what it throws
+/// is dropped.
+using TraceCallback = std::function<void(std::string_view category, std::string_view text)>;
+
+namespace detail {
+
+struct OpenEnv {
+    OpenCallback callback;
+    std::weak_ptr<State> state;
+    Opened last; // what was given last; the linker copies it once the callback has returned
+
+    static std::int32_t call(void *env, const char *name, const char *needed_by, const std::uint8_t **bytes, std::size_t *size,
+                             const std::uint8_t **identity, std::size_t *identity_size) noexcept
+    {
+        OpenEnv &self = *static_cast<OpenEnv *>(env);
+#ifndef WASMDYLD_NO_EXCEPTIONS
+        try {
+#endif
+            auto answer = self.callback(name, needed_by ? needed_by : "");
+            if (!answer)
+                return self.refuse({{}, answer.error().message(),
+#ifndef WASMDYLD_NO_EXCEPTIONS
+                                    answer.error().cause()
+#endif
+                });
+            if (!*answer)
+                return 1;
+            self.last = std::move(**answer);
+            *bytes = self.last.bytes.data();
+            *size = self.last.bytes.size();
+            if (!self.last.identity.empty()) {
+                *identity = reinterpret_cast<const std::uint8_t *>(self.last.identity.data());
+                *identity_size = self.last.identity.size();
+            }
+            return 0;
+#ifndef WASMDYLD_NO_EXCEPTIONS
+        } catch (...) {
+            return self.refuse({{}, current_text(), std::current_exception()});
+        }
+#endif
+    }
+
+    /// A number that the linker's message repeats, so that what was wrong can be added to it.
+    std::int32_t refuse(Failure failure)
+    {
+        Shared namespace_ = state.lock();
+        if (!namespace_)
+            return -1;
+        std::int32_t number = -1 - static_cast<std::int32_t>(namespace_->failures++ % 1000000);
+        failure.sign = "failed with " + std::to_string(number);
+        namespace_->failure = std::move(failure);
+        return number;
+    }
+};
+
+struct TraceEnv {
+    TraceCallback callback;
+
+    static void call(void *env, const char *category, const char *text) noexcept
+    {
+#ifndef WASMDYLD_NO_EXCEPTIONS
+        try {
+            static_cast<TraceEnv *>(env)->callback(category, text);
+        } catch (...) {
+        }
+#else
+        static_cast<TraceEnv *>(env)->callback(category, text);
+#endif
+    }
+};
+
+} // namespace detail
+
+/**
+ * What a namespace is made with: a value that can be copied, kept, and used for many namespaces. Setters give the configuration itself, so
+ * that they can be chained; what is wrong with a value is the error of making the namespace.
+ *
+ * Several threads may make namespaces with one configuration, if the callbacks bear it.
+ */
+class Config {
+  public:
+    /// Adds a folder to search for libraries, after those added before.
+    Config &library_path(const std::string &folder) { return text(folder, "library path", wasm_dyld_config_add_library_path); }
+
+    /// Adds a library that is loaded with the first object and whose symbols come before those of other libraries.
+    Config &preload(const std::string &name) { return text(name, "library name", wasm_dyld_config_add_preload); }
+
+    /// The bytes of stack that a position-independent program, or libraries without a program, get: 1 MiB by default.
+    Config &stack_size(std::uint64_t bytes)
+    {
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_stack_size(config, bytes, error); });
+    }
+
+    /// When undefined functions are an error, for loads whose flags do not say.
+    Config &bind(Bind bind)
+    {
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_bind(config, static_cast<wasm_dyld_bind_t>(bind), error); });
+    }
+
+    /// How calls reach functions of other objects.
+    Config &plt(Plt plt)
+    {
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_plt(config, static_cast<wasm_dyld_plt_t>(plt), error); });
+    }
+
+    /// How far RUNTIME_PATH entries of modules are followed.
+    Config &runtime_path(RuntimePath mode)
+    {
+        return add([=](auto config, auto error) {
+            return wasm_dyld_config_set_runtime_path(config, static_cast<wasm_dyld_runtime_path_t>(mode), error);
+        });
+    }
+
+    /// Sets one of the limits.
+    Config &limit(Limit limit, std::uint64_t value)
+    {
+        return add([=](auto config, auto error) {
+            return wasm_dyld_config_set_limit(config, static_cast<wasm_dyld_limit_t>(limit), value, error);
+        });
+    }
+
+    /// Whether guests may open libraries themselves (dlopen). They may by default.
+    Config &guest_dlopen(bool allowed)
+    {
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_guest_dlopen(config, allowed, error); });
+    }
+
+    /// Whether guests see the names of the host's folders in texts. They do not by default.
+    Config &guest_paths(bool shown)
+    {
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_guest_paths(config, shown, error); });
+    }
+
+    /// Asks a callback for every library before the library paths are searched, and for what guests open by a path. Each namespace has a
+    /// copy of it, which goes with the namespace.
+    Config &open(OpenCallback callback)
+    {
+        steps_.push_back([callback = std::move(callback)](wasm_dyld_config_t *config, const detail::Shared &state) {
+            auto env = std::make_unique<detail::OpenEnv>();
+            env->callback = callback;
+            env->state = state;
+            return detail::give(std::move(env), [&](void *raw, auto finalizer, auto error) {
+                return wasm_dyld_config_set_open(config, callback ? detail::OpenEnv::call : nullptr, raw, finalizer, error);
+            });
+        });
+        return *this;
+    }
+
+    /// Sends debug output of some categories ("libs,bindings", "all") to standard error.
+    Config &trace(const std::string &categories) { return trace(categories, nullptr); }
+
+    /// Sends debug output of some categories to a callback.
+    Config &trace(const std::string &categories, TraceCallback callback)
+    {
+        steps_.push_back([categories, callback = std::move(callback)](wasm_dyld_config_t *config, const detail::Shared &) {
+            if (auto fits = detail::no_nul(categories, "list of categories"); !fits)
+                return fits;
+            if (!callback)
+                return detail::checked(
+                    [&](auto error) { return wasm_dyld_config_set_trace(config, categories.c_str(), nullptr, nullptr, nullptr, error); });
+            auto env = std::make_unique<detail::TraceEnv>();
+            env->callback = callback;
+            return detail::give(std::move(env), [&](void *raw, auto finalizer, auto error) {
+                return wasm_dyld_config_set_trace(config, categories.c_str(), detail::TraceEnv::call, raw, finalizer, error);
+            });
+        });
+        return *this;
+    }
+
+    /// Takes over what the environment says when the namespace is made: WASMDYLD_LIBRARY_PATH, WASMDYLD_PRELOAD, WASMDYLD_BIND_NOW and
+    /// WASMDYLD_DEBUG. Nothing of it is read otherwise.
+    Config &read_env() { return add(wasm_dyld_config_read_env); }
+
+  private:
+    friend class Namespace;
+    using Step = std::function<Result<void>(wasm_dyld_config_t *, const detail::Shared &)>;
+
+    template <class Set> Config &add(Set set)
+    {
+        steps_.push_back([set](wasm_dyld_config_t *config, const detail::Shared &) {
+            return detail::checked([&](auto error) { return set(config, error); });
+        });
+        return *this;
+    }
+
+    template <class Set> Config &text(const std::string &text, const char *what, Set set)
+    {
+        steps_.push_back([=](wasm_dyld_config_t *config, const detail::Shared &) {
+            auto fits = detail::no_nul(text, what);
+            return fits ? detail::checked([&](auto error) { return set(config, text.c_str(), error); }) : fits;
+        });
+        return *this;
+    }
+
+    std::vector<Step> steps_;
+};
+
+/**
+ * A buffer that collects what guests write. Copies are the same buffer. It is of the thread of the namespaces that write to it.
+ */
+class Output {
+  public:
+    /// A buffer that keeps at most `limit` bytes at a time; a guest that writes more gets an error. 0: no limit.
+    explicit Output(std::size_t limit = 0) : raw_(wasm_dyld_output_new(limit), wasm_dyld_output_delete) {}
+
+    /// Takes out what has been written since the last time.
+    Result<std::string> try_take()
+    {
+        const std::uint8_t *bytes = nullptr;
+        std::size_t size = 0;
+        auto took = detail::checked([&](auto error) { return wasm_dyld_output_take(raw_.get(), &bytes, &size, error); });
+        if (!took)
+            return took.error();
+        return std::string(reinterpret_cast<const char *>(bytes), size);
+    }
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    /// As try_take.
+    std::string take() { return try_take().value(); }
+#endif
+
+    /// The buffer of the C interface, which stays this object's.
+    wasm_dyld_output_t *raw() const noexcept { return raw_.get(); }
+
+  private:
+    std::shared_ptr<wasm_dyld_output_t> raw_;
+};
+
+/// Whether a guest may change a folder.
+enum class Access {
+    read_only, ///< It may read.
+    read_write ///< It may write, make and delete, too.
+};
+
+/// Gives a guest input: fills the buffer and returns how many bytes; 0 is the end, a negative number an errno of the host, negated. It
+/// must not call guests or the namespace; what it throws is EIO.
+using ReadCallback = std::function<std::int64_t(Span<std::uint8_t> buffer)>;
+
+/// Takes what a guest writes: all of it, returning 0, or none, returning an errno of the host. It must not call guests or the namespace;
+/// what it throws is EIO.
+using WriteCallback = std::function<std::int32_t(Span<const std::uint8_t> bytes)>;
+
+namespace detail {
+
+template <class Callback, class Call> auto or_eio(Call call, decltype(call()) failed) noexcept
+{
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    try {
+        return call();
+    } catch (...) {
+        return failed;
+    }
+#else
+    static_cast<void>(failed);
+    return call();
+#endif
+}
+
+inline std::int64_t read_for_guest(void *env, std::uint8_t *buffer, std::size_t size) noexcept
+{
+    return or_eio<ReadCallback>([&] { return (*static_cast<ReadCallback *>(env))({buffer, size}); }, std::int64_t{-EIO});
+}
+
+inline std::int32_t write_for_guest(void *env, const std::uint8_t *bytes, std::size_t size) noexcept
+{
+    return or_eio<WriteCallback>([&] { return (*static_cast<WriteCallback *>(env))({bytes, size}); }, std::int32_t{EIO});
+}
+
+} // namespace detail
+
+/**
+ * What guests get of WASI preview1; by default nothing: no arguments, an empty environment, no folders, empty input, output to nowhere. A
+ * value as Config is: what is wrong in it is the error of NamespaceRef::try_set_wasi.
+ */
+class Wasi {
+  public:
+    /// Adds an argument. The first one is the program's name.
+    Wasi &arg(const std::string &arg) { return text(arg, "argument", wasm_dyld_wasi_add_arg); }
+
+    /// Adds arguments.
+    template <class Strings> Wasi &args(const Strings &args)
+    {
+        for (const auto &one : args)
+            arg(one);
+        return *this;
+    }
+
+    /// Adds an environment variable.
+    Wasi &env(const std::string &name, const std::string &value)
+    {
+        steps_.push_back([=](wasm_dyld_wasi_t *wasi) {
+            for (const std::string *text : {&name, &value})
+                if (auto fits = detail::no_nul(*text, "environment variable"); !fits)
+                    return fits;
+            return detail::checked([&](auto error) { return wasm_dyld_wasi_add_env(wasi, name.c_str(), value.c_str(), error); });
+        });
+        return *this;
+    }
+
+    /// Gives the guest the process's own environment; variables added win.
+    Wasi &inherit_env() { return add(wasm_dyld_wasi_inherit_env); }
+
+    /// Gives the guest the process's own standard input, output and error.
+    Wasi &inherit_stdio() { return add(wasm_dyld_wasi_inherit_stdio); }
+
+    /// Makes standard input these bytes.
+    Wasi &input_bytes(std::string bytes)
+    {
+        return add([bytes = std::move(bytes)](auto wasi, auto error) {
+            return wasm_dyld_wasi_set_stdin_bytes(wasi, reinterpret_cast<const std::uint8_t *>(bytes.data()), bytes.size(), error);
+        });
+    }
+
+    /// Takes standard input from a callback.
+    Wasi &input(ReadCallback callback) { return stream(std::move(callback), detail::read_for_guest, wasm_dyld_wasi_set_stdin); }
+
+    /// Sends standard output to a callback.
+    Wasi &output(WriteCallback callback) { return stream(std::move(callback), detail::write_for_guest, wasm_dyld_wasi_set_stdout); }
+
+    /// Sends standard error to a callback.
+    Wasi &errors(WriteCallback callback) { return stream(std::move(callback), detail::write_for_guest, wasm_dyld_wasi_set_stderr); }
+
+    /// Collects standard output in a buffer. One buffer may serve both.
+    Wasi &output(const Output &output)
+    {
+        return add([output](auto wasi, auto error) { return wasm_dyld_wasi_set_stdout_buffer(wasi, output.raw(), error); });
+    }
+
+    /// Collects standard error in a buffer.
+    Wasi &errors(const Output &output)
+    {
+        return add([output](auto wasi, auto error) { return wasm_dyld_wasi_set_stderr_buffer(wasi, output.raw(), error); });
+    }
+
+    /// Lets guests use a folder of the host under the same name.
+    Wasi &folder(const std::string &host, Access access) { return folder(host, host, access); }
+
+    /// Lets guests use a folder of the host as `guest`. They reach nothing outside of it.
+    Wasi &folder(const std::string &host, const std::string &guest, Access access)
+    {
+        steps_.push_back([=](wasm_dyld_wasi_t *wasi) {
+            for (const std::string *text : {&host, &guest})
+                if (auto fits = detail::no_nul(*text, "folder"); !fits)
+                    return fits;
+            return detail::checked([&](auto error) {
+                return wasm_dyld_wasi_add_folder(wasi, host.c_str(), guest.c_str(), access == Access::read_only, error);
+            });
+        });
+        return *this;
+    }
+
+  private:
+    friend class NamespaceRef;
+    using Step = std::function<Result<void>(wasm_dyld_wasi_t *)>;
+
+    template <class Set> Wasi &add(Set set)
+    {
+        steps_.push_back([set = std::move(set)](wasm_dyld_wasi_t *wasi) {
+            return detail::checked([&](auto error) { return set(wasi, error); });
+        });
+        return *this;
+    }
+
+    template <class Set> Wasi &text(const std::string &text, const char *what, Set set)
+    {
+        steps_.push_back([=](wasm_dyld_wasi_t *wasi) {
+            auto fits = detail::no_nul(text, what);
+            return fits ? detail::checked([&](auto error) { return set(wasi, text.c_str(), error); }) : fits;
+        });
+        return *this;
+    }
+
+    template <class Callback, class Raw, class Set> Wasi &stream(Callback callback, Raw raw, Set set)
+    {
+        steps_.push_back([callback = std::move(callback), raw, set](wasm_dyld_wasi_t *wasi) {
+            return detail::give(std::make_unique<Callback>(callback), [&](void *env, auto finalizer, auto error) {
+                return set(wasi, callback ? raw : nullptr, env, finalizer, error);
+            });
+        });
+        return *this;
+    }
+
+    std::vector<Step> steps_;
+};
+
+#ifdef WASMDYLD_NO_EXCEPTIONS
+} // namespace no_exceptions
+#endif
+} // namespace wasmdyld
+
+#endif

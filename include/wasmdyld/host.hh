@@ -1,0 +1,181 @@
+/**
+ * @file
+ * C++ functions as functions that guests call. Part of wasmdyld.hh; all of it is internal.
+ */
+#ifndef WASMDYLD_HOST_HH
+#define WASMDYLD_HOST_HH
+
+#include <wasmdyld/state.hh>
+#include <wasmdyld/values.hh>
+
+namespace wasmdyld {
+#ifdef WASMDYLD_NO_EXCEPTIONS
+inline namespace no_exceptions {
+#endif
+
+class NamespaceRef;
+
+namespace detail {
+
+/// The function type of a callable, without const, noexcept and class.
+template <class F, class = void> struct Callable {
+    static_assert(!std::is_same_v<F, F>, "the parameters of a generic or overloaded callable are not known: say its type, "
+                                         "define<int(int)>(...)");
+};
+template <class R, class... A> struct Callable<R (*)(A...)> {
+    using Type = R(A...);
+};
+template <class R, class... A> struct Callable<R (*)(A...) noexcept> {
+    using Type = R(A...);
+};
+template <class M> struct Member;
+template <class C, class R, class... A> struct Member<R (C::*)(A...)> {
+    using Type = R(A...);
+};
+template <class C, class R, class... A> struct Member<R (C::*)(A...) const> {
+    using Type = R(A...);
+};
+template <class C, class R, class... A> struct Member<R (C::*)(A...) noexcept> {
+    using Type = R(A...);
+};
+template <class C, class R, class... A> struct Member<R (C::*)(A...) const noexcept> {
+    using Type = R(A...);
+};
+template <class F> struct Callable<F, std::void_t<decltype(&F::operator())>> : Member<decltype(&F::operator())> {};
+
+/// A callable may give a result, or a Result of it.
+template <class R> struct Unwrapped {
+    using Type = R;
+};
+template <class R> struct Unwrapped<Result<R>> {
+    using Type = R;
+};
+
+template <class F, class Sig, class Context> class HostFunction;
+
+/// What guests call: unpacks the arguments, calls the callable, packs the result. Nothing that it throws leaves it. The callable gets a
+/// Context first, unless that is void.
+template <class F, class R, class... A, class Context> class HostFunction<F, R(A...), Context> {
+  public:
+    using Given = Plain<typename Unwrapped<Plain<R>>::Type>;
+    using Type = Given(A...);
+
+    HostFunction(F callable, const Shared &state, std::string name)
+        : callable_(std::move(callable)), state_(state), api_(&state->store->api()), store_(state->store->raw), name_(std::move(name))
+    {
+    }
+
+    static wasm_trap_t *call(void *env, const wasm_val_vec_t *arguments, wasm_val_vec_t *results) noexcept
+    {
+        auto &self = *static_cast<HostFunction *>(env);
+        Shared state = self.state_.lock();
+        // The store is the caller's own, who calls functions of a namespace that is gone.
+        if (!state || !state->dyld)
+            return self.trap("the namespace is gone");
+#ifndef WASMDYLD_NO_EXCEPTIONS
+        try {
+            return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>());
+        } catch (...) {
+            std::string text = self.name_ + ": " + current_text();
+            state->failure = Failure{utf8(text), {}, std::current_exception()};
+            return self.trap(text);
+        }
+#else
+        return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>());
+#endif
+    }
+
+  private:
+    template <std::size_t... I>
+    wasm_trap_t *run(const Shared &state, const wasm_val_t *arguments, wasm_val_t *results, std::index_sequence<I...>)
+    {
+        static_cast<void>(state);
+        static_cast<void>(arguments);
+        static_cast<void>(results);
+        auto go = [&]() -> R {
+            if constexpr (std::is_void_v<Context>)
+                return callable_(ValueTraits<Plain<A>>::from(arguments[I])...);
+            else
+                return callable_(Context(state), ValueTraits<Plain<A>>::from(arguments[I])...);
+        };
+        if constexpr (std::is_void_v<R>) {
+            go();
+        } else if constexpr (std::is_same_v<Plain<R>, Result<Given>>) {
+            Plain<R> result = go();
+            if (!result)
+                return trap(name_ + ": " + result.error().message());
+            if constexpr (!std::is_void_v<Given>)
+                Returned<Given>::to(*std::move(result), results);
+        } else {
+            Returned<Given>::to(go(), results);
+        }
+        return nullptr;
+    }
+
+    wasm_trap_t *trap(const std::string &text) const noexcept
+    {
+        // Engines want UTF-8 that ends with a NUL. The vector is lent.
+        std::string good = utf8(text);
+        wasm_message_t message{good.size() + 1, good.data()};
+        wasm_trap_t *made = api_->wasm_trap_new(store_, &message);
+        // Null would say that all is well.
+        if (!made)
+            std::abort();
+        return made;
+    }
+
+    F callable_;
+    std::weak_ptr<State> state_;
+    const Api *api_;
+    wasm_store_t *store_;
+    std::string name_;
+};
+
+/// The parameters that come from the guest: all, or all but a NamespaceRef in front.
+template <class Sig, class = void> struct FromGuest {
+    using Type = Sig;
+    using Context = void;
+};
+template <class R, class First, class... A> struct FromGuest<R(First, A...), std::enable_if_t<std::is_same_v<Plain<First>, NamespaceRef>>> {
+    using Type = R(A...);
+    using Context = NamespaceRef;
+};
+
+template <class Kinds> void fill(const Api &api, const Kinds &kinds, wasm_valtype_vec_t *types)
+{
+    std::array<wasm_valtype_t *, std::tuple_size_v<Kinds> + 1> made{};
+    for (std::size_t i = 0; i < kinds.size(); i++)
+        made[i] = api.wasm_valtype_new(kinds[i]);
+    api.wasm_valtype_vec_new(types, kinds.size(), made.data());
+}
+
+/// Makes a function of wasm.h of a callable. The caller deletes it; the callable goes with the store.
+template <class Sig, class F> Result<wasm_func_t *> make_function(const Shared &state, std::string name, F callable)
+{
+    if (!state || !state->dyld)
+        return gone();
+    using Guest = FromGuest<Sig>;
+    using Env = HostFunction<F, typename Guest::Type, typename Guest::Context>;
+    using Type = Signature<typename Env::Type>;
+    const Api &api = state->store->api();
+    auto env = std::make_unique<Env>(std::move(callable), state, std::move(name));
+    wasm_valtype_vec_t params, results;
+    fill(api, Type::params, &params);
+    fill(api, Type::results, &results);
+    wasm_functype_t *type = api.wasm_functype_new(&params, &results);
+    wasm_func_t *function = api.wasm_func_new_with_env(state->store->raw, type, Env::call, env.get(), finalize<Env>);
+    api.wasm_functype_delete(type);
+    if (!function)
+        return Error(Code::engine, "the engine refused to make a function");
+    static_cast<void>(env.release());
+    return function;
+}
+
+} // namespace detail
+
+#ifdef WASMDYLD_NO_EXCEPTIONS
+} // namespace no_exceptions
+#endif
+} // namespace wasmdyld
+
+#endif

@@ -1,0 +1,561 @@
+/**
+ * @file
+ * Namespaces: loading, calling, host functions, memory of the guest's malloc. Part of wasmdyld.hh.
+ */
+#ifndef WASMDYLD_NAMESPACE_HH
+#define WASMDYLD_NAMESPACE_HH
+
+#include <wasmdyld/config.hh>
+#include <wasmdyld/host.hh>
+#include <wasmdyld/object.hh>
+
+namespace wasmdyld {
+#ifdef WASMDYLD_NO_EXCEPTIONS
+inline namespace no_exceptions {
+#endif
+
+/// How an object is loaded; `|` combines them.
+enum class Load : std::uint32_t {
+    defaults = 0,                     ///< As the configuration says, symbols local.
+    lazy = WASM_DYLD_LAZY,            ///< Undefined functions are looked up when they are called.
+    now = WASM_DYLD_NOW,              ///< Undefined functions are an error.
+    noload = WASM_DYLD_NOLOAD,        ///< Only if it is loaded already; otherwise the Library is empty.
+    local = WASM_DYLD_LOCAL,          ///< The symbols serve only this object and what it needs.
+    global = WASM_DYLD_GLOBAL,        ///< The symbols enter the global scope, for objects loaded later.
+    nodelete = WASM_DYLD_NODELETE,    ///< The object is never unloaded.
+    deepbind = WASM_DYLD_DEEPBIND,    ///< The object's own group is searched before the global scope.
+    program = WASM_DYLD_PROGRAM       ///< It is the main program: the first of its namespace, to be run with run().
+};
+
+/// Both.
+constexpr Load operator|(Load a, Load b) noexcept
+{
+    return static_cast<Load>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+
+/// Whether a definition of the host's comes before those of objects, in the module "env".
+enum class Precedence {
+    behind_objects, ///< Objects' own definitions come first.
+    overriding      ///< The host's comes first.
+};
+
+/// What an address, or a function's slot, belongs to.
+struct Located {
+    Object object;                     ///< The object.
+    std::optional<std::string> symbol; ///< The function in the slot, or the nearest symbol at or below the address, if any.
+    std::uint64_t value = 0;           ///< That symbol's own slot or address.
+};
+
+template <class T> class GuestArray;
+
+/**
+ * A reference to a namespace, as host functions get it. Copy it as you like; it is of the namespace's thread. Once the namespace is gone,
+ * everything is Code::invalid_argument.
+ *
+ * Symbols are looked up in the global scope: Scope.
+ */
+class NamespaceRef : public Scope {
+  public:
+    /// Loads an object with all that it needs, links them and runs their constructors. A name with a slash is a path; one without is
+    /// searched. On failure nothing has changed, and one error tells all that is wrong.
+    Result<Library> try_load(const std::string &name, Load flags = Load::defaults) const
+    {
+        return open(name, [&](auto dyld, auto object, auto error) {
+            return wasm_dyld_load(dyld, name.c_str(), static_cast<std::uint32_t>(flags), object, error);
+        });
+    }
+
+    /// As try_load, from bytes, which are copied, under a file name. Each call makes a new object.
+    Result<Library> try_load_bytes(const std::string &name, Span<const std::uint8_t> bytes, Load flags = Load::defaults) const
+    {
+        return open(name, [&](auto dyld, auto object, auto error) {
+            return wasm_dyld_load_bytes(dyld, name.c_str(), bytes.data(), bytes.size(), static_cast<std::uint32_t>(flags), object, error);
+        });
+    }
+
+    /// As try_load_bytes, for a module that the host has compiled from these bytes in this store. It is taken, unless the namespace is
+    /// gone or the name has a NUL in it.
+    Result<Library> try_load_compiled(const std::string &name, wasm_module_t *module, Span<const std::uint8_t> bytes,
+                                      Load flags = Load::defaults) const
+    {
+        return open(name, [&](auto dyld, auto object, auto error) {
+            return wasm_dyld_load_compiled(dyld, name.c_str(), module, bytes.data(), bytes.size(), static_cast<std::uint32_t>(flags), object,
+                                           error);
+        });
+    }
+
+    /// Runs the main program: what it passed to exit, or 0 if it returned. A trap is an error.
+    Result<std::int32_t> try_run() const
+    {
+        std::int32_t code = 0;
+        auto ran = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_run(dyld, &code, error); });
+        if (!ran)
+            return ran.error();
+        return code;
+    }
+
+    /// Ends the guest as its exit does: runs all exit handlers and flushes its stdio. For namespaces without a program.
+    Result<void> try_finish() const { return detail::enter(state_, wasm_dyld_finish); }
+
+    /// Defines all functions of wasi_snapshot_preview1 for objects loaded from now on.
+    Result<void> try_set_wasi(const Wasi &wasi = {}) const
+    {
+        std::unique_ptr<wasm_dyld_wasi_t, decltype(&wasm_dyld_wasi_delete)> raw(wasm_dyld_wasi_new(), wasm_dyld_wasi_delete);
+        for (const auto &step : wasi.steps_)
+            if (auto done = step(raw.get()); !done)
+                return done;
+        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_wasi(dyld, raw.release(), error); });
+    }
+
+    /**
+     * Defines a function for objects loaded from now on, which import it as `module`.`name`.
+     *
+     * Its parameters and its result are those of the callable, by ValueTraits; a NamespaceRef as first parameter is this namespace, for
+     * its memory and for calls back. The callable may give a Result: an error is a trap. An exception is a trap, too, with its text; if
+     * that ends a call of the host, the exception is the error's cause, and what throws throws it anew.
+     *
+     * The callable lives as long as the store. If it holds a Library, a Function or the like of this namespace, this is no harm.
+     */
+    template <class F>
+    Result<void> try_define(const std::string &module, const std::string &name, F callable, Precedence precedence = Precedence::behind_objects) const
+    {
+        return define_as<typename detail::Callable<F>::Type>(module, name, std::move(callable), precedence);
+    }
+
+    /// As try_define, for callables with more than one type: `try_define<int(int)>("env", "f", callable)`.
+    template <class Sig, class F, class = std::enable_if_t<std::is_function_v<Sig>>>
+    Result<void> try_define(const std::string &module, const std::string &name, F callable, Precedence precedence = Precedence::behind_objects) const
+    {
+        return define_as<Sig>(module, name, std::move(callable), precedence);
+    }
+
+    /// Defines something that was made with the functions of wasm.h, in this store. It stays the caller's, who may delete it.
+    Result<void> try_define_extern(const std::string &module, const std::string &name, const wasm_extern_t *value,
+                                   Precedence precedence = Precedence::behind_objects) const
+    {
+        for (const std::string *text : {&module, &name})
+            if (auto fits = detail::no_nul(*text, "name"); !fits)
+                return fits;
+        return detail::enter(state_, [&](auto dyld, auto error) {
+            return wasm_dyld_define(dyld, module.c_str(), name.c_str(), value, precedence == Precedence::overriding, error);
+        });
+    }
+
+    /// Calls a function as wasm_func_call does, and turns traps and exits into errors.
+    Result<void> try_call(const wasm_func_t *function, const wasm_val_vec_t *arguments, wasm_val_vec_t *results) const
+    {
+        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_call(dyld, function, arguments, results, error); });
+    }
+
+    /// Whether the guest has called exit during a call that the host made with wasm_func_call, and with which code. Asking forgets it.
+    std::optional<std::int32_t> take_exit() const noexcept
+    {
+        std::int32_t code = 0;
+        return dyld() && wasm_dyld_take_exit(dyld(), &code) ? std::optional(code) : std::nullopt;
+    }
+
+    /// The memory that all objects share.
+    Memory memory() const { return Memory(state_); }
+
+    /// The table that all objects share, of wasm.h. It stays the namespace's. Code::busy before the first load.
+    Result<wasm_table_t *> try_table() const
+    {
+        wasm_table_t *table = nullptr;
+        auto got = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_table(dyld, &table, error); });
+        if (!got)
+            return got.error();
+        return table;
+    }
+
+    /// Memory for `count` elements, of the guest's malloc: Code::not_found if no object has malloc and free, Code::limit if there is no
+    /// memory left. The elements are not initialized.
+    template <class T> Result<GuestArray<T>> try_allocate(std::uint32_t count) const;
+
+    /// A copy of elements in the guest's memory.
+    template <class T> Result<GuestArray<std::remove_cv_t<T>>> try_copy(Span<T> elements) const;
+
+    /// A copy of a string in the guest's memory, with a NUL behind it.
+    Result<GuestArray<char>> try_copy_string(std::string_view text) const;
+
+    /// Which object an address belongs to, or a function, if T is a function type.
+    template <class T> Result<Located> try_locate(Ptr<T> pointer) const
+    {
+        wasm_dyld_symbol_kind_t kind = std::is_function_v<T> ? WASM_DYLD_FUNC : WASM_DYLD_DATA;
+        wasm_dyld_object_t *object = nullptr;
+        const char *symbol = nullptr;
+        Located located;
+        auto found = detail::enter(state_, [&](auto dyld, auto error) {
+            return wasm_dyld_dladdr(dyld, kind, pointer.address(), &object, &symbol, &located.value, error);
+        });
+        if (!found)
+            return found.error();
+        located.object = Object(state_, object);
+        if (symbol)
+            located.symbol = symbol;
+        return located;
+    }
+
+    /// All objects, in the order in which they were loaded.
+    std::vector<Object> objects() const
+    {
+        std::vector<Object> all;
+        std::size_t count = dyld() ? wasm_dyld_object_count(dyld()) : 0;
+        for (std::size_t i = 0; i < count; i++)
+            all.push_back(Object(state_, wasm_dyld_object_at(dyld(), i)));
+        return all;
+    }
+
+    /// The folders that are searched for libraries.
+    std::vector<std::string> library_paths() const
+    {
+        std::vector<std::string> all;
+        std::size_t count = dyld() ? wasm_dyld_library_path_count(dyld()) : 0;
+        for (std::size_t i = 0; i < count; i++)
+            all.emplace_back(wasm_dyld_library_path_at(dyld(), i));
+        return all;
+    }
+
+    /// How many instances the namespace has made in its store. Some engines make a limited number in the life of a store: see
+    /// wasm_dyld_instance_count.
+    std::uint64_t instance_count() const noexcept { return dyld() ? wasm_dyld_instance_count(dyld()) : 0; }
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    /// As try_load.
+    Library load(const std::string &name, Load flags = Load::defaults) const { return try_load(name, flags).value(); }
+    /// As try_load_bytes.
+    Library load_bytes(const std::string &name, Span<const std::uint8_t> bytes, Load flags = Load::defaults) const
+    {
+        return try_load_bytes(name, bytes, flags).value();
+    }
+    /// As try_load_compiled.
+    Library load_compiled(const std::string &name, wasm_module_t *module, Span<const std::uint8_t> bytes, Load flags = Load::defaults) const
+    {
+        return try_load_compiled(name, module, bytes, flags).value();
+    }
+    /// As try_run.
+    std::int32_t run() const { return try_run().value(); }
+    /// As try_finish.
+    void finish() const { try_finish().value(); }
+    /// As try_set_wasi.
+    void set_wasi(const Wasi &wasi = {}) const { try_set_wasi(wasi).value(); }
+    /// As try_define.
+    template <class F>
+    void define(const std::string &module, const std::string &name, F callable, Precedence precedence = Precedence::behind_objects) const
+    {
+        try_define(module, name, std::move(callable), precedence).value();
+    }
+    /// As try_define.
+    template <class Sig, class F, class = std::enable_if_t<std::is_function_v<Sig>>>
+    void define(const std::string &module, const std::string &name, F callable, Precedence precedence = Precedence::behind_objects) const
+    {
+        define_as<Sig>(module, name, std::move(callable), precedence).value();
+    }
+    /// As try_define_extern.
+    void define_extern(const std::string &module, const std::string &name, const wasm_extern_t *value,
+                       Precedence precedence = Precedence::behind_objects) const
+    {
+        try_define_extern(module, name, value, precedence).value();
+    }
+    /// As try_call.
+    void call(const wasm_func_t *function, const wasm_val_vec_t *arguments, wasm_val_vec_t *results) const
+    {
+        try_call(function, arguments, results).value();
+    }
+    /// As try_table.
+    wasm_table_t *table() const { return try_table().value(); }
+    /// As try_allocate.
+    template <class T> GuestArray<T> allocate(std::uint32_t count) const;
+    /// As try_copy.
+    template <class T> GuestArray<std::remove_cv_t<T>> copy(Span<T> elements) const;
+    /// As try_copy_string.
+    GuestArray<char> copy_string(std::string_view text) const;
+    /// As try_locate.
+    template <class T> Located locate(Ptr<T> pointer) const { return try_locate(pointer).value(); }
+#endif
+
+    /// The namespace of the C interface, which stays the Namespace's; null if that is gone.
+    wasm_dyld_t *raw() const noexcept { return dyld(); }
+
+  protected:
+    template <class F, class Sig, class Context> friend class detail::HostFunction;
+    template <class T> friend class GuestArray;
+
+    /// Internal.
+    explicit NamespaceRef(detail::Shared state) : Scope(std::move(state)) {}
+
+    /// Internal: null if the namespace is gone.
+    wasm_dyld_t *dyld() const noexcept { return state_ ? state_->dyld : nullptr; }
+
+  private:
+    template <class Call> Result<Library> open(const std::string &name, Call call) const
+    {
+        if (auto fits = detail::no_nul(name, "name"); !fits)
+            return fits.error();
+        wasm_dyld_object_t *object = nullptr;
+        auto loaded = detail::enter(state_, [&](auto dyld, auto error) { return call(dyld, &object, error); });
+        if (!loaded)
+            return loaded.error();
+        return object ? Library(state_, object) : Library();
+    }
+
+    template <class Sig, class F>
+    Result<void> define_as(const std::string &module, const std::string &name, F callable, Precedence precedence) const
+    {
+        auto function = detail::make_function<Sig>(state_, module + "." + name, std::move(callable));
+        if (!function)
+            return function.error();
+        const detail::Api &api = state_->store->api();
+        auto defined = try_define_extern(module, name, api.wasm_func_as_extern(*function), precedence);
+        api.wasm_func_delete(*function);
+        return defined;
+    }
+
+    /// The guest's malloc and free, kept until the object that has them is unloaded.
+    Result<void> find_allocator() const
+    {
+        if (!dyld())
+            return detail::gone();
+        if (state_->malloc && (!state_->allocator || detail::loaded(state_, state_->allocator)))
+            return {};
+        auto take = [&](const Scope &scope) {
+            auto allocate = scope.try_symbol("malloc"), give_back = scope.try_symbol("free");
+            if (!allocate || !give_back || !allocate->try_function<Ptr<>(std::uint32_t)>() || !give_back->try_function<void(Ptr<>)>())
+                return false;
+            state_->malloc = allocate->function_;
+            state_->free = give_back->function_;
+            state_->allocator = allocate->holder_;
+            return true;
+        };
+        if (take(*this))
+            return {};
+        for (const Object &object : objects())
+            if (take(object))
+                return {};
+        return Error(Code::not_found, "no object of the guest has malloc and free: load its libc.so");
+    }
+};
+
+/**
+ * Elements in the guest's memory that the host has of the guest's malloc, and that go back to its free with this. Move-only, and of the
+ * namespace's thread. A namespace may go first.
+ *
+ * It stands for a Ptr where one is wanted, as an argument for instance.
+ */
+template <class T> class [[nodiscard]] GuestArray {
+    static_assert(detail::plain<T> && !std::is_const_v<T>, "what is in the guest's memory is trivially copyable, and without pointers of the host");
+
+  public:
+    /// Nothing.
+    GuestArray() = default;
+    /// Moves.
+    GuestArray(GuestArray &&other) noexcept
+        : free_(std::move(other.free_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
+    {
+    }
+    /// Frees, and moves.
+    GuestArray &operator=(GuestArray &&other) noexcept
+    {
+        if (this != &other) {
+            free();
+            free_ = std::move(other.free_);
+            data_ = std::exchange(other.data_, nullptr);
+            size_ = std::exchange(other.size_, 0);
+        }
+        return *this;
+    }
+    /// Frees.
+    ~GuestArray() { free(); }
+
+    /// Where it is.
+    Ptr<T> data() const noexcept { return data_; }
+    /// As data, and as pointers convert.
+    template <class U, class = std::enable_if_t<std::is_convertible_v<T *, U *>>> operator Ptr<U>() const noexcept { return data_; }
+    /// How many elements there are.
+    std::uint32_t size() const noexcept { return size_; }
+
+    /// The elements in place; see Memory for how long that is good.
+    Result<Span<T>> try_span() const { return memory().try_span(data_, size_); }
+    /// Copies an element out.
+    Result<T> try_read(std::uint32_t index = 0) const
+    {
+        if (index >= size_)
+            return none(index);
+        return memory().try_read(data_ + index);
+    }
+    /// Copies an element in.
+    Result<void> try_write(std::uint32_t index, const T &value) const
+    {
+        if (index >= size_)
+            return none(index);
+        return memory().try_write(data_ + index, value);
+    }
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    /// As try_span.
+    Span<T> span() const { return try_span().value(); }
+    /// As try_read.
+    T read(std::uint32_t index = 0) const { return try_read(index).value(); }
+    /// As try_write.
+    void write(std::uint32_t index, const T &value) const { try_write(index, value).value(); }
+#endif
+
+    /// Gives the elements up, for the guest to free.
+    Ptr<T> release() noexcept
+    {
+        size_ = 0;
+        return std::exchange(data_, nullptr);
+    }
+
+  private:
+    friend class NamespaceRef;
+    GuestArray(Function<void(Ptr<>)> free, Ptr<T> data, std::uint32_t size) : free_(std::move(free)), data_(data), size_(size) {}
+
+    Memory memory() const { return NamespaceRef(free_.state_).memory(); }
+
+    Error none(std::uint32_t index) const
+    {
+        return Error(Code::invalid_argument, "there is no element " + std::to_string(index) + " of " + std::to_string(size_));
+    }
+
+    void free() noexcept
+    {
+        // Does nothing if the object that has the heap is gone.
+        if (data_)
+            static_cast<void>(free_.try_call(data_));
+    }
+
+    Function<void(Ptr<>)> free_;
+    Ptr<T> data_;
+    std::uint32_t size_ = 0;
+};
+
+/// Bytes in the guest's memory.
+using GuestBuffer = GuestArray<std::uint8_t>;
+/// A string in the guest's memory.
+using GuestString = GuestArray<char>;
+
+template <class T> Result<GuestArray<T>> NamespaceRef::try_allocate(std::uint32_t count) const
+{
+    if (auto found = find_allocator(); !found)
+        return found.error();
+    std::uint64_t size = std::uint64_t{count} * sizeof(T);
+    Error no_memory(Code::limit, "the guest has no memory for " + std::to_string(size) + " bytes");
+    if (size > UINT32_MAX)
+        return no_memory;
+    Function<Ptr<>(std::uint32_t)> malloc(state_, state_->allocator, state_->malloc, "malloc");
+    // Of nothing, malloc may give null.
+    auto made = malloc.try_call(size ? static_cast<std::uint32_t>(size) : 1);
+    if (!made)
+        return made.error();
+    if (!*made)
+        return no_memory;
+    return GuestArray<T>({state_, state_->allocator, state_->free, "free"}, made->template as<T>(), count);
+}
+
+template <class T> Result<GuestArray<std::remove_cv_t<T>>> NamespaceRef::try_copy(Span<T> elements) const
+{
+    using Element = std::remove_cv_t<T>;
+    if (elements.size() > UINT32_MAX)
+        return Error(Code::limit, "the guest has no memory for " + std::to_string(elements.size()) + " elements");
+    auto array = try_allocate<Element>(static_cast<std::uint32_t>(elements.size()));
+    if (!array)
+        return array;
+    for (std::uint32_t i = 0; detail::big_endian && i < array->size(); i++)
+        if (auto wrote = array->try_write(i, elements[i]); !wrote)
+            return wrote.error();
+    if (!detail::big_endian && !elements.empty())
+        if (auto wrote = memory().try_write(array->data().address(), reinterpret_cast<const std::uint8_t *>(elements.data()),
+                                            elements.size() * sizeof(Element));
+            !wrote)
+            return wrote.error();
+    return array;
+}
+
+inline Result<GuestString> NamespaceRef::try_copy_string(std::string_view text) const
+{
+    std::string ended(text);
+    return try_copy(Span<const char>(ended.c_str(), ended.size() + 1));
+}
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+template <class T> GuestArray<T> NamespaceRef::allocate(std::uint32_t count) const { return try_allocate<T>(count).value(); }
+template <class T> GuestArray<std::remove_cv_t<T>> NamespaceRef::copy(Span<T> elements) const { return try_copy(elements).value(); }
+inline GuestString NamespaceRef::copy_string(std::string_view text) const { return try_copy_string(text).value(); }
+#endif
+
+/**
+ * A namespace: a memory, a table and the objects linked in them, in one store. Move-only.
+ *
+ * It is of one thread at a time, with its store, and all that refers to it. Host functions that the guest calls may call the namespace
+ * again. When it goes, so do its objects; exit handlers do not run (finish runs them). What refers to it may outlive it, and is of no use
+ * then.
+ */
+class Namespace : public NamespaceRef {
+  public:
+    /// Makes a namespace in a store.
+    static Result<Namespace> try_create(const Store &store, const Config &config = {})
+    {
+        if (!store.raw())
+            return Error(Code::invalid_argument, "the store was moved from, or is null");
+        auto state = std::make_shared<detail::State>();
+        state->store = store.state_;
+        std::unique_ptr<wasm_dyld_config_t, decltype(&wasm_dyld_config_delete)> raw(wasm_dyld_config_new(), wasm_dyld_config_delete);
+        for (const auto &step : config.steps_)
+            if (auto done = step(raw.get(), state); !done)
+                return done.error();
+        if (const auto &library = state->store->engine->library) {
+            auto set = detail::checked([&](auto error) { return wasm_dyld_config_set_engine(raw.get(), library->raw.get(), error); });
+            if (!set)
+                return set.error();
+        }
+        auto made = detail::checked([&](auto error) { return wasm_dyld_new(store.raw(), raw.release(), &state->dyld, error); });
+        if (!made)
+            return made.error();
+        return Namespace(std::move(state));
+    }
+
+    /// Makes a namespace in a store of its own.
+    static Result<Namespace> try_create(const Engine &engine, const Config &config = {})
+    {
+        auto store = Store::try_create(engine);
+        if (!store)
+            return store.error();
+        return try_create(*store, config);
+    }
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    /// As try_create.
+    explicit Namespace(const Store &store, const Config &config = {}) : Namespace(try_create(store, config).value()) {}
+    /// As try_create.
+    explicit Namespace(const Engine &engine, const Config &config = {}) : Namespace(try_create(engine, config).value()) {}
+#endif
+
+    /// Moves.
+    Namespace(Namespace &&other) noexcept : NamespaceRef(std::move(other.state_)) {}
+    /// Deletes, and moves.
+    Namespace &operator=(Namespace &&other) noexcept
+    {
+        if (this != &other) {
+            close();
+            state_ = std::move(other.state_);
+        }
+        return *this;
+    }
+    ~Namespace() { close(); }
+
+  private:
+    explicit Namespace(detail::Shared state) : NamespaceRef(std::move(state)) {}
+
+    void close() noexcept
+    {
+        if (auto state = std::move(state_))
+            state->close();
+    }
+};
+
+#ifdef WASMDYLD_NO_EXCEPTIONS
+} // namespace no_exceptions
+#endif
+} // namespace wasmdyld
+
+#endif

@@ -1,0 +1,145 @@
+/**
+ * @file
+ * What a namespace and all that refers to it share, and how calls go into it and come back. Part of wasmdyld.hh; all of it is internal.
+ */
+#ifndef WASMDYLD_STATE_HH
+#define WASMDYLD_STATE_HH
+
+#include <string_view>
+
+#include <wasmdyld/engine.hh>
+
+namespace wasmdyld {
+#ifdef WASMDYLD_NO_EXCEPTIONS
+inline namespace no_exceptions {
+#endif
+
+namespace detail {
+
+/// What a callback failed with, on its way past the linker, whose errors have only room for a text or a number.
+struct Failure {
+    std::string sign; // what the linker's message has in it if it is about this failure
+    std::string note; // what the message does not say
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    std::exception_ptr cause;
+#endif
+};
+
+/// Handles hold it strongly; functions of the host that live in the store hold it weakly, or neither would ever go.
+struct State {
+    std::shared_ptr<const StoreState> store; // null when the namespace is gone
+    wasm_dyld_t *dyld = nullptr;             // null when the namespace is gone
+    std::optional<Failure> failure;          // of a callback during the call that is being made
+    unsigned failures = 0;
+
+    // The guest's own, once they were looked up, and the object in which they were found.
+    wasm_func_t *malloc = nullptr, *free = nullptr;
+    wasm_dyld_object_t *allocator = nullptr;
+
+    State() = default;
+    State(const State &) = delete;
+    State &operator=(const State &) = delete;
+    ~State() { close(); }
+
+    void close() noexcept
+    {
+        wasm_dyld_delete(std::exchange(dyld, nullptr));
+        // A call that is being made holds the store as well.
+        store.reset();
+    }
+};
+
+using Shared = std::shared_ptr<State>;
+
+inline Error gone() { return Error(Code::invalid_argument, "there is no namespace: it is gone, or this was moved from"); }
+
+/// Makes a call into a namespace: `call` gets it and a place for an error. What callbacks fail with meanwhile is told with the error;
+/// what a call further out has been told waits until this one has ended.
+template <class Call> Result<void> enter(const Shared &state, Call &&call)
+{
+    if (!state || !state->dyld)
+        return gone();
+    struct Frame {
+        Shared state;
+        std::shared_ptr<const StoreState> store;
+        std::optional<Failure> outer;
+        explicit Frame(const Shared &s) : state(s), store(s->store), outer(std::exchange(s->failure, std::nullopt)) {}
+        Frame(const Frame &) = delete;
+        Frame &operator=(const Frame &) = delete;
+        ~Frame() { state->failure = std::move(outer); }
+    } frame(state);
+
+    wasm_dyld_error_t *raw = nullptr;
+    if (call(state->dyld, &raw) == WASM_DYLD_OK)
+        return {};
+    Error error = Error::adopt(raw);
+    // The guest may have lived with a failure of a callback, and failed later for another reason.
+    if (frame.state->failure && std::string_view(error.message()).find(frame.state->failure->sign) != std::string_view::npos) {
+        if (!frame.state->failure->note.empty())
+            error = error.with_note(frame.state->failure->note);
+#ifndef WASMDYLD_NO_EXCEPTIONS
+        if (frame.state->failure->cause)
+            error = error.with_cause(frame.state->failure->cause);
+#endif
+    }
+    return error;
+}
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+/// The text of the exception that is being handled.
+inline std::string current_text()
+{
+    try {
+        throw;
+    } catch (const std::exception &exception) {
+        return exception.what();
+    } catch (...) {
+        return "an exception of a type that is not known";
+    }
+}
+#endif
+
+/// A text that engines take: UTF-8 without NUL, what is no UTF-8 replaced.
+inline std::string utf8(std::string_view text)
+{
+    std::string good;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        auto byte = [&](std::size_t n) { return at + n < text.size() ? static_cast<unsigned char>(text[at + n]) : 0u; };
+        unsigned first = byte(0);
+        std::size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+        bool valid = first != 0 && length != 0;
+        for (std::size_t n = 1; n < length; n++)
+            valid = valid && (byte(n) & 0xc0) == 0x80;
+        // Too long forms, surrogates, and what lies beyond U+10FFFF.
+        unsigned second = byte(1);
+        valid = valid && !(first == 0xe0 && second < 0xa0) && !(first == 0xed && second > 0x9f) && !(first == 0xf0 && second < 0x90) &&
+                !(first == 0xf4 && second > 0x8f);
+        if (valid)
+            good.append(text.substr(at, length));
+        else
+            good += "\xef\xbf\xbd";
+        at += valid ? length : 1;
+    }
+    return good;
+}
+
+template <class Env> void finalize(void *env) { delete static_cast<Env *>(env); }
+
+/// Gives a callback's environment to a function of the C interface, which owns it from then on, unless it fails.
+template <class Env, class Call> Result<void> give(std::unique_ptr<Env> env, Call &&call)
+{
+    auto given = checked([&](auto error) { return call(static_cast<void *>(env.get()), finalize<Env>, error); });
+    if (given)
+        static_cast<void>(env.release());
+    return given;
+}
+
+} // namespace detail
+
+#ifdef WASMDYLD_NO_EXCEPTIONS
+} // namespace no_exceptions
+#endif
+} // namespace wasmdyld
+
+#endif
