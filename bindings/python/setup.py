@@ -81,4 +81,11 @@ class Platform(Distribution):
         return True
 
 
-setup(distclass=Platform, cmdclass={"build_py": BuildPython, "bdist_wheel": Wheel, "sdist": SourceDistribution})
+# The build of the engine inside wants a cmake.
+NEEDED = [] if os.environ.get("WASMDYLD_LIBRARY") or shutil.which("cmake") else ["cmake>=3.20"]
+
+setup(
+    distclass=Platform,
+    cmdclass={"build_py": BuildPython, "bdist_wheel": Wheel, "sdist": SourceDistribution},
+    setup_requires=NEEDED,
+)

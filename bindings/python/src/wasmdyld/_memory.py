@@ -98,7 +98,7 @@ class Memory:
         data = self._state.api.wasm_memory_data(raw)
         array = (ctypes.c_ubyte * size).from_address(data + address)
         setattr(array, "state", self._state)  # The memory lives as long as the view, and what is cut from it.
-        self._state.views.add(array)
+        self._state.views[id(array)] = array
         return _cast(memoryview(array).cast("B"), format)
 
     def grow(self, pages: int) -> int:

@@ -58,7 +58,7 @@ class State:
         self.api = engine.api
         self.thread = threading.get_ident()
         self.in_callback_of_io = 0
-        self.views: "weakref.WeakSet[Any]" = weakref.WeakSet()
+        self.views: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
         # What C knows by number is kept here.
         self.callees: List[Callee] = []
         self._pending: Optional[BaseException] = None
