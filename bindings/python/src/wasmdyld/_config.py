@@ -1,0 +1,81 @@
+"""The configuration that a namespace is made with."""
+
+import os
+from ctypes import c_void_p
+from typing import Iterable, Mapping, Optional, Tuple, Union
+
+from . import _ffi
+from ._engine import EngineHandle, PathLike
+from ._enums import Bind, Limit, Plt, RuntimePath
+from ._errors import check
+from ._library import dyld
+from ._state import State
+from ._wasi import OpenCallback, Opener, TraceCallback, Tracer, open_callback, trace_callback
+
+Trace = Union[str, Tuple[str, TraceCallback]]
+
+
+def new_config(
+    state: State,
+    engine: EngineHandle,
+    library_paths: Iterable[PathLike],
+    preload: Iterable[PathLike],
+    stack_size: Optional[int],
+    bind: Optional[Bind],
+    plt: Optional[Plt],
+    runtime_path: Optional[RuntimePath],
+    limits: Optional[Mapping[Limit, int]],
+    guest_dlopen: bool,
+    guest_paths: bool,
+    open: Optional[OpenCallback],
+    trace: Optional[Trace],
+    read_env: bool,
+) -> c_void_p:
+    """A C configuration, for wasm_dyld_new to take."""
+    config = c_void_p(dyld.wasm_dyld_config_new())
+    try:
+        if engine.library:
+            check(dyld.wasm_dyld_config_set_engine, config, engine.library)
+        if read_env:
+            check(dyld.wasm_dyld_config_read_env, config)
+        for folder in _several(library_paths, "library_paths"):
+            check(dyld.wasm_dyld_config_add_library_path, config, os.fsencode(folder))
+        for name in _several(preload, "preload"):
+            check(dyld.wasm_dyld_config_add_preload, config, os.fsencode(name))
+        if stack_size is not None:
+            check(dyld.wasm_dyld_config_set_stack_size, config, _natural(stack_size, "stack_size"))
+        if bind is not None:
+            check(dyld.wasm_dyld_config_set_bind, config, int(bind))
+        if plt is not None:
+            check(dyld.wasm_dyld_config_set_plt, config, int(plt))
+        if runtime_path is not None:
+            check(dyld.wasm_dyld_config_set_runtime_path, config, int(runtime_path))
+        for limit, value in (limits or {}).items():
+            check(dyld.wasm_dyld_config_set_limit, config, int(limit), _natural(value, f"the limit {limit!r}"))
+        check(dyld.wasm_dyld_config_set_guest_dlopen, config, guest_dlopen)
+        check(dyld.wasm_dyld_config_set_guest_paths, config, guest_paths)
+        none = _ffi.wasm_dyld_finalizer_t()
+        if open is not None:
+            check(dyld.wasm_dyld_config_set_open, config, open_callback, Opener(state, open).number, none)
+        if trace is not None:
+            categories, say = (trace, None) if isinstance(trace, str) else trace
+            callback = _ffi.wasm_dyld_trace_callback_t() if say is None else trace_callback
+            number = None if say is None else Tracer(state, say).number
+            check(dyld.wasm_dyld_config_set_trace, config, categories.encode(), callback, number, none)
+    except BaseException:
+        dyld.wasm_dyld_config_delete(config)
+        raise
+    return config
+
+
+def _several(paths: Iterable[PathLike], what: str) -> Iterable[PathLike]:
+    # One path is a sequence too, of its characters.
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        raise TypeError(f"{what} is one path, {paths!r}; a list of paths is wanted")
+    return paths
+
+
+def _natural(number: int, what: str) -> int:
+    if not 0 <= number < 1 << 64:
+        raise OverflowError(f"{what} is {number}")
+    return number

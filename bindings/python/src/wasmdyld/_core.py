@@ -1,0 +1,113 @@
+"""What libraries, functions and memory ask of their namespace."""
+
+from ctypes import byref, c_uint32, c_uint64, c_void_p
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ._callbacks import Pool
+from ._convert import Number
+from ._enums import Code, SymbolKind
+from ._errors import Error, NotFound, SymbolNotFound
+from ._ffi import wasm_val_t, wasm_val_vec_t
+from ._library import dyld
+from ._memory import Memory
+from ._state import State
+from ._thunks import Thunks
+from ._types import KINDS, FuncType
+
+
+class Found(NamedTuple):
+    """A symbol: what it is, and the engine's function if it is one."""
+
+    kind: SymbolKind
+    function: Optional[int]
+
+
+class Core:
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.memory = Memory(state)
+        self.thunks = Thunks(self)
+        self.pools: Dict[FuncType, Pool] = {}
+        self._heap: Optional[Tuple[Optional[int]]] = None
+
+    def find(self, scope: Optional[int], name: str, after: bool = False) -> Found:
+        """Looks a symbol up in an object's scope or the global one; `after` the object's own definition if asked."""
+        kind, function = c_uint32(), c_void_p()
+        self._find(scope, name, after, byref(kind), byref(function), None)
+        return Found(SymbolKind(kind.value), function.value)
+
+    def value(self, scope: Optional[int], name: str, after: bool = False) -> int:
+        """The address of a datum or the slot of a function, which is given one now if it has none."""
+        value = c_uint64()
+        self._find(scope, name, after, None, None, byref(value))
+        return value.value
+
+    def _find(self, scope: Optional[int], name: str, after: bool, kind: object, function: object, value: object) -> None:
+        look_up = dyld.wasm_dyld_dlsym_next if after else dyld.wasm_dyld_dlsym
+        try:
+            self.state.call(look_up, scope, c_name(name), kind, function, value)
+        except NotFound as error:
+            raise SymbolNotFound(error.message, error.code, error.undefined) from None
+
+    def invoke(self, function: int, type: FuncType, numbers: Sequence[Number]) -> List[Number]:
+        """Calls an engine's function with what is converted already."""
+        count, results = len(numbers), type.results
+        arguments = (wasm_val_t * count)()
+        for value, kind, number in zip(arguments, type.params, numbers):
+            value.kind = KINDS[kind]
+            setattr(value.of, kind, number)
+        answers = (wasm_val_t * len(results))()
+        vectors = wasm_val_vec_t(count, arguments), wasm_val_vec_t(len(results), answers)
+        self.state.call(dyld.wasm_dyld_call, function, byref(vectors[0]), byref(vectors[1]))
+        return [getattr(value.of, kind) for value, kind in zip(answers, results)]
+
+    def objects(self) -> List[int]:
+        namespace = self.state.namespace
+        count = dyld.wasm_dyld_object_count(namespace)
+        return [dyld.wasm_dyld_object_at(namespace, index) or 0 for index in range(count)]
+
+    def _of_heap(self, name: str) -> int:
+        """malloc or free, wherever there is one: a libc that was loaded for a library alone is in no global scope."""
+        scopes: List[Optional[int]] = [None, *self.objects()] if self._heap is None else [self._heap[0]]
+        for scope in scopes:
+            try:
+                found = self.find(scope, name)
+            except Error as error:
+                if error.code not in (Code.NOT_FOUND, Code.INVALID_ARGUMENT):
+                    raise
+                continue
+            if found.function is not None:
+                self._heap = (scope,)
+                return found.function
+        if self._heap is not None:
+            # The object that led to it is gone.
+            self._heap = None
+            return self._of_heap(name)
+        raise NotFound(f"no object of the namespace has {name}: memory of the guest comes from its libc, and none is loaded")
+
+    def malloc(self, size: int) -> int:
+        """Memory of the guest's heap."""
+        if not 0 <= size < 1 << 32:
+            raise ValueError(f"the guest has no {size} bytes to give")
+        type = FuncType(("i32",), ("i32",))
+        # At least one byte, since C may answer NULL to none.
+        wanted = max(size, 1)
+        address = int(self.invoke(self._of_heap("malloc"), type, [wanted - (1 << 32) if wanted >> 31 else wanted])[0]) & 0xFFFFFFFF
+        if address == 0:
+            raise MemoryError(f"the guest has no {size} bytes left")
+        return address
+
+    def free(self, address: int) -> None:
+        type = FuncType(("i32",), ())
+        self.invoke(self._of_heap("free"), type, [address - (1 << 32) if address >> 31 else address])
+
+    def pool(self, type: FuncType) -> Pool:
+        """The callbacks of a type."""
+        return self.pools.setdefault(type, Pool(self, type))
+
+
+def c_name(name: str) -> bytes:
+    """A name for C, which would take it to end at a NUL."""
+    if "\0" in name:
+        raise ValueError("a name holds a NUL")
+    return name.encode()

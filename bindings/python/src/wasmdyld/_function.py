@@ -1,0 +1,189 @@
+"""Functions of guests."""
+
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
+
+from ._callbacks import Prototype
+from ._convert import DEFAULTS, Call, Converter, converter, converters, results_of
+from ._errors import Error
+from ._types import FuncType, of_function
+
+if TYPE_CHECKING:
+    from ._core import Core
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "the module's own"
+
+
+UNSET = _Unset()
+
+
+class Function:
+    """A function of a guest: call it.
+
+    What it takes and gives comes from the module: ints, floats; several results are a tuple. Where the guest wants a pointer,
+    None is NULL, a str or bytes is copied into the guest's memory for the time of the call, with a NUL at its end, and a bytearray
+    is copied in and back out. `argtypes` and `restype` say more, as those of ctypes do.
+    """
+
+    def __init__(
+        self,
+        core: "Core",
+        name: str,
+        place: str,
+        resolve: Callable[[], int],
+        slot: Callable[[], int],
+        last: Tuple[int, ...] = (),
+    ) -> None:
+        self._core = core
+        self.__name__ = name
+        self._place = place
+        self._resolve = resolve
+        self._slot = slot
+        self._last = last
+        self._pointer = 0
+        self._type = FuncType()
+        self._argtypes: Optional[Tuple[Converter, ...]] = None
+        self._restype: Any = UNSET
+        self._results: Optional[Tuple[Converter, ...]] = None
+        self.errcheck: Optional[Callable[[Any, "Function", Tuple[Any, ...]], Any]] = None
+        """Gets the result, the function and the arguments of each call; what it returns is what the call gives."""
+
+    @property
+    def name(self) -> str:
+        return self.__name__
+
+    @property
+    def type(self) -> FuncType:
+        """Its type, from the module."""
+        self._refresh()
+        return self._type
+
+    @property
+    def slot(self) -> int:
+        """Its table slot, which is what the guest knows as its address; it is given one now if it has none."""
+        return self._slot()
+
+    _as_parameter_ = slot
+
+    def _refresh(self) -> int:
+        # Asked anew each time: the object may have been unloaded, by the guest as well, and another one loaded.
+        pointer = self._resolve()
+        if pointer != self._pointer:
+            whole = of_function(self._core.state.api, pointer)
+            self._type = FuncType(whole.params[: len(whole.params) - len(self._last)], whole.results)
+            self._pointer = pointer
+        return pointer
+
+    @property
+    def argtypes(self) -> Optional[Sequence[Any]]:
+        """C types of the arguments: a sequence of c_int, str, CFUNCTYPE(...) and the like. None: by the module alone."""
+        return self._argtypes
+
+    @argtypes.setter
+    def argtypes(self, types: Optional[Sequence[Any]]) -> None:
+        if types is None:
+            self._argtypes = None
+            return
+        given = converters(types)
+        self._fits("argtypes", [c.kind for c in given], self.type.params)
+        self._argtypes = given
+
+    @property
+    def restype(self) -> Any:
+        """The C type of the result: c_uint, str, CFUNCTYPE(...) and the like; None throws it away; a tuple for several results; or a
+        function that gets the int or float and gives what the call is to give."""
+        return self._restype
+
+    @restype.setter
+    def restype(self, type: Any) -> None:
+        if type is UNSET or _is_plain_callable(type):
+            results = None
+        else:
+            results = results_of(type)
+            if results:
+                self._fits("restype", [c.kind for c in results], self.type.results)
+        self._restype, self._results = type, results
+
+    def _fits(self, what: str, given: Sequence[str], wanted: Sequence[str]) -> None:
+        if list(given) != list(wanted):
+            raise TypeError(f"{what} of {self}: ({', '.join(given)}) does not fit")
+
+    def __call__(self, *arguments: Any) -> Any:
+        core = self._core
+        pointer = self._refresh()
+        type = self._type
+        if not type.plain:
+            raise TypeError(f"{self} cannot be called from Python, which has nothing for all of these types")
+        if len(arguments) != len(type.params):
+            plural = "" if len(type.params) == 1 else "s"
+            raise TypeError(f"{self} takes {len(type.params)} argument{plural}, {len(arguments)} given")
+        call = Call(core)
+        try:
+            numbers = self._numbers(arguments, call)
+            if self._last:
+                type = FuncType((*type.params, *("i32" for _ in self._last)), type.results)
+                numbers += self._last
+            answers = core.invoke(pointer, type, numbers)
+            result = self._result(answers)
+        except BaseException:
+            try:
+                call.end()
+            except Exception:  # The first failure tells more than one that follows from it.
+                pass
+            raise
+        call.end()
+        return result if self.errcheck is None else self.errcheck(result, self, arguments)
+
+    def _numbers(self, arguments: Sequence[Any], call: Call) -> List[Any]:
+        given = self._argtypes or tuple(DEFAULTS[kind] for kind in self._type.params)
+        numbers = []
+        for index, (kind, argument) in enumerate(zip(given, arguments)):
+            try:
+                numbers.append(kind.to_guest(argument, call))
+            except (TypeError, OverflowError) as error:
+                # Only what is exactly one of these: an exception of a callback may be a kind of them.
+                if error.__class__ in (TypeError, OverflowError):
+                    raise error.__class__(f"argument {index + 1} of {self}: {error}") from None
+                raise
+        return numbers
+
+    def _result(self, answers: List[Any]) -> Any:
+        core = self._core
+        results = self._results
+        if results == ():
+            return None
+        if results is None:
+            results = tuple(DEFAULTS[kind] for kind in self._type.results)
+        values = tuple(result.from_guest(answer, core) for result, answer in zip(results, answers))
+        value = values[0] if len(values) == 1 else values if values else None
+        return self._restype(value) if _is_plain_callable(self._restype) else value
+
+    def __str__(self) -> str:
+        try:
+            return f"{self.__name__}{self.type}"
+        except Error:  # It is gone.
+            return self.__name__
+
+    def __repr__(self) -> str:
+        return f"<wasmdyld function {self} of {self._place}>"
+
+
+def _is_plain_callable(type: Any) -> bool:
+    """Whether a restype is a function to apply to the result, and no C type."""
+    if type is UNSET or type is None or not callable(type) or isinstance(type, Converter):
+        return False
+    try:
+        converter(type)
+        return False
+    except TypeError:
+        return True
+
+
+def pointer_function(core: "Core", slot: int, type: Prototype) -> Function:
+    """A function of the guest by its pointer."""
+    made = Function(core, f"function {slot}", "a pointer", lambda: core.thunks.caller(type.type), lambda: slot, (slot,))
+    made.argtypes = type.params
+    made.restype = type.results
+    return made

@@ -1,0 +1,255 @@
+"""Namespaces."""
+
+import os
+from ctypes import byref, c_char_p, c_int32, c_uint64, c_void_p
+from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, Union
+
+from ._callbacks import Callback, HostFunction, Prototype, adapted, prototype
+from ._config import Trace, new_config
+from ._core import Core, c_name
+from ._engine import Engine, PathLike, engine_of
+from ._enums import Bind, Flags, Limit, Plt, RuntimePath, SymbolKind
+from ._errors import Busy, NotFound, check
+from ._function import Function, pointer_function
+from ._library import dyld
+from ._memory import Allocation, Buffer, Memory
+from ._objects import Library, Object, Symbol
+from ._state import State
+from ._store import Global, Module, byte_vector
+from ._types import FuncType
+from ._wasi import OpenCallback, Wasi
+
+Type = Union[Prototype, FuncType, str, None]
+
+
+class Address(NamedTuple):
+    """What an address or slot belongs to."""
+
+    object: Object
+    symbol: Optional[str]
+    """The function in the slot, or the nearest datum at or below the address."""
+    value: Optional[int]
+    """The symbol's own address or slot."""
+
+
+class Namespace:
+    """A memory, a function table, and the objects that are linked in them: like a process for shared libraries.
+
+    `library_paths` are folders with libraries, `preload` libraries that come before all others. `wasi` is what guests get of the
+    machine: by default nothing, though the functions are there; with False not even these. `engine` is an Engine, or the path of an
+    engine library; by default the bundled engine. `open` is asked first for every library, by its name and by who needs it: it
+    gives the bytes, or (bytes, identity), where libraries of the same identity are the same, or None for the search to go on.
+    `trace` is categories of debug output ("libs,bindings", "all"), which goes to standard error, or (categories, function).
+    `read_env` takes over what the variables WASMDYLD_... say. The other options are those of the C interface.
+
+    A namespace belongs to the thread that makes it. `with` closes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        library_paths: Iterable[PathLike] = (),
+        preload: Iterable[PathLike] = (),
+        wasi: Union[Wasi, bool, None] = None,
+        engine: Union[Engine, PathLike, None] = None,
+        open: Optional[OpenCallback] = None,
+        trace: Optional[Trace] = None,
+        stack_size: Optional[int] = None,
+        bind: Optional[Bind] = None,
+        plt: Optional[Plt] = None,
+        runtime_path: Optional[RuntimePath] = None,
+        limits: Optional[Mapping[Limit, int]] = None,
+        guest_dlopen: bool = True,
+        guest_paths: bool = False,
+        read_env: bool = False,
+    ) -> None:
+        handle = engine_of(engine)
+        self._state = state = State(handle)
+        try:
+            options = (library_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, open, trace, read_env)
+            config = new_config(state, handle, *options)
+            # Takes the configuration.
+            check(dyld.wasm_dyld_new, state.handles.store, config, byref(state.handles.namespace))
+            if wasi is not False:
+                (wasi if isinstance(wasi, Wasi) else Wasi()).apply(state)
+        except BaseException:
+            state.close()
+            raise
+        self._core = Core(state)
+
+    # Loading
+
+    def dlopen(self, name: PathLike, flags: int = 0) -> Library:
+        """Loads a library with all that it needs and runs the constructors, or gives the one that is loaded already.
+
+        A name with a slash is a path, one without is searched. `flags` are RTLD_NOW, RTLD_GLOBAL and so on. With RTLD_NOLOAD, a
+        library that is not loaded is not found.
+        """
+        handle = c_void_p()
+        self._state.call(dyld.wasm_dyld_load, os.fsencode(name), int(flags), byref(handle))
+        return self._library(handle, os.fspath(name))
+
+    def load_bytes(self, name: str, data: bytes, flags: int = 0, *, module: Optional[Module] = None) -> Library:
+        """Loads a library from its bytes. It is found under `name`, a file name, when others need it.
+
+        `module` is what the engine has compiled of just these bytes before: see compile and deserialize.
+        """
+        handle = c_void_p()
+        if module is None:
+            self._state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
+        else:
+            # Takes the module, also on failure.
+            arguments = (c_name(name), module.take(), data, len(data), int(flags), byref(handle))
+            self._state.call(dyld.wasm_dyld_load_compiled, *arguments)
+        return self._library(handle, name)
+
+    def _library(self, handle: c_void_p, name: str) -> Library:
+        if not handle.value:
+            raise NotFound(f"{name} is not loaded")
+        return Library(self._core, handle.value)
+
+    def run(self, program: Optional[PathLike] = None) -> int:
+        """Runs a program and gives its exit code: the program at this path, or the one that was loaded with Flags.PROGRAM."""
+        if program is not None:
+            self.dlopen(program, Flags.PROGRAM)
+        code = c_int32()
+        self._state.call(dyld.wasm_dyld_run, byref(code))
+        return code.value
+
+    def finish(self) -> None:
+        """Ends the guest as its `exit` does: runs exit handlers and flushes its stdio. For namespaces without a program."""
+        self._state.call(dyld.wasm_dyld_finish)
+
+    def compile(self, data: bytes) -> Module:
+        """Has the engine compile a module, for load_bytes and to be kept (Module.serialize)."""
+        vector = byte_vector(data)
+        return Module(self._state, self._state.api.wasm_module_new(self._state.store, byref(vector)))
+
+    def deserialize(self, data: bytes) -> Module:
+        """Takes what Module.serialize gave. It runs as machine code: only what nobody else can have changed."""
+        vector = byte_vector(data)
+        return Module(self._state, self._state.api.wasm_module_deserialize(self._state.store, byref(vector)))
+
+    # What the host gives to guests
+
+    def define(self, module: str, name: str, value: Union[Callable[..., Any], Global], type: Type = None, overriding: bool = False) -> None:
+        """Defines what objects that are loaded from now on get for the import `module`.`name`.
+
+        That is a Python function or a Global. A function's `type` is a text such as "(i32, f64) -> i32", a CFUNCTYPE, or else what its
+        annotations say. In the module "env", definitions of objects come first unless `overriding`. An exception ends the guest,
+        and is raised where Python called it.
+        """
+        if isinstance(value, Global):
+            extern = self._state.api.wasm_global_as_extern(value.handle)
+            self._state.call(dyld.wasm_dyld_define, c_name(module), c_name(name), extern, overriding)
+            return
+        if not callable(value):
+            raise TypeError(f"{value!r} is neither a function nor a Global")
+        made = prototype(value, type)
+        HostFunction(self._core, made.type, adapted(self._core, value, made)).define(c_name(module), c_name(name), overriding)
+
+    def callback(self, function: Callable[..., Any], type: Type = None) -> Callback:
+        """A function pointer of the guest that leads to a Python function; its type as for define. Keep it while the guest has it."""
+        return Callback(self._core, function, prototype(function, type))
+
+    def new_global(self, kind: str, value: Union[int, float] = 0, mutable: bool = False) -> Global:
+        """A global variable ("i32", "i64", "f32", "f64") to define."""
+        self._state.check()
+        return Global(self._state, kind, value, mutable)
+
+    # Memory
+
+    @property
+    def memory(self) -> Memory:
+        """The memory that all objects share."""
+        return self._core.memory
+
+    def alloc(self, size: int) -> Allocation:
+        """Memory from the guest's malloc, with what happens to be in it. `with` frees it."""
+        return Allocation(self._core, size)
+
+    def buffer(self, data: Union[Buffer, str]) -> Allocation:
+        """Memory from the guest's malloc with a copy of some bytes, or of a text and a NUL. `with` frees it."""
+        content = data.encode() + b"\0" if isinstance(data, str) else bytes(data)
+        made = self.alloc(len(content))
+        made.write(content)
+        return made
+
+    @property
+    def table_size(self) -> int:
+        """Slots of the table that function pointers lead to."""
+        table = c_void_p()
+        self._state.call(dyld.wasm_dyld_table, byref(table))
+        return self._state.api.wasm_table_size(table)
+
+    # Looking things up
+
+    def symbol(self, name: str) -> Symbol:
+        """Looks a symbol up in the global scope: the program, and libraries loaded with RTLD_GLOBAL."""
+        return Symbol(self._core, None, "the global scope", name, False)
+
+    def function(self, name: str) -> Function:
+        """A function of the global scope; see Library for those of libraries."""
+        return self.symbol(name).function()
+
+    def function_at(self, slot: int, type: Union[Prototype, FuncType, str]) -> Function:
+        """The function that a function pointer of the guest leads to."""
+        self._state.check()
+        return pointer_function(self._core, slot, prototype(pointer_function, type))
+
+    def dladdr(self, value: Union[int, Function, Allocation], kind: SymbolKind = SymbolKind.DATA) -> Address:
+        """Tells what an address in memory belongs to; with SymbolKind.FUNC, or for a Function, a table slot."""
+        if isinstance(value, Function):
+            value, kind = value.slot, SymbolKind.FUNC
+        elif isinstance(value, Allocation):
+            value = value.address
+        if not 0 <= value < 1 << 64:
+            raise OverflowError(f"{value} is no address")
+        handle, name, at = c_void_p(), c_char_p(), c_uint64()
+        self._state.call(dyld.wasm_dyld_dladdr, int(kind), value, byref(handle), byref(name), byref(at))
+        symbol = None if name.value is None else name.value.decode()
+        return Address(Object(self._core, handle.value or 0), symbol, None if symbol is None else at.value)
+
+    @property
+    def objects(self) -> List[Object]:
+        """All objects, in the order in which they were loaded; also the small ones that this package makes for callbacks."""
+        return [Object(self._core, handle) for handle in self._core.objects()]
+
+    @property
+    def library_paths(self) -> List[str]:
+        """The folders that are searched, in order."""
+        namespace = self._state.namespace
+        count = dyld.wasm_dyld_library_path_count(namespace)
+        return [os.fsdecode(dyld.wasm_dyld_library_path_at(namespace, index) or b"") for index in range(count)]
+
+    @property
+    def instance_count(self) -> int:
+        """How many instances have been made in the store so far. Some engines make a limited number (the bundled one 10,000)."""
+        return dyld.wasm_dyld_instance_count(self._state.namespace)
+
+    # The end
+
+    @property
+    def closed(self) -> bool:
+        return self._state.handles.closed
+
+    def close(self) -> None:
+        """Ends it, with all that it holds. The guest's exit handlers do not run: see finish. Again does nothing."""
+        state = self._state
+        if state.handles.closed:
+            return
+        state.check()
+        if state.handles.running:
+            raise Busy("the namespace does not close while its guest runs")
+        if len(state.views):
+            raise BufferError("there are views of the namespace's memory: release() them before it closes")
+        state.close()
+
+    def __enter__(self) -> "Namespace":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<wasmdyld.Namespace{' (closed)' if self.closed else ''}>"

@@ -1,0 +1,242 @@
+"""Objects of a namespace, and libraries to call."""
+
+from ctypes import byref, c_uint32, c_uint64
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
+
+from ._enums import SymbolKind
+from ._errors import Busy, Closed, SymbolNotFound
+from ._function import Function
+from ._library import dyld
+
+if TYPE_CHECKING:
+    from ._core import Core
+
+
+class Place(NamedTuple):
+    """Where an object's data and its own table slots are."""
+
+    memory_base: int
+    memory_size: int
+    table_base: int
+    table_size: int
+
+
+class Opens(NamedTuple):
+    """How often an object is open."""
+
+    host: int
+    guest: int
+
+
+class Symbol:
+    """A symbol that was found: a function, a datum, or a number."""
+
+    def __init__(self, core: "Core", scope: Optional[int], place: str, name: str, after: bool) -> None:
+        self._core, self._scope, self._place, self._after = core, scope, place, after
+        self.name = name
+        self.kind: SymbolKind = core.find(scope, name, after).kind
+
+    @property
+    def value(self) -> int:
+        """A datum's address, or a function's table slot; it is given one now if it has none."""
+        return self._core.value(self._scope, self.name, self._after)
+
+    def function(self) -> Function:
+        """The function, to be called."""
+        core, scope, name, after = self._core, self._scope, self.name, self._after
+
+        def resolve() -> int:
+            found = core.find(scope, name, after)
+            if found.function is None:
+                raise SymbolNotFound(f"{name} in {self._place} is no function but {found.kind.name.lower()}: see address()")
+            return found.function
+
+        resolve()
+        return Function(core, name, self._place, resolve, lambda: core.value(scope, name, after))
+
+    def __repr__(self) -> str:
+        return f"<wasmdyld.Symbol {self.name} of {self._place}: {self.kind.name}>"
+
+
+class Object:
+    """An object of a namespace: a program or a library. Two are equal if they are the same object."""
+
+    def __init__(self, core: "Core", handle: int) -> None:
+        self._core = core
+        self._handle = handle
+        self._name = self.name
+
+    @property
+    def handle(self) -> int:
+        """The number that the C interface knows it by."""
+        return self._handle
+
+    def _text(self, found: Optional[bytes]) -> Optional[str]:
+        return None if found is None else found.decode("utf-8", "surrogateescape")
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is still loaded."""
+        return dyld.wasm_dyld_object_name(self._core.state.namespace, self._handle) is not None
+
+    @property
+    def name(self) -> str:
+        """Its file name, or what it was loaded under."""
+        name = self._text(dyld.wasm_dyld_object_name(self._core.state.namespace, self._handle))
+        if name is None:
+            raise Closed(f"{getattr(self, '_name', 'the object')} is not loaded any more")
+        return name
+
+    @property
+    def path(self) -> Optional[str]:
+        """The path of its file; None if it came from bytes."""
+        self.name
+        return self._text(dyld.wasm_dyld_object_path(self._core.state.namespace, self._handle))
+
+    @property
+    def origin(self) -> Optional[str]:
+        """The folder of its path; None if it came from bytes."""
+        self.name
+        return self._text(dyld.wasm_dyld_object_origin(self._core.state.namespace, self._handle))
+
+    @property
+    def needed(self) -> List["Object"]:
+        """The libraries that it needs itself."""
+        self.name
+        namespace = self._core.state.namespace
+        count = dyld.wasm_dyld_object_needed_count(namespace, self._handle)
+        found = [dyld.wasm_dyld_object_needed_at(namespace, self._handle, index) for index in range(count)]
+        return [Object(self._core, handle) for handle in found if handle]
+
+    @property
+    def opens(self) -> Opens:
+        """How often it is open, by the host and by guests."""
+        host, guest = c_uint32(), c_uint32()
+        self._core.state.call(dyld.wasm_dyld_object_opens, self._handle, byref(host), byref(guest))
+        return Opens(host.value, guest.value)
+
+    @property
+    def place(self) -> Place:
+        """Where its data and its own table slots are."""
+        parts = [c_uint64() for _ in Place._fields]
+        self._core.state.call(dyld.wasm_dyld_object_place, self._handle, *(byref(part) for part in parts))
+        return Place(*(part.value for part in parts))
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is the main program."""
+        self.name
+        return dyld.wasm_dyld_object_is_program(self._core.state.namespace, self._handle)
+
+    @property
+    def is_global(self) -> bool:
+        """Whether its symbols are in the global scope."""
+        self.name
+        return dyld.wasm_dyld_object_is_global(self._core.state.namespace, self._handle)
+
+    @property
+    def is_nodelete(self) -> bool:
+        """Whether it is never unloaded."""
+        self.name
+        return dyld.wasm_dyld_object_is_nodelete(self._core.state.namespace, self._handle)
+
+    def symbol(self, name: str) -> Symbol:
+        """Looks a symbol up, in the object and what it needs."""
+        return Symbol(self._core, self._handle, self._name, name, False)
+
+    def next_symbol(self, name: str) -> Symbol:
+        """Looks up the next definition of a symbol after this object's (RTLD_NEXT)."""
+        return Symbol(self._core, self._handle, self._name, name, True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Object) and (self._core, self._handle) == (other._core, other._handle)
+
+    def __hash__(self) -> int:
+        return hash(self._handle)
+
+    def __repr__(self) -> str:
+        return f"<wasmdyld.Object {self._name}>"
+
+
+class Library:
+    """A library that is open, to call its functions: `lib.crc32(...)`, or `lib["crc32"]` for names that are methods here.
+
+    A function is the same object each time, and keeps its `argtypes` and `restype`. `with` closes the library.
+    """
+
+    def __init__(self, core: "Core", handle: int) -> None:
+        self._core = core
+        self._object = Object(core, handle)
+        self._functions: Dict[str, Function] = {}
+        self._closed = False
+
+    @property
+    def object(self) -> Object:
+        """The object: its name, path, place, and what it needs."""
+        return self._object
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Closed(f"{self._object._name} is closed")
+
+    def symbol(self, name: str) -> Symbol:
+        """Looks a symbol up, in the library and what it needs."""
+        self._check()
+        return self._object.symbol(name)
+
+    def function(self, name: str) -> Function:
+        """A function by its name, the same as `lib[name]`."""
+        found = self._functions.get(name)
+        if found is None:
+            made = self.symbol(name).function()
+            resolve, slot = made._resolve, made._slot
+
+            def checked() -> int:
+                self._check()
+                return resolve()
+
+            def checked_slot() -> int:
+                self._check()
+                return slot()
+
+            found = self._functions[name] = Function(self._core, name, self._object._name, checked, checked_slot)
+        return found
+
+    __getitem__ = function
+
+    def __getattr__(self, name: str) -> Function:
+        # What Python and its tools ask objects for is nothing of the guest's.
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return self.function(name)
+
+    def address(self, name: str) -> int:
+        """Where a datum is in memory."""
+        symbol = self.symbol(name)
+        if symbol.kind is SymbolKind.FUNC:
+            raise SymbolNotFound(f"{name} in {self._object._name} is a function, not a datum: its pointer is .slot")
+        return symbol.value
+
+    def close(self) -> None:
+        """Closes it (dlclose): at the last time its exit handlers run, and it is unloaded unless something needs it."""
+        if not self._closed:
+            state = self._core.state
+            # Not before it is known that this thread may.
+            state.check()
+            self._closed = True
+            try:
+                state.call(dyld.wasm_dyld_dlclose, self._object.handle)
+            except Busy:
+                self._closed = False
+                raise
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        # One that is gone with its namespace need not be closed.
+        if not self._core.state.handles.closed:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<wasmdyld.Library {self._object._name}{' (closed)' if self._closed else ''}>"

@@ -1,0 +1,147 @@
+"""What stands behind a namespace, and what its libraries, functions and callbacks share."""
+
+import ctypes
+import itertools
+import threading
+import traceback
+import weakref
+from ctypes import byref, c_void_p
+from typing import Any, Callable, Dict, List, Optional
+
+from . import _ffi
+from ._engine import EngineHandle
+from ._enums import Code
+from ._errors import Busy, Closed, WrongThread, take
+from ._library import dyld
+
+
+class Handles:
+    """The C objects of a namespace, to be deleted once and in order. Refers to nothing that could refer to the namespace."""
+
+    def __init__(self, engine: EngineHandle) -> None:
+        self.engine = engine
+        self.api = engine.api
+        self.store = c_void_p(self.api.wasm_store_new(engine.engine))
+        if not self.store:
+            raise MemoryError("the engine makes no store")
+        self.namespace = c_void_p()
+        self.owned: Dict[int, Callable[[int], None]] = {}
+        self.running = 0
+        self.closed = False
+
+    def own(self, handle: int, delete: Callable[[int], None]) -> None:
+        """Something of the store that has to go before it does."""
+        self.owned[handle] = delete
+
+    def disown(self, handle: int) -> None:
+        delete = self.owned.pop(handle, None)
+        if delete is not None:
+            delete(handle)
+
+    def close(self) -> None:
+        # A thread that runs a guest at the interpreter's exit goes on doing so until the process ends.
+        if self.closed or self.running:
+            return
+        self.closed = True
+        while self.owned:
+            handle, delete = self.owned.popitem()
+            delete(handle)
+        dyld.wasm_dyld_delete(self.namespace)
+        self.api.wasm_store_delete(self.store)
+
+
+class State:
+    """A namespace's handles, its thread, and the exceptions of its callbacks on their way through the guest."""
+
+    def __init__(self, engine: EngineHandle) -> None:
+        self.handles = Handles(engine)
+        self.api = engine.api
+        self.thread = threading.get_ident()
+        self.in_callback_of_io = 0
+        self.views: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
+        # What C knows by number is kept here.
+        self.callees: List[Callee] = []
+        self._pending: Optional[BaseException] = None
+        self._pending_text = ""
+        self._deferred: Optional[BaseException] = None
+        self.close = weakref.finalize(self, self.handles.close)
+
+    def check(self) -> None:
+        """Refuses what would not be safe."""
+        if self.handles.closed:
+            raise Closed("the namespace is closed")
+        if threading.get_ident() != self.thread:
+            raise WrongThread("a namespace belongs to the thread that made it; this is another one")
+        if self.in_callback_of_io:
+            raise Busy("a callback for input, output or debug output must not use the namespace")
+
+    @property
+    def namespace(self) -> c_void_p:
+        self.check()
+        return self.handles.namespace
+
+    @property
+    def store(self) -> c_void_p:
+        self.check()
+        return self.handles.store
+
+    def call(self, function: Callable[..., int], *arguments: Any) -> None:
+        """Calls a C function with the namespace, the arguments and an error, and raises what went wrong: in C or in a callback."""
+        namespace = self.namespace
+        error = c_void_p()
+        handles = self.handles
+        handles.running += 1
+        try:
+            code = function(namespace, *arguments, byref(error))
+        finally:
+            handles.running -= 1
+        pending, self._pending = self._pending, None
+        deferred = None
+        if not handles.running:
+            deferred, self._deferred = self._deferred, None
+        if not code:
+            if deferred is not None:
+                raise deferred
+            return
+        problem: BaseException = take(code, error)
+        # A guest may survive the trap of a callback, in its dlopen for instance, and trap again for another reason.
+        if pending is not None and code in (Code.TRAP, Code.EXIT) and self._pending_text in str(problem):
+            problem = pending
+        raise deferred or problem
+
+    def trap(self, exception: BaseException) -> Optional[int]:
+        """A trap that ends the guest because of an exception, which is raised where Python called the guest."""
+        lines = traceback.format_exception_only(type(exception), exception)
+        line = (lines[-1] if lines else "an exception").strip().splitlines()[0]
+        # Engines decorate the text; this much of it all of them keep.
+        self._pending_text = "".join(c if c.isprintable() else "?" for c in line)[:200]
+        self._pending = exception
+        message = self._pending_text.encode("utf-8", "replace") + b"\0"
+        # An array, since the engine reads the NUL too.
+        buffer = ctypes.create_string_buffer(message, len(message))
+        vector = _ffi.wasm_byte_vec_t(len(message), ctypes.addressof(buffer))
+        return self.api.wasm_trap_new(self.handles.store, byref(vector))
+
+    def defer(self, exception: BaseException) -> None:
+        """Keeps an exception that cannot stop the guest, to be raised when the call returns to Python. The first one counts."""
+        if self._deferred is None:
+            self._deferred = exception
+
+
+class Callee:
+    """Something in Python that C calls, known there by a number. Kept by its namespace's state."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.number = next(_numbers)
+        _callees[self.number] = self
+        state.callees.append(self)
+
+
+# Weak, so that a namespace which only its own callbacks refer to can be collected.
+_callees: "weakref.WeakValueDictionary[int, Callee]" = weakref.WeakValueDictionary()
+_numbers = itertools.count(1)
+
+
+def callee(number: Optional[int]) -> Any:
+    return _callees.get(number or 0)

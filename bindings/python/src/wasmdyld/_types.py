@@ -1,0 +1,88 @@
+"""Types of functions, as WebAssembly has them."""
+
+import re
+from ctypes import byref, c_void_p
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
+
+from . import _ffi
+from ._ffi import Functions, wasm_valtype_vec_t
+
+KINDS: Dict[str, int] = {
+    "i32": _ffi.WASM_I32,
+    "i64": _ffi.WASM_I64,
+    "f32": _ffi.WASM_F32,
+    "f64": _ffi.WASM_F64,
+    "externref": _ffi.WASM_EXTERNREF,
+    "funcref": _ffi.WASM_FUNCREF,
+}
+NAMES = {number: name for name, number in KINDS.items()}
+NUMBERS = ("i32", "i64", "f32", "f64")
+
+
+@dataclass(frozen=True)
+class FuncType:
+    """The type of a function: `FuncType(("i32", "f64"), ("i32",))`, which is `(i32, f64) -> i32`."""
+
+    params: Tuple[str, ...] = ()
+    results: Tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "FuncType":
+        """Reads a type such as "(i32, i64) -> f64", "(i32) -> ()" or "() -> (i32, i32)"."""
+        match = re.fullmatch(r"\s*\(([^()]*)\)\s*->\s*(?:\(([^()]*)\)|(\w+))\s*", text)
+        if match is None:
+            raise ValueError(f'"{text}" is no type of a function; one looks like "(i32, i64) -> f64" or "() -> ()"')
+        params, several, one = match.groups()
+        return cls(_names(params, text), _names(several if one is None else one, text))
+
+    def __str__(self) -> str:
+        results = self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"
+        return f"({', '.join(self.params)}) -> {results}"
+
+    @property
+    def plain(self) -> bool:
+        """Whether Python can pass all of it: numbers only."""
+        return all(name in NUMBERS for name in self.params + self.results)
+
+
+def _names(text: str, whole: str) -> Tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    for name in names:
+        if name not in NUMBERS:
+            raise ValueError(f'"{name}" in "{whole}" is none of {", ".join(NUMBERS)}')
+    return names
+
+
+def of_function(api: Functions, function: int) -> FuncType:
+    """The type of an engine's function."""
+    functype = api.wasm_func_type(function)
+    try:
+
+        def names(vector: wasm_valtype_vec_t) -> Tuple[str, ...]:
+            kinds = [api.wasm_valtype_kind(vector.data[index]) for index in range(vector.size)]
+            return tuple(NAMES.get(kind, f"type {kind}") for kind in kinds)
+
+        params = names(api.wasm_functype_params(functype).contents)
+        return FuncType(params, names(api.wasm_functype_results(functype).contents))
+    finally:
+        api.wasm_functype_delete(functype)
+
+
+def new_functype(api: Functions, type: FuncType) -> int:
+    """An engine's object for a type; the caller deletes it."""
+
+    def vector(names: Tuple[str, ...]) -> wasm_valtype_vec_t:
+        made = wasm_valtype_vec_t()
+        if not names:
+            api.wasm_valtype_vec_new_empty(byref(made))
+            return made
+        types: List[int] = [api.wasm_valtype_new(KINDS[name]) or 0 for name in names]
+        api.wasm_valtype_vec_new(byref(made), len(types), (c_void_p * len(types))(*types))
+        return made
+
+    # The call takes both vectors.
+    functype = api.wasm_functype_new(byref(vector(type.params)), byref(vector(type.results)))
+    if not functype:
+        raise MemoryError("the engine makes no type of a function")
+    return functype

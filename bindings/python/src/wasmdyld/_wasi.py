@@ -1,0 +1,253 @@
+"""What guests get of WASI, and callbacks of the configuration."""
+
+import ctypes
+import errno
+import os
+import weakref
+from ctypes import byref, c_char_p, c_size_t, c_void_p
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, Tuple, Union, runtime_checkable
+
+from . import _ffi
+from ._engine import PathLike
+from ._errors import check
+from ._library import dyld
+from ._state import Callee, State, callee
+
+
+class _Inherit:
+    def __repr__(self) -> str:
+        return "wasmdyld.INHERIT"
+
+
+INHERIT = _Inherit()
+"""The process's own standard input, output or error."""
+
+
+@runtime_checkable
+class Writer(Protocol):
+    def write(self, data: bytes) -> Any: ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    def read(self, size: int) -> bytes: ...
+
+
+Input = Union[None, _Inherit, bytes, Reader, Callable[[int], bytes]]
+OutputTo = Union[None, _Inherit, "Output", Writer, Callable[[bytes], Any]]
+
+
+class Output:
+    """A buffer that collects what guests write. With a limit, a guest that has more than so many bytes in it gets an error."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.handle = c_void_p(dyld.wasm_dyld_output_new(limit))
+        weakref.finalize(self, dyld.wasm_dyld_output_delete, self.handle)
+
+    def take(self) -> bytes:
+        """Takes out what has been written since the last time."""
+        data, size = c_void_p(), c_size_t()
+        check(dyld.wasm_dyld_output_take, self.handle, byref(data), byref(size))
+        return ctypes.string_at(data, size.value) if size.value else b""
+
+    def text(self, encoding: str = "utf-8") -> str:
+        """Takes out what has been written, as text."""
+        return self.take().decode(encoding)
+
+
+class Wasi:
+    """What guests get of the machine, by WASI preview1. By default nothing.
+
+    `args` are the program's arguments, its name first. `env` are variables; `inherit_env` adds those of the process. `dirs` maps
+    folders of the guest's to the host's, for reading and writing, `read_only_dirs` for reading. `stdin` is bytes, a function that
+    is asked for at most so many bytes and gives b"" at the end, or a binary file; `stdout` and `stderr` are an Output, a function
+    that takes bytes, or a binary file; each may be INHERIT. A function that raises OSError gives the guest its errno; anything
+    else that it raises gives the guest EIO, and is raised when the guest returns to Python. It must not use the namespace.
+
+    It only describes: one may serve any number of namespaces.
+    """
+
+    def __init__(
+        self,
+        *,
+        args: Iterable[str] = (),
+        env: Optional[Mapping[str, str]] = None,
+        inherit_env: bool = False,
+        dirs: Optional[Mapping[str, PathLike]] = None,
+        read_only_dirs: Optional[Mapping[str, PathLike]] = None,
+        stdin: Input = None,
+        stdout: OutputTo = None,
+        stderr: OutputTo = None,
+    ) -> None:
+        self.args = tuple(args)
+        self.env = dict(env or {})
+        self.inherit_env = inherit_env
+        self.dirs: Dict[str, PathLike] = dict(dirs or {})
+        self.read_only_dirs: Dict[str, PathLike] = dict(read_only_dirs or {})
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+
+    def apply(self, state: State) -> None:
+        wasi = c_void_p(dyld.wasm_dyld_wasi_new())
+        try:
+            self._fill(wasi, state)
+        except BaseException:
+            dyld.wasm_dyld_wasi_delete(wasi)
+            raise
+        # Takes it, also on failure.
+        state.call(dyld.wasm_dyld_set_wasi, wasi)
+
+    def _fill(self, wasi: c_void_p, state: State) -> None:
+        for arg in self.args:
+            check(dyld.wasm_dyld_wasi_add_arg, wasi, c_text(arg))
+        for name, value in self.env.items():
+            check(dyld.wasm_dyld_wasi_add_env, wasi, c_text(name), c_text(value))
+        if self.inherit_env:
+            check(dyld.wasm_dyld_wasi_inherit_env, wasi)
+        for dirs, read_only in ((self.dirs, False), (self.read_only_dirs, True)):
+            for guest, host in dirs.items():
+                check(dyld.wasm_dyld_wasi_add_folder, wasi, os.fsencode(host), c_text(guest), read_only)
+        streams = (self.stdin, self.stdout, self.stderr)
+        inherit = any(isinstance(stream, _Inherit) for stream in streams)
+        if inherit:
+            # All three; those that are not wanted are replaced.
+            check(dyld.wasm_dyld_wasi_inherit_stdio, wasi)
+        self._fill_stdin(wasi, state, inherit)
+        setters = (
+            (self.stdout, dyld.wasm_dyld_wasi_set_stdout, dyld.wasm_dyld_wasi_set_stdout_buffer),
+            (self.stderr, dyld.wasm_dyld_wasi_set_stderr, dyld.wasm_dyld_wasi_set_stderr_buffer),
+        )
+        none = _ffi.wasm_dyld_finalizer_t()
+        for to, set_callback, set_buffer in setters:
+            if isinstance(to, Output):
+                check(set_buffer, wasi, to.handle)
+            elif to is None and inherit:
+                check(set_callback, wasi, write_callback, Sink(state, lambda data: None).number, none)
+            elif to is not None and not isinstance(to, _Inherit):
+                write = to.write if isinstance(to, Writer) else to
+                check(set_callback, wasi, write_callback, Sink(state, write).number, none)
+
+    def _fill_stdin(self, wasi: c_void_p, state: State, inherit: bool) -> None:
+        source = self.stdin
+        if isinstance(source, bytes) or (source is None and inherit):
+            data = source or b""
+            check(dyld.wasm_dyld_wasi_set_stdin_bytes, wasi, data, len(data))
+        elif source is not None and not isinstance(source, _Inherit):
+            read = source.read if isinstance(source, Reader) else source
+            check(dyld.wasm_dyld_wasi_set_stdin, wasi, read_callback, Source(state, read).number, _ffi.wasm_dyld_finalizer_t())
+
+
+def c_text(value: str) -> bytes:
+    """Text for C; a byte that Python could not decode goes back to what it was."""
+    if "\0" in value:
+        raise ValueError(f"{value!r} holds a NUL")
+    return os.fsencode(value)
+
+
+class Quiet(Callee):
+    """A callback that must not use the namespace, and whose exceptions cannot stop the guest."""
+
+    def guarded(self, failed: int, function: Callable[[], int]) -> int:
+        state = self.state
+        state.in_callback_of_io += 1
+        try:
+            return function()
+        except OSError as error:
+            return failed * (error.errno or errno.EIO)
+        except BaseException as error:
+            state.defer(error)
+            return failed * errno.EIO
+        finally:
+            state.in_callback_of_io -= 1
+
+
+class Source(Quiet):
+    def __init__(self, state: State, read: Callable[[int], bytes]) -> None:
+        super().__init__(state)
+        self.read = read
+
+    def fill(self, buffer: int, size: int) -> int:
+        data = bytes(self.read(size))
+        if len(data) > size:
+            raise ValueError(f"stdin was asked for at most {size} bytes, and gave {len(data)}")
+        ctypes.memmove(buffer, data, len(data))
+        return len(data)
+
+
+class Sink(Quiet):
+    def __init__(self, state: State, write: Callable[[bytes], Any]) -> None:
+        super().__init__(state)
+        self.write = write
+
+    def take(self, data: int, size: int) -> int:
+        self.write(ctypes.string_at(data, size) if size else b"")
+        return 0
+
+
+def read_stdin(env: Optional[int], buffer: int, size: int) -> int:
+    source: Optional[Source] = callee(env)
+    return -errno.EIO if source is None else source.guarded(-1, lambda: source.fill(buffer, size))
+
+
+def write_output(env: Optional[int], data: int, size: int) -> int:
+    sink: Optional[Sink] = callee(env)
+    return errno.EIO if sink is None else sink.guarded(1, lambda: sink.take(data, size))
+
+
+Found = Union[None, bytes, Tuple[bytes, Union[bytes, str]]]
+OpenCallback = Callable[[str, Optional[str]], Found]
+TraceCallback = Callable[[str, str], Any]
+
+
+class Opener(Callee):
+    """The open callback."""
+
+    def __init__(self, state: State, open: OpenCallback) -> None:
+        super().__init__(state)
+        self.open = open
+        self._kept: Any = None
+
+    def answer(self, name: bytes, needed_by: Optional[bytes], out: Tuple[Any, Any, Any, Any]) -> int:
+        try:
+            found = self.open(os.fsdecode(name), None if needed_by is None else os.fsdecode(needed_by))
+            if found is None:
+                return 1
+            data, identity = found if isinstance(found, tuple) else (found, None)
+            if isinstance(identity, str):
+                identity = identity.encode()
+            # Kept until the linker has copied them, which it does before it asks again.
+            self._kept = kept = (c_char_p(bytes(data)), c_char_p(identity))
+            out[0][0], out[1][0] = ctypes.cast(kept[0], c_void_p), len(data)
+            if identity is not None:
+                out[2][0], out[3][0] = ctypes.cast(kept[1], c_void_p), len(identity)
+            return 0
+        except BaseException as error:
+            self.state.defer(error)
+            return -1
+
+
+def answer_open(env: Optional[int], name: bytes, needed_by: Optional[bytes], data: Any, size: Any, identity: Any, length: Any) -> int:
+    opener: Optional[Opener] = callee(env)
+    return 1 if opener is None else opener.answer(name, needed_by, (data, size, identity, length))
+
+
+class Tracer(Quiet):
+    def __init__(self, state: State, trace: TraceCallback) -> None:
+        super().__init__(state)
+        self.trace = trace
+
+    def say(self, category: bytes, text: bytes) -> int:
+        self.trace(category.decode(), text.decode("utf-8", "replace"))
+        return 0
+
+
+def say_trace(env: Optional[int], category: bytes, text: bytes) -> None:
+    tracer: Optional[Tracer] = callee(env)
+    if tracer is not None:
+        tracer.guarded(1, lambda: tracer.say(category, text))
+
+
+# One of each for all namespaces: what C may call lives as long as the process.
+read_callback = _ffi.wasm_dyld_read_callback_t(read_stdin)
+write_callback = _ffi.wasm_dyld_write_callback_t(write_output)
+open_callback = _ffi.wasm_dyld_open_callback_t(answer_open)
+trace_callback = _ffi.wasm_dyld_trace_callback_t(say_trace)
