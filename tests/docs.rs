@@ -398,6 +398,57 @@ fn links_lead_somewhere() {
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
 }
 
+/// The pages of the API: doxygen warns of what is not documented, and its warnings are errors.
+fn reference(header: &Path, output: &Path) -> std::process::Output {
+    std::fs::create_dir_all(output).expect("a folder for the pages");
+    // Later settings win; all else is the project's.
+    let doxyfile = format!(
+        "@INCLUDE = docs/Doxyfile\nINPUT = docs/api.md {} include/wasmdyld\n",
+        header.display()
+    );
+    let file = output.join("Doxyfile");
+    std::fs::write(&file, doxyfile).expect("writing the settings");
+    let mut command = Command::new("doxygen");
+    command.arg(&file).current_dir(ROOT);
+    command
+        .env("WASMDYLD_VERSION", env!("CARGO_PKG_VERSION"))
+        .env("WASMDYLD_DOC_OUTPUT", output);
+    command.output().expect("doxygen starts")
+}
+
+#[test]
+fn the_reference_builds_without_warnings() {
+    if Command::new("doxygen").arg("--version").output().is_err() {
+        assert!(!strict(), "doxygen is not installed, and CI skips nothing");
+        println!("skipped: doxygen is not installed");
+        return;
+    }
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference");
+    let _ = std::fs::remove_dir_all(&work);
+    let header = Path::new(ROOT).join("include/wasmdyld.h");
+    let done = reference(&header, &work.join("pages"));
+    let warnings = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{warnings}");
+    let page = read(&work.join("pages/wasmdyld_8h.html"));
+    for name in ["wasm_dyld_load", "WASM_DYLD_TRAP", "wasm_dyld_object_t"] {
+        assert!(page.contains(name), "{name} is not on the page");
+    }
+
+    // And it would notice.
+    let changed = work.join("wasmdyld.h");
+    let text = read(&header).replace(
+        "wasm_dyld_wasi_t *wasm_dyld_wasi_new(void);",
+        "wasm_dyld_wasi_t *wasm_dyld_wasi_new(void);\nint wasm_dyld_undocumented(void);",
+    );
+    std::fs::write(&changed, text).expect("writing a header");
+    let done = reference(&changed, &work.join("undocumented"));
+    let warnings = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        !done.status.success() && warnings.contains("wasm_dyld_undocumented"),
+        "{warnings}"
+    );
+}
+
 // That these tests can fail.
 
 fn transcript_of(transcript: &str, text: &str) -> Result<(), String> {

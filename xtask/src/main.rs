@@ -5,6 +5,7 @@ mod case;
 mod demo;
 mod guests;
 mod library;
+mod reference;
 mod util;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ tasks:
   test               build everything and run all tests
   stage              build and lay out target/wasmdyld: bin, lib, include
   header             write include/wasmdyld.h anew
+  docs               write the pages of the C API: target/doc-api (needs doxygen)
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
   engines            build the engines that tests open at run time
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "test" => demo::test(rest),
         "stage" => library::stage().map(drop),
         "header" => library::header(),
+        "docs" => reference::main(),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
         "help" | "--help" | "-h" => {
