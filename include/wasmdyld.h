@@ -1,4 +1,5 @@
-/*
+/**
+ * @file
  * wasmdyld: a dynamic linker for WebAssembly programs made of shared libraries, on any engine with the standard wasm.h.
  *
  * Every function that can fail returns a code and takes an optional wasm_dyld_error_t **: if that is not NULL, it gets

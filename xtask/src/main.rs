@@ -6,6 +6,7 @@ mod demo;
 mod guests;
 mod install;
 mod library;
+mod reference;
 mod util;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ tasks:
   stage              build and lay out target/wasmdyld: bin, lib, include
   install            build and install below a prefix (install --help)
   header             write include/wasmdyld.h anew
+  docs               write the pages of the C API: target/doc-api (needs doxygen)
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
   engines            build the engines that tests open at run time
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "stage" => library::stage().map(drop),
         "install" => install::main(rest),
         "header" => library::header(),
+        "docs" => reference::main(),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
         "help" | "--help" | "-h" => {

@@ -192,20 +192,6 @@ pub fn beside(path: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
-/// Copies a folder with everything in it.
-pub fn copy_dir(from: &Path, to: &Path) -> Result<()> {
-    create_dir(to)?;
-    for entry in list(from)? {
-        let target = to.join(entry.file_name().unwrap_or_default());
-        if entry.is_dir() {
-            copy_dir(&entry, &target)?;
-        } else {
-            fs::copy(&entry, &target).at("copy", &entry)?;
-        }
-    }
-    Ok(())
-}
-
 /// The entries of a folder, sorted, so that every run does things in the same order.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut entries = Vec::new();

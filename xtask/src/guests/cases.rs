@@ -1,5 +1,5 @@
 //! Turns the cases of guests/cases into jobs. The command lines here are the
-//! ones of guests/README.md: change both.
+//! ones that docs/guide/guests.md lists: change both.
 
 use super::graph::{Action, Graph, Job};
 use super::{Layout, libraries};

@@ -141,7 +141,7 @@ impl Graph {
                 .unfinished += 1;
         }
         let hashes = Hashes {
-            base: toolchain::identity(),
+            base: toolchain::identity()?,
             known: Mutex::default(),
         };
         let state = Mutex::new(state);

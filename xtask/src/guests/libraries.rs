@@ -1,8 +1,8 @@
 //! The shared libraries that guest programs have in common: wasi-libc's, copied
-//! from the sysroot, SQLite, Lua and zlib from their C sources, and the C++ runtime.
+//! from the sysroot as the C++ runtime is, and SQLite, Lua and zlib from their C sources.
 
 use super::graph::{Action, Graph, Job};
-use super::{Layout, cxx};
+use super::{Layout, toolchain};
 use crate::util::{self, At, Result};
 use std::ffi::OsString;
 use std::fs;
@@ -25,6 +25,9 @@ pub const NAMES: [&str; 13] = [
     "libc++.so",
 ];
 
+/// The toolchain builds these, where they are wanted.
+const CXX: [&str; 3] = ["libunwind.so", "libc++abi.so", "libc++.so"];
+
 /// Functions of setjmp.h as the exnref form of wasm exceptions; clang's default is the legacy form.
 pub const SETJMP_FLAGS: [&str; 4] = [
     "-mllvm",
@@ -35,22 +38,22 @@ pub const SETJMP_FLAGS: [&str; 4] = [
 /// Lets a library or program have undefined symbols, which become imports.
 pub const UNDEFINED_FLAG: &str = "-Wl,--unresolved-symbols=import-dynamic";
 /// Others wrote these, so their warnings are not for us.
-pub const THIRD_PARTY_FLAGS: [&str; 4] = ["-fPIC", "-Os", "-DNDEBUG", "-w"];
+const THIRD_PARTY_FLAGS: [&str; 4] = ["-fPIC", "-Os", "-DNDEBUG", "-w"];
 
 pub fn find(name: &str) -> Option<&'static str> {
     NAMES.into_iter().find(|known| *known == name)
 }
 
 /// A shared library and how it is built.
-pub struct Recipe {
-    pub name: &'static str,
-    pub compiler: PathBuf,
-    pub sources: Vec<PathBuf>,
+struct Recipe {
+    name: &'static str,
+    compiler: PathBuf,
+    sources: Vec<PathBuf>,
     /// What the sources include that is big: big jobs start first.
-    pub includes: Vec<PathBuf>,
-    pub cflags: Vec<OsString>,
-    pub ldflags: Vec<&'static str>,
-    pub needs: Vec<&'static str>,
+    includes: Vec<PathBuf>,
+    cflags: Vec<OsString>,
+    ldflags: Vec<&'static str>,
+    needs: Vec<&'static str>,
 }
 
 /// Adds the jobs that make a library and those that it needs.
@@ -61,19 +64,19 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
     if ["libsqlite3.so", "liblua.so", "libz.so"].contains(&name) {
         set_up_sources(layout)?;
     }
+    if CXX.contains(&name) {
+        toolchain::set_up_cxx(layout)?;
+    }
     let crates = Crates::new(layout);
     let recipe = match name {
         "libsqlite3.so" => sqlite(layout, &crates),
         "liblua.so" => lua(layout, &crates)?,
         "libz.so" => zlib(layout, &crates)?,
-        "libunwind.so" => cxx::libunwind(layout),
-        "libc++abi.so" => cxx::libcxxabi(layout)?,
-        "libc++.so" => cxx::libcxx(layout)?,
         _ => {
             let name = find(name).ok_or_else(|| format!("no common library is called {name}"))?;
             let inputs = vec![layout.sysroot_lib().join(name)];
             graph.add(Job {
-                group: "wasi-libc".into(),
+                group: "toolchain".into(),
                 action: Action::Copy,
                 inputs,
                 output: layout.library(name),
@@ -193,7 +196,7 @@ fn flags(words: &[&str]) -> Vec<OsString> {
         .collect()
 }
 
-pub fn c_files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+fn c_files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let all = util::list(folder)?.into_iter();
     Ok(all
         .filter(|file| file.extension().is_some_and(|found| found == extension))

@@ -12,7 +12,6 @@
 //! ```
 
 mod cases;
-mod cxx;
 mod graph;
 mod libraries;
 pub mod toolchain;
@@ -41,21 +40,9 @@ impl Layout {
         self.root.join("tools")
     }
 
-    pub fn zig(&self) -> PathBuf {
-        self.tools().join("zig")
-    }
-
-    pub fn sysroot(&self) -> PathBuf {
-        self.root.join("sysroot")
-    }
-
     /// Where libc.a, libc.so and their like are in the sysroot.
     pub fn sysroot_lib(&self) -> PathBuf {
-        self.sysroot().join("lib/wasm32-wasip1")
-    }
-
-    pub fn toolchain_stamp(&self) -> PathBuf {
-        self.tools().join("toolchain.txt")
+        self.root.join("sysroot/lib/wasm32-wasip1")
     }
 
     pub fn wasm_cc(&self) -> PathBuf {
