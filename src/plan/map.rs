@@ -16,7 +16,35 @@ pub struct Now<'a> {
     pub texts: &'a [(u64, u64)],
 }
 
-/// Deterministic: the same namespace gives the same text.
+/// A part of memory, in bytes, or of the table, in slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub start: u64,
+    pub end: u64,
+    pub what: String,
+}
+
+/// All of memory and table, without gaps.
+pub struct Spaces {
+    pub memory: Vec<Range>,
+    pub table: Vec<Range>,
+    /// Decided slots that lie in an object's own range.
+    pub inside: BTreeMap<u64, String>,
+}
+
+/// `None`: nothing is loaded.
+pub fn spaces(model: &Model, now: &Now<'_>) -> Option<Spaces> {
+    let landmarks = model.landmarks.as_ref()?;
+    let ids = in_order(model);
+    let (table, inside) = table(model, &ids, now);
+    Some(Spaces {
+        memory: memory(model, &ids, now, landmarks),
+        table,
+        inside,
+    })
+}
+
+/// The whole map as text. Deterministic: the same namespace gives the same text.
 pub fn map(model: &Model, now: Option<&Now<'_>>) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -25,14 +53,59 @@ pub fn map(model: &Model, now: Option<&Now<'_>>) -> String {
 }
 
 fn write(out: &mut String, model: &Model, now: Option<&Now<'_>>) -> fmt::Result {
-    let (Some(now), Some(landmarks)) = (now, &model.landmarks) else {
+    let both = now.and_then(|now| Some((now, spaces(model, now)?)));
+    let Some((now, spaces)) = both else {
         return writeln!(out, "nothing is loaded");
     };
+    let Sizes {
+        memory_pages,
+        table_slots,
+    } = now.sizes;
+    writeln!(
+        out,
+        "memory: {memory_pages} pages{}",
+        at_most(model.memory_max)
+    )?;
+    write!(out, "{}", spaces.memory_text())?;
+    writeln!(
+        out,
+        "table: {table_slots} slots{}",
+        at_most(model.table_max)
+    )?;
+    write!(out, "{}", spaces.table_text())?;
+    objects(out, model, &in_order(model))
+}
+
+fn in_order(model: &Model) -> Vec<ObjectId> {
     let mut ids: Vec<ObjectId> = model.nodes.keys().copied().collect();
     ids.sort_unstable();
-    memory(out, model, &ids, now, landmarks)?;
-    table(out, model, &ids, now)?;
-    objects(out, model, &ids)
+    ids
+}
+
+impl Spaces {
+    /// A line for each part: addresses, size, use.
+    pub fn memory_text(&self) -> String {
+        let line = |Range { start, end, what }: &Range| {
+            format!("  {start:08x}-{end:08x} {:>10}  {what}\n", end - start)
+        };
+        self.memory.iter().map(line).collect()
+    }
+
+    /// A line for each part: slots, number, use.
+    pub fn table_text(&self) -> String {
+        let mut out = String::new();
+        for Range { start, end, what } in &self.table {
+            let slots = match end - start {
+                1 => start.to_string(),
+                _ => format!("{start}-{}", end - 1),
+            };
+            let _ = writeln!(out, "  {slots:>17} {:>10}  {what}", end - start);
+            for (slot, what) in self.inside.range(start..end) {
+                let _ = writeln!(out, "  {slot:>17} {:>10}    {what}", "");
+            }
+        }
+        out
+    }
 }
 
 fn name(model: &Model, id: ObjectId) -> String {
@@ -63,37 +136,33 @@ impl Ranges {
         }
     }
 
-    /// Start, end and use of everything up to `end`.
-    fn list(self, end: u64, gap: impl Fn(u64) -> (u64, &'static str)) -> Vec<(u64, u64, String)> {
+    /// Everything up to `end`.
+    fn list(self, end: u64, gap: impl Fn(u64) -> (u64, &'static str)) -> Vec<Range> {
         let mut list = Vec::new();
         let mut at = 0;
         let fill = |list: &mut Vec<_>, mut at: u64, to: u64| {
             while at < to {
                 let (until, what) = gap(at);
                 let until = until.clamp(at + 1, to);
-                list.push((at, until, what.to_string()));
+                list.push(Range {
+                    start: at,
+                    end: until,
+                    what: what.to_string(),
+                });
                 at = until;
             }
         };
-        for (start, (until, what)) in self.known {
+        for (start, (end, what)) in self.known {
             fill(&mut list, at, start);
-            list.push((start, until, what));
-            at = at.max(until);
+            list.push(Range { start, end, what });
+            at = at.max(end);
         }
         fill(&mut list, at, end);
         list
     }
 }
 
-fn memory(
-    out: &mut String,
-    model: &Model,
-    ids: &[ObjectId],
-    now: &Now<'_>,
-    landmarks: &Landmarks,
-) -> fmt::Result {
-    let pages = now.sizes.memory_pages;
-    writeln!(out, "memory: {pages} pages{}", at_most(model.memory_max))?;
+fn memory(model: &Model, ids: &[ObjectId], now: &Now<'_>, landmarks: &Landmarks) -> Vec<Range> {
     let mut ranges = Ranges::new();
     if let (Some(low), Some(high)) = (landmarks.stack_low, landmarks.stack_high) {
         ranges.add(low, high.saturating_sub(low), "stack");
@@ -122,15 +191,10 @@ fn memory(
         at if at < end => (end, "heap"),
         _ => (u64::MAX, "heap: the program's own growth"),
     };
-    for (start, end, what) in ranges.list(pages.saturating_mul(abi::PAGE), gap) {
-        writeln!(out, "  {start:08x}-{end:08x} {:>10}  {what}", end - start)?;
-    }
-    Ok(())
+    ranges.list(now.sizes.memory_pages.saturating_mul(abi::PAGE), gap)
 }
 
-fn table(out: &mut String, model: &Model, ids: &[ObjectId], now: &Now<'_>) -> fmt::Result {
-    let slots = now.sizes.table_slots;
-    writeln!(out, "table: {slots} slots{}", at_most(model.table_max))?;
+fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMap<u64, String>) {
     let mut ranges = Ranges::new();
     let mut own = Vec::new();
     for node in ids.iter().filter_map(|id| model.nodes.get(id)) {
@@ -159,25 +223,7 @@ fn table(out: &mut String, model: &Model, ids: &[ObjectId], now: &Now<'_>) -> fm
         0 => (1, "never a function: the null pointer"),
         _ => (u64::MAX, "the program's own growth"),
     };
-    for (start, end, what) in ranges.list(slots, gap) {
-        writeln!(
-            out,
-            "  {:>17} {:>10}  {what}",
-            slot_range(start, end),
-            end - start
-        )?;
-        for (slot, what) in inside.range(start..end) {
-            writeln!(out, "  {slot:>17} {:>10}    {what}", "")?;
-        }
-    }
-    Ok(())
-}
-
-fn slot_range(start: u64, end: u64) -> String {
-    match end - start {
-        1 => start.to_string(),
-        _ => format!("{start}-{}", end - 1),
-    }
+    (ranges.list(now.sizes.table_slots, gap), inside)
 }
 
 fn symbol(model: &Model, function: FuncId) -> String {

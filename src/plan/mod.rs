@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
-pub use map::{Now, map};
+pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{
     Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,
     Precedence, Role,

@@ -27,7 +27,7 @@ pub enum Root<'a> {
     Name(&'a str, Option<&'a Found>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Closure {
     /// New objects; the n-th gets the id `model.next + n`.
     pub fresh: Vec<Found>,

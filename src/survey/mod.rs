@@ -17,8 +17,8 @@ use crate::link::{Files, Statistics, definitions};
 use crate::object::Object;
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
-    Found, HostDef, HostDefs, Identity, Model, ObjectId, Options, Plan, Precedence, Request, Role,
-    plan,
+    Found, HostDef, HostDefs, Identity, Model, Now, ObjectId, Options, Plan, Precedence, Request,
+    Role, Sizes, Spaces, plan, spaces,
 };
 use crate::search::{self, Located, Tried, View};
 
@@ -138,6 +138,17 @@ impl Survey {
     /// What loading it as the first object of a namespace would do.
     pub fn plan(&self) -> Result<Plan> {
         plan(&self.request())
+    }
+
+    /// What memory and table would hold.
+    pub fn spaces(&self, plan: &Plan) -> Option<Spaces> {
+        let (mut model, mut plan) = (self.model.clone(), plan.clone());
+        let sizes = Sizes {
+            memory_pages: plan.layout.memory.after,
+            table_slots: plan.layout.table.after,
+        };
+        model.commit(self.closure.clone(), &mut plan, &self.options);
+        spaces(&model, &Now { sizes, texts: &[] })
     }
 }
 

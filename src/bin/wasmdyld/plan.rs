@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum, ValueHint};
 use serde::Serialize;
 use wasmdyld::error::{Context, Result, plain};
-use wasmdyld::plan::{Binding, Callee, Definition, FuncId, ObjectId, Plan, Planned, Supply};
+use wasmdyld::plan::{
+    Binding, Callee, Definition, FuncId, Layout, ObjectId, Plan, Planned, Range, Spaces, Supply,
+};
 use wasmdyld::survey::Survey;
 
 use crate::args::{self, HostArgs, LinkArgs, SearchArgs};
@@ -65,6 +67,7 @@ impl Show {
             .context(|| format!("planning {}", self.file.display()))?;
         let view = View {
             survey: &survey,
+            spaces: survey.spaces(&plan),
             plan: &plan,
         };
         let mut out = style::stdout();
@@ -79,6 +82,7 @@ impl Show {
 struct View<'a> {
     survey: &'a Survey,
     plan: &'a Plan,
+    spaces: Option<Spaces>,
 }
 
 /// How an import is satisfied.
@@ -164,6 +168,15 @@ impl View<'_> {
         for warning in &self.plan.warnings {
             writeln!(out, "{} {}", paint(WARNING, "warning:"), plain(warning))?;
         }
+        if let Some(spaces) = &self.spaces {
+            let Layout { memory, table, .. } = &self.plan.layout;
+            writeln!(out, "\n{}", paint(HEADING, "memory"))?;
+            writeln!(out, "  {} pages{}", memory.after, at_most(memory.max))?;
+            write!(out, "{}", spaces.memory_text())?;
+            writeln!(out, "\n{}", paint(HEADING, "table"))?;
+            writeln!(out, "  {} slots{}", table.after, at_most(table.max))?;
+            write!(out, "{}", spaces.table_text())?;
+        }
         writeln!(out, "\n{}", paint(HEADING, "imports"))?;
         for (found, planned) in self.survey.objects().iter().zip(&self.plan.objects) {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -226,10 +239,12 @@ impl View<'_> {
             memory: Room {
                 size: layout.memory.after,
                 maximum: layout.memory.max,
+                parts: parts(self.spaces.as_ref().map(|spaces| &spaces.memory)),
             },
             table: Room {
                 size: layout.table.after,
                 maximum: layout.table.max,
+                parts: parts(self.spaces.as_ref().map(|spaces| &spaces.table)),
             },
             objects: objects
                 .map(|(found, planned)| Object {
@@ -303,6 +318,30 @@ struct Answer {
 struct Room {
     size: u64,
     maximum: Option<u64>,
+    /// All of it: memory in bytes, the table in slots.
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    start: u64,
+    end: u64,
+    #[serde(rename = "use")]
+    what: String,
+}
+
+fn parts(ranges: Option<&Vec<Range>>) -> Vec<Part> {
+    let ranges = ranges.into_iter().flatten();
+    let part = |range: &Range| Part {
+        start: range.start,
+        end: range.end,
+        what: range.what.clone(),
+    };
+    ranges.map(part).collect()
+}
+
+fn at_most(max: Option<u64>) -> String {
+    max.map_or(String::new(), |max| format!(", at most {max}"))
 }
 
 #[derive(Serialize)]
