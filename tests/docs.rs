@@ -317,7 +317,7 @@ fn prose(page: &str) -> String {
     for line in page.lines() {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
-        } else if !fenced && !(after_blank && line.starts_with("    ")) {
+        } else if !(fenced || after_blank && line.starts_with("    ")) {
             // Between an odd and an even backquote is code.
             let parts = line.split('`').enumerate();
             text.extend(parts.map(|(i, part)| if i % 2 == 0 { part } else { "code" }));
