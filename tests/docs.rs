@@ -4,6 +4,7 @@
 //! `WASMDYLD_TEST_PREFIX` is where everything is installed, `WASMDYLD_TEST_PYTHON` a python of an environment with the package.
 
 mod support {
+    pub mod links;
     pub mod pages;
 }
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
+use support::links::{broken_link, links, prose};
 use support::pages::{self, Block, Kind};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -308,76 +310,6 @@ fn every_block_has_a_form_that_is_run() {
         }
     }
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
-}
-
-/// The text without its code, where brackets are no links.
-fn prose(page: &str) -> String {
-    let mut text = String::new();
-    let (mut fenced, mut after_blank) = (false, true);
-    for line in page.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        } else if !(fenced || after_blank && line.starts_with("    ")) {
-            // Between an odd and an even backquote is code.
-            let parts = line.split('`').enumerate();
-            text.extend(parts.map(|(i, part)| if i % 2 == 0 { part } else { "code" }));
-            after_blank = line.trim().is_empty();
-        }
-        text.push('\n');
-    }
-    text
-}
-
-/// Where links lead, with their lines: of `[text](target)` and `[label]: target`.
-fn links(text: &str) -> Vec<(usize, String)> {
-    let mut links = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        for part in line.split("](").skip(1) {
-            let target = part.split([')', ' ']).next().unwrap_or_default();
-            links.push((number, target.to_string()));
-        }
-        if let Some((label, target)) = line.split_once("]: ")
-            && label.starts_with('[')
-        {
-            links.push((number, target.trim().to_string()));
-        }
-    }
-    links
-}
-
-/// The anchors of a page's headings, as its readers make them.
-fn anchors(page: &str) -> HashSet<String> {
-    let mut fenced = false;
-    let headings = page.lines().filter(|line| {
-        fenced ^= line.trim_start().starts_with("```");
-        !fenced && line.starts_with('#')
-    });
-    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
-    headings
-        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
-        .map(|line| line.chars().filter(kept).collect::<String>())
-        .map(|line| line.replace(' ', "-"))
-        .collect()
-}
-
-fn broken_link(page: &Path, text: &str, target: &str) -> Option<String> {
-    if target.contains("://") || target.starts_with("mailto:") {
-        return None;
-    }
-    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let path = page.parent().unwrap_or(page).join(file);
-    if !file.is_empty() && !path.exists() {
-        return Some(format!("{target} leads nowhere"));
-    }
-    if anchor.is_empty() {
-        return None;
-    }
-    let there = if file.is_empty() {
-        anchors(text)
-    } else {
-        anchors(&read(&path))
-    };
-    (!there.contains(anchor)).then(|| format!("{target}: no heading is called so"))
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn libraries_and_programs_of_each_form() {
     write(
         &folder,
         "words",
-        "-no-pie -o fixed2.wasm main.o -L.\n-ltwice",
+        "-no-pie -o fixed2.wasm main.o -L.\n-ltwice -Wl,-z,defs,-z,stack-size=131072",
     );
     quiet("@words");
     // What ELF linkers take and wasm-ld does not.
