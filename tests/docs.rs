@@ -4,6 +4,7 @@
 //! `WASMDYLD_TEST_PREFIX` is where everything is installed, `WASMDYLD_TEST_PYTHON` a python of an environment with the package.
 
 mod support {
+    pub mod links;
     pub mod pages;
 }
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
+use support::links::{broken_link, links, prose};
 use support::pages::{self, Block, Kind};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -310,76 +312,6 @@ fn every_block_has_a_form_that_is_run() {
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
 }
 
-/// The text without its code, where brackets are no links.
-fn prose(page: &str) -> String {
-    let mut text = String::new();
-    let (mut fenced, mut after_blank) = (false, true);
-    for line in page.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        } else if !fenced && !(after_blank && line.starts_with("    ")) {
-            // Between an odd and an even backquote is code.
-            let parts = line.split('`').enumerate();
-            text.extend(parts.map(|(i, part)| if i % 2 == 0 { part } else { "code" }));
-            after_blank = line.trim().is_empty();
-        }
-        text.push('\n');
-    }
-    text
-}
-
-/// Where links lead, with their lines: of `[text](target)` and `[label]: target`.
-fn links(text: &str) -> Vec<(usize, String)> {
-    let mut links = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        for part in line.split("](").skip(1) {
-            let target = part.split([')', ' ']).next().unwrap_or_default();
-            links.push((number, target.to_string()));
-        }
-        if let Some((label, target)) = line.split_once("]: ")
-            && label.starts_with('[')
-        {
-            links.push((number, target.trim().to_string()));
-        }
-    }
-    links
-}
-
-/// The anchors of a page's headings, as its readers make them.
-fn anchors(page: &str) -> HashSet<String> {
-    let mut fenced = false;
-    let headings = page.lines().filter(|line| {
-        fenced ^= line.trim_start().starts_with("```");
-        !fenced && line.starts_with('#')
-    });
-    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
-    headings
-        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
-        .map(|line| line.chars().filter(kept).collect::<String>())
-        .map(|line| line.replace(' ', "-"))
-        .collect()
-}
-
-fn broken_link(page: &Path, text: &str, target: &str) -> Option<String> {
-    if target.contains("://") || target.starts_with("mailto:") {
-        return None;
-    }
-    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let path = page.parent().unwrap_or(page).join(file);
-    if !file.is_empty() && !path.exists() {
-        return Some(format!("{target} leads nowhere"));
-    }
-    if anchor.is_empty() {
-        return None;
-    }
-    let there = if file.is_empty() {
-        anchors(text)
-    } else {
-        anchors(&read(&path))
-    };
-    (!there.contains(anchor)).then(|| format!("{target}: no heading is called so"))
-}
-
 #[test]
 fn links_lead_somewhere() {
     let mut pages = Vec::new();
@@ -399,15 +331,12 @@ fn links_lead_somewhere() {
 }
 
 /// The pages of the API: doxygen warns of what is not documented, and its warnings are errors.
-fn reference(header: &Path, output: &Path) -> std::process::Output {
+fn reference(input: &str, output: &Path) -> std::process::Output {
     std::fs::create_dir_all(output).expect("a folder for the pages");
     // Later settings win; all else is the project's.
-    let doxyfile = format!(
-        "@INCLUDE = docs/Doxyfile\nINPUT = docs/api.md {} include/wasmdyld\n",
-        header.display()
-    );
     let file = output.join("Doxyfile");
-    std::fs::write(&file, doxyfile).expect("writing the settings");
+    let settings = format!("@INCLUDE = docs/Doxyfile\n{input}\n");
+    std::fs::write(&file, settings).expect("writing the settings");
     let mut command = Command::new("doxygen");
     command.arg(&file).current_dir(ROOT);
     command
@@ -425,8 +354,7 @@ fn the_reference_builds_without_warnings() {
     }
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference");
     let _ = std::fs::remove_dir_all(&work);
-    let header = Path::new(ROOT).join("include/wasmdyld.h");
-    let done = reference(&header, &work.join("pages"));
+    let done = reference("", &work.join("pages"));
     let warnings = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{warnings}");
     let page = read(&work.join("pages/wasmdyld_8h.html"));
@@ -436,12 +364,14 @@ fn the_reference_builds_without_warnings() {
 
     // And it would notice.
     let changed = work.join("wasmdyld.h");
+    let header = Path::new(ROOT).join("include/wasmdyld.h");
     let text = read(&header).replace(
         "wasm_dyld_wasi_t *wasm_dyld_wasi_new(void);",
         "wasm_dyld_wasi_t *wasm_dyld_wasi_new(void);\nint wasm_dyld_undocumented(void);",
     );
     std::fs::write(&changed, text).expect("writing a header");
-    let done = reference(&changed, &work.join("undocumented"));
+    let input = format!("INPUT = docs/api.md {} include/wasmdyld", changed.display());
+    let done = reference(&input, &work.join("undocumented"));
     let warnings = String::from_utf8_lossy(&done.stderr);
     assert!(
         !done.status.success() && warnings.contains("wasm_dyld_undocumented"),

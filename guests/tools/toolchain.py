@@ -344,7 +344,10 @@ class Toolchain:
     def set_up_cxx(self):
         """The C++ runtime as shared libraries, with exceptions in the exnref form: no published sysroot has one."""
         sources = self.zig / "lib"
-        include = lambda *names: [word for name in names for word in ("-I", sources / name)]
+
+        def include(*names):
+            return [word for name in names for word in ("-I", sources / name)]
+
         cxx = ["-std=c++23", "-D_LIBCPP_BUILDING_LIBRARY"]
         recipes = [
             (

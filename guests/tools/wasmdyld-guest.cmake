@@ -7,7 +7,10 @@
 # The toolchain is the one that wasmdyld-cc finds: WASMDYLD_TOOLCHAIN, WASI_SDK_PATH, or what `wasmdyld-cc --setup` makes.
 # WASMDYLD_RUN_OPTIONS is a list of further options for `wasmdyld run`.
 
-cmake_minimum_required(VERSION 3.20)
+# Not cmake_minimum_required, which would change what the project said.
+if(CMAKE_VERSION VERSION_LESS 3.20)
+  message(FATAL_ERROR "wasmdyld-guest.cmake needs CMake 3.20 or later; this is ${CMAKE_VERSION}")
+endif()
 
 set(CMAKE_SYSTEM_NAME WASI)
 set(CMAKE_SYSTEM_VERSION 1)
