@@ -474,7 +474,8 @@ fn the_source_tree_is_a_project() {
     if runs("pkg-config") {
         let host = destination.join("host");
         let flags = pkg_config(&lib, &["--cflags", "--libs", "wasmdyld"]);
-        compile("gcc", &host, &[&flags]);
+        let compiler = setup().compilers.first().expect("a compiler");
+        compile(compiler, &host, &[&flags]);
         crc(&host, Some("libwasmdyld.so.0"), Some(&lib));
     }
     let options = [

@@ -366,9 +366,10 @@ fn put(from: &Path, to: &Path, mode: u32) -> Result<()> {
     }
     replace(to, |new| {
         fs::copy(from, new).at("copy", from)?;
+        // First: the source may be read-only, and so its copy.
+        fs::set_permissions(new, fs::Permissions::from_mode(mode)).at("set the mode of", new)?;
         let file = fs::File::options().append(true).open(new).at("open", new)?;
-        file.set_modified(modified).at("set the time of", new)?;
-        fs::set_permissions(new, fs::Permissions::from_mode(mode)).at("set the mode of", new)
+        file.set_modified(modified).at("set the time of", new)
     })
 }
 
