@@ -257,6 +257,42 @@ static void exceptions_elsewhere()
 }
 #endif
 
+/* Callables as function pointers of the guest. */
+static void callbacks()
+{
+    Namespace in = make_guest_namespace();
+    Library libc = VALUE(in.try_load("libc.so"));
+    int compared = 0;
+    Ptr<int(Ptr<const int>, Ptr<const int>)> compare = VALUE(in.try_callback([&](NamespaceRef ns, Ptr<const int> a, Ptr<const int> b) -> Result<int> {
+        compared++;
+        auto first = ns.memory().try_read(a), second = ns.memory().try_read(b);
+        if (!first || !second)
+            return first ? second.error() : first.error();
+        if (*first == 13)
+            return Error(Code::io, "unlucky");
+        return *first < *second ? -1 : *first > *second;
+    }));
+    CHECK(compare);
+    auto sort = VALUE(libc.try_function<void(Ptr<>, std::uint32_t, std::uint32_t, decltype(compare))>("qsort"));
+    int numbers[] = {5, 3, 9, 1};
+    auto array = VALUE(in.try_copy(Span<int>(numbers)));
+    VALUE(sort.try_call(array, 4, 4, compare));
+    Span<int> sorted = VALUE(array.try_span());
+    CHECK(compared > 0 && sorted[0] == 1 && sorted[1] == 3 && sorted[2] == 5 && sorted[3] == 9);
+    VALUE(array.try_write(0, 13));
+    VALUE(array.try_write(1, 13));
+    ERROR(sort.try_call(array, 4, 4, compare), Code::trap, {"unlucky"});
+    Ptr<double(double)> other = VALUE(in.try_callback<double(double)>([](auto x) { return x; })), third = VALUE(in.try_callback(halve));
+    CHECK(other != third && other.address() != compare.address());
+    /* Also as the first object of all. */
+    Namespace empty = make_namespace();
+    CHECK(VALUE(empty.try_callback(plus_one)) && empty.objects().size() == 1);
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    CHECK(in.callback(plus_one) && in.callback<int(int)>([](auto n) { return n; }));
+#endif
+    ok("callbacks");
+}
+
 /* The callable goes with the store, once, whatever it holds. */
 static void lifetimes()
 {
@@ -309,6 +345,7 @@ int main()
     precedence();
     contexts();
     errors_trap();
+    callbacks();
 #ifndef WASMDYLD_NO_EXCEPTIONS
     exceptions_trap();
     nested_exceptions();

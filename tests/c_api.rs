@@ -9,7 +9,7 @@ mod c;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use c::{WARNINGS, compile, guests, program, setup, show, source, strict, succeed};
+use c::{WARNINGS, compile, guests, program, setup, show, source, succeed};
 
 fn c_test(name: &str, standard: &str) {
     for compiler in &setup().compilers {
@@ -33,45 +33,12 @@ fn c_test(name: &str, standard: &str) {
     }
 }
 
-/// The linker's own leaks and invalid accesses. `c-tests/valgrind.supp` has what is not the linker's.
 fn under_valgrind(name: &str) {
-    let setup = setup();
-    if !setup.valgrind {
-        assert!(!strict(), "valgrind is not installed");
-        println!("skipped: valgrind is not installed");
-        return;
-    }
-    let compiler = setup.compilers.first().expect("a compiler");
-    let built = compile(
-        compiler,
-        &source(&format!("c-tests/{name}.c")),
-        "c11",
-        "valgrind",
-    );
-    let suppressions = format!(
-        "--suppressions={}",
-        source("c-tests/valgrind.supp").display()
-    );
-    let arguments = [
-        "valgrind",
-        "--quiet",
-        "--error-exitcode=9",
-        "--leak-check=full",
-        "--show-leak-kinds=definite",
-        "--errors-for-leak-kinds=definite",
-        &suppressions,
-    ];
-    let arguments: Vec<&std::ffi::OsStr> = arguments
-        .iter()
-        .map(|a| a.as_ref())
-        .chain([built.as_os_str()])
-        .collect();
-    let mut command = program(&arguments, &format!("valgrind-{name}"));
-    let output = command
-        .env("WASMDYLD_TEST_CHECKER", "1")
-        .output()
-        .expect("valgrind");
-    assert!(output.status.success(), "{}", show(name, &output));
+    c::run_under_valgrind(name, || {
+        let compiler = setup().compilers.first().expect("a compiler");
+        let file = source(&format!("c-tests/{name}.c"));
+        compile(compiler, &file, "c11", "valgrind")
+    });
 }
 
 macro_rules! c_tests {
@@ -120,11 +87,7 @@ fn the_header_compiles_everywhere() {
                     .args(["-x", language, "-fsyntax-only"])
                     .arg(format!("-std={standard}"))
                     .args(WARNINGS);
-                command
-                    .arg("-I")
-                    .arg(source("include"))
-                    .arg("-isystem")
-                    .arg(&setup.wasm_h);
+                c::include(&mut command);
                 succeed(&what, command.arg(source("c-tests/header.c")));
             }
         }

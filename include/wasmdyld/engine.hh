@@ -18,6 +18,7 @@ inline namespace no_exceptions {
 
 namespace detail {
 
+/// @cond
 // What this header itself calls of wasm.h. The functions of an engine that was opened are its own, so all go through pointers.
 #define WASMDYLD_WASM_FUNCTIONS(X)                                                                                                         \
     X(wasm_engine_delete)                                                                                                                  \
@@ -71,6 +72,7 @@ struct Api {
 };
 
 #undef WASMDYLD_WASM_FUNCTIONS
+/// @endcond
 
 struct LibraryState {
     std::unique_ptr<wasm_dyld_engine_t, decltype(&wasm_dyld_engine_close)> raw{nullptr, wasm_dyld_engine_close};

@@ -20,11 +20,12 @@
 
 #include <wasmdyld.h>
 
-#if defined(__cplusplus) && __cplusplus < 201703L
+#if __cplusplus < 201703L && defined(__GNUC__)
 #error "wasmdyld.hh needs C++17"
 #endif
 
-#if defined(__cplusplus) && !defined(__cpp_exceptions)
+// What reads this for documentation is no compiler, and sees all.
+#if defined(__GNUC__) && !defined(__cpp_exceptions)
 /// Defined where exceptions are off: then what throws is not declared.
 #define WASMDYLD_NO_EXCEPTIONS 1
 #endif

@@ -149,13 +149,14 @@ template <class Kinds> void fill(const Api &api, const Kinds &kinds, wasm_valtyp
     api.wasm_valtype_vec_new(types, kinds.size(), made.data());
 }
 
+template <class Sig, class F> using HostFunctionOf = HostFunction<F, typename FromGuest<Sig>::Type, typename FromGuest<Sig>::Context>;
+
 /// Makes a function of wasm.h of a callable. The caller deletes it; the callable goes with the store.
 template <class Sig, class F> Result<wasm_func_t *> make_function(const Shared &state, std::string name, F callable)
 {
     if (!state || !state->dyld)
         return gone();
-    using Guest = FromGuest<Sig>;
-    using Env = HostFunction<F, typename Guest::Type, typename Guest::Context>;
+    using Env = HostFunctionOf<Sig, F>;
     using Type = Signature<typename Env::Type>;
     const Api &api = state->store->api();
     auto env = std::make_unique<Env>(std::move(callable), state, std::move(name));
@@ -169,6 +170,34 @@ template <class Sig, class F> Result<wasm_func_t *> make_function(const Shared &
         return Error(Code::engine, "the engine refused to make a function");
     static_cast<void>(env.release());
     return function;
+}
+
+/// A library whose `slot` gives the table slot of a function of the host's, which must have one since it takes its address.
+inline std::vector<std::uint8_t> slot_library(const std::string &name)
+{
+    using Bytes = std::vector<std::uint8_t>;
+    auto text = [](const std::string &of) {
+        Bytes all{static_cast<std::uint8_t>(of.size())};
+        all.insert(all.end(), of.begin(), of.end());
+        return all;
+    };
+    Bytes module{0, 'a', 's', 'm', 1, 0, 0, 0};
+    // All sizes are below 128, so that each is one byte.
+    auto section = [&](std::uint8_t id, std::initializer_list<Bytes> parts) {
+        Bytes contents;
+        for (const Bytes &part : parts)
+            contents.insert(contents.end(), part.begin(), part.end());
+        assert(contents.size() < 128);
+        module.insert(module.end(), {id, static_cast<std::uint8_t>(contents.size())});
+        module.insert(module.end(), contents.begin(), contents.end());
+    };
+    section(0, {text("dylink.0"), {1, 4, 0, 0, 0, 0}});         // no data, no slots
+    section(1, {{1, 0x60, 0, 1, 0x7f}});                        // func () -> i32
+    section(2, {{1}, text("GOT.func"), text(name), {3, 0x7f, 1}}); // global, i32, mutable
+    section(3, {{1, 0}});
+    section(7, {{1}, text("slot"), {0, 0}});
+    section(10, {{1, 4, 0, 0x23, 0, 0x0b}}); // global.get 0, end
+    return module;
 }
 
 } // namespace detail

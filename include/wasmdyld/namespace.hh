@@ -129,6 +129,20 @@ class NamespaceRef : public Scope {
         return define_as<Sig>(module, name, std::move(callable), precedence);
     }
 
+    /**
+     * A function pointer of the guest that leads to a callable, for functions that take one: a callback, a comparison. As try_define in
+     * all else. If there is a main program, it must be loaded before.
+     *
+     * It is for good: each takes a slot of the table and a small object of its own. Make one for each function, not one for each call.
+     */
+    template <class F> auto try_callback(F callable) const { return callback_as<typename detail::Callable<F>::Type>(std::move(callable)); }
+
+    /// As try_callback, for callables with more than one type: `try_callback<int(int)>(callable)`.
+    template <class Sig, class F, class = std::enable_if_t<std::is_function_v<Sig>>> auto try_callback(F callable) const
+    {
+        return callback_as<Sig>(std::move(callable));
+    }
+
     /// Defines something that was made with the functions of wasm.h, in this store. It stays the caller's, who may delete it.
     Result<void> try_define_extern(const std::string &module, const std::string &name, const wasm_extern_t *value,
                                    Precedence precedence = Precedence::behind_objects) const
@@ -250,6 +264,13 @@ class NamespaceRef : public Scope {
     {
         define_as<Sig>(module, name, std::move(callable), precedence).value();
     }
+    /// As try_callback.
+    template <class F> auto callback(F callable) const { return try_callback(std::move(callable)).value(); }
+    /// As try_callback.
+    template <class Sig, class F, class = std::enable_if_t<std::is_function_v<Sig>>> auto callback(F callable) const
+    {
+        return callback_as<Sig>(std::move(callable)).value();
+    }
     /// As try_define_extern.
     void define_extern(const std::string &module, const std::string &name, const wasm_extern_t *value,
                        Precedence precedence = Precedence::behind_objects) const
@@ -308,6 +329,23 @@ class NamespaceRef : public Scope {
         auto defined = try_define_extern(module, name, api.wasm_func_as_extern(*function), precedence);
         api.wasm_func_delete(*function);
         return defined;
+    }
+
+    template <class Sig, class F> auto callback_as(F callable) const -> Result<Ptr<typename detail::HostFunctionOf<Sig, F>::Type>>
+    {
+        if (!dyld())
+            return detail::gone();
+        std::string name = "callback-" + std::to_string(state_->callbacks++);
+        if (auto defined = define_as<Sig>("env", name, std::move(callable), Precedence::overriding); !defined)
+            return defined.error();
+        auto library = try_load_bytes(name + ".so", detail::slot_library(name), Load::nodelete);
+        if (!library)
+            return library.error();
+        auto slot = library->template try_function<std::uint32_t()>("slot");
+        auto number = slot ? slot->try_call() : slot.error();
+        if (!number)
+            return number.error();
+        return Ptr<typename detail::HostFunctionOf<Sig, F>::Type>(*number);
     }
 
     /// The guest's malloc and free, kept until the object that has them is unloaded.

@@ -30,7 +30,7 @@ struct State {
     std::shared_ptr<const StoreState> store; // null when the namespace is gone
     wasm_dyld_t *dyld = nullptr;             // null when the namespace is gone
     std::optional<Failure> failure;          // of a callback during the call that is being made
-    unsigned failures = 0;
+    unsigned failures = 0, callbacks = 0;
 
     // The guest's own, once they were looked up, and the object in which they were found.
     wasm_func_t *malloc = nullptr, *free = nullptr;

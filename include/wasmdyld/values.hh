@@ -59,6 +59,14 @@ template <class T = void> class Ptr {
     std::uint32_t address_ = 0;
 };
 
+namespace detail {
+
+template <class T> inline constexpr bool integer = std::is_integral_v<T> || std::is_enum_v<T>;
+template <class T> inline constexpr bool is_i32 = integer<T> && sizeof(T) <= 4;
+template <class T> inline constexpr bool is_i64 = integer<T> && sizeof(T) == 8;
+
+} // namespace detail
+
 /**
  * How a C++ type crosses between host and guest: `kind`, the type of wasm.h, and `to` and `from`. Specialize it for types of your own.
  *
@@ -71,7 +79,7 @@ template <class T, class = void> struct ValueTraits {
 };
 
 /// Integers, bool and enumerations of up to 32 bits.
-template <class T> struct ValueTraits<T, std::enable_if_t<(std::is_integral_v<T> || std::is_enum_v<T>) && sizeof(T) <= 4>> {
+template <class T> struct ValueTraits<T, std::enable_if_t<detail::is_i32<T>>> {
     /// The type of wasm.h.
     static constexpr wasm_valkind_t kind = WASM_I32;
     /// To the guest.
@@ -81,7 +89,7 @@ template <class T> struct ValueTraits<T, std::enable_if_t<(std::is_integral_v<T>
 };
 
 /// Integers and enumerations of 64 bits.
-template <class T> struct ValueTraits<T, std::enable_if_t<(std::is_integral_v<T> || std::is_enum_v<T>) && sizeof(T) == 8>> {
+template <class T> struct ValueTraits<T, std::enable_if_t<detail::is_i64<T>>> {
     /// The type of wasm.h.
     static constexpr wasm_valkind_t kind = WASM_I64;
     /// To the guest.

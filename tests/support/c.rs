@@ -1,13 +1,15 @@
-//! Compiling and running C programs that use the library.
+//! Compiling and running C and C++ programs that use the library.
 
 // Each of the test programs uses a part of this.
-#![allow(dead_code, reason = "compiled into two programs")]
+#![allow(dead_code, reason = "compiled into several programs")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 pub const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+/// What C++ has to bear besides.
+pub const CXX_WARNINGS: &[&str] = &["-Wshadow", "-Wconversion"];
 
 /// Set by CI, where nothing may be skipped.
 pub fn strict() -> bool {
@@ -37,6 +39,7 @@ pub struct Setup {
     pub work: PathBuf,
     pub wasm_h: PathBuf,
     pub compilers: Vec<String>,
+    pub cxx_compilers: Vec<String>,
     pub valgrind: bool,
 }
 
@@ -57,18 +60,19 @@ pub fn setup() -> &'static Setup {
                 .output()
                 .is_ok_and(|o| o.status.success())
         };
-        let mut compilers: Vec<String> = ["gcc", "clang"]
-            .into_iter()
-            .filter(|tool| there(tool))
-            .map(str::to_string)
-            .collect();
-        if compilers.is_empty() {
-            compilers.push(default_compiler());
-        }
+        let compilers = |known: [&'static str; 2], cxx| {
+            let known = known.into_iter().filter(there);
+            let mut found: Vec<String> = known.map(str::to_string).collect();
+            if found.is_empty() {
+                found.push(default_compiler(cxx));
+            }
+            found
+        };
         Setup {
             work,
             wasm_h: wasm_h(),
-            compilers,
+            compilers: compilers(["gcc", "clang"], false),
+            cxx_compilers: compilers(["g++", "clang++"], true),
             valgrind: there(&"valgrind"),
         }
     })
@@ -89,11 +93,12 @@ pub fn library() -> PathBuf {
 }
 
 /// The compiler that build scripts would use here.
-fn default_compiler() -> String {
+fn default_compiler(cxx: bool) -> String {
     let target = env!("WASMDYLD_TARGET");
     let mut build = cc::Build::new();
     build
         .cargo_metadata(false)
+        .cpp(cxx)
         .opt_level(0)
         .target(target)
         .host(target);
@@ -179,6 +184,26 @@ pub fn compile_with(
     lib: &Path,
     libraries: &[&str],
 ) -> Result<PathBuf, String> {
+    build(compiler, file, &[standard], label, lib, libraries)
+}
+
+/// Compiles a C++ program as [`compile`] does a C program; more options may follow the standard.
+pub fn compile_cxx(compiler: &str, file: &Path, options: &[&str], label: &str) -> PathBuf {
+    let lib = setup().work.join("lib");
+    // Templates take long to optimize.
+    let all = [options, CXX_WARNINGS, &["-O0"]].concat();
+    build(compiler, file, &all, label, &lib, &["-lwasmdyld"]).unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn build(
+    compiler: &str,
+    file: &Path,
+    options: &[&str],
+    label: &str,
+    lib: &Path,
+    libraries: &[&str],
+) -> Result<PathBuf, String> {
+    let (standard, options) = options.split_first().expect("a standard");
     let setup = setup();
     let name = file
         .file_stem()
@@ -190,12 +215,9 @@ pub fn compile_with(
     command
         .arg(format!("-std={standard}"))
         .args(WARNINGS)
-        .args(["-g", "-O1"]);
-    command
-        .arg("-I")
-        .arg(source("include"))
-        .arg("-isystem")
-        .arg(&setup.wasm_h);
+        .args(["-g", "-O1"])
+        .args(options);
+    include(&mut command);
     command.arg(file).arg("-o").arg(&program).arg("-L").arg(lib);
     command
         .arg(format!("-Wl,-rpath,{}", lib.display()))
@@ -205,6 +227,50 @@ pub fn compile_with(
         true => Ok(program),
         false => Err(show(&what, &output)),
     }
+}
+
+/// The headers: the project's own, and the engine's.
+pub fn include(command: &mut Command) -> &mut Command {
+    command
+        .arg("-I")
+        .arg(source("include"))
+        .arg("-isystem")
+        .arg(&setup().wasm_h)
+}
+
+/// Runs a test program under valgrind, if that is there: the linker's own leaks and invalid accesses. `c-tests/valgrind.supp` has what
+/// is not the linker's.
+pub fn run_under_valgrind(name: &str, built: impl FnOnce() -> PathBuf) {
+    if !setup().valgrind {
+        assert!(!strict(), "valgrind is not installed");
+        println!("skipped: valgrind is not installed");
+        return;
+    }
+    let built = built();
+    let suppressions = format!(
+        "--suppressions={}",
+        source("c-tests/valgrind.supp").display()
+    );
+    let arguments = [
+        "valgrind",
+        "--quiet",
+        "--error-exitcode=9",
+        "--leak-check=full",
+        "--show-leak-kinds=definite",
+        "--errors-for-leak-kinds=definite",
+        &suppressions,
+    ];
+    let arguments: Vec<&std::ffi::OsStr> = arguments
+        .iter()
+        .map(|a| a.as_ref())
+        .chain([built.as_os_str()])
+        .collect();
+    let mut command = program(&arguments, &format!("valgrind-{name}"));
+    let output = command
+        .env("WASMDYLD_TEST_CHECKER", "1")
+        .output()
+        .expect("valgrind");
+    assert!(output.status.success(), "{}", show(name, &output));
 }
 
 /// A command for a program, in a folder of its own.
