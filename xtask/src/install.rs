@@ -251,9 +251,6 @@ fn variant(variant: &Variant, built: &Path, texts: &Texts, installed: &Installed
 /// What the command itself writes: completions and manual pages.
 fn from_command(command: &Path, installed: &Installed) -> Result<()> {
     let share = installed.prefix.join("share");
-    if !util::works(command, &["completions", "bash"]) {
-        return Ok(());
-    }
     let completions = [
         ("bash", "bash-completion/completions/wasmdyld"),
         ("fish", "fish/vendor_completions.d/wasmdyld.fish"),
