@@ -6,7 +6,7 @@ mod command;
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use command::{guests, hello, program, ran, scratch, wasmdyld, wat};

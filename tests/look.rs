@@ -189,7 +189,7 @@ fn ldd_draws_graphs() {
             .filter(|node| class.is_none() || node.attribute("class") == class)
             .count()
     };
-    assert_eq!(count("g", Some("program")), 1);
+    assert_eq!(count("g", Some("root")), 1);
     assert_eq!(count("g", Some("library")), 3);
     assert_eq!(count("g", Some("problem")), 1);
     // One line for each need.

@@ -111,11 +111,13 @@ impl Survey {
         let found = self.objects().get(number);
         let dylink = found.and_then(|found| found.object.dylink.as_ref());
         let names = dylink.map_or(&[][..], |dylink| &dylink.needed);
-        let object = |name: &Arc<str>| {
+        let object = |name: &'_ Arc<str>| -> Option<usize> {
             let known = self.closure.names.iter().find(|(known, _)| known == name)?;
-            Some((name.as_ref(), self.number(known.1)))
+            Some(self.number(known.1))
         };
-        names.iter().filter_map(object).collect()
+        let both = names.iter().map(|name| (name.as_ref(), object(name)));
+        both.filter_map(|(name, object)| Some((name, object?)))
+            .collect()
     }
 
     /// The objects that are missing or unusable, with why.

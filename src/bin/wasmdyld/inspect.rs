@@ -224,6 +224,8 @@ fn producers(outline: &Outline) -> String {
         .producers
         .iter()
         .map(|(_, name, version)| {
+            // Where the sources came from is of no use here.
+            let version = version.split(" (").next().unwrap_or_default();
             let text = format!("{} {}", plain(name), plain(version));
             text.trim_end().to_string()
         })

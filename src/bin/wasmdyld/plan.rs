@@ -175,7 +175,12 @@ impl View<'_> {
             write!(out, "{}", spaces.memory_text())?;
             writeln!(out, "\n{}", paint(HEADING, "table"))?;
             writeln!(out, "  {} slots{}", table.after, at_most(table.max))?;
-            write!(out, "{}", spaces.table_text())?;
+            let brief = (!bindings).then(|| Spaces {
+                memory: Vec::new(),
+                table: in_brief(&spaces.table),
+                inside: BTreeMap::new(),
+            });
+            write!(out, "{}", brief.as_ref().unwrap_or(spaces).table_text())?;
         }
         writeln!(out, "\n{}", paint(HEADING, "imports"))?;
         for (found, planned) in self.survey.objects().iter().zip(&self.plan.objects) {
@@ -338,6 +343,22 @@ fn parts(ranges: Option<&Vec<Range>>) -> Vec<Part> {
         what: range.what.clone(),
     };
     ranges.map(part).collect()
+}
+
+/// With slots that are given to one function each taken together.
+fn in_brief(table: &[Range]) -> Vec<Range> {
+    let single = |range: &Range| range.start > 0 && range.end - range.start == 1;
+    let runs = table.chunk_by(|a, b| single(a) && single(b));
+    runs.filter_map(|run| match run {
+        [only] => Some(only.clone()),
+        [first, .., last] => Some(Range {
+            start: first.start,
+            end: last.end,
+            what: "given to functions whose addresses are taken, or called by stubs (--bindings lists them)".to_string(),
+        }),
+        [] => None,
+    })
+    .collect()
 }
 
 fn at_most(max: Option<u64>) -> String {

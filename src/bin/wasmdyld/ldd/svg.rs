@@ -21,7 +21,7 @@ text { font-family: ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace
 .name { font-size: 14px; font-weight: 600; }
 .detail { font-size: 11px; fill: #59636e; }
 rect { fill: #ffffff; stroke: #8c959f; stroke-width: 1.2; }
-.program rect { fill: #ddf4ff; stroke: #0969da; stroke-width: 2; }
+.root rect { fill: #ddf4ff; stroke: #0969da; stroke-width: 2; }
 .problem rect { fill: #ffebe9; stroke: #cf222e; stroke-width: 1.5; stroke-dasharray: 5 3; }
 .problem .name, .problem .detail { fill: #a40e26; }
 path { fill: none; stroke: #59636e; stroke-width: 1.4; marker-end: url(#tip); }
@@ -35,7 +35,7 @@ path { fill: none; stroke: #59636e; stroke-width: 1.4; marker-end: url(#tip); }
   text { fill: #e6edf3; }
   .detail { fill: #9198a1; }
   rect { fill: #161b22; stroke: #656c76; }
-  .program rect { fill: #0c2d4d; stroke: #4493f8; }
+  .root rect { fill: #0c2d4d; stroke: #4493f8; }
   .problem rect { fill: #3c1618; stroke: #f85149; }
   .problem .name, .problem .detail { fill: #ff9492; }
   path { stroke: #9198a1; }
@@ -84,13 +84,16 @@ pub fn picture(graph: &Graph<'_>) -> String {
     for line in pale.into_iter().chain(dark) {
         out.push_str(&path(line, &texts));
     }
-    for ((node, texts), (centre, size)) in graph
-        .nodes
-        .iter()
-        .zip(&texts)
-        .zip(picture.boxes.iter().zip(&sizes))
+    let boxes = picture.boxes.iter().zip(&sizes);
+    for (n, ((node, texts), (centre, size))) in
+        graph.nodes.iter().zip(&texts).zip(boxes).enumerate()
     {
-        out.push_str(&boxed(node, texts, *centre, size));
+        let class = match (n, &node.source.problem) {
+            (_, Some(_)) => "problem",
+            (0, None) => "root",
+            (_, None) => "library",
+        };
+        out.push_str(&boxed(class, texts, *centre, size));
     }
     out.push_str("</g>\n</svg>\n");
     out
@@ -157,12 +160,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn boxed(node: &Node<'_>, texts: &Texts, centre: Point, size: &Size) -> String {
-    let class = match (&node.source.problem, node.found.role) {
-        (Some(_), _) => "problem",
-        (None, Role::Library) => "library",
-        (None, Role::Main | Role::FixedMain) => "program",
-    };
+fn boxed(class: &str, texts: &Texts, centre: Point, size: &Size) -> String {
     let (left, top) = (centre.x - size.width / 2.0, centre.y - size.height / 2.0);
     let mut out = format!(
         "<g class=\"{class}\"><title>{}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"7\"/>\n",
