@@ -1,6 +1,7 @@
 //! The frames of a trap by the functions that `wasm.h` has for them: for engines known to have these, since one aborts in them.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
 
 use crate::engine::frame::{Frame, ModuleName};
 use crate::engine::sys::{wasm_frame_t, wasm_trap_t, wasm_vec_t};
@@ -10,6 +11,7 @@ use crate::engine::vec::{VecBuf, borrowed};
 /// What an engine's own functions tell of a frame: names of function and module.
 pub(super) type Names = (Option<String>, ModuleName);
 
+type Symbol = NonNull<c_void>;
 type Trace = unsafe extern "C" fn(*const wasm_trap_t, *mut wasm_vec_t<*mut wasm_frame_t>);
 type Delete = unsafe extern "C" fn(*mut wasm_vec_t<*mut wasm_frame_t>);
 type Index = unsafe extern "C" fn(*const wasm_frame_t) -> u32;
@@ -25,11 +27,11 @@ fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec
     // SAFETY: functions of these names have these types (wasm.h).
     let (trace, delete, index, func_offset, module_offset) = unsafe {
         (
-            std::mem::transmute::<_, Trace>(find(c"wasm_trap_trace")?),
-            std::mem::transmute::<_, Delete>(find(c"wasm_frame_vec_delete")?),
-            std::mem::transmute::<_, Index>(find(c"wasm_frame_func_index")?),
-            std::mem::transmute::<_, Offset>(find(c"wasm_frame_func_offset")?),
-            std::mem::transmute::<_, Offset>(find(c"wasm_frame_module_offset")?),
+            std::mem::transmute::<Symbol, Trace>(find(c"wasm_trap_trace")?),
+            std::mem::transmute::<Symbol, Delete>(find(c"wasm_frame_vec_delete")?),
+            std::mem::transmute::<Symbol, Index>(find(c"wasm_frame_func_index")?),
+            std::mem::transmute::<Symbol, Offset>(find(c"wasm_frame_func_offset")?),
+            std::mem::transmute::<Symbol, Offset>(find(c"wasm_frame_module_offset")?),
         )
     };
     // Engines say "unknown" by the largest number.
