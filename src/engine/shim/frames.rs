@@ -34,8 +34,8 @@ fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec
             std::mem::transmute::<Symbol, Offset>(find(c"wasm_frame_module_offset")?),
         )
     };
-    // Engines say "unknown" by the largest number.
-    let known = |offset: usize| (offset != usize::MAX).then_some(offset as u64);
+    // Engines say "unknown" by the largest number, of 32 bits or of all.
+    let known = |offset: usize| (offset < u32::MAX as usize).then_some(offset as u64);
     let mut frames = VecBuf::<*mut wasm_frame_t>::empty();
     // SAFETY: the trap is alive; the call fills a vector, ours until it is deleted.
     unsafe {
@@ -43,10 +43,11 @@ fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec
         let all = borrowed(frames.as_ptr()).iter();
         let told = all.filter(|frame| !frame.is_null()).map(|&frame| {
             let (func_name, module_name) = names(frame);
+            let module_offset = known(module_offset(frame));
             Frame {
                 func_index: index(frame),
-                module_offset: known(module_offset(frame)),
-                func_offset: known(func_offset(frame)),
+                module_offset,
+                func_offset: module_offset.and_then(|_| known(func_offset(frame))),
                 func_name,
                 module_name,
                 source: None,
