@@ -162,11 +162,18 @@ static void names_that_lie(void)
     call_itself(&other, "honest.so");
     WORKS(wasm_dyld_load_bytes(host.dyld, "liar.so", other.data, other.size, 0, &liar, &error));
     KEEPS(try_call(host.dyld, find(host.dyld, liar, "bo\ntom"), NULL, 1, 1), WASM_DYLD_TRAP, NULL);
-    /* Never honest.so alone, and no line is forged. */
-    check_frame(0, "liar.so", "bo\\ntom");
+    /* Never honest.so alone, whose function has another name; and no line is forged. */
+    if (tells) {
+        CONTAINS(wasm_dyld_error_frame_object(error, 0), "liar.so");
+        if (wasm_dyld_error_frame_function(error, 0))
+            SAME_TEXT(wasm_dyld_error_frame_function(error, 0), "bo\\ntom");
+        else
+            CONTAINS(wasm_dyld_error_frame_object(error, 0), "honest.so or liar.so");
+    }
     forget_error();
     KEEPS(try_call(host.dyld, find(host.dyld, honest, "bottom"), NULL, 1, 1), WASM_DYLD_TRAP, NULL);
-    check_frame(0, "honest.so", "bottom");
+    if (tells)
+        CONTAINS(wasm_dyld_error_frame_object(error, 0), "honest.so");
     forget_error();
     free(one.data);
     free(other.data);

@@ -799,7 +799,8 @@ wasm_dyld_code_t wasm_dyld_finish(wasm_dyld_t *namespace_,
 
 /**
  * Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
- * (WASM_DYLD_TRAP, with the engine's text) or the guest's exit (WASM_DYLD_EXIT). `args` and `results` must fit the function's
+ * (WASM_DYLD_TRAP: the reason, and the functions that were running, see wasm_dyld_error_frame_count) or the guest's exit
+ * (WASM_DYLD_EXIT). `args` and `results` must fit the function's
  * type; NULL stands for none. After a trap the guest's stack pointer is as it was before the call, which a plain
  * wasm_func_call cannot see to: the frames of a trap there stay on the guest's stack.
  */

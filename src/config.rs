@@ -32,8 +32,10 @@ pub struct Config {
     pub guest_paths: bool,
     pub trace: Trace,
     /// Told what a load is busy with, where that may take long. It must not call the namespace.
-    pub progress: Option<Box<dyn Fn(Progress<'_>)>>,
+    pub progress: Option<Observer>,
 }
+
+pub type Observer = Box<dyn Fn(Progress<'_>)>;
 
 /// How far a load has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::glue;
 use super::namespace::{Namespace, State};
 use crate::demangle::demangle;
 use crate::engine::{self, Module, ModuleName, Trap};
-use crate::error::{Error, Frame};
+use crate::error::{Error, Frame, plain};
 use crate::object::{ExportItem, Object};
 use crate::plan::Found;
 
@@ -22,7 +22,7 @@ struct Candidate<'a> {
     module: Option<usize>,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
     /// Whether nothing that the engine tells speaks against it.
     fn fits(&self, frame: &engine::Frame) -> bool {
         if let (Some(one), Some(other)) = (frame.module, self.module) {
@@ -50,7 +50,7 @@ impl Candidate<'_> {
         self.object.bodies.get(n as usize).map(|&at| at.into())
     }
 
-    fn function(&self, index: u32) -> Option<&str> {
+    fn function(&self, index: u32) -> Option<&'a str> {
         let mut exports = self.object.exports.iter();
         let export = exports.find(
             |export| matches!(&export.item, ExportItem::Func { index: of, .. } if *of == index),
@@ -62,12 +62,11 @@ impl Candidate<'_> {
 fn shown(frame: engine::Frame, candidates: &[Candidate<'_>]) -> Frame {
     let fits = candidates.iter().filter(|c| c.fits(&frame));
     let fits: Vec<&Candidate<'_>> = fits.collect();
-    let first = fits.first();
     let name = match &frame.func_name {
         Some(name) => Some(name.as_str()),
-        None => first.and_then(|c| c.function(frame.func_index)),
+        None => agreed(&fits, |c| c.function(frame.func_index)).flatten(),
     };
-    let moved = first.map_or(0, |c| c.object.code_moved);
+    let moved = agreed(&fits, |c| c.object.code_moved).unwrap_or(0);
     Frame {
         object: joined(fits.iter().map(|c| c.name)),
         function: name.map(|name| demangle(name).into_owned()),
@@ -78,6 +77,22 @@ fn shown(frame: engine::Frame, candidates: &[Candidate<'_>]) -> Frame {
         in_function: frame.func_offset,
         source: frame.source,
     }
+}
+
+/// A reason of several lines, fit for a message: engines put names from modules into their texts.
+fn calm(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(plain).collect();
+    lines.join("\n")
+}
+
+/// What is true of all that may be meant.
+fn agreed<'a, T: PartialEq>(
+    fits: &[&Candidate<'a>],
+    of: impl Fn(&Candidate<'a>) -> T,
+) -> Option<T> {
+    let (first, rest) = fits.split_first()?;
+    let one = of(first);
+    rest.iter().all(|c| of(c) == one).then_some(one)
 }
 
 fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
@@ -114,7 +129,7 @@ impl Namespace {
                 shown(frame, &candidates)
             }
         });
-        let why = trap.cause();
+        let why = calm(&trap.cause());
         let mut frames = self.take_inner(&why);
         frames.extend(outer);
         Error::trap(why, frames)

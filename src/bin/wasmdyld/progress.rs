@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use wasmdyld::config::Progress;
+use wasmdyld::config::{Observer, Progress};
 use wasmdyld::error::plain;
 
 /// What is done sooner is not worth a word.
@@ -24,8 +24,6 @@ pub enum When {
     Always,
     Never,
 }
-
-pub type Observer = Box<dyn Fn(Progress<'_>)>;
 
 /// What is to be told of a program's first load. Later ones come while it runs, and may find the cursor behind its own words.
 pub fn observer(when: When) -> Option<Observer> {

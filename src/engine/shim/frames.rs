@@ -1,6 +1,7 @@
 //! The frames of a trap by the functions that `wasm.h` has for them: for engines known to have these, since one aborts in them.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
 
 use crate::engine::frame::{Frame, ModuleName};
 use crate::engine::sys::{wasm_frame_t, wasm_trap_t, wasm_vec_t};
@@ -10,6 +11,7 @@ use crate::engine::vec::{VecBuf, borrowed};
 /// What an engine's own functions tell of a frame: names of function and module.
 pub(super) type Names = (Option<String>, ModuleName);
 
+type Symbol = NonNull<c_void>;
 type Trace = unsafe extern "C" fn(*const wasm_trap_t, *mut wasm_vec_t<*mut wasm_frame_t>);
 type Delete = unsafe extern "C" fn(*mut wasm_vec_t<*mut wasm_frame_t>);
 type Index = unsafe extern "C" fn(*const wasm_frame_t) -> u32;
@@ -25,15 +27,15 @@ fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec
     // SAFETY: functions of these names have these types (wasm.h).
     let (trace, delete, index, func_offset, module_offset) = unsafe {
         (
-            std::mem::transmute::<_, Trace>(find(c"wasm_trap_trace")?),
-            std::mem::transmute::<_, Delete>(find(c"wasm_frame_vec_delete")?),
-            std::mem::transmute::<_, Index>(find(c"wasm_frame_func_index")?),
-            std::mem::transmute::<_, Offset>(find(c"wasm_frame_func_offset")?),
-            std::mem::transmute::<_, Offset>(find(c"wasm_frame_module_offset")?),
+            std::mem::transmute::<Symbol, Trace>(find(c"wasm_trap_trace")?),
+            std::mem::transmute::<Symbol, Delete>(find(c"wasm_frame_vec_delete")?),
+            std::mem::transmute::<Symbol, Index>(find(c"wasm_frame_func_index")?),
+            std::mem::transmute::<Symbol, Offset>(find(c"wasm_frame_func_offset")?),
+            std::mem::transmute::<Symbol, Offset>(find(c"wasm_frame_module_offset")?),
         )
     };
-    // Engines say "unknown" by the largest number.
-    let known = |offset: usize| (offset != usize::MAX).then_some(offset as u64);
+    // Engines say "unknown" by the largest number, of 32 bits or of all.
+    let known = |offset: usize| (offset < u32::MAX as usize).then_some(offset as u64);
     let mut frames = VecBuf::<*mut wasm_frame_t>::empty();
     // SAFETY: the trap is alive; the call fills a vector, ours until it is deleted.
     unsafe {
@@ -41,10 +43,11 @@ fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec
         let all = borrowed(frames.as_ptr()).iter();
         let told = all.filter(|frame| !frame.is_null()).map(|&frame| {
             let (func_name, module_name) = names(frame);
+            let module_offset = known(module_offset(frame));
             Frame {
                 func_index: index(frame),
-                module_offset: known(module_offset(frame)),
-                func_offset: known(func_offset(frame)),
+                module_offset,
+                func_offset: module_offset.and_then(|_| known(func_offset(frame))),
                 func_name,
                 module_name,
                 source: None,
