@@ -5,6 +5,8 @@
 #ifndef WASMDYLD_HOST_HH
 #define WASMDYLD_HOST_HH
 
+#include <algorithm>
+
 #include <wasmdyld/state.hh>
 #include <wasmdyld/values.hh>
 
@@ -76,8 +78,11 @@ template <class F, class R, class... A, class Context> class HostFunction<F, R(A
         try {
             return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>());
         } catch (...) {
-            std::string text = self.name_ + ": " + current_text();
-            state->failure = Failure{utf8(text), {}, std::current_exception()};
+            std::string text = self.name_ + ": " + current_text(), good = utf8(text);
+            // Engines indent what follows the first line, and trim what is blank.
+            good.erase(std::min(good.find('\n'), good.size()));
+            good.erase(good.find_last_not_of(' ') + 1);
+            state->failure = Failure{good, {}, std::current_exception()};
             return self.trap(text);
         }
 #else
