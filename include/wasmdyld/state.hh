@@ -107,7 +107,7 @@ inline std::string utf8(std::string_view text)
     while (at < text.size()) {
         auto byte = [&](std::size_t n) { return at + n < text.size() ? static_cast<unsigned char>(text[at + n]) : 0u; };
         unsigned first = byte(0);
-        std::size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+        std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
         bool valid = first != 0 && length != 0;
         for (std::size_t n = 1; n < length; n++)
             valid = valid && (byte(n) & 0xc0) == 0x80;
