@@ -153,6 +153,10 @@ static void exceptions_trap()
             throw Special(77);
         if (n == 2)
             throw 5;
+        if (n == 4)
+            throw std::runtime_error("two\nlines\n");
+        if (n == 5)
+            throw std::runtime_error("");
         return n;
     }));
     Library library = VALUE(in.try_load_bytes("caller.so", caller("i", "i")));
@@ -173,6 +177,8 @@ static void exceptions_trap()
         CHECK(number == 5);
     }
     CHECK(call(3) == 3);
+    CHECK(ERROR(call.try_call(4), Code::trap, {"host.f: two", "lines"}).cause() != nullptr);
+    CHECK(ERROR(call.try_call(5), Code::trap, {"host.f:"}).cause() != nullptr);
     ok("exceptions are traps, and come out as they were");
 }
 
@@ -212,6 +218,23 @@ static void nested_exceptions()
         SAME_TEXT(another.what(), "another");
     }
     ok("exceptions through several calls");
+}
+
+/* A trap of the guest's further in goes out as it was, too, although its text has many lines. */
+static void nested_traps()
+{
+    Namespace in = make_namespace();
+    struct module *m = module_new();
+    module_import(m, "host", "f", "", "");
+    module_function(m, "go", "", "", CODE(CALL, 0));
+    module_function(m, "trap", "", "", CODE(UNREACHABLE));
+    in.define("host", "f", [](NamespaceRef ns) { ns.objects().at(0).function<void()>("trap")(); });
+    Library library = load(in, "trapping.so", m);
+    Error error = ERROR(library.function<void()>("go").try_call(), Code::trap, {"host.f: ", "unreachable"});
+    CHECK(error.cause() != nullptr);
+    Error inner = THROWS(library.function<void()>("go")(), Code::trap, {"unreachable"});
+    CHECK(!std::strstr(inner.message(), "host.f: ") && inner.cause() == nullptr);
+    ok("traps through several calls");
 }
 
 /* A constructor that fails, exit handlers that throw, and a failure that the guest lived with. */
@@ -349,6 +372,7 @@ int main()
 #ifndef WASMDYLD_NO_EXCEPTIONS
     exceptions_trap();
     nested_exceptions();
+    nested_traps();
     exceptions_elsewhere();
 #endif
     lifetimes();

@@ -13,7 +13,7 @@
  * **Errors.** Everything that can fail has two spellings. `try_load` gives a wasmdyld::Result, a value or a wasmdyld::Error, and does not
  * throw. `load` gives the value and throws a wasmdyld::Exception with that error; what constructs (`Engine engine;`) has `try_create` for
  * its other spelling. Where exceptions are off (-fno-exceptions), only the first are declared, and Result::value ends the program. Memory
- * that runs out is std::bad_alloc in both. A calls of a function, `add(1, 2)`, has `add.try_call(1, 2)`.
+ * that runs out is std::bad_alloc in both. A call of a function, `add(1, 2)`, has `add.try_call(1, 2)`.
  *
  * **Ownership.** Engine, Store, Namespace, Library and GuestArray own something, are move-only, and give it up when they go. What they are
  * made of lives as long as they need it, so that they may go in any order. Object, Symbol, Function, Memory and NamespaceRef are references:

@@ -67,18 +67,12 @@ struct OpenEnv {
                              const std::uint8_t **identity, std::size_t *identity_size) noexcept
     {
         OpenEnv &self = *static_cast<OpenEnv *>(env);
-#ifndef WASMDYLD_NO_EXCEPTIONS
-        try {
-#endif
+        auto ask = [&] {
             auto answer = self.callback(name, needed_by ? needed_by : "");
             if (!answer)
-                return self.refuse({{}, answer.error().message(),
-#ifndef WASMDYLD_NO_EXCEPTIONS
-                                    answer.error().cause()
-#endif
-                });
+                return self.refuse({{}, answer.error().message(), answer.error().cause()});
             if (!*answer)
-                return 1;
+                return std::int32_t{1};
             self.last = std::move(**answer);
             *bytes = self.last.bytes.data();
             *size = self.last.bytes.size();
@@ -86,12 +80,9 @@ struct OpenEnv {
                 *identity = reinterpret_cast<const std::uint8_t *>(self.last.identity.data());
                 *identity_size = self.last.identity.size();
             }
-            return 0;
-#ifndef WASMDYLD_NO_EXCEPTIONS
-        } catch (...) {
-            return self.refuse({{}, current_text(), std::current_exception()});
-        }
-#endif
+            return std::int32_t{0};
+        };
+        return guarded(ask, [&] { return self.refuse({{}, current_text(), std::current_exception()}); });
     }
 
     /// A number that the linker's message repeats, so that what was wrong can be added to it.
@@ -112,14 +103,7 @@ struct TraceEnv {
 
     static void call(void *env, const char *category, const char *text) noexcept
     {
-#ifndef WASMDYLD_NO_EXCEPTIONS
-        try {
-            static_cast<TraceEnv *>(env)->callback(category, text);
-        } catch (...) {
-        }
-#else
-        static_cast<TraceEnv *>(env)->callback(category, text);
-#endif
+        guarded([&] { static_cast<TraceEnv *>(env)->callback(category, text); }, [] {});
     }
 };
 
@@ -296,28 +280,16 @@ using WriteCallback = std::function<std::int32_t(Span<const std::uint8_t> bytes)
 
 namespace detail {
 
-template <class Callback, class Call> auto or_eio(Call call, decltype(call()) failed) noexcept
-{
-#ifndef WASMDYLD_NO_EXCEPTIONS
-    try {
-        return call();
-    } catch (...) {
-        return failed;
-    }
-#else
-    static_cast<void>(failed);
-    return call();
-#endif
-}
-
 inline std::int64_t read_for_guest(void *env, std::uint8_t *buffer, std::size_t size) noexcept
 {
-    return or_eio<ReadCallback>([&] { return (*static_cast<ReadCallback *>(env))({buffer, size}); }, std::int64_t{-EIO});
+    auto read = [&] { return (*static_cast<ReadCallback *>(env))({buffer, size}); };
+    return guarded(read, [] { return std::int64_t{-EIO}; });
 }
 
 inline std::int32_t write_for_guest(void *env, const std::uint8_t *bytes, std::size_t size) noexcept
 {
-    return or_eio<WriteCallback>([&] { return (*static_cast<WriteCallback *>(env))({bytes, size}); }, std::int32_t{EIO});
+    auto write = [&] { return (*static_cast<WriteCallback *>(env))({bytes, size}); };
+    return guarded(write, [] { return std::int32_t{EIO}; });
 }
 
 } // namespace detail

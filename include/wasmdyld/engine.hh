@@ -215,25 +215,14 @@ class EngineLibrary {
 
     static std::size_t trap_cause(void *env, const char *text, char *buffer, std::size_t size) noexcept
     {
-        return say([&] { return static_cast<EngineDescription *>(env)->trap_cause(text); }, buffer, size);
+        auto say = [&] { return detail::put_text(static_cast<EngineDescription *>(env)->trap_cause(text), buffer, size); };
+        return detail::guarded(say, [] { return std::size_t{0}; });
     }
 
     static std::size_t last_error(void *env, const char *, char *buffer, std::size_t size) noexcept
     {
-        return say([&] { return static_cast<EngineDescription *>(env)->last_error(); }, buffer, size);
-    }
-
-    template <class Text> static std::size_t say(Text text, char *buffer, std::size_t size) noexcept
-    {
-#ifndef WASMDYLD_NO_EXCEPTIONS
-        try {
-            return detail::put_text(text(), buffer, size);
-        } catch (...) {
-            return 0;
-        }
-#else
-        return detail::put_text(text(), buffer, size);
-#endif
+        auto say = [&] { return detail::put_text(static_cast<EngineDescription *>(env)->last_error(), buffer, size); };
+        return detail::guarded(say, [] { return std::size_t{0}; });
     }
 
     std::shared_ptr<const detail::LibraryState> state_;

@@ -106,12 +106,13 @@ class Error {
     /// The error of the C interface; null if it is not from there. It stays this object's.
     const wasm_dyld_error_t *raw() const noexcept { return state_->raw.get(); }
 
-#ifndef WASMDYLD_NO_EXCEPTIONS
     /// The exception of a host function, or of another callback, that the guest's trap comes from; null if there is none.
     std::exception_ptr cause() const noexcept { return state_->cause; }
 
+#ifndef WASMDYLD_NO_EXCEPTIONS
     /// Throws the cause, if there is one, else an Exception with this error.
     [[noreturn]] void raise() const;
+#endif
 
     /// This error with a cause.
     Error with_cause(std::exception_ptr cause) const
@@ -120,7 +121,6 @@ class Error {
         state->cause = std::move(cause);
         return Error(std::move(state));
     }
-#endif
 
     /// This error with more of a text, in a line of its own.
     Error with_note(const std::string &note) const
@@ -141,9 +141,7 @@ class Error {
         std::shared_ptr<wasm_dyld_error_t> raw;
         Code code;
         std::string message;
-#ifndef WASMDYLD_NO_EXCEPTIONS
         std::exception_ptr cause;
-#endif
     };
 
     explicit Error(std::shared_ptr<const State> state) : state_(std::move(state)) {}
@@ -284,6 +282,34 @@ template <> class [[nodiscard]] Result<void> {
 };
 
 namespace detail {
+
+/// Calls something of the host's on behalf of C: what it throws ends here, and `failed` is called in its place.
+template <class Call, class Failed> auto guarded(Call call, [[maybe_unused]] Failed failed) noexcept
+{
+#ifdef WASMDYLD_NO_EXCEPTIONS
+    return call();
+#else
+    try {
+        return call();
+    } catch (...) {
+        return failed();
+    }
+#endif
+}
+
+/// The text of the exception that is being handled.
+inline std::string current_text()
+{
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    try {
+        throw;
+    } catch (const std::exception &exception) {
+        return exception.what();
+    } catch (...) {
+    }
+#endif
+    return "an exception of a type that is not known";
+}
 
 /// Calls a function of the C interface that takes a place for its error last.
 template <class Call> Result<void> checked(Call &&call)

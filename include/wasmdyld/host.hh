@@ -5,6 +5,8 @@
 #ifndef WASMDYLD_HOST_HH
 #define WASMDYLD_HOST_HH
 
+#include <algorithm>
+
 #include <wasmdyld/state.hh>
 #include <wasmdyld/values.hh>
 
@@ -72,17 +74,15 @@ template <class F, class R, class... A, class Context> class HostFunction<F, R(A
         // The store is the caller's own, who calls functions of a namespace that is gone.
         if (!state || !state->dyld)
             return self.trap("the namespace is gone");
-#ifndef WASMDYLD_NO_EXCEPTIONS
-        try {
-            return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>());
-        } catch (...) {
-            std::string text = self.name_ + ": " + current_text();
-            state->failure = Failure{utf8(text), {}, std::current_exception()};
+        auto run = [&] { return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>()); };
+        return guarded(run, [&] {
+            std::string text = self.name_ + ": " + current_text(), sign = utf8(text);
+            // Engines indent what follows the first line, and trim what is blank.
+            sign.erase(std::min(sign.find('\n'), sign.size()));
+            sign.erase(sign.find_last_not_of(' ') + 1);
+            state->failure = Failure{sign, {}, std::current_exception()};
             return self.trap(text);
-        }
-#else
-        return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>());
-#endif
+        });
     }
 
   private:

@@ -20,9 +20,7 @@ namespace detail {
 struct Failure {
     std::string sign; // what the linker's message has in it if it is about this failure
     std::string note; // what the message does not say
-#ifndef WASMDYLD_NO_EXCEPTIONS
     std::exception_ptr cause;
-#endif
 };
 
 /// Handles hold it strongly; functions of the host that live in the store hold it weakly, or neither would ever go.
@@ -77,27 +75,11 @@ template <class Call> Result<void> enter(const Shared &state, Call &&call)
     if (frame.state->failure && std::string_view(error.message()).find(frame.state->failure->sign) != std::string_view::npos) {
         if (!frame.state->failure->note.empty())
             error = error.with_note(frame.state->failure->note);
-#ifndef WASMDYLD_NO_EXCEPTIONS
         if (frame.state->failure->cause)
             error = error.with_cause(frame.state->failure->cause);
-#endif
     }
     return error;
 }
-
-#ifndef WASMDYLD_NO_EXCEPTIONS
-/// The text of the exception that is being handled.
-inline std::string current_text()
-{
-    try {
-        throw;
-    } catch (const std::exception &exception) {
-        return exception.what();
-    } catch (...) {
-        return "an exception of a type that is not known";
-    }
-}
-#endif
 
 /// A text that engines take: UTF-8 without NUL, what is no UTF-8 replaced.
 inline std::string utf8(std::string_view text)
@@ -107,7 +89,7 @@ inline std::string utf8(std::string_view text)
     while (at < text.size()) {
         auto byte = [&](std::size_t n) { return at + n < text.size() ? static_cast<unsigned char>(text[at + n]) : 0u; };
         unsigned first = byte(0);
-        std::size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+        std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
         bool valid = first != 0 && length != 0;
         for (std::size_t n = 1; n < length; n++)
             valid = valid && (byte(n) & 0xc0) == 0x80;
