@@ -5,6 +5,7 @@ mod case;
 mod demo;
 mod guests;
 mod library;
+mod python;
 mod util;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ tasks:
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
   engines            build the engines that tests open at run time
+  python [ARG...]    build the Python package's wheel around the library, and test it
+                     in a fresh environment; arguments go to pytest
   help               this text
 ";
 
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         "header" => library::header(),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
+        "python" => python::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
