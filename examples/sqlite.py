@@ -70,7 +70,7 @@ except ZeroDivisionError as error:
 try:
     sqlite.sqlite3_exec(0xFFFFFFF0, "SELECT 1", None, None, None)
 except wasmdyld.Trap as error:
-    print("trap:", str(error).splitlines()[-1].strip())
+    print("trap:", error)
 try:
     sqlite.sqlite4_open
 except AttributeError as error:

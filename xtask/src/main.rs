@@ -23,7 +23,7 @@ tasks:
                      all, or the named cases (hello) and libraries (libz.so)
   engines            build the engines that tests open at run time
   python [ARG...]    build the Python package's wheel around the library, and test it
-                     in a fresh environment; arguments go to pytest
+                     in an environment of its own; arguments go to pytest
   help               this text
 ";
 

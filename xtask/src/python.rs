@@ -33,10 +33,10 @@ fn place(name: &str) -> PathBuf {
     util::target_dir().join("python").join(name)
 }
 
-/// Builds the wheel around the staged library and installs it in a fresh environment, with what the tests need. Gives the folder of
-/// that environment's programs.
+/// Builds the wheel around the staged library and installs it in an environment with nothing else but what the tests need. Gives the
+/// folder of that environment's programs.
 pub fn wheel(stage: &Stage) -> Result<PathBuf> {
-    util::step("Python: wheel, and a fresh environment with it");
+    util::step("Python: wheel, and an environment with it");
     let wheels = place("wheel");
     util::timed("pip wheel bindings/python", || {
         let build = place("build");
@@ -59,12 +59,34 @@ pub fn wheel(stage: &Stage) -> Result<PathBuf> {
     println!("    {}", wheel.display());
     let venv = place("venv");
     util::timed("a virtual environment with it and its tests' needs", || {
-        environment(&venv)?;
+        let needs = util::read(&requirements())? + &util::run_quiet(&mut version("python3"))?;
+        let stamp = venv.join("needs.txt");
+        let same = std::fs::read_to_string(&stamp).is_ok_and(|found| found == needs);
+        if same && util::works(python(&venv), &["--version"]) {
+            let mut command = pip(&venv);
+            util::run_quiet(command.args(["uninstall", "--yes", "wasmdyld"]))?;
+        } else {
+            environment(&venv)?;
+            let mut command = pip(&venv);
+            util::run_quiet(
+                command
+                    .arg("install")
+                    .arg("--requirement")
+                    .arg(requirements()),
+            )?;
+            util::write(&stamp, needs)?;
+        }
         let mut command = pip(&venv);
-        command.arg("install").arg(&wheel).arg("--requirement");
-        util::run_quiet(command.arg(requirements())).map(drop)
+        // What it needed would be missing.
+        util::run_quiet(command.args(["install", "--no-deps"]).arg(&wheel)).map(drop)
     })?;
     Ok(venv.join("bin"))
+}
+
+fn version(python: &str) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-c", "import sys; print(sys.version, sys.prefix)"]);
+    command
 }
 
 /// Type checks and tests, in the environment that `wheel` made; `engines` are libraries to test besides.

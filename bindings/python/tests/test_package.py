@@ -107,4 +107,4 @@ def test_the_example(guests: Path) -> None:
     assert "Amazon          South America  6400" in lines
     assert "SQL error: no such table: lake" in lines
     assert any(line.startswith("Python's own error: ZeroDivisionError") for line in lines)
-    assert any(line.startswith("trap: ") for line in lines)
+    assert any(line.startswith("trap: ") for line in lines) and "out of bounds" in done.stdout
