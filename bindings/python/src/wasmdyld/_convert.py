@@ -52,7 +52,10 @@ class Converter:
     name = ""
 
     def to_guest(self, value: Any, call: Optional[Call]) -> Number:
-        """Makes a number of a value. `call` is the call that it is an argument of; None if it is a result of a callback, for which nothing can be copied."""
+        """Makes a number of a value.
+
+        `call` is the call that it is an argument of; None if it is a result of a callback, for which nothing can be copied.
+        """
         raise NotImplementedError
 
     def from_guest(self, number: Number, core: "Core") -> Any:
