@@ -18,7 +18,10 @@ SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "build.rs", "src"
 
 
 def source_tree():
-    return SHIPPED if SHIPPED.exists() else HERE.parent.parent
+    """The Rust sources: those that were shipped, else the repository (WASMDYLD_SOURCE if this folder is not in it)."""
+    if SHIPPED.exists():
+        return SHIPPED
+    return Path(os.environ.get("WASMDYLD_SOURCE") or HERE.parent.parent)
 
 
 def library(scratch):

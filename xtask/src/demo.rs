@@ -73,23 +73,25 @@ fn host(stage: &Installed) -> Result<()> {
 /// Everything that can be tested, in one go; arguments go to the test programs.
 pub fn test(arguments: &[String]) -> Result<()> {
     let start = Instant::now();
-    library::stage()?;
+    let stage = library::stage()?;
     guests::main(&[])?;
     let engines = library::engines()?;
     let neutral = library::neutral()?;
     let prefix = util::target_dir().join("prefix");
     util::remove(&prefix)?;
     install::install(&Options::new(prefix.clone()))?;
+    let python = python::wheel(&stage)?;
     util::step("tests");
     let mut command = library::cargo()?;
-    let engines: Vec<String> = engines
+    let listed: Vec<String> = engines
         .iter()
         .map(|(name, path)| format!("{name}={}", path.display()))
         .collect();
     command
-        .env("WASMDYLD_TEST_ENGINES", engines.join(":"))
+        .env("WASMDYLD_TEST_ENGINES", listed.join(":"))
         .env("WASMDYLD_TEST_NEUTRAL", neutral)
-        .env("WASMDYLD_TEST_PREFIX", prefix);
+        .env("WASMDYLD_TEST_PREFIX", prefix)
+        .env("WASMDYLD_TEST_PYTHON", python.join("python"));
     command.args([
         "test",
         "--release",
@@ -100,6 +102,7 @@ pub fn test(arguments: &[String]) -> Result<()> {
     ]);
     command.args(arguments);
     util::timed("cargo test", || util::run(&mut command))?;
+    python::test(&stage, &python, &engines, &[])?;
     println!(
         "\nAll tests passed; it took {}.",
         util::seconds(start.elapsed())

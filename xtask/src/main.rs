@@ -6,6 +6,7 @@ mod demo;
 mod guests;
 mod install;
 mod library;
+mod python;
 mod reference;
 mod util;
 
@@ -25,6 +26,8 @@ tasks:
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
   engines            build the engines that tests open at run time
+  python [ARG...]    build the Python package's wheel around the library, and test it
+                     in an environment of its own; arguments go to pytest
   help               this text
 ";
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         "docs" => reference::main(),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
+        "python" => python::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

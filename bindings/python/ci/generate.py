@@ -124,29 +124,29 @@ class Header:
             inner = getattr(member.type, "type", None)
             if isinstance(inner, c_ast.Union):
                 union = f"{name}_{member.name}"
-                parts = [(part.name, *self.type(part.type, within=True)) for part in inner.decls]
+                parts = [(part.name, *self.type(part.type)) for part in inner.decls]
                 self.lines[union] = declaration(union, "Union", parts)
                 self.used.append(union)
                 members.append((member.name, union, union))
             else:
-                members.append((member.name, *self.type(member.type, within=True)))
+                members.append((member.name, *self.type(member.type)))
         self.lines[name] = declaration(name, "Structure", members)
         self.used.append(name)
 
     def callback(self, function: c_ast.FuncDecl) -> str:
         return f"CFUNCTYPE({', '.join(self.signature(function)[0])})"
 
-    def type(self, node: c_ast.Node, within: bool = False) -> Tuple[str, str]:
-        """The ctypes type and the annotation of a parameter, result or member (`within` a structure)."""
+    def type(self, node: c_ast.Node) -> Tuple[str, str]:
+        """The ctypes type and the annotation of a parameter, result or member."""
         if isinstance(node, c_ast.TypeDecl):
             if isinstance(node.type, (c_ast.Struct, c_ast.Union)):
-                return self.named(node.type.name, within)
-            return self.named(" ".join(node.type.names), within)
+                return self.named(node.type.name)
+            return self.named(" ".join(node.type.names))
         if isinstance(node, (c_ast.PtrDecl, c_ast.ArrayDecl)):
-            return self.pointer(node.type, within)
+            return self.pointer(node.type)
         raise SystemExit(f"generate: no rule for {type(node).__name__}")
 
-    def named(self, name: str, within: bool) -> Tuple[str, str]:
+    def named(self, name: str) -> Tuple[str, str]:
         if name == "void":
             return "None", "None"
         scalar = self.scalar(name)
@@ -165,7 +165,7 @@ class Header:
             raise SystemExit(f"generate: {name} by value is opaque")
         return structure, structure
 
-    def pointer(self, to: c_ast.Node, within: bool) -> Tuple[str, str]:
+    def pointer(self, to: c_ast.Node) -> Tuple[str, str]:
         if isinstance(to, c_ast.FuncDecl):
             return self.callback(to), "Any"
         if isinstance(to, (c_ast.PtrDecl, c_ast.ArrayDecl)):
@@ -180,7 +180,7 @@ class Header:
         if scalar:
             return f"POINTER({scalar[0]})", "Any"
         if isinstance(self.typedefs.get(name), c_ast.PtrDecl):
-            return f"POINTER({self.named(name, within)[0]})", "Any"
+            return f"POINTER({self.named(name)[0]})", "Any"
         structure = self.structure(name)
         if structure:
             return f"POINTER({structure})", "Any"

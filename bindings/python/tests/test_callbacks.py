@@ -63,6 +63,16 @@ def test_exceptions_pass_through_the_guest(ns: Namespace, sqlite: Library) -> No
 
         with pytest.raises(kind):
             sqlite.sqlite3_exec(database, "SELECT 1", interrupt, None, None)
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    def mute(*row: Any) -> int:
+        raise Mute
+
+    with pytest.raises(Mute):
+        sqlite.sqlite3_exec(database, "SELECT 1", mute, None, None)
     # What does not fit the callback's type is an exception too.
     with pytest.raises(TypeError, match="expected an int, got str"):
         sqlite.sqlite3_exec(database, "SELECT 1", lambda *row: "text", None, None)

@@ -52,10 +52,14 @@ class Converter:
     name = ""
 
     def to_guest(self, value: Any, call: Optional[Call]) -> Number:
-        """`call` is the call that it is an argument of; None if it is a result of a callback, for which nothing can be copied."""
+        """Makes a number of a value.
+
+        `call` is the call that it is an argument of; None if it is a result of a callback, for which nothing can be copied.
+        """
         raise NotImplementedError
 
     def from_guest(self, number: Number, core: "Core") -> Any:
+        """Makes a value of a number."""
         raise NotImplementedError
 
     def __repr__(self) -> str:

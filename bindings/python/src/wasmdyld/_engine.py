@@ -95,7 +95,7 @@ class Engine:
         """What engine it is: "wasmtime", "wasmer", "wasmi", "wasm.h" for one that is unknown; "bundled"."""
         return self._name
 
-    def handle(self) -> EngineHandle:
+    def _open(self) -> EngineHandle:
         if self._handle is None:
             raise Closed("the engine is closed")
         return self._handle
@@ -171,10 +171,10 @@ def engine_of(engine: Union[Engine, PathLike, None]) -> EngineHandle:
     """What a namespace is asked to run on. Those that are not asked share one engine."""
     global _default
     if isinstance(engine, Engine):
-        return engine.handle()
+        return engine._open()
     if engine is not None:
-        return Engine(engine).handle()
+        return Engine(engine)._open()
     with _lock:
         if _default is None:
             _default = Engine()
-        return _default.handle()
+        return _default._open()

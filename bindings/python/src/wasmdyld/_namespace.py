@@ -71,7 +71,7 @@ class Namespace:
             # Takes the configuration.
             check(dyld.wasm_dyld_new, state.handles.store, config, byref(state.handles.namespace))
             if wasi is not False:
-                (wasi if isinstance(wasi, Wasi) else Wasi()).apply(state)
+                (wasi if isinstance(wasi, Wasi) else Wasi())._apply(state)
         except BaseException:
             state.close()
             raise

@@ -3,7 +3,6 @@
 import ctypes
 import itertools
 import threading
-import traceback
 import weakref
 from ctypes import byref, c_void_p
 from typing import Any, Callable, Dict, List, Optional
@@ -111,10 +110,13 @@ class State:
 
     def trap(self, exception: BaseException) -> Optional[int]:
         """A trap that ends the guest because of an exception, which is raised where Python called the guest."""
-        lines = traceback.format_exception_only(type(exception), exception)
-        line = (lines[-1] if lines else "an exception").strip().splitlines()[0]
+        try:
+            told = str(exception)
+        except Exception:  # It is the exception's own code.
+            told = ""
+        line = f"{type(exception).__name__}: {told}".splitlines()[0]
         # Engines decorate the text; this much of it all of them keep.
-        self._pending_text = "".join(c if c.isprintable() else "?" for c in line)[:200]
+        self._pending_text = "".join(c if c.isprintable() else "?" for c in line)[:200].strip()
         self._pending = exception
         message = self._pending_text.encode("utf-8", "replace") + b"\0"
         # An array, since the engine reads the NUL too.

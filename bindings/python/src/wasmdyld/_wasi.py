@@ -86,7 +86,7 @@ class Wasi:
         self.read_only_dirs: Dict[str, PathLike] = dict(read_only_dirs or {})
         self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
 
-    def apply(self, state: State) -> None:
+    def _apply(self, state: State) -> None:
         wasi = c_void_p(dyld.wasm_dyld_wasi_new())
         try:
             self._fill(wasi, state)

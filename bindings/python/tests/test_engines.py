@@ -1,0 +1,186 @@
+"""Other engines, and other users of one in the same process.
+
+WASMDYLD_TEST_ENGINES names engine libraries ("wasmi=PATH:wasmer=PATH"). One there always is: that in the package wasmtime of PyPI.
+"""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+import wasmtime
+
+import wasmdyld
+from support import GUESTS, wat
+from wasmdyld import CFUNCTYPE, Engine, EngineDescription, Namespace, Output, Wasi
+
+
+def engines() -> Dict[str, str]:
+    listed = os.environ.get("WASMDYLD_TEST_ENGINES", "")
+    found = dict(entry.split("=", 1) for entry in listed.split(":") if entry)
+    packaged = next(Path(wasmtime.__file__).parent.glob("*/_libwasmtime.*"))
+    return {**found, "wasmtime (PyPI)": str(packaged)}
+
+
+ENGINES = engines()
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_another_engine(guests: Path, name: str) -> None:
+    engine = Engine(ENGINES[name])
+    assert engine.name == name.split()[0]
+    assert repr(engine) == f"<wasmdyld.Engine {engine.name}>"
+    out = Output()
+    paths = [guests / "lib", guests / "cases" / "library-only"]
+    with Namespace(library_paths=paths, engine=engine, wasi=Wasi(stdout=out)) as ns:
+        # Made of it stays good.
+        engine.close()
+        calc = ns.dlopen("libcalc.so")
+        assert calc.calc_factorial(20) == 2432902008176640000
+        calc.calc_define(ord("h"), ns.callback(lambda x: x / 2, "(f64) -> f64").slot)
+        kept = ns.callback(lambda x: x / 2, CFUNCTYPE(float, float))
+        calc.calc_define(ord("h"), kept)
+        assert calc.calc_evaluate("9 h") == 4.5
+        assert ns.function_at(calc.sqrt.slot, "(f64) -> f64")(9) == 3
+        assert ns.memory.string(ns.memory.unpack("I", calc.address("calc_name"))[0]) == "calc"
+
+        class Mine(Exception):
+            pass
+
+        def fail(x: float) -> float:
+            raise Mine("through the engine")
+
+        with ns.callback(fail) as failing:
+            calc.calc_define(ord("f"), failing)
+            with pytest.raises(Mine):
+                calc.calc_evaluate("9 f")
+        with pytest.raises(wasmdyld.Trap):
+            calc.calc_crash()
+        with pytest.raises(wasmdyld.Exit):
+            calc.exit(3)
+        counter = ns.new_global("i64", 2**40, mutable=True)
+        counter.value = -1
+        assert counter.value == -1
+        size = len(ns.memory)
+        ns.memory.grow(1)
+        with ns.memory.view(size) as view:
+            view[0] = 1
+            assert ns.memory[size] == 1
+        calc.puts("said")
+        assert out.text() == "said\n"
+    with pytest.raises(wasmdyld.Closed):
+        Namespace(engine=engine)
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_engines_side_by_side(name: str) -> None:
+    module = wat('(import "host" "f" (func $f (param i32) (result i32))) (func (export "g") (param i32) (result i32) local.get 0 call $f)')
+    spaces: List[Namespace] = [Namespace(), Namespace(engine=ENGINES[name]), Namespace()]
+    functions = []
+    for number, ns in enumerate(spaces):
+        ns.define("host", "f", lambda x, number=number: 100 * number + x, "(i32) -> i32")
+        functions.append(ns.load_bytes("m.so", module).g)
+    assert [function(n) for n, function in enumerate(functions)] == [0, 101, 202]
+    spaces.pop(1).close()
+    assert functions[2](3) == 203
+    for ns in spaces:
+        ns.close()
+
+
+def test_what_is_no_engine(tmp_path: Path) -> None:
+    with pytest.raises(wasmdyld.NotFound, match="/nowhere/libengine.so"):
+        Engine("/nowhere/libengine.so")
+    with pytest.raises(wasmdyld.Unsupported, match="none of the functions of wasm.h"):
+        Namespace(engine="libc.so.6")
+    assert Engine().name == "bundled"
+    with Engine() as engine:
+        pass
+    with pytest.raises(wasmdyld.Closed):
+        Namespace(engine=engine)
+    assert repr(engine) == "<wasmdyld.Engine bundled (closed)>"
+    with pytest.raises(wasmdyld.Busy):
+        Engine(description=EngineDescription("mine", trap_cause=lambda text: text, last_error=lambda: ""))
+
+
+def test_the_cache(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir(mode=0o700)
+    for _ in range(2):
+        with Engine(cache=folder) as engine, Namespace(engine=engine) as ns:
+            ns.load_bytes("m.so", wat('(func (export "f"))')).f()
+    assert any(folder.rglob("*"))
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with pytest.raises(wasmdyld.Error, match="shared"):
+        Engine(cache=shared)
+
+
+THEIRS = """
+    import wasmtime
+    def theirs():
+        engine = wasmtime.Engine()
+        store = wasmtime.Store(engine)
+        text = '''(module (import "" "f" (func $f (param i32) (result i32))) (memory 1)
+            (func (export "g") (param i32) (result i32) local.get 0 call $f)
+            (func (export "crash") unreachable) (func (export "out") (drop (i32.load (i32.const -4)))))'''
+        kind = wasmtime.FuncType([wasmtime.ValType.i32()], [wasmtime.ValType.i32()])
+        host = wasmtime.Func(store, kind, lambda x: x + 1)
+        instance = wasmtime.Instance(store, wasmtime.Module(engine, text), [host])
+        exports = instance.exports(store)
+        assert exports["g"](store, 4) == 5
+        for name in ("crash", "out"):
+            try:
+                exports[name](store)
+            except wasmtime.Trap:
+                pass
+            else:
+                raise AssertionError(name)
+        return store, instance
+"""
+OURS = """
+    import sys, wasmdyld
+    def ours():
+        ns = wasmdyld.Namespace(library_paths=sys.argv[1:])
+        calc = ns.dlopen("libcalc.so")
+        assert calc.calc_evaluate("1 2 +") == 3
+        for _ in range(2):
+            try:
+                calc.calc_crash()
+            except wasmdyld.Trap as trap:
+                assert "unreachable" in str(trap)
+            else:
+                raise AssertionError("no trap")
+            try:
+                calc.strlen(2**32 - 8)
+            except wasmdyld.Trap as trap:
+                assert "out of bounds" in str(trap)
+            else:
+                raise AssertionError("no trap")
+        def fail(x):
+            raise ValueError("ours")
+        with ns.callback(fail, "(f64) -> f64") as callback:
+            calc.calc_define(ord("f"), callback)
+            try:
+                calc.calc_evaluate("1 f")
+            except ValueError:
+                pass
+            else:
+                raise AssertionError("no exception")
+        return ns, calc
+"""
+
+
+@pytest.mark.parametrize("order", ["theirs ours", "ours theirs", "theirs ours theirs ours", "ours theirs ours theirs"])
+def test_beside_the_package_wasmtime(guests: Path, order: str) -> None:
+    """Both have a wasmtime, of different versions, and both handle the process's signals. Traps are their test."""
+    steps = order.split()
+    first, second = (THEIRS, OURS) if steps[0] == "theirs" else (OURS, THEIRS)
+    uses = "\n".join(f"kept.append({step}())" for step in steps)
+    text = "\n".join([textwrap.dedent(first), textwrap.dedent(second), "kept = []", uses, "print('done')"])
+    command = [sys.executable, "-X", "dev", "-c", text, str(GUESTS / "lib"), str(GUESTS / "cases" / "library-only")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.stderr == "" and (done.returncode, done.stdout) == (0, "done\n")

@@ -1,0 +1,110 @@
+"""The package as it is built and installed."""
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import wasmdyld
+from support import GUESTS, ROOT, absent
+
+PYTHON = ROOT / "bindings" / "python"
+
+
+def run(*command: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, **variables}
+    return subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=300)
+
+
+def test_the_version_is_one_version() -> None:
+    cargo = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    assert cargo is not None and wasmdyld.version() == wasmdyld.__version__ == cargo[1]
+
+
+def test_the_declarations_are_those_of_the_headers() -> None:
+    """WASMDYLD_BLESS=1 writes them anew."""
+    include = os.environ.get("WASMDYLD_INCLUDE")
+    if not include:
+        absent("WASMDYLD_INCLUDE, a folder with wasm.h,")
+    if shutil.which(os.environ.get("CC") or "cc") is None:
+        absent("a C compiler")
+    check = [] if os.environ.get("WASMDYLD_BLESS") else ["--check"]
+    done = run(sys.executable, PYTHON / "ci" / "generate.py", "--include", ROOT / "include", "--include", include, *check)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_all_that_is_exported_is_documented() -> None:
+    undocumented = []
+    for name in wasmdyld.__all__:
+        thing = getattr(wasmdyld, name)
+        if isinstance(thing, type) and thing.__module__.startswith("wasmdyld"):
+            undocumented += [name] if not thing.__doc__ else []
+            names = [key for key, value in vars(thing).items() if not key.startswith("_") and callable(value)]
+            # Those of a base class have its text.
+            undocumented += [f"{name}.{key}" for key in names if not inspect.getdoc(getattr(thing, key))]
+    assert undocumented == []
+    assert sorted(set(wasmdyld.__all__)) == sorted(wasmdyld.__all__)
+
+
+def test_the_installed_package() -> None:
+    """Of the wheel, if that is what is tested."""
+    folder = Path(wasmdyld.__file__).parent
+    assert (folder / "py.typed").exists()
+    if "site-packages" not in folder.parts:
+        pytest.skip("the package is not installed")
+    assert Path(wasmdyld.library_path()) == folder / "libwasmdyld.so"
+    (info,) = folder.parent.glob("wasmdyld-*.dist-info")
+    assert (info / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    wheel = (info / "WHEEL").read_text()
+    assert re.search(r"^Tag: py3-none-(linux|manylinux|musllinux)\w+$", wheel, re.MULTILINE)
+    assert "Root-Is-Purelib: false" in wheel
+    metadata = (info / "METADATA").read_text()
+    assert "Requires-Python: >=3.9" in metadata and "Requires-Dist" not in metadata
+
+
+def test_the_library_is_chosen_by_the_environment(tmp_path: Path) -> None:
+    other = tmp_path / "other.so"
+    os.symlink(wasmdyld.library_path(), other)
+    text = "import wasmdyld; print(wasmdyld.library_path()); wasmdyld.Namespace().close()"
+    done = run(sys.executable, "-c", text, WASMDYLD_LIBRARY=str(other))
+    assert (done.returncode, done.stdout.strip()) == (0, str(other)), done.stderr
+    for wrong, why in (("/nowhere/lib.so", "cannot load /nowhere/lib.so"), ("libc.so.6", "wasm_dyld_version")):
+        done = run(sys.executable, "-c", text, WASMDYLD_LIBRARY=wrong)
+        assert done.returncode == 1 and "ImportError" in done.stderr and why in done.stderr
+
+
+def test_the_source_distribution_has_what_cargo_needs(tmp_path: Path) -> None:
+    source = tmp_path / "python"
+    # Elsewhere, so that nothing is left in the source tree.
+    shutil.copytree(PYTHON, source, ignore=shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".*_cache"), symlinks=False)
+    done = run(sys.executable, source / "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path / "dist", WASMDYLD_SOURCE=str(ROOT))
+    (archive,) = (tmp_path / "dist").glob("*.tar.gz") if done.returncode == 0 else [None]
+    assert archive is not None, done.stderr
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert (unpacked / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert (unpacked / "src" / "wasmdyld" / "py.typed").exists() and not list(unpacked.rglob("*.so"))
+    if shutil.which("cargo") is None:
+        absent("cargo")
+    manifest = unpacked / "rust" / "Cargo.toml"
+    done = run("cargo", "metadata", "--offline", "--locked", "--format-version", "1", "--manifest-path", manifest)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example(guests: Path) -> None:
+    done = run(sys.executable, "-X", "dev", "-W", "error", ROOT / "examples" / "sqlite.py", GUESTS / "lib")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("SQLite 3.")
+    assert "Amazon          South America  6400" in lines
+    assert "SQL error: no such table: lake" in lines
+    assert any(line.startswith("Python's own error: ZeroDivisionError") for line in lines)
+    assert any(line.startswith("trap: ") for line in lines) and "out of bounds" in done.stdout

@@ -1,0 +1,49 @@
+"""What a type checker has to see of the package. Checked by mypy, never run."""
+
+from pathlib import Path
+from typing import Any, List, Optional, Tuple
+
+from typing_extensions import assert_type
+
+import wasmdyld
+
+
+def show(ns: wasmdyld.Namespace) -> None:
+    lib = ns.dlopen(Path("lib.so"), wasmdyld.RTLD_NOW | wasmdyld.RTLD_GLOBAL)
+    assert_type(lib, wasmdyld.Library)
+    assert_type(lib.some_function, wasmdyld.Function)
+    assert_type(lib["some_function"], wasmdyld.Function)
+    assert_type(lib.address("datum"), int)
+    assert_type(lib.object.path, Optional[str])
+    assert_type(ns.objects, List[wasmdyld.Object])
+    assert_type(ns.run("main.wasm"), int)
+    assert_type(ns.memory.read(1, 2), bytes)
+    assert_type(ns.memory.string(1), str)
+    assert_type(ns.memory.unpack("I", 1), Tuple[Any, ...])
+    with ns.alloc(4) as block, ns.memory.view(block.address, 4) as view:
+        assert_type(block, wasmdyld.Allocation)
+        assert_type(view[0], Any)
+
+    def f(a: wasmdyld.i64, b: wasmdyld.c_void_p) -> wasmdyld.f32:
+        assert_type(a, int)
+        assert_type(b, Optional[int])
+        return 1.0
+
+    ns.define("env", "f", f)
+    assert_type(ns.callback(f).slot, int)
+    lib.some_function.argtypes = [wasmdyld.c_int, str, wasmdyld.CFUNCTYPE(None, float)]
+    lib.some_function.restype = wasmdyld.c_char_p
+    wasmdyld.Namespace(engine=Path("libwasmi.so"), wasi=False, bind=wasmdyld.Bind.LAZY)
+    wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=wasmdyld.INHERIT, stderr=lambda data: None, stdin=b""))
+
+    # Mistakes: an ignore that is not needed is an error.
+    ns.dlopen(5)  # type: ignore[arg-type]
+    ns.memory.write(1, "text")  # type: ignore[arg-type]
+    wasmdyld.Namespace(["libs"])  # type: ignore[misc]
+    wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=5))  # type: ignore[arg-type]
+
+
+def errors(error: wasmdyld.Error) -> None:
+    assert_type(error.code, wasmdyld.Code)
+    assert_type(error.undefined, Tuple[wasmdyld.Undefined, ...])
+    assert_type(error.exit_code, Optional[int])
