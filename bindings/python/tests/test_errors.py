@@ -96,6 +96,19 @@ def test_traps(ns: Namespace, calc: Library) -> None:
     assert calc.calc_evaluate("2 3 *") == 6
 
 
+def test_frames(ns: Namespace, calc: Library) -> None:
+    with pytest.raises(wasmdyld.Trap) as caught:
+        calc.calc_crash()
+    frames = caught.value.frames
+    assert frames[-1].object == "libcalc.so" and frames[-1].function == "calc_crash"
+    assert frames[0].object == "libc.so" and all(frame.offset for frame in frames)
+    assert pickle.loads(pickle.dumps(caught.value)).frames == frames
+    with pytest.raises(wasmdyld.NotFound) as missing:
+        ns.dlopen("libnothing.so")
+    assert missing.value.frames == ()
+    assert "libcalc.so" in ns.link_map()
+
+
 def test_exit(ns: Namespace) -> None:
     libc = ns.dlopen("libc.so")
     with pytest.raises(wasmdyld.Exit) as caught:

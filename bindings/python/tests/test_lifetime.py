@@ -44,6 +44,7 @@ def test_with_closes(guests: Path) -> None:
             lambda: ns.finish(),
             lambda: ns.objects,
             lambda: ns.library_paths,
+            lambda: ns.link_map(),
             lambda: ns.instance_count,
             lambda: ns.table_size,
             lambda: ns.symbol("abs"),

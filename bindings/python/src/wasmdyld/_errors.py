@@ -1,6 +1,6 @@
 """Exceptions, and how the C interface's errors become such."""
 
-from ctypes import byref, c_int32, c_void_p
+from ctypes import byref, c_int32, c_uint64, c_void_p
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Optional, Tuple, Type
 
@@ -22,6 +22,17 @@ class Undefined:
         return f"{self.symbol}: {self.wanted}, needed by {self.importer}"
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A function of the guest that was running when it trapped."""
+
+    object: Optional[str]
+    """The object that it belongs to, if it is one that is loaded."""
+    function: Optional[str]
+    offset: Optional[int]
+    """Where in the object's file the instruction stands that trapped or called."""
+
+
 class Error(Exception):
     """What the linker or the guest failed with. The text tells what was being done, and the cause last."""
 
@@ -33,6 +44,7 @@ class Error(Exception):
         code: Optional[Code] = None,
         undefined: Tuple[Undefined, ...] = (),
         exit_code: Optional[int] = None,
+        frames: Tuple[Frame, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -41,13 +53,15 @@ class Error(Exception):
         """All undefined symbols of a load, not only the first."""
         self.exit_code = exit_code
         """What the guest passed to exit, if that is what ended it."""
+        self.frames = frames
+        """The functions of the guest that were running when it trapped, the innermost first, as far as the engine tells."""
 
     # Some of the built-in bases show the repr of their argument.
     def __str__(self) -> str:
         return self.message
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return type(self), (self.message, self.code, self.undefined, self.exit_code)
+        return type(self), (self.message, self.code, self.undefined, self.exit_code, self.frames)
 
 
 class InvalidArgument(Error, ValueError):
@@ -162,6 +176,14 @@ def text(raw: Optional[bytes]) -> str:
     return "" if raw is None else raw.decode("utf-8", "replace")
 
 
+def frame(handle: c_void_p, index: int) -> Frame:
+    offset = c_uint64()
+    known = dyld.wasm_dyld_error_frame_offset(handle, index, byref(offset))
+    object, function = dyld.wasm_dyld_error_frame_object(handle, index), dyld.wasm_dyld_error_frame_function(handle, index)
+    names = [None if name is None else text(name) for name in (object, function)]
+    return Frame(names[0], names[1], offset.value if known else None)
+
+
 def take(code: int, handle: c_void_p) -> Error:
     """Makes an exception of a C error, which is deleted."""
     try:
@@ -177,7 +199,8 @@ def take(code: int, handle: c_void_p) -> Error:
         exited = dyld.wasm_dyld_error_exit_code(handle, byref(status))
         known = Code(code) if code in Code.__members__.values() else Code.INTERNAL
         message = text(dyld.wasm_dyld_error_message(handle))
-        return CLASSES.get(known, Error)(message, known, undefined, status.value if exited else None)
+        frames = tuple(frame(handle, index) for index in range(dyld.wasm_dyld_error_frame_count(handle)))
+        return CLASSES.get(known, Error)(message, known, undefined, status.value if exited else None, frames)
     finally:
         dyld.wasm_dyld_error_delete(handle)
 

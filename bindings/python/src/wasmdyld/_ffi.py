@@ -160,6 +160,10 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_error_undefined_importer": (c_char_p, c_void_p, c_size_t),
     "wasm_dyld_error_undefined_wanted": (c_char_p, c_void_p, c_size_t),
     "wasm_dyld_error_exit_code": (c_bool, c_void_p, POINTER(c_int32)),
+    "wasm_dyld_error_frame_count": (c_size_t, c_void_p),
+    "wasm_dyld_error_frame_object": (c_char_p, c_void_p, c_size_t),
+    "wasm_dyld_error_frame_function": (c_char_p, c_void_p, c_size_t),
+    "wasm_dyld_error_frame_offset": (c_bool, c_void_p, c_size_t, POINTER(c_uint64)),
     "wasm_dyld_error_delete": (None, c_void_p),
     "wasm_dyld_config_new": (c_void_p,),
     "wasm_dyld_config_delete": (None, c_void_p),
@@ -200,6 +204,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_read": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_void_p)),
     "wasm_dyld_write": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_void_p)),
     "wasm_dyld_instance_count": (c_uint64, c_void_p),
+    "wasm_dyld_link_map": (c_char_p, c_void_p),
     "wasm_dyld_library_path_count": (c_size_t, c_void_p),
     "wasm_dyld_library_path_at": (c_char_p, c_void_p, c_size_t),
     "wasm_dyld_dlsym": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
@@ -278,6 +283,10 @@ class Functions:
     wasm_dyld_error_undefined_importer: Callable[[Any, int], Optional[bytes]]
     wasm_dyld_error_undefined_wanted: Callable[[Any, int], Optional[bytes]]
     wasm_dyld_error_exit_code: Callable[[Any, Any], bool]
+    wasm_dyld_error_frame_count: Callable[[Any], int]
+    wasm_dyld_error_frame_object: Callable[[Any, int], Optional[bytes]]
+    wasm_dyld_error_frame_function: Callable[[Any, int], Optional[bytes]]
+    wasm_dyld_error_frame_offset: Callable[[Any, int, Any], bool]
     wasm_dyld_error_delete: Callable[[Any], None]
     wasm_dyld_config_new: Callable[[], Optional[int]]
     wasm_dyld_config_delete: Callable[[Any], None]
@@ -318,6 +327,7 @@ class Functions:
     wasm_dyld_read: Callable[[Any, int, Any, int, Any], int]
     wasm_dyld_write: Callable[[Any, int, Any, int, Any], int]
     wasm_dyld_instance_count: Callable[[Any], int]
+    wasm_dyld_link_map: Callable[[Any], Optional[bytes]]
     wasm_dyld_library_path_count: Callable[[Any], int]
     wasm_dyld_library_path_at: Callable[[Any, int], Optional[bytes]]
     wasm_dyld_dlsym: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]

@@ -215,6 +215,10 @@ class Namespace:
         """All objects, in the order in which they were loaded; also the small ones that this package makes for callbacks."""
         return [Object(self._core, handle) for handle in self._core.objects()]
 
+    def link_map(self) -> str:
+        """What lies where in memory and table, the objects, what each needs and what keeps it: a text for people."""
+        return (dyld.wasm_dyld_link_map(self._state.namespace) or b"").decode("utf-8", "replace")
+
     @property
     def library_paths(self) -> List[str]:
         """The folders that are searched, in order."""
