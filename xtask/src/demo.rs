@@ -3,6 +3,7 @@
 use crate::guests;
 use crate::install::{self, Installed, Options};
 use crate::library;
+use crate::python;
 use crate::util::{self, Result};
 use std::process::Command;
 use std::time::Instant;
