@@ -533,7 +533,7 @@ fn modules_are_described_in_words() {
         "16 bytes of data, aligned to 16",
         "libmissing.so",
         "$ORIGIN/deps:/etc",
-        "1 functions of env",
+        "1 function of env",
         "of the linker: memory, __memory_base",
     ] {
         assert!(

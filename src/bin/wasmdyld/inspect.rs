@@ -27,7 +27,7 @@ enum Format {
 }
 
 #[derive(Args)]
-#[command(after_help = "The file is read and not executed.
+#[command(after_help = "What is read: the file alone. It is not executed.
 
 Exit status: 0; 1 if the module can be loaded neither as a program nor as a library; 127 if it is no module; 2 for a wrong command line.")]
 pub struct Inspect {
@@ -257,22 +257,34 @@ fn imports(object: &Object) -> String {
     let mut rows: Vec<String> = functions
         .into_iter()
         .map(|(module, (all, weak))| match weak {
-            0 => format!("{all} functions of {}", plain(module)),
-            weak => format!("{all} functions of {}, {weak} of them weak", plain(module)),
+            0 => format!("{} of {}", count(all, "functions"), plain(module)),
+            weak => format!(
+                "{} of {}, {weak} of them weak",
+                count(all, "functions"),
+                plain(module)
+            ),
         })
         .collect();
-    let mut count = |number: usize, what: &str| {
-        if number > 0 {
-            rows.push(format!("{number} {what}"));
-        }
-    };
-    count(data, "addresses of data (GOT.mem)");
-    count(addresses, "addresses of functions (GOT.func)");
-    count(others, "globals, tables, memories and tags");
+    let more = [
+        (data, "addresses", " of data (GOT.mem)"),
+        (addresses, "addresses", " of functions (GOT.func)"),
+        (others, "others", ": globals, tables, memories, tags"),
+    ];
+    let more = more.iter().filter(|(number, ..)| *number > 0);
+    rows.extend(more.map(|(number, what, which)| format!("{}{which}", count(*number, what))));
     if !provided.is_empty() {
         rows.push(format!("of the linker: {}", provided.join(", ")));
     }
     rows.join("\n")
+}
+
+/// `1 function`, `2 functions`
+fn count(number: usize, what: &str) -> String {
+    let one = match what {
+        "addresses" => "address",
+        other => other.strip_suffix('s').unwrap_or(other),
+    };
+    format!("{number} {}", if number == 1 { one } else { what })
 }
 
 const OF_THE_LINKER: &[&str] = &[

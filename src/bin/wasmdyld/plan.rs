@@ -27,8 +27,8 @@ enum Format {
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is executed, no engine is asked. The plan is the one that `run` would carry out, or that of a library loaded first
-into a namespace of its own. WASI and the linker's own functions count as defined by the host.
+    after_help = "What is planned: what `run` would carry out, or loading a library first into a namespace of its own. Nothing is executed, no
+engine is asked. WASI and the linker's own functions count as defined by the host.
 
 Exit status: 0; 1 if a library is missing; 127 if there is no plan: symbols are undefined or of the wrong type, or there
 is no room; 2 for a wrong command line."

@@ -24,8 +24,8 @@ enum Format {
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is executed, no engine is asked. Of several definitions the first one wins, and is named first; what it keeps
-others from is shown as `not`. WASI and the linker's own functions count as defined by the host.
+    after_help = "What is shown: of several definitions the first one wins, shown as `in`; those that it hides as `not`. Nothing is executed, no
+engine is asked. WASI and the linker's own functions count as defined by the host.
 
 Exit status: 0; 1 if a symbol is undefined or of the wrong type, or a library is missing; 127 if the file cannot be read;
 2 for a wrong command line."

@@ -478,7 +478,7 @@ mod tests {
                 assert!(one.y != other.y || (one.x - other.x).abs() >= 100.0 + GAP_X - 1e-6);
             }
         }
-        assert_eq!(picture.lines.len(), 12);
+        assert_eq!(picture.lines.len(), 13);
         for line in &picture.lines {
             assert!(line.points.is_sorted_by(|a, b| a.y < b.y));
             assert_eq!(line.back, (line.from, line.to) == (7, 1));

@@ -36,7 +36,7 @@ enum Format {
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is executed, no engine is asked: files are found and read as `run` does.
+    after_help = "What is read: files are found as `run` finds them. Nothing is executed, no engine is asked.
 
 Environment:
   WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
