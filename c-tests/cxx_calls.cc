@@ -163,6 +163,12 @@ static void real_libraries()
     auto evaluate = VALUE(calc.try_function<double(Ptr<const char>)>("calc_evaluate"));
     CHECK(VALUE(evaluate.try_call(VALUE(in.try_copy_string("1 2 + 3 * 4 /")))) == 2.25);
     CHECK(VALUE(VALUE(calc.try_function<std::int64_t(std::int64_t)>("calc_factorial")).try_call(20)) == 2432902008176640000);
+    Error crash = ERROR(VALUE(calc.try_function<void()>("calc_crash")).try_call(), Code::trap);
+    std::vector<TraceFrame> frames = crash.frames();
+    CHECK(frames.size() >= 2 || std::getenv("WASMDYLD_TEST_ENGINE")); /* not every engine tells */
+    if (frames.size() >= 2)
+        CHECK(frames[0].object == "libc.so" && frames[1].object == "libcalc.so" && frames[1].function == "calc_crash");
+    CHECK(in.link_map().find("libhistory.so") != std::string::npos && NamespaceRef(in).link_map().find("libc.so") != std::string::npos);
     Error exits = ERROR(VALUE(calc.try_function<void(int)>("exit")).try_call(42), Code::exit);
     CHECK(exits.exit_code() == 42);
     ok("real libraries");

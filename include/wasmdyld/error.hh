@@ -61,6 +61,13 @@ struct Undefined {
     std::string wanted;   ///< What it is needed as, such as "func (i32) -> i32".
 };
 
+/// A function of the guest that was running when it trapped.
+struct TraceFrame {
+    std::optional<std::string> object;   ///< The object that it belongs to; several, joined by " or ", where the engine does not tell which.
+    std::optional<std::string> function; ///< Its name, if it has one.
+    std::optional<std::uint64_t> offset; ///< Where in the object's file the instruction stands that trapped or called.
+};
+
 /**
  * What went wrong. A value: copies share what they say, which never changes, so that any thread may read it.
  */
@@ -101,6 +108,22 @@ class Error {
     {
         std::int32_t code = 0;
         return raw() && wasm_dyld_error_exit_code(raw(), &code) ? std::optional(code) : std::nullopt;
+    }
+
+    /// The functions of the guest that were running when it trapped, the innermost first, as far as the engine tells. The message has
+    /// them as well.
+    std::vector<TraceFrame> frames() const
+    {
+        auto text = [](const char *given) { return given ? std::optional<std::string>(given) : std::nullopt; };
+        std::vector<TraceFrame> all;
+        std::size_t count = raw() ? wasm_dyld_error_frame_count(raw()) : 0;
+        for (std::size_t i = 0; i < count; i++) {
+            std::uint64_t offset = 0;
+            bool known = wasm_dyld_error_frame_offset(raw(), i, &offset);
+            all.push_back({text(wasm_dyld_error_frame_object(raw(), i)), text(wasm_dyld_error_frame_function(raw(), i)),
+                           known ? std::optional(offset) : std::nullopt});
+        }
+        return all;
     }
 
     /// The error of the C interface; null if it is not from there. It stays this object's.

@@ -229,6 +229,13 @@ class NamespaceRef : public Scope {
         return all;
     }
 
+    /// The link map, as text for people: what lies where, what each object needs, and what keeps it. Empty if the namespace is gone.
+    std::string link_map() const
+    {
+        const char *map = dyld() ? wasm_dyld_link_map(dyld()) : nullptr;
+        return map ? map : "";
+    }
+
     /// How many instances the namespace has made in its store. Some engines make a limited number in the life of a store: see
     /// wasm_dyld_instance_count.
     std::uint64_t instance_count() const noexcept { return dyld() ? wasm_dyld_instance_count(dyld()) : 0; }

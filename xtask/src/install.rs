@@ -4,7 +4,7 @@
 //! bin/            wasmdyld, and the guests' compilers
 //! LIB/            libwasmdyld.so -> .so.0 -> .so.0.1.0, libwasmdyld.a; libwasmdyld-neutral.* have no engine inside
 //! LIB/cmake/WasmDyld, LIB/pkgconfig
-//! INCLUDE/        wasmdyld.h, wasm.h (the bundled engine's), wasmdyld/dlfcn.h (for guests)
+//! INCLUDE/        wasmdyld.h, wasmdyld.hh with wasmdyld/*.hh, wasm.h (the bundled engine's), wasmdyld/dlfcn.h (for guests)
 //! share/          doc, man, completions, and what building guests with CMake needs
 //! ```
 //!
@@ -286,9 +286,10 @@ fn guest_tools(installed: &Installed) -> Result<()> {
         return Ok(());
     }
     // Not the headers of hosts, which lie beside the other copy.
-    put_tree(
-        &util::workspace().join("include/wasmdyld"),
-        &data.join("include/wasmdyld"),
+    put(
+        &util::workspace().join("include/wasmdyld/dlfcn.h"),
+        &data.join("include/wasmdyld/dlfcn.h"),
+        0o644,
     )?;
     for entry in util::list(&folder)? {
         let name = entry.file_name().unwrap_or_default();

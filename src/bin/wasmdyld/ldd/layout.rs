@@ -45,7 +45,7 @@ pub struct Picture {
 pub fn picture(sizes: &[Size], edges: &[Vec<usize>]) -> Picture {
     let mut graph = Layers::new(sizes, edges);
     graph.order();
-    graph.place(sizes, edges)
+    graph.place(sizes)
 }
 
 /// A box, or a point where a line passes a layer.
@@ -193,7 +193,7 @@ impl Layers {
             .sum()
     }
 
-    fn place(mut self, sizes: &[Size], edges: &[Vec<usize>]) -> Picture {
+    fn place(mut self, sizes: &[Size]) -> Picture {
         for layer in &self.layers {
             let mut x = 0.0;
             for &item in layer {
@@ -233,7 +233,7 @@ impl Layers {
                 y: top + height / 2.0,
             }
         };
-        let shortcut = shortcuts(edges);
+        let shortcut = shortcuts(sizes.len(), &self.chains);
         let lines = self.chains.iter().map(|chain| {
             let mut points: Vec<Point> = chain.items.iter().map(|&item| centre(item)).collect();
             let half = |item: usize| sizes.get(item).map_or(0.0, |size| size.height / 2.0);
@@ -383,18 +383,20 @@ fn layering(count: usize, edges: &[(usize, usize, bool)]) -> Vec<usize> {
 }
 
 /// Edges for which there is a longer way too.
-fn shortcuts(edges: &[Vec<usize>]) -> HashSet<(usize, usize)> {
+fn shortcuts(count: usize, chains: &[Chain]) -> HashSet<(usize, usize)> {
     // With more edges than this the picture is not read one by one.
     const MAX: usize = 2_000;
     let mut found = HashSet::new();
-    if edges.iter().map(Vec::len).sum::<usize>() > MAX {
+    if chains.len() > MAX {
         return found;
+    }
+    let mut edges = vec![Vec::new(); count];
+    for chain in chains.iter().filter(|chain| !chain.back) {
+        edges[chain.from].push(chain.to);
     }
     for (from, ends) in edges.iter().enumerate() {
         for &to in ends {
-            // A way that comes back to either end is none.
-            let mut reached = vec![false; edges.len()];
-            reached[from] = true;
+            let mut reached = vec![false; count];
             let others = ends.iter().filter(|&&end| end != to);
             let mut queue: VecDeque<usize> = others.copied().collect();
             while let Some(at) = queue.pop_front() {
@@ -461,7 +463,7 @@ mod tests {
 
     #[test]
     fn boxes_of_a_layer_do_not_overlap_and_lines_lead_down() {
-        // 1 -> 6 -> 7 -> 1 is a circle; 0 -> 6 passes a layer, 0 -> 1 is no shortcut for all that.
+        // 1 -> 6 -> 7 -> 1 is a circle, so that 0 -> 1 is no shortcut; 0 -> 6 passes a layer.
         let edges = vec![
             vec![1, 2, 3, 4, 5, 6],
             vec![6],
