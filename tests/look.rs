@@ -244,16 +244,8 @@ fn names_steer_neither_terminal_nor_picture() {
     let tree = look(&folder, &["ldd", "-L", ".", "liba.so"]).stdout;
     assert!(tree.contains("../up.so unusable"), "{tree}");
     assert!(tree.contains("path separator"), "{tree}");
-    for command in ["symbols", "plan", "inspect"] {
-        look(
-            &folder,
-            &[command, "-L", ".", "liba.so"][..]
-                .iter()
-                .copied()
-                .filter(|a| command != "inspect" || !["-L", "."].contains(a))
-                .collect::<Vec<_>>()
-                .as_slice(),
-        );
+    for command in ["symbols", "plan"] {
+        look(&folder, &[command, "-L", ".", "liba.so"]);
     }
     look(
         &folder,

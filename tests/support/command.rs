@@ -1,5 +1,8 @@
 //! The command, run by tests.
 
+// Each of the test programs uses a part of this.
+#![allow(dead_code, reason = "compiled into several programs")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -97,3 +97,12 @@ pub struct HostArgs {
     #[arg(long, value_name = "MODULE[.NAME]")]
     pub host_defines: Vec<String>,
 }
+
+/// How an answer is written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}

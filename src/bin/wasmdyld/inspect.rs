@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use serde::Serialize;
 use wasmdyld::abi;
 use wasmdyld::error::{Context, Result, plain};
@@ -15,16 +15,9 @@ use wasmdyld::object::{
 use wasmdyld::plan::{Role, describe, role_of};
 use wasmdyld::search;
 
+use crate::args::Format;
 use crate::ldd::size;
 use crate::style::{self, DIM, ERROR, HEADING, OBJECT, SYMBOL, WARNING, paint};
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
 
 #[derive(Args)]
 #[command(after_help = "What is read: the file alone. It is not executed.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use serde::Serialize;
 use wasmdyld::error::{Context, Result, plain};
 use wasmdyld::plan::{
@@ -13,17 +13,9 @@ use wasmdyld::plan::{
 };
 use wasmdyld::survey::Survey;
 
-use crate::args::{self, HostArgs, LinkArgs, SearchArgs};
+use crate::args::{self, Format, HostArgs, LinkArgs, SearchArgs};
 use crate::ldd::{complain, role};
 use crate::style::{self, DIM, HEADING, OBJECT, SYMBOL, WARNING, paint};
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs; holds all bindings
-    Json,
-}
 
 #[derive(Args)]
 #[command(
@@ -43,7 +35,7 @@ pub struct Show {
     /// List what every import is bound to
     #[arg(long)]
     bindings: bool,
-    /// How the answer is written
+    /// How the answer is written; JSON holds all bindings
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// A program or library

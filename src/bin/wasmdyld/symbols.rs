@@ -4,23 +4,15 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 use serde::Serialize;
 use wasmdyld::error::{Result, plain};
 use wasmdyld::plan::ObjectId;
 use wasmdyld::survey::{Definer, State, Survey, Symbol, User, symbols};
 
-use crate::args::{self, HostArgs, SearchArgs};
+use crate::args::{self, Format, HostArgs, SearchArgs};
 use crate::ldd::complain;
 use crate::style::{self, DIM, ERROR, OBJECT, SYMBOL, WARNING, paint};
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
 
 #[derive(Args)]
 #[command(
