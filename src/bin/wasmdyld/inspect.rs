@@ -300,14 +300,14 @@ fn exports(object: &Object) -> String {
         }
     }
     let rows = [
-        (functions, "functions"),
-        (aliases, "functions of others, exported again"),
-        (data, "data"),
-        (others, "globals, tables, memories and tags"),
+        (functions, "functions", ""),
+        (aliases, "functions", " of others, exported again"),
+        (data, "data", ""),
+        (others, "others", ": globals, tables, memories, tags"),
     ];
-    let rows = rows.iter().filter(|(count, _)| *count > 0);
+    let rows = rows.iter().filter(|(number, ..)| *number > 0);
     let rows: Vec<String> = rows
-        .map(|(count, what)| format!("{count} {what}"))
+        .map(|(number, what, which)| format!("{}{which}", count(*number, what)))
         .collect();
     rows.join("\n")
 }
