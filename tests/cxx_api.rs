@@ -45,11 +45,15 @@ fn run(name: &str, options: &[&str], mode: &str) {
     }
 }
 
-fn under_valgrind(name: &str) {
-    c::run_under_valgrind(name, || {
-        let compiler = setup().cxx_compilers.first().expect("a compiler");
-        compile_cxx(compiler, &test_file(name), &["c++17"], "valgrind")
-    });
+/// Those that make and give up everything that owns something.
+#[test]
+fn nothing_leaks() {
+    for name in ["cxx_lifetimes", "cxx_host", "cxx_memory", "cxx_config"] {
+        c::run_under_valgrind(name, || {
+            let compiler = setup().cxx_compilers.first().expect("a compiler");
+            compile_cxx(compiler, &test_file(name), &["c++17"], "valgrind")
+        });
+    }
 }
 
 macro_rules! cxx_tests {
@@ -61,8 +65,6 @@ macro_rules! cxx_tests {
             fn without_exceptions() {
                 super::run(stringify!($name), &["c++20", "-fno-exceptions", "-fno-rtti"], "results");
             }
-            #[test]
-            fn under_valgrind() { super::under_valgrind(stringify!($name)); }
         })*
 
         #[test]

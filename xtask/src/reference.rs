@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: pages of the C API, by doxygen.
 
+use crate::library;
 use crate::util::{self, Result};
 use std::process::Command;
 
@@ -9,11 +10,6 @@ pub fn main() -> Result<()> {
         return Err("doxygen is not installed (Debian: doxygen)".into());
     }
     let root = util::workspace();
-    let manifest = util::read(&root.join("Cargo.toml"))?;
-    let version = manifest
-        .lines()
-        .find_map(|line| line.strip_prefix("version = "))
-        .ok_or("Cargo.toml tells no version")?;
     let output = util::target_dir().join("doc-api");
     util::remove(&output)?;
     util::create_dir(&output)?;
@@ -21,7 +17,7 @@ pub fn main() -> Result<()> {
     command
         .arg("docs/Doxyfile")
         .current_dir(&root)
-        .env("WASMDYLD_VERSION", version.trim_matches('"'))
+        .env("WASMDYLD_VERSION", library::version()?)
         .env("WASMDYLD_DOC_OUTPUT", &output);
     util::run(&mut command)?;
     println!("{}", output.join("index.html").display());
