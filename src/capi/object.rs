@@ -187,7 +187,7 @@ pub extern "C" fn wasm_dyld_object_is_nodelete(
     namespace: *const wasm_dyld_t,
     object: *const wasm_dyld_object_t,
 ) -> bool {
-    of(namespace, object, false, |_, info| Some(info.stays))
+    of(namespace, object, false, |_, info| Some(info.nodelete))
 }
 
 /// Where the object's data and its own table slots are. Every out parameter may be NULL.

@@ -9,7 +9,7 @@ use super::object::{Strings, wasm_dyld_object_t};
 use super::types::{self, SymbolKindNumber, wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
 use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result};
-use crate::link::{From, Symbol};
+use crate::link::{SearchIn, Symbol};
 
 /// Where the results of a look-up go; each may be NULL.
 struct Results {
@@ -18,7 +18,12 @@ struct Results {
     value: *mut u64,
 }
 
-fn look_up(namespace: &wasm_dyld_t, from: From, name: *const c_char, to: Results) -> Result<()> {
+fn look_up(
+    namespace: &wasm_dyld_t,
+    from: SearchIn,
+    name: *const c_char,
+    to: Results,
+) -> Result<()> {
     let name = edge::text(name, "symbol name")?;
     let (kind, number) = match namespace.ns.dlsym(from, name)? {
         Symbol::Func { callee, sig } => {
@@ -60,8 +65,8 @@ pub extern "C" fn wasm_dyld_dlsym(
         set(function, std::ptr::null_mut());
         let namespace = wasm_dyld_t::lend(namespace)?;
         let from = match object.is_null() {
-            true => From::Global,
-            false => From::Object(namespace.id(object)?),
+            true => SearchIn::Global,
+            false => SearchIn::Object(namespace.id(object)?),
         };
         let to = Results {
             kind,
@@ -87,7 +92,7 @@ pub extern "C" fn wasm_dyld_dlsym_next(
     edge(error, || {
         set(function, std::ptr::null_mut());
         let namespace = wasm_dyld_t::lend(namespace)?;
-        let from = From::After(namespace.id(caller)?);
+        let from = SearchIn::After(namespace.id(caller)?);
         let to = Results {
             kind,
             function,

@@ -2,7 +2,7 @@
 
 use crate::engine::{HostTrap, Memory};
 use crate::error::{Code, Error, Result};
-use crate::link::{Call, Flags, From, Namespace, Party, Source, Symbol};
+use crate::link::{Call, Flags, Namespace, Party, SearchIn, Source, Symbol};
 use crate::plan::ObjectId;
 
 /// PATH_MAX of Linux, with the NUL.
@@ -40,8 +40,8 @@ pub fn object(ns: &Namespace, handle: u32) -> Result<Option<ObjectId>> {
 }
 
 /// Where a symbol is looked up for a handle.
-pub fn scope(ns: &Namespace, handle: u32) -> Result<From> {
-    Ok(object(ns, handle)?.map_or(From::Global, From::Object))
+pub fn scope(ns: &Namespace, handle: u32) -> Result<SearchIn> {
+    Ok(object(ns, handle)?.map_or(SearchIn::Global, SearchIn::Object))
 }
 
 /// dlopen(3). `None` as name: the global scope. `None` as answer: it is not loaded, and is not to be.
@@ -70,7 +70,7 @@ pub fn open(call: &Call<'_>, name: Option<&str>, flags: Flags) -> Result<Option<
 }
 
 /// dlsym(3): a slot or an address.
-pub fn symbol(call: &Call<'_>, from: From, address: u32) -> Result<u32> {
+pub fn symbol(call: &Call<'_>, from: SearchIn, address: u32) -> Result<u32> {
     let memory = call.ns.memory()?;
     with_string(
         &memory,

@@ -4,7 +4,7 @@ use super::core::{self, answer};
 use crate::abi;
 use crate::engine::HostTrap;
 use crate::error::{Code, Error, Result};
-use crate::link::{Call, Flags, From, Service};
+use crate::link::{Call, Flags, SearchIn, Service};
 use crate::plan::Bind;
 
 const RTLD_LAZY: u32 = 1;
@@ -83,13 +83,13 @@ fn dlsym(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
     };
     let find = || {
         let from = match handle {
-            RTLD_DEFAULT => From::Global,
+            RTLD_DEFAULT => SearchIn::Global,
             RTLD_NEXT => {
                 let caller = call.caller.ok_or_else(|| {
                     let why = "RTLD_NEXT needs a direct call of dlsym: by pointer, the caller is not known";
                     Error::new(Code::Unsupported, why)
                 })?;
-                From::After(caller)
+                SearchIn::After(caller)
             }
             handle => core::scope(call.ns, handle)?,
         };

@@ -3,7 +3,7 @@
 use super::core;
 use crate::engine::HostTrap;
 use crate::error::{Code, Error, Result};
-use crate::link::{Call, Flags, From, Service, cut};
+use crate::link::{Call, Flags, SearchIn, Service, cut};
 use crate::plan::Bind;
 
 const MODULE: &str = "wasix_32v1";
@@ -116,10 +116,10 @@ fn dlopen(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
     status(call, open(), buffer, size)
 }
 
-fn target(call: &Call<'_>, handle: u32) -> Result<From> {
+fn target(call: &Call<'_>, handle: u32) -> Result<SearchIn> {
     Ok(match handle {
-        DEFAULT => From::Global,
-        MAIN => call.ns.main().map_or(From::Global, From::Object),
+        DEFAULT => SearchIn::Global,
+        MAIN => call.ns.main().map_or(SearchIn::Global, SearchIn::Object),
         handle => core::scope(call.ns, handle)?,
     })
 }

@@ -14,7 +14,7 @@ use wasm_encoder::{
 
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, HeapType, ValType as OurValType};
-use crate::plan::{Absent, Stub};
+use crate::plan::{LazyStub, Stub};
 
 /// How the generated modules call themselves, to be known in backtraces.
 pub const NAME: &str = "wasmdyld";
@@ -166,7 +166,7 @@ pub fn stubs(stubs: &[Stub], tail_calls: bool) -> Result<Vec<u8>> {
 /// One function for each missing symbol: the first call asks `resolve` for the slot (or traps in it), later calls go
 /// straight through the table. The host's frame is gone before the target runs. Behind the functions the globals that keep
 /// the slots are exported, for a binding that has to be taken back.
-pub fn absent(absent: &[Absent], tail_calls: bool) -> Result<Vec<u8>> {
+pub fn lazy_stubs(absent: &[LazyStub], tail_calls: bool) -> Result<Vec<u8>> {
     let mut types = Types::default();
     let resolver = types.of(&Arc::new(FuncType {
         params: vec![OurValType::I32],

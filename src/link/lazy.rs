@@ -7,11 +7,11 @@ use super::{slots, symbols};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
-use crate::plan::{Absent, FuncId, ObjectId};
+use crate::plan::{FuncId, LazyStub, ObjectId};
 use foldhash::HashSet;
 
 /// The function that generated stubs call with their number: answers the slot of the symbol's function, or traps.
-pub fn resolver(ns: &Rc<Namespace>, absent: Vec<Absent>) -> Result<HostFunc> {
+pub fn resolver(ns: &Rc<Namespace>, absent: Vec<LazyStub>) -> Result<HostFunc> {
     // Weak: the namespace owns the function.
     let ns_weak: Weak<Namespace> = Rc::downgrade(ns);
     let ty = FuncType {
@@ -32,8 +32,8 @@ pub fn resolver(ns: &Rc<Namespace>, absent: Vec<Absent>) -> Result<HostFunc> {
     HostFunc::new(ns.store(), &ty, Box::new(body))
 }
 
-fn resolve(ns: &Rc<Namespace>, n: usize, missing: &Absent) -> Result<u32> {
-    let Absent {
+fn resolve(ns: &Rc<Namespace>, n: usize, missing: &LazyStub) -> Result<u32> {
+    let LazyStub {
         symbol,
         module,
         importer,
@@ -79,7 +79,7 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &Absent) -> Result<u32> {
         }
         state.epoch += 1;
         if let Some(live) = state.live.get(importer) {
-            live.made.bound.borrow_mut().push((n, object));
+            live.linkage.bound.borrow_mut().push((n, object));
         }
     }
     Ok(slot)
@@ -88,10 +88,10 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &Absent) -> Result<u32> {
 /// Makes lazy bindings to objects that go undone, in those that stay: the next call looks the symbol up again.
 pub(super) fn unbind(state: &State, gone: &HashSet<ObjectId>) {
     for live in state.live.values() {
-        let Some(absent) = &live.made.absent else {
+        let Some(absent) = &live.linkage.lazy_stubs else {
             continue;
         };
-        live.made.bound.borrow_mut().retain(|(n, object)| {
+        live.linkage.bound.borrow_mut().retain(|(n, object)| {
             if !gone.contains(object) {
                 return true;
             }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::files::Files;
 use super::namespace::Namespace;
-use super::provider::Files;
 use super::stats::{Statistics, timed};
 use super::transaction::{self, Done};
 use super::unload::{self, Frame, Party, Undo};
-use super::{init, provided};
+use super::{export_getters, init};
 use crate::abi;
 use crate::engine::can_link;
 use crate::error::{Code, Context, Error, Result, plain};
@@ -132,7 +132,7 @@ impl Namespace {
             let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
             return Err(Error::new(Code::Limit, why));
         }
-        provided::provide(self, &closure)?;
+        export_getters::provide(self, &closure)?;
 
         let done = {
             let state = self.state();
@@ -187,7 +187,8 @@ impl Namespace {
         let mut state = self.state_mut();
         state.opened(root, flags.party);
         let node = state.model.nodes.get_mut(&root);
-        let pinned = flags.nodelete && node.is_some_and(|n| !std::mem::replace(&mut n.stays, true));
+        let pinned =
+            flags.nodelete && node.is_some_and(|n| !std::mem::replace(&mut n.nodelete, true));
         if flags.party == Party::Guest {
             state.note(Undo::Changed(changes));
             state.note(Undo::Opened(root));

@@ -24,7 +24,7 @@ use crate::plan::{Definition, Identity, Model, Now, ObjectId, Opens, Placement, 
 use crate::search::GuestFiles;
 
 /// An instantiated object.
-pub(super) struct Live {
+pub(super) struct LoadedObject {
     pub exports: ExternVec,
     /// Position in `exports` of each of the object's exports, where the engine has another order.
     pub order: Option<Vec<u32>>,
@@ -33,10 +33,10 @@ pub(super) struct Live {
     /// Tells the object's frames in a backtrace from others'.
     pub module: Rc<Module>,
     /// Shared by the objects of one load.
-    pub made: Rc<Made>,
+    pub linkage: Rc<Linkage>,
 }
 
-impl Live {
+impl LoadedObject {
     pub fn export(&self, n: u32) -> Option<Borrowed<'_, Extern>> {
         let n = match &self.order {
             Some(order) => *order.get(n as usize)?,
@@ -58,7 +58,7 @@ pub(super) struct Space {
 
 /// Functions made for imports of one load. Dropping them makes the guest's calls trap.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct Linkage {
     pub forwarders: Vec<Forwarder>,
     /// The object that each forwarder calls.
     pub targets: Vec<ObjectId>,
@@ -66,7 +66,7 @@ pub(super) struct Made {
     pub services: Vec<HostFunc>,
     pub resolvers: Vec<HostFunc>,
     /// Stubs of missing functions, and behind them the globals that keep what they were bound to.
-    pub absent: Option<ExternVec>,
+    pub lazy_stubs: Option<ExternVec>,
     /// Lazy bindings made so far: the stub's number, and the object that it leads to.
     pub bound: RefCell<Vec<(usize, ObjectId)>>,
     /// Instances of generated modules whose functions are imported somewhere.
@@ -77,7 +77,7 @@ pub(super) struct Made {
 pub(super) struct State {
     pub model: Model,
     pub space: Option<Space>,
-    pub live: HashMap<ObjectId, Live>,
+    pub live: HashMap<ObjectId, LoadedObject>,
     /// The values behind `model.host.defs`.
     pub hosts: Vec<HostValue>,
     /// Base addresses and GOT entries by value: objects with the same entry share the global.
@@ -91,7 +91,7 @@ pub(super) struct State {
     pub frames: Vec<unload::Frame>,
     pub exit: ExitList,
     /// Unloaded while the guest's code may have been running in them.
-    pub buried: Vec<Live>,
+    pub buried: Vec<LoadedObject>,
     /// What the linker keeps in the guest's memory.
     pub texts: Texts,
     /// The linker's own functions are defined.
@@ -176,7 +176,7 @@ pub struct ObjectInfo {
     pub needed: Vec<ObjectId>,
     pub opens: Opens,
     /// Never unloaded on its own.
-    pub stays: bool,
+    pub nodelete: bool,
     /// `path` is one of the guest's.
     pub in_guest: bool,
 }
@@ -382,7 +382,7 @@ fn info(model: &Model, id: ObjectId) -> Option<ObjectInfo> {
         global: node.global,
         needed: node.found.needed.clone(),
         opens: node.opens,
-        stays: node.stays,
+        nodelete: node.nodelete,
         in_guest: node.found.in_guest,
     })
 }

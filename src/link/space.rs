@@ -6,7 +6,7 @@ use super::namespace::{Namespace, Space};
 use crate::engine::{EngineGlobalType, Global, Memory, Table, Val};
 use crate::error::{Code, Error, Result};
 use crate::object::{GlobalType, HeapType, Limits, MemoryType, TableType, ValType};
-use crate::plan::{Placement, Plan, Space as Extent};
+use crate::plan::{Extent, Placement, Plan};
 
 /// Zeroes memory and nulls slots.
 pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::host::HostValue;
 use super::namespace::{Namespace, State};
-use super::{provided, slots};
+use super::{export_getters, slots};
 use crate::abi;
 use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result, plain};
@@ -31,7 +31,7 @@ pub enum Symbol {
 
 /// Where a symbol is looked up (dlsym(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum SearchIn {
     /// RTLD_DEFAULT: the global scope.
     Global,
     /// An object and what it needs, breadth first.
@@ -41,7 +41,7 @@ pub enum From {
 }
 
 impl Namespace {
-    pub fn dlsym(&self, from: From, name: &str) -> Result<Symbol> {
+    pub fn dlsym(&self, from: SearchIn, name: &str) -> Result<Symbol> {
         let state = self.state();
         let model = &state.model;
         let known = |id: ObjectId| {
@@ -49,15 +49,15 @@ impl Namespace {
             node.ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))
         };
         let found = match from {
-            From::Object(id) => match known(id)?.found.object.by_name.get(name) {
+            SearchIn::Object(id) => match known(id)?.found.object.by_name.get(name) {
                 Some(&export) => symbol(&state, Definition { object: id, export }),
                 None => in_order(&state, &model.group(id), name),
             },
-            From::After(id) => {
+            SearchIn::After(id) => {
                 known(id)?;
                 in_order(&state, &after(&state, id), name)
             }
-            From::Global => {
+            SearchIn::Global => {
                 let definitions = model.global.lookup(name);
                 definitions.iter().find_map(|&d| symbol(&state, d))
             }
@@ -69,7 +69,7 @@ impl Namespace {
             (Some(symbol), _) => Ok(symbol),
             (None, _) if gives(&state, from, name) => {
                 drop(state);
-                provided::ask(self, name).map(Symbol::Number)
+                export_getters::ask(self, name).map(Symbol::Number)
             }
             (None, Some((symbol, false))) => Ok(symbol),
             (None, None) => Err(not_found(&state, from, name)),
@@ -78,7 +78,7 @@ impl Namespace {
 
     /// What [`dlsym`](Self::dlsym) and [`slot`](Self::slot) would give, where it is at hand: the first definition is an object's own,
     /// and has its slot. Programs ask for the same few symbols again and again.
-    pub(crate) fn known_value(&self, from: From, name: &str) -> Option<u32> {
+    pub(crate) fn known_value(&self, from: SearchIn, name: &str) -> Option<u32> {
         let state = self.state();
         let model = &state.model;
         let overridden = model
@@ -87,12 +87,12 @@ impl Namespace {
             .is_some_and(|(_, def)| def.overrides(None));
         let definition = match from {
             _ if overridden => return None,
-            From::Object(object) => {
+            SearchIn::Object(object) => {
                 let export = *model.nodes.get(&object)?.found.object.by_name.get(name)?;
                 Definition { object, export }
             }
-            From::Global => *model.global.lookup(name).first()?,
-            From::After(_) => return None,
+            SearchIn::Global => *model.global.lookup(name).first()?,
+            SearchIn::After(_) => return None,
         };
         let node = model.nodes.get(&definition.object)?;
         let object = &node.found.object;
@@ -142,8 +142,8 @@ impl Namespace {
 
 /// The host's function of a name, and whether it comes before those of objects. An object's handle covers it only if one of the
 /// objects has the name.
-fn host(state: &State, from: From, name: &str, found: bool) -> Option<(Symbol, bool)> {
-    if matches!(from, From::Object(_)) && !found {
+fn host(state: &State, from: SearchIn, name: &str, found: bool) -> Option<(Symbol, bool)> {
+    if matches!(from, SearchIn::Object(_)) && !found {
         return None;
     }
     let (callee, sig, def) = state.model.host_callee(abi::ENV, name)?;
@@ -174,13 +174,13 @@ fn in_order(state: &State, order: &[ObjectId], name: &str) -> Option<Symbol> {
 }
 
 /// Whether the main program gives a name by a function, and is among those asked.
-fn gives(state: &State, from: From, name: &str) -> bool {
+fn gives(state: &State, from: SearchIn, name: &str) -> bool {
     let asked = match from {
-        From::Global => true,
-        From::Object(id) => state.model.main == Some(id),
-        From::After(_) => false,
+        SearchIn::Global => true,
+        SearchIn::Object(id) => state.model.main == Some(id),
+        SearchIn::After(_) => false,
     };
-    asked && provided::provides(state, name)
+    asked && export_getters::provides(state, name)
 }
 
 fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
@@ -198,11 +198,11 @@ fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
     }
 }
 
-fn not_found(state: &State, from: From, name: &str) -> Error {
+fn not_found(state: &State, from: SearchIn, name: &str) -> Error {
     let searched = match from {
-        From::Object(id) => state.model.group(id),
-        From::After(id) => after(state, id),
-        From::Global => state.model.global.order().to_vec(),
+        SearchIn::Object(id) => state.model.group(id),
+        SearchIn::After(id) => after(state, id),
+        SearchIn::Global => state.model.global.order().to_vec(),
     };
     let names: Vec<&str> = searched
         .iter()
@@ -211,13 +211,13 @@ fn not_found(state: &State, from: From, name: &str) -> Error {
         .collect();
     let after = |id: ObjectId| state.model.nodes.get(&id).map_or("?", |n| &n.found.name);
     let place = match (from, names.is_empty()) {
-        (From::After(id), true) => format!("what comes after {}: nothing", after(id)),
+        (SearchIn::After(id), true) => format!("what comes after {}: nothing", after(id)),
         (_, true) => {
             "the global scope, which is empty (libraries enter it with the flag GLOBAL)".to_string()
         }
-        (From::Object(_), _) => names.join(", "),
-        (From::After(id), _) => format!("what comes after {}: {}", after(id), names.join(", ")),
-        (From::Global, _) => format!("the global scope: {}", names.join(", ")),
+        (SearchIn::Object(_), _) => names.join(", "),
+        (SearchIn::After(id), _) => format!("what comes after {}: {}", after(id), names.join(", ")),
+        (SearchIn::Global, _) => format!("the global scope: {}", names.join(", ")),
     };
     let name = plain(name);
     Error::new(

@@ -16,7 +16,7 @@ use std::time::Duration;
 use foldhash::{HashMap, HashMapExt};
 
 use super::glue;
-use super::namespace::{Live, Made, Namespace, State};
+use super::namespace::{Linkage, LoadedObject, Namespace, State};
 use super::order::{export_order, in_engine_order, lost, raw};
 use super::refused;
 use super::space::{clear, clear_place, grow, make_space};
@@ -30,7 +30,7 @@ use crate::engine::{
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType};
 use crate::plan::needed::Closure;
-use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Space as Extent, Stub, Supply};
+use crate::plan::{Definition, Extent, FuncId, Identity, ObjectId, Plan, Stub, Supply};
 
 /// A plan that was carried out. To be committed.
 pub struct Done {
@@ -52,13 +52,13 @@ struct Transaction<'a> {
     tags: HashMap<Arc<str>, Extern>,
     stubs: HashMap<Stub, Extern>,
     nothing: Option<Extern>,
-    absent: Option<ExternVec>,
-    made: Made,
+    lazy_stubs: Option<ExternVec>,
+    linkage: Linkage,
     /// Positions in `made.services`, by importer and number of the host's definition.
     services: HashMap<(ObjectId, u32), usize>,
     /// Stands in each object for `made`, which is complete at the end only.
-    nothing_made: Rc<Made>,
-    live: HashMap<ObjectId, Live>,
+    no_linkage: Rc<Linkage>,
+    live: HashMap<ObjectId, LoadedObject>,
 }
 
 pub fn execute(
@@ -80,10 +80,10 @@ pub fn execute(
         tags: HashMap::new(),
         stubs: HashMap::new(),
         nothing: None,
-        absent: None,
-        made: Made::default(),
+        lazy_stubs: None,
+        linkage: Linkage::default(),
         services: HashMap::new(),
-        nothing_made: Rc::default(),
+        no_linkage: Rc::default(),
         live: HashMap::new(),
     };
     match transaction.run(bytes) {
@@ -105,7 +105,7 @@ impl Transaction<'_> {
         self.make_numbers()?;
         self.make_tags()?;
         self.make_stubs()?;
-        self.make_absent()?;
+        self.make_lazy_stubs()?;
         self.make_trampolines()?;
         self.make_host_functions()?;
         for &id in &self.plan.order {
@@ -226,14 +226,14 @@ impl Transaction<'_> {
         if exports.len() != found.object.exports.len() {
             return Err(lost("an export"));
         }
-        let live = Live {
+        let live = LoadedObject {
             exports,
             order,
             _instance: instance,
             module: module.clone(),
-            made: self.nothing_made.clone(),
+            linkage: self.no_linkage.clone(),
         };
-        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
+        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.linkage.forwarders) {
             if trampoline.target.object == id {
                 aim(forwarder, &live, trampoline.target);
             }
@@ -261,7 +261,7 @@ impl Transaction<'_> {
             }
             Supply::Export(definition) => return self.exported(state, *definition),
             Supply::Host(id) => match self.services.get(&(importer, *id)) {
-                Some(&n) => self.made.services.get(n).map(HostFunc::as_extern),
+                Some(&n) => self.linkage.services.get(n).map(HostFunc::as_extern),
                 None => state.hosts.get(*id as usize).and_then(|h| h.as_extern()),
             },
             Supply::Stub(n) => {
@@ -269,9 +269,9 @@ impl Transaction<'_> {
                 let made = stub.and_then(|s| self.stubs.get(s).or_else(|| state.stubs.get(s)));
                 made.map(Extern::as_extern)
             }
-            Supply::Trampoline(n) => self.made.forwarders.get(*n).map(Forwarder::as_extern),
-            Supply::Absent(n) => {
-                let made = self.absent.as_ref().and_then(|absent| absent.get(*n));
+            Supply::Trampoline(n) => self.linkage.forwarders.get(*n).map(Forwarder::as_extern),
+            Supply::LazyStub(n) => {
+                let made = self.lazy_stubs.as_ref().and_then(|absent| absent.get(*n));
                 return made
                     .ok_or_else(|| lost("a lazy stub"))
                     .and_then(|f| raw(f.as_extern()));
@@ -374,18 +374,18 @@ impl Transaction<'_> {
         })?;
         let exports = timed(&mut time, || instance.exports());
         self.statistics.instantiate += time;
-        self.made.glue.push(instance);
+        self.linkage.glue.push(instance);
         Ok(exports)
     }
 
     /// Hands over what was made. From here on nothing fails.
     fn finish(mut self) {
         let mut state = self.ns.state_mut();
-        self.made.absent = self.absent.take();
-        let made = Rc::new(std::mem::take(&mut self.made));
+        self.linkage.lazy_stubs = self.lazy_stubs.take();
+        let linkage = Rc::new(std::mem::take(&mut self.linkage));
         for (id, live) in self.live.drain() {
-            let made = made.clone();
-            state.live.insert(id, Live { made, ..live });
+            let linkage = linkage.clone();
+            state.live.insert(id, LoadedObject { linkage, ..live });
         }
         state.numbers.extend(self.numbers.drain());
         state.tags.extend(self.tags.drain());
@@ -438,7 +438,7 @@ impl Transaction<'_> {
     }
 }
 
-fn aim(forwarder: &Forwarder, live: &Live, target: Definition) {
+fn aim(forwarder: &Forwarder, live: &LoadedObject, target: Definition) {
     let export = live.export(target.export);
     let func = export
         .as_ref()

@@ -11,7 +11,7 @@ use foldhash::{HashSet, HashSetExt};
 
 use super::exit::{self, ExitList, Handler};
 use super::lazy;
-use super::namespace::{Live, Namespace, State};
+use super::namespace::{LoadedObject, Namespace, State};
 use super::space::{clear, clear_place, wipe};
 use crate::abi;
 use crate::engine::{inside, shim};
@@ -81,7 +81,7 @@ impl State {
             Undo::Changed(changes) => self.model.revert(changes),
             Undo::Pinned(id) => {
                 if let Some(node) = self.model.nodes.get_mut(id) {
-                    node.stays = false;
+                    node.nodelete = false;
                 }
             }
         }
@@ -312,7 +312,8 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
         if state.model.nodes.is_empty() {
             empty(ns, state, fixed || unmade);
         }
-        let buried: Vec<Live> = gone.iter().filter_map(|id| state.live.remove(id)).collect();
+        let buried: Vec<LoadedObject> =
+            gone.iter().filter_map(|id| state.live.remove(id)).collect();
         let may_run = inside() && !shim::of(ns.store.api()).instance_outlives_handle();
         if may_run {
             state.buried.extend(buried);
@@ -331,7 +332,7 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
 /// reference to a forwarder may live on in the guest.
 fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
     for live in state.live.values() {
-        let made = &live.made;
+        let made = &live.linkage;
         for (forwarder, target) in made.forwarders.iter().zip(&made.targets) {
             if gone.contains(target) {
                 // SAFETY: no target at all.

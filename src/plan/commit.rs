@@ -37,7 +37,7 @@ impl Model {
                 bindings: planned.bindings.clone(),
                 global: false,
                 opens: Opens::default(),
-                stays: preloads.contains(&id),
+                nodelete: preloads.contains(&id),
                 root,
                 deepbind: options.deepbind,
             };
@@ -147,7 +147,7 @@ impl Model {
                 // The host's functions never go.
                 FuncId::Host(_) => {
                     if let Some(node) = self.nodes.get_mut(&holder) {
-                        node.stays = true;
+                        node.nodelete = true;
                     }
                 }
             }

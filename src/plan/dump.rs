@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::model::{FuncId, ObjectId, Role};
 use super::resolve::Callee;
 use super::supply::Supply;
-use super::{Plan, Planned, Request, Space};
+use super::{Extent, Plan, Planned, Request};
 use crate::object::Import;
 
 /// The whole plan. Deterministic: the same modules give the same text.
@@ -66,7 +66,7 @@ fn write(out: &mut String, request: &Request<'_>, plan: &Plan) -> fmt::Result {
     Ok(())
 }
 
-fn space(out: &mut String, what: &str, unit: &str, space: &Space) -> fmt::Result {
+fn space(out: &mut String, what: &str, unit: &str, space: &Extent) -> fmt::Result {
     match space.before {
         Some(before) => write!(out, "{what} {before} -> {} {unit}", space.after)?,
         None => write!(out, "{what} new, {} {unit}", space.after)?,
@@ -138,8 +138,8 @@ fn imports(
                 Some(t) => writeln!(out, "{} by host", definition(request, t.target))?,
                 None => writeln!(out, "by host")?,
             },
-            Supply::Absent(n) => {
-                let lazy = plan.absent.get(*n).is_some_and(|a| a.lazy);
+            Supply::LazyStub(n) => {
+                let lazy = plan.lazy_stubs.get(*n).is_some_and(|a| a.lazy);
                 let how = if lazy { "lazy" } else { "traps" };
                 writeln!(out, "undefined, {how}")?;
             }
@@ -161,10 +161,10 @@ pub fn bindings(request: &Request<'_>, plan: &Plan) -> String {
                 Supply::Stub(_) => ("".to_string(), "stub"),
                 Supply::Trampoline(_) => ("".to_string(), "host trampoline"),
                 Supply::Host(_) => ("the host".to_string(), "direct"),
-                Supply::Absent(n) if plan.absent.get(*n).is_some_and(|a| a.lazy) => {
+                Supply::LazyStub(n) if plan.lazy_stubs.get(*n).is_some_and(|a| a.lazy) => {
                     ("nothing".to_string(), "looked up when called")
                 }
-                Supply::Absent(_) => ("nothing".to_string(), "traps when called"),
+                Supply::LazyStub(_) => ("nothing".to_string(), "traps when called"),
                 Supply::Number { .. } => ("".to_string(), "address"),
                 _ => continue,
             };

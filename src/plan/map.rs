@@ -272,7 +272,7 @@ fn objects(out: &mut String, model: &Model, ids: &[ObjectId]) -> fmt::Result {
         let mut why = Vec::new();
         if model.main == Some(id) {
             why.push("it is the main program".to_string());
-        } else if node.stays {
+        } else if node.nodelete {
             why.push("it is never unloaded".to_string());
         }
         if node.opens.host > 0 || node.opens.guest > 0 {

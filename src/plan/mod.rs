@@ -38,13 +38,13 @@ pub use model::{
     Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,
     Precedence, Role,
 };
-pub use place::{Layout, Sizes, Space};
+pub use place::{Extent, Layout, Sizes};
 pub use regions::Regions;
 pub use resolve::{Attempt, Binding, Callee, Fault, Scopes, Wrong, attempt, describe};
 pub use role::role_of;
 pub use scope::{Definition, Lookup, Scope};
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
-pub use supply::{Absent, Stub, Supply, Trampoline};
+pub use supply::{LazyStub, Stub, Supply, Trampoline};
 pub use unload::Vacated;
 
 use crate::error::Result;
@@ -175,7 +175,7 @@ pub struct Plan {
     pub stubs: Vec<Stub>,
     pub trampolines: Vec<Trampoline>,
     /// Functions that are not there: weak ones trap with their name, lazy ones are looked up when called.
-    pub absent: Vec<Absent>,
+    pub lazy_stubs: Vec<LazyStub>,
     /// Slots that no element segment fills (or fills with a stub).
     pub fills: Vec<Fill>,
     /// Canonical slots decided by this plan.

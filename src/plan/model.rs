@@ -118,7 +118,7 @@ pub struct Node {
     pub global: bool,
     pub opens: Opens,
     /// Never unloaded: RTLD_NODELETE, a preload, or the holder of a slot that cannot be taken back.
-    pub stays: bool,
+    pub nodelete: bool,
     /// What must not go before this object, beside what it needs: what it is bound to.
     pub uses: HashSet<ObjectId>,
     /// The object that was asked for in the load that brought this one; its group is the local scope.

@@ -27,7 +27,7 @@ pub struct Sizes {
 
 /// The memory (in pages) or the table (in slots).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
+pub struct Extent {
     /// `None`: to be made.
     pub before: Option<u64>,
     pub after: u64,
@@ -38,8 +38,8 @@ pub struct Space {
 pub struct Layout {
     /// One for each new object.
     pub placements: Vec<Placement>,
-    pub memory: Space,
-    pub table: Space,
+    pub memory: Extent,
+    pub table: Extent,
     pub landmarks: Landmarks,
     /// What is free once the load is done.
     pub memory_free: Regions,
@@ -139,12 +139,12 @@ fn place_later(request: &Request<'_>, now: Sizes, landmarks: Landmarks) -> Resul
     check_maximum(request, Kind::Table, model.table_max)?;
     let layout = Layout {
         placements,
-        memory: Space {
+        memory: Extent {
             before: Some(now.memory_pages),
             after: pages,
             max: model.memory_max,
         },
-        table: Space {
+        table: Extent {
             before: Some(now.table_slots),
             after: slots,
             max: model.table_max,
@@ -245,12 +245,12 @@ fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
     landmarks.heap_end = bytes(pages);
     let layout = Layout {
         placements,
-        memory: Space {
+        memory: Extent {
             before: kept.map(|now| now.memory_pages),
             after: pages,
             max: memory_max,
         },
-        table: Space {
+        table: Extent {
             before: kept.map(|now| now.table_slots),
             after: slots,
             max: table_max,

@@ -30,7 +30,7 @@ pub enum Binding {
     TableBase,
     Func(Callee),
     /// A function that is not there: `weak` traps when called, otherwise it is looked up then (RTLD_LAZY).
-    Absent {
+    Unresolved {
         weak: bool,
     },
     /// `_initialize` imported by a library without one: does nothing.
@@ -570,14 +570,14 @@ impl<'a> Resolver<'a> {
     fn missing(&mut self, importer: ObjectId, import: &Import) -> Binding {
         if let ExternType::Func(_) = import.ty {
             if import.weak {
-                return Binding::Absent { weak: true };
+                return Binding::Unresolved { weak: true };
             }
             if self.request.options.bind == Bind::Lazy {
-                return Binding::Absent { weak: false };
+                return Binding::Unresolved { weak: false };
             }
         }
         self.undefine(importer, import, import.ty.to_string());
-        Binding::Absent { weak: true }
+        Binding::Unresolved { weak: true }
     }
 
     fn undefine(&mut self, importer: ObjectId, import: &Import, wanted: String) {

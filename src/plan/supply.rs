@@ -31,8 +31,8 @@ pub enum Supply {
     Stub(usize),
     /// Index into [`Plan::trampolines`].
     Trampoline(usize),
-    /// Index into [`Plan::absent`].
-    Absent(usize),
+    /// Index into [`Plan::lazy_stubs`].
+    LazyStub(usize),
     /// A function that does nothing.
     Nothing,
     Tag(Arc<str>),
@@ -54,7 +54,7 @@ pub struct Trampoline {
 
 /// A function that is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Absent {
+pub struct LazyStub {
     pub sig: Arc<FuncType>,
     pub symbol: Arc<str>,
     /// Module of the import; symbols outside `env` only ever come from the host.
@@ -94,7 +94,7 @@ struct Supplier<'a> {
     routes: Routes,
     stubs: Unique<Stub>,
     trampolines: Unique<Trampoline>,
-    absent: Unique<Absent>,
+    lazy_stubs: Unique<LazyStub>,
 }
 
 pub fn supply(
@@ -112,7 +112,7 @@ pub fn supply(
         routes: Routes::new(request, &order),
         stubs: Unique::new(),
         trampolines: Unique::new(),
-        absent: Unique::new(),
+        lazy_stubs: Unique::new(),
     };
     let mut objects = Vec::with_capacity(request.fresh.len());
     for (n, (id, bindings)) in request.fresh_ids().zip(resolved.bindings).enumerate() {
@@ -132,10 +132,10 @@ pub fn supply(
             imports,
         });
     }
-    let (stubs, trampolines, absent) = (
+    let (stubs, trampolines, lazy_stubs) = (
         supplier.stubs.items,
         supplier.trampolines.items,
-        supplier.absent.items,
+        supplier.lazy_stubs.items,
     );
     Ok(Plan {
         objects,
@@ -144,7 +144,7 @@ pub fn supply(
         init,
         stubs,
         trampolines,
-        absent,
+        lazy_stubs,
         fills: slots.fills,
         slots: slots.decided,
         tags: resolved.new_tags,
@@ -187,7 +187,7 @@ impl Supplier<'_> {
                 slot: *slot,
             })),
             Binding::Func(callee) => self.func(importer, import, callee)?,
-            Binding::Absent { weak } => Supply::Absent(self.absent.add(Absent {
+            Binding::Unresolved { weak } => Supply::LazyStub(self.lazy_stubs.add(LazyStub {
                 sig: func_type(import)?,
                 symbol: import.name.clone(),
                 module: import.module.clone(),

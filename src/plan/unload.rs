@@ -20,7 +20,7 @@ impl Model {
     pub fn unreachable(&self, held: impl Fn(ObjectId) -> bool) -> HashSet<ObjectId> {
         let roots = self.nodes.iter().filter(|(id, node)| {
             let open = node.opens.host > 0 || node.opens.guest > 0;
-            open || node.stays || self.main == Some(**id) || held(**id)
+            open || node.nodelete || self.main == Some(**id) || held(**id)
         });
         let mut open: Vec<ObjectId> = roots.map(|(id, _)| *id).collect();
         let mut kept: HashSet<ObjectId> = open.iter().copied().collect();

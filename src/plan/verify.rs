@@ -48,7 +48,7 @@ fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
                 Supply::Host(host) => request.model.host.defs.len() > *host as usize,
                 Supply::Stub(n) => plan.stubs.len() > *n,
                 Supply::Trampoline(n) => plan.trampolines.len() > *n,
-                Supply::Absent(n) => plan.absent.len() > *n,
+                Supply::LazyStub(n) => plan.lazy_stubs.len() > *n,
                 Supply::Tag(name) => {
                     request.model.tags.contains_key(name)
                         || plan.tags.iter().any(|(tag, _)| tag == name)

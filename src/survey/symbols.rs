@@ -156,8 +156,8 @@ fn state(fault: Option<&Wrong>, binding: &Binding) -> State {
     match (fault, binding) {
         (Some(Wrong::Undefined(_)), _) => State::Undefined,
         (Some(Wrong::Clash(_)), _) => State::Clash,
-        (None, Binding::Null | Binding::Absent { weak: true }) => State::WeakUndefined,
-        (None, Binding::Absent { weak: false }) => State::Lazy,
+        (None, Binding::Null | Binding::Unresolved { weak: true }) => State::WeakUndefined,
+        (None, Binding::Unresolved { weak: false }) => State::Lazy,
         _ => State::Bound,
     }
 }

@@ -123,8 +123,8 @@ impl View<'_> {
             Supply::Host(_) => "host",
             Supply::Stub(_) => "stub",
             Supply::Trampoline(_) => "trampoline",
-            Supply::Absent(n) if self.plan.absent.get(*n).is_some_and(|a| a.lazy) => "lazy",
-            Supply::Absent(_) => "traps",
+            Supply::LazyStub(n) if self.plan.lazy_stubs.get(*n).is_some_and(|a| a.lazy) => "lazy",
+            Supply::LazyStub(_) => "traps",
             Supply::Nothing => "nothing",
             Supply::Tag(_) => "tag",
         };

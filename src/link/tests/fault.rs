@@ -10,7 +10,7 @@ use super::world::World;
 use crate::engine::sys::*;
 use crate::engine::{Api, Feature, Val};
 use crate::error::{Code, Result};
-use crate::link::{Flags, From, Party, Symbol};
+use crate::link::{Flags, Party, SearchIn, Symbol};
 use crate::plan::{Bind, ObjectId, Plt};
 
 thread_local! {
@@ -309,15 +309,15 @@ fn probe(world: &World) {
         return;
     }
     let id = world.open("probe.so", Flags::default()).unwrap();
-    assert_eq!(call(world, From::Object(id), "probe"), 11);
+    assert_eq!(call(world, SearchIn::Object(id), "probe"), 11);
     world.ns.close(id, Party::Host).unwrap();
 }
 
-fn call(world: &World, from: From, name: &str) -> u32 {
+fn call(world: &World, from: SearchIn, name: &str) -> u32 {
     call_with(world, from, name, &[]).unwrap()
 }
 
-fn call_with(world: &World, from: From, name: &str, args: &[Val]) -> Result<u32> {
+fn call_with(world: &World, from: SearchIn, name: &str, args: &[Val]) -> Result<u32> {
     let ns = &world.ns;
     let Symbol::Func { callee, .. } = ns.dlsym(from, name)? else {
         panic!("{name} is no function");
@@ -334,7 +334,7 @@ fn call_with(world: &World, from: From, name: &str, args: &[Val]) -> Result<u32>
 /// in a constructor, which may have passed the pointer on: so it gets it now.
 fn old(world: &World) -> ObjectId {
     let id = world.open("old.so", Flags::default()).unwrap();
-    match world.ns.dlsym(From::Object(id), "old").unwrap() {
+    match world.ns.dlsym(SearchIn::Object(id), "old").unwrap() {
         Symbol::Func { callee, sig } => world.ns.slot(callee, &sig).unwrap(),
         other => panic!("{other:?}"),
     };
@@ -362,7 +362,7 @@ fn the_first_load() {
         let world = world(plt);
         let (id, calls) = each_call_fails(&world, || world.open("plugin.so", Flags::default()));
         assert!(calls > 20, "{plt:?}: {calls} calls");
-        assert_eq!(call(&world, From::Object(id), "run"), 44);
+        assert_eq!(call(&world, SearchIn::Object(id), "run"), 44);
     }
 }
 
@@ -375,7 +375,7 @@ fn a_later_load_and_its_closing() {
         let empty = world.snapshot();
         let (id, calls) = each_call_fails(&world, || world.open("plugin.so", GLOBAL));
         assert!(calls > 20, "{plt:?}: {calls} calls");
-        assert_eq!(call(&world, From::Object(id), "run"), 44);
+        assert_eq!(call(&world, SearchIn::Object(id), "run"), 44);
         assert!(world.ns.object(old).unwrap().global);
         world.ns.close(id, Party::Host).unwrap();
         // What is left of it: `old` stays promoted.
@@ -395,12 +395,12 @@ fn a_lazy_load_and_its_first_call() {
     let world = world(Plt::Auto);
     world.program(MAIN);
     let (lazy, _) = each_call_fails(&world, || world.open("lazy.so", LAZY));
-    assert!(call_with(&world, From::Object(lazy), "ask", &[]).is_err());
+    assert!(call_with(&world, SearchIn::Object(lazy), "ask", &[]).is_err());
     world.open("plugin.so", GLOBAL).unwrap();
     let mut outcome = Err(crate::error::Error::new(Code::Internal, ""));
     for n in 0..100 {
         LEFT.set(Some(n));
-        outcome = call_with(&world, From::Object(lazy), "ask", &[]);
+        outcome = call_with(&world, SearchIn::Object(lazy), "ask", &[]);
         if LEFT.replace(None).is_some() {
             break;
         }
@@ -416,7 +416,7 @@ fn loads_inside_of_a_load() {
     old(&world);
     // The guest's dlopen answers 0 where the host's load is an error.
     let open = || {
-        let handle = call_with(&world, From::Global, "open_nested", &[])?;
+        let handle = call_with(&world, SearchIn::Global, "open_nested", &[])?;
         match world.ns.dl_error.take() {
             None => Ok(handle),
             Some(text) => Err(crate::error::Error::new(Code::Engine, text)),
@@ -425,7 +425,7 @@ fn loads_inside_of_a_load() {
     let (handle, calls) = each_call_fails(&world, open);
     assert!(calls > 30, "{calls} calls");
     assert_eq!(world.ns.objects().len(), 5);
-    let closed = call_with(&world, From::Global, "close", &[Val::u32(handle)]).unwrap();
+    let closed = call_with(&world, SearchIn::Global, "close", &[Val::u32(handle)]).unwrap();
     assert_eq!(closed, 0);
     // What its constructor opened stays open.
     assert_eq!(world.ns.objects().len(), 4);
@@ -435,7 +435,7 @@ fn loads_inside_of_a_load() {
 fn a_slot_for_dlsym() {
     let world = world(Plt::Auto);
     world.program(MAIN);
-    let ask = || match world.ns.dlsym(From::Global, "other")? {
+    let ask = || match world.ns.dlsym(SearchIn::Global, "other")? {
         Symbol::Func { callee, sig } => world.ns.slot(callee, &sig),
         other => panic!("{other:?}"),
     };

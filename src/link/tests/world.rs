@@ -92,7 +92,12 @@ impl World {
             let _ = writeln!(
                 out,
                 "{id:?} {} {:?} needed {:?} global {} {:?} stays {} uses {uses:?} live {live}",
-                node.found.name, node.place, node.found.needed, node.global, node.opens, node.stays
+                node.found.name,
+                node.place,
+                node.found.needed,
+                node.global,
+                node.opens,
+                node.nodelete
             );
         }
         let _ = writeln!(

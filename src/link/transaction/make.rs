@@ -104,15 +104,15 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    pub(super) fn make_absent(&mut self) -> Result<()> {
-        if self.plan.absent.is_empty() {
+    pub(super) fn make_lazy_stubs(&mut self) -> Result<()> {
+        if self.plan.lazy_stubs.is_empty() {
             return Ok(());
         }
-        let resolver = lazy::resolver(self.ns, self.plan.absent.clone())?;
-        let module = glue::absent(&self.plan.absent, self.tail_calls())?;
+        let resolver = lazy::resolver(self.ns, self.plan.lazy_stubs.clone())?;
+        let module = glue::lazy_stubs(&self.plan.lazy_stubs, self.tail_calls())?;
         let imports = [self.table()?, raw(resolver.as_extern())?];
-        self.made.resolvers.push(resolver);
-        self.absent = Some(
+        self.linkage.resolvers.push(resolver);
+        self.lazy_stubs = Some(
             self.generate(&module, &imports)
                 .context(|| "generating lazy stubs")?,
         );
@@ -124,11 +124,11 @@ impl Transaction<'_> {
             let name = self.symbol(trampoline.target);
             let forwarder =
                 Forwarder::new(self.ns.store, &trampoline.sig, &name).context(|| name.clone())?;
-            self.made.forwarders.push(forwarder);
-            self.made.targets.push(trampoline.target.object);
+            self.linkage.forwarders.push(forwarder);
+            self.linkage.targets.push(trampoline.target.object);
         }
         let state = self.ns.state();
-        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.made.forwarders) {
+        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.linkage.forwarders) {
             if let Some(live) = state.live.get(&trampoline.target.object) {
                 aim(forwarder, live, trampoline.target);
             }
@@ -156,9 +156,9 @@ impl Transaction<'_> {
                     continue;
                 };
                 let bound = service.bind(self.ns, Some(importer))?;
-                let position = self.made.services.len();
+                let position = self.linkage.services.len();
                 self.services.insert((importer, *id), position);
-                self.made.services.push(bound);
+                self.linkage.services.push(bound);
             }
         }
         Ok(())

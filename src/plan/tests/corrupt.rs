@@ -108,7 +108,7 @@ fn a_stub_trampoline_host_function_or_tag_that_is_not_there() {
     for supply in [
         Supply::Stub(99),
         Supply::Trampoline(0),
-        Supply::Absent(0),
+        Supply::LazyStub(0),
         Supply::Host(0),
         Supply::Tag("__cpp_exception".into()),
     ] {

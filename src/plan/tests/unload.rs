@@ -29,7 +29,7 @@ pub fn close(world: &mut World, id: ObjectId) -> Vec<ObjectId> {
 fn check_closed(world: &World, gone: &HashSet<ObjectId>) {
     let model = &world.model;
     for (id, node) in &model.nodes {
-        let open = node.opens.host > 0 || node.stays || model.main == Some(*id);
+        let open = node.opens.host > 0 || node.nodelete || model.main == Some(*id);
         let kept_by: Vec<ObjectId> = model
             .nodes
             .iter()

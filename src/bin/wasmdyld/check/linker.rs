@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use wasmdyld::config::Config;
 use wasmdyld::engine::{Feature, Func, Val};
-use wasmdyld::link::{Flags, From, Namespace, Party, Source, Symbol};
+use wasmdyld::link::{Flags, Namespace, Party, SearchIn, Source, Symbol};
 use wasmdyld::plan::{Bind, ObjectId, Plt};
 use wasmdyld::search::Opened;
 
@@ -56,7 +56,7 @@ impl World {
     }
 
     fn call(&self, object: ObjectId, name: &str, args: &[i32]) -> Answer<i32> {
-        let Symbol::Func { callee, .. } = self.ns.dlsym(From::Object(object), name)? else {
+        let Symbol::Func { callee, .. } = self.ns.dlsym(SearchIn::Object(object), name)? else {
             return Err(format!("{name} is no function").into());
         };
         let raw = self.ns.func_ptr(callee)?;
@@ -72,7 +72,7 @@ impl World {
     }
 
     fn datum(&self, object: ObjectId, name: &str) -> Answer<u32> {
-        let Symbol::Data { address, .. } = self.ns.dlsym(From::Object(object), name)? else {
+        let Symbol::Data { address, .. } = self.ns.dlsym(SearchIn::Object(object), name)? else {
             return Err(format!("{name} is no datum").into());
         };
         Ok(self.ns.memory()?.read_u32(address)?)

@@ -227,9 +227,9 @@ fn bound(request: &Request<'_>, plan: &Plan) {
             let want = naive.import(import);
             assert_ne!(want, Want::Clash, "{text}");
             match (&import.ty, supply) {
-                (ExternType::Func(_), Supply::Absent(n)) => {
+                (ExternType::Func(_), Supply::LazyStub(n)) => {
                     assert_eq!(want, Want::Undefined, "{text}");
-                    assert_eq!(plan.absent[*n].lazy, !import.weak, "{text}");
+                    assert_eq!(plan.lazy_stubs[*n].lazy, !import.weak, "{text}");
                 }
                 (ExternType::Func(_), Supply::Nothing) => assert_eq!(want, Want::Linker, "{text}"),
                 (ExternType::Func(sig), supply) => {
