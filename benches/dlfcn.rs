@@ -19,7 +19,7 @@ use wasmdyld::engine::{
     Api, EngineFuncType, EngineOptions, Extern, Func, OwnedEngine, OwnedStore, Val, shim,
 };
 use wasmdyld::error::{Code, Error, Result};
-use wasmdyld::link::{Flags, From, Namespace, Party, Source, Symbol};
+use wasmdyld::link::{Flags, Namespace, Party, SearchIn, Source, Symbol};
 use wasmdyld::object::{FuncType, ValType};
 use wasmdyld::plan::{Bind, ObjectId};
 use wasmdyld::search::Opened;
@@ -89,7 +89,7 @@ fn library(exports: usize) -> Vec<u8> {
 
 /// The engine's function behind an object's; the namespace owns it.
 fn function(ns: &Rc<Namespace>, id: ObjectId, name: &str) -> Result<NonNull<wasm_func_t>> {
-    match ns.dlsym(From::Object(id), name)? {
+    match ns.dlsym(SearchIn::Object(id), name)? {
         Symbol::Func { callee, .. } => ns.func_ptr(callee),
         _ => Err(failed("no function")),
     }
