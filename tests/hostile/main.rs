@@ -1,0 +1,9 @@
+//! Input that was made to do harm, given to the command: no host process ends by it, nothing takes more than its share, and no text
+//! carries what a terminal would obey. `kit.rs` asserts these laws on every run; each module here is a subject.
+#![cfg(all(feature = "cli", target_os = "linux"))]
+
+#[path = "../support/command.rs"]
+mod command;
+mod kit;
+
+mod cut;
