@@ -21,7 +21,7 @@ use wasmdyld::engine::{
     EngineOptions, ExternVec, Func, Instance, Module, OwnedEngine, OwnedStore, Val, shim,
 };
 use wasmdyld::error::{Code, Error, Result};
-use wasmdyld::link::{Flags, From, Namespace, Source, Symbol};
+use wasmdyld::link::{Flags, Namespace, SearchIn, Source, Symbol};
 use wasmdyld::plan::{Bind, Plt};
 
 const ROUNDS: usize = 31;
@@ -190,7 +190,7 @@ fn linked(
         objects.push(ns.load(source, flags)?);
     }
     let object = objects.get(timed).copied();
-    let from = object.map_or(From::Global, From::Object);
+    let from = object.map_or(SearchIn::Global, SearchIn::Object);
     let Symbol::Func { callee, .. } = ns.dlsym(from, "run")? else {
         return Err(lost());
     };
