@@ -44,6 +44,10 @@ pub const STACK_HIGH: &str = "__stack_high";
 // The life of an object.
 pub const APPLY_DATA_RELOCS: &str = "__wasm_apply_data_relocs";
 pub const APPLY_TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
+/// Of modules with the legacy section: what [`APPLY_DATA_RELOCS`] was called before LLVM 12.
+pub const APPLY_RELOCS: &str = "__wasm_apply_relocs";
+/// Of emscripten's modules with the legacy section: relocates, then constructs.
+pub const POST_INSTANTIATE: &str = "__post_instantiate";
 pub const CALL_CTORS: &str = "__wasm_call_ctors";
 pub const INITIALIZE: &str = "_initialize";
 pub const START: &str = "_start";
@@ -89,6 +93,8 @@ pub const MAX_PAGES: u64 = 0x1_0000;
 pub const LIFECYCLE: &[&str] = &[
     APPLY_DATA_RELOCS,
     APPLY_TLS_RELOCS,
+    APPLY_RELOCS,
+    POST_INSTANTIATE,
     CALL_CTORS,
     INITIALIZE,
     START,

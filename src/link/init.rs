@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use super::calls;
 use super::namespace::Namespace;
-use crate::abi;
 use crate::error::{Code, Context, Error, Result};
-use crate::plan::{Definition, ObjectId};
+use crate::plan::{Definition, Lifecycle, ObjectId, lifecycle};
 use crate::trace::Category;
 
 /// The objects of one load.
@@ -20,28 +19,24 @@ pub struct Batch {
 pub fn construct(ns: &Rc<Namespace>, batch: &Batch) -> Result<()> {
     // A constructor may follow a pointer into any object of the batch: all are relocated first.
     for &id in &batch.relocate {
-        call(ns, id, abi::APPLY_DATA_RELOCS, Category::Reloc)?;
+        if let Some(name) = functions(ns, id).relocate {
+            call(ns, id, name, Category::Reloc)?;
+        }
     }
     for &id in &batch.construct {
-        if let Some(name) = constructor(ns, id) {
+        if let Some(name) = functions(ns, id).construct {
             call(ns, id, name, Category::Init)?;
         }
     }
     Ok(())
 }
 
-/// The one function that runs an object's constructors. A program with `_start` runs its own there.
-fn constructor(ns: &Namespace, id: ObjectId) -> Option<&'static str> {
+fn functions(ns: &Namespace, id: ObjectId) -> Lifecycle {
     let state = ns.state();
-    let node = state.model.nodes.get(&id)?;
-    let object = &node.found.object;
-    if node.found.role.is_main() && object.export(abi::START).is_some() {
-        return None;
-    }
-    // `_initialize` calls `__wasm_call_ctors`, and traps when called twice.
-    [abi::INITIALIZE, abi::CALL_CTORS]
-        .into_iter()
-        .find(|name| object.by_name.contains_key(*name))
+    let node = state.model.nodes.get(&id);
+    node.map_or_else(Lifecycle::default, |node| {
+        lifecycle(&node.found.object, node.found.role)
+    })
 }
 
 /// Calls an exported function of no parameters, if the object itself defines it.

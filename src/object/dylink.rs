@@ -80,6 +80,7 @@ pub(super) fn read_legacy<'a>(
         at_end(&reader)
     };
     record().context(|| "reading the dylink section")?;
+    state.notes.dylink.legacy = true;
     Ok(state.notes)
 }
 

@@ -31,6 +31,8 @@ use crate::error::Result;
 /// What a module says of itself as a shared object (`dylink.0`, or the legacy `dylink`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dylink {
+    /// From a `dylink` section, of before LLVM 13.
+    pub legacy: bool,
     /// Bytes of static data, .bss included.
     pub memory_size: u64,
     /// Power of two; as written, unclamped.

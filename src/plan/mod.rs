@@ -12,6 +12,7 @@
 mod commit;
 mod dump;
 mod function;
+mod lifecycle;
 mod map;
 mod model;
 pub mod needed;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
+pub use lifecycle::{Lifecycle, lifecycle};
 pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{
     Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,

@@ -1,5 +1,6 @@
 //! What a module can be loaded as. What it cannot be gets a message that says what it is and what to do.
 
+use super::lifecycle::lacks_relocations;
 use super::model::Role;
 use crate::abi;
 use crate::error::{Code, Error, Result};
@@ -88,6 +89,14 @@ fn linkable(object: &Object) -> Result<()> {
             }
             _ => {}
         }
+    }
+    if lacks_relocations(object) {
+        return Err(unsupported(format!(
+            "its dylink section is of the form before LLVM 13, and it exports neither {} nor {} nor {}, so its data cannot be relocated; build it with LLVM 13 or newer",
+            abi::POST_INSTANTIATE,
+            abi::APPLY_RELOCS,
+            abi::CALL_CTORS,
+        )));
     }
     if let Some(export) = object.exports.iter().find(|e| e.tls) {
         return Err(unsupported(format!(

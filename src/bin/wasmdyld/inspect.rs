@@ -12,7 +12,7 @@ use wasmdyld::error::{Context, Result, plain};
 use wasmdyld::object::{
     ExportItem, ExternType, Object, Outline, ParseLimits, externalize, outline,
 };
-use wasmdyld::plan::{Role, describe, role_of};
+use wasmdyld::plan::{Role, describe, lifecycle, role_of};
 use wasmdyld::search;
 
 use crate::args::Format;
@@ -324,16 +324,16 @@ fn life(object: &Object) -> String {
     if object.start.is_some() {
         steps.push("its start function, when it is instantiated".to_string());
     }
+    let program = object.export(abi::START).is_some();
+    let role = if program { Role::Main } else { Role::Library };
+    let functions = lifecycle(object, role);
+    let program = program.then_some(abi::START);
     for (name, when) in [
-        (abi::APPLY_DATA_RELOCS, "addresses in its data"),
-        (abi::INITIALIZE, "constructors"),
-        (abi::CALL_CTORS, "constructors"),
-        (abi::START, "the program itself"),
+        (functions.relocate, "addresses in its data"),
+        (functions.construct, "constructors"),
+        (program, "the program itself"),
     ] {
-        let initialize = object.export(abi::INITIALIZE).is_some();
-        if object.export(name).is_some() && !(name == abi::CALL_CTORS && initialize) {
-            steps.push(format!("{name}: {when}"));
-        }
+        steps.extend(name.map(|name| format!("{name}: {when}")));
     }
     steps.join("\n")
 }
@@ -354,6 +354,12 @@ fn notes(object: &Object) -> Vec<String> {
     }
     if library && (imports(abi::INITIALIZE) || imports(abi::CALL_CTORS)) {
         notes.push("it was linked with -nostartfiles: its constructors will not run".to_string());
+    }
+    if object.dylink.as_ref().is_some_and(|dylink| dylink.legacy) {
+        notes.push(
+            "its dylink section is of the form before LLVM 13; libraries are better built anew"
+                .to_string(),
+        );
     }
     if object.features.legacy_exceptions {
         notes.push(

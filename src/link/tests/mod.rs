@@ -3,4 +3,5 @@
 mod backtrace;
 mod capable;
 mod fault;
+mod legacy;
 mod world;

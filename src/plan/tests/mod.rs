@@ -9,6 +9,7 @@ mod fixture;
 mod golden;
 mod hostile;
 mod later;
+mod lifecycle;
 mod naive;
 mod random;
 mod scale;
