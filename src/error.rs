@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::text;
+pub use crate::text::plain;
+
 /// Stable numbers; they are part of the C ABI and are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
@@ -67,16 +70,17 @@ pub struct Frame {
 impl fmt::Display for Frame {
     /// `libfoo.so: parse+0x1a2 (at foo.c:12)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", plain(self.object.as_deref().unwrap_or("?")))?;
+        let object = self.object.as_deref().unwrap_or("?");
+        write!(f, "{}: ", text::line(object))?;
         match &self.function {
-            Some(name) => write!(f, "{}", plain(name))?,
+            Some(name) => write!(f, "{}", text::name(name))?,
             None => write!(f, "function {}", self.index)?,
         }
         if let Some(offset) = self.in_function {
             write!(f, "+{offset:#x}")?;
         }
         match &self.source {
-            Some(source) => write!(f, " (at {})", plain(source)),
+            Some(source) => write!(f, " (at {})", text::name(source)),
             None => Ok(()),
         }
     }
@@ -86,10 +90,18 @@ impl fmt::Display for Frame {
 const MAX_FRAMES: usize = 64;
 const LAST_FRAMES: usize = 16;
 
+/// Of more undefined symbols than this, the rest is only counted: in the list, and in the text.
+pub const MAX_UNDEFINED: usize = 1_000;
+pub const MAX_SHOWN: usize = 100;
+
 #[derive(Debug)]
 struct Inner {
     code: Code,
+    /// Safe to show: it is only ever written by way of [`text::line`] and [`text::lines`].
     message: String,
+    /// What guests get to see instead.
+    for_guests: Option<String>,
+    /// Safe to show, a line each.
     context: Vec<String>,
     undefined: Vec<Undefined>,
     exit_code: Option<i32>,
@@ -105,10 +117,21 @@ pub struct Error(Box<Inner>);
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    /// `message` is one line; what would break it, or would do other harm where it is shown, is escaped.
+    pub fn new(code: Code, message: impl AsRef<str>) -> Self {
+        Error::with(code, text::line(message.as_ref()).into_owned())
+    }
+
+    /// An error in the words of somebody else, an engine or a guest, which may have several lines.
+    pub fn quoting(code: Code, words: impl AsRef<str>) -> Self {
+        Error::with(code, text::lines(words.as_ref()))
+    }
+
+    fn with(code: Code, message: String) -> Self {
         Error(Box::new(Inner {
             code,
-            message: message.into(),
+            message,
+            for_guests: None,
             context: Vec::new(),
             undefined: Vec::new(),
             exit_code: None,
@@ -118,8 +141,8 @@ impl Error {
     }
 
     /// The guest trapped: why, and in which functions, the innermost first.
-    pub fn trap(why: impl Into<String>, frames: Vec<Frame>) -> Self {
-        Error::new(Code::Trap, why).with_frames(frames)
+    pub fn trap(why: impl AsRef<str>, frames: Vec<Frame>) -> Self {
+        Error::quoting(Code::Trap, why).with_frames(frames)
     }
 
     #[must_use]
@@ -133,23 +156,28 @@ impl Error {
         self
     }
 
-    /// The error for a list of undefined symbols, all of them at once.
-    pub fn undefined(undefined: Vec<Undefined>) -> Self {
-        let mut message = match undefined.len() {
+    /// The error for undefined symbols, all of them at once: `undefined` has the first ones of `count`.
+    pub fn undefined(mut undefined: Vec<Undefined>, count: usize) -> Self {
+        let headline = match count {
             1 => "undefined symbol".to_string(),
-            n => format!("{n} undefined symbols"),
+            n => format!("{} undefined symbols", text::number(n)),
         };
-        for u in &undefined {
-            let (symbol, importer) = (plain(&u.symbol), plain(&u.importer));
-            message.push_str(&format!("\n  {symbol}: {}, needed by {importer}", u.wanted));
-        }
-        if undefined
-            .iter()
-            .any(|u| u.symbol.starts_with("wasi_snapshot_preview1."))
+        let mut error = Error::new(Code::UndefinedSymbol, headline);
+        for Undefined {
+            symbol,
+            importer,
+            wanted,
+        } in undefined.iter().take(MAX_SHOWN)
         {
-            message.push_str("\n(the host has not set up WASI)");
+            let (symbol, importer) = (text::name(symbol), text::name(importer));
+            error = error.line(format!("  {symbol}: {wanted}, needed by {importer}"));
         }
-        let mut error = Error::new(Code::UndefinedSymbol, message);
+        error = error.and_more(count);
+        let of_wasi = |u: &Undefined| u.symbol.starts_with("wasi_snapshot_preview1.");
+        if undefined.iter().any(of_wasi) {
+            error = error.line("(the host has not set up WASI)");
+        }
+        undefined.truncate(MAX_UNDEFINED);
         error.0.undefined = undefined;
         error
     }
@@ -166,16 +194,51 @@ impl Error {
 
     /// Adds what was being done when the error arose; the outermost is added last.
     #[must_use]
-    pub fn context(mut self, context: impl Into<String>) -> Self {
-        self.0.context.push(context.into());
+    pub fn context(mut self, context: impl AsRef<str>) -> Self {
+        self.0
+            .context
+            .push(text::line(context.as_ref()).into_owned());
         self
     }
 
-    /// Adds to the cause itself.
+    /// Adds a line to the cause.
     #[must_use]
-    pub fn note(mut self, note: impl AsRef<str>) -> Self {
-        self.0.message.push_str(note.as_ref());
+    pub fn line(mut self, line: impl AsRef<str>) -> Self {
+        self.0.message.push('\n');
+        self.0.message.push_str(&text::line(line.as_ref()));
         self
+    }
+
+    /// Adds how many of `count` there are beyond the [`MAX_SHOWN`] that have a line.
+    #[must_use]
+    pub fn and_more(self, count: usize) -> Self {
+        match count.saturating_sub(MAX_SHOWN) {
+            0 => self,
+            more => self.line(format!("  and {} more", text::number(more))),
+        }
+    }
+
+    /// What a guest is told in the place of the cause, which holds more than the guest may know: it comes from a file of the host's
+    /// that the guest could not read.
+    #[must_use]
+    pub fn told_guests(mut self, cause: impl AsRef<str>) -> Self {
+        self.0.for_guests = Some(text::line(cause.as_ref()).into_owned());
+        self
+    }
+
+    /// The guest may know all of it: it is about a file of the guest's own.
+    #[must_use]
+    pub fn of_the_guest(mut self) -> Self {
+        self.0.for_guests = None;
+        self
+    }
+
+    /// The error as the guest may see it.
+    pub fn to_guest(&self) -> String {
+        match &self.0.for_guests {
+            Some(cause) => self.chained(cause),
+            None => self.to_string(),
+        }
     }
 
     pub fn code(&self) -> Code {
@@ -207,12 +270,16 @@ impl Error {
 
     /// What the error says before its frames.
     pub fn headline(&self) -> String {
+        self.chained(&self.0.message)
+    }
+
+    fn chained(&self, cause: &str) -> String {
         let mut text = String::new();
         for context in self.0.context.iter().rev() {
             text.push_str(context);
             text.push_str(": ");
         }
-        text + &self.0.message
+        text + cause
     }
 }
 
@@ -237,20 +304,12 @@ impl std::error::Error for Error {}
 
 /// `.context(..)` on results, computed only when there is an error.
 pub trait Context<T> {
-    fn context<S: Into<String>>(self, context: impl FnOnce() -> S) -> Result<T>;
+    fn context<S: AsRef<str>>(self, context: impl FnOnce() -> S) -> Result<T>;
 }
 
 impl<T> Context<T> for Result<T> {
-    fn context<S: Into<String>>(self, context: impl FnOnce() -> S) -> Result<T> {
+    fn context<S: AsRef<str>>(self, context: impl FnOnce() -> S) -> Result<T> {
         self.map_err(|e| e.context(context()))
-    }
-}
-
-/// A name from a module, fit for a message: without control characters, which could forge lines or steer a terminal.
-pub fn plain(name: &str) -> std::borrow::Cow<'_, str> {
-    match name.contains(char::is_control) {
-        true => name.escape_debug().to_string().into(),
-        false => name.into(),
     }
 }
 
@@ -267,5 +326,74 @@ pub fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
             std::mem::forget(panic);
             "no text".to_string()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything in it was written by others.
+    fn hostile() -> Error {
+        let text = "x\n\x1b[2Jwasmdyld: all is well\u{202e}\u{2028}";
+        let undefined = Undefined {
+            symbol: text.into(),
+            importer: text.into(),
+            wanted: text.into(),
+        };
+        let frame = Frame {
+            object: Some(text.into()),
+            function: Some(text.into()),
+            index: 0,
+            offset: None,
+            in_function: None,
+            source: Some(text.into()),
+        };
+        Error::undefined(vec![undefined], 1)
+            .line(text)
+            .context(text)
+            .with_frames(vec![frame])
+    }
+
+    #[test]
+    fn nothing_in_an_error_forges_a_line_or_steers_a_terminal() {
+        let quoted = Error::quoting(Code::Engine, "one\nwasmdyld: two\x1b[2J\u{2066}");
+        for error in [hostile(), hostile().told_guests("a\nb"), quoted] {
+            for text in [error.to_string(), error.to_guest(), error.headline()] {
+                let harm = |c: char| c != '\n' && crate::text::is_unsafe(c);
+                assert!(!text.contains(harm), "{text:?}");
+                assert!(!text.contains("\nwasmdyld: "), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn guests_are_told_another_cause_with_the_same_context() {
+        let error = Error::new(Code::Malformed, "text that begins with `KEY=`");
+        let error = error.told_guests("not a module").context("loading x.so");
+        assert_eq!(error.to_guest(), "loading x.so: not a module");
+        assert!(error.to_string().contains("KEY="));
+        assert!(error.of_the_guest().to_guest().contains("KEY="));
+    }
+
+    #[test]
+    fn of_very_many_undefined_symbols_the_first_are_listed() {
+        let undefined = |n: usize| Undefined {
+            symbol: format!("f{n}"),
+            importer: "a.so".into(),
+            wanted: "data".into(),
+        };
+        let list = (0..5_000).map(undefined).collect();
+        let error = Error::undefined(list, 1_000_000);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("1,000,000 undefined symbols\n  f0: data"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\n  f99: data, needed by a.so\n  and 999,900 more"),
+            "{text}"
+        );
+        assert_eq!(error.undefined_symbols().len(), MAX_UNDEFINED);
     }
 }

@@ -12,6 +12,7 @@ pub mod object;
 pub mod plan;
 pub mod search;
 pub mod survey;
+pub mod text;
 pub mod trace;
 #[cfg(feature = "wasi")]
 pub mod wasi;

@@ -3,6 +3,7 @@
 //! A needed entry is text from an untrusted module, so it is only ever a bare file name, and RUNTIME_PATH reaches no
 //! further than the host allows (dlopen(3) searches likewise: DT_RUNPATH after LD_LIBRARY_PATH).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -11,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Code, Context, Error, Result};
 use crate::plan::{Found, Identity};
+use crate::text;
 use crate::trace::{Category, Trace};
 
 /// How far a module's own RUNTIME_PATH is followed.
@@ -57,6 +59,8 @@ pub struct SearchOptions {
 const MAX_FILE: u64 = 1 << 30;
 /// NAME_MAX of Linux.
 const MAX_NAME: usize = 255;
+/// PATH_MAX of Linux.
+const MAX_PATH: usize = 4096;
 const CALLBACK: &str = "the host's open callback";
 
 /// A file that was found and is open, so that what is read is what was identified.
@@ -136,8 +140,8 @@ pub fn check_name(name: &str) -> Result<()> {
         "it is longer than a file name can be"
     } else if name.contains('\0') {
         "it contains a NUL"
-    } else if name.chars().any(char::is_control) {
-        "it contains a control character"
+    } else if name.contains(text::is_unsafe) {
+        "it contains a character that cannot be shown"
     } else if name.contains('/') || name.contains('\\') {
         "it contains a path separator; a needed library is named by its file name alone"
     } else if name == "." || name == ".." {
@@ -147,7 +151,7 @@ pub fn check_name(name: &str) -> Result<()> {
     };
     Err(Error::new(
         Code::InvalidArgument,
-        format!("{name:?} is no name for a library: {why}"),
+        format!("`{}` is no name for a library: {why}", text::name(name)),
     ))
 }
 
@@ -157,7 +161,7 @@ pub fn open_path(path: &Path) -> Result<Located> {
     if path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(Error::new(
             Code::InvalidArgument,
-            format!("{shown:?} contains a NUL"),
+            format!("{shown} contains a NUL"),
         ));
     }
     match try_open(path) {
@@ -214,14 +218,13 @@ pub fn find(
 ) -> Result<Located> {
     let Searched { found, tried } = search(options, name, by, view, trace)?;
     found.ok_or_else(|| {
-        let places = match tried.as_slice() {
-            [] => "\n  nowhere: there is no library path and no RUNTIME_PATH".to_string(),
-            tried => tried.iter().map(|place| format!("\n  {place}")).collect(),
-        };
-        Error::new(
-            Code::NotFound,
-            format!("library not found; searched:{places}"),
-        )
+        let error = Error::new(Code::NotFound, "library not found; searched:");
+        match tried.as_slice() {
+            [] => error.line("  nowhere: there is no library path and no RUNTIME_PATH"),
+            tried => tried
+                .iter()
+                .fold(error, |error, place| error.line(format!("  {place}"))),
+        }
     })
 }
 
@@ -320,7 +323,7 @@ pub fn find_in_guest(
     view: View<'_>,
     trace: &Trace,
 ) -> Result<Located> {
-    check_name(file_name(path)).context(|| format!("{path:?}"))?;
+    check_name(file_name(path)).context(|| format!("`{}`", text::name(path)))?;
     if let Some(located) = ask(options, path, by)? {
         trace.say(Category::Libs, || format!("{path}: given by the host"));
         return Ok(located);
@@ -328,7 +331,10 @@ pub fn find_in_guest(
     let files = view.files.ok_or_else(|| {
         Error::new(
             Code::NotFound,
-            format!("cannot open `{path}`: the guest has no files that the linker knows of"),
+            format!(
+                "cannot open `{}`: the guest has no files that the linker knows of",
+                text::name(path)
+            ),
         )
     })?;
     let (bytes, identity) = files(path)?;
@@ -384,9 +390,19 @@ fn folders(
         })
         .collect();
     let Some(by) = by else { return folders };
-    for entry in runtime_path(by) {
-        let why = format!("RUNTIME_PATH {entry} of {}", by.name);
-        match expand(entry, by.path.as_deref(), options.runtime_path) {
+    let mut parts = runtime_path(by);
+    let mut seen = HashSet::new();
+    for part in parts
+        .by_ref()
+        .take(MAX_PARTS)
+        .filter(|part| !part.is_empty())
+    {
+        // What was searched once is not searched again.
+        if !seen.insert(part) {
+            continue;
+        }
+        let why = format!("RUNTIME_PATH {} of {}", text::name(part), by.name);
+        match expand(part, by.path.as_deref(), options.runtime_path) {
             Ok(folder) if by.in_guest => folders.push((Folder::Guest(folder), why)),
             Ok(folder) => folders.push((Folder::Host(folder), why)),
             Err(reason) => tried.push(Tried {
@@ -396,13 +412,26 @@ fn folders(
             }),
         }
     }
+    if parts.next().is_some() {
+        tried.push(Tried {
+            path: None,
+            why: format!(
+                "RUNTIME_PATH of {} beyond its first {MAX_PARTS} folders",
+                by.name
+            ),
+            problem: "not followed".to_string(),
+        });
+    }
     folders
 }
+
+/// More folders of an object's own are not searched: each needed library is looked for in each of them.
+const MAX_PARTS: usize = 64;
 
 /// An object's own search path. One entry may hold several, as DT_RUNPATH does.
 fn runtime_path(object: &Found) -> impl Iterator<Item = &str> {
     let entries = object.object.dylink.iter().flat_map(|d| &d.runtime_path);
-    entries.flat_map(|e| e.split(':')).filter(|e| !e.is_empty())
+    entries.flat_map(|e| e.split(':'))
 }
 
 /// The folders in which a name that `by` asks for is searched, as `by` may know them (dlinfo(3), RTLD_DI_SERINFO).
@@ -423,6 +452,9 @@ fn expand(
 ) -> Result<PathBuf, &'static str> {
     if allowed == RuntimePath::Off {
         return Err("not followed, the host switched it off");
+    }
+    if entry.len() > MAX_PATH {
+        return Err("not followed, it is longer than a path can be");
     }
     let rest = ["$ORIGIN", "${ORIGIN}"]
         .iter()

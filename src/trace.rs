@@ -1,6 +1,9 @@
 //! Named categories of debug output, as `LD_DEBUG` of ld.so has them.
 
+use std::io::Write;
+
 use crate::error::{Code, Error, Result};
+use crate::text::{self, Lines};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -73,10 +76,11 @@ pub fn parse(list: &str) -> Result<u32> {
             Some((_, category, _)) => *category as u32,
             None if word == "all" => u32::MAX,
             None => {
-                return Err(Error::new(
+                let error = Error::new(
                     Code::InvalidArgument,
-                    format!("unknown debug category {word:?}\n{}", help()),
-                ));
+                    format!("unknown debug category {word:?}"),
+                );
+                return Err(help().lines().fold(error, Error::line));
             }
         };
     }
@@ -105,8 +109,10 @@ impl Trace {
         Trace::new(
             mask,
             Box::new(|category, text| {
+                let mut stderr = std::io::stderr().lock();
                 for line in text.lines() {
-                    eprintln!("wasmdyld: {}: {line}", category.name());
+                    // Nobody is left to be told that standard error is closed.
+                    let _ = writeln!(stderr, "wasmdyld: {}: {line}", category.name());
                 }
             }),
         )
@@ -116,9 +122,24 @@ impl Trace {
         self.mask & category as u32 != 0 && self.sink.is_some()
     }
 
-    pub fn say(&self, category: Category, text: impl FnOnce() -> String) {
+    /// Says a line. What would break it, or would do other harm where it is shown, is escaped.
+    pub fn say(&self, category: Category, line: impl FnOnce() -> String) {
         if let (true, Some(sink)) = (self.on(category), &self.sink) {
-            sink(category, &text());
+            sink(category, &text::line(&line()));
+        }
+    }
+
+    /// Says several lines at once.
+    pub fn say_lines(&self, category: Category, lines: impl FnOnce() -> Lines) {
+        if let (true, Some(sink)) = (self.on(category), &self.sink) {
+            sink(category, lines().as_str());
+        }
+    }
+
+    /// Says the text of an error, whose lines are fit to be shown.
+    pub fn say_error(&self, category: Category, what: &str, error: &Error) {
+        if let (true, Some(sink)) = (self.on(category), &self.sink) {
+            sink(category, &format!("{}: {error}", text::line(what)));
         }
     }
 }
@@ -126,6 +147,18 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_is_one_line() {
+        let said = std::rc::Rc::new(std::cell::RefCell::new(String::new()));
+        let heard = said.clone();
+        let sink = move |_, text: &str| *heard.borrow_mut() = text.to_string();
+        let trace = Trace::new(u32::MAX, Box::new(sink));
+        trace.say(Category::Libs, || {
+            "x\nwasmdyld: libs: forged\x1b[2J".to_string()
+        });
+        assert_eq!(*said.borrow(), "x\\nwasmdyld: libs: forged\\u{1b}[2J");
+    }
 
     #[test]
     fn lists_of_categories() {

@@ -7,7 +7,7 @@ use super::glue;
 use super::namespace::{Namespace, State};
 use crate::demangle::demangle;
 use crate::engine::{self, Module, ModuleName, Trap};
-use crate::error::{Error, Frame, plain};
+use crate::error::{Error, Frame};
 use crate::object::{ExportItem, Object};
 use crate::plan::Found;
 
@@ -79,12 +79,6 @@ fn shown(frame: engine::Frame, candidates: &[Candidate<'_>]) -> Frame {
     }
 }
 
-/// A reason of several lines, fit for a message: engines put names from modules into their texts.
-fn calm(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(plain).collect();
-    lines.join("\n")
-}
-
 /// What is true of all that may be meant.
 fn agreed<'a, T: PartialEq>(
     fits: &[&Candidate<'a>],
@@ -129,7 +123,7 @@ impl Namespace {
                 shown(frame, &candidates)
             }
         });
-        let why = calm(&trap.cause());
+        let why = trap.cause();
         let mut frames = self.take_inner(&why);
         frames.extend(outer);
         Error::trap(why, frames)

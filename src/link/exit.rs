@@ -156,9 +156,8 @@ fn register(ns: &Rc<Namespace>, slot: u32, argument: Option<u32>, owner: Option<
     // Without a libc there is no exit to take part in; `finish` runs what is left.
     if let Err(error) = enter(ns) {
         let trace = &ns.config().trace;
-        trace.say(crate::trace::Category::Init, || {
-            format!("exit handlers will not run by themselves: {error}")
-        });
+        let what = "exit handlers will not run by themselves";
+        trace.say_error(crate::trace::Category::Init, what, &error);
     }
     0
 }

@@ -12,7 +12,7 @@ use super::unload::{self, Frame, Party, Undo};
 use super::{export_getters, init};
 use crate::abi;
 use crate::engine::can_link;
-use crate::error::{Code, Context, Error, Result, plain};
+use crate::error::{Code, Context, Error, Result};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
     Bind, Changes, Found, Model, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan,
@@ -69,7 +69,7 @@ impl Namespace {
         let what = match &source {
             Source::Path(path) => path.display().to_string(),
             Source::Name(name) | Source::Bytes { name, .. } | Source::Guest { name, .. } => {
-                plain(name).into_owned()
+                crate::text::name(name).into_owned()
             }
         };
         let mut statistics = Statistics::default();
@@ -80,7 +80,7 @@ impl Namespace {
         }
         if loaded.is_ok() && statistics.objects > 0 {
             let trace = &self.config.trace;
-            trace.say(Category::Map, || self.link_map());
+            trace.say_lines(Category::Map, || self.link_map());
         }
         self.config
             .trace
@@ -287,12 +287,12 @@ impl Namespace {
         for warning in &plan.warnings {
             trace.say(Category::Libs, || format!("warning: {warning}"));
         }
-        trace.say(Category::Plan, || dump(request, plan));
+        trace.say_lines(Category::Plan, || dump(request, plan));
         if trace.on(Category::Bindings) {
-            trace.say(Category::Bindings, || crate::plan::bindings(request, plan));
+            trace.say_lines(Category::Bindings, || crate::plan::bindings(request, plan));
         }
         if trace.on(Category::Symbols) {
-            trace.say(Category::Symbols, || crate::plan::symbols(request));
+            trace.say_lines(Category::Symbols, || crate::plan::symbols(request));
         }
     }
 }

@@ -262,7 +262,7 @@ impl Namespace {
     }
 
     /// What lies where, as text for people.
-    pub fn link_map(&self) -> String {
+    pub fn link_map(&self) -> crate::text::Lines {
         let state = self.state();
         let texts = state.texts.pieces();
         let now = state.space.as_ref().map(|space| Now {

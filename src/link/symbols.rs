@@ -9,9 +9,10 @@ use super::namespace::{Namespace, State};
 use super::{export_getters, slots};
 use crate::abi;
 use crate::engine::sys::wasm_func_t;
-use crate::error::{Code, Error, Result, plain};
+use crate::error::{Code, Error, Result};
 use crate::object::{ExportItem, FuncType};
 use crate::plan::{Callee, Definition, FuncId, ObjectId};
+use crate::text;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -219,7 +220,7 @@ fn not_found(state: &State, from: SearchIn, name: &str) -> Error {
         (SearchIn::After(id), _) => format!("what comes after {}: {}", after(id), names.join(", ")),
         (SearchIn::Global, _) => format!("the global scope: {}", names.join(", ")),
     };
-    let name = plain(name);
+    let name = text::name(name);
     Error::new(
         Code::NotFound,
         format!("symbol {name} not found in {place}"),

@@ -159,9 +159,7 @@ impl Namespace {
                 drop(state);
                 if let Err(error) = sweep(self) {
                     let trace = &self.config().trace;
-                    trace.say(Category::Init, || {
-                        format!("closed by a constructor: {error}")
-                    });
+                    trace.say_error(Category::Init, "closed by a constructor", &error);
                 }
             }
             None => {}
@@ -252,7 +250,7 @@ impl LastCall {
 pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool) {
     let tell = |error: Error| {
         let trace = &ns.config().trace;
-        trace.say(Category::Init, || format!("while undoing a load: {error}"));
+        trace.say_error(Category::Init, "while undoing a load", &error);
     };
     let mut ended = HashSet::new();
     loop {
@@ -325,7 +323,7 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
     // Outside of the borrow: engines run finalizers.
     drop(buried);
     let trace = &ns.config().trace;
-    trace.say(Category::Map, || ns.link_map());
+    trace.say_lines(Category::Map, || ns.link_map());
 }
 
 /// Forwarders of objects that stay lead nowhere where they led to objects that go: nobody is bound to these any more, but a

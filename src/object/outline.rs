@@ -5,6 +5,9 @@ use wasmparser::{BinaryReader, ProducersSectionReader};
 use super::section::{CUSTOM, Sections};
 use crate::error::Result;
 
+/// A custom section takes three bytes of a module, and any number of them may stand in it.
+const MAX_PARTS: usize = 10_000;
+
 /// A section, in the module's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -18,7 +21,10 @@ pub struct Part {
 /// A module's sections and who made it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
+    /// The first [`MAX_PARTS`].
     pub parts: Vec<Part>,
+    /// How many there are beyond these.
+    pub more: usize,
     /// Of the `producers` section: field (`language`, `processed-by`), name and version. Whatever the module says.
     pub producers: Vec<(String, String, String)>,
 }
@@ -28,6 +34,10 @@ pub fn outline(bytes: &[u8]) -> Result<Outline> {
     let mut outline = Outline::default();
     for section in Sections::new(bytes) {
         let section = section?;
+        if outline.parts.len() == MAX_PARTS {
+            outline.more = outline.more.saturating_add(1);
+            continue;
+        }
         let (mut name, mut size) = (kind(section.id).to_string(), section.contents.len());
         if section.id == CUSTOM {
             let mut reader = BinaryReader::new(section.contents, section.offset);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::text;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeapType {
     Func,
@@ -65,7 +67,7 @@ pub struct TableType {
     pub table64: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ExternType {
     Func(Arc<FuncType>),
     Global(GlobalType),
@@ -140,15 +142,16 @@ impl fmt::Display for ValType {
     }
 }
 
+/// Of a longer list of types, the first ones are shown.
+const MAX_LISTED: usize = 32;
+const LISTED: usize = 8;
+
 fn list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
-    f.write_str("(")?;
-    for (i, t) in types.iter().enumerate() {
-        if i > 0 {
-            f.write_str(", ")?;
-        }
-        write!(f, "{t}")?;
-    }
-    f.write_str(")")
+    let shown = match types.len() {
+        0..=MAX_LISTED => types.len(),
+        _ => LISTED,
+    };
+    write!(f, "({})", text::list(types.iter(), shown, ", "))
 }
 
 impl FuncType {

@@ -1,53 +1,47 @@
 //! A plan as text: for `WASMDYLD_DEBUG=plan` and for comparison with golden files.
 
-use std::fmt::{self, Write};
-
 use super::model::{FuncId, ObjectId, Role};
 use super::resolve::Callee;
 use super::supply::Supply;
 use super::{Extent, Plan, Planned, Request};
 use crate::object::Import;
+use crate::text::{self, Lines};
 
 /// The whole plan. Deterministic: the same modules give the same text.
-pub fn dump(request: &Request<'_>, plan: &Plan) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut out, request, plan);
+pub fn dump(request: &Request<'_>, plan: &Plan) -> Lines {
+    let mut out = Lines::default();
+    write(&mut out, request, plan);
     out
 }
 
-fn write(out: &mut String, request: &Request<'_>, plan: &Plan) -> fmt::Result {
+fn write(out: &mut Lines, request: &Request<'_>, plan: &Plan) {
     let layout = &plan.layout;
-    space(out, "memory", "pages", &layout.memory)?;
+    space(out, "memory", "pages", &layout.memory);
     if let Some(high) = layout.landmarks.stack_high {
         let low = layout.landmarks.stack_low.unwrap_or(0);
-        writeln!(out, "  stack {low:#x}..{high:#x}")?;
+        out.line(format_args!("  stack {low:#x}..{high:#x}"));
     }
     let (base, end) = (layout.landmarks.heap_base, layout.landmarks.heap_end);
-    writeln!(out, "  heap {base:#x}..{end:#x}")?;
+    out.line(format_args!("  heap {base:#x}..{end:#x}"));
     for (start, len) in layout.memory_free.iter() {
-        writeln!(out, "  free {start:#x}+{len:#x}")?;
+        out.line(format_args!("  free {start:#x}+{len:#x}"));
     }
-    space(out, "table", "slots", &layout.table)?;
+    space(out, "table", "slots", &layout.table);
     for (start, len) in layout.table_free.iter() {
-        writeln!(out, "  free {start}+{len}")?;
+        out.line(format_args!("  free {start}+{len}"));
     }
-    writeln!(out, "instantiate{}", names(request, &plan.order))?;
-    writeln!(out, "construct{}", names(request, &plan.init))?;
-    writeln!(out, "scope{}", names(request, request.group))?;
+    out.line(format_args!("instantiate{}", names(request, &plan.order)));
+    out.line(format_args!("construct{}", names(request, &plan.init)));
+    out.line(format_args!("scope{}", names(request, request.group)));
     for (name, sig) in &plan.tags {
-        writeln!(out, "tag {name} {sig}")?;
+        out.line(format_args!("tag {name} {sig}"));
     }
     for fill in &plan.fills {
-        writeln!(
-            out,
-            "slot {} = {}",
-            fill.slot,
-            callee(request, &fill.callee)
-        )?;
+        let function = callee(request, &fill.callee);
+        out.line(format_args!("slot {} = {function}", fill.slot));
     }
     for warning in &plan.warnings {
-        writeln!(out, "warning: {warning}")?;
+        out.line(format_args!("warning: {warning}"));
     }
     for (found, planned) in request.fresh.iter().zip(&plan.objects) {
         let role = match found.role {
@@ -56,25 +50,23 @@ fn write(out: &mut String, request: &Request<'_>, plan: &Plan) -> fmt::Result {
             Role::Library => "",
         };
         let place = &planned.place;
-        writeln!(
-            out,
+        out.line(format_args!(
             "object {}{role} memory {:#x}+{:#x} table {}+{}",
             found.name, place.memory_base, place.memory_size, place.table_base, place.table_size
-        )?;
-        imports(out, request, plan, planned, &found.object.imports)?;
+        ));
+        imports(out, request, plan, planned, &found.object.imports);
     }
-    Ok(())
 }
 
-fn space(out: &mut String, what: &str, unit: &str, space: &Extent) -> fmt::Result {
+fn space(out: &mut Lines, what: &str, unit: &str, space: &Extent) {
     match space.before {
-        Some(before) => write!(out, "{what} {before} -> {} {unit}", space.after)?,
-        None => write!(out, "{what} new, {} {unit}", space.after)?,
+        Some(before) => out.part(format_args!("{what} {before} -> {} {unit}", space.after)),
+        None => out.part(format_args!("{what} new, {} {unit}", space.after)),
     }
-    match space.max {
-        Some(max) => writeln!(out, " of at most {max}"),
-        None => writeln!(out),
+    if let Some(max) = space.max {
+        out.part(format_args!(" of at most {max}"));
     }
+    out.end();
 }
 
 fn names(request: &Request<'_>, ids: &[ObjectId]) -> String {
@@ -96,63 +88,74 @@ fn definition(request: &Request<'_>, d: super::Definition) -> String {
     let found = request.found(d.object);
     let export = found.and_then(|f| f.object.exports.get(d.export as usize));
     let name = export.map_or("?", |e| e.name.as_ref());
-    format!("{}:{name}", request.name(d.object))
+    format!("{}:{}", request.name(d.object), text::name(name))
 }
 
 fn imports(
-    out: &mut String,
+    out: &mut Lines,
     request: &Request<'_>,
     plan: &Plan,
     planned: &Planned,
     imports: &[Import],
-) -> fmt::Result {
+) {
     for ((import, supply), binding) in imports
         .iter()
         .zip(&planned.imports)
         .zip(planned.bindings.iter())
     {
-        write!(out, "  {}.{} = ", import.module, import.name)?;
-        match supply {
-            Supply::Memory | Supply::Table | Supply::StackPointer => writeln!(out, "shared")?,
-            Supply::Number { value, .. } => {
-                write!(out, "{value:#x}")?;
-                match binding {
-                    super::Binding::Data(d) => writeln!(out, " ({})", definition(request, *d))?,
-                    super::Binding::Slot(c) => writeln!(out, " (slot of {})", callee(request, c))?,
-                    super::Binding::Null => writeln!(out, " (weak undefined)")?,
-                    _ => writeln!(out)?,
-                }
-            }
-            Supply::Export(d) => writeln!(out, "{}", definition(request, *d))?,
-            Supply::Host(_) => writeln!(out, "host")?,
-            Supply::Stub(n) => {
-                let slot = plan.stubs.get(*n).map_or(0, |s| s.slot);
-                match binding {
-                    super::Binding::Func(c) => {
-                        writeln!(out, "{} by stub of slot {slot}", callee(request, c))?
-                    }
-                    _ => writeln!(out, "stub of slot {slot}")?,
-                }
-            }
-            Supply::Trampoline(n) => match plan.trampolines.get(*n) {
-                Some(t) => writeln!(out, "{} by host", definition(request, t.target))?,
-                None => writeln!(out, "by host")?,
-            },
-            Supply::LazyStub(n) => {
-                let lazy = plan.lazy_stubs.get(*n).is_some_and(|a| a.lazy);
-                let how = if lazy { "lazy" } else { "traps" };
-                writeln!(out, "undefined, {how}")?;
-            }
-            Supply::Nothing => writeln!(out, "does nothing")?,
-            Supply::Tag(name) => writeln!(out, "tag {name}")?,
-        }
+        let (module, name) = (text::name(&import.module), text::name(&import.name));
+        out.line(format_args!(
+            "  {module}.{name} = {}",
+            supplied(request, plan, supply, binding)
+        ));
     }
-    Ok(())
+}
+
+/// What an import gets.
+fn supplied(
+    request: &Request<'_>,
+    plan: &Plan,
+    supply: &Supply,
+    binding: &super::Binding,
+) -> String {
+    use super::Binding;
+    match supply {
+        Supply::Memory | Supply::Table | Supply::StackPointer => "shared".to_string(),
+        Supply::Number { value, .. } => {
+            let what = match binding {
+                Binding::Data(d) => format!(" ({})", definition(request, *d)),
+                Binding::Slot(c) => format!(" (slot of {})", callee(request, c)),
+                Binding::Null => " (weak undefined)".to_string(),
+                _ => String::new(),
+            };
+            format!("{value:#x}{what}")
+        }
+        Supply::Export(d) => definition(request, *d),
+        Supply::Host(_) => "host".to_string(),
+        Supply::Stub(n) => {
+            let slot = plan.stubs.get(*n).map_or(0, |s| s.slot);
+            match binding {
+                Binding::Func(c) => format!("{} by stub of slot {slot}", callee(request, c)),
+                _ => format!("stub of slot {slot}"),
+            }
+        }
+        Supply::Trampoline(n) => match plan.trampolines.get(*n) {
+            Some(t) => format!("{} by host", definition(request, t.target)),
+            None => "by host".to_string(),
+        },
+        Supply::LazyStub(n) => {
+            let lazy = plan.lazy_stubs.get(*n).is_some_and(|a| a.lazy);
+            let how = if lazy { "lazy" } else { "traps" };
+            format!("undefined, {how}")
+        }
+        Supply::Nothing => "does nothing".to_string(),
+        Supply::Tag(name) => format!("tag {name}"),
+    }
 }
 
 /// One line for each import of a symbol: where it leads and how.
-pub fn bindings(request: &Request<'_>, plan: &Plan) -> String {
-    let mut out = String::new();
+pub fn bindings(request: &Request<'_>, plan: &Plan) -> Lines {
+    let mut out = Lines::default();
     for (found, planned) in request.fresh.iter().zip(&plan.objects) {
         let bound = planned.imports.iter().zip(planned.bindings.iter());
         for (import, (supply, binding)) in found.object.imports.iter().zip(bound) {
@@ -174,23 +177,25 @@ pub fn bindings(request: &Request<'_>, plan: &Plan) -> String {
                 _ if target.is_empty() => continue,
                 _ => target,
             };
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                out,
-                "{}: {}.{} -> {target} ({how})",
-                found.name, import.module, import.name
-            );
+            let (module, name) = (text::name(&import.module), text::name(&import.name));
+            out.line(format_args!(
+                "{}: {module}.{name} -> {target} ({how})",
+                found.name
+            ));
         }
     }
     out
 }
 
-/// For each imported symbol, every definition in scope order; the first one wins.
-pub fn symbols(request: &Request<'_>) -> String {
+/// Of more definitions than this, the first ones are listed.
+const MAX_LISTED: usize = 100;
+
+/// For each imported symbol, the definitions in scope order; the first one wins.
+pub fn symbols(request: &Request<'_>) -> Lines {
     let scopes = super::resolve::Scopes::new(request);
     let lookup = scopes.lookup(request);
     let mut seen = std::collections::HashSet::new();
-    let mut out = String::new();
+    let mut out = Lines::default();
     for import in request.fresh.iter().flat_map(|f| &f.object.imports) {
         if !seen.insert(&import.name) {
             continue;
@@ -200,7 +205,8 @@ pub fn symbols(request: &Request<'_>) -> String {
             .map(|d| request.name(d.object))
             .collect();
         if !names.is_empty() {
-            let _ = writeln!(out, "{} in {}", import.name, names.join(", "));
+            let names = text::list(names.into_iter(), MAX_LISTED, ", ");
+            out.line(format_args!("{} in {names}", text::name(&import.name)));
         }
     }
     out

@@ -1,14 +1,15 @@
 //! The link map: what lies where in memory and table, and which objects are there, and why.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::commit::within;
 use super::model::{FuncId, Landmarks, Model, Node, ObjectId, Role};
 use super::place::Sizes;
 use crate::abi;
-use crate::error::plain;
 use crate::object::ExportItem;
+use crate::text::{self, Lines};
 
 /// What the model does not have: sizes as they are now, and the linker's own pieces of memory, as address and size.
 pub struct Now<'a> {
@@ -45,35 +46,25 @@ pub fn spaces(model: &Model, now: &Now<'_>) -> Option<Spaces> {
 }
 
 /// The whole map as text. Deterministic: the same namespace gives the same text.
-pub fn map(model: &Model, now: Option<&Now<'_>>) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut out, model, now);
-    out
-}
-
-fn write(out: &mut String, model: &Model, now: Option<&Now<'_>>) -> fmt::Result {
+pub fn map(model: &Model, now: Option<&Now<'_>>) -> Lines {
+    let mut out = Lines::default();
     let both = now.and_then(|now| Some((now, spaces(model, now)?)));
     let Some((now, spaces)) = both else {
-        return writeln!(out, "nothing is loaded");
+        out.line(format_args!("nothing is loaded"));
+        return out;
     };
     let Sizes {
         memory_pages,
         table_slots,
     } = now.sizes;
-    writeln!(
-        out,
-        "memory: {memory_pages} pages{}",
-        at_most(model.memory_max)
-    )?;
-    write!(out, "{}", spaces.memory_text())?;
-    writeln!(
-        out,
-        "table: {table_slots} slots{}",
-        at_most(model.table_max)
-    )?;
-    write!(out, "{}", spaces.table_text())?;
-    objects(out, model, &in_order(model))
+    let max = at_most(model.memory_max);
+    out.line(format_args!("memory: {memory_pages} pages{max}"));
+    out.append(&spaces.memory_text());
+    let max = at_most(model.table_max);
+    out.line(format_args!("table: {table_slots} slots{max}"));
+    out.append(&spaces.table_text());
+    objects(&mut out, model, &in_order(model));
+    out
 }
 
 fn in_order(model: &Model) -> Vec<ObjectId> {
@@ -84,24 +75,27 @@ fn in_order(model: &Model) -> Vec<ObjectId> {
 
 impl Spaces {
     /// A line for each part: addresses, size, use.
-    pub fn memory_text(&self) -> String {
-        let line = |Range { start, end, what }: &Range| {
-            format!("  {start:08x}-{end:08x} {:>10}  {what}\n", end - start)
-        };
-        self.memory.iter().map(line).collect()
+    pub fn memory_text(&self) -> Lines {
+        let mut out = Lines::default();
+        for Range { start, end, what } in &self.memory {
+            let size = end - start;
+            out.line(format_args!("  {start:08x}-{end:08x} {size:>10}  {what}"));
+        }
+        out
     }
 
     /// A line for each part: slots, number, use.
-    pub fn table_text(&self) -> String {
-        let mut out = String::new();
+    pub fn table_text(&self) -> Lines {
+        let mut out = Lines::default();
         for Range { start, end, what } in &self.table {
             let slots = match end - start {
                 1 => start.to_string(),
                 _ => format!("{start}-{}", end - 1),
             };
-            let _ = writeln!(out, "  {slots:>17} {:>10}  {what}", end - start);
+            let count = end - start;
+            out.line(format_args!("  {slots:>17} {count:>10}  {what}"));
             for (slot, what) in self.inside.range(start..end) {
-                let _ = writeln!(out, "  {slot:>17} {:>10}    {what}", "");
+                out.line(format_args!("  {slot:>17} {:>10}    {what}", ""));
             }
         }
         out
@@ -110,7 +104,7 @@ impl Spaces {
 
 fn name(model: &Model, id: ObjectId) -> String {
     let node = model.nodes.get(&id);
-    node.map_or("?".into(), |node| plain(&node.found.name).into_owned())
+    node.map_or("?".into(), |node| text::name(&node.found.name).into_owned())
 }
 
 fn at_most(max: Option<u64>) -> String {
@@ -170,7 +164,7 @@ fn memory(model: &Model, ids: &[ObjectId], now: &Now<'_>, landmarks: &Landmarks)
     let mut fixed = false;
     for node in ids.iter().filter_map(|id| model.nodes.get(id)) {
         let (base, size) = (node.place.memory_base, node.place.memory_size);
-        let name = plain(&node.found.name);
+        let name = text::name(&node.found.name);
         if node.found.role == Role::FixedMain {
             fixed = true;
             ranges.add(base, size, format!("{name}: data, stack and heap"));
@@ -199,7 +193,7 @@ fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMa
     let mut own = Vec::new();
     for node in ids.iter().filter_map(|id| model.nodes.get(id)) {
         let place = node.place;
-        let name = plain(&node.found.name);
+        let name = text::name(&node.found.name);
         ranges.add(
             place.table_base,
             place.table_size,
@@ -209,8 +203,9 @@ fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMa
     }
     // A decided slot may lie in another object's own range.
     let mut inside = BTreeMap::new();
+    let symbols = Symbols::of(model);
     for (&function, &slot) in &model.slots {
-        let what = symbol(model, function);
+        let what = symbols.name(model, function);
         match own.iter().any(|place| within(place, slot)) {
             true => drop(inside.insert(slot, what)),
             false => ranges.add(slot, 1, what),
@@ -226,48 +221,89 @@ fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMa
     (ranges.list(now.sizes.table_slots, gap), inside)
 }
 
-fn symbol(model: &Model, function: FuncId) -> String {
-    let (object, index) = match function {
-        FuncId::Object { object, index } => (object, index),
-        FuncId::Host(id) => {
-            let name = model.host.name_of(id).unwrap_or_else(|| "?".to_string());
-            return format!("{} of the host", plain(&name));
+/// Names of functions that have decided slots.
+#[derive(Default)]
+struct Symbols<'a> {
+    /// The first export of each.
+    exports: HashMap<FuncId, &'a str>,
+    host: HashMap<u32, String>,
+}
+
+impl<'a> Symbols<'a> {
+    fn of(model: &'a Model) -> Symbols<'a> {
+        let mut symbols = Symbols::default();
+        for (&object, node) in &model.nodes {
+            for export in &node.found.object.exports {
+                let ExportItem::Func { index, .. } = export.item else {
+                    continue;
+                };
+                let function = FuncId::Object { object, index };
+                if model.slots.contains_key(&function) {
+                    symbols.exports.entry(function).or_insert(&export.name);
+                }
+            }
         }
-    };
-    let node = model.nodes.get(&object);
-    let mut exports = node.map_or(&[][..], |n| &n.found.object.exports).iter();
-    let export = exports
-        .find(|export| matches!(&export.item, ExportItem::Func { index: of, .. } if *of == index));
-    match export {
-        Some(export) => format!("{} of {}", plain(&export.name), name(model, object)),
-        None => format!("function {index} of {}", name(model, object)),
+        symbols.host = model.host.names();
+        symbols
+    }
+
+    fn name(&self, model: &Model, function: FuncId) -> String {
+        let (object, index) = match function {
+            FuncId::Object { object, index } => (object, index),
+            FuncId::Host(id) => {
+                let host = self.host.get(&id).map_or("?", String::as_str);
+                return format!("{} of the host", text::name(host));
+            }
+        };
+        match self.exports.get(&function) {
+            Some(export) => format!("{} of {}", text::name(export), name(model, object)),
+            None => format!("function {index} of {}", name(model, object)),
+        }
     }
 }
 
-fn objects(out: &mut String, model: &Model, ids: &[ObjectId]) -> fmt::Result {
-    let names = |ids: &mut dyn Iterator<Item = ObjectId>| -> String {
-        let names: Vec<String> = ids.map(|id| name(model, id)).collect();
-        names.join(", ")
+/// Of more objects than this, a line names the first ones.
+const MAX_LISTED: usize = 100;
+
+fn objects(out: &mut Lines, model: &Model, ids: &[ObjectId]) {
+    let names = |ids: &[ObjectId]| {
+        let names = ids.iter().map(|&id| name(model, id));
+        text::list(names, MAX_LISTED, ", ")
     };
-    writeln!(out, "objects: {}, in the order of loading", ids.len())?;
+    let (mut needers, mut users) = (HashMap::new(), HashMap::new());
     for &id in ids {
         let Some(node) = model.nodes.get(&id) else {
             continue;
         };
-        write!(out, "  {}", name(model, id))?;
-        let path = node
-            .found
-            .path
-            .as_ref()
-            .map(|path| path.display().to_string());
+        let needed: HashSet<ObjectId> = node.found.needed.iter().copied().collect();
+        let others = |of: &&ObjectId| **of != id;
+        for &other in needed.iter().filter(others) {
+            needers.entry(other).or_insert_with(Vec::new).push(id);
+        }
+        for &other in node.uses.iter().filter(others) {
+            if !needed.contains(&other) {
+                users.entry(other).or_insert_with(Vec::new).push(id);
+            }
+        }
+    }
+    out.line(format_args!(
+        "objects: {}, in the order of loading",
+        ids.len()
+    ));
+    for &id in ids {
+        let Some(node) = model.nodes.get(&id) else {
+            continue;
+        };
+        out.part(format_args!("  {}", name(model, id)));
+        let path = node.found.path.as_ref();
+        let path = path.map(|path| path.display().to_string());
         if let Some(path) = path.filter(|path| **path != *node.found.name) {
-            write!(out, " ({})", plain(&path))?;
+            out.part(format_args!(" ({path})"));
         }
         let scope = if node.global { "global" } else { "local" };
-        writeln!(out, ", {scope}{}", opens(node))?;
+        out.line(format_args!(", {scope}{}", opens(node)));
         if !node.found.needed.is_empty() {
-            let needed = names(&mut node.found.needed.iter().copied());
-            writeln!(out, "    needs {needed}")?;
+            out.line(format_args!("    needs {}", names(&node.found.needed)));
         }
         let mut why = Vec::new();
         if model.main == Some(id) {
@@ -278,24 +314,18 @@ fn objects(out: &mut String, model: &Model, ids: &[ObjectId]) -> fmt::Result {
         if node.opens.host > 0 || node.opens.guest > 0 {
             why.push("it is open".to_string());
         }
-        let others = || ids.iter().copied().filter(|&other| other != id);
-        let of = |test: &dyn Fn(&Node) -> bool| {
-            names(&mut others().filter(|other| model.nodes.get(other).is_some_and(test)))
-        };
-        let needers = of(&|other| other.found.needed.contains(&id));
-        if !needers.is_empty() {
-            why.push(format!("needed by {needers}"));
+        if let Some(needers) = needers.get(&id) {
+            why.push(format!("needed by {}", names(needers)));
         }
-        let users = of(&|other| other.uses.contains(&id) && !other.found.needed.contains(&id));
-        if !users.is_empty() {
-            why.push(format!("bound to by {users}"));
+        if let Some(users) = users.get(&id) {
+            why.push(format!("bound to by {}", names(users)));
         }
         if !why.is_empty() {
-            writeln!(out, "    kept: {}", why.join("; "))?;
+            out.line(format_args!("    kept: {}", why.join("; ")));
         }
     }
-    let scope = names(&mut model.global.order().iter().copied());
-    writeln!(out, "global scope: {scope}")
+    let scope = names(model.global.order());
+    out.line(format_args!("global scope: {scope}"));
 }
 
 fn opens(node: &Node) -> String {

@@ -11,6 +11,7 @@
 
 mod commit;
 mod dump;
+mod fault;
 mod function;
 mod lifecycle;
 mod map;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
+pub use fault::{Fault, Use, Wrong};
 pub use lifecycle::{Lifecycle, lifecycle};
 pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{
@@ -42,7 +44,7 @@ pub use model::{
 };
 pub use place::{Extent, Layout, Sizes};
 pub use regions::Regions;
-pub use resolve::{Attempt, Binding, Callee, Fault, Scopes, Wrong, attempt, describe};
+pub use resolve::{Attempt, Binding, Callee, Scopes, attempt, describe, extern_type};
 pub use role::role_of;
 pub use scope::{Definition, Lookup, Scope};
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};

@@ -176,18 +176,14 @@ impl HostDefs {
         id
     }
 
-    /// Module and name of a definition, for people.
-    pub fn name_of(&self, id: u32) -> Option<String> {
-        let find = |names: &HashMap<String, u32>| {
-            let mut names = names.iter();
-            names
-                .find(|(_, of)| **of == id)
-                .map(|(name, _)| name.clone())
-        };
-        find(&self.env).or_else(|| {
-            let mut modules = self.by_module.iter();
-            modules.find_map(|(module, names)| Some(format!("{module}.{}", find(names)?)))
-        })
+    /// Module and name of each definition, for people.
+    pub fn names(&self) -> HashMap<u32, String> {
+        let env = self.env.iter().map(|(name, &id)| (id, name.clone()));
+        let others = self.by_module.iter().flat_map(|(module, names)| {
+            let names = names.iter();
+            names.map(move |(name, &id)| (id, format!("{module}.{name}")))
+        });
+        env.chain(others).collect()
     }
 
     pub fn get(&self, module: &str, name: &str) -> Option<(u32, &HostDef)> {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::model::{Found, Identity, Model, ObjectId};
-use crate::error::{Code, Context, Error, Result, plain};
+use crate::error::{Code, Context, Error, Result};
+use crate::text;
 
 /// Finds files. The closure asks for a file's bytes only if no object has its identity yet.
 pub trait Provider {
@@ -143,8 +144,8 @@ impl<P: Provider> Walk<'_, P> {
             return Ok(id);
         }
         let wanted_by = || match by {
-            Some(by) => format!("{}, needed by {}", plain(name), by.name),
-            None => plain(name).into_owned(),
+            Some(by) => format!("{}, needed by {}", text::name(name), by.name),
+            None => text::name(name).into_owned(),
         };
         let located = self.provider.locate(name, by).context(wanted_by)?;
         let identity = self.provider.identity(&located);

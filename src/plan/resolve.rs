@@ -4,16 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::commit::preloaded;
+use super::fault::{self, Fault, Use, Wrong};
 use super::function::{Target, function};
 use super::model::{FuncId, ObjectId, Role};
 use super::scope::{Definition, Lookup, Scope};
 use super::{Bind, Request};
 use crate::abi;
-use crate::error::{Code, Error, Result, Undefined, plain};
+use crate::error::Result;
 use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, ValType};
+use crate::text;
 
 /// A function that an import leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Callee {
     pub id: FuncId,
     /// The export to take it from; `None` for a host function.
@@ -86,22 +88,6 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// What is wrong with an import.
-#[derive(Clone, Debug)]
-pub enum Wrong {
-    Undefined(Undefined),
-    /// Of another type than its definition, as a text that names both.
-    Clash(String),
-}
-
-#[derive(Clone, Debug)]
-pub struct Fault {
-    pub importer: ObjectId,
-    /// The import's position in its object.
-    pub import: u32,
-    pub wrong: Wrong,
-}
-
 /// Bindings, and all that is wrong with them; what is wrong is bound to something of no use.
 pub struct Attempt {
     /// For each new object, for each import.
@@ -117,7 +103,8 @@ struct Resolver<'a> {
     main: Option<ObjectId>,
     /// Position of the import being resolved.
     import: u32,
-    new_tags: HashMap<Arc<str>, (Arc<FuncType>, ObjectId)>,
+    /// With the import that came first, by object and position.
+    new_tags: HashMap<Arc<str>, (Arc<FuncType>, ObjectId, u32)>,
     faults: Vec<Fault>,
     warnings: Vec<String>,
 }
@@ -178,7 +165,7 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
     let scopes = Scopes::new(request);
     let attempt = attempt(request, &scopes);
     if !attempt.faults.is_empty() {
-        return Err(error(attempt.faults));
+        return Err(fault::error(request, &attempt.faults));
     }
     Ok(Resolved {
         group: scopes.group,
@@ -211,42 +198,13 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
         );
     }
     let new_tags = resolver.new_tags.into_iter();
-    let mut new_tags: Vec<_> = new_tags.map(|(name, (sig, _))| (name, sig)).collect();
+    let mut new_tags: Vec<_> = new_tags.map(|(name, (sig, ..))| (name, sig)).collect();
     new_tags.sort_by(|a, b| a.0.cmp(&b.0));
     Attempt {
         bindings,
         new_tags,
         warnings: resolver.warnings,
         faults: resolver.faults,
-    }
-}
-
-/// One error for all that is wrong.
-fn error(faults: Vec<Fault>) -> Error {
-    let (mut undefined, mut clashes) = (Vec::new(), String::new());
-    let mut seen = HashSet::new();
-    for fault in faults {
-        match fault.wrong {
-            Wrong::Undefined(u) => {
-                if seen.insert((u.symbol.clone(), u.importer.clone(), u.wanted.clone())) {
-                    undefined.push(u);
-                }
-            }
-            Wrong::Clash(text) => {
-                clashes.push_str("\n  ");
-                clashes.push_str(&text);
-            }
-        }
-    }
-    match (undefined.is_empty(), clashes.is_empty()) {
-        (true, _) => Error::new(
-            Code::TypeMismatch,
-            format!("symbols of the wrong type:{clashes}"),
-        ),
-        (false, true) => Error::undefined(undefined),
-        (false, false) => {
-            Error::undefined(undefined).note(format!("\nand symbols of the wrong type:{clashes}"))
-        }
     }
 }
 
@@ -273,18 +231,18 @@ impl<'a> Resolver<'a> {
             ExternType::Func(wanted) => match function(self.request, self.lookup, &import.name) {
                 Target::Func(callee, sig) => {
                     if sig != *wanted {
-                        self.mistyped(importer, import, &callee, &sig);
+                        self.wrong(importer, Wrong::Callee(callee));
                     }
                     return Binding::Func(callee);
                 }
                 Target::Other(definition) => {
-                    return self.export(importer, import, &import.ty, definition);
+                    return self.export(importer, &import.ty, definition);
                 }
                 Target::None => {}
             },
             wanted => {
                 if let Some(definition) = self.lookup.all(&import.name).next() {
-                    return self.export(importer, import, wanted, definition);
+                    return self.export(importer, wanted, definition);
                 }
             }
         }
@@ -300,7 +258,7 @@ impl<'a> Resolver<'a> {
                     && sig.results.is_empty()
                     && [abi::INITIALIZE, abi::CALL_CTORS].contains(&import.name.as_ref()) =>
             {
-                let name = self.request.name(importer);
+                let name = text::name(self.request.name(importer));
                 self.warnings.push(format!(
                     "{name} imports {}, so it was linked without its start files (-nostartfiles) and its constructors are lost",
                     import.name
@@ -327,27 +285,17 @@ impl<'a> Resolver<'a> {
         match (&import.ty, ty) {
             (ExternType::Func(wanted), ExternType::Func(given)) => {
                 if wanted != given {
-                    self.clash(importer, format!(
-                        "{}: {} imports it as func {wanted}, the host defines it as func {given}",
-                        display_name(import),
-                        self.request.name(importer)
-                    ));
+                    self.wrong(importer, Wrong::Host(id));
                 }
                 Binding::Func(Callee {
                     id: FuncId::Host(id),
                     export: None,
                 })
             }
-            (wanted, given) if accepts(wanted, given) => Binding::Host(id),
             (wanted, given) => {
-                self.clash(
-                    importer,
-                    format!(
-                        "{}: {} imports it as {wanted}, the host defines it as {given}",
-                        display_name(import),
-                        self.request.name(importer)
-                    ),
-                );
+                if !accepts(wanted, given) {
+                    self.wrong(importer, Wrong::Host(id));
+                }
                 Binding::Host(id)
             }
         }
@@ -362,7 +310,7 @@ impl<'a> Resolver<'a> {
                 Some(ExportItem::Data { ty, .. }) if ty.content == ValType::I32 => {
                     Binding::Data(definition)
                 }
-                _ => self.misused(importer, import, "data", definition),
+                _ => self.misused(importer, Use::Data, definition),
             };
         }
         if let Some(address) = self.provided(import) {
@@ -382,7 +330,7 @@ impl<'a> Resolver<'a> {
             None => {}
         }
         if !import.weak {
-            self.undefine(importer, import, "data".into());
+            self.wrong(importer, Wrong::Undefined(Use::Data));
         }
         Binding::Null
     }
@@ -399,7 +347,7 @@ impl<'a> Resolver<'a> {
         match function(self.request, self.lookup, &import.name) {
             Target::Func(callee, _) => return Binding::Slot(callee),
             Target::Other(definition) => {
-                return self.misused(importer, import, "a function", definition);
+                return self.misused(importer, Use::Function, definition);
             }
             Target::None => {}
         }
@@ -410,7 +358,7 @@ impl<'a> Resolver<'a> {
             return Binding::Slot(callee);
         }
         if !import.weak {
-            self.undefine(importer, import, "the address of a function".into());
+            self.wrong(importer, Wrong::Undefined(Use::Function));
         }
         Binding::Null
     }
@@ -420,23 +368,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// The first definition of an address's symbol is of the wrong kind.
-    fn misused(
-        &mut self,
-        importer: ObjectId,
-        import: &Import,
-        wanted: &str,
-        definition: Definition,
-    ) -> Binding {
-        let defined = self.item(definition).map_or(String::new(), describe);
-        self.clash(
-            importer,
-            format!(
-                "{}: {} uses it as {wanted}, {} defines it as {defined}",
-                display_name(import),
-                self.request.name(importer),
-                self.request.name(definition.object),
-            ),
-        );
+    fn misused(&mut self, importer: ObjectId, used: Use, definition: Definition) -> Binding {
+        self.wrong(importer, Wrong::Definition(used, definition));
         Binding::Null
     }
 
@@ -448,14 +381,7 @@ impl<'a> Resolver<'a> {
         ty: &GlobalType,
     ) -> Option<Binding> {
         if ty.content != ValType::I32 {
-            self.clash(
-                importer,
-                format!(
-                    "{}: {} imports it as global {ty}; only 32-bit addresses are supported",
-                    display_name(import),
-                    self.request.name(importer)
-                ),
-            );
+            self.wrong(importer, Wrong::Wide);
             return Some(Binding::Null);
         }
         let (id, def) = self.request.model.host.get(&import.module, &import.name)?;
@@ -465,25 +391,12 @@ impl<'a> Resolver<'a> {
     fn export(
         &mut self,
         importer: ObjectId,
-        import: &Import,
         wanted: &ExternType,
         definition: Definition,
     ) -> Binding {
         let given = self.item(definition).map(extern_type);
-        if !given.as_ref().is_some_and(|given| accepts(wanted, given)) {
-            let given = match (wanted, given) {
-                (ExternType::Global(_), Some(given)) => given.to_string(),
-                _ => self.item(definition).map_or(String::new(), describe),
-            };
-            self.clash(
-                importer,
-                format!(
-                    "{}: {} imports it as {wanted}, {} defines it as {given}",
-                    display_name(import),
-                    self.request.name(importer),
-                    self.request.name(definition.object)
-                ),
-            );
+        if !given.is_some_and(|given| accepts(wanted, &given)) {
+            self.wrong(importer, Wrong::Definition(Use::Import, definition));
         }
         Binding::Export(definition)
     }
@@ -507,16 +420,10 @@ impl<'a> Resolver<'a> {
             Some(&export) => {
                 let object = main;
                 let definition = Definition { object, export };
-                self.export(importer, import, &import.ty, definition)
+                self.export(importer, &import.ty, definition)
             }
             None => {
-                self.clash(importer, format!(
-                    "{}: {} needs it, and the main program {} keeps it to itself; link the main program with -Wl,--export={}",
-                    abi::STACK_POINTER,
-                    self.request.name(importer),
-                    self.request.name(main),
-                    abi::STACK_POINTER,
-                ));
+                self.wrong(importer, Wrong::StackPointer(main));
                 Binding::StackPointer
             }
         }
@@ -534,29 +441,18 @@ impl<'a> Resolver<'a> {
         import: &Import,
         sig: &Arc<FuncType>,
     ) -> Binding {
-        let first = match self.request.model.tags.get(&import.name) {
-            Some(known) => (known.clone(), None),
+        let position = self.import;
+        let (known, first) = match self.request.model.tags.get(&import.name) {
+            Some(known) => (known, None),
             None => {
-                let (known, by) = self
-                    .new_tags
-                    .entry(import.name.clone())
-                    .or_insert_with(|| (sig.clone(), importer));
-                (known.clone(), Some(*by))
+                let first = || (sig.clone(), importer, position);
+                let new = self.new_tags.entry(import.name.clone());
+                let (known, by, position) = new.or_insert_with(first);
+                (&*known, Some((*by, *position)))
             }
         };
-        if first.0 != *sig {
-            let by = first
-                .1
-                .map_or("an earlier object", |by| self.request.name(by));
-            self.clash(
-                importer,
-                format!(
-                    "{}: {} imports it as tag {sig}, {by} as tag {}",
-                    display_name(import),
-                    self.request.name(importer),
-                    first.0
-                ),
-            );
+        if known != sig {
+            self.wrong(importer, Wrong::Tag(first));
         }
         Binding::Tag(import.name.clone())
     }
@@ -576,22 +472,8 @@ impl<'a> Resolver<'a> {
                 return Binding::Unresolved { weak: false };
             }
         }
-        self.undefine(importer, import, import.ty.to_string());
+        self.wrong(importer, Wrong::Undefined(Use::Import));
         Binding::Unresolved { weak: true }
-    }
-
-    fn undefine(&mut self, importer: ObjectId, import: &Import, wanted: String) {
-        let symbol = display_name(import);
-        let undefined = Undefined {
-            symbol,
-            importer: self.request.name(importer).to_string(),
-            wanted,
-        };
-        self.wrong(importer, Wrong::Undefined(undefined));
-    }
-
-    fn clash(&mut self, importer: ObjectId, text: String) {
-        self.wrong(importer, Wrong::Clash(text));
     }
 
     fn wrong(&mut self, importer: ObjectId, wrong: Wrong) {
@@ -600,22 +482,6 @@ impl<'a> Resolver<'a> {
             import: self.import,
             wrong,
         });
-    }
-
-    fn mistyped(&mut self, importer: ObjectId, import: &Import, callee: &Callee, given: &FuncType) {
-        let definer = match callee.export {
-            Some(definition) => self.request.name(definition.object),
-            None => "the host",
-        };
-        self.clash(
-            importer,
-            format!(
-                "{}: {} imports it as {}, {definer} defines it as func {given}",
-                display_name(import),
-                self.request.name(importer),
-                import.ty,
-            ),
-        );
     }
 }
 
@@ -627,13 +493,6 @@ fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
         (abi::MEMORY_BASE, ExternType::Global(_)) => Some(Binding::MemoryBase),
         (abi::TABLE_BASE | abi::TABLE_BASE_32, ExternType::Global(_)) => Some(Binding::TableBase),
         _ => None,
-    }
-}
-
-fn display_name(import: &Import) -> String {
-    match import.module.as_ref() {
-        abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => plain(&import.name).into_owned(),
-        module => format!("{}.{}", plain(module), plain(&import.name)),
     }
 }
 

@@ -5,14 +5,15 @@
 
 mod symbols;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use symbols::{Definer, State, Symbol, User, symbols};
+pub use symbols::{Definer, State, Symbol, Symbols, User, What};
 
 use crate::abi;
 use crate::config::Config;
-use crate::error::{Context, Error, Result, plain};
+use crate::error::{Context, Error, Result};
 use crate::link::{Files, Statistics, definitions};
 use crate::object::Object;
 use crate::plan::needed::{Closure, Provider, Root, closure};
@@ -25,8 +26,8 @@ use crate::search::{self, Located, Tried, View};
 /// Why an object is not to be had.
 #[derive(Debug)]
 pub enum Problem {
-    /// It is nowhere; the places where it was looked for, in order.
-    Missing(Vec<Tried>),
+    /// It is nowhere: the first places where it was looked for, and how many there are beyond them.
+    Missing { tried: Vec<Tried>, more: usize },
     /// Its name is none, or the file is no library.
     Unusable(Error),
 }
@@ -42,6 +43,7 @@ pub struct Source {
 
 pub struct Survey {
     pub closure: Closure,
+    by_name: HashMap<Arc<str>, ObjectId>,
     /// One for each object of the closure.
     pub sources: Vec<Source>,
     pub options: Options,
@@ -62,6 +64,7 @@ impl Survey {
             config,
             files: Files::new(config, View::default(), &mut statistics),
             sources: Vec::new(),
+            room: MAX_TRIED,
         };
         let root = surveyor.root(path).context(shown)?;
         let main = root.role.is_main();
@@ -84,8 +87,13 @@ impl Survey {
             global: main,
             ..config.options()
         };
+        let mut by_name = HashMap::new();
+        for (name, id) in &closure.names {
+            by_name.entry(name.clone()).or_insert(*id);
+        }
         Ok(Survey {
             closure,
+            by_name,
             sources,
             options,
             model,
@@ -111,10 +119,8 @@ impl Survey {
         let found = self.objects().get(number);
         let dylink = found.and_then(|found| found.object.dylink.as_ref());
         let names = dylink.map_or(&[][..], |dylink| &dylink.needed);
-        let object = |name: &'_ Arc<str>| -> Option<usize> {
-            let known = self.closure.names.iter().find(|(known, _)| known == name)?;
-            Some(self.number(known.1))
-        };
+        let object =
+            |name: &'_ Arc<str>| -> Option<usize> { Some(self.number(*self.by_name.get(name)?)) };
         let both = names.iter().map(|name| (name.as_ref(), object(name)));
         both.filter_map(|(name, object)| Some((name, object?)))
             .collect()
@@ -192,7 +198,13 @@ struct Surveyor<'a> {
     files: Files<'a>,
     /// One for each object opened so far.
     sources: Vec<Source>,
+    /// How many more places are kept.
+    room: usize,
 }
+
+/// Of the places where missing libraries were looked for, so many are kept: any number of libraries may be missing, each looked for
+/// in any number of places.
+const MAX_TRIED: usize = 1_000;
 
 /// What a search came to.
 enum Spot {
@@ -257,13 +269,20 @@ impl Provider for Surveyor<'_> {
             _ => match search::search(search, name, by, View::default(), trace) {
                 Ok(searched) => match searched.found {
                     Some(located) => return Ok(Spot::Located(Box::new(located))),
-                    None => Problem::Missing(searched.tried),
+                    None => {
+                        let mut tried = searched.tried;
+                        let more = tried.len().saturating_sub(self.room);
+                        tried.truncate(self.room);
+                        tried.shrink_to_fit();
+                        self.room -= tried.len();
+                        Problem::Missing { tried, more }
+                    }
                 },
                 Err(error) => Problem::Unusable(error),
             },
         };
         Ok(Spot::Nothing {
-            name: plain(name).into_owned(),
+            name: name.to_string(),
             // No bytes are handed over here, so that these numbers are free.
             identity: Identity::Bytes(self.sources.len() as u64),
             problem,

@@ -1,22 +1,22 @@
 //! Who defines each symbol, and who uses it.
 
-use std::collections::BTreeMap;
-
-use foldhash::HashMap;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
 
 use crate::abi;
-use crate::object::{ExportItem, ExternType, Import};
-use crate::plan::{Binding, FuncId, ObjectId, Scopes, Wrong, attempt};
+use crate::object::{Export, ExportItem, ExternType, Import};
+use crate::plan::{Attempt, Binding, Fault, FuncId, ObjectId, Request, Scopes, attempt, describe};
 
 use super::Survey;
 
 /// What becomes of a symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Its users are bound to its first definition.
-    Bound,
     /// Nobody imports it.
     Unused,
+    /// Its users are bound to its first definition.
+    Bound,
     /// Undefined, which its users allow.
     WeakUndefined,
     /// Undefined, and to be looked up when it is called.
@@ -26,13 +26,32 @@ pub enum State {
     Clash,
 }
 
+/// What a symbol is defined or used as: `func (i32) -> i32`, `data`.
+#[derive(Clone, Debug)]
+pub enum What<'a> {
+    Item(&'a ExportItem),
+    Import(&'a ExternType),
+    Host(ExternType),
+    Word(&'static str),
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Item(item) => f.write_str(&describe(item)),
+            What::Import(ty) => ty.fmt(f),
+            What::Host(ty) => ty.fmt(f),
+            What::Word(word) => f.write_str(word),
+        }
+    }
+}
+
 /// A definition.
 #[derive(Clone, Debug)]
-pub struct Definer {
+pub struct Definer<'a> {
     /// `None`: the host, or the linker.
     pub object: Option<ObjectId>,
-    /// What it is: `func (i32) -> i32`, `data`.
-    pub what: String,
+    pub what: What<'a>,
     pub weak: bool,
     /// An import that is exported again.
     pub alias: bool,
@@ -40,92 +59,225 @@ pub struct Definer {
 
 /// An import.
 #[derive(Clone, Debug)]
-pub struct User {
+pub struct User<'a> {
     pub object: ObjectId,
-    /// What it is used as: `func (i32) -> i32`, `address of a function`, `data`.
-    pub what: String,
+    pub what: What<'a>,
     pub weak: bool,
     /// What it is bound to; `None`: nothing, or no object's.
     pub bound: Option<ObjectId>,
-    /// What is wrong with it.
-    pub fault: Option<String>,
+    fault: Option<Fault>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Symbol {
-    /// With its module, where that is not the dynamic linker's.
-    pub name: String,
-    pub state: State,
-    /// In scope order: the first one wins.
-    pub definitions: Vec<Definer>,
-    pub users: Vec<User>,
+/// An import or an export, by its place: a symbol is the run of all that have its name.
+#[derive(Clone, Copy)]
+struct Row {
+    object: ObjectId,
+    position: u32,
+    exported: bool,
 }
 
 /// All symbols of a program, by name. What every object imports of the linker (the memory, base addresses) is left out.
-pub fn symbols(survey: &Survey) -> Vec<Symbol> {
-    let request = survey.request();
-    let scopes = Scopes::new(&request);
-    let attempt = attempt(&request, &scopes);
-    let faults: HashMap<(ObjectId, u32), &Wrong> = attempt
-        .faults
-        .iter()
-        .map(|fault| ((fault.importer, fault.import), &fault.wrong))
-        .collect();
-    let mut symbols: BTreeMap<String, Symbol> = BTreeMap::new();
-    for (id, found) in request.fresh_ids().zip(request.fresh) {
-        let n = survey.number(id);
-        let bindings = attempt.bindings.get(n).map_or(&[][..], Vec::as_slice);
-        for ((import, binding), position) in found.object.imports.iter().zip(bindings).zip(0..) {
-            if is_of_the_linker(binding) {
-                continue;
-            }
-            let fault = faults.get(&(id, position)).copied();
-            let symbol = entry(&mut symbols, name(import));
-            symbol.users.push(user(id, import, binding, fault));
-            symbol.state = worse(symbol.state, state(fault, binding));
-            if symbol.definitions.is_empty()
-                && let Some(definer) = host(survey, import, binding)
-            {
-                symbol.definitions.push(definer);
-            }
-        }
-    }
-    for &id in request.group {
-        let found = request.found(id);
-        for export in found.iter().flat_map(|found| &found.object.exports) {
-            if abi::LIFECYCLE.contains(&export.name.as_ref()) {
-                continue;
-            }
-            let object = found.map(|found| &found.object);
-            let imported = object.map_or(0, |object| object.imported_funcs);
-            let alias = matches!(&export.item, ExportItem::Func { index, .. } if *index < imported);
-            entry(&mut symbols, export.name.to_string())
-                .definitions
-                .push(Definer {
-                    object: Some(id),
-                    what: crate::plan::describe(&export.item),
-                    weak: export.weak,
-                    alias,
-                });
-        }
-    }
-    symbols.into_values().collect()
+///
+/// Texts are made as they are shown: types may be long, and many symbols may have the same.
+pub struct Symbols<'a> {
+    request: Request<'a>,
+    attempt: Attempt,
+    rows: Vec<Row>,
 }
 
-fn entry(symbols: &mut BTreeMap<String, Symbol>, name: String) -> &mut Symbol {
-    symbols.entry(name).or_insert_with_key(|name| Symbol {
-        name: name.clone(),
-        state: State::Unused,
-        definitions: Vec::new(),
-        users: Vec::new(),
-    })
+pub struct Symbol<'a> {
+    all: &'a Symbols<'a>,
+    /// Uses first, then definitions.
+    rows: &'a [Row],
 }
 
-/// The name without the module, where the linker binds it.
-fn name(import: &Import) -> String {
-    match import.module.as_ref() {
-        abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => import.name.to_string(),
-        module => format!("{module}.{}", import.name),
+impl<'a> Symbols<'a> {
+    pub fn of(survey: &'a Survey) -> Symbols<'a> {
+        let request = survey.request();
+        let scopes = Scopes::new(&request);
+        let attempt = attempt(&request, &scopes);
+        let mut rows = Vec::new();
+        for (id, bindings) in request.fresh_ids().zip(&attempt.bindings) {
+            let uses = bindings.iter().zip(0..);
+            let uses = uses.filter(|(binding, _)| !is_of_the_linker(binding));
+            rows.extend(uses.map(|(_, position)| Row {
+                object: id,
+                position,
+                exported: false,
+            }));
+        }
+        for &id in request.group {
+            let exports = request.found(id).into_iter();
+            let exports = exports.flat_map(|found| &found.object.exports).zip(0..);
+            let symbols = exports.filter(|(e, _)| !abi::LIFECYCLE.contains(&e.name.as_ref()));
+            rows.extend(symbols.map(|(_, position)| Row {
+                object: id,
+                position,
+                exported: true,
+            }));
+        }
+        let mut symbols = Symbols {
+            request,
+            attempt,
+            rows: Vec::new(),
+        };
+        rows.sort_by(|a, b| symbols.order(*a, *b));
+        symbols.rows = rows;
+        symbols
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
+        let same = |a: &Row, b: &Row| self.order(*a, *b) == Ordering::Equal;
+        let runs = self.rows.chunk_by(same);
+        runs.map(|rows| Symbol { all: self, rows })
+    }
+
+    fn import(&self, row: Row) -> Option<&Import> {
+        let found = self.request.found(row.object)?;
+        found.object.imports.get(row.position as usize)
+    }
+
+    fn export(&self, row: Row) -> Option<&Export> {
+        let found = self.request.found(row.object)?;
+        found.object.exports.get(row.position as usize)
+    }
+
+    /// Module, where it is not the dynamic linker's, and name.
+    fn name(&self, row: Row) -> (Option<&str>, &str) {
+        if row.exported {
+            return (None, self.export(row).map_or("", |export| &export.name));
+        }
+        match self.import(row) {
+            Some(import) => match import.module.as_ref() {
+                abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => (None, &import.name),
+                module => (Some(module), &import.name),
+            },
+            None => (None, ""),
+        }
+    }
+
+    /// As the whole names are ordered.
+    fn order(&self, a: Row, b: Row) -> Ordering {
+        fn bytes<'n>((module, name): (Option<&'n str>, &'n str)) -> impl Iterator<Item = &'n u8> {
+            let module = module
+                .into_iter()
+                .flat_map(|module| module.as_bytes().iter().chain(b"."));
+            module.chain(name.as_bytes())
+        }
+        match (self.name(a), self.name(b)) {
+            ((None, a), (None, b)) => a.cmp(b),
+            (a, b) => bytes(a).cmp(bytes(b)),
+        }
+    }
+
+    fn binding(&self, row: Row) -> Option<&Binding> {
+        let bindings = self
+            .attempt
+            .bindings
+            .get(self.request.fresh_index(row.object)?)?;
+        bindings.get(row.position as usize)
+    }
+
+    /// Faults are in the order of objects and their imports.
+    fn fault(&self, row: Row) -> Option<Fault> {
+        let faults = &self.attempt.faults;
+        let wanted = (row.object, row.position);
+        let at = faults.partition_point(|fault| (fault.importer, fault.import) < wanted);
+        let fault = faults.get(at)?;
+        ((fault.importer, fault.import) == wanted).then_some(*fault)
+    }
+
+    /// The definition of what no object defines.
+    fn host(&self, row: Row) -> Option<Definer<'_>> {
+        let import = self.import(row)?;
+        let what = match self.binding(row)? {
+            Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
+                FuncId::Host(id) => What::Host(ExternType::Func(self.request.model.host_func(id)?)),
+                FuncId::Object { .. } => return None,
+            },
+            Binding::Host(id) => What::Import(&self.request.model.host.defs.get(*id as usize)?.ty),
+            Binding::Address(_) => What::Word("data"),
+            Binding::Tag(_) | Binding::Nothing => What::Import(&import.ty),
+            _ => return None,
+        };
+        Some(Definer {
+            object: None,
+            what,
+            weak: false,
+            alias: false,
+        })
+    }
+}
+
+impl Symbol<'_> {
+    /// With its module, where that is not the dynamic linker's.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self.rows.first().map(|&row| self.all.name(row)) {
+            Some((Some(module), name)) => format!("{module}.{name}").into(),
+            Some((None, name)) => name.into(),
+            None => "".into(),
+        }
+    }
+
+    fn uses(&self) -> impl Iterator<Item = Row> {
+        self.rows.iter().copied().filter(|row| !row.exported)
+    }
+
+    pub fn state(&self) -> State {
+        let state = |row| match (self.all.fault(row), self.all.binding(row)) {
+            (Some(fault), _) if fault.is_undefined() => State::Undefined,
+            (Some(_), _) => State::Clash,
+            (None, Some(Binding::Null | Binding::Unresolved { weak: true })) => {
+                State::WeakUndefined
+            }
+            (None, Some(Binding::Unresolved { weak: false })) => State::Lazy,
+            _ => State::Bound,
+        };
+        self.uses().map(state).max().unwrap_or(State::Unused)
+    }
+
+    /// In scope order: the first one wins.
+    pub fn definitions(&self) -> impl Iterator<Item = Definer<'_>> {
+        let host = self.uses().find_map(|row| self.all.host(row));
+        let exported = self.rows.iter().filter(|row| row.exported);
+        let exported = exported.filter_map(|&row| {
+            let found = self.all.request.found(row.object)?;
+            let export = self.all.export(row)?;
+            let imported = found.object.imported_funcs;
+            Some(Definer {
+                object: Some(row.object),
+                what: What::Item(&export.item),
+                weak: export.weak,
+                alias: matches!(&export.item, ExportItem::Func { index, .. } if *index < imported),
+            })
+        });
+        host.into_iter().chain(exported)
+    }
+
+    pub fn users(&self) -> impl Iterator<Item = User<'_>> {
+        self.uses().filter_map(|row| {
+            let import = self.all.import(row)?;
+            Some(User {
+                object: row.object,
+                what: match import.module.as_ref() {
+                    abi::GOT_MEM => What::Word("data"),
+                    abi::GOT_FUNC => What::Word("address of a function"),
+                    _ => What::Import(&import.ty),
+                },
+                weak: import.weak,
+                bound: self.all.binding(row).and_then(Binding::object),
+                fault: self.all.fault(row),
+            })
+        })
+    }
+
+    /// What is wrong with a use.
+    pub fn fault(&self, user: &User<'_>) -> Option<String> {
+        let (fault, request) = (user.fault?, &self.all.request);
+        Some(match fault.is_undefined() {
+            true => format!("undefined {}", fault.wanted(request)),
+            false => fault.text(request),
+        })
     }
 }
 
@@ -138,65 +290,4 @@ fn is_of_the_linker(binding: &Binding) -> bool {
             | Binding::MemoryBase
             | Binding::TableBase
     )
-}
-
-fn worse(a: State, b: State) -> State {
-    let rank = |state: State| match state {
-        State::Unused => 0,
-        State::Bound => 1,
-        State::WeakUndefined => 2,
-        State::Lazy => 3,
-        State::Undefined => 4,
-        State::Clash => 5,
-    };
-    if rank(b) > rank(a) { b } else { a }
-}
-
-fn state(fault: Option<&Wrong>, binding: &Binding) -> State {
-    match (fault, binding) {
-        (Some(Wrong::Undefined(_)), _) => State::Undefined,
-        (Some(Wrong::Clash(_)), _) => State::Clash,
-        (None, Binding::Null | Binding::Unresolved { weak: true }) => State::WeakUndefined,
-        (None, Binding::Unresolved { weak: false }) => State::Lazy,
-        _ => State::Bound,
-    }
-}
-
-fn user(object: ObjectId, import: &Import, binding: &Binding, fault: Option<&Wrong>) -> User {
-    let what = match import.module.as_ref() {
-        abi::GOT_MEM => "data".to_string(),
-        abi::GOT_FUNC => "address of a function".to_string(),
-        _ => import.ty.to_string(),
-    };
-    User {
-        object,
-        what,
-        weak: import.weak,
-        bound: binding.object(),
-        fault: fault.map(|wrong| match wrong {
-            Wrong::Undefined(undefined) => format!("undefined {}", undefined.wanted),
-            Wrong::Clash(text) => text.clone(),
-        }),
-    }
-}
-
-/// The definition of what no object defines.
-fn host(survey: &Survey, import: &Import, binding: &Binding) -> Option<Definer> {
-    let request = survey.request();
-    let what = match binding {
-        Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
-            FuncId::Host(id) => ExternType::Func(request.model.host_func(id)?).to_string(),
-            FuncId::Object { .. } => return None,
-        },
-        Binding::Host(id) => request.model.host.defs.get(*id as usize)?.ty.to_string(),
-        Binding::Address(_) => "data".to_string(),
-        Binding::Tag(_) | Binding::Nothing => import.ty.to_string(),
-        _ => return None,
-    };
-    Some(Definer {
-        object: None,
-        what,
-        weak: false,
-        alias: false,
-    })
 }

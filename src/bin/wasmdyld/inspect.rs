@@ -1,23 +1,25 @@
 //! `wasmdyld inspect`: what one module says of itself, in words.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use wasmdyld::abi;
-use wasmdyld::error::{Context, Result, plain};
+use wasmdyld::error::{Context, Result};
 use wasmdyld::object::{
     ExportItem, ExternType, Object, Outline, ParseLimits, externalize, outline,
 };
 use wasmdyld::plan::{Role, describe, lifecycle, role_of};
 use wasmdyld::search;
+use wasmdyld::text::{list, name};
 
 use crate::args::Format;
 use crate::ldd::size;
-use crate::style::{self, DIM, ERROR, HEADING, OBJECT, SYMBOL, WARNING, paint};
+use crate::line;
+use crate::style::{self, DIM, ERROR, Each, HEADING, OBJECT, Out, SYMBOL, WARNING, paint};
 
 #[derive(Args)]
 #[command(after_help = "What is read: the file alone. It is not executed.
@@ -70,100 +72,80 @@ impl Inspect {
         })
     }
 
-    fn text(&self, out: &mut impl Write, module: &Module) -> io::Result<()> {
+    fn text(&self, out: &mut Out, module: &Module) -> io::Result<()> {
         let Module { object, .. } = module;
-        writeln!(
-            out,
-            "{} {} {}",
-            paint(OBJECT, plain(&module.name)),
-            paint(DIM, "is"),
-            what(module)
-        )?;
-        let mut row = |name: &str, text: String| -> io::Result<()> {
-            if text.is_empty() {
-                return Ok(());
-            }
-            let mut name = name;
-            for line in text.lines() {
-                writeln!(out, "  {} {line}", paint(DIM, format!("{name:<10}")))?;
-                name = "";
+        let called = paint(OBJECT, name(&module.name));
+        line!(out, "{called} {} {}", paint(DIM, "is"), what(module))?;
+        let mut row = |name: &str, rows: &[String]| -> io::Result<()> {
+            let names = std::iter::once(name).chain(std::iter::repeat(""));
+            for (name, row) in names.zip(rows) {
+                line!(out, "  {} {row}", paint(DIM, format!("{name:<10}")))?;
             }
             Ok(())
         };
-        row("size", size(module.bytes))?;
-        row("made by", producers(&module.outline))?;
+        row("size", &[size(module.bytes)])?;
+        row("made by", &producers(&module.outline))?;
         if let Some(dylink) = &object.dylink {
             let align = |p2: u32| 1u64.checked_shl(p2).unwrap_or(0);
-            row(
-                "memory",
-                format!(
-                    "{} bytes of data, aligned to {}",
-                    dylink.memory_size,
-                    align(dylink.memory_p2align)
-                ),
-            )?;
-            row(
-                "table",
-                format!(
-                    "{} slots for addresses of its own functions, aligned to {}",
-                    dylink.table_size,
-                    align(dylink.table_p2align)
-                ),
-            )?;
-            row("needs", lines(&dylink.needed))?;
-            row("searches", lines(&dylink.runtime_path))?;
+            let memory = format!(
+                "{} bytes of data, aligned to {}",
+                dylink.memory_size,
+                align(dylink.memory_p2align)
+            );
+            row("memory", &[memory])?;
+            let table = format!(
+                "{} slots for addresses of its own functions, aligned to {}",
+                dylink.table_size,
+                align(dylink.table_p2align)
+            );
+            row("table", &[table])?;
+            row("needs", &names(&dylink.needed))?;
+            row("searches", &names(&dylink.runtime_path))?;
         }
-        row("imports", imports(object))?;
-        row("exports", exports(object))?;
-        row("at start", life(object))?;
-        row("features", object.features.names().join(", "))?;
+        row("imports", &imports(object))?;
+        row("exports", &exports(object))?;
+        row("at start", &life(object))?;
+        let features = object.features.names().join(", ");
+        if !features.is_empty() {
+            row("features", &[features])?;
+        }
         for note in &module.notes {
-            writeln!(out, "{} {note}", paint(WARNING, "note:"))?;
+            line!(out, "{} {note}", paint(WARNING, "note:"))?;
         }
         if let Err(error) = &module.role {
-            writeln!(out, "{} {error}", paint(ERROR, "it cannot be loaded:"))?;
+            line!(out, "{} {error}", paint(ERROR, "it cannot be loaded:"))?;
         }
         if self.sections {
-            writeln!(out, "\n{}", paint(HEADING, "sections"))?;
+            line!(out)?;
+            line!(out, "{}", paint(HEADING, "sections"))?;
             for part in &module.outline.parts {
-                let kind = if part.custom { "custom" } else { "" };
-                writeln!(
-                    out,
-                    "{:>10} {} {}",
-                    part.size,
-                    plain(&part.name),
-                    paint(DIM, kind)
-                )?;
+                let kind = paint(DIM, if part.custom { "custom" } else { "" });
+                line!(out, "{:>10} {} {kind}", part.size, name(&part.name))?;
+            }
+            if module.outline.more > 0 {
+                line!(out, "{:>10} more", module.outline.more)?;
             }
         }
         if self.imports {
-            writeln!(out, "\n{}", paint(HEADING, "imports"))?;
+            line!(out)?;
+            line!(out, "{}", paint(HEADING, "imports"))?;
             for import in &object.imports {
-                let weak = if import.weak { " weak" } else { "" };
-                writeln!(
-                    out,
-                    "  {}{}{} {}{}",
-                    paint(DIM, plain(&import.module)),
-                    paint(DIM, "."),
-                    paint(SYMBOL, plain(&import.name)),
-                    import.ty,
-                    paint(WARNING, weak)
-                )?;
+                let weak = paint(WARNING, if import.weak { " weak" } else { "" });
+                let module = paint(DIM, name(&import.module));
+                let symbol = paint(SYMBOL, name(&import.name));
+                let dot = paint(DIM, ".");
+                line!(out, "  {module}{dot}{symbol} {}{weak}", import.ty)?;
             }
         }
         if self.exports {
-            writeln!(out, "\n{}", paint(HEADING, "exports"))?;
+            line!(out)?;
+            line!(out, "{}", paint(HEADING, "exports"))?;
             for export in &object.exports {
-                let weak = if export.weak { " weak" } else { "" };
-                let tls = if export.tls { " thread-local" } else { "" };
-                writeln!(
-                    out,
-                    "  {} {}{}{}",
-                    paint(SYMBOL, plain(&export.name)),
-                    item(object, &export.item),
-                    paint(WARNING, weak),
-                    paint(WARNING, tls)
-                )?;
+                let weak = paint(WARNING, if export.weak { " weak" } else { "" });
+                let tls = paint(WARNING, if export.tls { " thread-local" } else { "" });
+                let symbol = paint(SYMBOL, name(&export.name));
+                let item = item(object, &export.item);
+                line!(out, "  {symbol} {item}{weak}{tls}")?;
             }
         }
         Ok(())
@@ -207,27 +189,32 @@ fn what(module: &Module) -> &'static str {
     }
 }
 
-fn lines(names: &[std::sync::Arc<str>]) -> String {
-    let names: Vec<_> = names.iter().map(|name| plain(name)).collect();
-    names.join("\n")
+fn names(all: &[std::sync::Arc<str>]) -> Vec<String> {
+    all.iter().map(|one| name(one).into_owned()).collect()
 }
 
-fn producers(outline: &Outline) -> String {
+fn producers(outline: &Outline) -> Vec<String> {
     let producers: Vec<String> = outline
         .producers
         .iter()
-        .map(|(_, name, version)| {
+        .map(|(_, tool, version)| {
             // Where the sources came from is of no use here.
             let version = version.split(" (").next().unwrap_or_default();
-            let text = format!("{} {}", plain(name), plain(version));
+            let text = format!("{} {}", name(tool), name(version));
             text.trim_end().to_string()
         })
         .collect();
-    producers.join(", ")
+    match producers.is_empty() {
+        true => producers,
+        false => vec![producers.join(", ")],
+    }
 }
 
+/// Of more rows than this, the first ones are shown.
+const MAX_LISTED: usize = 100;
+
 /// What it asks for, summed up.
-fn imports(object: &Object) -> String {
+fn imports(object: &Object) -> Vec<String> {
     let mut functions: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let (mut data, mut addresses, mut provided, mut others) = (0, 0, Vec::new(), 0);
     for import in &object.imports {
@@ -242,7 +229,7 @@ fn imports(object: &Object) -> String {
             (abi::ENV, ExternType::Memory(_) | ExternType::Table(_) | ExternType::Global(_))
                 if OF_THE_LINKER.contains(&import.name.as_ref()) =>
             {
-                provided.push(import.name.to_string());
+                provided.push(import.name.as_ref());
             }
             _ => others += 1,
         }
@@ -250,11 +237,11 @@ fn imports(object: &Object) -> String {
     let mut rows: Vec<String> = functions
         .into_iter()
         .map(|(module, (all, weak))| match weak {
-            0 => format!("{} of {}", count(all, "functions"), plain(module)),
+            0 => format!("{} of {}", count(all, "functions"), name(module)),
             weak => format!(
                 "{} of {}, {weak} of them weak",
                 count(all, "functions"),
-                plain(module)
+                name(module)
             ),
         })
         .collect();
@@ -266,9 +253,15 @@ fn imports(object: &Object) -> String {
     let more = more.iter().filter(|(number, ..)| *number > 0);
     rows.extend(more.map(|(number, what, which)| format!("{}{which}", count(*number, what))));
     if !provided.is_empty() {
-        rows.push(format!("of the linker: {}", provided.join(", ")));
+        let provided = list(provided.iter(), MAX_LISTED, ", ");
+        rows.push(format!("of the linker: {provided}"));
     }
-    rows.join("\n")
+    let more = rows.len().saturating_sub(MAX_LISTED);
+    rows.truncate(MAX_LISTED);
+    if more > 0 {
+        rows.push(format!("and of {more} more modules"));
+    }
+    rows
 }
 
 /// `1 function`, `2 functions`
@@ -289,7 +282,7 @@ const OF_THE_LINKER: &[&str] = &[
     abi::TABLE_BASE_32,
 ];
 
-fn exports(object: &Object) -> String {
+fn exports(object: &Object) -> Vec<String> {
     let (mut functions, mut aliases, mut data, mut others) = (0, 0, 0, 0);
     for export in symbols(object) {
         match &export.item {
@@ -306,10 +299,8 @@ fn exports(object: &Object) -> String {
         (others, "others", ": globals, tables, memories, tags"),
     ];
     let rows = rows.iter().filter(|(number, ..)| *number > 0);
-    let rows: Vec<String> = rows
-        .map(|(number, what, which)| format!("{}{which}", count(*number, what)))
-        .collect();
-    rows.join("\n")
+    rows.map(|(number, what, which)| format!("{}{which}", count(*number, what)))
+        .collect()
 }
 
 /// The exports that others can be bound to.
@@ -319,7 +310,7 @@ fn symbols(object: &Object) -> impl Iterator<Item = &wasmdyld::object::Export> {
 }
 
 /// What runs, and when.
-fn life(object: &Object) -> String {
+fn life(object: &Object) -> Vec<String> {
     let mut steps = Vec::new();
     if object.start.is_some() {
         steps.push("its start function, when it is instantiated".to_string());
@@ -335,7 +326,7 @@ fn life(object: &Object) -> String {
     ] {
         steps.extend(name.map(|name| format!("{name}: {when}")));
     }
-    steps.join("\n")
+    steps
 }
 
 /// What is legal and often not meant.
@@ -389,51 +380,62 @@ fn item(object: &Object, item: &ExportItem) -> String {
 }
 
 #[derive(Serialize)]
-struct Answer {
-    name: String,
+struct Answer<'a, I: Serialize, E: Serialize, S: Serialize> {
+    name: &'a str,
     bytes: u64,
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cannot_be_loaded: Option<String>,
-    dylink: Option<Dylink>,
-    producers: Vec<Producer>,
+    dylink: Option<Dylink<'a>>,
+    producers: Vec<Producer<'a>>,
     features: Vec<&'static str>,
     start_function: bool,
-    imports: Vec<Import>,
-    exports: Vec<Export>,
-    sections: Vec<Section>,
-    notes: Vec<String>,
+    imports: I,
+    exports: E,
+    sections: S,
+    /// Sections beyond those listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    more_sections: usize,
+    notes: &'a [String],
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 #[derive(Serialize)]
-struct Dylink {
+struct Dylink<'a> {
     memory_size: u64,
     memory_p2align: u32,
     table_size: u64,
     table_p2align: u32,
-    needed: Vec<String>,
-    runtime_path: Vec<String>,
+    needed: Vec<&'a str>,
+    runtime_path: Vec<&'a str>,
+}
+
+fn texts(names: &[std::sync::Arc<str>]) -> Vec<&str> {
+    names.iter().map(AsRef::as_ref).collect()
 }
 
 #[derive(Serialize)]
-struct Producer {
-    field: String,
-    name: String,
-    version: String,
+struct Producer<'a> {
+    field: &'a str,
+    name: &'a str,
+    version: &'a str,
 }
 
 #[derive(Serialize)]
-struct Import {
-    module: String,
-    name: String,
+struct Import<'a> {
+    module: &'a str,
+    name: &'a str,
     #[serde(rename = "type")]
     ty: String,
     weak: bool,
 }
 
 #[derive(Serialize)]
-struct Export {
-    name: String,
+struct Export<'a> {
+    name: &'a str,
     #[serde(rename = "type")]
     ty: String,
     weak: bool,
@@ -444,25 +446,30 @@ struct Export {
 }
 
 #[derive(Serialize)]
-struct Section {
-    name: String,
+struct Section<'a> {
+    name: &'a str,
     custom: bool,
     bytes: usize,
 }
 
-fn json(module: &Module) -> Answer {
+fn json(module: &Module) -> impl Serialize {
     let Module {
         object, outline, ..
     } = module;
-    let texts = |names: &[std::sync::Arc<str>]| names.iter().map(|n| n.to_string()).collect();
+    let producers = outline.producers.iter();
+    let producers = producers.map(|(field, name, version)| Producer {
+        field,
+        name,
+        version,
+    });
     Answer {
-        name: module.name.clone(),
+        name: &module.name,
         bytes: module.bytes,
         role: module
             .role
             .as_ref()
             .ok()
-            .map(|role| crate::ldd::role(*role)),
+            .map(|&role| crate::ldd::role(role)),
         cannot_be_loaded: module.role.as_ref().err().map(ToString::to_string),
         dylink: object.dylink.as_ref().map(|dylink| Dylink {
             memory_size: dylink.memory_size,
@@ -472,33 +479,20 @@ fn json(module: &Module) -> Answer {
             needed: texts(&dylink.needed),
             runtime_path: texts(&dylink.runtime_path),
         }),
-        producers: outline
-            .producers
-            .iter()
-            .cloned()
-            .map(|(field, name, version)| Producer {
-                field,
-                name,
-                version,
-            })
-            .collect(),
+        producers: producers.collect(),
         features: object.features.names(),
         start_function: object.start.is_some(),
-        imports: object
-            .imports
-            .iter()
-            .map(|import| Import {
-                module: import.module.to_string(),
-                name: import.name.to_string(),
+        imports: Each(|| {
+            object.imports.iter().map(|import| Import {
+                module: &import.module,
+                name: &import.name,
                 ty: import.ty.to_string(),
                 weak: import.weak,
             })
-            .collect(),
-        exports: object
-            .exports
-            .iter()
-            .map(|export| Export {
-                name: export.name.to_string(),
+        }),
+        exports: Each(|| {
+            object.exports.iter().map(|export| Export {
+                name: &export.name,
                 ty: describe(&export.item),
                 weak: export.weak,
                 thread_local: export.tls,
@@ -507,16 +501,15 @@ fn json(module: &Module) -> Answer {
                     _ => None,
                 },
             })
-            .collect(),
-        sections: outline
-            .parts
-            .iter()
-            .map(|part| Section {
-                name: part.name.clone(),
+        }),
+        sections: Each(|| {
+            outline.parts.iter().map(|part| Section {
+                name: &part.name,
                 custom: part.custom,
                 bytes: part.size,
             })
-            .collect(),
-        notes: module.notes.clone(),
+        }),
+        more_sections: outline.more,
+        notes: &module.notes,
     }
 }

@@ -1,21 +1,24 @@
 //! `wasmdyld plan`: what a load would do, without doing it.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
 use serde::Serialize;
-use wasmdyld::error::{Context, Result, plain};
+use wasmdyld::error::{Context, Result};
 use wasmdyld::plan::{
-    Binding, Callee, Definition, FuncId, Layout, ObjectId, Plan, Planned, Range, Spaces, Supply,
+    Binding, Callee, Definition, Found, FuncId, Layout, ObjectId, Plan, Planned, Range, Spaces,
+    Supply,
 };
 use wasmdyld::survey::Survey;
+use wasmdyld::text::{list, name};
 
 use crate::args::{self, Format, HostArgs, LinkArgs, SearchArgs};
 use crate::ldd::{complain, role};
-use crate::style::{self, DIM, HEADING, OBJECT, SYMBOL, WARNING, paint};
+use crate::line;
+use crate::style::{self, DIM, Each, HEADING, OBJECT, Out, SYMBOL, WARNING, paint};
 
 #[derive(Args)]
 #[command(
@@ -78,31 +81,29 @@ struct View<'a> {
 }
 
 /// How an import is satisfied.
-struct Bound {
+struct Bound<'a> {
     how: &'static str,
     /// The object, or `None` for the host and the linker.
     object: Option<ObjectId>,
-    symbol: Option<String>,
+    symbol: Option<&'a str>,
     value: Option<u64>,
 }
 
 impl View<'_> {
-    fn names(&self, ids: &[ObjectId]) -> Vec<String> {
-        ids.iter()
-            .map(|&id| plain(self.survey.name(id)).into_owned())
-            .collect()
+    fn names<'a>(&'a self, ids: &'a [ObjectId]) -> impl ExactSizeIterator<Item = &'a str> {
+        ids.iter().map(|&id| self.survey.name(id))
     }
 
-    fn symbol(&self, definition: Definition) -> Option<String> {
+    fn symbol(&self, definition: Definition) -> Option<&str> {
         let found = self
             .survey
             .objects()
             .get(self.survey.number(definition.object))?;
         let export = found.object.exports.get(definition.export as usize)?;
-        Some(export.name.to_string())
+        Some(&export.name)
     }
 
-    fn callee(&self, callee: &Callee) -> (Option<ObjectId>, Option<String>) {
+    fn callee(&self, callee: &Callee) -> (Option<ObjectId>, Option<&str>) {
         match callee.id {
             FuncId::Object { object, .. } => {
                 (Some(object), callee.export.and_then(|d| self.symbol(d)))
@@ -111,7 +112,7 @@ impl View<'_> {
         }
     }
 
-    fn bound(&self, supply: &Supply, binding: &Binding) -> Bound {
+    fn bound(&self, supply: &Supply, binding: &Binding) -> Bound<'_> {
         let how = match supply {
             Supply::Memory | Supply::Table | Supply::StackPointer => "shared",
             Supply::Number { .. } => match binding {
@@ -146,35 +147,37 @@ impl View<'_> {
         }
     }
 
-    fn text(&self, out: &mut impl Write, bindings: bool) -> io::Result<()> {
-        let list = |ids: &[ObjectId]| self.names(ids).join(" ");
-        writeln!(out, "{}", paint(HEADING, "order"))?;
-        let rows = [
-            ("scope", list(&self.survey.closure.group)),
-            ("instantiate", list(&self.plan.order)),
-            ("construct", list(&self.plan.init)),
-        ];
-        for (name, objects) in rows {
-            writeln!(out, "  {} {objects}", paint(DIM, format!("{name:<11}")))?;
+    fn text(&self, out: &mut Out, bindings: bool) -> io::Result<()> {
+        line!(out, "{}", paint(HEADING, "order"))?;
+        for (what, objects) in [
+            ("scope", &self.survey.closure.group),
+            ("instantiate", &self.plan.order),
+            ("construct", &self.plan.init),
+        ] {
+            let objects = list(self.names(objects).map(name), objects.len(), " ");
+            line!(out, "  {} {objects}", paint(DIM, format!("{what:<11}")))?;
         }
         for warning in &self.plan.warnings {
-            writeln!(out, "{} {}", paint(WARNING, "warning:"), plain(warning))?;
+            line!(out, "{} {warning}", paint(WARNING, "warning:"))?;
         }
         if let Some(spaces) = &self.spaces {
             let Layout { memory, table, .. } = &self.plan.layout;
-            writeln!(out, "\n{}", paint(HEADING, "memory"))?;
-            writeln!(out, "  {} pages{}", memory.after, at_most(memory.max))?;
-            write!(out, "{}", spaces.memory_text())?;
-            writeln!(out, "\n{}", paint(HEADING, "table"))?;
-            writeln!(out, "  {} slots{}", table.after, at_most(table.max))?;
+            line!(out)?;
+            line!(out, "{}", paint(HEADING, "memory"))?;
+            line!(out, "  {} pages{}", memory.after, at_most(memory.max))?;
+            whole(out, &spaces.memory_text())?;
+            line!(out)?;
+            line!(out, "{}", paint(HEADING, "table"))?;
+            line!(out, "  {} slots{}", table.after, at_most(table.max))?;
             let brief = (!bindings).then(|| Spaces {
                 memory: Vec::new(),
                 table: in_brief(&spaces.table),
                 inside: BTreeMap::new(),
             });
-            write!(out, "{}", brief.as_ref().unwrap_or(spaces).table_text())?;
+            whole(out, &brief.as_ref().unwrap_or(spaces).table_text())?;
         }
-        writeln!(out, "\n{}", paint(HEADING, "imports"))?;
+        line!(out)?;
+        line!(out, "{}", paint(HEADING, "imports"))?;
         for (found, planned) in self.survey.objects().iter().zip(&self.plan.objects) {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for (supply, binding) in planned.imports.iter().zip(planned.bindings.iter()) {
@@ -185,7 +188,7 @@ impl View<'_> {
                 true => "none".to_string(),
                 false => counts.join(", "),
             };
-            writeln!(out, "  {} {counts}", paint(OBJECT, plain(&found.name)))?;
+            line!(out, "  {} {counts}", paint(OBJECT, name(&found.name)))?;
             if bindings {
                 self.bindings(out, planned, &found.object.imports)?;
             }
@@ -195,7 +198,7 @@ impl View<'_> {
 
     fn bindings(
         &self,
-        out: &mut impl Write,
+        out: &mut Out,
         planned: &Planned,
         imports: &[wasmdyld::object::Import],
     ) -> io::Result<()> {
@@ -204,10 +207,10 @@ impl View<'_> {
             let bound = self.bound(supply, binding);
             let mut to = String::new();
             if let Some(object) = bound.object {
-                to = format!(" {} {}", paint(DIM, "->"), plain(self.survey.name(object)));
+                to = format!(" {} {}", paint(DIM, "->"), name(self.survey.name(object)));
                 // Only what goes under another name is worth saying.
-                if let Some(symbol) = bound.symbol.filter(|s| s.as_str() != import.name.as_ref()) {
-                    to.push_str(&format!(":{}", plain(&symbol)));
+                if let Some(symbol) = bound.symbol.filter(|&s| s != import.name.as_ref()) {
+                    to.push_str(&format!(":{}", name(symbol)));
                 }
             }
             let value = match (bound.how, bound.value) {
@@ -215,24 +218,23 @@ impl View<'_> {
                 ("slot" | "stub", Some(slot)) => format!(" {slot}"),
                 _ => String::new(),
             };
-            writeln!(
+            line!(
                 out,
                 "    {}{}{to} {}",
-                paint(DIM, format!("{}.", plain(&import.module))),
-                paint(SYMBOL, plain(&import.name)),
+                paint(DIM, format!("{}.", name(&import.module))),
+                paint(SYMBOL, name(&import.name)),
                 paint(DIM, format!("({}{value})", bound.how)),
             )?;
         }
         Ok(())
     }
 
-    fn json(&self) -> Answer {
+    fn json(&self) -> impl Serialize {
         let layout = &self.plan.layout;
-        let objects = self.survey.objects().iter().zip(&self.plan.objects);
         Answer {
-            scope: self.names(&self.survey.closure.group),
-            instantiate: self.names(&self.plan.order),
-            construct: self.names(&self.plan.init),
+            scope: Each(|| self.names(&self.survey.closure.group)),
+            instantiate: Each(|| self.names(&self.plan.order)),
+            construct: Each(|| self.names(&self.plan.init)),
             memory: Room {
                 size: layout.memory.after,
                 maximum: layout.memory.max,
@@ -243,37 +245,33 @@ impl View<'_> {
                 maximum: layout.table.max,
                 parts: parts(self.spaces.as_ref().map(|spaces| &spaces.table)),
             },
-            objects: objects
-                .map(|(found, planned)| Object {
-                    name: found.name.to_string(),
-                    path: found.path.as_ref().map(|path| path.display().to_string()),
-                    role: role(found.role),
-                    memory_base: planned.place.memory_base,
-                    memory_size: planned.place.memory_size,
-                    table_base: planned.place.table_base,
-                    table_size: planned.place.table_size,
-                    imports: self.imports(planned, &found.object.imports),
+            objects: Each(|| {
+                let objects = self.survey.objects().iter().zip(&self.plan.objects);
+                objects.map(|(found, planned)| Whole {
+                    object: object(found, planned),
+                    imports: Each(|| self.imports(planned, &found.object.imports)),
                 })
-                .collect(),
-            slots: self
-                .plan
-                .fills
-                .iter()
-                .map(|fill| {
+            }),
+            slots: Each(|| {
+                self.plan.fills.iter().map(|fill| {
                     let (object, symbol) = self.callee(&fill.callee);
                     Slot {
                         slot: fill.slot,
-                        object: object.map(|id| self.survey.name(id).to_string()),
+                        object: object.map(|id| self.survey.name(id)),
                         symbol,
                     }
                 })
-                .collect(),
+            }),
             stubs: self.plan.stubs.len(),
-            warnings: self.plan.warnings.clone(),
+            warnings: &self.plan.warnings,
         }
     }
 
-    fn imports(&self, planned: &Planned, imports: &[wasmdyld::object::Import]) -> Vec<Import> {
+    fn imports<'a>(
+        &'a self,
+        planned: &'a Planned,
+        imports: &'a [wasmdyld::object::Import],
+    ) -> impl Iterator<Item = Import<'a>> {
         let supplies = planned.imports.iter().zip(planned.bindings.iter());
         imports
             .iter()
@@ -281,60 +279,79 @@ impl View<'_> {
             .map(|(import, (supply, binding))| {
                 let bound = self.bound(supply, binding);
                 Import {
-                    module: import.module.to_string(),
-                    name: import.name.to_string(),
+                    module: &import.module,
+                    name: &import.name,
                     ty: import.ty.to_string(),
                     weak: import.weak,
                     how: bound.how,
-                    object: bound.object.map(|id| self.survey.name(id).to_string()),
+                    object: bound.object.map(|id| self.survey.name(id)),
                     symbol: bound.symbol,
                     value: bound.value,
                 }
             })
-            .collect()
     }
 }
 
-#[derive(Serialize)]
-struct Answer {
-    scope: Vec<String>,
-    instantiate: Vec<String>,
-    construct: Vec<String>,
-    /// In pages of 64 KiB.
-    memory: Room,
-    /// In slots.
-    table: Room,
-    objects: Vec<Object>,
-    /// Slots that the linker fills itself.
-    slots: Vec<Slot>,
-    stubs: usize,
-    warnings: Vec<String>,
+fn object(found: &Found, planned: &Planned) -> Object {
+    Object {
+        name: found.name.to_string(),
+        path: found.path.as_ref().map(|path| path.display().to_string()),
+        role: role(found.role),
+        memory_base: planned.place.memory_base,
+        memory_size: planned.place.memory_size,
+        table_base: planned.place.table_base,
+        table_size: planned.place.table_size,
+    }
+}
+
+/// Writes lines that are safe already.
+fn whole(out: &mut Out, lines: &wasmdyld::text::Lines) -> io::Result<()> {
+    lines
+        .as_str()
+        .lines()
+        .try_for_each(|one| line!(out, "{one}"))
 }
 
 #[derive(Serialize)]
-struct Room {
+struct Answer<'a, A: Serialize, B: Serialize, C: Serialize, O: Serialize, S: Serialize> {
+    scope: A,
+    instantiate: B,
+    construct: C,
+    /// In pages of 64 KiB.
+    memory: Room<'a>,
+    /// In slots.
+    table: Room<'a>,
+    objects: O,
+    /// Slots that the linker fills itself.
+    slots: S,
+    stubs: usize,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Room<'a> {
     size: u64,
     maximum: Option<u64>,
     /// All of it: memory in bytes, the table in slots.
-    parts: Vec<Part>,
+    parts: Vec<Part<'a>>,
 }
 
 #[derive(Serialize)]
-struct Part {
+struct Part<'a> {
     start: u64,
     end: u64,
     #[serde(rename = "use")]
-    what: String,
+    what: &'a str,
 }
 
-fn parts(ranges: Option<&Vec<Range>>) -> Vec<Part> {
+fn parts(ranges: Option<&Vec<Range>>) -> Vec<Part<'_>> {
     let ranges = ranges.into_iter().flatten();
-    let part = |range: &Range| Part {
+    let parts = ranges.map(|range| Part {
         start: range.start,
         end: range.end,
-        what: range.what.clone(),
-    };
-    ranges.map(part).collect()
+        what: &range.what,
+    });
+    parts.collect()
 }
 
 /// With slots that are given to one function each taken together.
@@ -366,27 +383,33 @@ struct Object {
     memory_size: u64,
     table_base: u64,
     table_size: u64,
-    imports: Vec<Import>,
 }
 
 #[derive(Serialize)]
-struct Import {
-    module: String,
-    name: String,
+struct Whole<I: Serialize> {
+    #[serde(flatten)]
+    object: Object,
+    imports: I,
+}
+
+#[derive(Serialize)]
+struct Import<'a> {
+    module: &'a str,
+    name: &'a str,
     #[serde(rename = "type")]
     ty: String,
     weak: bool,
     how: &'static str,
     /// `null`: the host's or the linker's.
-    object: Option<String>,
-    symbol: Option<String>,
+    object: Option<&'a str>,
+    symbol: Option<&'a str>,
     /// An address or a slot.
     value: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Slot {
+struct Slot<'a> {
     slot: u64,
-    object: Option<String>,
-    symbol: Option<String>,
+    object: Option<&'a str>,
+    symbol: Option<&'a str>,
 }

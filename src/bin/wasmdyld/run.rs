@@ -105,7 +105,7 @@ impl Run {
         let program = self.command.into_iter().next().unwrap_or_default();
         ns.load(Source::Path(program.into()), main)?;
         if let Some(file) = &self.map {
-            write_map(file, &ns.link_map())?;
+            write_map(file, ns.link_map().as_str())?;
         }
         ns.run()
     }
@@ -151,7 +151,8 @@ impl Run {
 
 fn write_map(file: &Path, map: &str) -> Result<()> {
     if file.as_os_str() == "-" {
-        eprint!("{map}");
+        // Nobody is left to be told that standard error is closed.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), map.as_bytes());
         return Ok(());
     }
     let why = |error| Error::new(Code::Io, format!("--map {}: {error}", file.display()));

@@ -1,18 +1,21 @@
 //! `wasmdyld symbols`: who defines and who uses each symbol of a program and its libraries.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
-use serde::Serialize;
-use wasmdyld::error::{Result, plain};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use wasmdyld::error::Result;
 use wasmdyld::plan::ObjectId;
-use wasmdyld::survey::{Definer, State, Survey, Symbol, User, symbols};
+use wasmdyld::survey::{Definer, State, Survey, Symbol, Symbols as Table, User};
+use wasmdyld::text::name;
 
 use crate::args::{self, Format, HostArgs, SearchArgs};
 use crate::ldd::complain;
-use crate::style::{self, DIM, ERROR, OBJECT, SYMBOL, WARNING, paint};
+use crate::line;
+use crate::style::{self, DIM, ERROR, Each, OBJECT, Out, SYMBOL, WARNING, paint};
 
 #[derive(Args)]
 #[command(
@@ -67,16 +70,27 @@ impl Symbols {
     fn look(&self) -> Result<ExitCode> {
         let config = args::config(&self.search, None)?;
         let survey = Survey::of(&self.file, &config, &self.host.host_defines)?;
-        let all = symbols(&survey);
-        let shown: Vec<&Symbol> = all.iter().filter(|s| self.wanted(&survey, s)).collect();
+        let all = Table::of(&survey);
+        let shown = || all.iter().filter(|s| self.wanted(&survey, s));
         let mut out = style::stdout();
         style::written(match self.format {
-            Format::Text => text(&mut out, &survey, &shown),
-            Format::Json => style::write_json(&mut out, &json(&survey, &shown)),
+            Format::Text => shown().try_for_each(|symbol| text(&mut out, &survey, &symbol)),
+            Format::Json => {
+                let answer = Answer {
+                    complete: survey.problems().next().is_none(),
+                    symbols: Each(|| {
+                        shown().map(|symbol| Row {
+                            survey: &survey,
+                            symbol,
+                        })
+                    }),
+                };
+                style::write_json(&mut out, &answer)
+            }
         })?;
         drop(out);
-        let wrong = |s: &Symbol| matches!(s.state, State::Undefined | State::Clash);
-        let wrong = all.iter().filter(|s| wrong(s)).count();
+        let wrong = |s: &Symbol<'_>| matches!(s.state(), State::Undefined | State::Clash);
+        let wrong = all.iter().filter(wrong).count();
         if wrong > 0 {
             style::print_error(match wrong {
                 1 => "1 symbol is undefined or of the wrong type".to_string(),
@@ -90,31 +104,30 @@ impl Symbols {
         })
     }
 
-    fn wanted(&self, survey: &Survey, symbol: &Symbol) -> bool {
+    fn wanted(&self, survey: &Survey, symbol: &Symbol<'_>) -> bool {
         let named = |objects: &[String], id: Option<ObjectId>| {
             let name = id.map_or("host", |id| survey.name(id));
             objects.iter().any(|object| object == name)
         };
-        let state = symbol.state;
+        let state = symbol.state();
         let asked = self.undefined || self.clashes;
         let in_state =
             (self.undefined && is_undefined(state)) || (self.clashes && state == State::Clash);
-        let weak =
-            symbol.users.iter().any(|user| user.weak) || symbol.definitions.iter().any(|d| d.weak);
+        let weak = || symbol.users().any(|user| user.weak) || symbol.definitions().any(|d| d.weak);
+        let defined = || {
+            let mut definitions = symbol.definitions();
+            definitions.any(|d| named(&self.defined_by, d.object))
+        };
+        let used = || {
+            let mut users = symbol.users();
+            users.any(|user| named(&self.used_by, Some(user.object)))
+        };
         (!asked || in_state)
-            && (!self.shadowed || symbol.definitions.len() > 1)
-            && (!self.weak || weak)
-            && (self.defined_by.is_empty()
-                || symbol
-                    .definitions
-                    .iter()
-                    .any(|d| named(&self.defined_by, d.object)))
-            && (self.used_by.is_empty()
-                || symbol
-                    .users
-                    .iter()
-                    .any(|user| named(&self.used_by, Some(user.object))))
-            && (self.names.is_empty() || self.names.iter().any(|p| matches(p, &symbol.name)))
+            && (!self.shadowed || symbol.definitions().nth(1).is_some())
+            && (!self.weak || weak())
+            && (self.defined_by.is_empty() || defined())
+            && (self.used_by.is_empty() || used())
+            && (self.names.is_empty() || self.names.iter().any(|p| matches(p, &symbol.name())))
             && (self.all || self.asks_for_definitions() || state != State::Unused)
     }
 
@@ -162,61 +175,81 @@ fn word(state: State) -> &'static str {
     }
 }
 
-fn text(out: &mut impl Write, survey: &Survey, symbols: &[&Symbol]) -> io::Result<()> {
-    for symbol in symbols {
-        write!(out, "{}", paint(SYMBOL, plain(&symbol.name)))?;
-        match symbol.state {
-            State::Bound => writeln!(out)?,
-            State::Undefined | State::Clash => {
-                writeln!(out, " {}", paint(ERROR, word(symbol.state)))?;
-            }
-            State::WeakUndefined | State::Lazy => {
-                writeln!(out, " {}", paint(WARNING, word(symbol.state)))?;
-            }
-            State::Unused => writeln!(out, " {}", paint(DIM, word(symbol.state)))?,
-        }
-        for (n, definer) in symbol.definitions.iter().enumerate() {
-            let Definer { what, .. } = definer;
-            let role = if n == 0 { "in " } else { "not" };
-            let object = definer.object.map_or("the host", |id| survey.name(id));
-            let mut more = String::new();
-            if definer.weak {
-                more.push_str(", weak");
-            }
-            if definer.alias {
-                more.push_str(", exported again");
-            }
-            let object = match n {
-                0 => paint(OBJECT, plain(object)),
-                _ => plain(object).into_owned(),
-            };
-            writeln!(out, "  {} {object} {what}{more}", paint(DIM, role))?;
-        }
-        for user in &symbol.users {
-            let User { what, .. } = user;
-            let weak = if user.weak { ", weak" } else { "" };
-            let object = plain(survey.name(user.object));
-            writeln!(out, "  {} {object} {what}{weak}", paint(DIM, "for"))?;
-            if let Some(fault) = user.fault.as_ref().filter(|_| symbol.state == State::Clash) {
-                writeln!(out, "      {}", paint(ERROR, plain(fault)))?;
-            }
+fn text(out: &mut Out, survey: &Survey, symbol: &Symbol<'_>) -> io::Result<()> {
+    let state = symbol.state();
+    let shown = match state {
+        State::Bound => String::new(),
+        State::Undefined | State::Clash => format!(" {}", paint(ERROR, word(state))),
+        State::WeakUndefined | State::Lazy => format!(" {}", paint(WARNING, word(state))),
+        State::Unused => format!(" {}", paint(DIM, word(state))),
+    };
+    line!(out, "{}{shown}", paint(SYMBOL, name(&symbol.name())))?;
+    for (n, definer) in symbol.definitions().enumerate() {
+        let Definer { what, .. } = &definer;
+        let role = if n == 0 { "in " } else { "not" };
+        let object = definer.object.map_or("the host", |id| survey.name(id));
+        let weak = if definer.weak { ", weak" } else { "" };
+        let alias = if definer.alias {
+            ", exported again"
+        } else {
+            ""
+        };
+        let object = match n {
+            0 => paint(OBJECT, name(object)),
+            _ => name(object).into_owned(),
+        };
+        line!(out, "  {} {object} {what}{weak}{alias}", paint(DIM, role))?;
+    }
+    for user in symbol.users() {
+        let User { what, .. } = &user;
+        let weak = if user.weak { ", weak" } else { "" };
+        let object = name(survey.name(user.object));
+        line!(out, "  {} {object} {what}{weak}", paint(DIM, "for"))?;
+        if let (State::Clash, Some(fault)) = (state, symbol.fault(&user)) {
+            line!(out, "      {}", paint(ERROR, fault))?;
         }
     }
     Ok(())
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct Answer<S: Serialize> {
     complete: bool,
-    symbols: Vec<Row>,
+    symbols: S,
 }
 
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    state: &'static str,
-    definitions: Vec<Definition>,
-    uses: Vec<Use>,
+struct Row<'a> {
+    survey: &'a Survey,
+    symbol: Symbol<'a>,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Row { survey, symbol } = self;
+        let name = |id: ObjectId| survey.name(id).to_string();
+        let definition = |definer: Definer<'_>| Definition {
+            object: definer.object.map(name),
+            ty: definer.what.to_string(),
+            weak: definer.weak,
+            alias: definer.alias,
+        };
+        let used = |user: User<'_>| Use {
+            object: name(user.object),
+            used_as: user.what.to_string(),
+            weak: user.weak,
+            bound_to: user.bound.map(name),
+            fault: symbol.fault(&user),
+        };
+        let mut row = serializer.serialize_struct("Row", 4)?;
+        row.serialize_field("name", &symbol.name())?;
+        row.serialize_field("state", word(symbol.state()))?;
+        row.serialize_field(
+            "definitions",
+            &Each(|| symbol.definitions().map(definition)),
+        )?;
+        row.serialize_field("uses", &Each(|| symbol.users().map(used)))?;
+        row.end()
+    }
 }
 
 #[derive(Serialize)]
@@ -238,39 +271,6 @@ struct Use {
     bound_to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
-}
-
-fn json(survey: &Survey, symbols: &[&Symbol]) -> Answer {
-    let name = |id: ObjectId| survey.name(id).to_string();
-    let row = |symbol: &&Symbol| Row {
-        name: symbol.name.clone(),
-        state: word(symbol.state),
-        definitions: symbol
-            .definitions
-            .iter()
-            .map(|definer| Definition {
-                object: definer.object.map(name),
-                ty: definer.what.clone(),
-                weak: definer.weak,
-                alias: definer.alias,
-            })
-            .collect(),
-        uses: symbol
-            .users
-            .iter()
-            .map(|user| Use {
-                object: name(user.object),
-                used_as: user.what.clone(),
-                weak: user.weak,
-                bound_to: user.bound.map(name),
-                fault: user.fault.clone(),
-            })
-            .collect(),
-    };
-    Answer {
-        complete: survey.problems().next().is_none(),
-        symbols: symbols.iter().map(row).collect(),
-    }
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ impl World {
             }
         };
         check::plan(&request, &plan);
-        let text = dump(&request, &plan);
+        let text = dump(&request, &plan).into_string();
         self.now = Some(Sizes {
             memory_pages: plan.layout.memory.after,
             table_slots: plan.layout.table.after,

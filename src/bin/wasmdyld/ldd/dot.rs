@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use wasmdyld::error::plain;
+use wasmdyld::text;
 
 use super::graph::{Graph, in_short};
 
@@ -10,7 +10,7 @@ pub fn text(graph: &Graph<'_>) -> String {
     let mut out = String::from("digraph needed {\n  node [shape=box, style=rounded];\n");
     // Writing to a string does not fail.
     for (n, node) in graph.nodes.iter().enumerate() {
-        let name = quoted(&node.found.name);
+        let name = quoted(&text::name(&node.found.name));
         let _ = match &node.source.problem {
             None => {
                 let path = node.found.path.as_ref().map(|path| path.display());
@@ -19,11 +19,11 @@ pub fn text(graph: &Graph<'_>) -> String {
                 writeln!(
                     out,
                     "  n{n} [label={name}, tooltip={}{bold}];",
-                    quoted(&path)
+                    quoted(&text::line(&path))
                 )
             }
             Some(problem) => {
-                let label = format!("{}\n{}", node.found.name, in_short(problem));
+                let label = format!("{}\n{}", text::name(&node.found.name), in_short(problem));
                 let label = quoted(&label);
                 writeln!(
                     out,
@@ -45,7 +45,7 @@ pub fn text(graph: &Graph<'_>) -> String {
 fn quoted(text: &str) -> String {
     let lines: Vec<String> = text
         .split('\n')
-        .map(|line| plain(line).replace('\\', "\\\\").replace('"', "\\\""))
+        .map(|line| text::plain(line).replace('\\', "\\\\").replace('"', "\\\""))
         .collect();
     format!("\"{}\"", lines.join("\\n"))
 }

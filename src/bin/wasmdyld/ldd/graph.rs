@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use wasmdyld::plan::Found;
 use wasmdyld::survey::{Problem, Source, Survey};
+use wasmdyld::text::line;
 
 pub struct Node<'a> {
     pub found: &'a Found,
@@ -59,7 +60,7 @@ impl<'a> Graph<'a> {
 /// A few words on what is wrong.
 pub fn in_short(problem: &Problem) -> &'static str {
     match problem {
-        Problem::Missing(_) => "not found",
+        Problem::Missing { .. } => "not found",
         Problem::Unusable(_) => "unusable",
     }
 }
@@ -67,10 +68,16 @@ pub fn in_short(problem: &Problem) -> &'static str {
 /// What is wrong, a line each.
 pub fn in_full(problem: &Problem) -> Vec<String> {
     match problem {
-        Problem::Missing(tried) if tried.is_empty() => {
+        Problem::Missing { tried, more: 0 } if tried.is_empty() => {
             vec!["nowhere to search: no -L, no RUNTIME_PATH".to_string()]
         }
-        Problem::Missing(tried) => tried.iter().map(ToString::to_string).collect(),
+        Problem::Missing { tried, more } => {
+            let places = tried
+                .iter()
+                .map(|tried| line(&tried.to_string()).into_owned());
+            let more = (*more > 0).then(|| format!("and in {more} more places"));
+            places.chain(more).collect()
+        }
         Problem::Unusable(error) => error.to_string().lines().map(str::to_string).collect(),
     }
 }

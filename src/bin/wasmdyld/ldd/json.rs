@@ -1,13 +1,13 @@
 //! The answer for programs.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
 use wasmdyld::plan::Role;
 use wasmdyld::survey::Problem;
 
 use super::graph::{Graph, Node};
-use crate::style;
+use crate::style::{self, Out};
 
 #[derive(Serialize)]
 struct Answer {
@@ -44,8 +44,14 @@ struct Needed {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Trouble {
-    Missing { searched: Vec<Place> },
-    Unusable { error: String },
+    Missing {
+        searched: Vec<Place>,
+        /// How many more there are.
+        more: usize,
+    },
+    Unusable {
+        error: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -55,7 +61,7 @@ struct Place {
     problem: String,
 }
 
-pub fn write<'a>(out: &mut impl Write, graphs: impl Iterator<Item = Graph<'a>>) -> io::Result<()> {
+pub fn write<'a>(out: &mut Out, graphs: impl Iterator<Item = Graph<'a>>) -> io::Result<()> {
     let programs = graphs.map(|graph| {
         let objects: Vec<Object> = graph.nodes.iter().map(object).collect();
         Program {
@@ -98,7 +104,8 @@ pub fn role(role: Role) -> &'static str {
 
 fn trouble(problem: &Problem) -> Trouble {
     match problem {
-        Problem::Missing(tried) => Trouble::Missing {
+        Problem::Missing { tried, more } => Trouble::Missing {
+            more: *more,
             searched: tried
                 .iter()
                 .map(|tried| Place {

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum, ValueHint};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::survey::Survey;
+use wasmdyld::text;
 
 use crate::args::{self, SearchArgs};
 use crate::style;
@@ -108,8 +109,14 @@ impl Ldd {
                 Ok(())
             }
             (Format::Json, _) => json::write(&mut out, surveys.iter().map(graph)),
-            (Format::Dot, [survey, ..]) => out.write_all(dot::text(&graph(survey)).as_bytes()),
-            (Format::Svg, [survey, ..]) => out.write_all(svg::picture(&graph(survey)).as_bytes()),
+            (Format::Dot, [survey, ..]) => {
+                let text = dot::text(&graph(survey));
+                out.raw().write_all(text.as_bytes())
+            }
+            (Format::Svg, [survey, ..]) => {
+                let picture = svg::picture(&graph(survey));
+                out.raw().write_all(picture.as_bytes())
+            }
             (Format::Dot | Format::Svg, []) => Ok(()),
         }
     }
@@ -117,15 +124,23 @@ impl Ldd {
 
 fn names_of_problems(survey: &Survey) -> Vec<String> {
     let problems = survey.problems();
-    problems.map(|(found, _)| found.name.to_string()).collect()
+    problems
+        .map(|(found, _)| text::name(&found.name).into_owned())
+        .collect()
 }
+
+/// Of more names than this, the first ones are shown.
+const MAX_LISTED: usize = 20;
 
 /// `liba.so is`, `liba.so and libb.so are`
 fn list(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => format!("{one} is"),
-        [most @ .., last] => format!("{} and {last} are", most.join(", ")),
+        [most @ .., last] if names.len() <= MAX_LISTED => {
+            format!("{} and {last} are", most.join(", "))
+        }
+        all => format!("{} are", text::list(all.iter(), MAX_LISTED, ", ")),
     }
 }
 
@@ -136,7 +151,8 @@ pub fn complain(survey: &Survey) -> bool {
         complete = false;
         let lines = graph::in_full(problem).join("\n  ");
         let what = graph::in_short(problem);
-        style::print_error(format!("{} is {what}:\n  {lines}", found.name));
+        let name = text::name(&found.name);
+        style::print_error(format!("{name} is {what}:\n  {lines}"));
     }
     complete
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use wasmdyld::error::plain;
 use wasmdyld::plan::Role;
+use wasmdyld::text::{is_unsafe, line as one_line, plain};
 
 use super::graph::{Graph, Node, in_full, in_short, size};
 use super::layout::{self, Line, Point, Size};
@@ -110,7 +110,10 @@ fn texts(node: &Node<'_>) -> Texts {
     let path = found.path.as_ref().map(|path| path.display().to_string());
     let folder = path.as_deref().and_then(|path| path.rsplit_once('/'));
     let folder = folder.map(|(folder, _)| format!("{folder}/"));
-    let mut title: Vec<String> = path.into_iter().collect();
+    let mut title: Vec<String> = path
+        .iter()
+        .map(|path| one_line(path).into_owned())
+        .collect();
     let mut details = Vec::new();
     match &source.problem {
         Some(problem) => {
@@ -118,7 +121,7 @@ fn texts(node: &Node<'_>) -> Texts {
             title.extend(in_full(problem));
         }
         None => {
-            title.push(source.why.clone());
+            title.push(one_line(&source.why).into_owned());
             details.extend(folder);
             let what = match found.role {
                 Role::Library => String::new(),
@@ -214,7 +217,7 @@ fn path(line: &Line, texts: &[Texts]) -> String {
     )
 }
 
-/// Text of XML, which has no way to say most control characters.
+/// Text of XML, which has no way to say most control characters, and shows others that reorder what is around them.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -224,7 +227,7 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push('\n'),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+            c if is_unsafe(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
                 out.extend(c.escape_default());
             }
             c => out.push(c),
