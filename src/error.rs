@@ -93,6 +93,8 @@ const LAST_FRAMES: usize = 16;
 /// Of more undefined symbols than this, the rest is only counted: in the list, and in the text.
 pub const MAX_UNDEFINED: usize = 1_000;
 pub const MAX_SHOWN: usize = 100;
+/// Bytes of a cause after which no more items are listed.
+const MAX_LISTED: usize = 24 << 10;
 
 #[derive(Debug)]
 struct Inner {
@@ -162,17 +164,11 @@ impl Error {
             1 => "undefined symbol".to_string(),
             n => format!("{} undefined symbols", text::number(n)),
         };
-        let mut error = Error::new(Code::UndefinedSymbol, headline);
-        for Undefined {
-            symbol,
-            importer,
-            wanted,
-        } in undefined.iter().take(MAX_SHOWN)
-        {
-            let (symbol, importer) = (text::name(symbol), text::name(importer));
-            error = error.line(format!("  {symbol}: {wanted}, needed by {importer}"));
-        }
-        error = error.and_more(count);
+        let lines = undefined.iter().map(|u| {
+            let (symbol, importer) = (text::name(&u.symbol), text::name(&u.importer));
+            format!("{symbol}: {}, needed by {importer}", u.wanted)
+        });
+        let mut error = Error::new(Code::UndefinedSymbol, headline).list(lines, count);
         let of_wasi = |u: &Undefined| u.symbol.starts_with("wasi_snapshot_preview1.");
         if undefined.iter().any(of_wasi) {
             error = error.line("(the host has not set up WASI)");
@@ -209,12 +205,20 @@ impl Error {
         self
     }
 
-    /// Adds how many of `count` there are beyond the [`MAX_SHOWN`] that have a line.
+    /// Adds a line for each item, of very many for the first ones, and how many of `count` there are beyond these.
     #[must_use]
-    pub fn and_more(self, count: usize) -> Self {
-        match count.saturating_sub(MAX_SHOWN) {
-            0 => self,
-            more => self.line(format!("  and {} more", text::number(more))),
+    pub fn list<S: AsRef<str>>(self, items: impl IntoIterator<Item = S>, count: usize) -> Self {
+        let (mut error, mut shown) = (self, 0);
+        for item in items.into_iter().take(MAX_SHOWN) {
+            if error.0.message.len() >= MAX_LISTED {
+                break;
+            }
+            error = error.line(format!("  {}", item.as_ref()));
+            shown += 1;
+        }
+        match count.saturating_sub(shown) {
+            0 => error,
+            more => error.line(format!("  and {} more", text::number(more))),
         }
     }
 
@@ -395,5 +399,12 @@ mod tests {
             "{text}"
         );
         assert_eq!(error.undefined_symbols().len(), MAX_UNDEFINED);
+        let long = std::iter::repeat_n("x".repeat(10_000), 100);
+        let text = Error::new(Code::Limit, "long").list(long, 100).to_string();
+        assert!(
+            text.ends_with("and 97 more") && text.len() < 50_000,
+            "{}",
+            text.len()
+        );
     }
 }

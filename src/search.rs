@@ -91,8 +91,12 @@ pub struct Tried {
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tried { path, why, problem } = self;
+        let why = text::line(why);
         match path {
-            Some(path) => write!(f, "{} ({why}): {problem}", path.display()),
+            Some(path) => {
+                let path = path.display().to_string();
+                write!(f, "{} ({why}): {problem}", text::name(&path))
+            }
             None => write!(f, "{why}: {problem}"),
         }
     }
@@ -221,9 +225,7 @@ pub fn find(
         let error = Error::new(Code::NotFound, "library not found; searched:");
         match tried.as_slice() {
             [] => error.line("  nowhere: there is no library path and no RUNTIME_PATH"),
-            tried => tried
-                .iter()
-                .fold(error, |error, place| error.line(format!("  {place}"))),
+            tried => error.list(tried.iter().map(Tried::to_string), tried.len()),
         }
     })
 }

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Characters of a name that are shown.
+/// Bytes of a name that are shown, escapes included.
 const MAX_NAME: usize = 400;
 /// Bytes of a line that are shown.
 const MAX_LINE: usize = 16 << 10;
@@ -35,31 +35,44 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_unsafe(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
+        push(&mut out, c);
     }
     out.into()
 }
 
 /// As [`plain`], and cut: of a name that is longer than anybody reads, the beginning and how much more there is.
 pub fn name(text: &str) -> Cow<'_, str> {
-    let Some((end, _)) = text.char_indices().nth(MAX_NAME) else {
-        return plain(text);
-    };
-    let (head, rest) = text.split_at(end);
-    format!("{}... ({} more bytes)", plain(head), number(rest.len())).into()
+    cut(text, MAX_NAME)
+}
+
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most && !text.contains(is_unsafe) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len().min(most) + 32);
+    for (at, c) in text.char_indices() {
+        if out.len() >= most {
+            let more = number(text.len() - at);
+            // Writing to a string cannot fail.
+            let _ = write!(out, "... ({more} more bytes)");
+            break;
+        }
+        push(&mut out, c);
+    }
+    out.into()
+}
+
+fn push(out: &mut String, c: char) {
+    if is_unsafe(c) {
+        out.extend(c.escape_default());
+    } else {
+        out.push(c);
+    }
 }
 
 /// One line of text: as [`plain`], and cut where it would fill a screen.
 pub fn line(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_LINE {
-        return plain(text);
-    }
-    let (head, rest) = text.split_at(text.floor_char_boundary(MAX_LINE));
-    format!("{}... ({} more bytes)", plain(head), number(rest.len())).into()
+    cut(text, MAX_LINE)
 }
 
 /// A text of several lines from elsewhere, such as an engine's: each is a [`line()`], and all but the first are indented, so that
@@ -122,12 +135,16 @@ impl Lines {
         self.0.push_str(&other.0);
     }
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     pub fn into_string(self) -> String {
         self.0
+    }
+}
+
+impl std::ops::Deref for Lines {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -206,7 +223,8 @@ mod tests {
     fn long_names_and_lines_are_cut_between_characters() {
         let long = "ü".repeat(100_000);
         assert!(name(&long).len() < 1_000, "{}", name(&long).len());
-        assert!(name(&long).ends_with("... (199,200 more bytes)"));
+        assert!(name(&long).ends_with("... (199,600 more bytes)"));
+        assert!(name(&"\u{e0041}".repeat(1_000)).len() < 500);
         assert!(line(&long).len() < 20_000);
         assert_eq!(name("short"), "short");
         assert!(lines(&"x\n".repeat(100_000)).len() < 2_000);
@@ -217,7 +235,7 @@ mod tests {
         assert_eq!(lines("one\ntwo\n  three"), "one\n    two\n  three");
         let mut text = Lines::default();
         text.line(format_args!("name {}", "x\nwasmdyld: all is well"));
-        assert_eq!(text.as_str(), "name x\\nwasmdyld: all is well\n");
+        assert_eq!(&*text, "name x\\nwasmdyld: all is well\n");
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Trace {
     /// Says several lines at once.
     pub fn say_lines(&self, category: Category, lines: impl FnOnce() -> Lines) {
         if let (true, Some(sink)) = (self.on(category), &self.sink) {
-            sink(category, lines().as_str());
+            sink(category, &lines());
         }
     }
 

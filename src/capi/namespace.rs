@@ -448,7 +448,7 @@ pub extern "C" fn wasm_dyld_link_map(namespace: *const wasm_dyld_t) -> *const c_
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
         let text = namespace.ns.link_map();
         namespace.strings.borrow_mut().remove(&Strings::LinkMap);
-        Some(namespace.string(Strings::LinkMap, text.as_str().as_bytes()))
+        Some(namespace.string(Strings::LinkMap, text.as_bytes()))
     })
 }
 

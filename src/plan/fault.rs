@@ -198,8 +198,7 @@ pub fn error(request: &Request<'_>, faults: &[Fault]) -> Error {
         (false, true) => return Error::undefined(undefined, missing.count),
         (false, false) => Error::undefined(undefined, missing.count).line(format!("and {CLASHES}")),
     };
-    let lines = clashes.iter().map(|text| format!("  {text}"));
-    lines.fold(error, Error::line).and_more(clashing.count)
+    error.list(clashes, clashing.count)
 }
 
 fn import<'a>(request: &Request<'a>, importer: ObjectId, position: u32) -> Option<&'a Import> {

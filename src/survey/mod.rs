@@ -204,7 +204,7 @@ struct Surveyor<'a> {
 
 /// Of the places where missing libraries were looked for, so many are kept: any number of libraries may be missing, each looked for
 /// in any number of places.
-const MAX_TRIED: usize = 1_000;
+const MAX_TRIED: usize = 200;
 
 /// What a search came to.
 enum Spot {

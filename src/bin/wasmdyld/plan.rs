@@ -306,10 +306,7 @@ fn object(found: &Found, planned: &Planned) -> Object {
 
 /// Writes lines that are safe already.
 fn whole(out: &mut Out, lines: &wasmdyld::text::Lines) -> io::Result<()> {
-    lines
-        .as_str()
-        .lines()
-        .try_for_each(|one| line!(out, "{one}"))
+    lines.lines().try_for_each(|one| line!(out, "{one}"))
 }
 
 #[derive(Serialize)]

@@ -105,7 +105,7 @@ impl Run {
         let program = self.command.into_iter().next().unwrap_or_default();
         ns.load(Source::Path(program.into()), main)?;
         if let Some(file) = &self.map {
-            write_map(file, ns.link_map().as_str())?;
+            write_map(file, &ns.link_map())?;
         }
         ns.run()
     }

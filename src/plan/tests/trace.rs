@@ -31,7 +31,7 @@ fn bindings_say_where_each_import_leads_and_how() {
         bindings(request, &plan)
     });
     assert_eq!(
-        text.unwrap(),
+        &*text.unwrap(),
         "a: env.f -> a:f (stub)\n\
          a: env.g -> b:g (direct)\n\
          a: GOT.func.g -> b:g (address)\n\
@@ -52,7 +52,7 @@ fn bindings_tell_lazy_from_weak() {
     };
     let text = world.plan("a", lazy, |request, plan| bindings(request, &plan));
     assert_eq!(
-        text.unwrap(),
+        &*text.unwrap(),
         "a: env.missing -> nothing (looked up when called)\n"
     );
 }
@@ -60,7 +60,7 @@ fn bindings_tell_lazy_from_weak() {
 #[test]
 fn symbols_list_definitions_in_scope_order() {
     let text = world().plan("a", Flags::default(), |request, _| symbols(request));
-    assert_eq!(text.unwrap(), "f in a, b\ng in b\nd in b\n");
+    assert_eq!(&*text.unwrap(), "f in a, b\ng in b\nd in b\n");
 }
 
 #[test]

@@ -63,7 +63,8 @@ impl Shelf {
     }
 
     fn found(&self, name: &str) -> Result<Found> {
-        let missing = || Error::new(Code::NotFound, "library not found; searched:\n  the shelf");
+        let missing =
+            || Error::new(Code::NotFound, "library not found; searched:").line("  the shelf");
         let file = self.files.get(name).ok_or_else(missing)?;
         Ok(Found {
             in_guest: false,

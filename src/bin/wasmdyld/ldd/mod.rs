@@ -144,15 +144,18 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// Says what is missing, with every place that was searched; whether nothing is.
+/// Says what is missing, with the places that were searched; whether nothing is.
 pub fn complain(survey: &Survey) -> bool {
-    let mut complete = true;
-    for (found, problem) in survey.problems() {
-        complete = false;
-        let lines = graph::in_full(problem).join("\n  ");
+    let mut problems = survey.problems();
+    for (found, problem) in problems.by_ref().take(MAX_LISTED) {
+        let lines = graph::in_full(problem);
         let what = graph::in_short(problem);
         let name = text::name(&found.name);
-        style::print_error(format!("{name} is {what}:\n  {lines}"));
+        style::print_error(format!("{name} is {what}:\n  {}", lines.join("\n  ")));
     }
-    complete
+    match problems.count() {
+        0 => {}
+        more => style::print_error(format!("{more} more are missing or unusable")),
+    }
+    survey.problems().next().is_none()
 }
