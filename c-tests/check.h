@@ -170,7 +170,7 @@ static inline void define_function(struct host *host, const char *module, const 
     wasm_functype_t *type = wasm_functype_new(&in, &out);
     wasm_func_t *function = wasm_func_new(host->store, type, callback);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(host->dyld, module, name, wasm_func_as_extern(function), false, &error));
+    WORKS(wasm_dyld_define(host->dyld, module, name, wasm_func_as_extern(function), 0, &error));
     wasm_func_delete(function);
 }
 
@@ -201,7 +201,7 @@ static inline void check_gone(const char *file, int line, wasm_dyld_t *dyld, was
     FAILS(wasm_dyld_object_place(dyld, object, NULL, NULL, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
     FAILS(wasm_dyld_dlsym(dyld, object, "f", NULL, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
     FAILS(wasm_dyld_dlsym_next(dyld, object, "f", NULL, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
-    FAILS(wasm_dyld_dlclose(dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_unload(dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
 }
 
 /* Whether something is in a slot of the table. */

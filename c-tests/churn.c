@@ -152,7 +152,7 @@ static void begin(void)
     WORKS(load_module(host.dyld, "guest.so", m, 0, &guest, &error));
 }
 
-/* As wasm_dyld_load and wasm_dyld_dlclose. */
+/* As wasm_dyld_load and wasm_dyld_unload. */
 
 static wasm_dyld_object_t *find_object(const char *name)
 {
@@ -345,7 +345,7 @@ static void close_at_random(int n)
         if (by_guest && model[n].guest_handle)
             CHECK(CALL1(host.dyld, find(host.dyld, guest, "close"), model[n].guest_handle) != 0);
         else if (!by_guest)
-            FAILS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+            FAILS(wasm_dyld_unload(host.dyld, model[n].handle, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
         SAME(noted_count, 0);
         return;
     }
@@ -362,9 +362,9 @@ static void close_at_random(int n)
     if (by_guest) {
         SAME(CALL1(host.dyld, find(host.dyld, guest, "close"), model[n].guest_handle) != 0, traps);
     } else if (traps) {
-        FAILS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error), WASM_DYLD_TRAP, "as planned", plan[victim].name, NULL);
+        FAILS(wasm_dyld_unload(host.dyld, model[n].handle, &error), WASM_DYLD_TRAP, "as planned", plan[victim].name, NULL);
     } else {
-        WORKS(wasm_dyld_dlclose(host.dyld, model[n].handle, &error));
+        WORKS(wasm_dyld_unload(host.dyld, model[n].handle, &error));
     }
     trapping = NOBODY;
     check_handlers(gone);

@@ -35,7 +35,7 @@ static void loaded(void)
         WORKS(wasm_dyld_object_place(host.dyld, object, &base, NULL, NULL, NULL, &error));
         WORKS(wasm_dyld_dlsym(host.dyld, object, "datum", &kind, NULL, &address, &error));
         SAME(address, base + 4);
-        WORKS(wasm_dyld_dlclose(host.dyld, object, &error));
+        WORKS(wasm_dyld_unload(host.dyld, object, &error));
     }
     host_delete(&host);
     free(bytes.data);

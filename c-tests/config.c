@@ -140,7 +140,7 @@ static void dead_handles(void)
     wasm_dyld_t *dyld = host.dyld, *made = NULL;
     FAILS(wasm_dyld_new(host.store, config, &made, &error), INVALID, "no live handle", NULL);
     FAILS(wasm_dyld_new(host.store, NULL, NULL, &error), INVALID, "nowhere", NULL);
-    FAILS(wasm_dyld_define(dyld, "m", "n", NULL, false, &error), INVALID, "value is NULL", NULL);
+    FAILS(wasm_dyld_define(dyld, "m", "n", NULL, 0, &error), INVALID, "value is NULL", NULL);
     FAILS(wasm_dyld_set_wasi(dyld, wasi, &error), INVALID, "no live handle", NULL);
     host_delete(&host);
     FAILS(wasm_dyld_load(dyld, "x", 0, NULL, &error), INVALID, "namespace is no live handle", NULL);
@@ -192,10 +192,10 @@ static void wasi_setters(void)
     FAILS(wasm_dyld_wasi_set_stdin(wasi, NULL, NULL, NULL, &error), INVALID, "callback is NULL", NULL);
     FAILS(wasm_dyld_wasi_set_stdout(wasi, NULL, NULL, NULL, &error), INVALID, "callback is NULL", NULL);
     FAILS(wasm_dyld_wasi_set_stderr(wasi, NULL, NULL, NULL, &error), INVALID, "callback is NULL", NULL);
-    FAILS(wasm_dyld_wasi_add_folder(wasi, NULL, "/", true, &error), INVALID, "NULL", NULL);
+    FAILS(wasm_dyld_wasi_add_folder(wasi, NULL, "/", WASM_DYLD_FOLDER_READ_ONLY, &error), INVALID, "NULL", NULL);
     WORKS(wasm_dyld_wasi_inherit_env(wasi, &error));
     WORKS(wasm_dyld_wasi_inherit_stdio(wasi, &error));
-    WORKS(wasm_dyld_wasi_add_folder(wasi, "/nowhere/at/all", NULL, true, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, "/nowhere/at/all", NULL, WASM_DYLD_FOLDER_READ_ONLY, &error));
     struct host host = host_new();
     /* Folders are opened here. */
     FAILS(wasm_dyld_set_wasi(host.dyld, wasi, &error), WASM_DYLD_NOT_FOUND, "/nowhere/at/all", NULL);

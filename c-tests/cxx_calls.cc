@@ -129,9 +129,9 @@ static void next()
     CHECK(VALUE(which.try_call()) == 2);
     ERROR(two.try_next_symbol("which"), Code::not_found);
     /* It was found in the second, and goes with that. */
-    VALUE(one.try_close());
+    VALUE(one.try_unload());
     CHECK(VALUE(which.try_call()) == 2);
-    VALUE(two.try_close());
+    VALUE(two.try_unload());
     ERROR(which.try_call(), Code::invalid_argument, {"which", "unloaded"});
     ok("the next definition");
 }
@@ -150,7 +150,7 @@ static void failing()
     THROWS(div(1, 0), Code::trap);
     CHECK(error.cause() == nullptr);
 #endif
-    VALUE(echo.try_close());
+    VALUE(echo.try_unload());
     ERROR(div.try_call(7, 2), Code::invalid_argument, {"div", "unloaded"});
     ok("calls that fail");
 }

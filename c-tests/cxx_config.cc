@@ -161,7 +161,7 @@ static void objects()
     CHECK(VALUE(history.try_opens()).host == 0 && history.try_function<int()>("history_count").has_value());
     Library bytes = VALUE(in.try_load_bytes("bytes.so", value_library(1), Load::global));
     CHECK(!bytes.path() && !bytes.origin() && bytes.is_global());
-    VALUE(calc.try_close());
+    VALUE(calc.try_unload());
     CHECK(all[0].loaded());
     ok("objects");
 }

@@ -84,7 +84,7 @@ static void bad_arguments()
     Library none = VALUE(in.try_load("absent.so", Load::noload));
     CHECK(!none);
     ERROR(none.try_symbol("absent"), Code::invalid_argument);
-    VALUE(none.try_close());
+    VALUE(none.try_unload());
     ok("bad arguments");
 }
 

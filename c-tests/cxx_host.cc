@@ -330,7 +330,7 @@ static void lifetimes()
         /* One that holds a function of its own namespace. */
         VALUE(in.try_define("host", "h", [alive, call] { return VALUE(call.try_call(*alive)); }));
         CHECK(alive.use_count() == 3);
-        VALUE(library.try_close());
+        VALUE(library.try_unload());
         CHECK(alive.use_count() == 3);
     }
     CHECK(alive.use_count() == 1);

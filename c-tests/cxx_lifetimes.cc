@@ -51,8 +51,8 @@ static void libraries()
     Library closed = load_telling(in, "closed.so");
     auto seven = VALUE(closed.try_function<int()>("seven"));
     CHECK(VALUE(seven.try_call()) == 7);
-    VALUE(closed.try_close());
-    VALUE(closed.try_close());
+    VALUE(closed.try_unload());
+    VALUE(closed.try_unload());
     CHECK(gone == 21 && !closed);
     ERROR(closed.try_function<int()>("seven"), Code::invalid_argument);
     ERROR(seven.try_call(), Code::invalid_argument, {"unloaded"});
@@ -67,7 +67,7 @@ static void failing_handlers()
     Namespace in = make_namespace();
     VALUE(in.try_define("host", "gone", [](int) -> Result<void> { return Error(Code::io, "it does not want to go"); }));
     Library library = load_telling(in, "stubborn.so");
-    ERROR(library.try_close(), Code::trap, {"it does not want to go"});
+    ERROR(library.try_unload(), Code::trap, {"it does not want to go"});
     CHECK(!library && in.objects().empty());
     {
         Library other = load_telling(in, "stubborn.so");
@@ -101,7 +101,7 @@ static void namespace_first()
     ERROR(ref.try_define("env", "f", [] {}), Code::invalid_argument, {"no namespace"});
     ERROR(ref.try_set_wasi(), Code::invalid_argument, {"no namespace"});
     ERROR(ref.try_copy_string("text"), Code::invalid_argument, {"no namespace"});
-    ERROR(libc.try_close(), Code::invalid_argument, {"no namespace"});
+    ERROR(libc.try_unload(), Code::invalid_argument, {"no namespace"});
     CHECK(!ref.raw() && ref.objects().empty() && ref.library_paths().empty() && ref.instance_count() == 0 && !ref.take_exit());
     CHECK(object && !object.loaded() && object.name().empty() && !object.is_global());
     ok("the namespace goes first");

@@ -182,7 +182,7 @@ static void allocation()
 
     /* Another malloc serves when the first is gone, and does not get back what was the first one's. */
     GuestString orphan = VALUE(in.try_copy_string("orphan"));
-    VALUE(libc.try_close());
+    VALUE(libc.try_unload());
     CHECK(in.objects().empty());
     ERROR(in.try_copy_string("text"), Code::not_found);
     libc = VALUE(in.try_load("libc.so"));

@@ -33,7 +33,7 @@ static void define(const char *module, const char *name, bool overriding)
     wasm_functype_t *type = wasm_functype_new_0_1(wasm_valtype_new(WASM_I32));
     wasm_func_t *function = wasm_func_new(host.store, type, give_hundred);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(host.dyld, module, name, wasm_func_as_extern(function), overriding, &error));
+    WORKS(wasm_dyld_define(host.dyld, module, name, wasm_func_as_extern(function), overriding ? WASM_DYLD_OVERRIDE : 0, &error));
     wasm_func_delete(function);
 }
 
@@ -137,8 +137,8 @@ static void wrong_types(void)
     module_import_global(m, "host", "value", false);
     FAILS(load_module(host.dyld, "taker.so", m, 0, NULL, &error), WASM_DYLD_TYPE_MISMATCH, "host.value: taker.so imports it as global", NULL);
     SAME(wasm_dyld_object_count(host.dyld), 0);
-    FAILS(wasm_dyld_define(host.dyld, NULL, "n", NULL, false, &error), WASM_DYLD_INVALID_ARGUMENT, "module name is NULL", NULL);
-    FAILS(wasm_dyld_define(host.dyld, "\377", "n", NULL, false, &error), WASM_DYLD_INVALID_ARGUMENT, "UTF-8", NULL);
+    FAILS(wasm_dyld_define(host.dyld, NULL, "n", NULL, 0, &error), WASM_DYLD_INVALID_ARGUMENT, "module name is NULL", NULL);
+    FAILS(wasm_dyld_define(host.dyld, "\377", "n", NULL, 0, &error), WASM_DYLD_INVALID_ARGUMENT, "UTF-8", NULL);
     end(&shelf);
     ok("definitions of the wrong type");
 }
@@ -152,7 +152,7 @@ static void globals(void)
     wasm_val_t value = WASM_I32_VAL(5);
     wasm_global_t *global = wasm_global_new(host.store, type, &value);
     wasm_globaltype_delete(type);
-    WORKS(wasm_dyld_define(host.dyld, "host", "counter", wasm_global_as_extern(global), false, &error));
+    WORKS(wasm_dyld_define(host.dyld, "host", "counter", wasm_global_as_extern(global), 0, &error));
     struct module *m = module_new();
     uint32_t counter = module_import_global(m, "host", "counter", true);
     module_function(m, "next", "", "i", CODE(GLOBAL_GET, (uint8_t)counter, I32_CONST, 1, I32_ADD, GLOBAL_SET, (uint8_t)counter, GLOBAL_GET, (uint8_t)counter));
@@ -176,7 +176,7 @@ static void traps(void)
     wasm_functype_t *type = wasm_functype_new_0_0();
     wasm_func_t *function = wasm_func_new_with_env(host.store, type, refuse, host.store, NULL);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(host.dyld, "host", "refuse", wasm_func_as_extern(function), false, &error));
+    WORKS(wasm_dyld_define(host.dyld, "host", "refuse", wasm_func_as_extern(function), 0, &error));
     wasm_func_delete(function);
     struct module *m = module_new();
     module_import(m, "host", "refuse", "", "");

@@ -36,7 +36,7 @@ static wasm_dyld_object_t *load(const char *name, uint32_t flags)
     return object;
 }
 
-static void close_object(wasm_dyld_object_t *object) { WORKS(wasm_dyld_dlclose(host.dyld, object, &error)); }
+static void close_object(wasm_dyld_object_t *object) { WORKS(wasm_dyld_unload(host.dyld, object, &error)); }
 
 /* A datum that starts as 5 and to which the constructor adds 1, and one that starts as 0. */
 static struct module *counter(void)
@@ -210,7 +210,7 @@ static void needed_libraries(void)
     OPENS(host.dyld, left, 1, 0);
     close_object(left);
     OPENS(host.dyld, left, 0, 0);
-    FAILS(wasm_dyld_dlclose(host.dyld, left, &error), WASM_DYLD_INVALID_ARGUMENT, "left.so", NULL); /* needed, but not open */
+    FAILS(wasm_dyld_unload(host.dyld, left, &error), WASM_DYLD_INVALID_ARGUMENT, "left.so", NULL); /* needed, but not open */
     close_object(top);
     SAME(wasm_dyld_object_count(host.dyld), 1);
     GONE(host.dyld, left);
@@ -304,7 +304,7 @@ static void bound_libraries(void)
         OPENS(host.dyld, source, 0, 0);
         SAME_TEXT(wasm_dyld_object_name(host.dyld, source), "giver.so");
         SAME(CALL0(host.dyld, find(host.dyld, taker, "use")), 9);
-        FAILS(wasm_dyld_dlclose(host.dyld, source, &error), WASM_DYLD_INVALID_ARGUMENT, "giver.so", NULL);
+        FAILS(wasm_dyld_unload(host.dyld, source, &error), WASM_DYLD_INVALID_ARGUMENT, "giver.so", NULL);
         /* It is the same object still, and may be opened again. */
         write_int(host.dyld, address_of(host.dyld, source, "given_datum"), 10);
         again = load("giver.so", 0);
@@ -372,18 +372,18 @@ static void wrong_arguments(void)
     struct host other = host_new();
     wasm_dyld_object_t *foreign = NULL, *a = load("a.so", 0);
     WORKS(load_module(other.dyld, "a.so", counter(), 0, &foreign, &error));
-    FAILS(wasm_dyld_dlclose(host.dyld, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "object", NULL);
-    FAILS(wasm_dyld_dlclose(NULL, a, &error), WASM_DYLD_INVALID_ARGUMENT, "namespace is NULL", NULL);
-    FAILS(wasm_dyld_dlclose(host.dyld, foreign, &error), WASM_DYLD_INVALID_ARGUMENT, "not of this namespace", NULL);
-    FAILS(wasm_dyld_dlclose(other.dyld, a, &error), WASM_DYLD_INVALID_ARGUMENT, "not of this namespace", NULL);
-    FAILS(wasm_dyld_dlclose(host.dyld, (wasm_dyld_object_t *)&other, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
-    SAME(wasm_dyld_dlclose(host.dyld, foreign, NULL), WASM_DYLD_INVALID_ARGUMENT);
+    FAILS(wasm_dyld_unload(host.dyld, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "object", NULL);
+    FAILS(wasm_dyld_unload(NULL, a, &error), WASM_DYLD_INVALID_ARGUMENT, "namespace is NULL", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, foreign, &error), WASM_DYLD_INVALID_ARGUMENT, "not of this namespace", NULL);
+    FAILS(wasm_dyld_unload(other.dyld, a, &error), WASM_DYLD_INVALID_ARGUMENT, "not of this namespace", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, (wasm_dyld_object_t *)&other, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    SAME(wasm_dyld_unload(host.dyld, foreign, NULL), WASM_DYLD_INVALID_ARGUMENT);
     SAME(wasm_dyld_object_count(host.dyld), 2);
     SAME(wasm_dyld_object_count(other.dyld), 1);
     close_object(a);
-    FAILS(wasm_dyld_dlclose(host.dyld, a, &error), WASM_DYLD_INVALID_ARGUMENT, "gone", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, a, &error), WASM_DYLD_INVALID_ARGUMENT, "gone", NULL);
     FAILS(wasm_dyld_finish(NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "namespace is NULL", NULL);
-    SAME(wasm_dyld_dlclose(other.dyld, foreign, NULL), WASM_DYLD_OK);
+    SAME(wasm_dyld_unload(other.dyld, foreign, NULL), WASM_DYLD_OK);
     SAME(wasm_dyld_object_count(other.dyld), 0);
     WORKS(wasm_dyld_finish(other.dyld, &error));
     host_delete(&other);
@@ -405,10 +405,10 @@ static void main_program(void)
     close_object(program);
     SAME(wasm_dyld_object_count(host.dyld), 2);
     CHECK(wasm_dyld_object_is_program(host.dyld, program));
-    FAILS(wasm_dyld_dlclose(host.dyld, program, &error), WASM_DYLD_INVALID_ARGUMENT, "program.wasm", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, program, &error), WASM_DYLD_INVALID_ARGUMENT, "program.wasm", NULL);
     helper = load("helper.so", 0);
     close_object(helper);
-    FAILS(wasm_dyld_dlclose(host.dyld, helper, &error), WASM_DYLD_INVALID_ARGUMENT, "helper.so", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, helper, &error), WASM_DYLD_INVALID_ARGUMENT, "helper.so", NULL);
     SAME(CALL0(host.dyld, find(host.dyld, NULL, "helper")), 5);
     WORKS(wasm_dyld_run(host.dyld, &exit_code, &error));
     SAME(exit_code, 0);
@@ -459,7 +459,7 @@ static void preloads(void)
     CHECK(wasm_dyld_object_is_nodelete(host.dyld, preload));
     OPENS(host.dyld, preload, 1, 0);
     close_object(preload);
-    FAILS(wasm_dyld_dlclose(host.dyld, preload, &error), WASM_DYLD_INVALID_ARGUMENT, "preload.so", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, preload, &error), WASM_DYLD_INVALID_ARGUMENT, "preload.so", NULL);
     close_object(a);
     SAME(wasm_dyld_object_count(host.dyld), 2);
     SAME(CALL0(host.dyld, find(host.dyld, NULL, "which")), 1);
@@ -709,7 +709,7 @@ static void handlers_that_fail(void)
         wasm_dyld_object_t *bad = NULL;
         shelf_add(&shelf, "bad.so", exits ? ends_badly(EXITS) : ends_badly(TRAPS));
         bad = load("bad.so", 0);
-        KEEPS(wasm_dyld_dlclose(host.dyld, bad, &error), exits ? WASM_DYLD_EXIT : WASM_DYLD_TRAP, "bad.so", exits ? "exited with code 17" : "unreachable", NULL);
+        KEEPS(wasm_dyld_unload(host.dyld, bad, &error), exits ? WASM_DYLD_EXIT : WASM_DYLD_TRAP, "bad.so", exits ? "exited with code 17" : "unreachable", NULL);
         SAME(wasm_dyld_error_exit_code(error, &exit_code), exits);
         forget_error();
         CHECK(strncmp(notes, "3 2", 3) == 0);
@@ -774,7 +774,7 @@ static wasm_trap_t *act(const wasm_val_vec_t *arguments, wasm_val_vec_t *results
         last_code = wasm_dyld_load(host.dyld, "other.so", 0, &other_object, &problem);
         break;
     case CLOSE_OTHER:
-        last_code = wasm_dyld_dlclose(host.dyld, other_object, &problem);
+        last_code = wasm_dyld_unload(host.dyld, other_object, &problem);
         break;
     case CLOSE_ITSELF:
         for (size_t i = 0; i < wasm_dyld_object_count(host.dyld) && !object; i++) {
@@ -782,7 +782,7 @@ static wasm_trap_t *act(const wasm_val_vec_t *arguments, wasm_val_vec_t *results
             if (strcmp(wasm_dyld_object_name(host.dyld, actor_object), "actor.so") == 0)
                 object = actor_object;
         }
-        last_code = wasm_dyld_dlclose(host.dyld, object, &problem);
+        last_code = wasm_dyld_unload(host.dyld, object, &problem);
         break;
     case LOAD_ITSELF:
         last_code = wasm_dyld_load(host.dyld, "actor.so", 0, &actor_object, &problem);
@@ -798,7 +798,7 @@ static wasm_trap_t *act(const wasm_val_vec_t *arguments, wasm_val_vec_t *results
             wasm_dyld_object_t *loaded = NULL;
             last_code = wasm_dyld_load(host.dyld, "other.so", 0, &loaded, NULL);
             if (last_code == WASM_DYLD_OK)
-                last_code = wasm_dyld_dlclose(host.dyld, loaded, &problem);
+                last_code = wasm_dyld_unload(host.dyld, loaded, &problem);
         }
         break;
     default:
@@ -976,7 +976,7 @@ static void deletions(void)
         else
             object = load("actor.so", 0);
         if (where == 1)
-            (void)wasm_dyld_dlclose(host.dyld, object, &error);
+            (void)wasm_dyld_unload(host.dyld, object, &error);
         else if (where == 2)
             (void)wasm_dyld_finish(host.dyld, &error);
         else if (where == 3)
@@ -984,7 +984,7 @@ static void deletions(void)
         forget_error();
         SAME(wasm_dyld_object_count(host.dyld), 0);
         FAILS(wasm_dyld_load(host.dyld, "other.so", 0, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
-        FAILS(wasm_dyld_dlclose(host.dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
+        FAILS(wasm_dyld_unload(host.dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
         wasm_store_delete(host.store);
         wasm_engine_delete(host.engine);
     }
@@ -996,7 +996,7 @@ static int32_t open_and_close(void *env, const char *name, const char *needed_by
 {
     wasm_dyld_error_t *problem = NULL;
     (void)env, (void)name, (void)needed_by, (void)bytes, (void)size, (void)identity, (void)identity_size;
-    last_code = wasm_dyld_dlclose(host.dyld, wasm_dyld_object_at(host.dyld, 0), &problem);
+    last_code = wasm_dyld_unload(host.dyld, wasm_dyld_object_at(host.dyld, 0), &problem);
     wasm_dyld_error_delete(problem);
     return 1;
 }
@@ -1090,7 +1090,7 @@ static void two_namespaces(void)
         WORKS(wasm_dyld_load(other.dyld, "three.so", 0, NULL, &error));
         WORKS(wasm_dyld_finish(other.dyld, &error));
         NOTED("33 32 31");
-        WORKS(wasm_dyld_dlclose(other.dyld, theirs, &error));
+        WORKS(wasm_dyld_unload(other.dyld, theirs, &error));
         wasm_dyld_delete(other.dyld);
         if (!same_store)
             wasm_store_delete(other.store);

@@ -24,7 +24,7 @@ static wasm_dyld_object_t *load(const char *name, uint32_t flags)
     return object;
 }
 
-static void close_object(wasm_dyld_object_t *object) { WORKS(wasm_dyld_dlclose(host.dyld, object, &error)); }
+static void close_object(wasm_dyld_object_t *object) { WORKS(wasm_dyld_unload(host.dyld, object, &error)); }
 
 /* A library with a function NAME that gives a number. */
 static struct module *number(const char *name, int n)
@@ -101,7 +101,7 @@ static void no_delete(void)
     OPENS(host.dyld, stays, 0, 0);
     SAME(wasm_dyld_object_count(host.dyld), 2);
     SAME(ask(stays, "ask"), 7);
-    FAILS(wasm_dyld_dlclose(host.dyld, stays, &error), WASM_DYLD_INVALID_ARGUMENT, "stays.so", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, stays, &error), WASM_DYLD_INVALID_ARGUMENT, "stays.so", NULL);
     CHECK(load("stays.so", 0) == stays);
     OPENS(host.dyld, stays, 1, 0);
     SAME(read_int(host.dyld, address_of(host.dyld, stays, "datum")), 55);

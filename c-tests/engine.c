@@ -54,7 +54,7 @@ static void sum_is(wasm_dyld_t *dyld, int32_t argument, int32_t expected)
     memset(&result, 0, sizeof result);
     WORKS(wasm_dyld_call(dyld, sum, &arguments, &results, &error));
     SAME(result.of.i32, expected);
-    WORKS(wasm_dyld_dlclose(dyld, object, &error));
+    WORKS(wasm_dyld_unload(dyld, object, &error));
     SAME(wasm_dyld_object_count(dyld), 0);
 }
 

@@ -480,7 +480,7 @@ static void define_nested(struct world *w)
     wasm_functype_t *type = wasm_functype_new_0_0();
     wasm_func_t *function = wasm_func_new(w->store, type, load_nested);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(w->dyld, "env", "load_nested", wasm_func_as_extern(function), false, &error));
+    WORKS(wasm_dyld_define(w->dyld, "env", "load_nested", wasm_func_as_extern(function), 0, &error));
     wasm_func_delete(function);
     nested.world = w;
 }

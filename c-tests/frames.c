@@ -127,7 +127,7 @@ static void while_closing(void)
     module_slot(m, module_function(m, "handler", "i", "", CODE(I32_CONST, 1, CALL, 0)));
     module_function(m, "__wasm_call_ctors", "", "", CODE(GLOBAL_GET, 1, I32_CONST, 0, GLOBAL_GET, 0, CALL, 1, DROP));
     WORKS(load_module(host.dyld, "ends.so", m, 0, &object, &error));
-    KEEPS(wasm_dyld_dlclose(host.dyld, object, &error), WASM_DYLD_TRAP, "closing ends.so", "an exit handler", NULL);
+    KEEPS(wasm_dyld_unload(host.dyld, object, &error), WASM_DYLD_TRAP, "closing ends.so", "an exit handler", NULL);
     check_frame(0, "below.so", "bottom");
     check_frame(1, "ends.so", "handler");
     /* The linker's own functions, through which handlers are called, are nobody's business. */
@@ -187,7 +187,7 @@ static void names_that_lie(void)
     check_frame(0, "twin.so or brother.so", "bottom");
     forget_error();
     /* One is gone: the other it is. */
-    WORKS(wasm_dyld_dlclose(host.dyld, twin, &error));
+    WORKS(wasm_dyld_unload(host.dyld, twin, &error));
     KEEPS(try_call(host.dyld, find(host.dyld, brother, "bottom"), NULL, 1, 1), WASM_DYLD_TRAP, NULL);
     if (tells)
         SAME_TEXT(wasm_dyld_error_frame_object(error, 0), "brother.so");
@@ -242,9 +242,9 @@ static void link_map(void)
     struct bytes first = load(host.dyld, "below.so", bottom(), &below), second = load(host.dyld, "above.so", top(), &above);
     CONTAINS(wasm_dyld_link_map(host.dyld), "  below.so, global, opened by the host\n    kept: it is open; bound to by above.so\n");
     CONTAINS(wasm_dyld_link_map(host.dyld), "global scope: below.so, above.so\n");
-    WORKS(wasm_dyld_dlclose(host.dyld, below, &error));
+    WORKS(wasm_dyld_unload(host.dyld, below, &error));
     CONTAINS(wasm_dyld_link_map(host.dyld), "  below.so, global\n    kept: bound to by above.so\n");
-    WORKS(wasm_dyld_dlclose(host.dyld, above, &error));
+    WORKS(wasm_dyld_unload(host.dyld, above, &error));
     CHECK(!strstr(wasm_dyld_link_map(host.dyld), "below.so"));
     CHECK(!wasm_dyld_link_map(NULL));
     free(first.data);

@@ -309,9 +309,9 @@ static void host_and_guest(void)
     SAME(CALL0(host.dyld, find(host.dyld, object, "plugin")), 21);
 
     plugin = guest_open("plugin.so", WASM_DYLD_NOW);
-    WORKS(wasm_dyld_dlclose(host.dyld, object, &error));
+    WORKS(wasm_dyld_unload(host.dyld, object, &error));
     OPENS(host.dyld, object, 0, 1);
-    FAILS(wasm_dyld_dlclose(host.dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, "plugin.so", NULL);
+    FAILS(wasm_dyld_unload(host.dyld, object, &error), WASM_DYLD_INVALID_ARGUMENT, "plugin.so", NULL);
     SAME(guest_call(guest_symbol(plugin, "plugin")), 21);
     /* The guest promotes as the host does. */
     CHECK(!wasm_dyld_object_is_global(host.dyld, object));
@@ -326,7 +326,7 @@ static void host_and_guest(void)
     /* A library that closes itself runs to its end. */
     uint32_t self = guest_open("caller.so", WASM_DYLD_NOW);
     OPENS(host.dyld, caller, 1, 1);
-    WORKS(wasm_dyld_dlclose(host.dyld, caller, &error));
+    WORKS(wasm_dyld_unload(host.dyld, caller, &error));
     SAME(GUEST1("close", self), 0);
     GONE(host.dyld, caller);
     host_delete(&host);
@@ -556,7 +556,7 @@ static void switched_off(void)
 {
     shelf_clear(&shelf);
     wasm_dyld_config_t *config = shelf_config(&shelf);
-    WORKS(wasm_dyld_config_set_guest_dlopen(config, false, &error));
+    WORKS(wasm_dyld_config_set_guest(config, WASM_DYLD_GUEST_NO_DLOPEN, &error));
     begin_with(config);
     SAME(guest_open("plugin.so", WASM_DYLD_NOW), 0);
     GUEST_ERROR("the host does not let guests open libraries");
@@ -568,8 +568,7 @@ static void switched_off(void)
     WORKS(wasm_dyld_load(host.dyld, "plugin.so", WASM_DYLD_GLOBAL, NULL, &error));
     SAME(guest_call(guest_symbol(GUEST_DEFAULT, "plugin")), 21);
     host_delete(&host);
-    FAILS(wasm_dyld_config_set_guest_dlopen(NULL, false, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
-    FAILS(wasm_dyld_config_set_guest_paths(NULL, false, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
+    FAILS(wasm_dyld_config_set_guest(NULL, 0, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
     ok("a host that does not let guests open");
 }
 
@@ -627,7 +626,7 @@ static void paths(void)
         WORKS(wasm_dyld_config_add_library_path(config, guest_path("cases/library-only"), &error));
         WORKS(wasm_dyld_config_add_library_path(config, guest_path("lib"), &error));
         if (shown)
-            WORKS(wasm_dyld_config_set_guest_paths(config, true, &error));
+            WORKS(wasm_dyld_config_set_guest(config, WASM_DYLD_GUEST_SEES_PATHS, &error));
         begin_with(config);
         SAME(guest_open("absent.so", WASM_DYLD_NOW), 0);
         uint32_t text = (uint32_t)CALL0(host.dyld, find(host.dyld, caller, "error"));

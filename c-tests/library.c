@@ -100,7 +100,7 @@ static void callbacks(void)
     wasm_functype_t *type = wasm_functype_new_1_1(wasm_valtype_new(WASM_F64), wasm_valtype_new(WASM_F64));
     wasm_func_t *function = wasm_func_new(host.store, type, halve);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(host.dyld, "env", "calc_halve", wasm_func_as_extern(function), false, &error));
+    WORKS(wasm_dyld_define(host.dyld, "env", "calc_halve", wasm_func_as_extern(function), 0, &error));
     wasm_func_delete(function); /* the namespace has its own reference */
 
     struct module *taker = module_new();

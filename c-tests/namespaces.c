@@ -32,7 +32,7 @@ static void check_isolation(wasm_dyld_t *one, wasm_dyld_t *two, wasm_store_t *st
     wasm_functype_t *type = wasm_functype_new_0_1(wasm_valtype_new(WASM_I32));
     wasm_func_t *function = wasm_func_new(store_of_one, type, seven);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(one, "env", "seven", wasm_func_as_extern(function), false, &error));
+    WORKS(wasm_dyld_define(one, "env", "seven", wasm_func_as_extern(function), 0, &error));
     wasm_func_delete(function);
     WORKS(load_module(one, "counter.so", counter("seven"), WASM_DYLD_GLOBAL, &first, &error));
     FAILS(load_module(two, "counter.so", counter("seven"), WASM_DYLD_GLOBAL, &second, &error), WASM_DYLD_UNDEFINED_SYMBOL, "seven", NULL);

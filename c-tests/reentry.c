@@ -88,7 +88,7 @@ static void begin(uint32_t nesting)
     wasm_functype_t *type = wasm_functype_new_1_1(wasm_valtype_new(WASM_I32), wasm_valtype_new(WASM_I32));
     wasm_func_t *function = wasm_func_new(host.store, type, called);
     wasm_functype_delete(type);
-    WORKS(wasm_dyld_define(host.dyld, "env", "call", wasm_func_as_extern(function), false, &error));
+    WORKS(wasm_dyld_define(host.dyld, "env", "call", wasm_func_as_extern(function), 0, &error));
     wasm_func_delete(function);
     struct module *m = module_new();
     module_import(m, "env", "call", "i", "i");

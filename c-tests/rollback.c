@@ -206,7 +206,7 @@ static void begin(void)
     m->memory_size = 5 << 16;
     m->table_size = 100;
     WORKS(load_module(host.dyld, "room.so", m, 0, &room, &error));
-    WORKS(wasm_dyld_dlclose(host.dyld, room, &error));
+    WORKS(wasm_dyld_unload(host.dyld, room, &error));
 }
 
 /* One to fail: it would make local.so and what that needs global, and takes memory, slots and a symbol of local.so. */
@@ -566,7 +566,7 @@ static void consequences(void)
     SAME(wasm_dyld_object_count(host.dyld), objects + 1);
     OPENS(host.dyld, caused, 1, 0);
     SAME(CALL0(host.dyld, find(host.dyld, caused, "only2")), 7);
-    WORKS(wasm_dyld_dlclose(host.dyld, caused, &error));
+    WORKS(wasm_dyld_unload(host.dyld, caused, &error));
     SAME(wasm_dyld_object_count(host.dyld), objects);
     host_delete(&host);
 

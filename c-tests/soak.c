@@ -77,7 +77,7 @@ static void cycle(wasm_dyld_t *dyld, bool take_address)
     SAME(read_int(dyld, address_of(dyld, object, "datum")), 7);
     if (take_address)
         slot_of(dyld, object, "sum");
-    WORKS(wasm_dyld_dlclose(dyld, object, &error));
+    WORKS(wasm_dyld_unload(dyld, object, &error));
     SAME(wasm_dyld_object_count(dyld), 0);
 }
 
@@ -167,7 +167,7 @@ static void ever_changing(long cycles)
         module_function(m, "get", "", "i", CODE(GLOBAL_GET, 0, I32_LOAD, 2, 0));
         WORKS(load_module(host.dyld, "changing.so", m, 0, &object, &error));
         SAME(CALL0(host.dyld, find(host.dyld, object, "get")), n);
-        WORKS(wasm_dyld_dlclose(host.dyld, object, &error));
+        WORKS(wasm_dyld_unload(host.dyld, object, &error));
         if (n % (cycles / 20) == cycles / 20 - 1) {
             recycle(&host);
             /* The first ones leave the engine's own tables and threads at their size. */
@@ -230,7 +230,7 @@ static void real_libraries(void)
             wasm_dyld_object_t *sqlite = NULL;
             WORKS(wasm_dyld_load(host.dyld, "libsqlite3.so", round % 3 ? 0 : WASM_DYLD_GLOBAL, &sqlite, &error));
             use_sqlite(host.dyld, sqlite);
-            WORKS(wasm_dyld_dlclose(host.dyld, sqlite, &error));
+            WORKS(wasm_dyld_unload(host.dyld, sqlite, &error));
             SAME(wasm_dyld_object_count(host.dyld), libc_stays);
             if (round == 1)
                 flat = snapshot_of(host.dyld);
@@ -262,7 +262,7 @@ static void last_instance(void)
         object = stays;
         code = wasm_dyld_load(host.dyld, "top.so", WASM_DYLD_NOW, &object, &error);
         if (code == WASM_DYLD_OK)
-            WORKS(wasm_dyld_dlclose(host.dyld, object, &error));
+            WORKS(wasm_dyld_unload(host.dyld, object, &error));
     }
     FAILS(code, WASM_DYLD_LIMIT, "top.so", "10000", "store", NULL);
     CHECK(object == NULL || object == stays);
@@ -288,8 +288,8 @@ static void last_instance(void)
     code = wasm_dyld_dlsym(host.dyld, stays, "another", NULL, NULL, &(uint64_t){0}, &error);
     FAILS(code, WASM_DYLD_LIMIT, "10000", NULL);
     SAME(CALL0(host.dyld, find(host.dyld, stays, "another")), 3);
-    WORKS(wasm_dyld_dlclose(host.dyld, stays, &error));
-    WORKS(wasm_dyld_dlclose(host.dyld, stays, &error));
+    WORKS(wasm_dyld_unload(host.dyld, stays, &error));
+    WORKS(wasm_dyld_unload(host.dyld, stays, &error));
     GONE(host.dyld, stays);
     /* In a new store it goes on. */
     recycle(&host);

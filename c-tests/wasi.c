@@ -209,9 +209,9 @@ static void folders(void)
     CHECK(symlink("/", link) == 0);
 
     wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
-    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, "/readable", true, &error));
-    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, "/writable", false, &error));
-    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, NULL, true, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, "/readable", WASM_DYLD_FOLDER_READ_ONLY, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, "/writable", WASM_DYLD_FOLDER_READ_WRITE, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, folder, NULL, WASM_DYLD_FOLDER_READ_ONLY, &error));
     wasm_dyld_object_t *libc = load_libc(&host, wasi);
     CHECK(open_in_guest(&host, libc, "/readable/file", "r") != 0);
     CHECK(open_in_guest(&host, libc, "/writable/file", "r") != 0);

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
   check(wasm_dyld_call(dyld, crc32, &arguments, &results, &error));
   printf("crc32(\"%s\") = %08x\n", text, (unsigned)result.of.i32);
 
-  check(wasm_dyld_dlclose(dyld, zlib, &error));
+  check(wasm_dyld_unload(dyld, zlib, &error));
   wasm_dyld_delete(dyld);
   api.store_delete(store);
   api.engine_delete(engine);

@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 
     /* Closed as often as it was opened, and needed by nobody, a plugin is unloaded: its destructors run, its memory and its table
        slots are free for others. Its functions must not be called any more. */
-    check(wasm_dyld_dlclose(dyld, plugins[2].object, &error));
+    check(wasm_dyld_unload(dyld, plugins[2].object, &error));
     install(path_in(argv[2], "libblue-changed.so"), "blue.so", "blue.so.new");
     plugins[2] = open_plugin("./blue.so");
     puts("blue was replaced; it starts anew, the others go on:");
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
         print_rendered(&plugins[i], text, line);
 
     for (int i = 0; i < 3; i++)
-        check(wasm_dyld_dlclose(dyld, plugins[i].object, &error));
+        check(wasm_dyld_unload(dyld, plugins[i].object, &error));
     printf("%u library left: %s\n", (unsigned)wasm_dyld_object_count(dyld), wasm_dyld_object_name(dyld, wasm_dyld_object_at(dyld, 0)));
     check(wasm_dyld_finish(dyld, &error)); /* what exit() does in a program: handlers that are left, and flushing */
 

@@ -26,7 +26,7 @@ static wasm_dyld_code_t grant(wasm_dyld_wasi_t *wasi, int count, char **argument
 {
     wasm_dyld_code_t code = wasm_dyld_wasi_inherit_stdio(wasi, error);
     if (code == WASM_DYLD_OK)
-        code = wasm_dyld_wasi_add_folder(wasi, ".", ".", false, error);
+        code = wasm_dyld_wasi_add_folder(wasi, ".", ".", WASM_DYLD_FOLDER_READ_WRITE, error);
     for (int i = 0; i < count && code == WASM_DYLD_OK; i++)
         code = wasm_dyld_wasi_add_arg(wasi, arguments[i], error);
     return code;

@@ -185,7 +185,7 @@ static char *grant_folder_of(wasm_dyld_wasi_t *wasi, const char *file)
         abort();
     if (slash)
         memcpy(folder, file, slash == file ? 1 : (size_t)(slash - file));
-    check(wasm_dyld_wasi_add_folder(wasi, slash ? folder : ".", "/data", false, &error));
+    check(wasm_dyld_wasi_add_folder(wasi, slash ? folder : ".", "/data", WASM_DYLD_FOLDER_READ_WRITE, &error));
     snprintf(path, room, "/data/%s", name);
     free(folder);
     return path;

@@ -16,7 +16,7 @@ from wasmdyld import CFUNCTYPE, c_int, c_void_p
 libraries = sys.argv[1] if len(sys.argv) > 1 else "libs"
 folder = tempfile.TemporaryDirectory()
 ns = wasmdyld.Namespace(library_paths=[libraries], wasi=wasmdyld.Wasi(dirs={"/data": folder.name}))
-sqlite = ns.dlopen("libsqlite3.so")
+sqlite = ns.load("libsqlite3.so")
 
 # %% Functions are there by name, with the types that the module tells. What a pointer leads to is C's to know, so we say it.
 sqlite.sqlite3_libversion.restype = str

@@ -308,6 +308,108 @@ typedef uint32_t wasm_dyld_load_flag_t;
 #endif // __cplusplus
 
 /**
+ * Flags of wasm_dyld_define.
+ */
+enum wasm_dyld_define_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The definition comes before those of objects, in the module "env" too.
+   */
+  WASM_DYLD_OVERRIDE = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_define_flag_t wasm_dyld_define_flag_t;
+#else
+typedef uint32_t wasm_dyld_define_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Flags of wasm_dyld_config_set_guest: where guests may do less, or see more, than by default.
+ */
+enum wasm_dyld_guest_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Guests cannot open libraries themselves: every dlopen with a name fails. By default they can. Names without a slash are then
+   * searched for them as needed entries are, those with a slash in the folders that WASI lets the guest use, and nowhere else.
+   */
+  WASM_DYLD_GUEST_NO_DLOPEN = 1,
+  /**
+   * Guests see the names of the host's folders, in the texts of dlerror, by dladdr and by dlinfo. By default they see only the names
+   * of files, and paths of their own.
+   */
+  WASM_DYLD_GUEST_SEES_PATHS = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_guest_flag_t wasm_dyld_guest_flag_t;
+#else
+typedef uint32_t wasm_dyld_guest_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
+ */
+enum wasm_dyld_folder_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Guests may read.
+   */
+  WASM_DYLD_FOLDER_READ_ONLY = 1,
+  /**
+   * Guests may write, make and delete, too.
+   */
+  WASM_DYLD_FOLDER_READ_WRITE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_folder_flag_t wasm_dyld_folder_flag_t;
+#else
+typedef uint32_t wasm_dyld_folder_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Flags of wasm_dyld_engine_description_t: what is true of this engine, and not of every one.
+ */
+enum wasm_dyld_engine_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * wasm_module_imports and wasm_module_exports list what the module declares in its order.
+   */
+  WASM_DYLD_ENGINE_DECLARED_ORDER = 1,
+  /**
+   * What wasm_module_validate accepts always compiles.
+   */
+  WASM_DYLD_ENGINE_FINAL_VALIDATION = 2,
+  /**
+   * wasm_instance_delete may be called while the instance's code runs.
+   */
+  WASM_DYLD_ENGINE_LASTING_INSTANCES = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_engine_flag_t wasm_dyld_engine_flag_t;
+#else
+typedef uint32_t wasm_dyld_engine_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What a namespace is made with. Made by wasm_dyld_config_new, given to wasm_dyld_new, which takes it. Not for use by
  * two threads at once.
  */
@@ -402,21 +504,9 @@ typedef struct {
    */
   const char *name;
   /**
-   * wasm_module_imports and wasm_module_exports list what the module declares in its order.
+   * What is true of it: flags of wasm_dyld_engine_flag_t.
    */
-  bool import_order_is_declared;
-  /**
-   * What wasm_module_validate accepts always compiles.
-   */
-  bool validation_is_final;
-  /**
-   * wasm_instance_delete may be called while the instance's code runs.
-   */
-  bool instance_outlives_handle;
-  /**
-   * wasm_module_serialize and wasm_module_deserialize work.
-   */
-  bool serialization;
+  uint32_t flags;
   /**
    * Takes the reason out of a trap's text. May be NULL.
    */
@@ -581,20 +671,11 @@ wasm_dyld_code_t wasm_dyld_config_set_limit(wasm_dyld_config_t *config,
                                             wasm_dyld_error_t **error);
 
 /**
- * Lets guests open libraries themselves (dlopen), which is the default, or not. Names without a slash are searched for them as
- * needed entries are, those with a slash in the folders that WASI lets the guest use, and nowhere else.
+ * Sets what guests may do and see: flags of wasm_dyld_guest_flag_t, 0 for the default. They replace those set before.
  */
-wasm_dyld_code_t wasm_dyld_config_set_guest_dlopen(wasm_dyld_config_t *config,
-                                                   bool allowed,
-                                                   wasm_dyld_error_t **error);
-
-/**
- * Shows guests the names of the host's folders, in the texts of dlerror, by dladdr and by dlinfo. By default they see only the
- * names of files, and paths of their own.
- */
-wasm_dyld_code_t wasm_dyld_config_set_guest_paths(wasm_dyld_config_t *config,
-                                                  bool shown,
-                                                  wasm_dyld_error_t **error);
+wasm_dyld_code_t wasm_dyld_config_set_guest(wasm_dyld_config_t *config,
+                                            uint32_t flags,
+                                            wasm_dyld_error_t **error);
 
 /**
  * Sets a callback that is asked for every library before the library paths are searched, and for what guests open by a path,
@@ -711,13 +792,13 @@ void wasm_dyld_delete(wasm_dyld_t *namespace_);
 /**
  * Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of
  * the namespace's store. `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
- * come first unless `overriding`.
+ * come first, unless `flags` has WASM_DYLD_OVERRIDE (wasm_dyld_define_flag_t).
  */
 wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
                                   const char *module,
                                   const char *name,
                                   const wasm_extern_t *value,
-                                  bool overriding,
+                                  uint32_t flags,
                                   wasm_dyld_error_t **error);
 
 /**
@@ -725,7 +806,7 @@ wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
  *
  * A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
  * always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object, which
- * is open once more: wasm_dyld_dlclose closes it. It is NULL if WASM_DYLD_NOLOAD is given and the object is not loaded. An
+ * is loaded once more: wasm_dyld_unload takes that back. It is NULL if WASM_DYLD_NOLOAD is given and the object is not loaded. An
  * object that is loaded already, under whatever name, is the same one; its constructors do not run again.
  *
  * On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
@@ -775,7 +856,7 @@ wasm_dyld_code_t wasm_dyld_run(wasm_dyld_t *namespace_,
                                wasm_dyld_error_t **error);
 
 /**
- * Closes an object once (dlclose(3)): as often as it was loaded.
+ * Takes one loading of an object back (dlclose(3)): call it as often as the object was loaded.
  *
  * At the last time, unless something loaded needs it or is bound to it, its exit handlers run (what it gave to atexit and
  * __cxa_atexit, destructors among them), the last registered first, and it is unloaded with what only it needed. Functions
@@ -785,9 +866,9 @@ wasm_dyld_code_t wasm_dyld_run(wasm_dyld_t *namespace_,
  * A main program, a preload and what was loaded with WASM_DYLD_NODELETE stay. If an exit handler traps, the error is
  * WASM_DYLD_TRAP, and all the rest is done nevertheless.
  */
-wasm_dyld_code_t wasm_dyld_dlclose(wasm_dyld_t *namespace_,
-                                   wasm_dyld_object_t *object,
-                                   wasm_dyld_error_t **error);
+wasm_dyld_code_t wasm_dyld_unload(wasm_dyld_t *namespace_,
+                                  wasm_dyld_object_t *object,
+                                  wasm_dyld_error_t **error);
 
 /**
  * Ends the guest as its `exit` does, without a trap: runs all exit handlers, the last registered first, and flushes the
@@ -818,8 +899,10 @@ bool wasm_dyld_take_exit(wasm_dyld_t *namespace_,
                          int32_t *exit_code);
 
 /**
- * The memory that all objects share. It belongs to the namespace and lives as long. There is none before the first load
- * (WASM_DYLD_BUSY).
+ * The memory that all objects share. There is none before the first load (WASM_DYLD_BUSY).
+ *
+ * The handle belongs to the namespace and lives as long. It is the same one until the namespace has no objects any more, or its first
+ * load has failed: the next load may make another memory, so ask again then.
  */
 wasm_dyld_code_t wasm_dyld_memory(wasm_dyld_t *namespace_,
                                   wasm_memory_t **memory,
@@ -949,7 +1032,7 @@ const char *wasm_dyld_object_origin(const wasm_dyld_t *namespace_,
                                     const wasm_dyld_object_t *object);
 
 /**
- * How often the object is open: by the host, and by guests. What only others need has zero for both. Either may be NULL.
+ * How often the object is loaded: by the host, and by guests (dlopen). What only others need has zero for both. Either may be NULL.
  */
 wasm_dyld_code_t wasm_dyld_object_opens(const wasm_dyld_t *namespace_,
                                         const wasm_dyld_object_t *object,
@@ -1101,13 +1184,13 @@ wasm_dyld_code_t wasm_dyld_wasi_set_stderr_buffer(wasm_dyld_wasi_t *wasi,
                                                   wasm_dyld_error_t **error);
 
 /**
- * Lets guests use a folder of the host, as `guest` (NULL: under the same name), for reading only or for writing too. They
- * reach nothing outside of it, by symbolic links neither. It is opened by wasm_dyld_set_wasi.
+ * Lets guests use a folder of the host, as `guest` (NULL: under the same name). `flags` says what they may do there, see
+ * wasm_dyld_folder_flag_t. They reach nothing outside of it, by symbolic links neither. It is opened by wasm_dyld_set_wasi.
  */
 wasm_dyld_code_t wasm_dyld_wasi_add_folder(wasm_dyld_wasi_t *wasi,
                                            const char *host,
                                            const char *guest,
-                                           bool read_only,
+                                           uint32_t flags,
                                            wasm_dyld_error_t **error);
 
 /**

@@ -118,6 +118,10 @@ impl Trace {
         )
     }
 
+    pub fn is_set(&self) -> bool {
+        self.sink.is_some()
+    }
+
     pub fn on(&self, category: Category) -> bool {
         self.mask & category as u32 != 0 && self.sink.is_some()
     }

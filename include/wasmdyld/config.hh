@@ -160,13 +160,13 @@ class Config {
     /// Whether guests may open libraries themselves (dlopen). They may by default.
     Config &guest_dlopen(bool allowed)
     {
-        return add([=](auto config, auto error) { return wasm_dyld_config_set_guest_dlopen(config, allowed, error); });
+        return guest(WASM_DYLD_GUEST_NO_DLOPEN, !allowed);
     }
 
     /// Whether guests see the names of the host's folders in texts. They do not by default.
     Config &guest_paths(bool shown)
     {
-        return add([=](auto config, auto error) { return wasm_dyld_config_set_guest_paths(config, shown, error); });
+        return guest(WASM_DYLD_GUEST_SEES_PATHS, shown);
     }
 
     /// Asks a callback for every library before the library paths are searched, and for what guests open by a path. Each namespace has a
@@ -230,7 +230,14 @@ class Config {
         return *this;
     }
 
+    Config &guest(std::uint32_t flag, bool set)
+    {
+        guest_ = set ? guest_ | flag : guest_ & ~flag;
+        return add([flags = guest_](auto config, auto error) { return wasm_dyld_config_set_guest(config, flags, error); });
+    }
+
     std::vector<Step> steps_;
+    std::uint32_t guest_ = 0;
 };
 
 /**
@@ -265,9 +272,9 @@ class Output {
 };
 
 /// Whether a guest may change a folder.
-enum class Access {
-    read_only, ///< It may read.
-    read_write ///< It may write, make and delete, too.
+enum class Access : std::uint32_t {
+    read_only = WASM_DYLD_FOLDER_READ_ONLY,  ///< It may read.
+    read_write = WASM_DYLD_FOLDER_READ_WRITE ///< It may write, make and delete, too.
 };
 
 /// Gives a guest input: fills the buffer and returns how many bytes; 0 is the end, a negative number an errno of the host, negated. It
@@ -369,7 +376,7 @@ class Wasi {
                 if (auto fits = detail::no_nul(*text, "folder"); !fits)
                     return fits;
             return detail::checked([&](auto error) {
-                return wasm_dyld_wasi_add_folder(wasi, host.c_str(), guest.c_str(), access == Access::read_only, error);
+                return wasm_dyld_wasi_add_folder(wasi, host.c_str(), guest.c_str(), static_cast<std::uint32_t>(access), error);
             });
         });
         return *this;

@@ -130,7 +130,6 @@ struct EngineDescription {
     bool import_order_is_declared = false;  ///< Imports and exports are listed in the order of the module.
     bool validation_is_final = false;       ///< What the engine validates always compiles.
     bool instance_outlives_handle = false;  ///< An instance may be deleted while its code runs.
-    bool serialization = false;             ///< Modules can be serialized.
     std::function<std::string(std::string_view)> trap_cause; ///< Takes the reason out of a trap's text. May be empty.
     std::function<std::string()> last_error;                 ///< What the engine refused last on this thread. May be empty.
 };
@@ -193,14 +192,15 @@ class EngineLibrary {
 
     static Result<void> describe(const wasm_dyld_engine_t *engine, const EngineDescription &description)
     {
+        if (auto fits = detail::no_nul(description.name, "name"); !fits)
+            return fits;
         auto env = std::make_unique<EngineDescription>(description);
         wasm_dyld_engine_description_t raw = {};
         raw.size = sizeof raw;
         raw.name = env->name.c_str();
-        raw.import_order_is_declared = env->import_order_is_declared;
-        raw.validation_is_final = env->validation_is_final;
-        raw.instance_outlives_handle = env->instance_outlives_handle;
-        raw.serialization = env->serialization;
+        raw.flags = (env->import_order_is_declared ? WASM_DYLD_ENGINE_DECLARED_ORDER : 0u) |
+                    (env->validation_is_final ? WASM_DYLD_ENGINE_FINAL_VALIDATION : 0u) |
+                    (env->instance_outlives_handle ? WASM_DYLD_ENGINE_LASTING_INSTANCES : 0u);
         if (env->trap_cause)
             raw.trap_cause = trap_cause;
         if (env->last_error)

@@ -34,9 +34,9 @@ constexpr Load operator|(Load a, Load b) noexcept
 }
 
 /// Whether a definition of the host's comes before those of objects, in the module "env".
-enum class Precedence {
-    behind_objects, ///< Objects' own definitions come first.
-    overriding      ///< The host's comes first.
+enum class Precedence : std::uint32_t {
+    behind_objects = 0,             ///< Objects' own definitions come first.
+    overriding = WASM_DYLD_OVERRIDE ///< The host's comes first.
 };
 
 /// What an address, or a function's slot, belongs to.
@@ -151,7 +151,7 @@ class NamespaceRef : public Scope {
             if (auto fits = detail::no_nul(*text, "name"); !fits)
                 return fits;
         return detail::enter(state_, [&](auto dyld, auto error) {
-            return wasm_dyld_define(dyld, module.c_str(), name.c_str(), value, precedence == Precedence::overriding, error);
+            return wasm_dyld_define(dyld, module.c_str(), name.c_str(), value, static_cast<std::uint32_t>(precedence), error);
         });
     }
 

@@ -300,7 +300,8 @@ class Object : public Scope {
 };
 
 /**
- * An object that the host has opened. It is closed when this goes: exit handlers then run, and if nothing else needs it, it is unloaded.
+ * An object that the host has loaded. When this goes, it is unloaded once: at the last time, unless something else needs it, its exit handlers
+ * run and it goes.
  * Move-only, and of the namespace's thread. A namespace may go first.
  */
 class [[nodiscard]] Library : public Object {
@@ -309,30 +310,30 @@ class [[nodiscard]] Library : public Object {
     Library() = default;
     /// Moves.
     Library(Library &&other) noexcept : Object(other) { other.forget(); }
-    /// Closes, and moves.
+    /// Unloads, and moves.
     Library &operator=(Library &&other) noexcept
     {
         if (this != &other) {
-            static_cast<void>(try_close());
+            static_cast<void>(try_unload());
             Object::operator=(other);
             other.forget();
         }
         return *this;
     }
-    /// Closes. What goes wrong is lost: close tells it.
-    ~Library() { static_cast<void>(try_close()); }
+    /// Unloads. What goes wrong is lost: unload tells it.
+    ~Library() { static_cast<void>(try_unload()); }
 
-    /// Closes the library now. If one of its exit handlers traps, the error is Code::trap, and all the rest is done nevertheless.
-    Result<void> try_close()
+    /// Unloads the library once, now. If one of its exit handlers traps, the error is Code::trap, and all the rest is done nevertheless.
+    Result<void> try_unload()
     {
         if (!object_)
             return {};
         detail::Shared state = state_;
         wasm_dyld_object_t *object = release().raw();
-        return detail::enter(state, [&](auto dyld, auto error) { return wasm_dyld_dlclose(dyld, object, error); });
+        return detail::enter(state, [&](auto dyld, auto error) { return wasm_dyld_unload(dyld, object, error); });
     }
 
-    /// Lets it stay open, until the namespace goes.
+    /// Lets it stay loaded, until the namespace goes.
     Object release() noexcept
     {
         Object object = *this;
@@ -341,8 +342,8 @@ class [[nodiscard]] Library : public Object {
     }
 
 #ifndef WASMDYLD_NO_EXCEPTIONS
-    /// As try_close.
-    void close() { try_close().value(); }
+    /// As try_unload.
+    void unload() { try_unload().value(); }
 #endif
 
   private:

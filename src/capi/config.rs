@@ -6,45 +6,45 @@ use std::ffi::{CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::edge::{self, Environment, Handle, edge, set};
+use super::edge::{self, Environment, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::types::{
     self, BindNumber, LimitNumber, PltNumber, RuntimePathNumber, wasm_dyld_code_t,
-    wasm_dyld_limit_t,
+    wasm_dyld_guest_flag_t, wasm_dyld_limit_t,
 };
 use crate::config::{Config, MIN_STACK};
 use crate::engine::sys::wasm_engine_t;
 use crate::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use crate::error::{Code, Error, Result};
 use crate::search::Opened;
-use crate::trace::{self, Trace};
+use crate::trace::{self, Category, Trace};
 
 /// What a namespace is made with. Made by wasm_dyld_config_new, given to wasm_dyld_new, which takes it. Not for use by
 /// two threads at once.
 pub struct wasm_dyld_config_t {
-    pub(super) config: Config,
-    engine: EngineOptions,
-    /// The engine of stores that the configuration is used with, if it is not the one that is linked.
-    library: Option<EngineLibrary>,
+    pub(super) parts: Settings<Parts>,
 }
 
-impl wasm_dyld_config_t {
+/// What is configured.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub config: Config,
+    engine: EngineOptions,
+    /// The engine of stores that the configuration is used with, if it is not the one that is linked.
+    pub library: Option<EngineLibrary>,
+}
+
+impl Parts {
     /// The engine's functions.
-    pub(super) fn api(&self) -> Result<&'static Api> {
+    pub fn api(&self) -> Result<&'static Api> {
         match &self.library {
             Some(library) => Ok(library.api()),
             None => linked(),
         }
     }
-
-    pub(super) fn use_engine(&mut self, library: EngineLibrary) {
-        self.library = Some(library);
-    }
 }
 
-impl Handle for wasm_dyld_config_t {
-    const NAME: &'static str = "configuration";
-}
+edge::handle!(wasm_dyld_config_t, 1, "configuration");
 
 /// The engine that is linked, if it is one.
 pub(super) fn linked() -> Result<&'static Api> {
@@ -87,12 +87,16 @@ pub type wasm_dyld_trace_callback_t =
 /// Gives up a callback's environment, once. Where the function that takes both fails, the environment stays the caller's.
 pub type wasm_dyld_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
 
-fn with(
+/// Changes a configuration. `change` gives back what it has replaced and what it does not need, if that may have finalizers.
+pub(super) fn with<R>(
     config: *mut wasm_dyld_config_t,
     error: *mut *mut wasm_dyld_error_t,
-    change: impl FnOnce(&mut wasm_dyld_config_t) -> Result<()>,
+    change: impl FnOnce(&mut Parts) -> Result<R>,
 ) -> wasm_dyld_code_t {
-    edge(error, || change(wasm_dyld_config_t::lend_mut(config)?))
+    edge(error, || {
+        let config = wasm_dyld_config_t::lend(config)?;
+        config.parts.change(change).map(drop)
+    })
 }
 
 fn path(raw: *const c_char, what: &str) -> Result<PathBuf> {
@@ -118,12 +122,8 @@ fn no_such(what: &str, number: u32) -> Error {
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_new() -> *mut wasm_dyld_config_t {
     edge::quiet(std::ptr::null_mut(), || {
-        let config = wasm_dyld_config_t {
-            config: Config::default(),
-            engine: EngineOptions::default(),
-            library: None,
-        };
-        Some(config.give())
+        let parts = Settings::default();
+        wasm_dyld_config_t { parts }.give().ok()
     })
 }
 
@@ -257,30 +257,19 @@ pub extern "C" fn wasm_dyld_config_set_limit(
     })
 }
 
-/// Lets guests open libraries themselves (dlopen), which is the default, or not. Names without a slash are searched for them as
-/// needed entries are, those with a slash in the folders that WASI lets the guest use, and nowhere else.
+/// Sets what guests may do and see: flags of wasm_dyld_guest_flag_t, 0 for the default. They replace those set before.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_config_set_guest_dlopen(
+pub extern "C" fn wasm_dyld_config_set_guest(
     config: *mut wasm_dyld_config_t,
-    allowed: bool,
+    flags: u32,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
+    const NO_DLOPEN: u32 = wasm_dyld_guest_flag_t::WASM_DYLD_GUEST_NO_DLOPEN as u32;
+    const SEES_PATHS: u32 = wasm_dyld_guest_flag_t::WASM_DYLD_GUEST_SEES_PATHS as u32;
     with(config, error, |c| {
-        c.config.guest_dlopen = allowed;
-        Ok(())
-    })
-}
-
-/// Shows guests the names of the host's folders, in the texts of dlerror, by dladdr and by dlinfo. By default they see only the
-/// names of files, and paths of their own.
-#[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_config_set_guest_paths(
-    config: *mut wasm_dyld_config_t,
-    shown: bool,
-    error: *mut *mut wasm_dyld_error_t,
-) -> wasm_dyld_code_t {
-    with(config, error, |c| {
-        c.config.guest_paths = shown;
+        let flags = types::flags(flags, &[NO_DLOPEN, SEES_PATHS], "guest")?;
+        c.config.guest_dlopen = flags & NO_DLOPEN == 0;
+        c.config.guest_paths = flags & SEES_PATHS != 0;
         Ok(())
     })
 }
@@ -300,8 +289,8 @@ pub extern "C" fn wasm_dyld_config_set_open(
         let callback =
             callback.ok_or_else(|| Error::new(Code::InvalidArgument, "the callback is NULL"))?;
         let env = Environment::new(env, finalizer);
-        c.config.search.open = Some(Box::new(move |name, by| open(callback, &env, name, by)));
-        Ok(())
+        let asked = Box::new(move |name: &str, by: Option<&str>| open(callback, &env, name, by));
+        Ok(c.config.search.open.replace(asked))
     })
 }
 
@@ -351,6 +340,19 @@ fn open(
     }
 }
 
+fn to_callback(
+    callback: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char),
+    env: Environment,
+) -> Box<dyn Fn(Category, &str)> {
+    Box::new(move |category, text| {
+        let category = CString::new(category.name()).unwrap_or_default();
+        let text = edge::c_string(text);
+        let env = &env;
+        // SAFETY: the host's own pair; both strings live for the call.
+        unsafe { callback(env.env, category.as_ptr(), text.as_ptr()) };
+    })
+}
+
 /// Sends debug output of some categories ("libs,bindings", "all") to a callback, or to standard error if that is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_set_trace(
@@ -363,21 +365,13 @@ pub extern "C" fn wasm_dyld_config_set_trace(
 ) -> wasm_dyld_code_t {
     with(config, error, |c| {
         let mask = trace::parse(edge::text(categories, "list of categories")?)?;
-        let given = callback.map(|callback| (callback, Environment::new(env, finalizer)));
-        c.config.trace = match given {
-            None => Trace::stderr(mask),
-            Some((callback, env)) => Trace::new(
-                mask,
-                Box::new(move |category, text| {
-                    let category = CString::new(category.name()).unwrap_or_default();
-                    let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
-                    let env = &env;
-                    // SAFETY: the host's own pair; both strings live for the call.
-                    unsafe { callback(env.env, category.as_ptr(), text.as_ptr()) };
-                }),
-            ),
+        let env = Environment::new(env, finalizer);
+        // Standard error needs no environment: it is given up at once.
+        let (trace, unneeded) = match callback {
+            None => (Trace::stderr(mask), Some(env)),
+            Some(callback) => (Trace::new(mask, to_callback(callback, env)), None),
         };
-        Ok(())
+        Ok((std::mem::replace(&mut c.config.trace, trace), unneeded))
     })
 }
 
@@ -388,7 +382,14 @@ pub extern "C" fn wasm_dyld_config_read_env(
     config: *mut wasm_dyld_config_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(config, error, |c| c.config.read_env())
+    with(config, error, |c| {
+        let mut other = std::mem::take(&mut c.config.trace);
+        let read = c.config.read_env();
+        if !c.config.trace.is_set() {
+            std::mem::swap(&mut c.config.trace, &mut other);
+        }
+        read.map(|()| other)
+    })
 }
 
 /// Lets wasm_dyld_engine_new keep compiled code in a folder between processes: `folder`, or the engine's own choice for
@@ -431,7 +432,9 @@ pub extern "C" fn wasm_dyld_engine_new(
             true => (EngineOptions::default(), linked()?),
             false => {
                 let config = wasm_dyld_config_t::lend(config)?;
-                (config.engine.clone(), config.api()?)
+                config
+                    .parts
+                    .change(|parts| Ok((parts.engine.clone(), parts.api()?)))?
             }
         };
         let made = shim::of(api).new_engine(api, &options)?;

@@ -1,58 +1,54 @@
 //! Where C meets Rust: the only place that turns C's pointers into references and back. Panics end here.
 
-use std::any::TypeId;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use foldhash::HashMap;
-use once_cell::sync::Lazy;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::error::wasm_dyld_error_t;
+use super::handles::{Handles, MOST};
 use super::types::wasm_dyld_code_t;
 use crate::error::{Code, Error, Result, panic_text};
 
-/// Every handle that C holds, by its address. A pointer that is not here (NULL, freed, foreign, of another type) gets an
-/// error instead of undefined behaviour.
-static HANDLES: Lazy<Mutex<HashMap<usize, TypeId>>> = Lazy::new(Mutex::default);
+/// The handles of a type, for all threads.
+pub struct Shared<T>(Handles<T>);
 
-fn handles() -> MutexGuard<'static, HashMap<usize, TypeId>> {
-    // Nothing panics while it is locked; a poisoned lock is as good.
-    HANDLES.lock().unwrap_or_else(PoisonError::into_inner)
+// SAFETY: the table itself is locked. For what is in it, the header says by which threads it may be used.
+unsafe impl<T> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub const fn new(kind: usize) -> Self {
+        Shared(Handles::new(kind))
+    }
 }
 
-/// Types that C holds by pointer.
+/// Types that C holds by a handle. A pointer that is none of theirs (NULL, freed, foreign, of another type) gets an error instead of
+/// undefined behaviour, since handles are looked up and never followed.
 pub trait Handle: Sized + 'static {
     const NAME: &'static str;
 
+    fn table() -> &'static Shared<Self>;
+
     /// Gives the object to C.
-    fn give(self) -> *mut Self {
-        let raw = Box::into_raw(Box::new(self));
-        handles().insert(raw as usize, TypeId::of::<Self>());
-        raw
+    fn give(self) -> Result<*mut Self> {
+        let handle = Self::table().0.insert(self);
+        let handle = handle.ok_or_else(|| {
+            let why = format!("there are {MOST} handles of a {}: delete some", Self::NAME);
+            Error::new(Code::Limit, why)
+        })?;
+        Ok(std::ptr::without_provenance_mut(handle))
     }
 
-    /// Borrows what C holds. C must not delete it, nor use it on another thread, during the call: the header says so.
-    fn lend<'a>(raw: *const Self) -> Result<&'a Self> {
-        check::<Self>(&handles(), raw)?;
-        // SAFETY: `give` made it and `take` has not ended it.
-        Ok(unsafe { &*raw })
+    /// What C holds. It is the caller's, too: a callback may delete the handle while it is used.
+    fn lend(raw: *const Self) -> Result<Arc<Self>> {
+        let found = Self::table().0.get(raw.addr());
+        found.ok_or_else(|| none::<Self>(raw))
     }
 
-    fn lend_mut<'a>(raw: *mut Self) -> Result<&'a mut Self> {
-        check::<Self>(&handles(), raw)?;
-        // SAFETY: as in `lend`; only for types whose functions call nothing back.
-        Ok(unsafe { &mut *raw })
-    }
-
-    /// Takes the object back from C.
-    fn take(raw: *mut Self) -> Result<Box<Self>> {
-        let mut handles = handles();
-        check::<Self>(&handles, raw)?;
-        handles.remove(&(raw as usize));
-        // SAFETY: `give` made it from a box, and it leaves the list once.
-        Ok(unsafe { Box::from_raw(raw) })
+    /// Ends the handle. What it named goes when nobody uses it any more.
+    fn take(raw: *mut Self) -> Result<Arc<Self>> {
+        let found = Self::table().0.remove(raw.addr());
+        found.ok_or_else(|| none::<Self>(raw))
     }
 
     /// For `_delete` functions: NULL and pointers that are no handles are ignored.
@@ -64,18 +60,57 @@ pub trait Handle: Sized + 'static {
     }
 }
 
-/// Whether `raw` is a handle of this type that C holds.
-fn check<T: Handle>(handles: &HashMap<usize, TypeId>, raw: *const T) -> Result<()> {
-    if handles.get(&(raw as usize)) == Some(&TypeId::of::<T>()) {
-        return Ok(());
-    }
+fn none<T: Handle>(raw: *const T) -> Error {
     let what = if raw.is_null() {
         "is NULL"
     } else {
         "is no live handle of that type"
     };
     let why = format!("the {} {what}", T::NAME);
-    Err(Error::new(Code::InvalidArgument, why))
+    Error::new(Code::InvalidArgument, why)
+}
+
+/// Makes a type one that C holds. Each has a number of its own, below 8.
+macro_rules! handle {
+    ($type:ident, $number:literal, $name:literal) => {
+        impl $crate::capi::edge::Handle for $type {
+            const NAME: &'static str = $name;
+
+            fn table() -> &'static $crate::capi::edge::Shared<Self> {
+                static TABLE: $crate::capi::edge::Shared<$type> =
+                    $crate::capi::edge::Shared::new($number);
+                &TABLE
+            }
+        }
+    };
+}
+pub(super) use handle;
+
+/// What C changes step by step.
+#[derive(Default)]
+pub struct Settings<T>(Mutex<T>);
+
+impl<T: Default> Settings<T> {
+    /// Changes it, or reads it. What `change` gives back is dropped when nothing is locked: a callback that was replaced has a finalizer,
+    /// which may call anything, this as well.
+    pub fn change<R>(&self, change: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+        let mut value = match self.0.try_lock() {
+            Ok(value) => value,
+            // The values are whole between any two steps of a setter.
+            Err(TryLockError::Poisoned(value)) => value.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let why = "it is in use by another call: one thread at a time may use it";
+                return Err(Error::new(Code::Busy, why));
+            }
+        };
+        change(&mut value)
+    }
+
+    /// All of it, for a function that takes it.
+    pub fn take(&self) -> T {
+        let mut value = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut value)
+    }
 }
 
 /// Runs the body of a C function: its error goes to `*error` (if wanted), its panic becomes an error.
@@ -97,7 +132,8 @@ pub fn edge(
         Err(e) => {
             let code = e.code().into();
             if !error.is_null() {
-                set(error, wasm_dyld_error_t::new(&e).give());
+                let given = wasm_dyld_error_t::new(e).give();
+                set(error, given.unwrap_or(std::ptr::null_mut()));
             }
             code
         }
@@ -145,6 +181,15 @@ pub fn c_bytes<'a>(raw: *const c_char, what: &str) -> Result<&'a [u8]> {
     }
     // SAFETY: the header says that strings are NUL-terminated and stay as they are during the call.
     Ok(unsafe { CStr::from_ptr(raw) }.to_bytes())
+}
+
+/// A text for C. A NUL in it ends nothing.
+pub fn c_string(text: &str) -> CString {
+    match text.contains('\0') {
+        false => CString::new(text),
+        true => CString::new(text.replace('\0', "\u{fffd}")),
+    }
+    .unwrap_or_default()
 }
 
 /// A pointer and a length; (NULL, 0) is empty.

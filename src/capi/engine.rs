@@ -6,10 +6,10 @@ use std::ffi::{CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::config::{linked, wasm_dyld_config_t};
+use super::config::{linked, wasm_dyld_config_t, with};
 use super::edge::{self, Environment, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
-use super::types::wasm_dyld_code_t;
+use super::types::{self, wasm_dyld_code_t, wasm_dyld_engine_flag_t};
 use crate::engine::EngineLibrary;
 use crate::engine::shim::{self, Description, TextOf};
 use crate::error::{Code, Error};
@@ -20,9 +20,7 @@ pub struct wasm_dyld_engine_t {
     name: CString,
 }
 
-impl Handle for wasm_dyld_engine_t {
-    const NAME: &'static str = "engine library";
-}
+edge::handle!(wasm_dyld_engine_t, 2, "engine library");
 
 /// A function of an engine, to be cast to the type that wasm.h gives it.
 pub type wasm_dyld_engine_function_t = Option<unsafe extern "C" fn()>;
@@ -47,7 +45,7 @@ pub extern "C" fn wasm_dyld_engine_open(
         let library = unsafe { EngineLibrary::open(path)? };
         let name = CString::new(shim::of(library.api()).name()).unwrap_or_default();
         if !engine.is_null() {
-            set(engine, wasm_dyld_engine_t { library, name }.give());
+            set(engine, wasm_dyld_engine_t { library, name }.give()?);
         }
         Ok(())
     })
@@ -99,14 +97,8 @@ pub struct wasm_dyld_engine_description_t {
     pub size: usize,
     /// The engine's name, for messages.
     pub name: *const c_char,
-    /// wasm_module_imports and wasm_module_exports list what the module declares in its order.
-    pub import_order_is_declared: bool,
-    /// What wasm_module_validate accepts always compiles.
-    pub validation_is_final: bool,
-    /// wasm_instance_delete may be called while the instance's code runs.
-    pub instance_outlives_handle: bool,
-    /// wasm_module_serialize and wasm_module_deserialize work.
-    pub serialization: bool,
+    /// What is true of it: flags of wasm_dyld_engine_flag_t.
+    pub flags: u32,
     /// Takes the reason out of a trap's text. May be NULL.
     pub trap_cause: wasm_dyld_text_callback_t,
     /// What the engine refused last on this thread; `text` is empty. May be NULL.
@@ -123,6 +115,9 @@ pub extern "C" fn wasm_dyld_engine_describe(
     description: *const wasm_dyld_engine_description_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
+    const ORDER: u32 = wasm_dyld_engine_flag_t::WASM_DYLD_ENGINE_DECLARED_ORDER as u32;
+    const VALIDATION: u32 = wasm_dyld_engine_flag_t::WASM_DYLD_ENGINE_FINAL_VALIDATION as u32;
+    const INSTANCES: u32 = wasm_dyld_engine_flag_t::WASM_DYLD_ENGINE_LASTING_INSTANCES as u32;
     edge(error, || {
         let api = match engine.is_null() {
             true => linked()?,
@@ -133,14 +128,15 @@ pub extern "C" fn wasm_dyld_engine_describe(
             let why = format!("a description of {} bytes is of another version", says.size);
             return Err(Error::new(Code::InvalidArgument, why));
         }
+        let flags = types::flags(says.flags, &[ORDER, VALIDATION, INSTANCES], "engine")?;
         let description = Description {
             name: edge::text(says.name, "name")?.to_string(),
-            serialization: says.serialization,
-            import_order_is_declared: says.import_order_is_declared,
-            validation_is_final: says.validation_is_final,
-            instance_outlives_handle: says.instance_outlives_handle,
+            import_order_is_declared: flags & ORDER != 0,
+            validation_is_final: flags & VALIDATION != 0,
+            instance_outlives_handle: flags & INSTANCES != 0,
             trap_cause: text_of(says.trap_cause, says.env),
             last_error: text_of(says.last_error, says.env),
+            ..Description::default()
         };
         shim::describe(api, description)
     })
@@ -152,7 +148,7 @@ fn text_of(callback: wasm_dyld_text_callback_t, env: *mut c_void) -> Option<Text
     let env = Environment::new(env, None);
     Some(Box::new(move |text| {
         let env = &env;
-        let text = CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
+        let text = edge::c_string(text);
         let mut room = vec![0u8; ROOM];
         // SAFETY: the host's own pair; the text and the room are good for the call.
         let size = unsafe { callback(env.env, text.as_ptr(), room.as_mut_ptr().cast(), ROOM) };
@@ -169,9 +165,8 @@ pub extern "C" fn wasm_dyld_config_set_engine(
     engine: *const wasm_dyld_engine_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    edge(error, || {
-        let library = wasm_dyld_engine_t::lend(engine)?.library.clone();
-        wasm_dyld_config_t::lend_mut(config)?.use_engine(library);
+    with(config, error, |parts| {
+        parts.library = Some(wasm_dyld_engine_t::lend(engine)?.library.clone());
         Ok(())
     })
 }

@@ -4,16 +4,16 @@
 
 use std::ffi::{CString, c_char};
 
-use super::edge::{Handle, quiet, set};
+use super::edge::{self, Handle, c_string, quiet, set};
 use super::types::wasm_dyld_code_t;
-use crate::error::{Error, plain};
+use crate::error::{Error, Undefined, plain};
 
 /// What went wrong. Made by a function that takes a wasm_dyld_error_t ** and failed; the caller deletes it. Immutable,
 /// so several threads may read it.
 pub struct wasm_dyld_error_t {
     code: wasm_dyld_code_t,
     message: CString,
-    undefined: Vec<[CString; 3]>,
+    undefined: UndefinedTexts,
     exit_code: Option<i32>,
     frames: Vec<Frame>,
 }
@@ -24,25 +24,72 @@ struct Frame {
     offset: Option<u64>,
 }
 
-impl Handle for wasm_dyld_error_t {
-    const NAME: &'static str = "error";
+edge::handle!(wasm_dyld_error_t, 3, "error");
+
+/// A message that is longer is cut.
+const MOST_TEXT: usize = 1 << 20;
+
+/// The texts of undefined symbols, which may be very many, in one piece of memory: each ends with a NUL. What is the same as the
+/// time before, as importers mostly are, is there once.
+#[derive(Default)]
+struct UndefinedTexts {
+    bytes: Vec<u8>,
+    starts: Vec<[u32; 3]>,
 }
 
-fn c_string(text: &str) -> CString {
-    // Names in messages are escaped, but a module's text may still hold a NUL: it ends nothing.
-    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+impl UndefinedTexts {
+    fn new(undefined: &[Undefined]) -> Self {
+        let mut texts = UndefinedTexts::default();
+        let mut before = ["", "", ""];
+        let mut at = [0; 3];
+        for (n, u) in undefined.iter().enumerate() {
+            let parts = [&*u.symbol, &*u.importer, &*u.wanted];
+            for ((at, part), before) in at.iter_mut().zip(parts).zip(before) {
+                if n > 0 && part == before {
+                    continue;
+                }
+                match u32::try_from(texts.bytes.len()) {
+                    Ok(start) => *at = start,
+                    // 4 GiB of names are enough.
+                    Err(_) => return texts,
+                }
+                texts
+                    .bytes
+                    .extend_from_slice(c_string(part).as_bytes_with_nul());
+            }
+            before = parts;
+            texts.starts.push(at);
+        }
+        texts
+    }
+
+    /// A text of one of them, up to its NUL and beyond.
+    fn get(&self, index: usize, part: usize) -> Option<&[u8]> {
+        let start = *self.starts.get(index)?.get(part)?;
+        self.bytes.get(start as usize..)
+    }
+}
+
+/// The text of an error, without being copied, and cut where it is too long.
+fn bounded(mut text: String) -> CString {
+    if text.len() > MOST_TEXT {
+        let cut = text.floor_char_boundary(MOST_TEXT);
+        let more = text.len() - cut;
+        text.truncate(cut);
+        text.push_str(&format!("... ({more} bytes more)"));
+    }
+    match text.contains('\0') {
+        true => c_string(&text),
+        false => CString::new(text).unwrap_or_default(),
+    }
 }
 
 impl wasm_dyld_error_t {
-    pub fn new(error: &Error) -> Self {
+    pub fn new(error: Error) -> Self {
         wasm_dyld_error_t {
             code: error.code().into(),
-            message: c_string(&error.to_string()),
-            undefined: error
-                .undefined_symbols()
-                .iter()
-                .map(|u| [&u.symbol, &u.importer, &u.wanted].map(|text| c_string(text)))
-                .collect(),
+            message: bounded(error.to_string()),
+            undefined: UndefinedTexts::new(error.undefined_symbols()),
             exit_code: error.exit_code(),
             frames: error.frames().iter().map(Frame::new).collect(),
         }
@@ -72,6 +119,7 @@ pub extern "C" fn wasm_dyld_error_code(error: *const wasm_dyld_error_t) -> wasm_
 /// that matters. Lives as long as the error. Never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_error_message(error: *const wasm_dyld_error_t) -> *const c_char {
+    // The pointers that these functions give lead into the error, which lives as long as its handle.
     quiet(c"no such error".as_ptr(), || {
         Some(wasm_dyld_error_t::lend(error).ok()?.message.as_ptr())
     })
@@ -81,14 +129,14 @@ pub extern "C" fn wasm_dyld_error_message(error: *const wasm_dyld_error_t) -> *c
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_error_undefined_count(error: *const wasm_dyld_error_t) -> usize {
     quiet(0, || {
-        Some(wasm_dyld_error_t::lend(error).ok()?.undefined.len())
+        Some(wasm_dyld_error_t::lend(error).ok()?.undefined.starts.len())
     })
 }
 
 fn undefined(error: *const wasm_dyld_error_t, index: usize, part: usize) -> *const c_char {
     quiet(std::ptr::null(), || {
         let error = wasm_dyld_error_t::lend(error).ok()?;
-        Some(error.undefined.get(index)?.get(part)?.as_ptr())
+        Some(error.undefined.get(index, part)?.as_ptr().cast())
     })
 }
 
@@ -190,4 +238,58 @@ pub extern "C" fn wasm_dyld_error_frame_offset(
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_error_delete(error: *mut wasm_dyld_error_t) {
     wasm_dyld_error_t::delete(error);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use std::ffi::CStr;
+
+    fn undefined(symbol: &str, importer: &str) -> Undefined {
+        Undefined {
+            symbol: symbol.into(),
+            importer: importer.into(),
+            wanted: "data".into(),
+        }
+    }
+
+    #[test]
+    fn texts_of_undefined_symbols() {
+        let all = [
+            undefined("a", "x.so"),
+            undefined("b\0c", "x.so"),
+            undefined("", "y.so"),
+            undefined("a", "x.so"),
+        ];
+        let texts = UndefinedTexts::new(&all);
+        let get = |index, part| CStr::from_bytes_until_nul(texts.get(index, part)?).ok();
+        for (n, u) in all.iter().enumerate() {
+            let symbol = u.symbol.replace('\0', "\u{fffd}");
+            assert_eq!(get(n, 0).unwrap().to_bytes(), symbol.as_bytes());
+            assert_eq!(get(n, 1).unwrap().to_bytes(), u.importer.as_bytes());
+            assert_eq!(get(n, 2).unwrap(), c"data");
+        }
+        assert_eq!((get(4, 0), get(0, 3)), (None, None));
+    }
+
+    #[test]
+    fn many_undefined_symbols_take_little_memory() {
+        let all: Vec<_> = (0..100_000)
+            .map(|n| undefined(&format!("s{n}"), "importer.so"))
+            .collect();
+        let texts = UndefinedTexts::new(&all);
+        assert_eq!(texts.starts.len(), all.len());
+        assert!(texts.bytes.len() < 100_000 * 8, "{}", texts.bytes.len());
+    }
+
+    #[test]
+    fn long_messages_are_cut() {
+        let long = "\u{e9}".repeat(MOST_TEXT);
+        let error = wasm_dyld_error_t::new(Error::new(Code::Io, long));
+        let message = error.message.to_str().unwrap();
+        assert!(message.len() < MOST_TEXT + 100 && message.ends_with("(1048576 bytes more)"));
+        let error = wasm_dyld_error_t::new(Error::new(Code::Io, "a\0b"));
+        assert_eq!(error.message.to_str(), Ok("a\u{fffd}b"));
+    }
 }

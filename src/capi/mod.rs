@@ -5,6 +5,7 @@ mod config;
 mod edge;
 mod engine;
 mod error;
+mod handles;
 mod namespace;
 mod object;
 mod symbol;

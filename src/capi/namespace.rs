@@ -15,13 +15,15 @@ use super::config::{linked, wasm_dyld_config_t};
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{Strings, wasm_dyld_object_t};
-use super::types::{wasm_dyld_code_t, wasm_dyld_load_flag_t};
+use super::types::{
+    self, wasm_dyld_code_t, wasm_dyld_define_flag_t, wasm_dyld_load_flag_t,
+};
 use crate::config::Config;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_module_t, wasm_store_t, wasm_table_t,
     wasm_val_vec_t,
 };
-use crate::engine::{Extern, Func, Module, Store};
+use crate::engine::{Extern, Func, Memory, Module, Store, Table};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Party, Source};
 use crate::plan::Bind;
@@ -34,12 +36,21 @@ pub struct wasm_dyld_t {
     pub(super) ns: Rc<Namespace>,
     /// Tells its objects from those of other namespaces.
     pub(super) serial: u32,
-    pub(super) strings: Rc<RefCell<HashMap<Strings, CString>>>,
+    pub(super) strings: RefCell<HashMap<Strings, CString>>,
+    /// Memories and tables whose handles C has: they stay good, also when the namespace has got new ones.
+    memories: RefCell<Vec<Rc<Memory>>>,
+    tables: RefCell<Vec<Rc<Table>>>,
 }
 
-impl Handle for wasm_dyld_t {
-    const NAME: &'static str = "namespace";
+/// Keeps what C gets a pointer to.
+fn keep<T>(kept: &RefCell<Vec<Rc<T>>>, one: &Rc<T>) {
+    let mut kept = kept.borrow_mut();
+    if kept.last().is_none_or(|last| !Rc::ptr_eq(last, one)) {
+        kept.push(one.clone());
+    }
 }
+
+edge::handle!(wasm_dyld_t, 4, "namespace");
 
 static SERIAL: AtomicU32 = AtomicU32::new(1);
 
@@ -64,9 +75,9 @@ pub extern "C" fn wasm_dyld_new(
         let (config, api) = match config.is_null() {
             true => (Config::default(), linked()?),
             false => {
-                let config = wasm_dyld_config_t::take(config)?;
-                let api = config.api()?;
-                (config.config, api)
+                let parts = wasm_dyld_config_t::take(config)?.parts.take();
+                let api = parts.api()?;
+                (parts.config, api)
             }
         };
         if namespace.is_null() {
@@ -83,9 +94,11 @@ pub extern "C" fn wasm_dyld_new(
         let made = wasm_dyld_t {
             ns: Namespace::new(store, config),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            strings: Rc::default(),
+            strings: RefCell::default(),
+            memories: RefCell::default(),
+            tables: RefCell::default(),
         };
-        set(namespace, made.give());
+        set(namespace, made.give()?);
         Ok(())
     })
 }
@@ -99,18 +112,21 @@ pub extern "C" fn wasm_dyld_delete(namespace: *mut wasm_dyld_t) {
 
 /// Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of
 /// the namespace's store. `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
-/// come first unless `overriding`.
+/// come first, unless `flags` has WASM_DYLD_OVERRIDE (wasm_dyld_define_flag_t).
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_define(
     namespace: *mut wasm_dyld_t,
     module: *const c_char,
     name: *const c_char,
     value: *const wasm_extern_t,
-    overriding: bool,
+    flags: u32,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
+    const OVERRIDE: u32 = wasm_dyld_define_flag_t::WASM_DYLD_OVERRIDE as u32;
     edge(error, || {
-        let ns = &wasm_dyld_t::lend(namespace)?.ns;
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let ns = &namespace.ns;
+        let overriding = types::flags(flags, &[OVERRIDE], "define")? & OVERRIDE != 0;
         let (module, name) = (
             edge::text(module, "module name")?,
             edge::text(name, "name")?,
@@ -136,11 +152,8 @@ fn flags(number: u32) -> Result<Flags> {
         WASM_DYLD_PROGRAM as u32,
     ];
     let has = |flag: wasm_dyld_load_flag_t| number & flag as u32 != 0;
-    let unknown = number & !known.iter().fold(0, |all, flag| all | flag);
+    types::flags(number, &known, "load")?;
     let invalid = |why: String| Err(Error::new(Code::InvalidArgument, why));
-    if unknown != 0 {
-        return invalid(format!("unknown load flags {unknown:#x}"));
-    }
     if has(WASM_DYLD_LAZY) && has(WASM_DYLD_NOW) || has(WASM_DYLD_LOCAL) && has(WASM_DYLD_GLOBAL) {
         return invalid(format!("load flags {number:#x} contradict each other"));
     }
@@ -162,10 +175,8 @@ fn load(
     object: *mut *mut wasm_dyld_object_t,
 ) -> Result<()> {
     let namespace = wasm_dyld_t::lend(namespace)?;
-    // Kept for the call, should a constructor's host function delete the handle.
-    let (ns, serial) = (namespace.ns.clone(), namespace.serial);
-    if let Some(id) = ns.open(source, flags)? {
-        set(object, wasm_dyld_object_t::handle(serial, id));
+    if let Some(id) = namespace.ns.open(source, flags)? {
+        set(object, wasm_dyld_object_t::handle(namespace.serial, id));
     }
     Ok(())
 }
@@ -174,7 +185,7 @@ fn load(
 ///
 /// A `name` with a slash is a path; one without is searched: open callback, library paths. With WASM_DYLD_PROGRAM it is
 /// always a path. `flags` are of wasm_dyld_load_flag_t. On success `*object` (if `object` is not NULL) names the object, which
-/// is open once more: wasm_dyld_dlclose closes it. It is NULL if WASM_DYLD_NOLOAD is given and the object is not loaded. An
+/// is loaded once more: wasm_dyld_unload takes that back. It is NULL if WASM_DYLD_NOLOAD is given and the object is not loaded. An
 /// object that is loaded already, under whatever name, is the same one; its constructors do not run again.
 ///
 /// On failure nothing has changed, and one error tells all that is wrong. If it was a constructor that failed, what had been
@@ -248,7 +259,7 @@ pub extern "C" fn wasm_dyld_load_compiled(
         let module = NonNull::new(module);
         let module =
             module.ok_or_else(|| Error::new(Code::InvalidArgument, "the module is NULL"))?;
-        let ns = &wasm_dyld_t::lend(namespace)?.ns;
+        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
         // SAFETY: the header says that it is a module of this engine, given up by the host.
         let module = unsafe { Module::from_raw(ns.store().api(), module) };
         let bytes = edge::bytes(bytes, size, "module")?;
@@ -269,13 +280,12 @@ pub extern "C" fn wasm_dyld_run(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
-        set(exit_code, ns.run()?);
+        set(exit_code, wasm_dyld_t::lend(namespace)?.ns.run()?);
         Ok(())
     })
 }
 
-/// Closes an object once (dlclose(3)): as often as it was loaded.
+/// Takes one loading of an object back (dlclose(3)): call it as often as the object was loaded.
 ///
 /// At the last time, unless something loaded needs it or is bound to it, its exit handlers run (what it gave to atexit and
 /// __cxa_atexit, destructors among them), the last registered first, and it is unloaded with what only it needed. Functions
@@ -285,7 +295,7 @@ pub extern "C" fn wasm_dyld_run(
 /// A main program, a preload and what was loaded with WASM_DYLD_NODELETE stay. If an exit handler traps, the error is
 /// WASM_DYLD_TRAP, and all the rest is done nevertheless.
 #[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_dlclose(
+pub extern "C" fn wasm_dyld_unload(
     namespace: *mut wasm_dyld_t,
     object: *mut wasm_dyld_object_t,
     error: *mut *mut wasm_dyld_error_t,
@@ -293,14 +303,10 @@ pub extern "C" fn wasm_dyld_dlclose(
     edge(error, || {
         let namespace = wasm_dyld_t::lend(namespace)?;
         let id = namespace.id(object)?;
-        // Kept for the call, should an exit handler's host function delete the handle.
-        let ns = namespace.ns.clone();
-        let strings = namespace.strings.clone();
-        let closed = ns.close(id, Party::Host);
-        let there = |id| ns.contains(id);
-        strings
-            .borrow_mut()
-            .retain(|key, _| key.object().is_none_or(there));
+        let closed = namespace.ns.close(id, Party::Host);
+        let there = |id| namespace.ns.contains(id);
+        let mut strings = namespace.strings.borrow_mut();
+        strings.retain(|key, _| key.object().is_none_or(there));
         closed
     })
 }
@@ -314,8 +320,7 @@ pub extern "C" fn wasm_dyld_finish(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
-        ns.finish()
+        wasm_dyld_t::lend(namespace)?.ns.finish()
     })
 }
 
@@ -333,7 +338,8 @@ pub extern "C" fn wasm_dyld_call(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let ns = &namespace.ns;
         let function = NonNull::new(function.cast_mut());
         let function =
             function.ok_or_else(|| Error::new(Code::InvalidArgument, "the function is NULL"))?;
@@ -362,8 +368,10 @@ pub extern "C" fn wasm_dyld_take_exit(namespace: *mut wasm_dyld_t, exit_code: *m
     })
 }
 
-/// The memory that all objects share. It belongs to the namespace and lives as long. There is none before the first load
-/// (WASM_DYLD_BUSY).
+/// The memory that all objects share. There is none before the first load (WASM_DYLD_BUSY).
+///
+/// The handle belongs to the namespace and lives as long. It is the same one until the namespace has no objects any more, or its first
+/// load has failed: the next load may make another memory, so ask again then.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_memory(
     namespace: *mut wasm_dyld_t,
@@ -372,7 +380,10 @@ pub extern "C" fn wasm_dyld_memory(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         set(memory, std::ptr::null_mut());
-        set(memory, wasm_dyld_t::lend(namespace)?.ns.memory()?.raw());
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let found = namespace.ns.memory()?;
+        keep(&namespace.memories, &found);
+        set(memory, found.raw());
         Ok(())
     })
 }
@@ -386,12 +397,10 @@ pub extern "C" fn wasm_dyld_table(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         set(table, std::ptr::null_mut());
-        set(
-            table,
-            wasm_dyld_t::lend(namespace)?
-                .ns
-                .with_table(|table| table.raw())?,
-        );
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let found = namespace.ns.table()?;
+        keep(&namespace.tables, &found);
+        set(table, found.raw());
         Ok(())
     })
 }

@@ -95,7 +95,7 @@ fn of<T>(
     quiet(otherwise, || {
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
         let info = namespace.info(object).ok()?;
-        read(namespace, info)
+        read(&namespace, info)
     })
 }
 
@@ -163,7 +163,7 @@ pub extern "C" fn wasm_dyld_object_origin(
     })
 }
 
-/// How often the object is open: by the host, and by guests. What only others need has zero for both. Either may be NULL.
+/// How often the object is loaded: by the host, and by guests (dlopen). What only others need has zero for both. Either may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_object_opens(
     namespace: *const wasm_dyld_t,

@@ -73,7 +73,7 @@ pub extern "C" fn wasm_dyld_dlsym(
             function,
             value,
         };
-        look_up(namespace, from, name, to)
+        look_up(&namespace, from, name, to)
     })
 }
 
@@ -98,7 +98,7 @@ pub extern "C" fn wasm_dyld_dlsym_next(
             function,
             value,
         };
-        look_up(namespace, from, name, to)
+        look_up(&namespace, from, name, to)
     })
 }
 

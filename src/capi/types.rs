@@ -2,7 +2,7 @@
 
 #![allow(non_camel_case_types)]
 
-use crate::error::Code;
+use crate::error::{Code, Error, Result};
 use crate::plan::{Bind, Plt};
 use crate::search::RuntimePath;
 
@@ -137,6 +137,44 @@ pub enum wasm_dyld_load_flag_t {
     WASM_DYLD_PROGRAM = 65536,
 }
 
+/// Flags of wasm_dyld_define.
+#[repr(u32)]
+pub enum wasm_dyld_define_flag_t {
+    /// The definition comes before those of objects, in the module "env" too.
+    WASM_DYLD_OVERRIDE = 1,
+}
+
+/// Flags of wasm_dyld_config_set_guest: where guests may do less, or see more, than by default.
+#[repr(u32)]
+pub enum wasm_dyld_guest_flag_t {
+    /// Guests cannot open libraries themselves: every dlopen with a name fails. By default they can. Names without a slash are then
+    /// searched for them as needed entries are, those with a slash in the folders that WASI lets the guest use, and nowhere else.
+    WASM_DYLD_GUEST_NO_DLOPEN = 1,
+    /// Guests see the names of the host's folders, in the texts of dlerror, by dladdr and by dlinfo. By default they see only the names
+    /// of files, and paths of their own.
+    WASM_DYLD_GUEST_SEES_PATHS = 2,
+}
+
+/// Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
+#[repr(u32)]
+pub enum wasm_dyld_folder_flag_t {
+    /// Guests may read.
+    WASM_DYLD_FOLDER_READ_ONLY = 1,
+    /// Guests may write, make and delete, too.
+    WASM_DYLD_FOLDER_READ_WRITE = 2,
+}
+
+/// Flags of wasm_dyld_engine_description_t: what is true of this engine, and not of every one.
+#[repr(u32)]
+pub enum wasm_dyld_engine_flag_t {
+    /// wasm_module_imports and wasm_module_exports list what the module declares in its order.
+    WASM_DYLD_ENGINE_DECLARED_ORDER = 1,
+    /// What wasm_module_validate accepts always compiles.
+    WASM_DYLD_ENGINE_FINAL_VALIDATION = 2,
+    /// wasm_instance_delete may be called while the instance's code runs.
+    WASM_DYLD_ENGINE_LASTING_INSTANCES = 4,
+}
+
 /// What a symbol is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
@@ -161,6 +199,18 @@ pub fn symbol_kind(number: SymbolKindNumber) -> Option<wasm_dyld_symbol_kind_t> 
     [WASM_DYLD_FUNC, WASM_DYLD_DATA, WASM_DYLD_NUMBER]
         .into_iter()
         .find(|&kind| kind as u32 == number)
+}
+
+/// Flags of which all are known.
+pub fn flags(number: u32, known: &[u32], what: &str) -> Result<u32> {
+    let unknown = number & !known.iter().fold(0, |all, flag| all | flag);
+    match unknown {
+        0 => Ok(number),
+        _ => Err(Error::new(
+            Code::InvalidArgument,
+            format!("unknown {what} flags {unknown:#x}"),
+        )),
+    }
 }
 
 pub fn bind(number: BindNumber) -> Option<Bind> {

@@ -8,32 +8,28 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::config::wasm_dyld_finalizer_t;
-use super::edge::{self, Environment, Handle, edge, set};
+use super::edge::{self, Environment, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
-use super::types::wasm_dyld_code_t;
+use super::types::{self, wasm_dyld_code_t, wasm_dyld_folder_flag_t};
 use crate::error::{Code, Error, Result};
 use crate::wasi::{Input, Output, OutputBuffer, WasiConfig};
 
 /// What guests get of WASI preview1. By default nothing: no arguments, an empty environment, no folders, empty input, output
 /// to nowhere. Given to wasm_dyld_set_wasi, which takes it. Not for use by two threads at once.
 pub struct wasm_dyld_wasi_t {
-    config: WasiConfig,
+    config: Settings<WasiConfig>,
 }
 
-impl Handle for wasm_dyld_wasi_t {
-    const NAME: &'static str = "WASI configuration";
-}
+edge::handle!(wasm_dyld_wasi_t, 5, "WASI configuration");
 
 /// A buffer that collects what guests write. The caller deletes it; guests may go on writing to it after that.
 pub struct wasm_dyld_output_t {
     buffer: OutputBuffer,
-    taken: Vec<u8>,
+    taken: Settings<Vec<u8>>,
 }
 
-impl Handle for wasm_dyld_output_t {
-    const NAME: &'static str = "output buffer";
-}
+edge::handle!(wasm_dyld_output_t, 6, "output buffer");
 
 /// Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It must not call
 /// guests or the namespace.
@@ -45,13 +41,29 @@ pub type wasm_dyld_write_callback_t =
 pub type wasm_dyld_read_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
 
-fn with(
+/// Changes a WASI configuration. `change` gives back what may have finalizers and was replaced.
+fn with<R>(
+    wasi: *mut wasm_dyld_wasi_t,
+    error: *mut *mut wasm_dyld_error_t,
+    change: impl FnOnce(&mut WasiConfig) -> Result<R>,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let wasi = wasm_dyld_wasi_t::lend(wasi)?;
+        wasi.config.change(change).map(drop)
+    })
+}
+
+/// As [`with`], where streams are replaced.
+fn with_streams(
     wasi: *mut wasm_dyld_wasi_t,
     error: *mut *mut wasm_dyld_error_t,
     change: impl FnOnce(&mut WasiConfig) -> Result<()>,
 ) -> wasm_dyld_code_t {
-    edge(error, || {
-        change(&mut wasm_dyld_wasi_t::lend_mut(wasi)?.config)
+    with(wasi, error, |config| {
+        // Its callbacks live as long as one of the two has them.
+        let before = config.clone();
+        change(config)?;
+        Ok(before)
     })
 }
 
@@ -59,10 +71,8 @@ fn with(
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_wasi_new() -> *mut wasm_dyld_wasi_t {
     edge::quiet(std::ptr::null_mut(), || {
-        let wasi = wasm_dyld_wasi_t {
-            config: WasiConfig::new(),
-        };
-        Some(wasi.give())
+        let config = Settings::default();
+        wasm_dyld_wasi_t { config }.give().ok()
     })
 }
 
@@ -118,7 +128,7 @@ pub extern "C" fn wasm_dyld_wasi_inherit_stdio(
     wasi: *mut wasm_dyld_wasi_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         config
             .stdin(Input::Inherit)
             .stdout(Output::Inherit)
@@ -135,7 +145,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin_bytes(
     size: usize,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         config.stdin(Input::bytes(edge::bytes(bytes, size, "input")?));
         Ok(())
     })
@@ -150,7 +160,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
     finalizer: wasm_dyld_finalizer_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         let callback = callback.ok_or_else(null_callback)?;
         let env = Environment::new(env, finalizer);
         config.stdin(Input::callback(move |buffer| {
@@ -201,7 +211,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdout(
     finalizer: wasm_dyld_finalizer_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         config.stdout(writer(callback, env, finalizer)?);
         Ok(())
     })
@@ -216,7 +226,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stderr(
     finalizer: wasm_dyld_finalizer_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         config.stderr(writer(callback, env, finalizer)?);
         Ok(())
     })
@@ -231,9 +241,9 @@ pub extern "C" fn wasm_dyld_output_new(limit: usize) -> *mut wasm_dyld_output_t 
                 0 => OutputBuffer::new(),
                 limit => OutputBuffer::limited(limit),
             },
-            taken: Vec::new(),
+            taken: Settings::default(),
         };
-        Some(output.give())
+        output.give().ok()
     })
 }
 
@@ -253,11 +263,13 @@ pub extern "C" fn wasm_dyld_output_take(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let output = wasm_dyld_output_t::lend_mut(output)?;
-        output.taken = output.buffer.take();
-        set(bytes, output.taken.as_ptr());
-        set(size, output.taken.len());
-        Ok(())
+        let output = wasm_dyld_output_t::lend(output)?;
+        output.taken.change(|taken| {
+            *taken = output.buffer.take();
+            set(bytes, taken.as_ptr());
+            set(size, taken.len());
+            Ok(())
+        })
     })
 }
 
@@ -268,7 +280,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdout_buffer(
     output: *const wasm_dyld_output_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         config.stdout(Output::Buffer(
             wasm_dyld_output_t::lend(output)?.buffer.clone(),
         ));
@@ -283,7 +295,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stderr_buffer(
     output: *const wasm_dyld_output_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_streams(wasi, error, |config| {
         config.stderr(Output::Buffer(
             wasm_dyld_output_t::lend(output)?.buffer.clone(),
         ));
@@ -291,17 +303,27 @@ pub extern "C" fn wasm_dyld_wasi_set_stderr_buffer(
     })
 }
 
-/// Lets guests use a folder of the host, as `guest` (NULL: under the same name), for reading only or for writing too. They
-/// reach nothing outside of it, by symbolic links neither. It is opened by wasm_dyld_set_wasi.
+/// Lets guests use a folder of the host, as `guest` (NULL: under the same name). `flags` says what they may do there, see
+/// wasm_dyld_folder_flag_t. They reach nothing outside of it, by symbolic links neither. It is opened by wasm_dyld_set_wasi.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_wasi_add_folder(
     wasi: *mut wasm_dyld_wasi_t,
     host: *const c_char,
     guest: *const c_char,
-    read_only: bool,
+    flags: u32,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
+    const READ_ONLY: u32 = wasm_dyld_folder_flag_t::WASM_DYLD_FOLDER_READ_ONLY as u32;
+    const READ_WRITE: u32 = wasm_dyld_folder_flag_t::WASM_DYLD_FOLDER_READ_WRITE as u32;
     with(wasi, error, |config| {
+        let read_only = match types::flags(flags, &[READ_ONLY, READ_WRITE], "folder")? {
+            READ_ONLY => true,
+            READ_WRITE => false,
+            _ => {
+                let why = "a folder is added with WASM_DYLD_FOLDER_READ_ONLY or with WASM_DYLD_FOLDER_READ_WRITE";
+                return Err(Error::new(Code::InvalidArgument, why));
+            }
+        };
         let path = PathBuf::from(OsStr::from_bytes(edge::c_bytes(host, "folder")?));
         let guest = if guest.is_null() { host } else { guest };
         let guest = edge::text(guest, "name of the folder for guests")?;
@@ -325,7 +347,7 @@ pub extern "C" fn wasm_dyld_set_wasi(
     edge(error, || {
         let config = match wasi.is_null() {
             true => WasiConfig::new(),
-            false => wasm_dyld_wasi_t::take(wasi)?.config,
+            false => wasm_dyld_wasi_t::take(wasi)?.config.take(),
         };
         let namespace = wasm_dyld_t::lend(namespace)?;
         namespace.ns.define_wasi(config.build()?);

@@ -4,7 +4,7 @@ use super::host::HostValue;
 use super::namespace::Namespace;
 use crate::engine::{Extern, ExternKind, Func, Val};
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{ExternType, HeapType, Limits, MemoryType, TableType, ValType};
+use crate::object::{ExternType, Limits, MemoryType, TableType};
 use crate::plan::Precedence;
 
 impl Namespace {
@@ -59,6 +59,14 @@ impl Namespace {
     }
 }
 
+/// What an importer may count on: the size now, which some engines do not tell with the type.
+fn at_least(limits: Limits, size: u64) -> Limits {
+    Limits {
+        min: limits.min.max(size),
+        ..limits
+    }
+}
+
 fn type_of(value: &Extern) -> Result<ExternType> {
     let unknown = || {
         Error::new(
@@ -76,7 +84,8 @@ fn type_of(value: &Extern) -> Result<ExternType> {
             Ok(ExternType::Global(ty))
         }
         ExternKind::Memory => {
-            let limits = value.as_memory().ok_or_else(unknown)?.limits();
+            let memory = value.as_memory().ok_or_else(unknown)?;
+            let limits = at_least(memory.limits(), memory.pages());
             Ok(ExternType::Memory(MemoryType {
                 limits,
                 shared: false,
@@ -85,15 +94,10 @@ fn type_of(value: &Extern) -> Result<ExternType> {
             }))
         }
         ExternKind::Table => {
-            let min = value.as_table().ok_or_else(unknown)?.size().into();
-            Ok(ExternType::Table(TableType {
-                element: ValType::Ref {
-                    nullable: true,
-                    heap: HeapType::Func,
-                },
-                limits: Limits { min, max: None },
-                table64: false,
-            }))
+            let table = value.as_table().ok_or_else(unknown)?;
+            let ty = table.ty().ok_or_else(unknown)?;
+            let limits = at_least(ty.limits, table.size().into());
+            Ok(ExternType::Table(TableType { limits, ..ty }))
         }
         ExternKind::Tag | ExternKind::Unknown(_) => Err(unknown()),
     }

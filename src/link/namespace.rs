@@ -49,7 +49,7 @@ impl LoadedObject {
 /// Memory and table, made by the first load.
 pub(super) struct Space {
     pub memory: Rc<Memory>,
-    pub table: Table,
+    pub table: Rc<Table>,
     pub stack_pointer: Option<Global>,
     /// Calls through the table on behalf of the linker, made when first needed.
     pub calls: Option<Rc<ExternVec>>,
@@ -256,9 +256,8 @@ impl Namespace {
         Ok(self.state().space()?.memory.clone())
     }
 
-    /// Calls `with` with the table.
-    pub fn with_table<T>(&self, with: impl FnOnce(&Table) -> T) -> Result<T> {
-        Ok(with(&self.state().space()?.table))
+    pub fn table(&self) -> Result<Rc<Table>> {
+        Ok(self.state().space()?.table.clone())
     }
 
     /// What lies where, as text for people.

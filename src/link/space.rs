@@ -98,7 +98,7 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
     };
     Ok(Space {
         memory: Rc::new(memory),
-        table,
+        table: Rc::new(table),
         stack_pointer,
         calls: None,
         _calls: None,

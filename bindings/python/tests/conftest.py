@@ -49,9 +49,9 @@ def ns(make: Make) -> Namespace:
 
 @pytest.fixture
 def calc(ns: Namespace) -> wasmdyld.Library:
-    return ns.dlopen("libcalc.so")
+    return ns.load("libcalc.so")
 
 
 @pytest.fixture
 def sqlite(ns: Namespace) -> wasmdyld.Library:
-    return ns.dlopen("libsqlite3.so")
+    return ns.load("libsqlite3.so")

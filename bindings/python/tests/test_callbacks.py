@@ -142,7 +142,7 @@ def test_a_forgotten_callback_lets_go(ns: Namespace, calc: Library) -> None:
 
 
 def test_functions_of_the_guest_as_pointers(ns: Namespace, calc: Library) -> None:
-    libc = ns.dlopen("libc.so")
+    libc = ns.load("libc.so")
     calc.calc_define(ord("s"), libc.sqrt)
     assert calc.calc_evaluate("16 s") == 4
     sqrt = ns.function_at(libc.sqrt.slot, "(f64) -> f64")
@@ -190,7 +190,7 @@ def test_definitions(ns: Namespace) -> None:
     ns.define("host", "add", add)
     ns.define("host", "swap", lambda a, b: (b, a), "(i32, i64) -> (i64, i32)")
     ns.define("env", "note", note)
-    ns.dlopen("libc.so", wasmdyld.RTLD_GLOBAL)
+    ns.load("libc.so", wasmdyld.RTLD_GLOBAL)
     lib = ns.load_bytes("wants.so", wat(WANTS))
     assert lib.add(-1, 2**40, 0.5, 0.25) == 2**40 - 0.25
     assert lib.swap(1, -2) == (-2, 1)
@@ -225,7 +225,7 @@ def test_annotations_may_be_text_and_stand_on_call(ns: Namespace) -> None:
         def __call__(self, a: "i32", b: "c_int") -> "c_int":
             return a + b
 
-    with ns.dlopen("libcalc.so"), ns.callback(Adder()) as callback:
+    with ns.load("libcalc.so"), ns.callback(Adder()) as callback:
         assert str(callback.type) == "(i32, i32) -> i32"
         assert ns.function_at(callback.slot, callback.type)(2, 3) == 5
 
@@ -234,11 +234,11 @@ def test_overriding(make: Make) -> None:
     for overriding, expected in ((False, 3), (True, 8)):
         ns = make()
         ns.define("env", "strlen", lambda address: 8, "(i32) -> i32", overriding=overriding)
-        taker = ns.dlopen("libc.so") and ns.load_bytes(
+        taker = ns.load("libc.so") and ns.load_bytes(
             "taker.so",
             wat('(import "env" "strlen" (func $f (param i32) (result i32))) (func (export "f") (param i32) (result i32) local.get 0 call $f)'),
         )
-        ns.dlopen("libc.so", wasmdyld.RTLD_GLOBAL)
+        ns.load("libc.so", wasmdyld.RTLD_GLOBAL)
         late = ns.load_bytes(
             "late.so",
             wat('(import "env" "strlen" (func $f (param i32) (result i32))) (func (export "f") (param i32) (result i32) local.get 0 call $f)'),
@@ -351,4 +351,4 @@ def test_callbacks_may_load_and_close(ns: Namespace) -> None:
     for n in (1, 2, 3):
         assert lib.down(n) == n
     for library in loaded:
-        library.close()
+        library.unload()

@@ -38,7 +38,7 @@ def test_another_engine(guests: Path, name: str) -> None:
     with Namespace(library_paths=paths, engine=engine, wasi=Wasi(stdout=out)) as ns:
         # Made of it stays good.
         engine.close()
-        calc = ns.dlopen("libcalc.so")
+        calc = ns.load("libcalc.so")
         assert calc.calc_factorial(20) == 2432902008176640000
         calc.calc_define(ord("h"), ns.callback(lambda x: x / 2, "(f64) -> f64").slot)
         kept = ns.callback(lambda x: x / 2, CFUNCTYPE(float, float))
@@ -145,7 +145,7 @@ OURS = """
     import sys, wasmdyld
     def ours():
         ns = wasmdyld.Namespace(library_paths=sys.argv[1:])
-        calc = ns.dlopen("libcalc.so")
+        calc = ns.load("libcalc.so")
         assert calc.calc_evaluate("1 2 +") == 3
         for _ in range(2):
             try:

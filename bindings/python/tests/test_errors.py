@@ -35,15 +35,15 @@ def test_every_code_has_a_class() -> None:
 
 def test_not_found(ns: Namespace, guests: Path) -> None:
     with pytest.raises(wasmdyld.NotFound, match="libnothing.so") as caught:
-        ns.dlopen("libnothing.so")
+        ns.load("libnothing.so")
     error = caught.value
     assert error.code is Code.NOT_FOUND and isinstance(error, (Error, LookupError))
     assert error.message == str(error) and str(guests / "lib") in str(error)
     assert error.undefined == () and error.exit_code is None
     with pytest.raises(wasmdyld.NotFound, match="is not loaded"):
-        ns.dlopen("libz.so", wasmdyld.RTLD_NOLOAD)
+        ns.load("libz.so", wasmdyld.RTLD_NOLOAD)
     with pytest.raises(wasmdyld.NotFound):
-        ns.dlopen("/nowhere/lib.so")
+        ns.load("/nowhere/lib.so")
 
 
 def test_undefined_symbols_come_all_at_once(ns: Namespace) -> None:
@@ -62,7 +62,7 @@ def test_undefined_symbols_come_all_at_once(ns: Namespace) -> None:
 
 def test_without_wasi(make: Make) -> None:
     with pytest.raises(wasmdyld.UndefinedSymbol, match="has not set up WASI") as caught:
-        make(wasi=False).dlopen("libc.so")
+        make(wasi=False).load("libc.so")
     assert all(symbol.symbol.startswith("wasi_snapshot_preview1.") for symbol in caught.value.undefined)
 
 
@@ -72,12 +72,12 @@ def test_malformed(ns: Namespace, tmp_path: Path) -> None:
             ns.load_bytes("bad.so", data)
     (tmp_path / "empty.so").touch()
     with pytest.raises(wasmdyld.Malformed, match="empty.so"):
-        ns.dlopen(tmp_path / "empty.so")
+        ns.load(tmp_path / "empty.so")
 
 
 def test_invalid_arguments(ns: Namespace) -> None:
     with pytest.raises(wasmdyld.InvalidArgument, match="contradict"):
-        ns.dlopen("libz.so", wasmdyld.RTLD_NOW | wasmdyld.RTLD_LAZY)
+        ns.load("libz.so", wasmdyld.RTLD_NOW | wasmdyld.RTLD_LAZY)
     with pytest.raises(ValueError):
         ns.load_bytes("a/b", wat(""))
     with pytest.raises(ValueError):
@@ -104,13 +104,13 @@ def test_frames(ns: Namespace, calc: Library) -> None:
     assert frames[0].object == "libc.so" and all(frame.offset for frame in frames)
     assert pickle.loads(pickle.dumps(caught.value)).frames == frames
     with pytest.raises(wasmdyld.NotFound) as missing:
-        ns.dlopen("libnothing.so")
+        ns.load("libnothing.so")
     assert missing.value.frames == ()
     assert "libcalc.so" in ns.link_map()
 
 
 def test_exit(ns: Namespace) -> None:
-    libc = ns.dlopen("libc.so")
+    libc = ns.load("libc.so")
     with pytest.raises(wasmdyld.Exit) as caught:
         libc.exit(7)
     assert caught.value.code is Code.EXIT and caught.value.exit_code == 7

@@ -38,7 +38,7 @@ def test_numbers(ns: Namespace, calc: Library) -> None:
     assert calc.calc_factorial(20) == 2432902008176640000
     assert calc.calc_evaluate("1 2 + 3 * 4 /") == 2.25
     assert math.isnan(calc.calc_evaluate(b"1 +"))
-    types = ns.dlopen("libtypes.so")
+    types = ns.load("libtypes.so")
     assert types.add64(2**62, -5) == 2**62 - 5
     assert types.half(3) == 1.5
     assert types.negate(True) == -1.0
@@ -152,7 +152,7 @@ def test_errcheck(calc: Library) -> None:
 
 
 def test_buffers_in_and_out(ns: Namespace) -> None:
-    z = ns.dlopen("libz.so")
+    z = ns.load("libz.so")
     data = b"hello " * 1000
     z.crc32.restype = c_uint
     assert z.crc32(0, b"123456789", 9) == 0xCBF43926
@@ -173,7 +173,7 @@ def test_buffers_in_and_out(ns: Namespace) -> None:
 
 
 def test_arguments_do_not_stay_in_the_guest(ns: Namespace) -> None:
-    z = ns.dlopen("libz.so")
+    z = ns.load("libz.so")
     text = "x" * 100_000
     z.crc32(0, text, 1)
     size = len(ns.memory)
@@ -203,22 +203,22 @@ def test_functions_of_objects_that_are_gone(ns: Namespace) -> None:
     library = ns.load_bytes("mirror.so", wat(MIRROR))
     function, object = library.i32, library.object
     assert function(5) == 5 and object.loaded
-    library.close()
+    library.unload()
     assert not object.loaded
     for use in (lambda: function(5), lambda: library.i64, lambda: library.address("x"), lambda: function.slot, lambda: object.name):
         with pytest.raises(wasmdyld.Closed):
             use()
-    library.close()
+    library.unload()
     assert repr(function) == "<wasmdyld function i32 of mirror.so>"
     with pytest.raises(wasmdyld.InvalidArgument):
         object.opens
 
     # Gone although nobody told the library that the function was found by.
-    first, second = ns.load_bytes("mirror.so", wat(MIRROR)), ns.dlopen("mirror.so")
+    first, second = ns.load_bytes("mirror.so", wat(MIRROR)), ns.load("mirror.so")
     function = second.i64
-    first.close()
+    first.unload()
     assert function(6) == 6
-    second.close()
+    second.unload()
     with pytest.raises(wasmdyld.Closed):
         function(6)
 
@@ -230,7 +230,7 @@ def test_global_functions_follow_what_is_loaded(ns: Namespace) -> None:
     library = ns.load_bytes("one.so", constant(1), wasmdyld.RTLD_GLOBAL)
     function = ns.function("f")
     assert function() == 1
-    library.close()
+    library.unload()
     with pytest.raises(wasmdyld.SymbolNotFound):
         function()
     ns.load_bytes("other.so", wat('(func (export "f") (param i32) (result i32) local.get 0)'), wasmdyld.RTLD_GLOBAL)

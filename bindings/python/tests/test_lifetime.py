@@ -25,20 +25,20 @@ SAMPLE = wat(
 
 def test_with_closes(guests: Path) -> None:
     with Namespace(library_paths=[guests / "lib"]) as ns:
-        with ns.dlopen("libc.so") as libc, ns.alloc(8) as block:
+        with ns.load("libc.so") as libc, ns.alloc(8) as block:
             assert libc.abs(-1) == 1
         with pytest.raises(wasmdyld.Closed):
             libc.abs(-1)
         assert not ns.closed
-        libc = ns.dlopen("libc.so")
+        libc = ns.load("libc.so")
         block = ns.alloc(8)
         callback = ns.callback(lambda: None, "() -> ()")
         everything: List[Callable[[], Any]] = [
             lambda: libc.abs(-1),
             lambda: libc.labs,
             lambda: libc.object.name,
-            lambda: libc.close(),
-            lambda: ns.dlopen("libc.so"),
+            lambda: libc.unload(),
+            lambda: ns.load("libc.so"),
             lambda: ns.load_bytes("a.so", b""),
             lambda: ns.run(),
             lambda: ns.finish(),
@@ -154,7 +154,7 @@ def test_a_thousand_namespaces(engine: wasmdyld.Engine) -> None:
             with ns.callback(lambda x: x, "(f64) -> f64") as callback:
                 assert ns.function_at(callback.slot, "(f64) -> f64")(0.5) == 0.5
             with pytest.raises(wasmdyld.NotFound):
-                ns.dlopen("nothing.so")
+                ns.load("nothing.so")
 
     for n in range(50):
         once(n)
@@ -188,10 +188,10 @@ def test_other_threads_are_refused(ns: Namespace, calc: Library) -> None:
     uses: List[Callable[[], Any]] = [
         lambda: calc.calc_print(),
         lambda: calc.calc_crash,
-        lambda: ns.dlopen("libz.so"),
+        lambda: ns.load("libz.so"),
         lambda: len(ns.memory),
         lambda: ns.close(),
-        lambda: calc.close(),
+        lambda: calc.unload(),
     ]
     for use in uses:
         assert isinstance(in_thread(use), wasmdyld.WrongThread)
@@ -201,7 +201,7 @@ def test_other_threads_are_refused(ns: Namespace, calc: Library) -> None:
 
     def own() -> float:
         with Namespace(library_paths=paths) as mine:
-            return mine.dlopen("libcalc.so").calc_evaluate("5 6 *")  # type: ignore[no-any-return]
+            return mine.load("libcalc.so").calc_evaluate("5 6 *")  # type: ignore[no-any-return]
 
     assert in_thread(own) == 30
 

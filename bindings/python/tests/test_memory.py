@@ -164,7 +164,7 @@ def test_allocations(ns: Namespace, calc: Library) -> None:
 def test_the_heap_is_found_again(make: Make) -> None:
     ns = make("library-only")
     for _ in range(2):
-        with ns.dlopen("libz.so") as z, ns.buffer("text") as text:
+        with ns.load("libz.so") as z, ns.buffer("text") as text:
             z.crc32(0, text, 4)
         assert ns.objects == []
         with pytest.raises(wasmdyld.NotFound):

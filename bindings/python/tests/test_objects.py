@@ -23,15 +23,15 @@ def test_objects(ns: Namespace, calc: Library, guests: Path) -> None:
     assert place.memory_base % 16 == 0 and place.memory_size > 0 and place.table_base >= 1
     assert repr(object) == "<wasmdyld.Object libcalc.so>" and repr(calc) == "<wasmdyld.Library libcalc.so>"
 
-    again = ns.dlopen(object.path or "")
+    again = ns.load(object.path or "")
     assert again.object == object and object.opens.host == 2
-    again.close()
-    again.close()
+    again.unload()
+    again.unload()
     assert object.opens.host == 1 and object.loaded
-    ns.dlopen("libhistory.so", wasmdyld.RTLD_GLOBAL)
+    ns.load("libhistory.so", wasmdyld.RTLD_GLOBAL)
     assert ns.objects[1].is_global and ns.function("history_count")() == 1
     assert ns.symbol("history_count").value == calc.history_count.slot
-    calc.close()
+    calc.unload()
     assert not object.loaded and [object.name for object in ns.objects] == ["libhistory.so", "libc.so"]
     from_bytes = ns.load_bytes("bytes.so", wat("")).object
     assert from_bytes.path is None and from_bytes.origin is None
@@ -40,7 +40,7 @@ def test_objects(ns: Namespace, calc: Library, guests: Path) -> None:
 def test_flags(ns: Namespace) -> None:
     lib = ns.load_bytes("stay.so", wat(""), wasmdyld.RTLD_NODELETE | wasmdyld.RTLD_GLOBAL)
     assert lib.object.is_nodelete and lib.object.is_global
-    lib.close()
+    lib.unload()
     assert lib.object.loaded
     lazy = ns.load_bytes("lazy.so", wat('(import "env" "later" (func $f (result i32))) (func (export "f") (result i32) call $f)'), wasmdyld.RTLD_LAZY)
     with pytest.raises(wasmdyld.Trap, match="later"):
@@ -50,7 +50,7 @@ def test_flags(ns: Namespace) -> None:
 
 def test_the_next_definition(make: Make) -> None:
     ns = make("interposition")
-    first, second = (ns.dlopen(f"lib{name}.so", wasmdyld.RTLD_GLOBAL) for name in ("first", "second"))
+    first, second = (ns.load(f"lib{name}.so", wasmdyld.RTLD_GLOBAL) for name in ("first", "second"))
     who = first.object.next_symbol("who").function()
     who.restype = str
     assert who() == "second"
@@ -79,9 +79,9 @@ def test_open_callback(make: Make) -> None:
         return (modules[name.replace("alias", "mine")], "the same") if name in ("mine.so", "alias.so") else None
 
     ns = make("library-only", open=find)
-    mine, alias = ns.dlopen("mine.so"), ns.dlopen("alias.so")
+    mine, alias = ns.load("mine.so"), ns.load("alias.so")
     assert mine.f() == 11 and alias.object == mine.object
-    ns.dlopen("libcalc.so")
+    ns.load("libcalc.so")
     assert ("libhistory.so", "libcalc.so") in asked and ("mine.so", None) in asked
 
 
@@ -91,19 +91,19 @@ def test_exceptions_of_the_open_callback(make: Make) -> None:
 
     ns = make(open=fail)
     with pytest.raises(PermissionError, match="not libz.so"):
-        ns.dlopen("libz.so")
+        ns.load("libz.so")
     assert ns.objects == []
     ns = make(open=lambda name, by: "text")
     with pytest.raises(TypeError):
-        ns.dlopen("libz.so")
+        ns.load("libz.so")
 
 
 def test_trace(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
     said: List[Tuple[str, str]] = []
-    make(trace=("libs,bindings", lambda category, text: said.append((category, text)))).dlopen("libz.so")
+    make(trace=("libs,bindings", lambda category, text: said.append((category, text)))).load("libz.so")
     assert {category for category, _ in said} == {"libs", "bindings"}
     assert any("libz.so" in text for _, text in said)
-    make(trace="libs").dlopen("libz.so")
+    make(trace="libs").load("libz.so")
     assert "libz.so" in capfd.readouterr().err
     with pytest.raises(wasmdyld.InvalidArgument):
         make(trace="nonsense")
@@ -113,17 +113,17 @@ def test_trace(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
 
     traced = make(trace=("all", meddle))
     with pytest.raises(wasmdyld.Busy, match="must not use the namespace"):
-        traced.dlopen("libz.so")
+        traced.load("libz.so")
 
 
 def test_options(make: Make, guests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ns = make("library-only", stack_size=1 << 16, bind=Bind.LAZY, plt=Plt.HOST, runtime_path=RuntimePath.OFF)
-    assert ns.dlopen("libcalc.so").calc_evaluate("1 2 +") == 3
+    assert ns.load("libcalc.so").calc_evaluate("1 2 +") == 3
     assert ns.library_paths == [str(guests / "lib"), str(guests / "cases" / "library-only")]
     with pytest.raises(wasmdyld.LimitReached):
-        make("library-only", limits={Limit.OBJECTS: 2}).dlopen("libcalc.so")
+        make("library-only", limits={Limit.OBJECTS: 2}).load("libcalc.so")
     ns = make(limits={Limit.MEMORY_PAGES: 40})
-    ns.dlopen("libc.so")
+    ns.load("libc.so")
     with pytest.raises(MemoryError):
         ns.alloc(41 * 65536)
     with pytest.raises(wasmdyld.InvalidArgument):
@@ -151,7 +151,7 @@ def test_programs(make: Make, guests: Path, kind: str) -> None:
     out = wasmdyld.Output()
     wasi = wasmdyld.Wasi(args=["main", "return", "3"], env={"A": "1", "SPACES": "a b"}, stdout=out)
     ns = make("arguments", wasi=wasi)
-    program = ns.dlopen(guests / "cases" / "arguments" / f"main-{kind}.wasm", Flags.PROGRAM)
+    program = ns.load(guests / "cases" / "arguments" / f"main-{kind}.wasm", Flags.PROGRAM)
     assert program.object.is_program and program.object.is_global
     status = ns.run()
     assert out.text().splitlines()[:2] == ["2 arguments: [return] [3]", "A=1 EMPTY=(none) SPACES=a b"]
@@ -168,7 +168,7 @@ def test_an_exit_code(make: Make, guests: Path) -> None:
 def test_finish(make: Make) -> None:
     out = wasmdyld.Output()
     ns = make("library-only", wasi=wasmdyld.Wasi(stdout=out))
-    libc = ns.dlopen("libc.so")
+    libc = ns.load("libc.so")
     for character in "kept in the guest's buffer":
         libc.putchar(ord(character))
     assert out.take() == b""
@@ -179,7 +179,7 @@ def test_finish(make: Make) -> None:
 def test_exit_handlers_that_are_python(ns: Namespace) -> None:
     ended: List[str] = []
     ns.define("host", "ended", lambda: ended.append("ended"), "() -> ()")
-    ns.dlopen("libc.so", wasmdyld.RTLD_GLOBAL)
+    ns.load("libc.so", wasmdyld.RTLD_GLOBAL)
     lib = ns.load_bytes(
         "handler.so",
         bytes(
@@ -192,7 +192,7 @@ def test_exit_handlers_that_are_python(ns: Namespace) -> None:
         ),
     )
     assert lib.register() == 0
-    lib.close()
+    lib.unload()
     assert ended == ["ended"]
 
 

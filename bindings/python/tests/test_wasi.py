@@ -13,7 +13,7 @@ from wasmdyld import INHERIT, Library, Namespace, Output, Wasi, c_char_p
 
 
 def libc_of(ns: Namespace) -> Library:
-    return ns.dlopen("libc.so")
+    return ns.load("libc.so")
 
 
 def test_by_default_nothing(make: Make, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import wasmdyld
 
 
 def show(ns: wasmdyld.Namespace) -> None:
-    lib = ns.dlopen(Path("lib.so"), wasmdyld.RTLD_NOW | wasmdyld.RTLD_GLOBAL)
+    lib = ns.load(Path("lib.so"), wasmdyld.RTLD_NOW | wasmdyld.RTLD_GLOBAL)
     assert_type(lib, wasmdyld.Library)
     assert_type(lib.some_function, wasmdyld.Function)
     assert_type(lib["some_function"], wasmdyld.Function)
@@ -37,7 +37,7 @@ def show(ns: wasmdyld.Namespace) -> None:
     wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=wasmdyld.INHERIT, stderr=lambda data: None, stdin=b""))
 
     # Mistakes: an ignore that is not needed is an error.
-    ns.dlopen(5)  # type: ignore[arg-type]
+    ns.load(5)  # type: ignore[arg-type]
     ns.memory.write(1, "text")  # type: ignore[arg-type]
     wasmdyld.Namespace(["libs"])  # type: ignore[misc]
     wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=5))  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
     import wasmdyld
 
     with wasmdyld.Namespace(library_paths=["libs"]) as ns:
-        z = ns.dlopen("libz.so")
+        z = ns.load("libz.so")
         print(hex(z.crc32(0, b"123456789", 9) & 0xFFFFFFFF))
 """
 

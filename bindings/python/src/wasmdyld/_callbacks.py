@@ -94,6 +94,10 @@ def enter(env: Optional[int], arguments: Any, results: Any) -> Optional[int]:
 enter_callback = _ffi.wasm_func_callback_with_env_t(enter)
 
 
+def override_flag(overriding: bool) -> int:
+    return _ffi.WASM_DYLD_OVERRIDE if overriding else 0
+
+
 class HostFunction(Callee):
     """An engine's function that is Python."""
 
@@ -126,7 +130,7 @@ class HostFunction(Callee):
         if not function:
             raise MemoryError("the engine makes no function")
         try:
-            self.state.call(dyld.wasm_dyld_define, module, name, api.wasm_func_as_extern(function), overriding)
+            self.state.call(dyld.wasm_dyld_define, module, name, api.wasm_func_as_extern(function), override_flag(overriding))
         finally:
             api.wasm_func_delete(function)
 

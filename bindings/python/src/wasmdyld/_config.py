@@ -52,8 +52,9 @@ def new_config(
             check(dyld.wasm_dyld_config_set_runtime_path, config, int(runtime_path))
         for limit, value in (limits or {}).items():
             check(dyld.wasm_dyld_config_set_limit, config, int(limit), _natural(value, f"the limit {limit!r}"))
-        check(dyld.wasm_dyld_config_set_guest_dlopen, config, guest_dlopen)
-        check(dyld.wasm_dyld_config_set_guest_paths, config, guest_paths)
+        guest = 0 if guest_dlopen else _ffi.WASM_DYLD_GUEST_NO_DLOPEN
+        guest |= _ffi.WASM_DYLD_GUEST_SEES_PATHS if guest_paths else 0
+        check(dyld.wasm_dyld_config_set_guest, config, guest)
         none = _ffi.wasm_dyld_finalizer_t()
         if open is not None:
             check(dyld.wasm_dyld_config_set_open, config, open_callback, Opener(state, open).number, none)

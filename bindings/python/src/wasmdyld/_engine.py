@@ -24,7 +24,6 @@ class EngineDescription:
     import_order_is_declared: bool = False
     validation_is_final: bool = False
     instance_outlives_handle: bool = False
-    serialization: bool = False
     trap_cause: Optional[Callable[[str], str]] = None
     """Takes the reason out of a trap's text."""
     last_error: Optional[Callable[[], str]] = None
@@ -149,13 +148,15 @@ def describe(library: c_void_p, description: EngineDescription) -> None:
         return _ffi.wasm_dyld_text_callback_t(write)
 
     last = description.last_error
+    flags = {
+        _ffi.WASM_DYLD_ENGINE_DECLARED_ORDER: description.import_order_is_declared,
+        _ffi.WASM_DYLD_ENGINE_FINAL_VALIDATION: description.validation_is_final,
+        _ffi.WASM_DYLD_ENGINE_LASTING_INSTANCES: description.instance_outlives_handle,
+    }
     says = _ffi.wasm_dyld_engine_description_t(
         size=ctypes.sizeof(_ffi.wasm_dyld_engine_description_t),
         name=description.name.encode(),
-        import_order_is_declared=description.import_order_is_declared,
-        validation_is_final=description.validation_is_final,
-        instance_outlives_handle=description.instance_outlives_handle,
-        serialization=description.serialization,
+        flags=sum(flag for flag, is_true in flags.items() if is_true),
         trap_cause=callback(description.trap_cause),
         last_error=callback(None if last is None else lambda _: last()),
     )

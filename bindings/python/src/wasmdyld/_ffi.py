@@ -195,7 +195,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_load_bytes": (c_uint32, c_void_p, c_char_p, c_void_p, c_size_t, c_uint32, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_load_compiled": (c_uint32, c_void_p, c_char_p, c_void_p, c_void_p, c_size_t, c_uint32, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_run": (c_uint32, c_void_p, POINTER(c_int32), POINTER(c_void_p)),
-    "wasm_dyld_dlclose": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
+    "wasm_dyld_unload": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_finish": (c_uint32, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_call": (c_uint32, c_void_p, c_void_p, POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(c_void_p)),
     "wasm_dyld_take_exit": (c_bool, c_void_p, POINTER(c_int32)),
@@ -318,7 +318,7 @@ class Functions:
     wasm_dyld_load_bytes: Callable[[Any, Optional[bytes], Any, int, int, Any, Any], int]
     wasm_dyld_load_compiled: Callable[[Any, Optional[bytes], Any, Any, int, int, Any, Any], int]
     wasm_dyld_run: Callable[[Any, Any, Any], int]
-    wasm_dyld_dlclose: Callable[[Any, Any, Any], int]
+    wasm_dyld_unload: Callable[[Any, Any, Any], int]
     wasm_dyld_finish: Callable[[Any, Any], int]
     wasm_dyld_call: Callable[[Any, Any, Any, Any, Any], int]
     wasm_dyld_take_exit: Callable[[Any, Any], bool]

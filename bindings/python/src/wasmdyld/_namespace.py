@@ -4,7 +4,7 @@ import os
 from ctypes import byref, c_char_p, c_int32, c_uint64, c_void_p
 from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, Union
 
-from ._callbacks import Callback, HostFunction, Prototype, adapted, prototype
+from ._callbacks import Callback, HostFunction, Prototype, adapted, override_flag, prototype
 from ._config import Trace, new_config
 from ._core import Core, c_name
 from ._engine import Engine, PathLike, engine_of
@@ -79,7 +79,7 @@ class Namespace:
 
     # Loading
 
-    def dlopen(self, name: PathLike, flags: int = 0) -> Library:
+    def load(self, name: PathLike, flags: int = 0) -> Library:
         """Loads a library with all that it needs and runs the constructors, or gives the one that is loaded already.
 
         A name with a slash is a path, one without is searched. `flags` are RTLD_NOW, RTLD_GLOBAL and so on. With RTLD_NOLOAD, a
@@ -111,7 +111,7 @@ class Namespace:
     def run(self, program: Optional[PathLike] = None) -> int:
         """Runs a program and gives its exit code: the program at this path, or the one that was loaded with Flags.PROGRAM."""
         if program is not None:
-            self.dlopen(program, Flags.PROGRAM)
+            self.load(program, Flags.PROGRAM)
         code = c_int32()
         self._state.call(dyld.wasm_dyld_run, byref(code))
         return code.value
@@ -141,7 +141,7 @@ class Namespace:
         """
         if isinstance(value, Global):
             extern = self._state.api.wasm_global_as_extern(value.handle)
-            self._state.call(dyld.wasm_dyld_define, c_name(module), c_name(name), extern, overriding)
+            self._state.call(dyld.wasm_dyld_define, c_name(module), c_name(name), extern, override_flag(overriding))
             return
         if not callable(value):
             raise TypeError(f"{value!r} is neither a function nor a Global")

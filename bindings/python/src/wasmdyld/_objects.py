@@ -159,9 +159,9 @@ class Object:
 
 
 class Library:
-    """A library that is open, to call its functions: `lib.crc32(...)`, or `lib["crc32"]` for names that are methods here.
+    """A library that is loaded, to call its functions: `lib.crc32(...)`, or `lib["crc32"]` for names that are methods here.
 
-    A function is the same object each time, and keeps its `argtypes` and `restype`. `with` closes the library.
+    A function is the same object each time, and keeps its `argtypes` and `restype`. `with` unloads the library.
     """
 
     def __init__(self, core: "Core", handle: int) -> None:
@@ -177,7 +177,7 @@ class Library:
 
     def _check(self) -> None:
         if self._closed:
-            raise Closed(f"{self._object._name} is closed")
+            raise Closed(f"{self._object._name} was unloaded")
 
     def symbol(self, name: str) -> Symbol:
         """Looks a symbol up, in the library and what it needs."""
@@ -217,15 +217,15 @@ class Library:
             raise SymbolNotFound(f"{name} in {self._object._name} is a function, not a datum: its pointer is .slot")
         return symbol.value
 
-    def close(self) -> None:
-        """Closes it (dlclose): at the last time its exit handlers run, and it is unloaded unless something needs it."""
+    def unload(self) -> None:
+        """Takes one loading back (dlclose): at the last one its exit handlers run and it goes, unless something needs it."""
         if not self._closed:
             state = self._core.state
             # Not before it is known that this thread may.
             state.check()
             self._closed = True
             try:
-                state.call(dyld.wasm_dyld_dlclose, self._object.handle)
+                state.call(dyld.wasm_dyld_unload, self._object.handle)
             except Busy:
                 self._closed = False
                 raise
@@ -234,9 +234,9 @@ class Library:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        # One that is gone with its namespace need not be closed.
+        # One that is gone with its namespace need not be unloaded.
         if not self._core.state.handles.closed:
-            self.close()
+            self.unload()
 
     def __repr__(self) -> str:
-        return f"<wasmdyld.Library {self._object._name}{' (closed)' if self._closed else ''}>"
+        return f"<wasmdyld.Library {self._object._name}{' (unloaded)' if self._closed else ''}>"

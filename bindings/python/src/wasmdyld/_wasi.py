@@ -103,9 +103,9 @@ class Wasi:
             check(dyld.wasm_dyld_wasi_add_env, wasi, c_text(name), c_text(value))
         if self.inherit_env:
             check(dyld.wasm_dyld_wasi_inherit_env, wasi)
-        for dirs, read_only in ((self.dirs, False), (self.read_only_dirs, True)):
+        for dirs, access in ((self.dirs, _ffi.WASM_DYLD_FOLDER_READ_WRITE), (self.read_only_dirs, _ffi.WASM_DYLD_FOLDER_READ_ONLY)):
             for guest, host in dirs.items():
-                check(dyld.wasm_dyld_wasi_add_folder, wasi, os.fsencode(host), c_text(guest), read_only)
+                check(dyld.wasm_dyld_wasi_add_folder, wasi, os.fsencode(host), c_text(guest), access)
         streams = (self.stdin, self.stdout, self.stderr)
         inherit = any(isinstance(stream, _Inherit) for stream in streams)
         if inherit:
