@@ -204,7 +204,9 @@ mod tests {
         }
         let others = Handles::new(2);
         let table = Handles::new(1);
-        let handle = table.insert(Tells(&others, others.insert(5).unwrap())).unwrap();
+        let handle = table
+            .insert(Tells(&others, others.insert(5).unwrap()))
+            .unwrap();
         let held = table.get(handle).unwrap();
         drop(table.remove(handle));
         assert!(table.get(handle).is_none() && others.get(held.1).is_some());

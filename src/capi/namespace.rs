@@ -15,9 +15,7 @@ use super::config::{linked, wasm_dyld_config_t};
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{Strings, wasm_dyld_object_t};
-use super::types::{
-    self, wasm_dyld_code_t, wasm_dyld_define_flag_t, wasm_dyld_load_flag_t,
-};
+use super::types::{self, wasm_dyld_code_t, wasm_dyld_define_flag_t, wasm_dyld_load_flag_t};
 use crate::config::Config;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_module_t, wasm_store_t, wasm_table_t,
@@ -319,9 +317,7 @@ pub extern "C" fn wasm_dyld_finish(
     namespace: *mut wasm_dyld_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    edge(error, || {
-        wasm_dyld_t::lend(namespace)?.ns.finish()
-    })
+    edge(error, || wasm_dyld_t::lend(namespace)?.ns.finish())
 }
 
 /// Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap

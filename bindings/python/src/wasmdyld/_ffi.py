@@ -48,6 +48,14 @@ WASM_DYLD_GLOBAL = 256
 WASM_DYLD_NODELETE = 4096
 WASM_DYLD_DEEPBIND = 16384
 WASM_DYLD_PROGRAM = 65536
+WASM_DYLD_OVERRIDE = 1
+WASM_DYLD_GUEST_NO_DLOPEN = 1
+WASM_DYLD_GUEST_SEES_PATHS = 2
+WASM_DYLD_FOLDER_READ_ONLY = 1
+WASM_DYLD_FOLDER_READ_WRITE = 2
+WASM_DYLD_ENGINE_DECLARED_ORDER = 1
+WASM_DYLD_ENGINE_FINAL_VALIDATION = 2
+WASM_DYLD_ENGINE_LASTING_INSTANCES = 4
 
 
 wasm_dyld_open_callback_t = CFUNCTYPE(c_int32, c_void_p, c_char_p, c_char_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p), POINTER(c_size_t))
@@ -66,10 +74,7 @@ class wasm_dyld_engine_description_t(Structure):
     _fields_ = [
         ("size", c_size_t),
         ("name", c_char_p),
-        ("import_order_is_declared", c_bool),
-        ("validation_is_final", c_bool),
-        ("instance_outlives_handle", c_bool),
-        ("serialization", c_bool),
+        ("flags", c_uint32),
         ("trap_cause", wasm_dyld_text_callback_t),
         ("last_error", wasm_dyld_text_callback_t),
         ("env", c_void_p),
@@ -77,10 +82,7 @@ class wasm_dyld_engine_description_t(Structure):
     if TYPE_CHECKING:
         size: int
         name: Optional[bytes]
-        import_order_is_declared: bool
-        validation_is_final: bool
-        instance_outlives_handle: bool
-        serialization: bool
+        flags: int
         trap_cause: Any
         last_error: Any
         env: Any
@@ -174,8 +176,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_config_set_plt": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_config_set_runtime_path": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_config_set_limit": (c_uint32, c_void_p, c_uint32, c_uint64, POINTER(c_void_p)),
-    "wasm_dyld_config_set_guest_dlopen": (c_uint32, c_void_p, c_bool, POINTER(c_void_p)),
-    "wasm_dyld_config_set_guest_paths": (c_uint32, c_void_p, c_bool, POINTER(c_void_p)),
+    "wasm_dyld_config_set_guest": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_config_set_open": (c_uint32, c_void_p, wasm_dyld_open_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
     "wasm_dyld_config_set_trace": (c_uint32, c_void_p, c_char_p, wasm_dyld_trace_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
     "wasm_dyld_config_read_env": (c_uint32, c_void_p, POINTER(c_void_p)),
@@ -190,7 +191,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_version": (c_char_p,),
     "wasm_dyld_new": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_delete": (None, c_void_p),
-    "wasm_dyld_define": (c_uint32, c_void_p, c_char_p, c_char_p, c_void_p, c_bool, POINTER(c_void_p)),
+    "wasm_dyld_define": (c_uint32, c_void_p, c_char_p, c_char_p, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_load": (c_uint32, c_void_p, c_char_p, c_uint32, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_load_bytes": (c_uint32, c_void_p, c_char_p, c_void_p, c_size_t, c_uint32, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_load_compiled": (c_uint32, c_void_p, c_char_p, c_void_p, c_void_p, c_size_t, c_uint32, POINTER(c_void_p), POINTER(c_void_p)),
@@ -237,7 +238,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_output_take": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_wasi_set_stdout_buffer": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_wasi_set_stderr_buffer": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
-    "wasm_dyld_wasi_add_folder": (c_uint32, c_void_p, c_char_p, c_char_p, c_bool, POINTER(c_void_p)),
+    "wasm_dyld_wasi_add_folder": (c_uint32, c_void_p, c_char_p, c_char_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_set_wasi": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_engine_delete": (None, c_void_p),
     "wasm_store_new": (c_void_p, c_void_p),
@@ -297,8 +298,7 @@ class Functions:
     wasm_dyld_config_set_plt: Callable[[Any, int, Any], int]
     wasm_dyld_config_set_runtime_path: Callable[[Any, int, Any], int]
     wasm_dyld_config_set_limit: Callable[[Any, int, int, Any], int]
-    wasm_dyld_config_set_guest_dlopen: Callable[[Any, bool, Any], int]
-    wasm_dyld_config_set_guest_paths: Callable[[Any, bool, Any], int]
+    wasm_dyld_config_set_guest: Callable[[Any, int, Any], int]
     wasm_dyld_config_set_open: Callable[[Any, Any, Any, Any, Any], int]
     wasm_dyld_config_set_trace: Callable[[Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_config_read_env: Callable[[Any, Any], int]
@@ -313,7 +313,7 @@ class Functions:
     wasm_dyld_version: Callable[[], Optional[bytes]]
     wasm_dyld_new: Callable[[Any, Any, Any, Any], int]
     wasm_dyld_delete: Callable[[Any], None]
-    wasm_dyld_define: Callable[[Any, Optional[bytes], Optional[bytes], Any, bool, Any], int]
+    wasm_dyld_define: Callable[[Any, Optional[bytes], Optional[bytes], Any, int, Any], int]
     wasm_dyld_load: Callable[[Any, Optional[bytes], int, Any, Any], int]
     wasm_dyld_load_bytes: Callable[[Any, Optional[bytes], Any, int, int, Any, Any], int]
     wasm_dyld_load_compiled: Callable[[Any, Optional[bytes], Any, Any, int, int, Any, Any], int]
@@ -360,7 +360,7 @@ class Functions:
     wasm_dyld_output_take: Callable[[Any, Any, Any, Any], int]
     wasm_dyld_wasi_set_stdout_buffer: Callable[[Any, Any, Any], int]
     wasm_dyld_wasi_set_stderr_buffer: Callable[[Any, Any, Any], int]
-    wasm_dyld_wasi_add_folder: Callable[[Any, Optional[bytes], Optional[bytes], bool, Any], int]
+    wasm_dyld_wasi_add_folder: Callable[[Any, Optional[bytes], Optional[bytes], int, Any], int]
     wasm_dyld_set_wasi: Callable[[Any, Any, Any], int]
     wasm_engine_delete: Callable[[Any], None]
     wasm_store_new: Callable[[Any], Optional[int]]
