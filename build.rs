@@ -20,6 +20,10 @@ fn main() {
     }
     let target = std::env::var("TARGET").unwrap_or_default();
     println!("cargo::rustc-env=WASMDYLD_TARGET={target}");
+    // Where the engine's wasm.h is.
+    if let Ok(include) = std::env::var("DEP_WASMTIME_C_API_INCLUDE") {
+        println!("cargo::rustc-env=WASMDYLD_WASM_H={include}");
+    }
     println!("cargo::rerun-if-changed=build.rs");
 }
 

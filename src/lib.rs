@@ -11,6 +11,9 @@ pub mod link;
 pub mod object;
 pub mod plan;
 pub mod search;
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
 pub mod survey;
 pub mod text;
 pub mod trace;

@@ -9,10 +9,10 @@ mod c;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use c::{WARNINGS, compile, guests, program, setup, show, source, succeed};
+use c::{WARNINGS, compile, compiler, compilers, guests, program, setup, show, source, succeed};
 
 fn c_test(name: &str, standard: &str) {
-    for compiler in &setup().compilers {
+    for compiler in &compilers() {
         let label = format!("{standard}-{compiler}");
         let built = compile(
             compiler,
@@ -35,9 +35,8 @@ fn c_test(name: &str, standard: &str) {
 
 fn under_valgrind(name: &str) {
     c::run_under_valgrind(name, || {
-        let compiler = setup().compilers.first().expect("a compiler");
         let file = source(&format!("c-tests/{name}.c"));
-        compile(compiler, &file, "c11", "valgrind")
+        compile(&compiler(), &file, "c11", "valgrind")
     });
 }
 
@@ -73,12 +72,11 @@ c_tests! {
 /// The header alone, twice, as each standard.
 #[test]
 fn the_header_compiles_everywhere() {
-    let setup = setup();
     let languages = [
         ("c", &["c99", "c11", "c17"]),
         ("c++", &["c++11", "c++17", "c++20"]),
     ];
-    for compiler in &setup.compilers {
+    for compiler in &compilers() {
         for (language, standards) in languages {
             for standard in standards {
                 let what = format!("the header as {standard} of {compiler}");
@@ -95,10 +93,8 @@ fn the_header_compiles_everywhere() {
 }
 
 fn example(name: &str) -> PathBuf {
-    let setup = setup();
-    let compiler = setup.compilers.first().expect("a compiler");
     compile(
-        compiler,
+        &compiler(),
         &source(&format!("examples/{name}.c")),
         "c11",
         "example",
@@ -191,19 +187,17 @@ fn the_engine_example() {
     let linked = succeed("engine", &mut program(&arguments, "run-engine"));
     let linked = text(&linked);
     assert!(linked.starts_with("engine: the linked one\n") && linked.contains(crc));
-    let engines = std::env::var("WASMDYLD_TEST_ENGINES").unwrap_or_default();
-    for engine in engines.split(':').filter(|entry| !entry.is_empty()) {
-        let (name, path) = engine.split_once('=').expect("name=path");
+    let neutral = c::neutral();
+    for (name, path) in &c::engines() {
         let mut other = program(&arguments, "run-engine");
         let output = text(&succeed(name, other.env("WASMDYLD_ENGINE", path)));
         assert_eq!(output, linked.replace("the linked one", name));
         // And by the linker line alone, with the library that has no engine.
-        if let Some(neutral) = std::env::var_os("WASMDYLD_TEST_NEUTRAL") {
-            let lib = c::beside(neutral.as_ref(), name, path.as_ref());
-            let compiler = setup().compilers.first().expect("a compiler");
+        if let Some(neutral) = &neutral {
+            let lib = c::beside(neutral, name, path);
             let (file, engine) = (source("examples/engine.c"), format!("-l{name}"));
             let libraries = ["-lwasmdyld", &engine];
-            let other = c::compile_with(compiler, &file, "c11", name, &lib, &libraries);
+            let other = c::compile_with(&compiler(), &file, "c11", name, &lib, &libraries);
             let other = other.expect("it links");
             let folder = guests().join("lib");
             let arguments = [other.as_os_str(), folder.as_os_str()];
@@ -221,8 +215,7 @@ fn two_linked_engines_are_noticed() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let (file, half) = (folder.join("half.c"), folder.join("libhalf.so"));
     std::fs::write(&file, "void *wasm_engine_new(void) { return 0; }\n").expect("half an engine");
-    let compiler = setup().compilers.first().expect("a compiler");
-    let mut compile = Command::new(compiler);
+    let mut compile = Command::new(compiler());
     compile
         .args(["-shared", "-fPIC", "-o"])
         .arg(&half)

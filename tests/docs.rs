@@ -6,6 +6,7 @@
 mod support {
     pub mod links;
     pub mod pages;
+    pub mod skip;
 }
 
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 use support::links::{broken_link, links, prose};
 use support::pages::{self, Block, Kind};
+use support::skip;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Pages whose blocks are run: files, and folders with all that is in them.
@@ -54,10 +56,6 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn strict() -> bool {
-    std::env::var_os("CI").is_some()
-}
-
 /// What pages are run with.
 struct Place {
     prefix: PathBuf,
@@ -67,27 +65,31 @@ struct Place {
 }
 
 impl Place {
-    fn new() -> Result<Place, String> {
-        let set = |name: &str| {
-            let value = std::env::var_os(name).map(PathBuf::from);
-            value.ok_or_else(|| format!("{name} is not set"))
+    /// Nothing if something is missing, all of which is said.
+    fn new() -> Option<Place> {
+        let is_there = TOOLS.map(skip::has).iter().all(|there| *there);
+        let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let made = |name: &str, what: &str| {
+            let path = set(name);
+            if path.is_none() {
+                skip::skip(what, "`cargo xtask test` makes it");
+            }
+            path
         };
-        let missing: Vec<&str> = TOOLS
-            .into_iter()
-            .filter(|tool| Command::new(tool).arg("--version").output().is_err())
-            .collect();
-        if !missing.is_empty() {
-            return Err(format!("{} is not installed", missing.join(", ")));
+        let prefix = made("WASMDYLD_TEST_PREFIX", "an installation");
+        let python = made("WASMDYLD_TEST_PYTHON", "a Python with the package");
+        if !is_there {
+            return None;
         }
-        let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
-        let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
-        Ok(Place {
-            prefix: set("WASMDYLD_TEST_PREFIX")?,
-            python: set("WASMDYLD_TEST_PYTHON")?,
-            guests: set("WASMDYLD_GUESTS")
-                .or_else(|_| guests.canonicalize())
-                .map_err(|e| format!("the guests are not built: {e}"))?,
-            work,
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let guests = set("WASMDYLD_GUESTS").unwrap_or_else(|| target.with_file_name("guests"));
+        Some(Place {
+            prefix: prefix?,
+            python: python?,
+            guests: guests
+                .canonicalize()
+                .unwrap_or_else(|e| panic!("the guests are not built: {e}")),
+            work: target.join("docs"),
         })
     }
 
@@ -247,13 +249,8 @@ fn what_the_pages_show_works() {
         assert!(path.exists(), "{page} is gone");
         markdown_below(&path, &mut pages);
     }
-    let place = match Place::new() {
-        Ok(place) => place,
-        Err(missing) => {
-            assert!(!strict(), "{missing}, and CI skips nothing");
-            println!("skipped: {missing}");
-            return;
-        }
+    let Some(place) = Place::new() else {
+        return;
     };
     let (todo, failures) = (Mutex::new(pages), Mutex::new(Vec::new()));
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -347,9 +344,7 @@ fn reference(input: &str, output: &Path) -> std::process::Output {
 
 #[test]
 fn the_reference_builds_without_warnings() {
-    if Command::new("doxygen").arg("--version").output().is_err() {
-        assert!(!strict(), "doxygen is not installed, and CI skips nothing");
-        println!("skipped: doxygen is not installed");
+    if !skip::has("doxygen") {
         return;
     }
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference");

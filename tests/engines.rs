@@ -30,29 +30,18 @@ struct Engine {
 /// Row, engine: whether it runs, or why not.
 type Cells = BTreeMap<(String, String), Result<(), String>>;
 
+/// Nothing if they are not built, which is said.
 fn engines() -> Option<(Vec<Engine>, PathBuf)> {
-    let set = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let (Some(list), Some(neutral)) = (set("WASMDYLD_TEST_ENGINES"), set("WASMDYLD_TEST_NEUTRAL"))
-    else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "WASMDYLD_TEST_ENGINES and WASMDYLD_TEST_NEUTRAL are not set: `cargo xtask test` sets them"
-        );
-        println!("skipped: `cargo xtask test the_table` builds other engines and runs this");
+    let (engines, neutral) = (c::engines(), c::neutral()?);
+    if engines.is_empty() {
         return None;
-    };
-    let engines = list.split(':').map(|entry| {
-        let (name, path) = entry.split_once('=').expect("name=path");
-        let path = PathBuf::from(path);
-        assert!(path.exists(), "{}: no such file", path.display());
-        Engine {
-            name: name.to_string(),
-            path,
-        }
-    });
+    }
+    let engines = engines
+        .into_iter()
+        .map(|(name, path)| Engine { name, path });
     // The bundled engine as a library of its own is the first column already.
     let others = engines.filter(|engine| engine.name != BUNDLED);
-    Some((others.collect(), neutral.into()))
+    Some((others.collect(), neutral))
 }
 
 #[test]
@@ -126,8 +115,7 @@ fn guests(engines: &[Engine], cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>
 
 /// What a C test is compiled and linked with, and how that ends.
 fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {
-    let setup = c::setup();
-    let compiler = setup.compilers.first().expect("a compiler");
+    let compiler = c::compiler();
     let mut names: Vec<String> = std::fs::read_dir(c::source("c-tests"))
         .expect("c-tests")
         .filter_map(|file| {
@@ -159,7 +147,7 @@ fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &M
             let file = c::source(&format!("c-tests/{name}.c"));
             let engine_library = format!("-l{}", engine.name);
             let built = c::compile_with(
-                compiler,
+                &compiler,
                 &file,
                 "c11",
                 &label,

@@ -13,19 +13,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use c::{guests, program, setup, show, source, strict, succeed};
+use c::skip::{has, is_there, skip, skip_tool};
+use c::{guests, program, setup, show, source, succeed};
 
 const CRC: &str = "engine: the linked one\ncrc32(\"any engine\") = 6cc65507\n";
-
-fn skip(why: &str) {
-    assert!(!strict(), "{why}");
-    println!("skipped: {why}");
-}
 
 /// A copy of the installation in another place: nothing in it may depend on where it was.
 fn moved(to: &str) -> Option<PathBuf> {
     let Some(prefix) = std::env::var_os("WASMDYLD_TEST_PREFIX").map(PathBuf::from) else {
-        skip("WASMDYLD_TEST_PREFIX is not set; `cargo xtask test` installs and sets it");
+        skip("an installation", "`cargo xtask test` makes it");
         return None;
     };
     let place = fresh(to);
@@ -68,24 +64,18 @@ fn cmake(name: &str) -> Option<Command> {
     let own = target().join("tools/cmake/cmake/data/bin").join(name);
     let found = [PathBuf::from(name), own]
         .into_iter()
-        .find(|path| runs(path));
+        .find(|path| is_there(path));
     if found.is_none() {
-        skip(&format!("{name} is not installed"));
+        skip_tool("cmake");
     }
     found.map(Command::new)
 }
 
-fn runs(program: impl AsRef<OsStr>) -> bool {
-    let output = Command::new(program).arg("--version").output();
-    output.is_ok_and(|output| output.status.success())
-}
-
 fn compilers() -> Vec<&'static str> {
-    let (there, missing) = ["gcc", "clang"].into_iter().partition(|name| runs(name));
-    for name in Vec::<&str>::from_iter(missing) {
-        skip(&format!("{name} is not installed"));
-    }
-    there
+    ["gcc", "clang"]
+        .into_iter()
+        .filter(|name| has(name))
+        .collect()
 }
 
 /// The bundled engine as a library of its own, to link beside the linker that has none.
@@ -310,8 +300,8 @@ fn compile(compiler: &str, host: &Path, flags: &[&[String]]) {
 
 #[test]
 fn pkg_config_finds_it_where_it_was_moved() {
-    if !runs("pkg-config") {
-        return skip("pkg-config is not installed");
+    if !has("pkg-config") {
+        return;
     }
     let Some(prefix) = moved("pkg-config") else {
         return;
@@ -433,7 +423,8 @@ fn the_source_tree_is_a_project() {
     ]);
     if std::env::var_os("WASMDYLD_TEST_PREFIX").is_none() {
         return skip(
-            "WASMDYLD_TEST_PREFIX is not set; `cargo xtask test` builds all that this needs",
+            "an installation",
+            "`cargo xtask test` makes it, and all that this needs",
         );
     }
     let (Some((folder, _)), Some(mut ctest)) =
@@ -471,11 +462,10 @@ fn the_source_tree_is_a_project() {
         assert!(usr.join(file).is_file(), "{file}");
     }
     let lib = usr.join("lib/deep");
-    if runs("pkg-config") {
+    if has("pkg-config") {
         let host = destination.join("host");
         let flags = pkg_config(&lib, &["--cflags", "--libs", "wasmdyld"]);
-        let compiler = setup().compilers.first().expect("a compiler");
-        compile(compiler, &host, &[&flags]);
+        compile(&c::compiler(), &host, &[&flags]);
         crc(&host, Some("libwasmdyld.so.0"), Some(&lib));
     }
     let options = [

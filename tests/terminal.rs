@@ -3,6 +3,8 @@
 
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/skip.rs"]
+mod skip;
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -92,20 +94,6 @@ fn commands() -> Vec<String> {
     names
 }
 
-/// Whether a tool is there. Where everything is to be tested it must be.
-fn has(tool: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {tool}")])
-        .stdout(Stdio::null())
-        .status();
-    if found.is_ok_and(|status| status.success()) {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "{tool} is not installed");
-    println!("skipped: {tool} is not installed");
-    false
-}
-
 #[test]
 fn completions_for_each_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
@@ -120,7 +108,7 @@ fn completions_for_each_shell() {
         }
     }
     assert_eq!(ran(wasmdyld().args(["completions", "csh"])).code, Some(2));
-    if !has("bash") {
+    if !skip::has("bash") {
         return;
     }
     let file = scratch("completions").join("wasmdyld.bash");
@@ -188,7 +176,7 @@ fn manual_pages_for_each_command() {
         ran(wasmdyld().args(["man", "--dir", "/dev/null/x"])).code,
         Some(1)
     );
-    if !has("mandoc") {
+    if !skip::has("mandoc") {
         return;
     }
     for file in files {

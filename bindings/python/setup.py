@@ -67,6 +67,7 @@ class Wheel(bdist_wheel):
 class SourceDistribution(sdist):
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
+        shutil.copyfile(HERE / "backend.py", Path(base_dir, "backend.py"))
         tree = source_tree()
         for name in SOURCES:
             source, to = tree / name, Path(base_dir, "rust", name)
@@ -84,11 +85,4 @@ class Platform(Distribution):
         return True
 
 
-# The build of the engine inside wants a cmake.
-NEEDED = [] if os.environ.get("WASMDYLD_LIBRARY") or shutil.which("cmake") else ["cmake>=3.20"]
-
-setup(
-    distclass=Platform,
-    cmdclass={"build_py": BuildPython, "bdist_wheel": Wheel, "sdist": SourceDistribution},
-    setup_requires=NEEDED,
-)
+setup(distclass=Platform, cmdclass={"build_py": BuildPython, "bdist_wheel": Wheel, "sdist": SourceDistribution})

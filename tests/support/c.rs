@@ -3,6 +3,9 @@
 // Each of the test programs uses a part of this.
 #![allow(dead_code, reason = "compiled into several programs")]
 
+#[path = "skip.rs"]
+pub mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -10,11 +13,6 @@ use std::sync::OnceLock;
 pub const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 /// What C++ has to bear besides.
 pub const CXX_WARNINGS: &[&str] = &["-Wshadow", "-Wconversion"];
-
-/// Set by CI, where nothing may be skipped.
-pub fn strict() -> bool {
-    std::env::var_os("CI").is_some()
-}
 
 /// The target folder with its profile: where the library is.
 fn built() -> PathBuf {
@@ -38,9 +36,6 @@ pub fn guests() -> PathBuf {
 pub struct Setup {
     pub work: PathBuf,
     pub wasm_h: PathBuf,
-    pub compilers: Vec<String>,
-    pub cxx_compilers: Vec<String>,
-    pub valgrind: bool,
 }
 
 pub fn setup() -> &'static Setup {
@@ -54,28 +49,81 @@ pub fn setup() -> &'static Setup {
             let _ = std::fs::remove_file(&link);
             std::os::unix::fs::symlink(library(), link).expect("a link to the library");
         }
-        let there = |tool: &&str| {
-            Command::new(tool)
-                .arg("--version")
-                .output()
-                .is_ok_and(|o| o.status.success())
-        };
-        let compilers = |known: [&'static str; 2], cxx| {
-            let known = known.into_iter().filter(there);
-            let mut found: Vec<String> = known.map(str::to_string).collect();
-            if found.is_empty() {
-                found.push(default_compiler(cxx));
-            }
-            found
-        };
         Setup {
             work,
             wasm_h: wasm_h(),
-            compilers: compilers(["gcc", "clang"], false),
-            cxx_compilers: compilers(["g++", "clang++"], true),
-            valgrind: there(&"valgrind"),
         }
     })
+}
+
+const COMPILERS: [&str; 2] = ["gcc", "clang"];
+const CXX_COMPILERS: [&str; 2] = ["g++", "clang++"];
+
+/// The compilers that programs are tested with; the test leaves out those that are not there.
+pub fn compilers() -> Vec<String> {
+    all_of(COMPILERS, false)
+}
+
+/// The same for C++.
+pub fn cxx_compilers() -> Vec<String> {
+    all_of(CXX_COMPILERS, true)
+}
+
+/// A compiler, for what only has to be compiled.
+pub fn compiler() -> String {
+    any_of(COMPILERS, false)
+}
+
+/// The same for C++.
+pub fn cxx_compiler() -> String {
+    any_of(CXX_COMPILERS, true)
+}
+
+fn all_of(known: [&str; 2], cxx: bool) -> Vec<String> {
+    let found: Vec<String> = known
+        .into_iter()
+        .filter(|tool| skip::has(tool))
+        .map(str::to_string)
+        .collect();
+    match found.is_empty() {
+        true => vec![default_compiler(cxx)],
+        false => found,
+    }
+}
+
+fn any_of(known: [&str; 2], cxx: bool) -> String {
+    let found = known.into_iter().find(|tool| skip::is_there(tool));
+    found.map_or_else(|| default_compiler(cxx), str::to_string)
+}
+
+/// Other engines to test on, name and file; without any the test leaves something out.
+pub fn engines() -> Vec<(String, PathBuf)> {
+    let listed = std::env::var("WASMDYLD_TEST_ENGINES").unwrap_or_default();
+    let entries = listed.split(':').filter(|entry| !entry.is_empty());
+    let engines: Vec<(String, PathBuf)> = entries
+        .map(|entry| {
+            let (name, path) = entry.split_once('=').expect("name=path");
+            let path = PathBuf::from(path);
+            assert!(path.exists(), "{}: no such file", path.display());
+            (name.to_string(), path)
+        })
+        .collect();
+    if engines.is_empty() {
+        skip::skip("other engines", "`cargo xtask test` builds them");
+    }
+    engines
+}
+
+/// The folder of the library without an engine; without it the test leaves something out.
+pub fn neutral() -> Option<PathBuf> {
+    let folder = std::env::var_os("WASMDYLD_TEST_NEUTRAL").map(PathBuf::from);
+    if folder.is_none() {
+        skip::skip(
+            "the library without an engine",
+            "`cargo xtask test` builds it",
+        );
+    }
+    folder
 }
 
 /// The library of this build: cargo puts it beside the tests' folder for `cargo build`, into it for `cargo test`.
@@ -105,31 +153,11 @@ fn default_compiler(cxx: bool) -> String {
     build.get_compiler().path().display().to_string()
 }
 
-/// The folder of the engine's wasm.h, in the sources of its crate.
+/// The folder of the engine's wasm.h, as the build script of its crate gave it to ours.
 fn wasm_h() -> PathBuf {
-    let metadata = Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--offline",
-            "--filter-platform",
-            env!("WASMDYLD_TARGET"),
-            "--manifest-path",
-        ])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .output()
-        .expect("cargo metadata");
-    let text = String::from_utf8_lossy(&metadata.stdout);
-    let manifests = text
-        .split("\"manifest_path\":\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next());
-    let manifest = manifests
-        .into_iter()
-        .find(|path| path.contains("/wasmtime-c-api-impl"));
-    let manifest = Path::new(manifest.expect("the crate wasmtime-c-api-impl"));
-    manifest.with_file_name("include")
+    let folder =
+        option_env!("WASMDYLD_WASM_H").expect("the feature `wasmtime`, which brings wasm.h");
+    PathBuf::from(folder)
 }
 
 pub fn source(name: &str) -> PathBuf {
@@ -241,9 +269,7 @@ pub fn include(command: &mut Command) -> &mut Command {
 /// Runs a test program under valgrind, if that is there: the linker's own leaks and invalid accesses. `c-tests/valgrind.supp` has what
 /// is not the linker's.
 pub fn run_under_valgrind(name: &str, built: impl FnOnce() -> PathBuf) {
-    if !setup().valgrind {
-        assert!(!strict(), "valgrind is not installed");
-        println!("skipped: valgrind is not installed");
+    if !skip::has("valgrind") {
         return;
     }
     let built = built();

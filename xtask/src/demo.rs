@@ -1,9 +1,8 @@
-//! The two commands of the README: the main job, and all tests.
+//! `cargo xtask demo`: the main job.
 
 use crate::guests;
-use crate::install::{self, Installed, Options};
+use crate::install::Installed;
 use crate::library;
-use crate::python;
 use crate::util::{self, Result};
 use std::process::Command;
 use std::time::Instant;
@@ -69,44 +68,4 @@ fn host(stage: &Installed) -> Result<()> {
     command.arg(guests.join("lib"));
     println!("$ {}", util::show(&command));
     util::timed("run", || util::run(&mut command))
-}
-
-/// Everything that can be tested, in one go; arguments go to the test programs.
-pub fn test(arguments: &[String]) -> Result<()> {
-    let start = Instant::now();
-    let stage = library::stage()?;
-    guests::main(&[])?;
-    let engines = library::engines()?;
-    let neutral = library::neutral()?;
-    let prefix = util::target_dir().join("prefix");
-    util::remove(&prefix)?;
-    install::install(&Options::new(prefix.clone()))?;
-    let python = python::wheel(&stage)?;
-    util::step("tests");
-    let mut command = library::cargo()?;
-    let listed: Vec<String> = engines
-        .iter()
-        .map(|(name, path)| format!("{name}={}", path.display()))
-        .collect();
-    command
-        .env("WASMDYLD_TEST_ENGINES", listed.join(":"))
-        .env("WASMDYLD_TEST_NEUTRAL", neutral)
-        .env("WASMDYLD_TEST_PREFIX", prefix)
-        .env("WASMDYLD_TEST_PYTHON", python.join("python"));
-    command.args([
-        "test",
-        "--release",
-        "--features",
-        "cli",
-        "--no-fail-fast",
-        "--",
-    ]);
-    command.args(arguments);
-    util::timed("cargo test", || util::run(&mut command))?;
-    python::test(&stage, &python, &engines, &[])?;
-    println!(
-        "\nAll tests passed; it took {}.",
-        util::seconds(start.elapsed())
-    );
-    Ok(())
 }

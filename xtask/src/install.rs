@@ -149,14 +149,10 @@ pub fn install(options: &Options) -> Result<Installed> {
     let texts = Texts::new(options)?;
     if options.bundled {
         let built = library::build()?;
-        let command = built.join("wasmdyld");
+        let command = built.folder.join("wasmdyld");
         put(&command, &installed.bin.join("wasmdyld"), 0o755)?;
-        put(
-            &library::wasm_h()?,
-            &installed.include.join("wasm.h"),
-            0o644,
-        )?;
-        variant(&BUNDLED, &built, &texts, &installed)?;
+        put(&built.wasm_h, &installed.include.join("wasm.h"), 0o644)?;
+        variant(&BUNDLED, &built.folder, &texts, &installed)?;
         from_command(&command, &installed)?;
     }
     if options.neutral {

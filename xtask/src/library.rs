@@ -1,5 +1,6 @@
 //! Building the library and the command, and what is to be known of a build.
 
+use crate::builds;
 use crate::guests::toolchain;
 use crate::install::{self, Installed, Options};
 use crate::util::{self, At, Result};
@@ -51,21 +52,39 @@ fn cmake() -> Result<Option<PathBuf>> {
     Ok(Some(bin))
 }
 
+/// A build of the library and the command.
+pub struct Built {
+    pub folder: PathBuf,
+    /// The standard header, as the bundled engine has it.
+    pub wasm_h: PathBuf,
+}
+
 /// Builds the library and the command, and the engine inside as a library of its own, for tests: in one go, so that all three share one
-/// build of it. cargo shows its own progress. Gives the folder.
-pub fn build() -> Result<PathBuf> {
+/// build of it. cargo shows its own progress.
+pub fn build() -> Result<Built> {
     util::step(
         "library and command (the first build takes some minutes, nearly all of it for the engine)",
     );
-    util::timed("cargo build --release --features cli", || {
-        let packages = ["-p", "wasmdyld", "-p", "engine-wasmtime"];
-        util::run(
-            cargo()?
-                .args(["build", "--release", "--features", "cli"])
-                .args(packages),
-        )
+    let messages = util::timed("cargo build --release --features cli", || {
+        let mut command = cargo()?;
+        command.args(builds::LIBRARY);
+        util::run_piped(command.arg("--message-format=json-render-diagnostics"))
     })?;
-    Ok(util::target_dir().join("release"))
+    Ok(Built {
+        folder: util::target_dir().join("release"),
+        wasm_h: include(&messages)?.join("wasm.h"),
+    })
+}
+
+/// The folder of the engine's headers, which our build script was told and hands on, from what cargo says of it: `["WASMDYLD_WASM_H","/..."]`.
+fn include(messages: &str) -> Result<PathBuf> {
+    let value = messages
+        .split("[\"WASMDYLD_WASM_H\",\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    value
+        .map(PathBuf::from)
+        .ok_or("cargo build does not say where the engine's wasm.h is".into())
 }
 
 /// Builds, then lays out `<target>/wasmdyld`: an installation of what the demonstration and a first host need.
@@ -93,7 +112,7 @@ pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
         println!("    {name}: {}", path.display());
         (name, path)
     };
-    let wasmtime = build()?.join("libwasmtime_engine.so");
+    let wasmtime = build()?.folder.join("libwasmtime_engine.so");
     Ok(vec![
         built("wasmer", "libwasmer_engine.so"),
         built("wasmi", "libwasmi.so"),
@@ -158,31 +177,7 @@ pub fn native_libraries(built: &Path) -> Result<String> {
     Ok(libraries)
 }
 
-/// The standard header, as the bundled engine has it.
-pub fn wasm_h() -> Result<PathBuf> {
-    let rustc = util::run_quiet(Command::new("rustc").arg("-vV"))?;
-    let host = rustc.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.ok_or("rustc -vV does not tell its host")?;
-    // What other platforms need has not been downloaded, and need not be.
-    let only = [
-        "metadata",
-        "--format-version",
-        "1",
-        "--filter-platform",
-        host,
-    ];
-    let metadata = util::run_quiet(cargo()?.args(only))?;
-    // `"manifest_path":"/.../wasmtime-c-api-impl-48.0.8/Cargo.toml"`, without the version if vendored: not worth a JSON parser.
-    let manifest = metadata
-        .split("\"manifest_path\":\"")
-        .filter_map(|rest| rest.split('"').next())
-        .find(|path| path.contains("/wasmtime-c-api-impl"));
-    let manifest = manifest.ok_or("cargo metadata does not know wasmtime-c-api-impl")?;
-    Ok(Path::new(manifest).with_file_name("include").join("wasm.h"))
-}
-
 pub fn header() -> Result<()> {
     let mut command = cargo()?;
-    command.args(["test", "--release", "--quiet", "--test", "header"]);
-    util::run(command.env("WASMDYLD_BLESS", "1"))
+    util::run(command.args(builds::HEADER).env("WASMDYLD_BLESS", "1"))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask TASK`: the development tasks of wasmdyld, in plain Rust, so that
 //! they need nothing installed but what the task itself is about.
 
+mod builds;
 mod case;
 mod demo;
 mod guests;
@@ -8,6 +9,8 @@ mod install;
 mod library;
 mod python;
 mod reference;
+mod skipped;
+mod test;
 mod util;
 
 use std::process::ExitCode;
@@ -18,7 +21,8 @@ usage: cargo xtask TASK [ARGUMENTS]
 tasks:
   demo               build the library, the command and the guests, and show SQLite
                      as a shared library: in a program, and under a C host
-  test               build everything and run all tests
+  test [ARG...]      build everything and run all tests; arguments go to the test programs.
+                     --skipped: only the tests that the last run left something out of
   stage              build and lay out target/wasmdyld: bin, lib, include
   install            build and install below a prefix (install --help)
   header             write include/wasmdyld.h anew
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
     };
     let outcome = match task {
         "demo" => demo::main(),
-        "test" => demo::test(rest),
+        "test" => test::main(rest),
         "stage" => library::stage().map(drop),
         "install" => install::main(rest),
         "header" => library::header(),

@@ -23,7 +23,7 @@ pub fn main(arguments: &[String]) -> Result<()> {
     let stage = library::stage()?;
     guests::main(&GUESTS.map(String::from))?;
     let bin = wheel(&stage)?;
-    test(&stage, &bin, &[], arguments)
+    test(&stage, &bin, &[], None, arguments)
 }
 
 fn package() -> PathBuf {
@@ -90,11 +90,13 @@ fn version(python: &str) -> Command {
     command
 }
 
-/// Type checks and tests, in the environment that `wheel` made; `engines` are libraries to test besides.
+/// Type checks and tests, in the environment that `wheel` made; `engines` are libraries to test besides, `skipped` is where to say what was left
+/// out.
 pub fn test(
     stage: &Installed,
     bin: &Path,
     engines: &[(&str, PathBuf)],
+    skipped: Option<&Path>,
     arguments: &[String],
 ) -> Result<()> {
     util::step("Python: types and tests");
@@ -126,6 +128,10 @@ pub fn test(
         .env("WASMDYLD_INCLUDE", &stage.include)
         .env("WASMDYLD_TEST_CACHE", place("cache"))
         .env("WASMDYLD_TEST_ENGINES", engines.join(":"));
+    match skipped {
+        Some(file) => command.env("WASMDYLD_TEST_SKIPPED", file),
+        None => command.env_remove("WASMDYLD_TEST_SKIPPED"),
+    };
     util::timed("pytest", || util::run(&mut command))
 }
 

@@ -69,8 +69,20 @@ pub fn run_quiet(command: &mut Command) -> Result<String> {
     Err(message)
 }
 
+/// Runs a command that talks to the user on standard error as it goes; gives back its standard output.
+pub fn run_piped(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| could_not_start(command, &error))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!("{}\n  in: {}", output.status, show(command))),
+    }
+}
+
 /// Runs a command whose output the user sees as it comes.
-#[allow(dead_code, reason = "the tasks that need it come later")]
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()

@@ -14,7 +14,7 @@ from wasmdyld import Namespace
 @pytest.fixture(scope="session")
 def guests() -> Path:
     if not (GUESTS / "lib").is_dir():
-        absent(f"the built guests in {GUESTS} (cargo xtask guests)")
+        absent(f"the built guests in {GUESTS}", "`cargo xtask guests` builds them")
     return GUESTS
 
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Callable
+from typing import Callable, NoReturn
 
 import pytest
 import wasmtime
@@ -15,11 +15,18 @@ GUESTS = Path(os.environ.get("WASMDYLD_GUESTS") or ROOT / "target" / "guests")
 Make = Callable[..., Namespace]
 
 
-def absent(what: str) -> None:
-    """Skips a test for want of something; in CI that is a failure."""
+def absent(what: str, how: str) -> NoReturn:
+    """Skips a test for want of `what`, which one gets by `how`; in CI that is a failure.
+
+    `cargo xtask test` tells it at its end, as it does of the test programs (tests/support/skip.rs)."""
     if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, and CI is set")
-    pytest.skip(f"{what} is missing")
+        pytest.fail(f"{what} is missing, and CI is set: {how}")
+    file = os.environ.get("WASMDYLD_TEST_SKIPPED")
+    if file:
+        test = os.environ["PYTEST_CURRENT_TEST"].rsplit(" (", 1)[0]
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write(f"{what}\t{how}\tpytest\t{test}\n")
+    pytest.skip(f"{what} is missing: {how}")
 
 
 def wat(text: str) -> bytes:

@@ -1,6 +1,9 @@
 //! What programs do with files in a preopened directory.
 
 use super::*;
+use crate::skip::skip;
+
+const ELSEWHERE: &str = "set TMPDIR to a folder on another one";
 
 #[test]
 fn a_file_from_its_making_to_its_end() {
@@ -168,7 +171,7 @@ fn a_name_that_is_not_utf8_does_not_hide_the_others() {
     let dir = TempDir::new();
     let odd = std::ffi::OsStr::from_bytes(b"caf\xe9");
     if std::fs::write(dir.path().join(odd), "").is_err() {
-        return; // Some file systems take UTF-8 alone.
+        return skip("a file system for names that are not UTF-8", ELSEWHERE);
     }
     std::fs::write(dir.join("plain"), "").unwrap();
     assert_eq!(guest_in(&dir).list(3, 512), ["plain"]);
@@ -181,7 +184,7 @@ fn times_before_1970_are_1970() {
     let file = std::fs::File::create(dir.join("old")).unwrap();
     let long_ago = std::time::UNIX_EPOCH - Duration::from_secs(86_400);
     if file.set_modified(long_ago).is_err() {
-        return; // Some file systems cannot keep such times either.
+        return skip("a file system for times before 1970", ELSEWHERE);
     }
     let mut guest = guest_in(&dir);
     let fd = guest.open(3, "old", 0, READ).unwrap();
@@ -210,15 +213,11 @@ fn times_can_be_set() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_system_error_of_the_rarer_kind_is_an_errno() {
-    let (Ok(here), Ok(shm)) = (
-        std::fs::metadata(std::env::temp_dir()),
-        std::fs::metadata("/dev/shm"),
-    ) else {
-        return;
-    };
     use std::os::linux::fs::MetadataExt;
-    if here.st_dev() == shm.st_dev() {
-        return; // It takes two file systems.
+    let device = |path: &std::path::Path| std::fs::metadata(path).map(|data| data.st_dev()).ok();
+    let shm = device("/dev/shm".as_ref());
+    if shm.is_none() || device(&std::env::temp_dir()) == shm {
+        return skip("a second file system, /dev/shm", ELSEWHERE);
     }
     let dir = TempDir::new();
     std::fs::write(dir.join("file"), "").unwrap();
