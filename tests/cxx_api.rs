@@ -48,9 +48,12 @@ fn run(name: &str, options: &[&str], mode: &str) {
 /// Those that make and give up everything that owns something.
 #[test]
 fn nothing_leaks() {
+    let Some(compiler) = c::cxx_compiler() else {
+        return;
+    };
     for name in ["cxx_lifetimes", "cxx_host", "cxx_memory", "cxx_config"] {
         c::run_under_valgrind(name, || {
-            compile_cxx(&c::cxx_compiler(), &test_file(name), &["c++17"], "valgrind")
+            compile_cxx(&compiler, &test_file(name), &["c++17"], "valgrind")
         });
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use c::skip::{has, is_there, skip, skip_tool};
-use c::{guests, program, setup, show, source, succeed};
+use c::{compilers, guests, program, setup, show, source, succeed};
 
 const CRC: &str = "engine: the linked one\ncrc32(\"any engine\") = 6cc65507\n";
 
@@ -69,13 +69,6 @@ fn cmake(name: &str) -> Option<Command> {
         skip_tool("cmake");
     }
     found.map(Command::new)
-}
-
-fn compilers() -> Vec<&'static str> {
-    ["gcc", "clang"]
-        .into_iter()
-        .filter(|name| has(name))
-        .collect()
 }
 
 /// The bundled engine as a library of its own, to link beside the linker that has none.
@@ -152,7 +145,7 @@ fn crc(host: &Path, needed: Option<&str>, library_path: Option<&Path>) {
 
 #[test]
 fn cmake_finds_it_where_it_was_moved() {
-    for compiler in compilers() {
+    for compiler in &compilers() {
         // Folders may have spaces in their names.
         let Some(prefix) = moved(&format!("moved for {compiler}")) else {
             return;
@@ -324,7 +317,7 @@ fn pkg_config_finds_it_where_it_was_moved() {
     );
     let engine = engine().display().to_string();
     let folder = fresh("pkg-config-hosts");
-    for compiler in compilers() {
+    for compiler in &compilers() {
         let host = |kind: &str| folder.join(format!("{kind}-{compiler}"));
         for (package, beside) in [
             ("wasmdyld", vec![]),

@@ -69,31 +69,46 @@ pub fn cxx_compilers() -> Vec<String> {
     all_of(CXX_COMPILERS, true)
 }
 
-/// A compiler, for what only has to be compiled.
+/// A compiler, for what only has to be compiled. One there always is: what is tested was built with it.
 pub fn compiler() -> String {
-    any_of(COMPILERS, false)
+    any_of(COMPILERS, false).expect("a C compiler")
 }
 
-/// The same for C++.
-pub fn cxx_compiler() -> String {
-    any_of(CXX_COMPILERS, true)
+/// The same for C++; without one the test leaves something out.
+pub fn cxx_compiler() -> Option<String> {
+    let compiler = any_of(CXX_COMPILERS, true);
+    if compiler.is_none() {
+        skip::skip_tool("c++");
+    }
+    compiler
 }
 
 fn all_of(known: [&str; 2], cxx: bool) -> Vec<String> {
+    let left = left(&known, &skip::wanted_before());
     let found: Vec<String> = known
         .into_iter()
-        .filter(|tool| skip::has(tool))
+        .filter(|tool| left.contains(tool) && skip::has(tool))
         .map(str::to_string)
         .collect();
     match found.is_empty() {
-        true => vec![default_compiler(cxx)],
+        true => Vec::from_iter(default_compiler(cxx)),
         false => found,
     }
 }
 
-fn any_of(known: [&str; 2], cxx: bool) -> String {
+/// The compilers that a test has not been run with, if it is run again for want of some, and of nothing else.
+pub fn left<'a>(known: &[&'a str], wanted: &[String]) -> Vec<&'a str> {
+    let all = known.iter().copied();
+    let wants = |tool: &&str| wanted.iter().any(|what| what == tool);
+    match wanted.iter().all(|what| known.contains(&what.as_str())) && !wanted.is_empty() {
+        true => all.filter(wants).collect(),
+        false => all.collect(),
+    }
+}
+
+fn any_of(known: [&str; 2], cxx: bool) -> Option<String> {
     let found = known.into_iter().find(|tool| skip::is_there(tool));
-    found.map_or_else(|| default_compiler(cxx), str::to_string)
+    found.map(str::to_string).or_else(|| default_compiler(cxx))
 }
 
 /// Other engines to test on, name and file; without any the test leaves something out.
@@ -140,8 +155,8 @@ pub fn library() -> PathBuf {
     newest.expect("libwasmdyld.so is built")
 }
 
-/// The compiler that build scripts would use here.
-fn default_compiler(cxx: bool) -> String {
+/// The compiler that build scripts would use here, if there is one.
+fn default_compiler(cxx: bool) -> Option<String> {
     let target = env!("WASMDYLD_TARGET");
     let mut build = cc::Build::new();
     build
@@ -150,7 +165,9 @@ fn default_compiler(cxx: bool) -> String {
         .opt_level(0)
         .target(target)
         .host(target);
-    build.get_compiler().path().display().to_string()
+    let compiler = build.try_get_compiler().ok()?;
+    let path = compiler.path();
+    skip::is_there(path).then(|| path.display().to_string())
 }
 
 /// The folder of the engine's wasm.h, as the build script of its crate gave it to ours.

@@ -24,6 +24,36 @@ const TOOLS: [(&str, &str); 12] = [
     ("valgrind", "valgrind"),
 ];
 
+const PROGRAM: &str = env!("CARGO_CRATE_NAME");
+
+/// The test that runs. Without threads they run in the program's own, which is called after none of them.
+fn test() -> String {
+    let thread = std::thread::current();
+    let name = thread.name().filter(|name| *name != "main");
+    name.unwrap_or("").to_string()
+}
+
+/// What the last run of this test was in want of, if this run is to make up for it (`cargo xtask test --skipped`).
+pub fn wanted_before() -> Vec<String> {
+    let Some(file) = std::env::var_os("WASMDYLD_TEST_AGAIN") else {
+        return Vec::new();
+    };
+    let text = std::fs::read_to_string(&file);
+    let text = text.unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    wanted(&text, PROGRAM, &test())
+}
+
+pub fn wanted(text: &str, program: &str, test: &str) -> Vec<String> {
+    let lines = text
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
+    let of_test = lines.filter_map(|line| match line.as_slice() {
+        [what, _, of, name] if *of == program && *name == test => Some(what.to_string()),
+        _ => None,
+    });
+    of_test.collect()
+}
+
 /// Where `CI` is set nothing may be left out.
 fn strict() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty())
@@ -36,10 +66,7 @@ pub fn skip(what: &str, how: &str) {
     let Some(file) = std::env::var_os("WASMDYLD_TEST_SKIPPED") else {
         return;
     };
-    // Without threads the tests run in the program's own, which is called after none of them.
-    let thread = std::thread::current();
-    let test = thread.name().filter(|name| *name != "main").unwrap_or("");
-    let line = format!("{what}\t{how}\t{}\t{test}\n", env!("CARGO_CRATE_NAME"));
+    let line = format!("{what}\t{how}\t{PROGRAM}\t{}\n", test());
     // One write: tests of several programs add to one file.
     let mut options = std::fs::OpenOptions::new();
     let written = options

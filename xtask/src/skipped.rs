@@ -31,6 +31,13 @@ pub fn forget() -> Result<()> {
     util::write(&file(), "")
 }
 
+/// Before a run that makes up for the last: the tests look there for what each was in want of.
+pub fn set_aside() -> Result<PathBuf> {
+    let (last, aside) = (file(), util::beside(&file(), "before"));
+    std::fs::copy(&last, &aside).at("copy", &last)?;
+    Ok(aside)
+}
+
 /// What the last run left out.
 pub fn read() -> Result<Skipped> {
     let path = file();
@@ -116,6 +123,7 @@ impl Skipped {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     const TEXT: &str = "clang\tapt-get install clang\tc_api\topen::as_c99\n\
         clang\tapt-get install clang\tc_api\topen::as_c99\n\
@@ -123,6 +131,59 @@ mod tests {
         mandoc\tapt-get install mandoc\tterminal\t\n\
         mandoc\tapt-get install mandoc\tterminal\tpages\n\
         cc\ta compiler\tpytest\ttests/test_package.py::test_it\n";
+
+    /// The places that say what is left out; a test that leaves something out calls one of them.
+    const PLACES: [&str; 2] = ["tests/support/skip.rs", "bindings/python/tests/support.py"];
+
+    /// Ways of leaving something out that nobody would hear of.
+    const SILENT: [&str; 8] = [
+        "\"CI\"",
+        "\"skipped",
+        "pytest.skip",
+        "mark.skip",
+        "skipif",
+        "importorskip",
+        "unittest.skip",
+        "SkipTest",
+    ];
+
+    fn look(folder: &Path, found: &mut Vec<String>, seen: &mut usize) {
+        for path in util::list(folder).expect("a folder") {
+            if path.is_dir() {
+                look(&path, found, seen);
+                continue;
+            }
+            let is_place = PLACES.iter().any(|place| path.ends_with(place));
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            *seen += 1;
+            for (number, line) in text.lines().enumerate() {
+                if !is_place && SILENT.iter().any(|way| line.contains(way)) {
+                    found.push(format!(
+                        "{}:{}: {}",
+                        path.display(),
+                        number + 1,
+                        line.trim()
+                    ));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_out_silently() {
+        let (mut found, mut seen) = (Vec::new(), 0);
+        for folder in ["src", "tests", "bindings/python/tests"] {
+            look(&util::workspace().join(folder), &mut found, &mut seen);
+        }
+        assert!(seen > 100, "only {seen} files were seen");
+        assert!(found.is_empty(), "{found:#?}");
+        for place in PLACES {
+            let text = util::read(&util::workspace().join(place)).expect("the place");
+            assert!(text.contains("WASMDYLD_TEST_SKIPPED"), "{place}");
+        }
+    }
 
     #[test]
     fn each_thing_is_told_once() {

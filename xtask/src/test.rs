@@ -30,11 +30,15 @@ pub fn main(arguments: &[String]) -> Result<()> {
     }
     let made = Made::new()?;
     util::step("tests");
-    skipped::forget()?;
     let run = Run {
         made: &made,
         arguments,
+        before: match again {
+            Some(_) => Some(skipped::set_aside()?),
+            None => None,
+        },
     };
+    skipped::forget()?;
     let outcomes = match &again {
         None => [run.cargo(&[], &[]), run.pytest(&[])],
         Some(skipped) => [run.cargo_again(skipped), run.pytest_again(skipped)],
@@ -102,6 +106,8 @@ impl Made {
 struct Run<'a> {
     made: &'a Made,
     arguments: Vec<&'a String>,
+    /// What the last run left out, if this one makes up for it.
+    before: Option<PathBuf>,
 }
 
 impl Run<'_> {
@@ -128,6 +134,10 @@ impl Run<'_> {
             .env("WASMDYLD_TEST_PREFIX", &self.made.prefix)
             .env("WASMDYLD_TEST_PYTHON", self.made.python.join("python"))
             .env("WASMDYLD_TEST_SKIPPED", skipped::file());
+        match &self.before {
+            Some(file) => command.env("WASMDYLD_TEST_AGAIN", file),
+            None => command.env_remove("WASMDYLD_TEST_AGAIN"),
+        };
         command.args(builds::TESTS);
         for program in programs {
             match *program {
