@@ -411,7 +411,7 @@ pub extern "C" fn wasm_dyld_read(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let memory = wasm_dyld_t::lend(namespace)?.ns.memory()?;
+        let memory = wasm_dyld_t::lend(namespace)?.ns.memory_to_use()?;
         memory.read(address, edge::bytes_mut(into, size, "buffer")?)?;
         Ok(())
     })
@@ -427,7 +427,7 @@ pub extern "C" fn wasm_dyld_write(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let memory = wasm_dyld_t::lend(namespace)?.ns.memory()?;
+        let memory = wasm_dyld_t::lend(namespace)?.ns.memory_to_use()?;
         memory.write(address, edge::bytes(from, size, "buffer")?)?;
         Ok(())
     })

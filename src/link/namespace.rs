@@ -256,6 +256,15 @@ impl Namespace {
         Ok(self.state().space()?.memory.clone())
     }
 
+    /// The memory, to read from it and write to it: not while WASI does.
+    pub fn memory_to_use(&self) -> Result<Rc<Memory>> {
+        if self.side.away.get() {
+            let why = "a callback of WASI cannot use the guest's memory: WASI is using it";
+            return Err(Error::new(Code::Busy, why));
+        }
+        self.memory()
+    }
+
     pub fn table(&self) -> Result<Rc<Table>> {
         Ok(self.state().space()?.table.clone())
     }
