@@ -26,6 +26,12 @@ static int32_t open_nothing(void *env, const char *name, const char *needed_by, 
     return 1;
 }
 
+static wasm_trap_t *nothing(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments, (void)results;
+    return NULL;
+}
+
 static void setters(void)
 {
     wasm_dyld_config_t *config = wasm_dyld_config_new();
@@ -156,6 +162,92 @@ static void dead_handles(void)
     ok("handles that are NULL, deleted or something else");
 }
 
+/* What is made after a handle was given up, at whatever address, is nothing of that handle's. */
+static void used_again(void)
+{
+    enum { MANY = 300 };
+    static wasm_dyld_config_t *configs[MANY];
+    static wasm_dyld_wasi_t *wasis[MANY];
+    static wasm_dyld_output_t *outputs[MANY];
+    static wasm_dyld_error_t *errors[MANY];
+    static wasm_dyld_t *dylds[MANY];
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    wasm_dyld_output_t *output = wasm_dyld_output_new(0);
+    wasm_dyld_error_t *problem = NULL;
+    wasm_dyld_t *dyld = NULL;
+    struct host host = host_new();
+    WORKS(wasm_dyld_new(host.store, NULL, &dyld, &error));
+    SAME(wasm_dyld_config_set_bind(NULL, WASM_DYLD_BIND_NOW, &problem), INVALID);
+    wasm_dyld_config_delete(config);
+    wasm_dyld_wasi_delete(wasi);
+    wasm_dyld_output_delete(output);
+    wasm_dyld_error_delete(problem);
+    wasm_dyld_delete(dyld);
+    for (int i = 0; i < MANY; i++) {
+        CHECK((configs[i] = wasm_dyld_config_new()) != NULL && configs[i] != config);
+        CHECK((wasis[i] = wasm_dyld_wasi_new()) != NULL && wasis[i] != wasi);
+        CHECK((outputs[i] = wasm_dyld_output_new(0)) != NULL && outputs[i] != output);
+        SAME(wasm_dyld_config_set_stack_size(configs[i], 1, &errors[i]), INVALID);
+        CHECK(errors[i] != NULL && errors[i] != problem);
+        WORKS(wasm_dyld_new(host.store, NULL, &dylds[i], &error));
+        CHECK(dylds[i] != dyld);
+        FAILS(wasm_dyld_config_set_guest(config, 0, &error), INVALID, "no live handle", NULL);
+        FAILS(wasm_dyld_wasi_add_arg(wasi, "x", &error), INVALID, "no live handle", NULL);
+        FAILS(wasm_dyld_output_take(output, &bytes, &size, &error), INVALID, "no live handle", NULL);
+        FAILS(wasm_dyld_finish(dyld, &error), INVALID, "no live handle", NULL);
+        SAME_TEXT(wasm_dyld_error_message(problem), "no such error");
+        /* Deleted once more, they take nothing else along. */
+        wasm_dyld_config_delete(config);
+        wasm_dyld_wasi_delete(wasi);
+        wasm_dyld_output_delete(output);
+        wasm_dyld_error_delete(problem);
+        wasm_dyld_delete(dyld);
+    }
+    for (int i = 0; i < MANY; i++) {
+        WORKS(wasm_dyld_config_set_guest(configs[i], 0, &error));
+        WORKS(wasm_dyld_wasi_add_arg(wasis[i], "x", &error));
+        WORKS(wasm_dyld_output_take(outputs[i], &bytes, &size, &error));
+        CONTAINS(wasm_dyld_error_message(errors[i]), "too small");
+        SAME(wasm_dyld_object_count(dylds[i]), 0);
+        WORKS(wasm_dyld_finish(dylds[i], &error));
+        wasm_dyld_config_delete(configs[i]);
+        wasm_dyld_wasi_delete(wasis[i]);
+        wasm_dyld_output_delete(outputs[i]);
+        wasm_dyld_error_delete(errors[i]);
+        wasm_dyld_delete(dylds[i]);
+    }
+    host_delete(&host);
+    ok("handles are not used again");
+}
+
+static void flags(void)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    for (uint32_t number = 0; number < 4; number++)
+        WORKS(wasm_dyld_config_set_guest(config, number, &error));
+    FAILS(wasm_dyld_config_set_guest(config, 4, &error), INVALID, "guest flags 0x4", NULL);
+    WORKS(wasm_dyld_wasi_add_folder(wasi, "/", "/a", WASM_DYLD_FOLDER_READ_ONLY, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, "/", "/b", WASM_DYLD_FOLDER_READ_WRITE, &error));
+    /* One of the two, said. */
+    FAILS(wasm_dyld_wasi_add_folder(wasi, "/", "/c", 0, &error), INVALID, "WASM_DYLD_FOLDER_READ_ONLY", NULL);
+    FAILS(wasm_dyld_wasi_add_folder(wasi, "/", "/c", WASM_DYLD_FOLDER_READ_ONLY | WASM_DYLD_FOLDER_READ_WRITE, &error), INVALID, "READ_WRITE", NULL);
+    FAILS(wasm_dyld_wasi_add_folder(wasi, "/", "/c", 5, &error), INVALID, "folder flags 0x4", NULL);
+    struct host host = host_with(config);
+    wasm_functype_t *type = wasm_functype_new_0_0();
+    wasm_func_t *function = wasm_func_new(host.store, type, nothing);
+    wasm_functype_delete(type);
+    WORKS(wasm_dyld_define(host.dyld, "m", "n", wasm_func_as_extern(function), WASM_DYLD_OVERRIDE, &error));
+    FAILS(wasm_dyld_define(host.dyld, "m", "n", wasm_func_as_extern(function), 6, &error), INVALID, "define flags 0x6", NULL);
+    wasm_func_delete(function);
+    host_delete(&host);
+    wasm_dyld_wasi_delete(wasi);
+    ok("flags");
+}
+
 static void errors(void)
 {
     wasm_dyld_error_t *first = NULL;
@@ -209,6 +301,8 @@ int main(void)
     setters();
     finalizers();
     dead_handles();
+    used_again();
+    flags();
     errors();
     wasi_setters();
     return 0;

@@ -168,6 +168,63 @@ static void globals(void)
     ok("globals of the host");
 }
 
+static wasm_table_t *table_of(wasm_valkind_t element, uint32_t min, uint32_t max)
+{
+    wasm_limits_t limits = {min, max};
+    wasm_tabletype_t *type = wasm_tabletype_new(wasm_valtype_new(element), &limits);
+    wasm_table_t *table = wasm_table_new(host.store, type, NULL);
+    wasm_tabletype_delete(type);
+    CHECK(table != NULL);
+    return table;
+}
+
+/* A library that imports a table: 0x70 is funcref, 0x6f externref. No maximum if it is 0. */
+static wasm_dyld_code_t take_table(int element, int min, int max)
+{
+    struct module *m = module_new();
+    import_head(m, "host", "table", 1);
+    put_byte(&m->imports.bytes, element);
+    put_byte(&m->imports.bytes, max != 0);
+    put_byte(&m->imports.bytes, min);
+    if (max)
+        put_byte(&m->imports.bytes, max);
+    module_function(m, "present", "", "i", CODE(I32_CONST, 1));
+    return load_module(host.dyld, "taker.so", m, 0, NULL, &error);
+}
+
+static void tables(void)
+{
+    enum { FUNCREF = 0x70, EXTERNREF = 0x6f };
+    struct shelf shelf;
+    begin(&shelf);
+    wasm_table_t *table = table_of(WASM_FUNCREF, 3, 10);
+    WORKS(wasm_dyld_define(host.dyld, "host", "table", wasm_table_as_extern(table), 0, &error));
+    WORKS(take_table(FUNCREF, 3, 0));
+    WORKS(take_table(FUNCREF, 1, 10));
+    WORKS(take_table(FUNCREF, 0, 11));
+    size_t count = wasm_dyld_object_count(host.dyld);
+    FAILS(take_table(FUNCREF, 4, 0), WASM_DYLD_TYPE_MISMATCH, "host.table: taker.so imports it as table", NULL);
+    FAILS(take_table(FUNCREF, 3, 9), WASM_DYLD_TYPE_MISMATCH, "host.table: taker.so imports it as table", NULL);
+    FAILS(take_table(EXTERNREF, 3, 0), WASM_DYLD_TYPE_MISMATCH, "externref", "funcref", NULL);
+    wasm_table_delete(table);
+
+    /* Not every engine makes tables of others. */
+    wasm_limits_t limits = {2, wasm_limits_max_default};
+    wasm_tabletype_t *type = wasm_tabletype_new(wasm_valtype_new(WASM_EXTERNREF), &limits);
+    table = wasm_table_new(host.store, type, NULL);
+    wasm_tabletype_delete(type);
+    if (table) {
+        WORKS(wasm_dyld_define(host.dyld, "host", "table", wasm_table_as_extern(table), 0, &error));
+        FAILS(take_table(FUNCREF, 2, 0), WASM_DYLD_TYPE_MISMATCH, "host.table: taker.so imports it as table", "externref", NULL);
+        FAILS(take_table(EXTERNREF, 2, 5), WASM_DYLD_TYPE_MISMATCH, "host.table: taker.so imports it as table", NULL);
+        SAME(wasm_dyld_object_count(host.dyld), count);
+        WORKS(take_table(EXTERNREF, 2, 0));
+        wasm_table_delete(table);
+    }
+    end(&shelf);
+    ok("tables of the host");
+}
+
 static void traps(void)
 {
     struct shelf shelf;
@@ -197,6 +254,7 @@ int main(void)
     fallback();
     wrong_types();
     globals();
+    tables();
     traps();
     return 0;
 }

@@ -1,8 +1,10 @@
 /*
  * Several namespaces: in one store, in one engine, one after the other; none sees another's symbols, memory or definitions.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "build.h"
 #include "check.h"
+#include <pthread.h>
 
 static wasm_trap_t *seven(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
 {
@@ -108,11 +110,118 @@ static void one_after_the_other(void)
     ok("one namespace after the other in a store");
 }
 
+static struct host asked;
+static wasm_memory_t *seen_memory;
+static wasm_table_t *seen_table;
+
+static wasm_trap_t *look(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments, (void)results;
+    WORKS(wasm_dyld_memory(asked.dyld, &seen_memory, &error));
+    WORKS(wasm_dyld_table(asked.dyld, &seen_table, &error));
+    return NULL;
+}
+
+/* Handles of a memory and a table stay good when the namespace has got others. */
+static void memories(void)
+{
+    wasm_memory_t *memory = NULL;
+    wasm_table_t *table = NULL;
+    wasm_dyld_object_t *object = NULL;
+    asked = host_new();
+    define_function(&asked, "host", "look", 0, 0, look);
+    for (int round = 0; round < 2; round++) {
+        struct module *m = module_new();
+        uint32_t call = module_import(m, "host", "look", "", "");
+        m->memory_size = 16;
+        module_function(m, "__wasm_call_ctors", "", "", CODE(CALL, (uint8_t)call, UNREACHABLE));
+        FAILS(load_module(asked.dyld, "fails.so", m, 0, NULL, &error), WASM_DYLD_TRAP, "fails.so", NULL);
+        FAILS(wasm_dyld_memory(asked.dyld, &memory, &error), WASM_DYLD_BUSY, NULL);
+        FAILS(wasm_dyld_table(asked.dyld, &table, &error), WASM_DYLD_BUSY, NULL);
+        CHECK(wasm_memory_size(seen_memory) > 0 && wasm_table_size(seen_table) > 0);
+    }
+    WORKS(load_module(asked.dyld, "counter.so", counter(NULL), 0, &object, &error));
+    WORKS(wasm_dyld_memory(asked.dyld, &memory, &error));
+    WORKS(wasm_dyld_table(asked.dyld, &table, &error));
+    CHECK(memory != seen_memory && table != seen_table);
+    CHECK(wasm_memory_size(seen_memory) > 0 && wasm_table_size(seen_table) > 0);
+    /* The same while there are objects, and when it is emptied as well. */
+    for (int round = 0; round < 3; round++) {
+        look(NULL, NULL);
+        CHECK(memory == seen_memory && table == seen_table);
+        WORKS(wasm_dyld_unload(asked.dyld, object, &error));
+        SAME(wasm_dyld_object_count(asked.dyld), 0);
+        CHECK(wasm_memory_size(memory) > 0 && wasm_table_size(table) > 0);
+        WORKS(load_module(asked.dyld, "counter.so", counter(NULL), 0, &object, &error));
+    }
+    host_delete(&asked);
+    ok("memories and tables that a namespace had");
+}
+
+enum { ROUNDS = 20, CALLS = 300 };
+
+/* A thread with a namespace of its own, of an engine that it shares. Gives NULL if all went well. */
+static void *thread(void *argument)
+{
+    wasm_engine_t *engine = (wasm_engine_t *)argument;
+    struct bytes bytes = module_finish(counter(NULL));
+    const char *wrong = NULL;
+    for (int round = 0; round < ROUNDS && !wrong; round++) {
+        wasm_store_t *store = wasm_store_new(engine);
+        wasm_dyld_config_t *config = wasm_dyld_config_new();
+        wasm_dyld_t *dyld = NULL;
+        wasm_dyld_object_t *object = NULL;
+        wasm_func_t *function = NULL;
+        wasm_dyld_error_t *problem = NULL;
+        if (wasm_dyld_config_set_stack_size(config, 1 << 16, NULL) || wasm_dyld_new(store, config, &dyld, NULL) ||
+            wasm_dyld_load_bytes(dyld, "counter.so", bytes.data, bytes.size, 0, &object, NULL) ||
+            wasm_dyld_dlsym(dyld, object, "count", NULL, &function, NULL, NULL))
+            wrong = "it does not load";
+        for (int32_t n = 1; n <= CALLS && !wrong; n++) {
+            wasm_val_t value = WASM_INIT_VAL;
+            wasm_val_vec_t none = {0, NULL}, results = {1, NULL};
+            results.data = &value;
+            if (wasm_dyld_call(dyld, function, &none, &results, NULL) || value.of.i32 != n)
+                wrong = "a wrong count";
+            if (wasm_dyld_call(dyld, NULL, &none, &results, &problem) != WASM_DYLD_INVALID_ARGUMENT ||
+                wasm_dyld_error_code(problem) != WASM_DYLD_INVALID_ARGUMENT)
+                wrong = "a wrong error";
+            wasm_dyld_error_delete(problem);
+            if (wasm_dyld_error_undefined_count(problem) || !strstr(wasm_dyld_error_message(problem), "no such error"))
+                wrong = "an error that was deleted";
+        }
+        wasm_dyld_delete(dyld);
+        if (wasm_dyld_object_count(dyld) != 0)
+            wrong = "a namespace that was deleted";
+        wasm_store_delete(store);
+    }
+    free(bytes.data);
+    return (void *)(uintptr_t)wrong;
+}
+
+static void threads(void)
+{
+    wasm_engine_t *engine = wasm_engine_new();
+    pthread_t all[3];
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        SAME(pthread_create(&all[i], NULL, thread, engine), 0);
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        void *wrong = NULL;
+        SAME(pthread_join(all[i], &wrong), 0);
+        if (wrong)
+            SAME_TEXT((const char *)wrong, "all well");
+    }
+    wasm_engine_delete(engine);
+    ok("namespaces on several threads");
+}
+
 int main(void)
 {
     one_store();
     one_engine();
     plain_engine();
     one_after_the_other();
+    memories();
+    threads();
     return 0;
 }
