@@ -1,7 +1,7 @@
 """Loading, listing, looking up; programs; the configuration."""
 
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import pytest
 
@@ -96,6 +96,40 @@ def test_exceptions_of_the_open_callback(make: Make) -> None:
     ns = make(open=lambda name, by: "text")
     with pytest.raises(TypeError):
         ns.load("libz.so")
+
+
+def test_the_open_callback_may_look_and_not_change(make: Make) -> None:
+    asked: List[str] = []
+    calc: List[wasmdyld.Library] = []
+
+    def open(name: str, needed_by: Optional[str]) -> None:
+        asked.append(name)
+        if not calc:
+            return
+        lib = calc[0]
+        assert lib.object in ns.objects and lib.object.place.memory_size > 0
+        assert ns.memory.read(lib.object.place.memory_base, 4) and "libcalc.so" in ns.link_map()
+        assert lib.symbol("calc_evaluate").kind is wasmdyld.SymbolKind.FUNC
+        changes: List[Callable[[], Any]] = [
+            lambda: ns.load("libz.so"),
+            lambda: ns.load_bytes("x.so", b"\0asm\1\0\0\0"),
+            lambda: ns.define("host", "f", lambda: None, "() -> ()"),
+            lambda: ns.run(),
+            lambda: ns.finish(),
+            lambda: lib.calc_evaluate("1"),
+            lambda: lib.unload(),
+            lambda: ns.close(),
+        ]
+        for change in changes:
+            with pytest.raises(wasmdyld.Busy):
+                change()
+
+    ns = make("library-only", open=open)
+    calc.append(ns.load("libcalc.so"))
+    ns.load("libsqlite3.so")
+    assert "libsqlite3.so" in asked
+    assert calc[0].calc_evaluate("1 2 +") == 3
+    calc[0].unload()
 
 
 def test_trace(make: Make, capfd: pytest.CaptureFixture[str]) -> None:

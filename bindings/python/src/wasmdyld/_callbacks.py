@@ -12,6 +12,7 @@ from ._convert import DEFAULTS, Call, Converter, Number, converter, converters, 
 from ._errors import Closed
 from ._library import dyld
 from ._state import Callee, callee
+from ._text import c_name
 from ._types import KINDS, FuncType, new_functype
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class Batch:
         self._free = free
         host = HostFunction(core, FuncType((*type.params, "i32"), type.results), self.run)
         name = str(host.number)
-        host.define(MODULE.encode(), name.encode(), False)
+        host.define(c_name(MODULE), c_name(name), False)
         self.base = core.thunks.callbacks(type, MODULE, name, count)
         free.extend((self, index) for index in range(count))
 

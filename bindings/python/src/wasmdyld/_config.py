@@ -5,11 +5,12 @@ from ctypes import c_void_p
 from typing import Iterable, Mapping, Optional, Tuple, Union
 
 from . import _ffi
-from ._engine import EngineHandle, PathLike
+from ._engine import EngineHandle
 from ._enums import Bind, Limit, Plt, RuntimePath
 from ._errors import check
 from ._library import dyld
 from ._state import State
+from ._text import PathLike, c_name, c_path
 from ._wasi import OpenCallback, Opener, TraceCallback, Tracer, open_callback, trace_callback
 
 Trace = Union[str, Tuple[str, TraceCallback]]
@@ -39,9 +40,9 @@ def new_config(
         if read_env:
             check(dyld.wasm_dyld_config_read_env, config)
         for folder in _several(library_paths, "library_paths"):
-            check(dyld.wasm_dyld_config_add_library_path, config, os.fsencode(folder))
+            check(dyld.wasm_dyld_config_add_library_path, config, c_path(folder, "a folder of library_paths"))
         for name in _several(preload, "preload"):
-            check(dyld.wasm_dyld_config_add_preload, config, os.fsencode(name))
+            check(dyld.wasm_dyld_config_add_preload, config, c_path(name, "a name of preload"))
         if stack_size is not None:
             check(dyld.wasm_dyld_config_set_stack_size, config, _natural(stack_size, "stack_size"))
         if bind is not None:
@@ -62,7 +63,7 @@ def new_config(
             categories, say = (trace, None) if isinstance(trace, str) else trace
             callback = _ffi.wasm_dyld_trace_callback_t() if say is None else trace_callback
             number = None if say is None else Tracer(state, say).number
-            check(dyld.wasm_dyld_config_set_trace, config, categories.encode(), callback, number, none)
+            check(dyld.wasm_dyld_config_set_trace, config, c_name(categories, "the list of categories"), callback, number, none)
     except BaseException:
         dyld.wasm_dyld_config_delete(config)
         raise

@@ -11,6 +11,7 @@ from ._ffi import wasm_val_t, wasm_val_vec_t
 from ._library import dyld
 from ._memory import Memory
 from ._state import State
+from ._text import c_name
 from ._thunks import Thunks
 from ._types import KINDS, FuncType
 
@@ -104,10 +105,3 @@ class Core:
     def pool(self, type: FuncType) -> Pool:
         """The callbacks of a type."""
         return self.pools.setdefault(type, Pool(self, type))
-
-
-def c_name(name: str) -> bytes:
-    """A name for C, which would take it to end at a NUL."""
-    if "\0" in name:
-        raise ValueError("a name holds a NUL")
-    return name.encode()

@@ -1,7 +1,6 @@
 """Engines: the bundled one, or one in a shared library of its own."""
 
 import ctypes
-import os
 import threading
 import weakref
 from ctypes import byref, c_void_p
@@ -12,8 +11,7 @@ from . import _ffi
 from ._errors import Closed, Unsupported, check, text
 from ._ffi import Functions
 from ._library import LazyFunctions, dyld
-
-PathLike = Union[str, "os.PathLike[str]"]
+from ._text import PathLike, c_name, c_path
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,12 @@ class EngineHandle:
         config = c_void_p(dyld.wasm_dyld_config_new())
         try:
             if path is not None:
-                check(dyld.wasm_dyld_engine_open, os.fsencode(path), byref(library))
+                check(dyld.wasm_dyld_engine_open, c_path(path, "the engine library"), byref(library))
                 check(dyld.wasm_dyld_config_set_engine, config, library)
             if description is not None:
                 describe(library, description)
             if cache is not False:
-                folder = None if cache is True else os.fsencode(cache)
+                folder = None if cache is True else c_path(cache, "the cache folder")
                 check(dyld.wasm_dyld_config_set_engine_cache, config, folder)
             check(dyld.wasm_dyld_engine_new, config, byref(engine))
         except BaseException:
@@ -119,7 +117,7 @@ def functions(library: c_void_p) -> Functions:
         return dyld
 
     def find(name: str, prototype: Tuple[Any, ...]) -> Any:
-        address = dyld.wasm_dyld_engine_function(library, name.encode())
+        address = dyld.wasm_dyld_engine_function(library, c_name(name))
         if not address:
             raise Unsupported(f"the engine {text(dyld.wasm_dyld_engine_name(library))} has no {name}")
         return ctypes.CFUNCTYPE(*prototype)(address)
@@ -155,7 +153,7 @@ def describe(library: c_void_p, description: EngineDescription) -> None:
     }
     says = _ffi.wasm_dyld_engine_description_t(
         size=ctypes.sizeof(_ffi.wasm_dyld_engine_description_t),
-        name=description.name.encode(),
+        name=c_name(description.name, "the engine's name"),
         flags=sum(flag for flag, is_true in flags.items() if is_true),
         trap_cause=callback(description.trap_cause),
         last_error=callback(None if last is None else lambda _: last()),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, Tuple
 
 from ._ffi import PROTOTYPES, Functions
+from ._text import Text
 from ._version import __version__
 
 VARIABLE = "WASMDYLD_LIBRARY"
@@ -55,7 +56,8 @@ def open_library() -> Functions:
     def find(name: str, prototype: Tuple[Any, ...]) -> Any:
         # One of our own: `library[name]` would be shared, and its types with it.
         function = library[name]
-        function.restype, function.argtypes = prototype[0], prototype[1:]
+        function.restype = prototype[0]
+        function.argtypes = [Text if kind is ctypes.c_char_p else kind for kind in prototype[1:]]
         return function
 
     return LazyFunctions(find)

@@ -6,8 +6,8 @@ from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional,
 
 from ._callbacks import Callback, HostFunction, Prototype, adapted, override_flag, prototype
 from ._config import Trace, new_config
-from ._core import Core, c_name
-from ._engine import Engine, PathLike, engine_of
+from ._core import Core
+from ._engine import Engine, engine_of
 from ._enums import Bind, Flags, Limit, Plt, RuntimePath, SymbolKind
 from ._errors import Busy, NotFound, check
 from ._function import Function, pointer_function
@@ -16,6 +16,7 @@ from ._memory import Allocation, Buffer, Memory
 from ._objects import Library, Object, Symbol
 from ._state import State
 from ._store import Global, Module, byte_vector
+from ._text import PathLike, c_name, c_path
 from ._types import FuncType
 from ._wasi import OpenCallback, Wasi
 
@@ -86,7 +87,7 @@ class Namespace:
         library that is not loaded is not found.
         """
         handle = c_void_p()
-        self._state.call(dyld.wasm_dyld_load, os.fsencode(name), int(flags), byref(handle))
+        self._state.call(dyld.wasm_dyld_load, c_path(name, "the name"), int(flags), byref(handle))
         return self._library(handle, os.fspath(name))
 
     def load_bytes(self, name: str, data: bytes, flags: int = 0, *, module: Optional[Module] = None) -> Library:
@@ -141,12 +142,12 @@ class Namespace:
         """
         if isinstance(value, Global):
             extern = self._state.api.wasm_global_as_extern(value.handle)
-            self._state.call(dyld.wasm_dyld_define, c_name(module), c_name(name), extern, override_flag(overriding))
+            self._state.call(dyld.wasm_dyld_define, c_name(module, "the module"), c_name(name), extern, override_flag(overriding))
             return
         if not callable(value):
             raise TypeError(f"{value!r} is neither a function nor a Global")
         made = prototype(value, type)
-        HostFunction(self._core, made.type, adapted(self._core, value, made)).define(c_name(module), c_name(name), overriding)
+        HostFunction(self._core, made.type, adapted(self._core, value, made)).define(c_name(module, "the module"), c_name(name), overriding)
 
     def callback(self, function: Callable[..., Any], type: Type = None) -> Callback:
         """A function pointer of the guest that leads to a Python function; its type as for define. Keep it while the guest has it."""

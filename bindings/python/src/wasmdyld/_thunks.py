@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Dict
 from . import _emit
 from ._enums import Flags
 from ._library import dyld
+from ._text import c_name
 from ._types import FuncType
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Thunks:
     def _load(self, name: str, data: bytes) -> int:
         handle = c_void_p()
         flags = Flags.NOW | Flags.LOCAL | Flags.NODELETE
-        self._core.state.call(dyld.wasm_dyld_load_bytes, name.encode(), data, len(data), int(flags), byref(handle))
+        self._core.state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
         return handle.value or 0
 
     def callbacks(self, type: FuncType, module: str, name: str, count: int) -> int:

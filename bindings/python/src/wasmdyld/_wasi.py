@@ -8,10 +8,10 @@ from ctypes import byref, c_char_p, c_size_t, c_void_p
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, Tuple, Union, runtime_checkable
 
 from . import _ffi
-from ._engine import PathLike
 from ._errors import check
 from ._library import dyld
 from ._state import Callee, State, callee
+from ._text import PathLike, c_path
 
 
 class _Inherit:
@@ -98,14 +98,14 @@ class Wasi:
 
     def _fill(self, wasi: c_void_p, state: State) -> None:
         for arg in self.args:
-            check(dyld.wasm_dyld_wasi_add_arg, wasi, c_text(arg))
+            check(dyld.wasm_dyld_wasi_add_arg, wasi, c_path(arg, "an argument"))
         for name, value in self.env.items():
-            check(dyld.wasm_dyld_wasi_add_env, wasi, c_text(name), c_text(value))
+            check(dyld.wasm_dyld_wasi_add_env, wasi, c_path(name, "a variable's name"), c_path(value, "a variable"))
         if self.inherit_env:
             check(dyld.wasm_dyld_wasi_inherit_env, wasi)
         for dirs, access in ((self.dirs, _ffi.WASM_DYLD_FOLDER_READ_WRITE), (self.read_only_dirs, _ffi.WASM_DYLD_FOLDER_READ_ONLY)):
             for guest, host in dirs.items():
-                check(dyld.wasm_dyld_wasi_add_folder, wasi, os.fsencode(host), c_text(guest), access)
+                check(dyld.wasm_dyld_wasi_add_folder, wasi, c_path(host, "a folder"), c_path(guest, "a folder's name for guests"), access)
         streams = (self.stdin, self.stdout, self.stderr)
         inherit = any(isinstance(stream, _Inherit) for stream in streams)
         if inherit:
@@ -134,13 +134,6 @@ class Wasi:
         elif source is not None and not isinstance(source, _Inherit):
             read = source.read if isinstance(source, Reader) else source
             check(dyld.wasm_dyld_wasi_set_stdin, wasi, read_callback, Source(state, read).number, _ffi.wasm_dyld_finalizer_t())
-
-
-def c_text(value: str) -> bytes:
-    """Text for C; a byte that Python could not decode goes back to what it was."""
-    if "\0" in value:
-        raise ValueError(f"{value!r} holds a NUL")
-    return os.fsencode(value)
 
 
 class Quiet(Callee):
