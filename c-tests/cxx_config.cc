@@ -78,6 +78,9 @@ static void what_is_wrong()
     ERROR(Namespace::try_create(engine, Config().stack_size(5)), Code::invalid_argument, {"stack of 5 bytes"});
     ERROR(Namespace::try_create(engine, Config().library_path("")), Code::invalid_argument, {"library path"});
     ERROR(Namespace::try_create(engine, Config().library_path("a\0b"s)), Code::invalid_argument, {"library path", "NUL"});
+    ERROR(Namespace::try_create(engine, Config().preload("a\0b"s)), Code::invalid_argument, {"library name", "NUL"});
+    ERROR(Namespace::try_create(engine, Config().trace("libs\0nonsense"s)), Code::invalid_argument, {"categories", "NUL"});
+    ERROR(Namespace::try_create(engine, Config().trace("libs\0nonsense"s, [](auto, auto) {})), Code::invalid_argument, {"categories", "NUL"});
     ERROR(Namespace::try_create(engine, Config().preload("\xff")), Code::invalid_argument, {"UTF-8"});
     ERROR(Namespace::try_create(engine, Config().trace("nonsense")), Code::invalid_argument, {"nonsense"});
     ERROR(Namespace::try_create(engine, Config().bind(static_cast<Bind>(9))), Code::invalid_argument);

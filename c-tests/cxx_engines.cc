@@ -59,6 +59,9 @@ static void failing()
 {
     ERROR(EngineLibrary::try_open("/nowhere/libengine.so"), Code::not_found, {"/nowhere/libengine.so"});
     ERROR(EngineLibrary::try_open(std::string("a\0b", 3)), Code::invalid_argument, {"NUL"});
+    EngineDescription cut;
+    cut.name = std::string("a\0b", 3);
+    ERROR(EngineLibrary::try_describe_linked(cut), Code::invalid_argument, {"NUL"});
     /* A file is no folder for compiled code. */
     FILE *file = std::fopen("file", "w");
     CHECK(file && std::fclose(file) == 0);

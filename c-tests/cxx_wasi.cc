@@ -116,6 +116,11 @@ static void environment()
     Guest guest(Wasi().inherit_env().env("WASMDYLD_CHECK_ONE", "added"));
     CHECK(guest.getenv("WASMDYLD_CHECK_ONE") == "added" && guest.getenv("WASMDYLD_CHECK_TWO") == "inherited");
     ERROR(guest.in.try_set_wasi(Wasi().arg(std::string("a\0b", 3))), Code::invalid_argument, {"NUL"});
+    ERROR(guest.in.try_set_wasi(Wasi().env(std::string("a\0b", 3), "c")), Code::invalid_argument, {"NUL"});
+    ERROR(guest.in.try_set_wasi(Wasi().env("a", std::string("b\0c", 3))), Code::invalid_argument, {"NUL"});
+    /* Cut at the NUL, each would be another folder. */
+    ERROR(guest.in.try_set_wasi(Wasi().folder(std::string("/\0tmp", 5), "/x", Access::read_only)), Code::invalid_argument, {"NUL"});
+    ERROR(guest.in.try_set_wasi(Wasi().folder("/tmp", std::string("/\0x", 3), Access::read_only)), Code::invalid_argument, {"NUL"});
     ERROR(guest.in.try_set_wasi(Wasi().env("a=b", "c")), Code::invalid_argument);
     ok("environment");
 }

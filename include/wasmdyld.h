@@ -4,8 +4,27 @@
  *
  * Every function that can fail returns a code and takes an optional wasm_dyld_error_t **: if that is not NULL, it gets
  * the error, which the caller deletes, or NULL on success. (Read it after the call, not among the same call's
- * arguments: C does not order these.) Strings are NUL-terminated UTF-8. A handle that is NULL, freed
- * or of another type gives WASM_DYLD_INVALID_ARGUMENT. Pointers marked as belonging to something live as long as it does.
+ * arguments: C does not order these.) Strings are NUL-terminated UTF-8. Pointers marked as belonging to something live as long as
+ * it does.
+ *
+ * A handle of this library's types is a number that names something, and points to nothing. It is not used again: one that is NULL,
+ * was freed, or is of another type gives WASM_DYLD_INVALID_ARGUMENT, whatever has been made since.
+ *
+ * What a callback may call:
+ *
+ * - A function of the host that the guest calls (wasm_dyld_define) may call everything. While an object is being instantiated, in
+ *   its start function, what changes the namespace answers WASM_DYLD_BUSY.
+ * - The open callback, the trace callback and the streams of WASI may look at the namespace: objects, names, symbols, the link map,
+ *   the memory's contents (not in streams of WASI: these are using the memory). What changes the namespace, or would run guests,
+ *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define, wasm_dyld_set_wasi,
+ *   wasm_dyld_run, wasm_dyld_finish, wasm_dyld_call, and a look-up that would have to give a function its table slot. They must
+ *   not do with functions of wasm.h what these refuse: grow the memory or the table, or call the guest.
+ * - A finalizer may call everything. The handle of what is being deleted is freed already.
+ * - Callbacks of wasm_dyld_engine_description_t must call nothing of this library.
+ *
+ * Other namespaces may be used from all of them but the last. Each of them may delete the namespace: the handle is freed at once, and
+ * what it named goes when the functions of this library that are using it have returned. (A guest that was called by wasm_func_call
+ * is used by no function of this library: do not delete its namespace before that has returned.)
  *
  * Generated from src/capi; do not edit.
  */
@@ -440,8 +459,8 @@ typedef struct wasm_dyld_output_t wasm_dyld_output_t;
 /**
  * A namespace: a memory, a table and the objects linked in them, in one store.
  *
- * It belongs to the thread that uses its store: use both from one thread at a time. Host functions that the guest calls
- * may call the namespace again. Delete it before its store.
+ * It belongs to the thread that uses its store: use both from one thread at a time. What callbacks may call stands at the top of
+ * this file. Delete it before its store.
  */
 typedef struct wasm_dyld_t wasm_dyld_t;
 
@@ -458,7 +477,7 @@ typedef struct wasm_dyld_wasi_t wasm_dyld_wasi_t;
  * needs it or calls dlopen, or NULL if the host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
  * returns, `*identity` and `*identity_size` to something that is the same for the same library under any name (copied
  * too; left alone, it is the name), and return 0. Return 1 to let the search go on in the library paths, anything else
- * to fail it.
+ * to fail it. It may look at the namespace, and not change it: see the top of this file.
  */
 typedef int32_t (*wasm_dyld_open_callback_t)(void *env,
                                              const char *name,
@@ -469,13 +488,14 @@ typedef int32_t (*wasm_dyld_open_callback_t)(void *env,
                                              size_t *identity_size);
 
 /**
- * Gives up a callback's environment, once. Where the function that takes both fails, the environment stays the caller's.
+ * Gives up a callback's environment, once, when nothing needs it any more: at once, where there is no callback. Where the function
+ * that takes both fails, the environment stays the caller's. It may call everything: see the top of this file.
  */
 typedef void (*wasm_dyld_finalizer_t)(void *env);
 
 /**
  * Gets debug output: the category's name, and a text of one or more lines. Both are the callee's for the call only. It
- * must not call the namespace.
+ * may look at the namespace, and not change it: see the top of this file.
  */
 typedef void (*wasm_dyld_trace_callback_t)(void *env, const char *category, const char *text);
 
@@ -486,7 +506,7 @@ typedef void (*wasm_dyld_engine_function_t)(void);
 
 /**
  * Writes a text of at most `size` bytes, without NUL, to `buffer` and returns how many; 0: nothing to say. `text` is what it is about.
- * May be called by any thread.
+ * May be called by any thread; it must call nothing of this library.
  */
 typedef size_t (*wasm_dyld_text_callback_t)(void *env, const char *text, char *buffer, size_t size);
 
@@ -523,13 +543,14 @@ typedef struct {
 
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
- * is an errno of the host system, negated. It must not call guests or the namespace.
+ * is an errno of the host system, negated. It may look at the namespace, though not at its memory, and not change it: see the top
+ * of this file.
  */
 typedef int64_t (*wasm_dyld_read_callback_t)(void *env, uint8_t *buffer, size_t size);
 
 /**
- * Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It must not call
- * guests or the namespace.
+ * Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It may look at the
+ * namespace, though not at its memory, and not change it: see the top of this file.
  */
 typedef int32_t (*wasm_dyld_write_callback_t)(void *env, const uint8_t *bytes, size_t size);
 
@@ -914,7 +935,7 @@ wasm_dyld_code_t wasm_dyld_memory(wasm_dyld_t *namespace_,
 wasm_dyld_code_t wasm_dyld_table(wasm_dyld_t *namespace_, wasm_table_t **table, wasm_dyld_error_t **error);
 
 /**
- * Copies `size` bytes out of the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+ * Copies `size` bytes out of the memory, as it is now. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
  */
 wasm_dyld_code_t wasm_dyld_read(wasm_dyld_t *namespace_,
                                 uint64_t address,

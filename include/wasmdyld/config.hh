@@ -49,11 +49,12 @@ struct Opened {
 };
 
 /// Answers a search for a library: gives it, or std::nullopt to let the search go on in the library paths, or an error, which fails the
-/// load. It gets the name, and the object that needs it, empty if the host asked. An exception is an error, too.
+/// load. It gets the name, and the object that needs it, empty if the host asked. An exception is an error, too. It may look at the
+/// namespace; what changes that is Code::busy.
 using OpenCallback = std::function<Result<std::optional<Opened>>(std::string_view name, std::string_view needed_by)>;
 
-/// Gets debug output: the category's name, and a text. Both are good for the call only. It must not call the namespace; what it throws
-/// is dropped.
+/// Gets debug output: the category's name, and a text. Both are good for the call only. It may look at the namespace; what changes that
+/// is Code::busy. What it throws is dropped.
 using TraceCallback = std::function<void(std::string_view category, std::string_view text)>;
 
 namespace detail {
@@ -278,11 +279,11 @@ enum class Access : std::uint32_t {
 };
 
 /// Gives a guest input: fills the buffer and returns how many bytes; 0 is the end, a negative number an errno of the host, negated. It
-/// must not call guests or the namespace; what it throws is EIO.
+/// may look at the namespace, though not at its memory; what changes that is Code::busy. What it throws is EIO.
 using ReadCallback = std::function<std::int64_t(Span<std::uint8_t> buffer)>;
 
-/// Takes what a guest writes: all of it, returning 0, or none, returning an errno of the host. It must not call guests or the namespace;
-/// what it throws is EIO.
+/// Takes what a guest writes: all of it, returning 0, or none, returning an errno of the host. It may look at the namespace, though not
+/// at its memory; what changes that is Code::busy. What it throws is EIO.
 using WriteCallback = std::function<std::int32_t(Span<const std::uint8_t> bytes)>;
 
 namespace detail {

@@ -66,7 +66,7 @@ pub(super) fn linked() -> Result<&'static Api> {
 /// needs it or calls dlopen, or NULL if the host asked. To give the library: set `*bytes` and `*size` to its bytes, which are copied as soon as the callback
 /// returns, `*identity` and `*identity_size` to something that is the same for the same library under any name (copied
 /// too; left alone, it is the name), and return 0. Return 1 to let the search go on in the library paths, anything else
-/// to fail it.
+/// to fail it. It may look at the namespace, and not change it: see the top of this file.
 pub type wasm_dyld_open_callback_t = Option<
     unsafe extern "C" fn(
         env: *mut c_void,
@@ -80,11 +80,12 @@ pub type wasm_dyld_open_callback_t = Option<
 >;
 
 /// Gets debug output: the category's name, and a text of one or more lines. Both are the callee's for the call only. It
-/// must not call the namespace.
+/// may look at the namespace, and not change it: see the top of this file.
 pub type wasm_dyld_trace_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, category: *const c_char, text: *const c_char)>;
 
-/// Gives up a callback's environment, once. Where the function that takes both fails, the environment stays the caller's.
+/// Gives up a callback's environment, once, when nothing needs it any more: at once, where there is no callback. Where the function
+/// that takes both fails, the environment stays the caller's. It may call everything: see the top of this file.
 pub type wasm_dyld_finalizer_t = Option<unsafe extern "C" fn(env: *mut c_void)>;
 
 /// Changes a configuration. `change` gives back what it has replaced and what it does not need, if that may have finalizers.

@@ -79,7 +79,7 @@ pub extern "C" fn wasm_dyld_engine_function(
 }
 
 /// Writes a text of at most `size` bytes, without NUL, to `buffer` and returns how many; 0: nothing to say. `text` is what it is about.
-/// May be called by any thread.
+/// May be called by any thread; it must call nothing of this library.
 pub type wasm_dyld_text_callback_t = Option<
     unsafe extern "C" fn(
         env: *mut c_void,

@@ -28,8 +28,8 @@ use crate::plan::Bind;
 
 /// A namespace: a memory, a table and the objects linked in them, in one store.
 ///
-/// It belongs to the thread that uses its store: use both from one thread at a time. Host functions that the guest calls
-/// may call the namespace again. Delete it before its store.
+/// It belongs to the thread that uses its store: use both from one thread at a time. What callbacks may call stands at the top of
+/// this file. Delete it before its store.
 pub struct wasm_dyld_t {
     pub(super) ns: Rc<Namespace>,
     /// Tells its objects from those of other namespaces.
@@ -50,7 +50,16 @@ fn keep<T>(kept: &RefCell<Vec<Rc<T>>>, one: &Rc<T>) {
 
 edge::handle!(wasm_dyld_t, 4, "namespace");
 
-static SERIAL: AtomicU32 = AtomicU32::new(1);
+/// Serial numbers do not come again, so neither do handles of objects.
+fn next_serial() -> Result<u32> {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let one_more = |serial: u32| serial.checked_add(1);
+    let taken = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+    taken.map_err(|_| {
+        let why = "this process has made 4,294,967,294 namespaces: start another one";
+        Error::new(Code::Limit, why)
+    })
+}
 
 /// The library's version, such as "0.1.0".
 #[unsafe(no_mangle)]
@@ -91,7 +100,7 @@ pub extern "C" fn wasm_dyld_new(
         let store = unsafe { Store::from_raw(api, store) };
         let made = wasm_dyld_t {
             ns: Namespace::new(store, config),
-            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            serial: next_serial()?,
             strings: RefCell::default(),
             memories: RefCell::default(),
             tables: RefCell::default(),
@@ -401,7 +410,7 @@ pub extern "C" fn wasm_dyld_table(
     })
 }
 
-/// Copies `size` bytes out of the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+/// Copies `size` bytes out of the memory, as it is now. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_read(
     namespace: *mut wasm_dyld_t,

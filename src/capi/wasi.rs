@@ -31,13 +31,14 @@ pub struct wasm_dyld_output_t {
 
 edge::handle!(wasm_dyld_output_t, 6, "output buffer");
 
-/// Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It must not call
-/// guests or the namespace.
+/// Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It may look at the
+/// namespace, though not at its memory, and not change it: see the top of this file.
 pub type wasm_dyld_write_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, bytes: *const u8, size: usize) -> i32>;
 
 /// Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
-/// is an errno of the host system, negated. It must not call guests or the namespace.
+/// is an errno of the host system, negated. It may look at the namespace, though not at its memory, and not change it: see the top
+/// of this file.
 pub type wasm_dyld_read_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
 

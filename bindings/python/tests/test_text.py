@@ -65,9 +65,10 @@ def test_options(guests: Path, what: str) -> None:
 def test_no_other_folder_is_granted(make: Make, tmp_path: Path) -> None:
     (tmp_path / "user").mkdir()
     (tmp_path / "secret").write_text("secret")
-    for dirs in ("dirs", "read_only_dirs"):
+    folders = {"/data": f"{tmp_path}\0/user"}
+    for wasi in (Wasi(dirs=folders), Wasi(read_only_dirs=folders)):
         with pytest.raises(ValueError, match="holds a NUL"):
-            make(wasi=Wasi(**{dirs: {"/data": f"{tmp_path}\0/user"}}))
+            make(wasi=wasi)
 
 
 def test_every_string_of_the_interface_is_looked_at(guests: Path) -> None:
