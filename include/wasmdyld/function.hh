@@ -24,18 +24,21 @@ inline bool loaded(const Shared &state, const wasm_dyld_object_t *object) noexce
 }
 
 /// Whether a function of the guest has the type that the host wants to call it with.
-template <class Sig> Result<void> check_type(const Api &api, const wasm_func_t *function, const std::string &name)
+template <class Sig> Result<void> check_type(const Shared &state, const wasm_func_t *function, const std::string &name)
 {
-    auto kinds = [&](const wasm_valtype_vec_t *types) {
-        std::vector<wasm_valkind_t> all;
-        for (std::size_t i = 0; i < types->size; i++)
-            all.push_back(api.wasm_valtype_kind(types->data[i]));
-        return all;
-    };
-    std::unique_ptr<wasm_functype_t, decltype(api.wasm_functype_delete)> type(api.wasm_func_type(function), api.wasm_functype_delete);
-    if (!type)
-        return Error(Code::engine, name + ": the engine does not tell the function's type");
-    auto params = kinds(api.wasm_functype_params(type.get())), results = kinds(api.wasm_functype_results(type.get()));
+    // Not wasm_func_type: engines end the process where a type has no number in wasm.h.
+    std::size_t takes = 0, gives = 0;
+    std::vector<wasm_valkind_t> params;
+    for (int round = 0; round < 2; round++) {
+        params.resize(takes + gives);
+        auto told = enter(state, [&](auto dyld, auto error) {
+            return wasm_dyld_function_type(dyld, function, params.data(), params.size(), &takes, &gives, error);
+        });
+        if (!told)
+            return told.error();
+    }
+    auto results = std::vector<wasm_valkind_t>(params.end() - static_cast<std::ptrdiff_t>(gives), params.end());
+    params.resize(takes);
     using Wanted = Signature<Sig>;
     auto same = [](const auto &a, const auto &b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); };
     if (same(params, Wanted::params) && same(results, Wanted::results))

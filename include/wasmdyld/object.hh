@@ -63,7 +63,9 @@ class Symbol {
             return not_a("function");
         if (!state_ || !state_->dyld)
             return detail::gone();
-        if (auto fits = detail::check_type<Sig>(state_->store->api(), function_, name_); !fits)
+        if (holder_ && !detail::loaded(state_, holder_))
+            return Error(Code::invalid_argument, name_ + ": the object that it was found in was unloaded");
+        if (auto fits = detail::check_type<Sig>(state_, function_, name_); !fits)
             return fits.error();
         return Function<Sig>(state_, holder_, function_, name_);
     }

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use super::error::wasm_dyld_error_t;
 use super::handles::{Handles, MOST};
 use super::types::wasm_dyld_code_t;
+use crate::engine::sys::wasm_func_t;
+use crate::engine::{Api, Borrowed, Func};
 use crate::error::{Code, Error, Result, panic_text};
 
 /// The handles of a type, for all threads.
@@ -228,6 +230,17 @@ pub fn plain<'a, T>(raw: *const T, what: &str) -> Result<&'a T> {
     }
     // SAFETY: the header says that it points to one, which stays as it is during the call.
     Ok(unsafe { &*raw })
+}
+
+/// A function of the namespace's store, the caller's for the call.
+pub fn engine_function<'a>(
+    api: &'static Api,
+    raw: *const wasm_func_t,
+) -> Result<Borrowed<'a, Func>> {
+    let raw = NonNull::new(raw.cast_mut());
+    let raw = raw.ok_or_else(|| Error::new(Code::InvalidArgument, "the function is NULL"))?;
+    // SAFETY: the header says that it is a function of this store, which lives for the call.
+    Ok(unsafe { Func::lend(api, raw) })
 }
 
 /// A function pointer of whatever type, for C to cast.

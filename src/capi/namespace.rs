@@ -21,7 +21,7 @@ use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_module_t, wasm_store_t, wasm_table_t,
     wasm_val_vec_t,
 };
-use crate::engine::{Extern, Func, Memory, Module, Store, Table};
+use crate::engine::{Extern, Memory, Module, Store, Table};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Party, Source};
 use crate::plan::Bind;
@@ -332,7 +332,8 @@ pub extern "C" fn wasm_dyld_finish(
 /// Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
 /// (WASM_DYLD_TRAP: the reason, and the functions that were running, see wasm_dyld_error_frame_count) or the guest's exit
 /// (WASM_DYLD_EXIT). `args` and `results` must fit the function's
-/// type; NULL stands for none. After a trap the guest's stack pointer is as it was before the call, which a plain
+/// type; NULL stands for none. A function with values that wasm.h cannot carry on every engine (v128, externref and other references
+/// than funcref) among its parameters or results is not called: WASM_DYLD_UNSUPPORTED. After a trap the guest's stack pointer is as it was before the call, which a plain
 /// wasm_func_call cannot see to: the frames of a trap there stay on the guest's stack.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_call(
@@ -345,13 +346,10 @@ pub extern "C" fn wasm_dyld_call(
     edge(error, || {
         let namespace = wasm_dyld_t::lend(namespace)?;
         let ns = &namespace.ns;
-        let function = NonNull::new(function.cast_mut());
-        let function =
-            function.ok_or_else(|| Error::new(Code::InvalidArgument, "the function is NULL"))?;
-        // SAFETY: the header says that it is a function of this store; the vectors are the host's for the call.
-        let (function, args, results) = unsafe {
+        let function = edge::engine_function(ns.store().api(), function)?;
+        // SAFETY: the header says that the vectors are the host's for the call.
+        let (args, results) = unsafe {
             (
-                Func::lend(ns.store().api(), function),
                 crate::engine::host_args(args),
                 crate::engine::host_results(results),
             )

@@ -102,6 +102,36 @@ pub extern "C" fn wasm_dyld_dlsym_next(
     })
 }
 
+/// The type of a function of the namespace: `*params` and `*results` are how many values it takes and gives, and `kinds` gets the numbers
+/// that wasm.h has for their types (WASM_I32), those of the parameters first; 255 where it has none, for vectors for instance.
+///
+/// `kinds` has room for `room` numbers, and is not written beyond; it may be NULL if that is 0. wasm_func_type and wasm_valtype_kind
+/// end the process on some engines where a type has no number: ask here. wasm_dyld_call calls functions of numbers and funcref only.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_function_type(
+    namespace: *mut wasm_dyld_t,
+    function: *const wasm_func_t,
+    kinds: *mut u8,
+    room: usize,
+    params: *mut usize,
+    results: *mut usize,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    const NONE: u8 = 255;
+    edge(error, || {
+        let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
+        let function = edge::engine_function(ns.store().api(), function)?;
+        let (all, params_count) = ns.kinds_of(&function)?;
+        let room = edge::bytes_mut(kinds, room, "room for the kinds")?;
+        for (place, kind) in room.iter_mut().zip(&all) {
+            *place = kind.unwrap_or(NONE);
+        }
+        set(params, params_count);
+        set(results, all.len().saturating_sub(params_count));
+        Ok(())
+    })
+}
+
 /// Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
 ///
 /// Every out parameter may be NULL. `*symbol` is the exported symbol in the slot, or the nearest one at or below the address,

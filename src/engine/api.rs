@@ -203,8 +203,6 @@ wasm_api! {
         fn wasm_module_validate(store: *mut wasm_store_t, bytes: *const wasm_byte_vec_t) -> bool;
         fn wasm_module_imports(module: *const wasm_module_t, out: *mut wasm_importtype_vec_t);
         fn wasm_module_exports(module: *const wasm_module_t, out: *mut wasm_exporttype_vec_t);
-        fn wasm_module_serialize(module: *const wasm_module_t, out: *mut wasm_byte_vec_t);
-        fn wasm_module_deserialize(store: *mut wasm_store_t, bytes: *const wasm_byte_vec_t) -> *mut wasm_module_t;
         fn wasm_instance_new(
             store: *mut wasm_store_t,
             module: *const wasm_module_t,

@@ -146,8 +146,9 @@ impl Extern {
 impl Func {
     /// Calls the function. Nothing is allocated here: the slices are the engine's vectors.
     ///
-    /// `args` and `results` must be as many and of the kinds that the type says: some engines trap on a mistake, others do not
-    /// notice. References among the results are the caller's, to free with [`Ref::from_val`].
+    /// The function's type must have a [form in C](FuncType::has_c_form), and `args` and `results` must be as many and of the kinds that
+    /// it says: some engines trap on a mistake, others do not notice (Q6). References among the results are the caller's, to free with
+    /// [`Ref::from_val`].
     pub fn call(&self, args: &[Val], results: &mut [Val]) -> Result<(), Trap> {
         let args = VecBuf::view(args);
         let mut results = VecBuf::view_mut(results);
@@ -166,7 +167,8 @@ impl Func {
         }
     }
 
-    /// The function's type; `None` where it cannot be expressed. Prefer the type read from the module: this allocates.
+    /// The function's type; `None` where it cannot be expressed. For functions that came from no object of ours alone: some engines end
+    /// the process on types that `wasm.h` has no form for (Q5).
     pub fn ty(&self) -> Option<FuncType> {
         // SAFETY: the handle is alive; the type is ours and is deleted here.
         unsafe {
@@ -206,7 +208,8 @@ impl Global {
         }
     }
 
-    /// The value. Not for globals that hold references: one engine aborts on some of them.
+    /// The value of a global whose type [passes through `wasm.h`](crate::object::ValType::has_c_form), which the caller knows from the
+    /// module that defines it: some engines end the process on others (Q4), and some when they are asked for the type (Q5).
     pub fn get(&self) -> Val {
         let mut value = *Val::zero(WASM_I32).as_raw();
         // SAFETY: the handle is alive; the engine writes a whole value.

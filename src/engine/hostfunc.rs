@@ -72,7 +72,7 @@ pub struct HostFunc {
 }
 
 impl HostFunc {
-    /// Fails for types that `wasm.h` cannot express (v128).
+    /// Fails for types whose values cannot pass through `wasm.h`.
     pub fn new(store: Store, ty: &FuncType, body: HostBody) -> Result<HostFunc> {
         let engine_type = EngineFuncType::new(store.api(), ty)?;
         let body = Rc::new(Body {

@@ -13,6 +13,8 @@ mod features;
 mod frame;
 mod handle;
 mod hostfunc;
+#[cfg(feature = "wasmtime")]
+mod kept;
 mod library;
 mod memory;
 mod module;
@@ -42,9 +44,11 @@ pub use module::{
 pub(crate) use nesting::{inside, is_near_end};
 pub use shim::{EngineCache, EngineOptions, Shim, Stage};
 pub use store::{OwnedEngine, OwnedStore, Store};
+pub use sys::wasm_valkind_t as ValKind;
 pub use trap::Trap;
 pub use types::{
     EngineFuncType, EngineGlobalType, EngineMemoryType, EngineTableType, func_type, global_type,
     table_type,
 };
+pub(crate) use val::number_of;
 pub use val::{Val, host_args, host_results};

@@ -19,7 +19,14 @@ handle! {
 
 impl Module {
     /// Compiles `bytes`. No engine says through `wasm.h` why it refuses: [`shim::Shim::explain_compile_failure`] may know.
+    ///
+    /// An engine that keeps code between runs may have it from there.
     pub fn new(store: Store, bytes: &[u8]) -> Option<Module> {
+        store.shim().compile(store, bytes)
+    }
+
+    /// Compiles `bytes`, whatever is kept.
+    pub(super) fn compile(store: Store, bytes: &[u8]) -> Option<Module> {
         let api = store.api();
         // SAFETY: the vector views `bytes`, which the call reads only.
         let raw = unsafe { (api.wasm_module_new)(store.raw(), VecBuf::view(bytes).as_ptr()) };
@@ -30,35 +37,6 @@ impl Module {
     pub fn validate(store: Store, bytes: &[u8]) -> bool {
         // SAFETY: as in `new`.
         unsafe { (store.api().wasm_module_validate)(store.raw(), VecBuf::view(bytes).as_ptr()) }
-    }
-
-    /// The compiled code, to keep. `None` where the engine cannot (some abort: the shim knows them).
-    pub fn serialize(&self) -> Option<Vec<u8>> {
-        if !shim::of(self.api).serialization() {
-            return None;
-        }
-        // SAFETY: the module is alive; the call fills an owned vector or leaves it empty.
-        let bytes = unsafe {
-            OwnedVec::filled(self.api, |out| {
-                (self.api.wasm_module_serialize)(self.raw.as_ptr(), out);
-            })
-        };
-        (!bytes.as_slice().is_empty()).then(|| bytes.as_slice().to_vec())
-    }
-
-    /// Takes up what [`Module::serialize`] gave, perhaps in another process.
-    ///
-    /// # Safety
-    /// `bytes` came from `serialize` of the same engine, version and configuration, unchanged: engines run them as machine code.
-    pub unsafe fn deserialize(store: Store, bytes: &[u8]) -> Option<Module> {
-        let api = store.api();
-        if !shim::of(api).serialization() {
-            return None;
-        }
-        // SAFETY: by the caller's promise; the vector views `bytes`, which the call reads only.
-        let raw =
-            unsafe { (api.wasm_module_deserialize)(store.raw(), VecBuf::view(bytes).as_ptr()) };
-        NonNull::new(raw).map(|raw| Module { api, raw })
     }
 
     /// Tells the module from others that are alive, where the engine can say the same of the module of a [`super::Frame`].

@@ -31,13 +31,13 @@ fn kind(ty: ValType) -> Result<wasm_valkind_t> {
     kind_of(ty).ok_or_else(|| {
         Error::new(
             Code::Unsupported,
-            format!("the host cannot handle values of type {ty} through wasm.h"),
+            format!("values of type {ty} cannot pass through wasm.h"),
         )
     })
 }
 
 impl EngineFuncType {
-    /// Fails for types that `wasm.h` cannot express: v128, and references other than funcref and externref.
+    /// Fails for types whose values cannot pass through `wasm.h`.
     pub fn new(api: &'static Api, ty: &FuncType) -> Result<EngineFuncType> {
         // Check all of it before making anything.
         let kinds = |types: &[ValType]| types.iter().copied().map(kind).collect::<Result<Vec<_>>>();

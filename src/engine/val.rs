@@ -202,8 +202,14 @@ pub unsafe fn host_results<'a>(results: *mut wasm_val_vec_t) -> &'a mut [Val] {
     }
 }
 
-/// The engine's number for a type, or `None` where `wasm.h` has none: v128, and references other than funcref and externref.
+/// The engine's number for a type whose values pass through `wasm.h`; `None` for all others, see [`ValType::has_c_form`].
 pub(crate) fn kind_of(ty: ValType) -> Option<wasm_valkind_t> {
+    ty.has_c_form().then_some(())?;
+    number_of(ty)
+}
+
+/// The number that `wasm.h` has for a type, if any: to name the type, not to make or to ask for a value of it.
+pub(crate) fn number_of(ty: ValType) -> Option<wasm_valkind_t> {
     Some(match ty {
         ValType::I32 => WASM_I32,
         ValType::I64 => WASM_I64,

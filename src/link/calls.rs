@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::define::callable;
 use super::glue;
 use super::namespace::Namespace;
 use super::order::{lost, raw};
@@ -38,7 +39,18 @@ pub(super) fn export(
     args: &[Val],
     results: &mut [Val],
 ) -> Result<()> {
-    let function = ns.state().export(definition).and_then(|e| e.duplicate());
+    let (function, sig) = {
+        let state = ns.state();
+        let node = state.model.nodes.get(&definition.object);
+        let sig = node.and_then(|node| node.found.object.func_type(definition.export));
+        let function = state.export(definition).and_then(|e| e.duplicate());
+        (function, sig.ok_or_else(|| lost("a function's type"))?)
+    };
+    callable(&sig)?;
+    if sig.params.len() != args.len() || sig.results.len() != results.len() {
+        let why = format!("the linker cannot call a function of type {sig} here");
+        return Err(Error::new(Code::TypeMismatch, why));
+    }
     let function = function.ok_or_else(|| lost("a function"))?;
     let function = function.as_func().ok_or_else(|| lost("a function"))?;
     ns.call(&function, args, results)

@@ -4,7 +4,7 @@ use super::host::HostValue;
 use super::namespace::Namespace;
 use crate::engine::{Extern, ExternKind, Func, Val};
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{ExternType, Limits, MemoryType, TableType};
+use crate::object::{ExternType, FuncType, Limits, MemoryType, TableType};
 use crate::plan::Precedence;
 
 impl Namespace {
@@ -30,7 +30,9 @@ impl Namespace {
 
     /// Calls a function on behalf of the host, whose arguments may not fit it.
     pub fn call_checked(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
-        let (params, wanted) = (func.param_arity(), func.result_arity());
+        let ty = self.type_of(func)?;
+        callable(&ty)?;
+        let (params, wanted) = (ty.params.len(), ty.results.len());
         if args.len() != params || results.len() != wanted {
             return Err(Error::new(
                 Code::InvalidArgument,
@@ -41,12 +43,6 @@ impl Namespace {
                 ),
             ));
         }
-        let ty = func.ty().ok_or_else(|| {
-            Error::new(
-                Code::Unsupported,
-                "the function's type cannot be expressed in wasm.h",
-            )
-        })?;
         for (n, (arg, wanted)) in args.iter().zip(&ty.params).enumerate() {
             if !arg.is(*wanted) {
                 return Err(Error::new(
@@ -67,6 +63,26 @@ fn at_least(limits: Limits, size: u64) -> Limits {
     }
 }
 
+/// Whether a function of this type may be called through `wasm.h`: its results count as much as its parameters.
+pub(super) fn callable(ty: &FuncType) -> Result<()> {
+    if ty.has_c_form() {
+        return Ok(());
+    }
+    let why = format!(
+        "a function of type {ty} cannot be called from the host: wasm.h carries i32, i64, f32, f64 and funcref only"
+    );
+    Err(Error::new(Code::Unsupported, why))
+}
+
+/// What the host gives is passed on as it is, but the host's own functions get their values through `wasm.h`.
+fn carried(carried: bool, ty: &dyn std::fmt::Display) -> Result<()> {
+    if carried {
+        return Ok(());
+    }
+    let why = format!("{ty}: wasm.h carries i32, i64, f32, f64 and funcref only");
+    Err(Error::new(Code::Unsupported, why))
+}
+
 fn type_of(value: &Extern) -> Result<ExternType> {
     let unknown = || {
         Error::new(
@@ -77,10 +93,12 @@ fn type_of(value: &Extern) -> Result<ExternType> {
     match value.kind() {
         ExternKind::Func => {
             let ty = value.as_func().and_then(|f| f.ty()).ok_or_else(unknown)?;
+            carried(ty.has_c_form(), &ty)?;
             Ok(ExternType::Func(ty.into()))
         }
         ExternKind::Global => {
             let ty = value.as_global().and_then(|g| g.ty()).ok_or_else(unknown)?;
+            carried(ty.content.has_c_form(), &ty)?;
             Ok(ExternType::Global(ty))
         }
         ExternKind::Memory => {

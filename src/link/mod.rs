@@ -9,6 +9,7 @@ mod export_getters;
 mod files;
 mod generated;
 mod glue;
+mod handed;
 mod host;
 mod init;
 mod lazy;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::exit::ExitList;
+use super::handed::Handed;
 use super::host::HostValue;
 use super::modules::Modules;
 use super::stats::Statistics;
@@ -19,7 +20,7 @@ use crate::engine::{
     HostFunc, Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Frame, Result};
-use crate::object::GlobalType;
+use crate::object::{ExportItem, GlobalType, STACK_POINTER_TYPE};
 use crate::plan::{Definition, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map};
 use crate::search::GuestFiles;
 
@@ -94,6 +95,8 @@ pub(super) struct State {
     pub buried: Vec<LoadedObject>,
     /// What the linker keeps in the guest's memory.
     pub texts: Texts,
+    /// Types of the functions that the host was given.
+    pub handed: Handed,
     /// The linker's own functions are defined.
     pub services: bool,
     /// Rises with whatever may change which objects are kept.
@@ -352,10 +355,18 @@ impl Namespace {
         if let Some(global) = &state.space.as_ref()?.stack_pointer {
             return Some(with(global));
         }
-        // A fixed main whose stack pointer could not be made by the linker exports it.
+        // A fixed main whose stack pointer could not be made by the linker exports it. What is no stack pointer is not touched, whatever
+        // its name: its value may be one that wasm.h cannot carry.
         let main = state.model.main?;
         let object = &state.model.nodes.get(&main)?.found.object;
         let export = *object.by_name.get(abi::STACK_POINTER)?;
+        match object.exports.get(export as usize)?.item {
+            ExportItem::Global {
+                ty: STACK_POINTER_TYPE,
+                ..
+            } => {}
+            _ => return None,
+        }
         let export = state.export(Definition {
             object: main,
             export,

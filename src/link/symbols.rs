@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::host::HostValue;
 use super::namespace::{Namespace, State};
-use super::{export_getters, slots};
+use super::{export_getters, handed, slots};
 use crate::abi;
 use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result};
@@ -131,8 +131,12 @@ impl Namespace {
                 .and_then(|e| e.as_func().map(|f| f.raw())),
             _ => None,
         };
-        raw.and_then(NonNull::new)
-            .ok_or_else(|| Error::new(Code::Internal, "a symbol's function got lost"))
+        let raw = raw
+            .and_then(NonNull::new)
+            .ok_or_else(|| Error::new(Code::Internal, "a symbol's function got lost"))?;
+        drop(state);
+        handed::note(&mut self.state_mut(), raw.as_ptr().addr(), callee);
+        Ok(raw)
     }
 
     /// The canonical table slot of a function, `&f` of every object.

@@ -38,7 +38,7 @@ const FUNCREF: u8 = 0x70;
 const TABLE64: u8 = 0x04;
 
 /// The stack pointer that LLVM makes: a mutable i32.
-const STACK_POINTER_TYPE: GlobalType = GlobalType {
+pub const STACK_POINTER_TYPE: GlobalType = GlobalType {
     content: ValType::I32,
     mutable: true,
 };

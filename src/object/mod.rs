@@ -22,7 +22,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 pub use explain::{Explanation, explain};
-pub use externalize::{Externalized, externalize};
+pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
 pub use outline::{Outline, Part, outline};
 pub use types::*;
 

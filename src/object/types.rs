@@ -154,16 +154,26 @@ fn list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
     write!(f, "({})", text::list(types.iter(), shown, ", "))
 }
 
-impl FuncType {
-    /// Whether a host function can have this type: `wasm.h` knows neither vectors nor references beyond these two.
-    pub fn has_c_form(&self) -> bool {
-        self.params.iter().chain(&self.results).all(|ty| match ty {
+impl ValType {
+    /// Whether values of this type may pass through `wasm.h`, be it as a global's value, an argument or a result: the one place that
+    /// decides it, for all engines alike, so that a program that runs on one runs on the others.
+    ///
+    /// `wasm.h` has no form for vectors and for references other than these two, and an engine that is asked for one ends the
+    /// process. It has a form for `externref`, in which wasmtime and wasmi end the process as well (Q4).
+    pub fn has_c_form(self) -> bool {
+        match self {
             ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => true,
             ValType::V128 => false,
-            ValType::Ref { nullable, heap } => {
-                *nullable && matches!(heap, HeapType::Func | HeapType::Extern)
-            }
-        })
+            ValType::Ref { nullable, heap } => nullable && heap == HeapType::Func,
+        }
+    }
+}
+
+impl FuncType {
+    /// Whether the function can be called through `wasm.h`, or be one of the host's.
+    pub fn has_c_form(&self) -> bool {
+        let mut all = self.params.iter().chain(&self.results);
+        all.all(|ty| ty.has_c_form())
     }
 }
 

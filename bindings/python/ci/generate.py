@@ -24,10 +24,10 @@ OUTPUT = Path(__file__).resolve().parent.parent / "src" / "wasmdyld" / "_ffi.py"
 # All of wasm.h that the package calls. Functions that crash on some engines (as_ref, same, host_info) stay out.
 WASM = """
     wasm_engine_delete wasm_store_new wasm_store_delete
-    wasm_valtype_new wasm_valtype_kind wasm_valtype_vec_new wasm_valtype_vec_new_empty
-    wasm_functype_new wasm_functype_delete wasm_functype_params wasm_functype_results
+    wasm_valtype_new wasm_valtype_vec_new wasm_valtype_vec_new_empty
+    wasm_functype_new wasm_functype_delete
     wasm_globaltype_new wasm_globaltype_delete
-    wasm_func_new_with_env wasm_func_type wasm_func_delete wasm_func_as_extern
+    wasm_func_new_with_env wasm_func_delete wasm_func_as_extern
     wasm_global_new wasm_global_delete wasm_global_get wasm_global_set wasm_global_as_extern
     wasm_memory_data wasm_memory_data_size wasm_memory_size wasm_memory_grow
     wasm_table_size

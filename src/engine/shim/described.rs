@@ -10,7 +10,6 @@ pub type TextOf = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 #[derive(Default)]
 pub struct Description {
     pub name: String,
-    pub serialization: bool,
     pub import_order_is_declared: bool,
     pub validation_is_final: bool,
     pub instance_outlives_handle: bool,
@@ -36,10 +35,6 @@ impl Described {
 impl Shim for Described {
     fn name(&self) -> &'static str {
         self.name
-    }
-
-    fn serialization(&self) -> bool {
-        self.says.serialization
     }
 
     fn import_order_is_declared(&self) -> bool {

@@ -20,7 +20,7 @@ use std::ptr::NonNull;
 use super::api::Api;
 use super::frame::Frame;
 use super::module::Module;
-use super::store::OwnedEngine;
+use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
 use super::types::plain_value_type;
@@ -41,9 +41,9 @@ pub trait Shim: Send + Sync {
         false
     }
 
-    /// Whether modules can be serialized and taken up again. Where not, trying may abort the process.
-    fn serialization(&self) -> bool {
-        false
+    /// The module of `bytes`, compiled; `None` if the engine refuses them. Engines that keep code may take it from there.
+    fn compile(&self, store: Store, bytes: &[u8]) -> Option<Module> {
+        Module::compile(store, bytes)
     }
 
     /// Whether the engine lists imports and exports in the order in which the module declares them. Where not, the linker goes by
@@ -190,15 +190,15 @@ pub struct EngineOptions {
     pub max_wasm_stack: Option<usize>,
 }
 
-/// The engine's own cache of compiled code.
+/// Where compiled code is kept between runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EngineCache {
     /// Compile every time.
     #[default]
     Off,
-    /// Where the engine keeps it by default, for this user. Without it if that cannot be used.
+    /// In `wasmdyld` among this user's caches (`XDG_CACHE_HOME`, `~/.cache`). Nowhere if that cannot be used.
     Default,
-    /// In this directory, which is made if missing. An error if it cannot be used, or if others may write to it: what is in it is
-    /// run as machine code.
+    /// In this folder, which is made if missing. An error if others can change what is in it, since that is run as machine code, or if
+    /// it is no folder. Nowhere if it is missing and cannot be made.
     Dir(PathBuf),
 }

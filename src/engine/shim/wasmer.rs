@@ -20,10 +20,6 @@ impl Shim for Wasmer {
         "wasmer"
     }
 
-    fn serialization(&self) -> bool {
-        true
-    }
-
     fn import_order_is_declared(&self) -> bool {
         true
     }

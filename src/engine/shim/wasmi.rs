@@ -3,7 +3,7 @@
 use super::{Shim, Stage};
 use crate::engine::trap::Trap;
 
-/// Serializing and deserializing abort the process; imports come grouped by kind, exports in alphabetical order: all as the trait has it.
+/// Imports come grouped by kind, exports in alphabetical order (Q1), as the trait has it.
 pub(super) struct Wasmi;
 
 impl Shim for Wasmi {

@@ -13,9 +13,10 @@ use super::{EngineOptions, Shim, Stage};
 use crate::engine::api::{Api, origin};
 use crate::engine::frame::{Frame, ModuleName};
 use crate::engine::module::Module;
-use crate::engine::store::OwnedEngine;
+use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
+use crate::engine::vec::VecBuf;
 use crate::error::{Code, Error, Result};
 use crate::object::{HeapType, ValType};
 
@@ -53,16 +54,30 @@ impl Shim for Wasmtime {
         true
     }
 
-    fn serialization(&self) -> bool {
-        true
-    }
-
     fn import_order_is_declared(&self) -> bool {
         true
     }
 
     fn validation_is_final(&self) -> bool {
         true
+    }
+
+    fn compile(&self, store: Store, bytes: &[u8]) -> Option<Module> {
+        // SAFETY: our opaque type stands for this one, whose first and only field the second is; the store is alive.
+        let engine = unsafe {
+            let store = &*store.raw().cast::<c::WasmStoreRef>();
+            store.context().engine().clone()
+        };
+        let Some(keeping) = cache::of(&engine) else {
+            return Module::compile(store, bytes);
+        };
+        keeping.module(
+            bytes,
+            // SAFETY: `Keeping` has seen to it that an engine of this version and configuration wrote it, and that it is as it was written.
+            |code| unsafe { take_up(store, code) },
+            || Module::compile(store, bytes),
+            |module| module_in(module).serialize().ok(),
+        )
     }
 
     unsafe fn explain_compile_failure(
@@ -108,9 +123,7 @@ impl Shim for Wasmtime {
     }
 
     fn module_identity(&self, module: &Module) -> Option<usize> {
-        // SAFETY: our opaque type stands for this one, which is nothing but what it holds; the module is alive.
-        let module = unsafe { &*module.raw().cast::<w::Module>() };
-        Some(identity(module))
+        Some(identity(module_in(module)))
     }
 
     fn failed_stage(&self, trap: &Trap) -> Stage {
@@ -172,8 +185,12 @@ impl Shim for Wasmtime {
             }
             c::wasmtime_config_max_wasm_stack_set(&mut config, bytes);
         }
-        cache::configure(&mut config, &options.cache)?;
-        let raw = Box::into_raw(c::wasm_engine_new_with_config(config));
+        let keep = cache::folder(&options.cache)?;
+        let engine = c::wasm_engine_new_with_config(config);
+        if let Some(folder) = keep {
+            cache::attach(engine_in(&engine), folder, VERSION);
+        }
+        let raw = Box::into_raw(engine);
         // SAFETY: a new engine, ours; a box is never NULL.
         Ok(unsafe { OwnedEngine::from_raw(api, NonNull::new_unchecked(raw).cast()) })
     }
@@ -192,7 +209,35 @@ fn base_config() -> Box<c::wasm_config_t> {
 const _: () = {
     assert!(size_of::<c::wasm_trap_t>() == size_of::<w::Error>());
     assert!(size_of::<c::wasm_module_t>() == size_of::<w::Module>());
+    assert!(size_of::<c::wasm_engine_t>() == size_of::<w::Engine>());
+    assert!(size_of::<c::wasm_store_t>() == size_of::<c::WasmStoreRef>());
 };
+
+fn module_in(module: &Module) -> &w::Module {
+    // SAFETY: our opaque type stands for the engine's, which is nothing but what it holds; the module is alive.
+    unsafe { &*module.raw().cast::<w::Module>() }
+}
+
+fn engine_in(engine: &c::wasm_engine_t) -> &w::Engine {
+    // SAFETY: laid out as in C, with this as its first field.
+    unsafe { &*std::ptr::from_ref(engine).cast::<w::Engine>() }
+}
+
+/// The module of code that `serialize` gave.
+///
+/// # Safety
+/// The code came from an engine of the same version and configuration, unchanged.
+unsafe fn take_up(store: Store, code: &[u8]) -> Option<Module> {
+    // SAFETY: by the caller's promise. Our opaque types stand for these; the vector views `code`, which the call reads only.
+    let module = unsafe {
+        let store = &mut *store.raw().cast::<c::wasm_store_t>();
+        let view = VecBuf::view(code);
+        c::wasm_module_deserialize(store, &*view.as_ptr().cast::<c::wasm_byte_vec_t>())?
+    };
+    let raw = NonNull::new(Box::into_raw(module).cast())?;
+    // SAFETY: a new module, ours.
+    Some(unsafe { Module::from_raw(store.api(), raw) })
+}
 
 fn error_of(trap: &Trap) -> &w::Error {
     // SAFETY: our opaque type stands for the engine's, which is nothing but the error; the trap is alive.

@@ -1,142 +1,131 @@
-//! The bundled engine's cache of compiled code, on disk.
+//! Which of the bundled engine's engines keep compiled code, and where.
 //!
-//! The engine runs what it finds there as machine code, so a directory serves only if nobody else can write to it. It takes its
-//! settings from a file of TOML and nothing else, hence the short-lived file below.
+//! Wasmtime has a cache of its own, which does not notice damage (Q16): its entries have no hash, and a flipped bit is run as machine
+//! code. So that one stays off, no settings of Wasmtime are read, and code is kept by [`crate::engine::kept`].
 
-use std::ffi::CString;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wasmtime_c_api as c;
+use sha2::{Digest, Sha256};
+use wasmtime_c_api::wasmtime as w;
 
 use super::EngineCache;
-use super::wasmtime::error_text;
+use crate::engine::kept::{self, Bounds, KeptCode, Key, Unusable};
 use crate::error::{Code, Error, Result};
 
-/// Puts the cache into `config`. Only a directory that was asked for by name is worth an error.
-pub(super) fn configure(config: &mut c::wasm_config_t, cache: &EngineCache) -> Result<()> {
-    match cache {
-        EngineCache::Off => {}
+/// What one engine keeps.
+pub(super) struct Keeping {
+    code: KeptCode,
+    /// Hash of the engine's version and of all in its configuration that code depends on.
+    configuration: [u8; 32],
+}
+
+/// Engines that keep code, as long as they live.
+static KEEPING: Mutex<Vec<(w::EngineWeak, Arc<Keeping>)>> = Mutex::new(Vec::new());
+
+fn all() -> MutexGuard<'static, Vec<(w::EngineWeak, Arc<Keeping>)>> {
+    KEEPING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where code is to be kept. Only a folder that was asked for by name is worth an error, and only if it is the wrong one: a disk that is
+/// full or read-only keeps nothing.
+pub(super) fn folder(cache: &EngineCache) -> Result<Option<PathBuf>> {
+    let dir = match cache {
+        EngineCache::Off => return Ok(None),
         EngineCache::Default => {
-            if let Some(dir) = default_dir()
-                && private_dir(&dir).is_ok()
-            {
-                // With NULL the engine follows the user's own settings, which may name another directory.
-                // SAFETY: NULL is allowed.
-                drop(unsafe { c::wasmtime_config_cache_config_load(config, ptr::null()) });
-            }
+            return Ok(default_folder().and_then(|dir| kept::private(&dir).ok()));
         }
-        EngineCache::Dir(dir) => use_dir(config, dir).map_err(|e| {
-            let code = match e.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput => {
-                    Code::InvalidArgument
-                }
-                _ => Code::Io,
-            };
-            Error::new(code, format!("cache directory {}: {e}", dir.display()))
-        })?,
-    }
-    Ok(())
-}
-
-/// Where the engine keeps its cache if nothing else is said.
-fn default_dir() -> Option<PathBuf> {
-    let home = || {
-        std::env::var_os("HOME")
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
+        EngineCache::Dir(dir) => dir,
     };
-    if cfg!(target_vendor = "apple") {
-        return Some(home()?.join("Library/Caches/BytecodeAlliance.wasmtime"));
-    }
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|p| p.is_absolute())
-        .or_else(|| Some(home()?.join(".cache")))?;
-    Some(base.join("wasmtime"))
+    let code = match kept::private(dir) {
+        Ok(dir) => return Ok(Some(dir)),
+        Err(Unusable::Missing(_)) => return Ok(None),
+        Err(why @ Unusable::Unsafe(_)) => (Code::InvalidArgument, why),
+        Err(why @ Unusable::Wrong(_)) => (Code::Io, why),
+    };
+    let (code, why) = code;
+    let text = format!("cache folder {}: {why}", dir.display());
+    Err(Error::new(code, text))
 }
 
-/// Makes `dir` if it is missing, for this user alone, and sees that it is this user's alone to write.
-fn private_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let meta = fs::metadata(dir)?;
-    // SAFETY: no precondition.
-    if meta.uid() != unsafe { libc::geteuid() } {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "it belongs to another user",
-        ));
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "others may write to it",
-        ));
-    }
-    Ok(())
+/// `wasmdyld` among the user's caches.
+fn default_folder() -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = std::env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let base = match cfg!(target_vendor = "apple") {
+        true => absolute("HOME")?.join("Library/Caches"),
+        false => {
+            let given = absolute("XDG_CACHE_HOME");
+            given.or_else(|| Some(absolute("HOME")?.join(".cache")))?
+        }
+    };
+    Some(base.join("wasmdyld"))
 }
 
-fn use_dir(config: &mut c::wasm_config_t, dir: &Path) -> io::Result<()> {
-    private_dir(dir)?;
-    let dir = fs::canonicalize(dir)?;
-    let settings = Settings::write(&dir)?;
-    let path = CString::new(settings.0.as_os_str().as_bytes())?;
-    // SAFETY: a NUL-terminated path.
-    match unsafe { c::wasmtime_config_cache_config_load(config, path.as_ptr()) } {
-        None => Ok(()),
-        Some(error) => Err(io::Error::other(error_text(&error))),
-    }
+/// Has `engine` keep code in `folder`.
+pub(super) fn attach(engine: &w::Engine, folder: PathBuf, version: &str) {
+    let keeping = Keeping {
+        code: KeptCode::new(folder, Bounds::default()),
+        configuration: configuration(engine, version),
+    };
+    let mut all = all();
+    all.retain(|(engine, _)| engine.upgrade().is_some());
+    all.push((engine.weak(), Arc::new(keeping)));
 }
 
-/// The file with the settings. It stands in the directory itself, where nobody else can tamper with it, and is removed as soon as
-/// it has been read.
-struct Settings(PathBuf);
-
-impl Settings {
-    fn write(dir: &Path) -> io::Result<Settings> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = dir.join(format!(".wasmdyld-{}-{count}.toml", std::process::id()));
-        let text = format!("[cache]\ndirectory = {}\n", toml_string(dir)?);
-        // A file that a killed process with our number left behind would otherwise be in the way for ever.
-        let _ = fs::remove_file(&path);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        let settings = Settings(path);
-        file.write_all(text.as_bytes())?;
-        Ok(settings)
-    }
+/// What `engine` keeps, if it does.
+pub(super) fn of(engine: &w::Engine) -> Option<Arc<Keeping>> {
+    let all = all();
+    let same = |known: &w::EngineWeak| {
+        let known = known.upgrade();
+        known.is_some_and(|known| w::Engine::same(&known, engine))
+    };
+    let found = all.iter().find(|(known, _)| same(known));
+    found.map(|(_, keeping)| keeping.clone())
 }
 
-impl Drop for Settings {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
+fn configuration(engine: &w::Engine, version: &str) -> [u8; 32] {
+    /// Feeds what wants to be hashed to a hash that stays the same from process to process.
+    struct Feed(Sha256);
+    impl Hasher for Feed {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
 
-fn toml_string(path: &Path) -> io::Result<String> {
-    let text = path.to_str().ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the engine takes only UTF-8 here",
-        )
-    })?;
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
+        fn finish(&self) -> u64 {
+            0
         }
     }
-    quoted.push('"');
-    Ok(quoted)
+    let mut feed = Feed(Sha256::new());
+    "wasmtime".hash(&mut feed);
+    version.hash(&mut feed);
+    engine.precompile_compatibility_hash().hash(&mut feed);
+    feed.0.finalize().into()
+}
+
+impl Keeping {
+    /// The module of `bytes`: what `take_up` makes of the kept code, else what `compile` gives, whose code, by `serialize`, is kept.
+    ///
+    /// `take_up` gets code that this engine's kind and configuration gave, unchanged.
+    pub(super) fn module<M>(
+        &self,
+        bytes: &[u8],
+        take_up: impl FnOnce(&[u8]) -> Option<M>,
+        compile: impl FnOnce() -> Option<M>,
+        serialize: impl FnOnce(&M) -> Option<Vec<u8>>,
+    ) -> Option<M> {
+        let key = Key::new(&self.configuration, bytes);
+        let kept = self.code.find(key);
+        if let Some(module) = kept.and_then(|kept| take_up(kept.code())) {
+            return Some(module);
+        }
+        let module = compile()?;
+        if let Some(code) = serialize(&module) {
+            self.code.keep(key, &code);
+        }
+        Some(module)
+    }
 }

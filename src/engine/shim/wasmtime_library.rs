@@ -21,10 +21,6 @@ impl Shim for WasmtimeLibrary {
         "wasmtime"
     }
 
-    fn serialization(&self) -> bool {
-        true
-    }
-
     fn import_order_is_declared(&self) -> bool {
         true
     }

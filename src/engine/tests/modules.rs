@@ -232,18 +232,6 @@ fn a_tag_is_passed_on_between_modules() {
 }
 
 #[test]
-fn modules_are_serialized() {
-    let f = Fixture::new();
-    let m = f.module(r#"(module (import "env" "f" (func)))"#);
-    let bytes = m.serialize().unwrap();
-    // SAFETY: from just now.
-    let again = unsafe { Module::deserialize(f.store(), &bytes) }.unwrap();
-    assert_eq!(again.imports().len(), 1);
-    // SAFETY: the engine recognises what is no artefact of its own.
-    assert!(unsafe { Module::deserialize(f.store(), b"garbage") }.is_none());
-}
-
-#[test]
 fn features() {
     let f = Fixture::new();
     let features = EngineFeatures::default();

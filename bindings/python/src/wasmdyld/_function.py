@@ -71,7 +71,7 @@ class Function:
         # Asked anew each time: the object may have been unloaded, by the guest as well, and another one loaded.
         pointer = self._resolve()
         if pointer != self._pointer:
-            whole = of_function(self._core.state.api, pointer)
+            whole = of_function(self._core.state, pointer)
             self._type = FuncType(whole.params[: len(whole.params) - len(self._last)], whole.results)
             self._pointer = pointer
         return pointer

@@ -1,12 +1,16 @@
 """Types of functions, as WebAssembly has them."""
 
 import re
-from ctypes import byref, c_void_p
+from ctypes import byref, c_size_t, c_uint8, c_void_p
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import TYPE_CHECKING, Dict, List, Tuple
 
 from . import _ffi
 from ._ffi import Functions, wasm_valtype_vec_t
+from ._library import dyld
+
+if TYPE_CHECKING:
+    from ._state import State
 
 KINDS: Dict[str, int] = {
     "i32": _ffi.WASM_I32,
@@ -54,19 +58,16 @@ def _names(text: str, whole: str) -> Tuple[str, ...]:
     return names
 
 
-def of_function(api: Functions, function: int) -> FuncType:
-    """The type of an engine's function."""
-    functype = api.wasm_func_type(function)
-    try:
-
-        def names(vector: wasm_valtype_vec_t) -> Tuple[str, ...]:
-            kinds = [api.wasm_valtype_kind(vector.data[index]) for index in range(vector.size)]
-            return tuple(NAMES.get(kind, f"type {kind}") for kind in kinds)
-
-        params = names(api.wasm_functype_params(functype).contents)
-        return FuncType(params, names(api.wasm_functype_results(functype).contents))
-    finally:
-        api.wasm_functype_delete(functype)
+def of_function(state: "State", function: int) -> FuncType:
+    """The type of a function of the namespace."""
+    # Not wasm_func_type: engines end the process where a type has no number in wasm.h.
+    takes, gives = c_size_t(), c_size_t()
+    kinds = (c_uint8 * 0)()
+    for _ in range(2):
+        kinds = (c_uint8 * (takes.value + gives.value))()
+        state.call(dyld.wasm_dyld_function_type, function, kinds, len(kinds), byref(takes), byref(gives))
+    names = tuple(NAMES.get(kind, "a type that wasm.h has not") for kind in kinds)
+    return FuncType(names[: takes.value], names[takes.value :])
 
 
 def new_functype(api: Functions, type: FuncType) -> int:

@@ -1,0 +1,73 @@
+//! The functions that hosts were given, with their types as the modules say.
+//!
+//! A host calls them back by the engine's handle alone, and an engine cannot always be asked what type is behind one: wasmtime, wasmi and
+//! wasmer end the process where a part of it has no form in `wasm.h` (Q5).
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use super::namespace::{Namespace, State};
+use crate::engine::{Func, ValKind, number_of};
+use crate::error::{Code, Error, Result};
+use crate::object::FuncType;
+use crate::plan::{Callee, FuncId, ObjectId};
+
+#[derive(Default)]
+pub(super) struct Handed {
+    /// By the handle's address. A handle lives as long as the object that defines the function; the host's own have no object.
+    known: HashMap<usize, (Option<ObjectId>, Arc<FuncType>)>,
+    /// As many objects had been unloaded when those that are gone were last taken out.
+    swept: u64,
+}
+
+/// Notes that the host is about to get the handle at `address`.
+pub(super) fn note(state: &mut State, address: usize, callee: Callee) {
+    let (owner, sig) = match (callee.id, callee.export) {
+        (FuncId::Host(id), _) => (None, state.model.host_func(id)),
+        (_, Some(definition)) => (
+            Some(definition.object),
+            state.model.callee(definition).map(|(_, sig)| sig),
+        ),
+        _ => return,
+    };
+    let Some(sig) = sig else { return };
+    if state.handed.swept != state.unloads {
+        state.handed.swept = state.unloads;
+        let live = &state.live;
+        let there = |owner: &Option<ObjectId>| owner.is_none_or(|id| live.contains_key(&id));
+        state.handed.known.retain(|_, (owner, _)| there(owner));
+    }
+    state.handed.known.insert(address, (owner, sig));
+}
+
+impl State {
+    /// The type behind a handle that the host has from us.
+    fn handed(&self, func: &Func) -> Option<Arc<FuncType>> {
+        let (owner, sig) = self.handed.known.get(&func.raw().addr())?;
+        // The address of what is gone may be another's.
+        let there = owner.is_none_or(|id| self.live.contains_key(&id));
+        there.then(|| sig.clone())
+    }
+}
+
+impl Namespace {
+    /// A function's type: what its module says where the host has it from us, else what the engine says.
+    pub fn type_of(&self, func: &Func) -> Result<Arc<FuncType>> {
+        if let Some(known) = self.state().handed(func) {
+            return Ok(known);
+        }
+        let told = func.ty().ok_or_else(|| {
+            let why = "the function's type cannot be expressed in wasm.h: call it from a module";
+            Error::new(Code::Unsupported, why)
+        })?;
+        Ok(told.into())
+    }
+
+    /// A function's type for a host: numbers of `wasm.h`, `None` where it has none.
+    pub fn kinds_of(&self, func: &Func) -> Result<(Vec<Option<ValKind>>, usize)> {
+        let ty = self.type_of(func)?;
+        let all = ty.params.iter().chain(&ty.results);
+        Ok((all.map(|&ty| number_of(ty)).collect(), ty.params.len()))
+    }
+}
