@@ -1,5 +1,8 @@
 //! A dynamic linker for WebAssembly programs made of shared libraries. `docs/DESIGN.md` has the map.
 
+// `print!` and `eprint!` panic where a stream is closed or full: output is written, and errors of that are handled or ignored.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod abi;
 mod capi;
 pub mod config;

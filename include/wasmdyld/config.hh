@@ -383,6 +383,16 @@ class Wasi {
         return *this;
     }
 
+    /// How many files and folders guests may have open at a time, beside those that they are given. Without it 256, or half of what
+    /// the process may open if that is less.
+    Wasi &max_files(std::uint32_t limit)
+    {
+        steps_.push_back([=](wasm_dyld_wasi_t *wasi) {
+            return detail::checked([&](auto error) { return wasm_dyld_wasi_set_max_files(wasi, limit, error); });
+        });
+        return *this;
+    }
+
   private:
     friend class NamespaceRef;
     using Step = std::function<Result<void>(wasm_dyld_wasi_t *)>;

@@ -337,6 +337,20 @@ pub extern "C" fn wasm_dyld_wasi_add_folder(
     })
 }
 
+/// Sets how many files and folders guests may have open at a time, beside those that they are given: each is a descriptor of the process.
+/// Opening more fails with the guest's EMFILE. Without this call 256, or half of what the process may open if that is less.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_max_files(
+    wasi: *mut wasm_dyld_wasi_t,
+    limit: u32,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.max_files(limit);
+        Ok(())
+    })
+}
+
 /// Defines all functions of wasi_snapshot_preview1 for objects loaded from now on. `wasi` is taken in any case, also on
 /// failure; NULL grants nothing.
 #[unsafe(no_mangle)]

@@ -9,6 +9,7 @@ use wasi_common::{Table, WasiCtx, WasiFile, WasiSched};
 
 use super::Preview1;
 use super::common::Common;
+use super::descriptors::{Descriptors, default_limit};
 use super::host::HostDir;
 use super::paths::Preopened;
 use super::sched::Sched;
@@ -37,6 +38,7 @@ pub struct WasiConfig {
     stdout: Output,
     stderr: Output,
     preopens: Vec<Preopen>,
+    max_files: Option<u32>,
 }
 
 impl WasiConfig {
@@ -103,6 +105,13 @@ impl WasiConfig {
         self
     }
 
+    /// How many files and folders the guest may have open at a time, beside those that it is given: each is a descriptor of the
+    /// process. By default 256, or half of what the process may open if that is less.
+    pub fn max_files(&mut self, limit: u32) -> &mut Self {
+        self.max_files = Some(limit);
+        self
+    }
+
     pub fn preopens(&self) -> &[Preopen] {
         &self.preopens
     }
@@ -141,8 +150,9 @@ impl WasiConfig {
                 None => closed.push(fd),
             }
         }
+        let descriptors = Descriptors::new(self.max_files.unwrap_or_else(default_limit));
         for entry in &preopened {
-            let dir = HostDir::new(entry.duplicate()?, entry.read_only);
+            let dir = HostDir::new(entry.duplicate()?, entry.read_only, descriptors.clone());
             ctx.push_preopened_dir(Box::new(dir), &entry.guest)
                 .map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         }

@@ -3,26 +3,33 @@
 //! - a directory is listed from a snapshot, so that a guest may remove entries as it goes, and listing is linear;
 //! - times before 1970, which preview1 cannot express (and wasi-common panics on), become 1970;
 //! - only a terminal calls itself a character device where guests look for one (`isatty`);
-//! - flags of descriptors shared with the process stay as they are.
+//! - flags of descriptors shared with the process stay as they are;
+//! - opening never waits (`open.rs`), and has a limit (`descriptors.rs`).
 
 use std::any::Any;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use cap_std::fs;
 use wasi_common::dir::{OpenResult, ReaddirCursor, ReaddirEntity};
 use wasi_common::file::{Advice, FdFlags, FileType, Filestat, OFlags};
 use wasi_common::snapshots::preview_1::types::Errno;
-use wasi_common::sync::dir::{Dir, OpenResult as Opened};
+use wasi_common::sync::dir::Dir;
 use wasi_common::sync::file::File;
 use wasi_common::{Error, SystemTimeSpec, WasiDir, WasiFile};
+
+use super::descriptors::{Descriptors, Taken};
+use super::open::{How, Opened, open};
 
 pub struct HostFile {
     file: File,
     read_only: bool,
     /// The open file is also the process's own: its status flags are not the guest's to change.
     shared: bool,
+    _taken: Option<Taken>,
 }
 
 impl HostFile {
@@ -33,6 +40,7 @@ impl HostFile {
             file: File::from_cap_std(fd.into()),
             read_only: false,
             shared: true,
+            _taken: None,
         }
     }
 
@@ -160,22 +168,36 @@ impl WasiFile for HostFile {
 
 pub struct HostDir {
     dir: Dir,
+    /// The folder's descriptor, which is open as long as `dir`.
+    fd: RawFd,
     read_only: bool,
+    /// For what is opened through it.
+    descriptors: Descriptors,
+    _taken: Option<Taken>,
     /// The listing that cursors other than 0 refer to.
     listing: Mutex<Option<Arc<[ReaddirEntity]>>>,
 }
 
 impl HostDir {
-    pub fn new(dir: wasi_common::sync::Dir, read_only: bool) -> Self {
-        HostDir::wrap(Dir::from_cap_std(dir), read_only)
+    /// A folder that the guest is given.
+    pub fn new(dir: fs::Dir, read_only: bool, descriptors: Descriptors) -> Self {
+        HostDir::wrap(dir, read_only, descriptors, None)
     }
 
-    fn wrap(dir: Dir, read_only: bool) -> Self {
+    fn wrap(dir: fs::Dir, read_only: bool, descriptors: Descriptors, taken: Option<Taken>) -> Self {
         HostDir {
-            dir,
+            fd: dir.as_raw_fd(),
+            dir: Dir::from_cap_std(dir),
             read_only,
+            descriptors,
             listing: Mutex::new(None),
+            _taken: taken,
         }
+    }
+
+    fn open(&self, path: &str, how: How) -> Result<Opened, Error> {
+        // SAFETY: open as long as `dir` is, which this borrows.
+        open(unsafe { BorrowedFd::borrow_raw(self.fd) }, path, how)
     }
 
     fn writable(&self) -> Result<&Dir, Error> {
@@ -183,25 +205,19 @@ impl HostDir {
     }
 
     /// Opens below a read-only directory as a read-only file system would.
-    fn open_read_only(
-        &self,
-        follow: bool,
-        path: &str,
-        oflags: OFlags,
-        write: bool,
-        fdflags: FdFlags,
-    ) -> Result<Opened, Error> {
-        if write || oflags.contains(OFlags::TRUNCATE) {
+    fn open_read_only(&self, path: &str, how: How) -> Result<Opened, Error> {
+        if how.write || how.oflags.contains(OFlags::TRUNCATE) {
             return Err(Errno::Rofs.into());
         }
         // Both of these would ask the system for write access.
-        let create = oflags.contains(OFlags::CREATE);
-        let oflags = oflags - (OFlags::CREATE | OFlags::EXCLUSIVE);
-        let fdflags = fdflags - FdFlags::APPEND;
-        let opened = self
-            .dir
-            .open_file_(follow, path, oflags, true, false, fdflags);
-        match opened {
+        let create = how.oflags.contains(OFlags::CREATE);
+        let how = How {
+            oflags: how.oflags - (OFlags::CREATE | OFlags::EXCLUSIVE),
+            fdflags: how.fdflags - FdFlags::APPEND,
+            read: true,
+            ..how
+        };
+        match self.open(path, how) {
             Err(error) if create && matches!(error.downcast_ref(), Some(Errno::Noent)) => {
                 Err(Errno::Rofs.into())
             }
@@ -251,6 +267,14 @@ impl WasiDir for HostDir {
         fdflags: FdFlags,
     ) -> Result<OpenResult, Error> {
         let read_only = self.read_only;
+        let taken = self.descriptors.take()?;
+        let how = How {
+            follow,
+            oflags,
+            read,
+            write,
+            fdflags,
+        };
         let exclusive = oflags.contains(OFlags::CREATE | OFlags::EXCLUSIVE);
         let opened = if read_only && exclusive {
             self.dir.get_path_filestat(path, false).await.map_or_else(
@@ -258,18 +282,22 @@ impl WasiDir for HostDir {
                 |_| Err(Error::from(Errno::Exist)),
             )
         } else if read_only {
-            self.open_read_only(follow, path, oflags, write, fdflags)
+            self.open_read_only(path, how)
         } else {
-            self.dir
-                .open_file_(follow, path, oflags, read, write, fdflags)
+            self.open(path, how)
         };
         Ok(match opened? {
             Opened::File(file) => OpenResult::File(Box::new(HostFile {
-                file,
+                file: File::from_cap_std(file),
                 read_only,
                 shared: false,
+                _taken: Some(taken),
             })),
-            Opened::Dir(dir) => OpenResult::Dir(Box::new(HostDir::wrap(dir, read_only))),
+            Opened::Folder(dir) => {
+                let descriptors = self.descriptors.clone();
+                let dir = HostDir::wrap(dir, read_only, descriptors, Some(taken));
+                OpenResult::Dir(Box::new(dir))
+            }
         })
     }
 

@@ -6,8 +6,10 @@
 
 mod common;
 mod config;
+mod descriptors;
 mod errno;
 mod host;
+mod open;
 mod paths;
 mod sched;
 mod stdio;

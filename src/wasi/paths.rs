@@ -12,6 +12,7 @@ use wasi_common::{Error as WasiError, WasiDir};
 
 use super::Identity;
 use super::common::once;
+use super::descriptors::Descriptors;
 use super::host::HostDir;
 use crate::error::{Code, Error, Result};
 
@@ -62,7 +63,8 @@ pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, Identity)> 
     }
     let (entry, rest) = locate(preopened, path)
         .ok_or_else(|| fail((Code::NotFound, "it is in no preopened directory".into())))?;
-    let dir = HostDir::new(entry.duplicate()?, true);
+    // Closed before this returns: not among those that the guest has.
+    let dir = HostDir::new(entry.duplicate()?, true, Descriptors::new(1));
     match once(load(&dir, &rest)) {
         Some(Ok(read)) => Ok(read),
         Some(Err(why)) => Err(fail(why.describe())),

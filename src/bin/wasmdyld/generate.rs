@@ -63,6 +63,8 @@ impl ManPages {
 fn written(outcome: std::io::Result<()>, to: &str) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             style::print_error(format_args!("writing to {to}: {error}"));
             ExitCode::FAILURE

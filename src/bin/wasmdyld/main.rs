@@ -1,5 +1,7 @@
 //! The `wasmdyld` command: runs programs made of shared libraries, shows what the linker sees in them, and tells which engines can.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod args;
 mod check;
 mod generate;

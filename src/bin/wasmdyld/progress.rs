@@ -70,7 +70,7 @@ enum Line {
 impl Line {
     fn show(&mut self, text: &str) {
         match self {
-            Line::Log => eprintln!("{text}"),
+            Line::Log => put(&format!("{text}\n")),
             Line::Now => draw(text),
             Line::Later(later) => later.show(text),
         }

@@ -1,6 +1,7 @@
 //! `wasmdyld run`.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -35,6 +36,10 @@ pub struct Run {
     /// Give the program a folder, under its own name or another; may be repeated
     #[arg(long, value_name = "HOST[::GUEST]")]
     dir: Vec<String>,
+    /// Files and folders that the program may have open at a time, beside those given [default: 256, at most half of what the system
+    /// allows]
+    #[arg(long, value_name = "N")]
+    max_files: Option<u32>,
     /// Set an environment variable of the program; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
@@ -114,7 +119,7 @@ impl Run {
         if std::env::var("WASMDYLD_DEBUG")
             .is_ok_and(|list| list.split(',').any(|w| w.trim() == "help"))
         {
-            print!("{}", trace::help());
+            style::written(write!(style::stdout().raw(), "{}", trace::help()))?;
             std::process::exit(0);
         }
         let mut config = args::config(&self.search, Some(&self.link))?;
@@ -144,6 +149,9 @@ impl Run {
         for dir in &self.dir {
             let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
             wasi.preopen(host, guest);
+        }
+        if let Some(limit) = self.max_files {
+            wasi.max_files(limit);
         }
         Ok(wasi)
     }

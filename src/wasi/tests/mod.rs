@@ -3,6 +3,7 @@
 mod calls;
 mod files;
 mod garbage;
+mod limits;
 mod open;
 mod sandbox;
 mod stdio;

@@ -64,6 +64,9 @@ class Wasi:
     that takes bytes, or a binary file; each may be INHERIT. A function that raises OSError gives the guest its errno; anything
     else that it raises gives the guest EIO, and is raised when the guest returns to Python. It must not use the namespace.
 
+    `max_files` is how many files and folders a guest may have open at a time, beside those that it is given; None is 256, or half
+    of what the process may open if that is less.
+
     It only describes: one may serve any number of namespaces.
     """
 
@@ -78,6 +81,7 @@ class Wasi:
         stdin: Input = None,
         stdout: OutputTo = None,
         stderr: OutputTo = None,
+        max_files: Optional[int] = None,
     ) -> None:
         self.args = tuple(args)
         self.env = dict(env or {})
@@ -85,6 +89,9 @@ class Wasi:
         self.dirs: Dict[str, PathLike] = dict(dirs or {})
         self.read_only_dirs: Dict[str, PathLike] = dict(read_only_dirs or {})
         self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+        if max_files is not None and not 0 <= max_files < 1 << 32:
+            raise OverflowError(f"{max_files} is no number of files")
+        self.max_files = max_files
 
     def _apply(self, state: State) -> None:
         wasi = c_void_p(dyld.wasm_dyld_wasi_new())
@@ -106,6 +113,8 @@ class Wasi:
         for dirs, access in ((self.dirs, _ffi.WASM_DYLD_FOLDER_READ_WRITE), (self.read_only_dirs, _ffi.WASM_DYLD_FOLDER_READ_ONLY)):
             for guest, host in dirs.items():
                 check(dyld.wasm_dyld_wasi_add_folder, wasi, c_path(host, "a folder"), c_path(guest, "a folder's name for guests"), access)
+        if self.max_files is not None:
+            check(dyld.wasm_dyld_wasi_set_max_files, wasi, self.max_files)
         streams = (self.stdin, self.stdout, self.stderr)
         inherit = any(isinstance(stream, _Inherit) for stream in streams)
         if inherit:

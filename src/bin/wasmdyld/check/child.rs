@@ -1,7 +1,7 @@
 //! Probes in processes of their own: the parent's side and the child's.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -175,7 +175,8 @@ pub fn run(probe: &str, lib: Option<&Path>) {
     };
     let line = text.split(['\n', '\r']).map(str::trim);
     let line: Vec<&str> = line.filter(|part| !part.is_empty()).collect();
-    println!("\n{MARK}{word} {}", line.join(" "));
+    // Where the parent is gone there is nobody to tell.
+    let _ = writeln!(std::io::stdout(), "\n{MARK}{word} {}", line.join(" "));
 }
 
 fn answer(probe: &str, lib: Option<&Path>) -> Answer {

@@ -13,6 +13,7 @@ mod objects;
 mod probes;
 mod report;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ use clap::{Args, ValueEnum};
 use probes::{Need, PROBES};
 use report::{Report, Row};
 
-use crate::style;
+use crate::{line, style};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -66,17 +67,20 @@ impl Check {
             about: child::About::read(&about),
             rows: rows.collect(),
         };
-        match self.format {
-            Format::Text => print!("{}", report.text()),
-            Format::Json => println!("{}", report.json()),
-        }
-        ExitCode::from(u8::from(!report.can_host()))
+        let mut out = style::stdout();
+        let shown = match self.format {
+            Format::Text => report.text().lines().try_for_each(|line| line!(out, "{line}")),
+            Format::Json => writeln!(out.raw(), "{}", report.json()),
+        };
+        let code = ExitCode::from(u8::from(!report.can_host()));
+        style::exit_code(style::written(shown).map(|()| code))
     }
 
     /// What cannot be opened, or is no engine.
     fn unusable(&self, why: &str) -> ExitCode {
         if self.format == Format::Json {
-            println!("{}", report::unusable(why));
+            // The reason comes on standard error as well, and the exit status tells.
+            let _ = writeln!(style::stdout().raw(), "{}", report::unusable(why));
         }
         style::print_error(why);
         ExitCode::FAILURE

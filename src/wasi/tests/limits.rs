@@ -1,0 +1,145 @@
+//! What a guest could keep its host from by opening: its thread, and its descriptors.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::mpsc;
+use std::thread;
+
+use super::*;
+
+const NONBLOCK: u64 = 4;
+
+fn fifo(dir: &TempDir, name: &str) {
+    let path = CString::new(dir.join(name).as_os_str().as_bytes()).unwrap();
+    // SAFETY: a C string.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
+/// What `work` gives, unless it takes for ever.
+fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, outcome) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    outcome
+        .recv_timeout(Duration::from_secs(20))
+        .expect("it waits for ever")
+}
+
+#[test]
+fn opening_a_pipe_does_not_wait_for_its_other_end() {
+    let dir = TempDir::new();
+    fifo(&dir, "pipe");
+    let path = dir.path().to_path_buf();
+    soon(move || {
+        for read_only in [false, true] {
+            let mut config = WasiConfig::new();
+            match read_only {
+                true => config.preopen_read_only(&path, "/"),
+                false => config.preopen(&path, "/"),
+            };
+            let mut guest = Guest::new(&config);
+            let fd = guest.open(3, "pipe", 0, READ).unwrap();
+            // No writer: its end.
+            assert_eq!(guest.read(fd, 10), Ok(Vec::new()));
+            let for_writing = guest.open(3, "pipe", 0, WRITE);
+            match read_only {
+                true => assert_eq!(for_writing, Err(Errno::Rofs as i32)),
+                false => assert_eq!(guest.write(for_writing.unwrap(), b"x"), Ok(1)),
+            }
+            guest.ok("fd_close", &[fd]);
+            if !read_only {
+                // Nobody reads any more.
+                assert_eq!(guest.open(3, "pipe", 0, WRITE), Err(Errno::Nxio as i32));
+                assert_eq!(
+                    guest.open(3, "pipe", CREAT | TRUNC, WRITE),
+                    Err(Errno::Nxio as i32)
+                );
+            }
+            assert_eq!(
+                guest.open(3, "pipe", DIRECTORY, READ),
+                Err(Errno::Notdir as i32)
+            );
+            assert!(guest.wasi.open_file("/pipe").is_err());
+        }
+    });
+}
+
+#[test]
+fn what_is_open_waits_as_the_guest_has_asked() {
+    let dir = TempDir::new();
+    fifo(&dir, "pipe");
+    std::fs::write(dir.join("file"), "text").unwrap();
+    let path = dir.path().to_path_buf();
+    soon(move || {
+        let mut guest = Guest::new(WasiConfig::new().preopen(&path, "/"));
+        let open = |guest: &mut Guest, name: &str, flags: u64| {
+            let [at, length] = guest.string(name);
+            guest.ok("path_open", &[3, 1, at, length, 0, READ, READ, flags, OUT]);
+            u64::from(guest.u32(OUT))
+        };
+        let flags = |guest: &mut Guest, fd: u64| {
+            guest.ok("fd_fdstat_get", &[fd, OUT]);
+            guest.u32(OUT) >> 16
+        };
+        for name in ["pipe", "file"] {
+            let (waits, asks) = (open(&mut guest, name, 0), open(&mut guest, name, NONBLOCK));
+            assert_eq!(flags(&mut guest, waits), 0, "{name}");
+            assert_eq!(flags(&mut guest, asks), NONBLOCK as u32, "{name}");
+        }
+        let (waits, asks) = (
+            open(&mut guest, "pipe", 0),
+            open(&mut guest, "pipe", NONBLOCK),
+        );
+        let writer = std::fs::File::options()
+            .write(true)
+            .open(path.join("pipe"))
+            .unwrap();
+        // There is a writer, which has written nothing yet.
+        assert_eq!(guest.read(asks, 10), Err(Errno::Again as i32));
+        let later = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            std::io::Write::write_all(&mut &writer, b"late").unwrap();
+        });
+        assert_eq!(guest.read(waits, 10), Ok(b"late".to_vec()));
+        later.join().unwrap();
+    });
+}
+
+#[test]
+fn a_guest_opens_no_more_than_it_may() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "text").unwrap();
+    std::fs::create_dir(dir.join("folder")).unwrap();
+    let full = Err(Errno::Mfile as i32);
+    let mut guest = Guest::new(WasiConfig::new().preopen(dir.path(), "/").max_files(4));
+    let file = guest.open(3, "file", 0, READ).unwrap();
+    let folder = guest.open(3, "folder", DIRECTORY, READ).unwrap();
+    guest.open(folder, "new", CREAT, WRITE).unwrap();
+    // What cannot be opened takes no room.
+    for _ in 0..10 {
+        assert_eq!(guest.open(3, "none", 0, READ), Err(Errno::Noent as i32));
+    }
+    let last = guest.open(3, "file", 0, READ).unwrap();
+    assert_eq!(guest.open(3, "file", 0, READ), full);
+    assert_eq!(guest.open(folder, "newer", CREAT, WRITE), full);
+    assert!(!dir.join("folder/newer").exists());
+    // The linker reads files on the guest's behalf nevertheless, and what is closed is room, by either way of closing.
+    assert_eq!(guest.wasi.open_file("/file").unwrap().0, b"text");
+    guest.ok("fd_close", &[file]);
+    let again = guest.open(3, "file", 0, READ).unwrap();
+    assert_eq!(guest.open(3, "file", 0, READ), full);
+    guest.ok("fd_renumber", &[again, last]);
+    guest.open(3, "file", 0, READ).unwrap();
+    assert_eq!(guest.open(3, "file", 0, READ), full);
+    assert_eq!(guest.list(folder, 4096), ["new"]);
+    // Each guest has its own.
+    let mut none = Guest::new(WasiConfig::new().preopen(dir.path(), "/").max_files(0));
+    assert_eq!(none.open(3, "file", 0, READ), full);
+    let mut other = Guest::new(WasiConfig::new().preopen(dir.path(), "/"));
+    for _ in 0..200 {
+        other.open(3, "file", 0, READ).unwrap();
+    }
+    assert_eq!(
+        (0..200).find_map(|_| other.open(3, "file", 0, READ).err()),
+        Some(Errno::Mfile as i32)
+    );
+}
