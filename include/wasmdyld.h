@@ -903,7 +903,8 @@ wasm_dyld_code_t wasm_dyld_finish(wasm_dyld_t *namespace_,
  * Calls a function of the namespace, as wasm_func_call does, and turns what goes wrong into an error: a trap
  * (WASM_DYLD_TRAP: the reason, and the functions that were running, see wasm_dyld_error_frame_count) or the guest's exit
  * (WASM_DYLD_EXIT). `args` and `results` must fit the function's
- * type; NULL stands for none. After a trap the guest's stack pointer is as it was before the call, which a plain
+ * type; NULL stands for none. A function with values that wasm.h cannot carry on every engine (v128, externref and other references
+ * than funcref) among its parameters or results is not called: WASM_DYLD_UNSUPPORTED. After a trap the guest's stack pointer is as it was before the call, which a plain
  * wasm_func_call cannot see to: the frames of a trap there stay on the guest's stack.
  */
 wasm_dyld_code_t wasm_dyld_call(wasm_dyld_t *namespace_,
@@ -1006,6 +1007,21 @@ wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
                                       wasm_func_t **function,
                                       uint64_t *value,
                                       wasm_dyld_error_t **error);
+
+/**
+ * The type of a function of the namespace: `*params` and `*results` are how many values it takes and gives, and `kinds` gets the numbers
+ * that wasm.h has for their types (WASM_I32), those of the parameters first; 255 where it has none, for vectors for instance.
+ *
+ * `kinds` has room for `room` numbers, and is not written beyond; it may be NULL if that is 0. wasm_func_type and wasm_valtype_kind
+ * end the process on some engines where a type has no number: ask here. wasm_dyld_call calls functions of numbers and funcref only.
+ */
+wasm_dyld_code_t wasm_dyld_function_type(wasm_dyld_t *namespace_,
+                                         const wasm_func_t *function,
+                                         uint8_t *kinds,
+                                         size_t room,
+                                         size_t *params,
+                                         size_t *results,
+                                         wasm_dyld_error_t **error);
 
 /**
  * Tells which object a function's slot (`kind` WASM_DYLD_FUNC) or an address in memory (WASM_DYLD_DATA) belongs to (dladdr(3)).
@@ -1213,6 +1229,14 @@ wasm_dyld_code_t wasm_dyld_wasi_add_folder(wasm_dyld_wasi_t *wasi,
                                            const char *guest,
                                            uint32_t flags,
                                            wasm_dyld_error_t **error);
+
+/**
+ * Sets how many files and folders guests may have open at a time, beside those that they are given: each is a descriptor of the process.
+ * Opening more fails with the guest's EMFILE. Without this call 256, or half of what the process may open if that is less.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_max_files(wasm_dyld_wasi_t *wasi,
+                                              uint32_t limit,
+                                              wasm_dyld_error_t **error);
 
 /**
  * Defines all functions of wasi_snapshot_preview1 for objects loaded from now on. `wasi` is taken in any case, also on
