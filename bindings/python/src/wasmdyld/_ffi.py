@@ -210,6 +210,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_library_path_at": (c_char_p, c_void_p, c_size_t),
     "wasm_dyld_dlsym": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_dlsym_next": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
+    "wasm_dyld_function_type": (c_uint32, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_size_t), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_dladdr": (c_uint32, c_void_p, c_uint32, c_uint64, POINTER(c_void_p), POINTER(c_char_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_object_count": (c_size_t, c_void_p),
     "wasm_dyld_object_at": (c_void_p, c_void_p, c_size_t),
@@ -239,22 +240,19 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_wasi_set_stdout_buffer": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_wasi_set_stderr_buffer": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_wasi_add_folder": (c_uint32, c_void_p, c_char_p, c_char_p, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_wasi_set_max_files": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_set_wasi": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_engine_delete": (None, c_void_p),
     "wasm_store_new": (c_void_p, c_void_p),
     "wasm_store_delete": (None, c_void_p),
     "wasm_valtype_new": (c_void_p, c_uint8),
-    "wasm_valtype_kind": (c_uint8, c_void_p),
     "wasm_valtype_vec_new": (None, POINTER(wasm_valtype_vec_t), c_size_t, POINTER(c_void_p)),
     "wasm_valtype_vec_new_empty": (None, POINTER(wasm_valtype_vec_t)),
     "wasm_functype_new": (c_void_p, POINTER(wasm_valtype_vec_t), POINTER(wasm_valtype_vec_t)),
     "wasm_functype_delete": (None, c_void_p),
-    "wasm_functype_params": (POINTER(wasm_valtype_vec_t), c_void_p),
-    "wasm_functype_results": (POINTER(wasm_valtype_vec_t), c_void_p),
     "wasm_globaltype_new": (c_void_p, c_void_p, c_uint8),
     "wasm_globaltype_delete": (None, c_void_p),
     "wasm_func_new_with_env": (c_void_p, c_void_p, c_void_p, wasm_func_callback_with_env_t, c_void_p, CFUNCTYPE(None, c_void_p)),
-    "wasm_func_type": (c_void_p, c_void_p),
     "wasm_func_delete": (None, c_void_p),
     "wasm_func_as_extern": (c_void_p, c_void_p),
     "wasm_global_new": (c_void_p, c_void_p, c_void_p, POINTER(wasm_val_t)),
@@ -332,6 +330,7 @@ class Functions:
     wasm_dyld_library_path_at: Callable[[Any, int], Optional[bytes]]
     wasm_dyld_dlsym: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_dlsym_next: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
+    wasm_dyld_function_type: Callable[[Any, Any, Any, int, Any, Any, Any], int]
     wasm_dyld_dladdr: Callable[[Any, int, int, Any, Any, Any, Any], int]
     wasm_dyld_object_count: Callable[[Any], int]
     wasm_dyld_object_at: Callable[[Any, int], Optional[int]]
@@ -361,22 +360,19 @@ class Functions:
     wasm_dyld_wasi_set_stdout_buffer: Callable[[Any, Any, Any], int]
     wasm_dyld_wasi_set_stderr_buffer: Callable[[Any, Any, Any], int]
     wasm_dyld_wasi_add_folder: Callable[[Any, Optional[bytes], Optional[bytes], int, Any], int]
+    wasm_dyld_wasi_set_max_files: Callable[[Any, int, Any], int]
     wasm_dyld_set_wasi: Callable[[Any, Any, Any], int]
     wasm_engine_delete: Callable[[Any], None]
     wasm_store_new: Callable[[Any], Optional[int]]
     wasm_store_delete: Callable[[Any], None]
     wasm_valtype_new: Callable[[int], Optional[int]]
-    wasm_valtype_kind: Callable[[Any], int]
     wasm_valtype_vec_new: Callable[[Any, int, Any], None]
     wasm_valtype_vec_new_empty: Callable[[Any], None]
     wasm_functype_new: Callable[[Any, Any], Optional[int]]
     wasm_functype_delete: Callable[[Any], None]
-    wasm_functype_params: Callable[[Any], Any]
-    wasm_functype_results: Callable[[Any], Any]
     wasm_globaltype_new: Callable[[Any, int], Optional[int]]
     wasm_globaltype_delete: Callable[[Any], None]
     wasm_func_new_with_env: Callable[[Any, Any, Any, Any, Any], Optional[int]]
-    wasm_func_type: Callable[[Any], Optional[int]]
     wasm_func_delete: Callable[[Any], None]
     wasm_func_as_extern: Callable[[Any], Optional[int]]
     wasm_global_new: Callable[[Any, Any, Any], Optional[int]]
