@@ -110,12 +110,14 @@ static inline void put_text(struct bytes *to, const char *text, size_t size)
 
 static inline void put_name(struct bytes *to, const char *name) { put_text(to, name, strlen(name)); }
 
-/* i, I, f, F for i32, i64, f32, f64. */
+/* i, I, f, F for i32, i64, f32, f64; v, r, p for v128, externref, funcref. */
 static inline void put_types(struct bytes *to, const char *types)
 {
+    static const char letters[] = "iIfFvrp";
+    static const int codes[] = {0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x6f, 0x70};
     put_number(to, (uint32_t)strlen(types));
     for (; *types; types++)
-        put_byte(to, *types == 'i' ? 0x7f : *types == 'I' ? 0x7e : *types == 'f' ? 0x7d : 0x7c);
+        put_byte(to, codes[strchr(letters, *types) - letters]);
 }
 
 static inline void module_needs_bytes(struct module *m, const char *name, size_t size)

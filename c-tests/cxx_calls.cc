@@ -29,6 +29,7 @@ static Library load_echo(const NamespaceRef &in)
     module_function(m, "f32", "f", "f", CODE(LOCAL_GET, 0));
     module_function(m, "f64", "F", "F", CODE(LOCAL_GET, 0));
     module_function(m, "nothing", "", "", CODE(RETURN));
+    module_function(m, "vector", "v", "iv", CODE(I32_CONST, 1, LOCAL_GET, 0));
     module_function(m, "turn", "iIfF", "FfIi", CODE(LOCAL_GET, 3, LOCAL_GET, 2, LOCAL_GET, 1, LOCAL_GET, 0));
     module_function(m, "add", "ii", "i", CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD));
     module_function(m, "div", "ii", "i", CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_DIV_S));
@@ -82,6 +83,8 @@ static void mismatches()
     ERROR(echo.try_function<void(int, int)>("add"), Code::type_mismatch, {"asks for func (i32, i32) -> ()"});
     ERROR(echo.try_function<std::tuple<double, float>(int)>("turn"), Code::type_mismatch,
           {"turn is func (i32, i64, f32, f64) -> (f64, f32, i64, i32)", "func (i32) -> (f64, f32)"});
+    // Types that wasm.h has no number for.
+    ERROR(echo.try_function<int(int)>("vector"), Code::type_mismatch, {"vector is func (?) -> (i32, ?)"});
     ERROR(echo.try_function<int()>("datum"), Code::type_mismatch, {"datum is a variable, the host asks for a function"});
     ERROR(echo.try_pointer<int>("add"), Code::type_mismatch, {"add is a function, the host asks for a variable"});
     ERROR(echo.try_pointer<void(int)>("add"), Code::type_mismatch, {"add is func"});

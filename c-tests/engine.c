@@ -3,6 +3,7 @@
 #include "build.h"
 #include "check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The engine's own functions that a host needs. */
@@ -127,10 +128,59 @@ static void descriptions(void)
     ok("descriptions of engines");
 }
 
+static size_t shout(void *env, const char *text, char *buffer, size_t size)
+{
+    int length = snprintf(buffer, size, "%s: %.60s", (const char *)env, text);
+    return length < 0 ? 0 : (size_t)length < size ? (size_t)length : size - 1;
+}
+
+/* An engine in which nothing tells which one it is: the host says what it is like, after opening and before using it. */
+static void an_unknown_engine(const char *path)
+{
+    static char env[] = "mine says";
+    wasm_dyld_engine_t *library = NULL;
+    wasm_dyld_engine_description_t description;
+    WORKS(wasm_dyld_engine_open(path, &library, &error));
+    SAME_TEXT(wasm_dyld_engine_name(library), "wasm.h");
+    memset(&description, 0, sizeof description);
+    description.size = sizeof description;
+    description.name = "mine";
+    description.trap_cause = shout;
+    description.env = env;
+    WORKS(wasm_dyld_engine_describe(library, &description, &error));
+    SAME_TEXT(wasm_dyld_engine_name(library), "mine");
+    FAILS(wasm_dyld_engine_describe(library, &description, &error), WASM_DYLD_BUSY, "described already", NULL);
+
+    struct functions f = functions_of(library);
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    wasm_engine_t *engine = NULL;
+    wasm_dyld_t *dyld = NULL;
+    WORKS(wasm_dyld_config_set_engine(config, library, &error));
+    WORKS(wasm_dyld_engine_new(config, &engine, &error));
+    wasm_store_t *store = f.store_new(engine);
+    WORKS(wasm_dyld_new(store, config, &dyld, &error));
+    sum_is(dyld, 2, 42);
+    wasm_dyld_object_t *object = NULL;
+    wasm_func_t *function = NULL;
+    struct module *m = module_new();
+    module_function(m, "fail", "", "", CODE(UNREACHABLE));
+    WORKS(load_module(dyld, "fail.so", m, 0, &object, &error));
+    WORKS(wasm_dyld_dlsym(dyld, object, "fail", NULL, &function, NULL, &error));
+    FAILS(wasm_dyld_call(dyld, function, NULL, NULL, &error), WASM_DYLD_TRAP, "mine says", NULL);
+    wasm_dyld_delete(dyld);
+    f.store_delete(store);
+    f.engine_delete(engine);
+    wasm_dyld_engine_close(library);
+    ok("an unknown engine");
+}
+
 int main(void)
 {
     what_is_no_engine();
     descriptions();
+    const char *unknown = getenv("WASMDYLD_TEST_UNKNOWN");
+    if (unknown)
+        an_unknown_engine(unknown);
     const char *list = getenv("WASMDYLD_TEST_ENGINES");
     char *copy = malloc(strlen(list ? list : "") + 1);
     CHECK(copy != NULL);

@@ -764,7 +764,8 @@ wasm_dyld_code_t wasm_dyld_engine_open(const char *library,
 void wasm_dyld_engine_close(wasm_dyld_engine_t *engine);
 
 /**
- * What engine it is: "wasmtime", "wasmer", "wasmi", or "wasm.h" for one that is not known by name. Belongs to the handle.
+ * What engine it is: "wasmtime", "wasmer", "wasmi", what wasm_dyld_engine_describe said, or "wasm.h" for one that is not known by name.
+ * Belongs to the handle.
  */
 const char *wasm_dyld_engine_name(const wasm_dyld_engine_t *engine);
 

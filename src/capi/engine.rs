@@ -5,6 +5,7 @@
 use std::ffi::{CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::config::{linked, wasm_dyld_config_t, with};
 use super::edge::{self, Environment, Handle, edge, quiet, set};
@@ -17,7 +18,8 @@ use crate::error::{Code, Error};
 /// A shared library with an engine in it, opened by wasm_dyld_engine_open. May be used by several threads.
 pub struct wasm_dyld_engine_t {
     library: EngineLibrary,
-    name: CString,
+    /// The engine's name, once it is known.
+    name: OnceLock<CString>,
 }
 
 edge::handle!(wasm_dyld_engine_t, 2, "engine library");
@@ -43,8 +45,8 @@ pub extern "C" fn wasm_dyld_engine_open(
         let path = Path::new(OsStr::from_bytes(edge::c_bytes(library, "engine library")?));
         // SAFETY: the header says what the caller answers for.
         let library = unsafe { EngineLibrary::open(path)? };
-        let name = CString::new(shim::of(library.api()).name()).unwrap_or_default();
         if !engine.is_null() {
+            let name = OnceLock::new();
             set(engine, wasm_dyld_engine_t { library, name }.give()?);
         }
         Ok(())
@@ -57,11 +59,21 @@ pub extern "C" fn wasm_dyld_engine_close(engine: *mut wasm_dyld_engine_t) {
     wasm_dyld_engine_t::delete(engine);
 }
 
-/// What engine it is: "wasmtime", "wasmer", "wasmi", or "wasm.h" for one that is not known by name. Belongs to the handle.
+/// What engine it is: "wasmtime", "wasmer", "wasmi", what wasm_dyld_engine_describe said, or "wasm.h" for one that is not known by name.
+/// Belongs to the handle.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_engine_name(engine: *const wasm_dyld_engine_t) -> *const c_char {
     quiet(std::ptr::null(), || {
-        Some(wasm_dyld_engine_t::lend(engine).ok()?.name.as_ptr())
+        let engine = wasm_dyld_engine_t::lend(engine).ok()?;
+        // Asking does not settle what the engine is: it may yet be described.
+        let Some(known) = shim::known(engine.library.api()) else {
+            return Some(c"wasm.h".as_ptr());
+        };
+        let name = engine.name.get_or_init(|| {
+            let name = known.name().replace('\0', "\u{fffd}");
+            CString::new(name).unwrap_or_default()
+        });
+        Some(name.as_ptr())
     })
 }
 

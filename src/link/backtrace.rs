@@ -109,7 +109,9 @@ impl Namespace {
     pub(super) fn trap_error(&self, trap: &Trap, fresh: &[(&Found, &Module)]) -> Error {
         let told = trap.frames();
         if told.is_empty() {
-            return Error::trap(trap.message(), self.take_inner(&trap.message()));
+            // All that there is to say: of an engine that the host has described, what it says the reason is.
+            let why = trap.cause();
+            return Error::trap(why.clone(), self.take_inner(&why));
         }
         let state = self.state();
         let candidates = candidates(&state, fresh);

@@ -17,7 +17,7 @@ use crate::abi;
 use crate::config::Config;
 use crate::engine::{
     self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
-    HostFunc, Instance, InstantiateError, Memory, Module, Store, Table, Trap, Val, shim,
+    HostFunc, Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Frame, Result};
 use crate::object::{ExportItem, GlobalType, STACK_POINTER_TYPE};
@@ -244,8 +244,12 @@ impl Namespace {
         Ok(made)
     }
 
-    /// The error for an engine that makes no more instances, if that is what the failure says.
+    /// The error for an engine that makes no more instances, if that is what the failure says: the engine's words count only where no code
+    /// of a guest's has run, which could have had a trap say the same.
     pub(super) fn used_up(&self, error: &InstantiateError) -> Option<Error> {
+        if error.stage != Stage::Link {
+            return None;
+        }
         let text = error.trap.as_ref()?.message();
         let limit = shim::of(self.store.api()).instance_limit(&text)?;
         let why = format!(

@@ -5,5 +5,10 @@
 #[path = "../support/command.rs"]
 mod command;
 mod kit;
+#[path = "../support/skip.rs"]
+mod skip;
 
+mod cache;
 mod cut;
+mod values;
+mod wasi;

@@ -35,7 +35,41 @@ pub fn guests() -> PathBuf {
 /// What all tests share, made once.
 pub struct Setup {
     pub work: PathBuf,
+    /// See [`unknown_engine`].
+    pub unknown: PathBuf,
     pub wasm_h: PathBuf,
+}
+
+/// An engine that is not known by its own functions: a copy of one that was built, in which the names of these are others. They have the
+/// hash of the old ones, which is what the system's linker finds a symbol by, before it compares the names: 33 times a letter and the next.
+fn unknown_engine(work: &Path) -> PathBuf {
+    let engines = std::env::var("WASMDYLD_TEST_ENGINES").unwrap_or_default();
+    let wasmi = engines
+        .split(':')
+        .find_map(|entry| entry.strip_prefix("wasmi="));
+    let mut bytes = std::fs::read(wasmi.map_or_else(library, PathBuf::from)).expect("an engine");
+    for mark in [
+        "wasmtime_engine_clone",
+        "wasmer_last_error_length",
+        "wasmi_engine_clone",
+    ] {
+        // As the symbol tables have it: a whole string.
+        let name = [b"\0", mark.as_bytes(), b"\0"].concat();
+        let mut from = 0;
+        while let Some(at) = memchr::memmem::find(&bytes[from..], &name) {
+            bytes[from + at + 2] += 1;
+            bytes[from + at + 3] -= 33;
+            from += at + name.len();
+        }
+    }
+    // Other test programs may be using it.
+    let path = work.join("libunknown.so");
+    if !std::fs::read(&path).is_ok_and(|known| known == bytes) {
+        let new = work.join(format!("libunknown-{}.so", std::process::id()));
+        std::fs::write(&new, bytes).expect("a copy of an engine");
+        std::fs::rename(new, &path).expect("a copy of an engine");
+    }
+    path
 }
 
 pub fn setup() -> &'static Setup {
@@ -50,6 +84,7 @@ pub fn setup() -> &'static Setup {
             std::os::unix::fs::symlink(library(), link).expect("a link to the library");
         }
         Setup {
+            unknown: unknown_engine(&work),
             work,
             wasm_h: wasm_h(),
         }
@@ -335,6 +370,7 @@ pub fn program(arguments: &[&std::ffi::OsStr], folder: &str) -> Command {
     }
     command
         .env("WASMDYLD_GUESTS", guests())
-        .env("WASMDYLD_TEST_CACHE", setup.work.join("cache"));
+        .env("WASMDYLD_TEST_CACHE", setup.work.join("cache"))
+        .env("WASMDYLD_TEST_UNKNOWN", &setup.unknown);
     command
 }

@@ -73,6 +73,7 @@ MIRROR = """
     (func (export "f64") (param f64) (result f64) local.get 0)
     (func (export "three") (param i64) (result i32 i64 f64) i32.const -1 local.get 0 f64.const 0.5)
     (func (export "opaque") (param externref))
+    (func (export "vector") (result i32 v128) i32.const 1 v128.const i64x2 1 2)
 """
 
 
@@ -116,6 +117,9 @@ def test_what_python_has_no_values_for(ns: Namespace) -> None:
     assert lib.opaque.type.params == ("externref",)
     with pytest.raises(TypeError, match=r"opaque\(externref\) -> \(\) cannot be called"):
         lib.opaque(1)
+    assert lib.vector.type.results == ("i32", "a type that wasm.h has not")
+    with pytest.raises(TypeError, match=r"vector.* cannot be called"):
+        lib.vector()
 
 
 def test_argtypes(ns: Namespace, calc: Library) -> None:

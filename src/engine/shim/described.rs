@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn what_the_host_says_of_an_engine() {
         let api = unknown();
+        // To ask is not to use.
+        assert!(shim::known(api).is_none());
         shim::describe(api, description()).unwrap();
+        assert_eq!(shim::known(api).unwrap().name(), "mine");
         let shim = shim::of(api);
         assert_eq!(shim.name(), "mine");
         assert!(shim.import_order_is_declared() && !shim.validation_is_final());
@@ -96,6 +99,7 @@ mod tests {
     fn an_engine_in_use_or_known_is_not_described() {
         let api = unknown();
         assert_eq!(shim::of(api).name(), "wasm.h");
+        assert_eq!(shim::known(api).unwrap().name(), "wasm.h");
         assert!(shim::describe(api, description()).is_err());
         assert!(shim::describe(Api::linked(), description()).is_err());
     }

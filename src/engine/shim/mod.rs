@@ -104,7 +104,8 @@ pub trait Shim: Send + Sync {
         false
     }
 
-    /// How many instances a store makes in its life, if the text of a failed instantiation says that these are used up.
+    /// How many instances a store makes in its life, if the text of an instantiation that failed before any code ran says that these are
+    /// used up.
     fn instance_limit(&self, _text: &str) -> Option<u64> {
         None
     }
@@ -141,6 +142,12 @@ impl Shim for Generic {
 /// The shim for the engine behind `api`: known by functions that only it has, or described by the host.
 pub fn of(api: &'static Api) -> &'static dyn Shim {
     *api.shim.get_or_init(|| of_known(api).unwrap_or(&Generic))
+}
+
+/// The shim for the engine behind `api`, if it is known or has been described. Does not settle the matter, as [`of`] does.
+pub fn known(api: &'static Api) -> Option<&'static dyn Shim> {
+    let settled = api.shim.get().copied();
+    settled.or_else(|| of_known(api))
 }
 
 fn of_known(api: &'static Api) -> Option<&'static dyn Shim> {

@@ -1,11 +1,14 @@
 //! What wasmtime's texts say, bundled or opened.
 
-/// `wasmtime::DEFAULT_INSTANCE_LIMIT`, which `wasm.h` cannot change, and what a refusal says.
-const MAX_INSTANCES: u64 = 10_000;
-const TOO_MANY_INSTANCES: &str = "instance count too high";
+/// What a refusal says (`wasmtime::DEFAULT_INSTANCE_LIMIT` is 10,000, and `wasm.h` cannot change it); behind it, the number that was one too
+/// many (Q14).
+const TOO_MANY_INSTANCES: &str = "resource limit exceeded: instance count too high at ";
 
+/// The whole text has to be the refusal. What came from a module, as a name in it or as what it let a trap say, stands behind other words.
 pub(super) fn instance_limit(text: &str) -> Option<u64> {
-    text.contains(TOO_MANY_INSTANCES).then_some(MAX_INSTANCES)
+    let first = text.lines().next()?;
+    let number: u64 = first.strip_prefix(TOO_MANY_INSTANCES)?.parse().ok()?;
+    number.checked_sub(1)
 }
 
 const BACKTRACE: &str = "error while executing at wasm backtrace:";
@@ -57,6 +60,23 @@ fn numbered(line: &str, number: usize) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_refusal_is_one() {
+        let refusal = "resource limit exceeded: instance count too high at 10001";
+        assert_eq!(instance_limit(refusal), Some(10_000));
+        for text in [
+            "",
+            "instance count too high",
+            "resource limit exceeded: instance count too high at all",
+            "resource limit exceeded: memory count too high at 10001",
+            &format!("incompatible import type for `env::{refusal}`"),
+            &format!("undefined symbol {refusal}"),
+            &format!("{BACKTRACE}\n    0: 0x30 - m!f\n\nCaused by:\n    {refusal}"),
+        ] {
+            assert_eq!(instance_limit(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn causes() {

@@ -69,7 +69,10 @@ impl Check {
         };
         let mut out = style::stdout();
         let shown = match self.format {
-            Format::Text => report.text().lines().try_for_each(|line| line!(out, "{line}")),
+            Format::Text => report
+                .text()
+                .lines()
+                .try_for_each(|line| line!(out, "{line}")),
             Format::Json => writeln!(out.raw(), "{}", report.json()),
         };
         let code = ExitCode::from(u8::from(!report.can_host()));
