@@ -56,6 +56,8 @@ pub const DSO_HANDLE: &str = "__dso_handle";
 
 // Exit handlers (Itanium C++ ABI 3.3.6, atexit(3)).
 pub const CXA_ATEXIT: &str = "__cxa_atexit";
+/// Destructors of thread_local objects (Itanium C++ ABI, 2.5 of its section on thread-local storage).
+pub const CXA_THREAD_ATEXIT: &str = "__cxa_thread_atexit";
 pub const ATEXIT: &str = "atexit";
 /// Of wasi-libc: runs the exit handlers and flushes stdio; what `_start` ends with.
 pub const CALL_DTORS: &str = "__wasm_call_dtors";

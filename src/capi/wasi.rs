@@ -365,7 +365,7 @@ pub extern "C" fn wasm_dyld_set_wasi(
             false => wasm_dyld_wasi_t::take(wasi)?.config.take(),
         };
         let namespace = wasm_dyld_t::lend(namespace)?;
-        namespace.ns.define_wasi(config.build()?);
+        namespace.ns.define_wasi(config.build()?)?;
         Ok(())
     })
 }

@@ -21,7 +21,7 @@ impl Namespace {
     /// How many objects have been added and removed since the beginning.
     pub fn turnover(&self) -> (u64, u64) {
         let state = self.state();
-        (state.loads, state.unloads)
+        (state.loads_made, state.unloads)
     }
 
     /// The folders in which a name that an object asks for is searched, as the guest may know them.

@@ -24,8 +24,8 @@ impl Namespace {
             true => Precedence::Before,
             false => Precedence::Behind,
         };
-        self.define(module, name, HostValue::Extern(own), ty, precedence);
-        Ok(())
+        self.define(module, name, HostValue::Extern(own), ty, precedence)
+            .map(drop)
     }
 
     /// Calls a function on behalf of the host, whose arguments may not fit it.

@@ -1,105 +1,43 @@
-//! Exit handlers: what the guest registers with `atexit` and `__cxa_atexit`, with the object that each belongs to.
+//! Exit handlers: what the guest registers with `atexit`, `__cxa_atexit` and `__cxa_thread_atexit`, whose they are, and running them.
 //!
-//! The linker keeps the list, so that it can run one library's handlers when that is unloaded. libc's own list gets entries
-//! that run what is left when the program ends: a single one if libc is a library, since then all registrations come by here.
-//! A program with a libc of its own registers there without our seeing it; its libc gets an entry for each registration of a
-//! library, so that all run in one order.
+//! The linker keeps the list ([`exit_list`](super::exit_list)), so that it can run one library's handlers when that is unloaded.
+//! libc's own list gets entries that run what is left when the program ends.
 
 use std::rc::Rc;
 
-use foldhash::HashSet;
-
 use super::calls;
+use super::exit_list::{Handler, Kind, LibcList};
 use super::namespace::{Namespace, State};
 use super::order::lost;
 use super::service::{Call, RUNNER, RUNNER_WITH};
+use super::unload;
 use crate::abi;
 use crate::engine::{HostTrap, Val};
 use crate::error::Result;
 use crate::object::{FuncType, ValType};
-use crate::plan::{Definition, ObjectId, within};
-
-/// More handlers than any program has. A guest that registers without end gets errors, not the host's memory.
-const MAX_HANDLERS: usize = 1 << 20;
-
-/// Entries without handlers that libc's list may have at its end.
-const SPARE_ENTRIES: usize = 64;
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Handler {
-    /// Rises with each registration.
-    number: u64,
-    slot: u32,
-    /// What it is called with; a function given to `atexit` takes nothing.
-    argument: Option<u32>,
-    pub owner: Option<ObjectId>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct ExitList {
-    /// In the order of registration.
-    pub handlers: Vec<Handler>,
-    registered: u64,
-    /// The object whose libc has our entries.
-    pub entered: Option<ObjectId>,
-    /// No object before this one has a libc.
-    searched: u32,
-    /// For each entry of ours that libc has not run, in the order of registration: the first handler that it runs.
-    pub entries: Vec<u64>,
-}
-
-impl ExitList {
-    /// The handler registered last among those of some objects.
-    pub fn take_last(&mut self, of: impl Fn(ObjectId) -> bool) -> Option<Handler> {
-        let position = self
-            .handlers
-            .iter()
-            .rposition(|handler| handler.owner.is_some_and(&of))?;
-        Some(self.handlers.remove(position))
-    }
-
-    /// What objects that are gone have left.
-    pub fn forget(&mut self, gone: &HashSet<ObjectId>) {
-        let of_gone = |owner: Option<ObjectId>| owner.is_some_and(|id| gone.contains(&id));
-        self.handlers.retain(|handler| !of_gone(handler.owner));
-        if of_gone(self.entered) {
-            self.entered = None;
-            self.entries.clear();
-        }
-    }
-
-    /// Whether an entry that libc has will run the handler registered last.
-    fn covered(&mut self, by_one: bool) -> bool {
-        if by_one {
-            return !self.entries.is_empty();
-        }
-        let number = self.registered;
-        let before = self.handlers.iter().rev().nth(1);
-        let before = before.map_or(0, |handler| handler.number);
-        // Of the newest entries all handlers may be gone. When these have become many, the oldest of them serves again, so that
-        // libc's list does not grow with each library that comes and goes. Not before: a new entry stands behind what the program
-        // has registered meanwhile, one that is used again does not.
-        let last = self.entries.iter().rposition(|&first| first <= before);
-        let free = self.entries.get_mut(last.map_or(0, |last| last + 1)..);
-        let Some((first, rest)) = free.and_then(<[u64]>::split_first_mut) else {
-            return false;
-        };
-        if rest.len() < SPARE_ENTRIES {
-            return false;
-        }
-        *first = number;
-        rest.fill(u64::MAX);
-        true
-    }
-}
+use crate::plan::{Definition, ObjectId, Placement, within};
 
 /// `__cxa_atexit(function, argument, dso)`.
 pub(super) fn cxa_atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
+    for_dso(call, Kind::Exit, args)
+}
+
+/// `__cxa_thread_atexit(function, argument, dso)`: there is one thread, which ends with the program.
+pub(super) fn cxa_thread_atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
+    for_dso(call, Kind::Thread, args)
+}
+
+fn for_dso(call: &Call<'_>, kind: Kind, args: &[u32]) -> Result<u32, HostTrap> {
     let &[slot, argument, dso] = args else {
         return Err("__cxa_atexit takes three arguments".into());
     };
-    let owner = owner(call, slot, Some(dso));
-    Ok(register(call.ns, slot, Some(argument), owner))
+    let handler = Handler {
+        kind,
+        slot,
+        argument: Some(argument),
+        owner: owner(call, slot, Some(dso)),
+    };
+    Ok(register(call.ns, handler))
 }
 
 /// `atexit(function)`: on behalf of the library that calls it, as where libc has a part in each library.
@@ -107,54 +45,57 @@ pub(super) fn atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
     let &[slot] = args else {
         return Err("atexit takes one argument".into());
     };
-    let owner = owner(call, slot, None);
-    Ok(register(call.ns, slot, None, owner))
+    let handler = Handler {
+        kind: Kind::Exit,
+        slot,
+        argument: None,
+        owner: owner(call, slot, None),
+    };
+    Ok(register(call.ns, handler))
 }
 
-/// Whose handler it is. `__dso_handle` is an address in the object's data, which tells nothing if that is empty; the function
-/// may be one that several objects have a copy of. The caller is the surest sign; a caller that is not known called by pointer.
+/// Whose handler it is (Itanium C++ ABI 3.3.6: that of the object whose `__dso_handle` is given).
+///
+/// `__dso_handle` is the address where an object's data begin, which are empty in some, so that the address is also another
+/// object's. A caller that gives its own base therefore speaks for itself. Where the handle tells nothing, the caller is the best
+/// sign, unless that is libc, which registers for others; a caller that is not known called by pointer.
 fn owner(call: &Call<'_>, slot: u32, dso: Option<u32>) -> Option<ObjectId> {
     let state = call.ns.state();
     let nodes = &state.model.nodes;
-    let by_dso = || {
-        let dso = u64::from(dso?);
-        let within = |base: u64, size: u64| dso.checked_sub(base).is_some_and(|n| n < size);
-        let mut found = nodes
-            .iter()
-            .filter(|(_, node)| within(node.place.memory_base, node.place.memory_size));
+    let holder = |holds: &dyn Fn(&Placement) -> bool| {
+        let mut found = nodes.iter().filter(|(_, node)| holds(&node.place));
         found.next().map(|(id, _)| *id)
     };
-    // libc calls __cxa_atexit for others; whoever calls it with a handle of its own speaks for itself.
-    let is_libc = |id| ENTRIES.iter().any(|entry| entry.of(&state, id).is_some());
-    call.caller
-        .filter(|&id| !is_libc(id) || by_dso() == Some(id))
-        .or_else(by_dso)
-        .or_else(|| {
-            let mut found = nodes
-                .iter()
-                .filter(|(_, node)| within(&node.place, slot.into()));
-            found.next().map(|(id, _)| *id)
+    let dso = dso.map(u64::from);
+    let own_base = |id: &ObjectId| {
+        let node = nodes.get(id);
+        node.is_some_and(|node| Some(node.place.memory_base) == dso)
+    };
+    let is_libc = |id: ObjectId| ENTRIES.iter().any(|entry| entry.of(&state, id).is_some());
+    let in_data = || {
+        let dso = dso?;
+        holder(&|place| {
+            let offset = dso.checked_sub(place.memory_base);
+            offset.is_some_and(|offset| offset < place.memory_size)
         })
+    };
+    call.caller
+        .filter(own_base)
+        .or_else(in_data)
+        .or(call.caller.filter(|&id| !is_libc(id)))
+        .or_else(|| holder(&|place| within(place, slot.into())))
         .or(state.model.main)
 }
 
-fn register(ns: &Rc<Namespace>, slot: u32, argument: Option<u32>, owner: Option<ObjectId>) -> u32 {
-    {
-        let mut state = ns.state_mut();
-        if state.exit.handlers.len() >= MAX_HANDLERS {
-            return 1;
-        }
-        state.exit.registered += 1;
-        let number = state.exit.registered;
-        state.exit.handlers.push(Handler {
-            number,
-            slot,
-            argument,
-            owner,
-        });
+/// What `atexit` answers: 0, or 1 if there is no room.
+fn register(ns: &Rc<Namespace>, handler: Handler) -> u32 {
+    if !ns.state_mut().exit.register(handler) {
+        return 1;
     }
+    let reached = ns.state_mut().exit.is_reached();
+    let from = ns.state().exit.mark();
     // Without a libc there is no exit to take part in; `finish` runs what is left.
-    if let Err(error) = enter(ns) {
+    if !reached && let Err(error) = enter(ns, from) {
         let trace = &ns.config().trace;
         let what = "exit handlers will not run by themselves";
         trace.say_error(crate::trace::Category::Init, what, &error);
@@ -226,12 +167,11 @@ fn ints(params: usize, results: usize) -> FuncType {
     }
 }
 
-/// Gives libc an entry that runs the handler registered last, unless it has one.
-fn enter(ns: &Rc<Namespace>) -> Result<()> {
-    let (entry, libc, runner) = {
+/// Gives libc one more entry, which runs the handlers from `first` on. Calls the guest's libc, if there is one.
+fn enter(ns: &Rc<Namespace>, first: u64) -> Result<()> {
+    let (entry, libc, (callee, sig)) = {
         let mut state = ns.state_mut();
-        let in_program = state.exit.entered == state.model.main;
-        if state.exit.covered(!in_program) || state.exit.searched == state.model.next {
+        if state.exit.searched == state.model.next {
             return Ok(());
         }
         let found = ENTRIES.iter().find_map(|entry| {
@@ -250,7 +190,7 @@ fn enter(ns: &Rc<Namespace>) -> Result<()> {
             runner.ok_or_else(|| lost("the exit function"))?,
         )
     };
-    let slot = ns.slot(runner.0, &runner.1)?;
+    let slot = ns.slot(callee, &sig)?;
     let all = [Val::u32(slot), Val::i32(0), Val::i32(0)];
     let args = all.get(..entry.params).unwrap_or_default();
     let mut results = [Val::i32(0)];
@@ -258,66 +198,99 @@ fn enter(ns: &Rc<Namespace>) -> Result<()> {
     if results.first().and_then(|v| v.as_u32()) == Some(0) {
         let mut state = ns.state_mut();
         let in_program = state.model.main == Some(libc.object);
-        let exit = &mut state.exit;
-        exit.entered = Some(libc.object);
-        exit.entries
-            .push(if in_program { exit.registered } else { 0 });
+        let list = &mut state.exit.libc;
+        if list.as_ref().map(LibcList::object) != Some(libc.object) {
+            *list = Some(LibcList::new(libc.object, in_program));
+        }
+        if let Some(list) = list {
+            list.entered(first);
+        }
     }
     Ok(())
 }
 
 /// What libc calls when the program ends, once for each entry, the newest first.
 pub(super) fn run_from_libc(call: &Call<'_>, _args: &[u32]) -> Result<u32, HostTrap> {
-    let from = {
+    let first = {
         let mut state = call.ns.state_mut();
-        let from = state.exit.entries.pop();
-        if state.exit.entries.is_empty() {
-            state.exit.entered = None;
-        }
-        from.unwrap_or(u64::MAX)
+        state.exit.libc.as_mut().map(LibcList::left)
     };
-    run_from(call.ns, from).map_err(|error| call.ns.as_trap(&error))?;
+    // An entry of a libc that is ended, or that a failed load gave, runs nothing.
+    if let Some(first) = first {
+        run_from(call.ns, first).map_err(|error| call.ns.as_trap(&error))?;
+    }
     Ok(0)
+}
+
+/// Runs what is left from a handler on, including what is registered meanwhile.
+fn run_from(ns: &Rc<Namespace>, first: u64) -> Result<()> {
+    loop {
+        let (handler, reached) = {
+            let exit = &mut ns.state_mut().exit;
+            let handler = exit.take_next(first);
+            (
+                handler,
+                !exit.has_next(first) || exit.is_left_reached(first),
+            )
+        };
+        let Some(handler) = handler else {
+            return Ok(());
+        };
+        // A handler may call exit (exit(3) in POSIX leaves open what happens; in glibc the rest of the handlers run, then
+        // the process ends with the later code). That goes through libc's list, which needs an entry for what is left.
+        if !reached {
+            let _ = enter(ns, first);
+        }
+        run(ns, &handler)?;
+    }
 }
 
 /// At the end of a program: runs what its libc could not be told of, because the program shows libraries no way to it. (What libc
 /// was told of and has not run, `_Exit` skipped.)
 pub(super) fn run_homeless(ns: &Namespace) -> Result<()> {
-    let told = ns.state().exit.entered.is_some();
-    if told { Ok(()) } else { run_from(ns, 0) }
+    if ns.state().exit.libc.is_some() {
+        return Ok(());
+    }
+    while let Some(handler) = ns.take_next_handler() {
+        run(ns, &handler)?;
+    }
+    Ok(())
 }
 
-/// Runs what is left from a handler on, the last registered first, including what is registered meanwhile.
-fn run_from(ns: &Namespace, number: u64) -> Result<()> {
-    loop {
-        let handler = {
-            let handlers = &mut ns.state_mut().exit.handlers;
-            handlers.pop_if(|handler| handler.number >= number)
-        };
-        match handler {
-            Some(handler) => call(ns, &handler)?,
-            None => return Ok(()),
+/// Runs a handler. Its object stays while it runs, whatever the handler closes: what nothing keeps goes after it.
+pub(super) fn run(ns: &Namespace, handler: &Handler) -> Result<()> {
+    let epoch = {
+        let mut state = ns.state_mut();
+        state.exit.running.extend(handler.owner);
+        state.epoch
+    };
+    let argument = handler.argument;
+    let ran = calls::slot(ns, handler.slot, argument.as_slice()).map(drop);
+    let changed = {
+        let mut state = ns.state_mut();
+        if handler.owner.is_some() {
+            state.exit.running.pop();
         }
+        state.epoch != epoch
+    };
+    match ran {
+        Ok(()) if changed => unload::sweep(ns),
+        ran => ran,
     }
-}
-
-pub(super) fn call(ns: &Namespace, handler: &Handler) -> Result<()> {
-    match handler.argument {
-        Some(argument) => calls::slot(ns, handler.slot, &[argument]),
-        None => calls::slot(ns, handler.slot, &[]),
-    }
-    .map(drop)
 }
 
 impl Namespace {
+    fn take_next_handler(&self) -> Option<Handler> {
+        self.state_mut().exit.take_next(0)
+    }
+
     /// Ends the guest as its `exit` does: exit handlers, the last registered first, then libc's own end (stdio is flushed). What
     /// goes wrong in a handler is the error, after all is done; a guest that ends itself ends there.
     pub fn finish(&self) -> Result<()> {
+        drop(self.begin()?);
         let mut outcome = Ok(());
-        loop {
-            let handler = self.state_mut().exit.handlers.pop();
-            let Some(handler) = handler else { break };
-            let ran = call(self, &handler);
+        while let Some(handler) = self.take_next_handler() {
+            let ran = run(self, &handler);
             if ran.as_ref().is_err_and(|error| error.exit_code().is_some()) {
                 return ran;
             }
@@ -334,18 +307,14 @@ impl Namespace {
     }
 }
 
-/// The libc among objects that go, to be ended first.
-pub(super) fn libc_of(state: &State, gone: &HashSet<ObjectId>) -> Option<Definition> {
+/// The libc among objects that go, to be ended last.
+pub(super) fn libc_of(state: &State, gone: &[ObjectId]) -> Option<Definition> {
     let mut all = gone.iter();
     all.find_map(|&id| state.own_function(id, abi::CALL_DTORS, 0, 0))
 }
 
 /// A libc's own end. Our entries in it find nothing to run.
 pub(super) fn end(ns: &Namespace, libc: Definition) -> Result<()> {
-    {
-        let mut state = ns.state_mut();
-        state.exit.entered = None;
-        state.exit.entries.clear();
-    }
+    ns.state_mut().exit.libc = None;
     calls::export(ns, libc, &[], &mut [])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::stats::{Statistics, timed};
+use super::stats::{Clock, Phase};
 use crate::abi;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
@@ -17,17 +17,17 @@ use crate::search::{self, Located, View};
 pub struct Files<'a> {
     config: &'a Config,
     view: View<'a>,
-    pub statistics: &'a mut Statistics,
+    clock: &'a Clock,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
 }
 
 impl<'a> Files<'a> {
-    pub fn new(config: &'a Config, view: View<'a>, statistics: &'a mut Statistics) -> Self {
+    pub fn new(config: &'a Config, view: View<'a>, clock: &'a Clock) -> Self {
         Files {
             config,
             view,
-            statistics,
+            clock,
             bytes: HashMap::new(),
         }
     }
@@ -46,7 +46,7 @@ impl<'a> Files<'a> {
             located.identity.clone(),
             located.in_guest,
         );
-        let bytes = timed(&mut self.statistics.read, || located.read())?;
+        let bytes = self.clock.time(Phase::Read, || located.read())?;
         let found = self.parse(&name, path.as_deref(), identity, bytes, main)?;
         Ok(Found { in_guest, ..found })
     }
@@ -60,12 +60,8 @@ impl<'a> Files<'a> {
         bytes: Vec<u8>,
         main: bool,
     ) -> Result<Found> {
-        let Files {
-            config, statistics, ..
-        } = self;
-        let parsed = timed(&mut statistics.parse, || {
-            prepare(bytes, &config.parse, main)
-        });
+        let Files { config, clock, .. } = self;
+        let parsed = clock.time(Phase::Parse, || prepare(bytes, &config.parse, main));
         let (object, bytes, role, stack_pointer) = parsed?;
         self.bytes.insert(identity.clone(), bytes);
         Ok(Found {

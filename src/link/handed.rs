@@ -22,7 +22,7 @@ pub(super) struct Handed {
 }
 
 /// Notes that the host is about to get the handle at `address`.
-pub(super) fn note(state: &mut State, address: usize, callee: Callee) {
+pub(super) fn note(state: &State, handed: &mut Handed, address: usize, callee: Callee) {
     let (owner, sig) = match (callee.id, callee.export) {
         (FuncId::Host(id), _) => (None, state.model.host_func(id)),
         (_, Some(definition)) => (
@@ -32,29 +32,28 @@ pub(super) fn note(state: &mut State, address: usize, callee: Callee) {
         _ => return,
     };
     let Some(sig) = sig else { return };
-    if state.handed.swept != state.unloads {
-        state.handed.swept = state.unloads;
+    if handed.swept != state.unloads {
+        handed.swept = state.unloads;
         let live = &state.live;
         let there = |owner: &Option<ObjectId>| owner.is_none_or(|id| live.contains_key(&id));
-        state.handed.known.retain(|_, (owner, _)| there(owner));
+        handed.known.retain(|_, (owner, _)| there(owner));
     }
-    state.handed.known.insert(address, (owner, sig));
-}
-
-impl State {
-    /// The type behind a handle that the host has from us.
-    fn handed(&self, func: &Func) -> Option<Arc<FuncType>> {
-        let (owner, sig) = self.handed.known.get(&func.raw().addr())?;
-        // The address of what is gone may be another's.
-        let there = owner.is_none_or(|id| self.live.contains_key(&id));
-        there.then(|| sig.clone())
-    }
+    handed.known.insert(address, (owner, sig));
 }
 
 impl Namespace {
+    /// The type behind a handle that the host has from us.
+    fn handed(&self, func: &Func) -> Option<Arc<FuncType>> {
+        let handed = self.handed.borrow();
+        let (owner, sig) = handed.known.get(&func.raw().addr())?;
+        // The address of what is gone may be another's.
+        let there = owner.is_none_or(|id| self.state().live.contains_key(&id));
+        there.then(|| sig.clone())
+    }
+
     /// A function's type: what its module says where the host has it from us, else what the engine says.
     pub fn type_of(&self, func: &Func) -> Result<Arc<FuncType>> {
-        if let Some(known) = self.state().handed(func) {
+        if let Some(known) = self.handed(func) {
             return Ok(known);
         }
         let told = func.ty().ok_or_else(|| {

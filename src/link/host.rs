@@ -44,11 +44,11 @@ impl Namespace {
         value: HostValue,
         ty: ExternType,
         precedence: Precedence,
-    ) -> u32 {
-        let mut state = self.state_mut();
+    ) -> Result<u32> {
+        let mut state = self.change()?;
         state.hosts.push(value);
         let def = HostDef { ty, precedence };
-        state.model.host.define(module, name, def)
+        Ok(state.model.host.define(module, name, def))
     }
 
     /// Sees to it that there is an engine's function for a definition of the host's.

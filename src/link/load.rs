@@ -1,326 +1,315 @@
-//! A load, from a name to running constructors.
+//! A load as one value: what it takes, what it and the guest change while it is under way, and the one place that takes all of this
+//! back.
+//!
+//! Loads nest, since constructors may open libraries: the namespace keeps those under way, the innermost last. A load notes how
+//! an older object was when a guest first touched it, so what is noted is bounded by the objects, whatever the guest does.
 
-use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
-use super::files::Files;
-use super::namespace::Namespace;
-use super::stats::{Statistics, timed};
-use super::transaction::{self, Done};
-use super::unload::{self, Frame, Party, Undo};
-use super::{export_getters, init};
+use foldhash::{HashMap, HashMapExt, HashSet};
+
+use super::namespace::{Namespace, Space, State};
+use super::open::Party;
+use super::prepare::Prepared;
+use super::space::{clear, clear_place};
+use super::unload::{self, LastCall};
 use crate::abi;
-use crate::engine::can_link;
-use crate::error::{Code, Context, Error, Result};
-use crate::plan::needed::{Closure, Provider, Root, closure};
-use crate::plan::{
-    Bind, Changes, Found, Model, ObjectId, Options, Plan, Request, Sizes, Supply, dump, plan,
-};
-use crate::search::{self, Located, View};
+use crate::engine::Val;
+use crate::error::{Code, Error, Result};
+use crate::plan::{Changes, Extent, Layout, Model, ObjectId, Plan};
 use crate::trace::Category;
 
-/// Where the object asked for comes from.
-pub enum Source {
-    Path(PathBuf),
-    /// A name without a slash is searched as a needed entry is.
-    Name(String),
-    Bytes {
-        name: String,
-        bytes: Vec<u8>,
-    },
-    /// What a guest asks for: a name without a slash is searched as a needed entry of the caller is, one with a slash is a path
-    /// of the guest's.
-    Guest {
-        name: String,
-        caller: Option<ObjectId>,
-    },
-}
-
-/// Loads inside of constructors inside of loads. Each takes native stack and guest stack; one engine runs out of its own after 77.
+/// Loads inside of constructors inside of loads. Each takes native stack and guest stack; wasmi runs out of its own after 77.
 const MAX_NESTED: usize = 64;
 
-/// How it is loaded (dlopen(3)).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Flags {
-    pub main: bool,
-    /// What the configuration says if `None`.
-    pub bind: Option<Bind>,
-    pub global: bool,
-    pub deepbind: bool,
-    /// Only if it is there already.
-    pub noload: bool,
-    /// It is never unloaded.
+/// How an older object was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    pub guest_opens: u32,
     pub nodelete: bool,
-    /// Whose opening it is.
-    pub party: Party,
+    pub global: bool,
 }
 
-impl Namespace {
-    /// Loads an object; see [`open`](Self::open).
-    pub fn load(self: &Rc<Self>, source: Source, flags: Flags) -> Result<ObjectId> {
-        let found = self.open(source, flags)?;
-        found.ok_or_else(|| Error::new(Code::NotFound, "the object is not loaded"))
-    }
+/// What a load has taken of memory and table.
+#[derive(Debug)]
+struct Taken {
+    layout: Layout,
+    /// Slots outside of its objects' own.
+    slots: Vec<u64>,
+}
 
-    /// Opens an object, with all that it needs: search, plan, execute, commit, construct. On failure everything is as before.
-    /// `None`: it is not loaded and `flags` say not to.
-    pub fn open(self: &Rc<Self>, source: Source, flags: Flags) -> Result<Option<ObjectId>> {
-        let what = match &source {
-            Source::Path(path) => path.display().to_string(),
-            Source::Name(name) | Source::Bytes { name, .. } | Source::Guest { name, .. } => {
-                crate::text::name(name).into_owned()
-            }
-        };
-        let mut statistics = Statistics::default();
-        let stack = self.stack_pointer();
-        let loaded = self.open_with(source, flags, &mut statistics);
-        if loaded.is_err() {
-            self.unwind(stack);
-        }
-        if loaded.is_ok() && statistics.objects > 0 {
-            let trace = &self.config.trace;
-            trace.say_lines(Category::Map, || self.link_map());
-        }
-        self.config
-            .trace
-            .say(Category::Statistics, || statistics.to_string());
-        loaded.context(|| format!("loading {what}"))
-    }
+/// A load under way.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// No other load gets these numbers, whether this one succeeds or not.
+    objects: Vec<ObjectId>,
+    party: Party,
+    /// Exit handlers up to this number are not its own.
+    handlers: u64,
+    stack: Option<Val>,
+    taken: Option<Taken>,
+    /// What it changed of older objects itself; there once it is committed.
+    changes: Option<Changes>,
+    touched: HashMap<ObjectId, Before>,
+}
 
-    fn open_with(
-        self: &Rc<Self>,
-        source: Source,
-        flags: Flags,
-        statistics: &mut Statistics,
-    ) -> Result<Option<ObjectId>> {
-        let busy = self.begin()?;
-        unload::bury(self);
-        self.prepare();
-        // Told here, an engine that cannot do it is named; later it would fail in some odd way.
-        can_link(self.store)?;
-        if flags.main && !self.state().model.nodes.is_empty() {
-            return Err(Error::new(
-                Code::Busy,
-                "a main program must be the first object of its namespace",
-            ));
-        }
-        let options = self.options(flags);
+/// Tells that a load has been begun and is to be ended.
+#[must_use]
+pub(super) struct Begun;
 
-        let start = Instant::now();
-        let guest_files = self.guest_files.borrow().clone();
-        let view = View {
-            files: guest_files.as_deref(),
-            hidden: flags.party == Party::Guest && !self.config.guest_paths,
-        };
-        let mut files = Files::new(&self.config, view, statistics);
-        let Some(closure) = self.collect(source, flags, &mut files)? else {
-            return Ok(None);
-        };
-        let bytes = std::mem::take(&mut files.bytes);
-        statistics.search = start
-            .elapsed()
-            .saturating_sub(statistics.read + statistics.parse);
-        let root = closure.roots.first().copied();
-        let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
-        if closure.fresh.is_empty() {
-            let changes = self.state_mut().model.reopen(closure, options.global);
-            self.count_opening(root, flags, changes);
-            return Ok(Some(root));
-        }
-        if self.state().frames.len() >= MAX_NESTED {
+impl Load {
+    /// Reserves what the load needs of the books.
+    pub fn begin(ns: &Namespace, prepared: &Prepared) -> Result<Begun> {
+        let stack = ns.stack_pointer();
+        let mut state = ns.state_mut();
+        let fresh = &prepared.closure.fresh;
+        if !fresh.is_empty() && state.loads.len() >= MAX_NESTED {
             let why = format!("constructors load libraries more than {MAX_NESTED} levels deep");
             return Err(Error::new(Code::Limit, why));
         }
-        export_getters::provide(self, &closure)?;
-
-        let done = {
-            let state = self.state();
-            let now = state.space.as_ref().map(|space| Sizes {
-                memory_pages: space.memory.pages(),
-                table_slots: space.table.size().into(),
-            });
-            let request = Request {
-                model: &state.model,
-                fresh: &closure.fresh,
-                group: &closure.group,
-                roots: &closure.roots,
-                options: &options,
-                now,
-            };
-            let plan = timed(&mut statistics.plan, || plan(&request))?;
-            self.trace_plan(&request, &plan);
-            drop(state);
-            let start = Instant::now();
-            let done = transaction::execute(self, &closure, plan, &bytes, statistics)?;
-            statistics.link = start
-                .elapsed()
-                .saturating_sub(statistics.compile + statistics.instantiate);
-            done
+        let first = state.model.next;
+        let load = Load {
+            objects: (first..).take(fresh.len()).map(ObjectId).collect(),
+            party: prepared.party,
+            handlers: state.exit.mark(),
+            stack,
+            taken: None,
+            changes: None,
+            touched: HashMap::new(),
         };
-        count(&closure.fresh, &done.plan, statistics);
-        let (batch, changes) = timed(&mut statistics.link, || {
-            self.commit(closure, done, &options)
+        ns.clock.count(|s| s.count_objects(fresh));
+        state.loads.push(load);
+        Ok(Begun)
+    }
+
+    /// Memory and table are about to be made or grown.
+    pub fn takes(&mut self, plan: &Plan) {
+        self.taken = Some(Taken {
+            layout: plan.layout.clone(),
+            slots: plan.fills.iter().map(|fill| fill.slot).collect(),
         });
-        // Beyond here the namespace is consistent and open: constructors may load.
-        drop(busy);
-
-        let mut time = Duration::ZERO;
-        let constructed = timed(&mut time, || init::construct(self, &batch));
-        statistics.init = time;
-        self.state_mut().statistics = statistics.clone();
-        let frame = self.state_mut().frames.pop().unwrap_or_default();
-        if let Err(error) = constructed {
-            unload::abandon(self, &frame, &changes, error.exit_code().is_some());
-            return Err(error);
-        }
-        self.count_opening(root, flags, changes);
-        self.constructed(frame);
-        if batch.shows_errors {
-            self.reserve_error_text();
-        }
-        Ok(Some(root))
     }
 
-    /// The object is open once more. What a guest did so in a constructor goes with it if that fails.
-    fn count_opening(&self, root: ObjectId, flags: Flags, changes: Changes) {
-        let mut state = self.state_mut();
-        state.opened(root, flags.party);
-        let node = state.model.nodes.get_mut(&root);
-        let pinned =
-            flags.nodelete && node.is_some_and(|n| !std::mem::replace(&mut n.nodelete, true));
-        if flags.party == Party::Guest {
-            state.note(Undo::Changed(changes));
-            state.note(Undo::Opened(root));
-            if pinned {
-                state.note(Undo::Pinned(root));
-            }
-        }
+    /// The objects are part of the namespace.
+    pub fn committed(&mut self, changes: Changes) {
+        self.changes = Some(changes);
     }
 
-    fn options(&self, flags: Flags) -> Options {
-        let options = self.config.options();
-        Options {
-            bind: flags.bind.unwrap_or(options.bind),
-            global: flags.global || flags.main,
-            deepbind: flags.deepbind,
-            ..options
-        }
+    /// Objects that stay, whatever closes them: those of the load, and what a constructor closed that others had opened, since
+    /// the constructor may fail yet.
+    pub fn held<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = ObjectId> + 'a {
+        let closed = self.touched.iter().filter(|(id, before)| {
+            let node = model.nodes.get(id);
+            node.is_some_and(|node| node.opens.guest < before.guest_opens)
+        });
+        let closed = closed.map(|(id, _)| *id);
+        self.objects.iter().copied().chain(closed)
     }
 
-    /// Finds everything. Beyond here no object is added. `None`: what is asked for is not loaded, and is not to be.
-    fn collect(
-        &self,
-        mut source: Source,
-        flags: Flags,
-        files: &mut Files<'_>,
-    ) -> Result<Option<Closure>> {
-        let state = self.state();
-        let model = &state.model;
-        let by = match &source {
-            Source::Guest { caller, .. } => caller.or(model.main),
-            _ => None,
+    /// Whether objects wait for its end to be closed.
+    fn has_closed(&self, model: &Model) -> bool {
+        self.held(model).nth(self.objects.len()).is_some()
+    }
+
+    /// How many objects it has noted.
+    #[cfg(test)]
+    pub fn notes(&self) -> usize {
+        self.touched.len()
+    }
+
+    pub fn forget(&mut self, gone: &HashSet<ObjectId>) {
+        self.touched.retain(|id, _| !gone.contains(id));
+    }
+
+    /// Takes back a load whose objects are part of the namespace.
+    fn take_out(&self, ns: &Namespace) {
+        let gone = {
+            let mut state = ns.state_mut();
+            state.restore(self);
+            state.model.dependents(&self.objects)
         };
-        let by = by.and_then(|id| model.nodes.get(&id));
-        let by = by.map(|node| &node.found);
-        let root = match &mut source {
-            Source::Path(path) => {
-                let located = timed(&mut files.statistics.search, || search::open_path(path));
-                by_file(model, located, flags, files)?
-            }
-            Source::Guest { name, .. } if name.contains('/') => {
-                by_file(model, files.find_in_guest(name, by), flags, files)?
-            }
-            Source::Name(name) | Source::Guest { name, .. } if flags.noload => {
-                let known = model.names.get(name.as_str()).copied();
-                let same_file = || model.by_identity(&files.locate(name, by).ok()?.identity);
-                known.or_else(same_file).map(Root::Loaded)
-            }
-            Source::Name(name) | Source::Guest { name, .. } => Some(Root::Name(name, by)),
-            Source::Bytes { .. } if flags.noload => None,
-            Source::Bytes { name, bytes } => {
-                search::check_name(name)?;
-                let (identity, bytes) = (self.next_identity(), std::mem::take(bytes));
-                let found = files.parse(name, None, identity, bytes, flags.main)?;
-                Some(Root::Found(Box::new(found)))
-            }
-        };
-        let Some(root) = root else { return Ok(None) };
-        let mut roots = vec![root];
-        // Preloads come with the first load, whatever it is.
-        if model.nodes.is_empty() {
-            roots.extend(
-                self.config
-                    .preloads
-                    .iter()
-                    .map(|name| Root::Name(name, None)),
-            );
+        let taken = self.taken.as_ref();
+        let made_space = taken.is_some_and(|taken| taken.layout.memory.before.is_none());
+        unload::remove(ns, &gone, made_space);
+        // What the guest opened in its constructors is kept by nothing any more.
+        if let Err(error) = unload::sweep(ns) {
+            told(ns, &error);
         }
-        closure(model, roots, files, self.config.limits.objects).map(Some)
     }
 
-    /// The new objects become part of the namespace, their constructors to be run.
-    fn commit(&self, closure: Closure, done: Done, options: &Options) -> (init::Batch, Changes) {
-        let mut state = self.state_mut();
+    /// Takes back a load whose objects are not: slots null, memory zero, what was grown free for the next load, the exit handlers
+    /// of its start functions forgotten, and its numbers used up.
+    fn give_back(&self, ns: &Namespace) {
+        let mut state = ns.state_mut();
         let state = &mut *state;
-        let mut plan = done.plan;
-        let mut imports = closure.fresh.iter().flat_map(|found| &found.object.imports);
-        let shows_errors = imports.any(|import| import.name.as_ref() == abi::DLERROR);
-        let changes = state.model.commit(closure, &mut plan, options);
-        state.loads += plan.order.len() as u64;
-        state.epoch += 1;
-        state.frames.push(Frame {
-            objects: plan.order.clone(),
-            made_space: plan.layout.memory.before.is_none(),
-            undo: Vec::new(),
-        });
-        let batch = init::Batch {
-            relocate: plan.order,
-            construct: plan.init,
-            shows_errors,
+        let last = self.objects.last().map_or(0, |last| last.0 + 1);
+        state.model.next = state.model.next.max(last);
+        state.exit.forget_since(self.handlers);
+        let Some(Taken { layout, slots }) = &self.taken else {
+            return;
         };
-        (batch, changes)
-    }
-
-    fn trace_plan(&self, request: &Request<'_>, plan: &Plan) {
-        let trace = &self.config.trace;
-        for warning in &plan.warnings {
-            trace.say(Category::Libs, || format!("warning: {warning}"));
+        if layout.memory.before.is_none() {
+            ns.drop_space(state);
+            return;
         }
-        trace.say_lines(Category::Plan, || dump(request, plan));
-        if trace.on(Category::Bindings) {
-            trace.say_lines(Category::Bindings, || crate::plan::bindings(request, plan));
+        let Some(space) = &state.space else { return };
+        for place in &layout.placements {
+            clear_place(space, place);
         }
-        if trace.on(Category::Symbols) {
-            trace.say_lines(Category::Symbols, || crate::plan::symbols(request));
+        for &slot in slots {
+            clear(space, 0, 0, slot, 1);
+        }
+        if state.model.landmarks.is_none() {
+            // Nothing is loaded: all of it is there for the next load.
+            return;
+        }
+        let (memory, table) = grown(space, layout);
+        // Fresh pages and slots overlap nothing.
+        if let Some((at, more)) = memory {
+            let _ = state.model.memory.give(at * abi::PAGE, more * abi::PAGE);
+        }
+        if let Some((at, more)) = table {
+            let _ = state.model.table.give(at, more);
         }
     }
 }
 
-fn count(fresh: &[Found], plan: &Plan, statistics: &mut Statistics) {
-    statistics.objects = fresh.len();
-    statistics.imports = fresh.iter().map(|f| f.object.imports.len()).sum();
-    statistics.exports = fresh.iter().map(|f| f.object.exports.len()).sum();
-    statistics.stubs = plan.stubs.len();
-    let supplies = plan.objects.iter().flat_map(|o| &o.imports);
-    statistics.direct = supplies.filter(|s| matches!(s, Supply::Export(_))).count();
+impl Begun {
+    /// Ends the innermost load: for good, or by taking all of it back.
+    pub fn end(self, ns: &Rc<Namespace>, outcome: Result<()>) -> Result<()> {
+        match &outcome {
+            Ok(()) => keep(ns),
+            Err(error) => roll_back(ns, error.exit_code().is_some()),
+        }
+        outcome
+    }
 }
 
-/// The object of a file: loaded, or new. `None`: neither, and not to be loaded.
-fn by_file(
-    model: &Model,
-    located: Result<Located>,
-    flags: Flags,
-    files: &mut Files<'_>,
-) -> Result<Option<Root<'static>>> {
-    let located = match located {
-        // What is not even there cannot be loaded.
-        Err(_) if flags.noload => return Ok(None),
-        other => other?,
+impl State {
+    /// Notes how an object is, before a guest changes it while constructors run.
+    pub fn touch(&mut self, id: ObjectId) {
+        let (Some(load), Some(node)) = (self.loads.last_mut(), self.model.nodes.get(&id)) else {
+            return;
+        };
+        load.touched.entry(id).or_insert(Before {
+            guest_opens: node.opens.guest,
+            nodelete: node.nodelete,
+            global: node.global,
+        });
+    }
+
+    /// The host changes an object: no load takes that back.
+    pub fn claim(&mut self, id: ObjectId, change: impl Fn(&mut Before)) {
+        for load in &mut self.loads {
+            load.touched.get_mut(&id).map(&change);
+        }
+    }
+
+    /// Makes older objects what they were.
+    fn restore(&mut self, load: &Load) {
+        for (id, before) in &load.touched {
+            let Some(node) = self.model.nodes.get_mut(id) else {
+                continue;
+            };
+            node.opens.guest = before.guest_opens;
+            node.nodelete = before.nodelete;
+            if !before.global {
+                self.model.demote(*id);
+            }
+        }
+        if let Some(changes) = &load.changes {
+            self.model.revert(changes);
+        }
+        self.epoch += 1;
+    }
+}
+
+/// The load has succeeded. What a guest has changed meanwhile is for the outer load to take back, should that fail.
+fn keep(ns: &Namespace) {
+    let mut state = ns.state_mut();
+    let Some(load) = state.loads.pop() else {
+        return;
     };
-    Ok(match model.by_identity(&located.identity) {
-        Some(id) => Some(Root::Loaded(id)),
-        None if flags.noload => None,
-        None => Some(Root::Found(Box::new(files.take(located, flags.main)?))),
-    })
+    state.epoch += 1;
+    let closed = load.has_closed(&state.model);
+    if load.party == Party::Guest {
+        for id in load
+            .changes
+            .into_iter()
+            .flat_map(|changes| changes.promoted)
+        {
+            state.touch(id);
+            let outer = state.loads.last_mut();
+            if let Some(before) = outer.and_then(|outer| outer.touched.get_mut(&id)) {
+                before.global = false;
+            }
+        }
+    }
+    if let Some(outer) = state.loads.last_mut() {
+        for (id, before) in load.touched {
+            outer.touched.entry(id).or_insert(before);
+        }
+        return;
+    }
+    drop(state);
+    if closed && let Err(error) = unload::sweep(ns) {
+        let trace = &ns.config().trace;
+        trace.say_error(Category::Init, "closed by a constructor", &error);
+    }
+}
+
+/// Takes back the innermost load. `exited`: the guest has ended itself, so no more of its code runs.
+fn roll_back(ns: &Rc<Namespace>, exited: bool) {
+    if !exited {
+        destroy(ns);
+    }
+    let Some(load) = ns.state_mut().loads.pop() else {
+        return;
+    };
+    if load.changes.is_some() {
+        load.take_out(ns);
+    } else {
+        load.give_back(ns);
+    }
+    ns.unwind(load.stack);
+}
+
+/// Runs the exit handlers of what the innermost load has constructed. It stays under way meanwhile, so that nothing that these close
+/// takes its objects away.
+fn destroy(ns: &Namespace) {
+    let mut ended = HashSet::default();
+    loop {
+        let gone = {
+            let state = ns.state();
+            let load = state.loads.last();
+            let Some(load) = load.filter(|load| load.changes.is_some()) else {
+                return;
+            };
+            let gone = state.model.dependents(&load.objects);
+            state.model.dependents_first(&gone)
+        };
+        let Some(call) = LastCall::next(ns, &gone, &mut ended) else {
+            return;
+        };
+        if let Err(error) = call.run(ns) {
+            told(ns, &error);
+        }
+    }
+}
+
+fn told(ns: &Namespace, error: &Error) {
+    let trace = &ns.config().trace;
+    trace.say_error(Category::Init, "while undoing a load", error);
+}
+
+/// Where memory and table have grown, and by how much. What the engine really gave is found by asking it.
+fn grown(space: &Space, layout: &Layout) -> (Option<(u64, u64)>, Option<(u64, u64)>) {
+    let grown = |extent: &Extent, size: u64| {
+        let before = extent.before?;
+        Some((before, size.min(extent.after).saturating_sub(before)))
+    };
+    (
+        grown(&layout.memory, space.memory.pages()),
+        grown(&layout.table, space.table.size().into()),
+    )
 }

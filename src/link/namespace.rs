@@ -1,23 +1,25 @@
 //! A namespace: one store, one memory, one table, and the objects in them.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::exit::ExitList;
+use super::exit_list::ExitList;
 use super::handed::Handed;
 use super::host::HostValue;
+use super::load::Load;
 use super::modules::Modules;
-use super::stats::Statistics;
+use super::stats::{Clock, Statistics};
 use super::texts::Texts;
-use super::unload;
 use crate::abi;
 use crate::config::Config;
 use crate::engine::{
     self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
-    HostFunc, Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val, shim,
+    HostFunc, HostTrap, Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val,
+    shim,
 };
 use crate::error::{Code, Error, Frame, Result};
 use crate::object::{ExportItem, GlobalType, STACK_POINTER_TYPE};
@@ -72,6 +74,8 @@ pub(super) struct Linkage {
     pub bound: RefCell<Vec<(usize, ObjectId)>>,
     /// Instances of generated modules whose functions are imported somewhere.
     pub glue: Vec<Instance>,
+    /// GOT entries, which the object that imports one may change: each is one object's alone.
+    pub numbers: Vec<Global>,
 }
 
 #[derive(Default)]
@@ -81,28 +85,27 @@ pub(super) struct State {
     pub live: HashMap<ObjectId, LoadedObject>,
     /// The values behind `model.host.defs`.
     pub hosts: Vec<HostValue>,
-    /// Base addresses and GOT entries by value: objects with the same entry share the global.
+    /// Base addresses and such by value: objects share these globals, which none can change.
     pub numbers: HashMap<(u64, GlobalType), Global>,
     /// Stubs by slot and type: they serve whatever function is in the slot.
     pub stubs: HashMap<Stub, Extern>,
     pub tags: HashMap<Arc<str>, Extern>,
     pub nothing: Option<Extern>,
-    pub statistics: Statistics,
-    /// Loads whose constructors are running, the innermost last.
-    pub frames: Vec<unload::Frame>,
+    /// Loads under way, the innermost last.
+    pub loads: Vec<Load>,
     pub exit: ExitList,
     /// Unloaded while the guest's code may have been running in them.
     pub buried: Vec<LoadedObject>,
     /// What the linker keeps in the guest's memory.
     pub texts: Texts,
-    /// Types of the functions that the host was given.
-    pub handed: Handed,
     /// The linker's own functions are defined.
     pub services: bool,
     /// Rises with whatever may change which objects are kept.
     pub epoch: u64,
+    /// How often memory and table have been emptied, to be laid out anew.
+    pub layouts: u64,
     /// How often objects have been added and removed (dl_iterate_phdr(3)).
-    pub loads: u64,
+    pub loads_made: u64,
     pub unloads: u64,
 }
 
@@ -126,8 +129,10 @@ impl State {
 #[derive(Default)]
 pub(super) struct Side {
     pub memory: RefCell<Option<Rc<Memory>>>,
-    /// The exit code of a guest that called `proc_exit`, while its trap unwinds.
-    pub exit: Cell<Option<i32>>,
+    /// The exit code of a guest that called `proc_exit`, while its trap unwinds, and what marks that trap.
+    exit: Cell<Option<(i32, u64)>>,
+    exits: Cell<u64>,
+    secret: RandomState,
     /// Text and frames of an error that travels as a trap's text.
     pub inner: Cell<Option<(String, Vec<Frame>)>>,
     /// Calls from guest to host to guest.
@@ -151,6 +156,12 @@ pub struct Namespace {
     pub(super) modules: RefCell<Modules>,
     /// A sweep is under way.
     pub(super) sweeping: Cell<bool>,
+    /// Types of the functions that the host was given. Apart from the books: a callback may look symbols up where these are in use.
+    pub(super) handed: RefCell<Handed>,
+    /// Measures the load under way.
+    pub(super) clock: Clock,
+    /// Of the last load that brought something.
+    pub(super) statistics: RefCell<Statistics>,
     /// What went wrong last in the guest's dlfcn functions, until dlerror is called.
     pub(crate) dl_error: RefCell<Option<String>>,
     /// Opens a file that the guest names by a path.
@@ -196,6 +207,9 @@ impl Namespace {
             instances: Cell::new(0),
             modules: RefCell::default(),
             sweeping: Cell::new(false),
+            handed: RefCell::default(),
+            clock: Clock::default(),
+            statistics: RefCell::default(),
             dl_error: RefCell::new(None),
             guest_files: RefCell::new(None),
             features: EngineFeatures::default(),
@@ -218,7 +232,15 @@ impl Namespace {
         self.state.borrow_mut()
     }
 
+    /// The books, to be changed at the host's wish. A callback of the host runs where they are in use, and cannot.
+    pub(super) fn change(&self) -> Result<RefMut<'_, State>> {
+        self.side.is_here()?;
+        self.state.try_borrow_mut().map_err(|_| in_use())
+    }
+
+    /// Until the result is dropped, nothing else begins to change the namespace.
     pub(super) fn begin(&self) -> Result<Busy<'_>> {
+        drop(self.change()?);
         if self.busy.replace(true) {
             return Err(Error::new(
                 Code::Busy,
@@ -226,6 +248,12 @@ impl Namespace {
             ));
         }
         Ok(Busy(&self.busy))
+    }
+
+    /// Gives memory and table up.
+    pub(super) fn drop_space(&self, state: &mut State) {
+        state.space = None;
+        self.side.memory.take();
     }
 
     /// Instances made in the store so far, those of generated modules among them.
@@ -318,23 +346,24 @@ impl Namespace {
         self.state().model.main
     }
 
-    /// Times and counts of all loads so far.
+    /// Times and counts of the last load that brought something.
     pub fn statistics(&self) -> Statistics {
-        self.state().statistics.clone()
+        self.statistics.borrow().clone()
     }
 
     /// The exit code of a guest that ended itself in a call that the host made without our help. Taken by reading.
     pub fn take_exit(&self) -> Option<i32> {
-        self.side.exit.take()
+        self.side.exit.take().map(|(code, _)| code)
     }
 
     /// Calls guest code: no borrow may be held.
     pub(super) fn call(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
+        if self.state.try_borrow_mut().is_err() {
+            return Err(in_use());
+        }
         let _depth = self.side.enter(self.config.nesting)?;
         let stack = self.stack_pointer();
-        // What an earlier call left that the host made without us is not this call's.
-        self.side.exit.take();
-        self.side.inner.take();
+        self.side.forget_exit();
         let outcome = func.call(args, results);
         outcome.map_err(|trap| {
             self.unwind(stack);
@@ -381,7 +410,7 @@ impl Namespace {
 
     /// What a trap means: the guest ended itself, or something went wrong.
     pub(super) fn trapped(&self, trap: &Trap) -> Error {
-        match self.side.exit.take() {
+        match self.side.exited(Some(trap)) {
             Some(code) => Error::exit(code),
             None => self.trap_error(trap, &[]),
         }
@@ -392,6 +421,13 @@ impl Namespace {
         self.handed_over.set(n + 1);
         Identity::Bytes(n)
     }
+}
+
+fn in_use() -> Error {
+    Error::new(
+        Code::Busy,
+        "the namespace is in use: a callback that it makes while it works cannot change it, nor call the guest",
+    )
 }
 
 fn info(model: &Model, id: ObjectId) -> Option<ObjectInfo> {
@@ -428,13 +464,43 @@ impl Side {
         Ok(Busy(&self.away))
     }
 
-    pub fn enter(&self, limit: u32) -> Result<Depth<'_>> {
+    fn is_here(&self) -> Result<()> {
         if self.away.get() {
             return Err(Error::new(
                 Code::Busy,
-                "a callback of WASI cannot call the guest: its memory is in use",
+                "a callback of WASI cannot change the namespace, nor call the guest: its memory is in use",
             ));
         }
+        Ok(())
+    }
+
+    /// The guest ends itself: the trap that does it.
+    pub fn exiting(&self, code: i32) -> HostTrap {
+        let number = self.exits.get().wrapping_add(1);
+        self.exits.set(number);
+        // The guest must not be able to make a trap that looks like it.
+        let mark = self.secret.hash_one(number);
+        self.exit.set(Some((code, mark)));
+        HostTrap::Message(format!("the guest exited with code {code} ({mark:016x})"))
+    }
+
+    /// The guest's exit code, if this trap is its exit. A host function may have kept that trap to itself, and the guest have
+    /// gone on to trap in some other way.
+    pub fn exited(&self, trap: Option<&Trap>) -> Option<i32> {
+        let (code, mark) = self.exit.take()?;
+        let text = trap.map(Trap::message).unwrap_or_default();
+        let marked = text.is_empty() || text.contains(&format!("{mark:016x}"));
+        marked.then_some(code)
+    }
+
+    /// What a call left that the host made without the linker's help is not the next call's.
+    pub fn forget_exit(&self) {
+        self.exit.take();
+        self.inner.take();
+    }
+
+    pub fn enter(&self, limit: u32) -> Result<Depth<'_>> {
+        self.is_here()?;
         let depth = self.depth.get();
         if depth >= limit {
             return Err(Error::new(

@@ -44,6 +44,13 @@ const EXIT: &[Service] = &[
     },
     Service {
         module: abi::ENV,
+        name: abi::CXA_THREAD_ATEXIT,
+        params: 3,
+        result: true,
+        body: exit::cxa_thread_atexit,
+    },
+    Service {
+        module: abi::ENV,
         name: abi::ATEXIT,
         params: 1,
         result: true,
@@ -122,9 +129,9 @@ pub fn definitions() -> impl Iterator<Item = (&'static str, &'static str, HostDe
 
 impl Namespace {
     /// Defines the linker's own functions, once.
-    pub(super) fn prepare(&self) {
+    pub(super) fn define_services(&self) -> Result<()> {
         if self.state().services {
-            return;
+            return Ok(());
         }
         for service in services() {
             let ty = ExternType::Func(Arc::new(service.ty()));
@@ -143,16 +150,17 @@ impl Namespace {
                     value,
                     ty,
                     Precedence::BeforeIfSame,
-                );
+                )?;
             }
         }
-        self.state_mut().services = true;
+        self.change()?.services = true;
+        Ok(())
     }
 
     /// The trap for a service that cannot answer: an exit of the guest goes on as one.
     pub(crate) fn as_trap(&self, error: &Error) -> HostTrap {
         if let Some(code) = error.exit_code() {
-            self.side.exit.set(Some(code));
+            return self.side.exiting(code);
         }
         let text = error.headline();
         if !error.frames().is_empty() {

@@ -1,7 +1,10 @@
 //! Where the time of a load goes: the linker's own work apart from the engine's.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, Instant};
+
+use crate::plan::{Found, Plan, Supply};
 
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
@@ -35,12 +38,97 @@ impl Statistics {
     }
 }
 
-/// Adds the time that `work` takes to `total`.
-pub fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
-    let result = work();
-    *total += start.elapsed();
-    result
+/// What time is spent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Read,
+    Parse,
+    Search,
+    Plan,
+    Link,
+    Compile,
+    Instantiate,
+    Init,
+}
+
+impl Statistics {
+    pub fn count_objects(&mut self, fresh: &[Found]) {
+        self.objects = fresh.len();
+        self.imports = fresh.iter().map(|f| f.object.imports.len()).sum();
+        self.exports = fresh.iter().map(|f| f.object.exports.len()).sum();
+    }
+
+    pub fn count_plan(&mut self, plan: &Plan) {
+        self.stubs = plan.stubs.len();
+        let supplies = plan.objects.iter().flat_map(|o| &o.imports);
+        self.direct = supplies.filter(|s| matches!(s, Supply::Export(_))).count();
+    }
+
+    fn of(&mut self, phase: Phase) -> &mut Duration {
+        match phase {
+            Phase::Read => &mut self.read,
+            Phase::Parse => &mut self.parse,
+            Phase::Search => &mut self.search,
+            Phase::Plan => &mut self.plan,
+            Phase::Link => &mut self.link,
+            Phase::Compile => &mut self.compile,
+            Phase::Instantiate => &mut self.instantiate,
+            Phase::Init => &mut self.init,
+        }
+    }
+}
+
+/// Measures one load. A phase inside another one interrupts it: time counts for the innermost.
+#[derive(Debug, Default)]
+pub struct Clock(RefCell<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    statistics: Statistics,
+    /// The phase that is under way, and since when its time has not been counted.
+    phase: Option<(Phase, Instant)>,
+}
+
+impl Reading {
+    /// Counts the time of the phase under way, and goes on with another one. Gives the one before.
+    fn switch(&mut self, to: Option<Phase>) -> Option<Phase> {
+        let now = Instant::now();
+        let before = self.phase.take().map(|(phase, since)| {
+            *self.statistics.of(phase) += now.saturating_duration_since(since);
+            phase
+        });
+        self.phase = to.map(|phase| (phase, now));
+        before
+    }
+}
+
+impl Clock {
+    /// Counts the time that `work` takes for `phase`.
+    pub fn time<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let before = self.0.borrow_mut().switch(Some(phase));
+        let result = work();
+        self.0.borrow_mut().switch(before);
+        result
+    }
+
+    /// Counts something other than time.
+    pub fn count(&self, with: impl FnOnce(&mut Statistics)) {
+        with(&mut self.0.borrow_mut().statistics);
+    }
+
+    pub fn statistics(&self) -> Statistics {
+        self.0.borrow().statistics.clone()
+    }
+
+    /// Starts anew; the reading so far is what [`resume`](Self::resume) takes.
+    pub fn set_aside(&self) -> Clock {
+        Clock(RefCell::new(self.0.take()))
+    }
+
+    /// Goes on where a clock was set aside.
+    pub fn resume(&self, aside: Clock) {
+        self.0.replace(aside.0.into_inner());
+    }
 }
 
 impl fmt::Display for Statistics {

@@ -134,8 +134,8 @@ impl Namespace {
         let raw = raw
             .and_then(NonNull::new)
             .ok_or_else(|| Error::new(Code::Internal, "a symbol's function got lost"))?;
-        drop(state);
-        handed::note(&mut self.state_mut(), raw.as_ptr().addr(), callee);
+        let handed = &mut self.handed.borrow_mut();
+        handed::note(&state, handed, raw.as_ptr().addr(), callee);
         Ok(raw)
     }
 

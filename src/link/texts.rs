@@ -187,11 +187,12 @@ impl Namespace {
         with: impl FnOnce(u64) -> Result<T>,
     ) -> Result<T> {
         let address = self.take(size, 8)?;
+        let layout = self.state().layouts;
         let outcome = with(address);
         let mut state = self.state_mut();
         let state = &mut *state;
-        // If the guest's code unloaded all there was, the memory has been laid out anew.
-        if state.model.landmarks.is_some() {
+        // If the guest's code unloaded all there was, the memory is another's, or will be.
+        if state.layouts == layout {
             release(&mut state.model.memory, state.space.as_ref(), address, size);
         }
         outcome

@@ -1,27 +1,27 @@
-//! Executing a plan. After the first allocation there is one failure exit, [`Transaction::undo`], which undoes everything.
+//! Executing a plan.
 //!
 //! ```text
 //! compile -> reserve memory and table -> globals, tags, stubs, host functions -> instantiate in order -> fill slots
 //! ```
-//! Nothing of the namespace's books changes here: the caller commits what [`execute`] returns. The engine-side objects
-//! made on the way are kept in the transaction until then.
+//! Nothing of the namespace's books changes here: the caller commits what [`execute`] has done. The engine-side objects made on
+//! the way are kept in the transaction until then; what it takes of memory and table is noted in the [`Load`](super::load::Load),
+//! which takes it back.
 
 mod make;
 
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
 
 use super::glue;
 use super::namespace::{Linkage, LoadedObject, Namespace, State};
 use super::order::{export_order, in_engine_order, lost, raw};
+use super::prepare::Prepared;
 use super::refused;
-use super::space::{clear, clear_place, grow, make_space};
-use super::stats::{Statistics, timed};
-use crate::abi;
+use super::space::{grow, make_space};
+use super::stats::Phase;
 use crate::config::Progress;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
@@ -30,12 +30,7 @@ use crate::engine::{
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType};
 use crate::plan::needed::Closure;
-use crate::plan::{Definition, Extent, FuncId, Identity, ObjectId, Plan, Stub, Supply};
-
-/// A plan that was carried out. To be committed.
-pub struct Done {
-    pub plan: Plan,
-}
+use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Stub, Supply};
 
 /// More functions than this go into several modules: one engine's time to compile grows with the square.
 const FILLS_A_MODULE: usize = 2_000;
@@ -44,11 +39,10 @@ struct Transaction<'a> {
     ns: &'a Rc<Namespace>,
     closure: &'a Closure,
     plan: &'a Plan,
-    statistics: &'a mut Statistics,
     first: ObjectId,
     modules: Vec<Rc<Module>>,
-    reserved: bool,
-    numbers: HashMap<(u64, GlobalType), Global>,
+    /// As in [`State`], and those that one object has for itself.
+    numbers: HashMap<(Option<ObjectId>, u64, GlobalType), Global>,
     tags: HashMap<Arc<str>, Extern>,
     stubs: HashMap<Stub, Extern>,
     nothing: Option<Extern>,
@@ -61,21 +55,14 @@ struct Transaction<'a> {
     live: HashMap<ObjectId, LoadedObject>,
 }
 
-pub fn execute(
-    ns: &Rc<Namespace>,
-    closure: &Closure,
-    plan: Plan,
-    bytes: &HashMap<Identity, Vec<u8>>,
-    statistics: &mut Statistics,
-) -> Result<Done> {
+/// Carries the plan out, and gives it back to be committed.
+pub(super) fn execute(ns: &Rc<Namespace>, prepared: &Prepared, plan: Plan) -> Result<Plan> {
     let mut transaction = Transaction {
         ns,
-        closure,
+        closure: &prepared.closure,
         plan: &plan,
-        statistics,
         first: ObjectId(ns.state().model.next),
         modules: Vec::new(),
-        reserved: false,
         numbers: HashMap::new(),
         tags: HashMap::new(),
         stubs: HashMap::new(),
@@ -86,16 +73,9 @@ pub fn execute(
         no_linkage: Rc::default(),
         live: HashMap::new(),
     };
-    match transaction.run(bytes) {
-        Ok(()) => {
-            transaction.finish();
-            Ok(Done { plan })
-        }
-        Err(error) => {
-            transaction.undo();
-            Err(error)
-        }
-    }
+    transaction.run(&prepared.bytes)?;
+    transaction.finish();
+    Ok(plan)
 }
 
 impl Transaction<'_> {
@@ -129,7 +109,10 @@ impl Transaction<'_> {
                 number: n + 1,
                 of: self.closure.fresh.len(),
             });
-            let module = timed(&mut self.statistics.compile, || self.ns.compile(bytes));
+            let module = self
+                .ns
+                .clock
+                .time(Phase::Compile, || self.ns.compile(bytes));
             self.modules
                 .push(module.ok_or_else(|| refused::refused(self.ns, &found.name, bytes))?);
         }
@@ -140,7 +123,9 @@ impl Transaction<'_> {
     fn reserve(&mut self) -> Result<()> {
         let layout = &self.plan.layout;
         let mut state = self.ns.state_mut();
-        self.reserved = true;
+        if let Some(load) = state.loads.last_mut() {
+            load.takes(self.plan);
+        }
         let emptied = state.model.landmarks.is_none();
         match &state.space {
             Some(space) if layout.memory.before.is_some() => {
@@ -192,11 +177,9 @@ impl Transaction<'_> {
             .into_iter()
             .map(|raw| unsafe { ExternPtr::from_raw(raw) })
             .collect();
-        let instance = timed(&mut self.statistics.instantiate, || {
-            self.ns.instantiate(module, &imports)
-        });
+        let instance = self.instantiating(|| self.ns.instantiate(module, &imports));
         let instance = instance.map_err(|error| {
-            if let Some(code) = self.ns.side.exit.take() {
+            if let Some(code) = self.ns.side.exited(error.trap.as_ref()) {
                 return Error::exit(code).context(format!("instantiating {}", found.name));
             }
             if let Some(used_up) = self.ns.used_up(&error) {
@@ -221,7 +204,7 @@ impl Transaction<'_> {
             let text = format!("{}: {what}: {text}", found.name);
             Error::new(code, text).with_frames(frames.to_vec())
         })?;
-        let exports = timed(&mut self.statistics.instantiate, || instance.exports());
+        let exports = self.instantiating(|| instance.exports());
         let order = export_order(module, &found.object)?;
         if exports.len() != found.object.exports.len() {
             return Err(lost("an export"));
@@ -255,9 +238,9 @@ impl Transaction<'_> {
             Supply::Table => Some(space.table.as_extern()),
             Supply::StackPointer => space.stack_pointer.as_ref().map(Global::as_extern),
             Supply::Number { value, ty } => {
-                let key = (*value, *ty);
-                let number = self.numbers.get(&key).or_else(|| state.numbers.get(&key));
-                number.map(Global::as_extern)
+                let own = self.numbers.get(&number_key(importer, *value, *ty));
+                own.or_else(|| state.numbers.get(&(*value, *ty)))
+                    .map(Global::as_extern)
             }
             Supply::Export(definition) => return self.exported(state, *definition),
             Supply::Host(id) => match self.services.get(&(importer, *id)) {
@@ -361,19 +344,19 @@ impl Transaction<'_> {
         raw(self.ns.state().space()?.table.as_extern())
     }
 
+    fn instantiating<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.ns.clock.time(Phase::Instantiate, work)
+    }
+
     /// Compiles and instantiates a generated module. It is kept, so that its functions live as long as the load's objects.
     fn generate(&mut self, bytes: &[u8], imports: &[NonNull<wasm_extern_t>]) -> Result<ExternVec> {
-        self.statistics.generated += 1;
-        let module = timed(&mut self.statistics.compile, || {
-            self.ns.compile_generated(bytes)
-        })?;
-        let mut time = Duration::ZERO;
+        let clock = &self.ns.clock;
+        clock.count(|s| s.generated += 1);
+        let module = clock.time(Phase::Compile, || self.ns.compile_generated(bytes))?;
         // SAFETY: as for objects: nothing is given up while the namespace loads.
-        let instance = timed(&mut time, || unsafe {
-            self.ns.instantiate_generated(&module, imports)
-        })?;
-        let exports = timed(&mut time, || instance.exports());
-        self.statistics.instantiate += time;
+        let instance =
+            self.instantiating(|| unsafe { self.ns.instantiate_generated(&module, imports) })?;
+        let exports = self.instantiating(|| instance.exports());
         self.linkage.glue.push(instance);
         Ok(exports)
     }
@@ -382,60 +365,32 @@ impl Transaction<'_> {
     fn finish(mut self) {
         let mut state = self.ns.state_mut();
         self.linkage.lazy_stubs = self.lazy_stubs.take();
+        for ((importer, value, ty), number) in self.numbers.drain() {
+            match importer {
+                None => drop(state.numbers.insert((value, ty), number)),
+                Some(_) => self.linkage.numbers.push(number),
+            }
+        }
         let linkage = Rc::new(std::mem::take(&mut self.linkage));
         for (id, live) in self.live.drain() {
             let linkage = linkage.clone();
             state.live.insert(id, LoadedObject { linkage, ..live });
         }
-        state.numbers.extend(self.numbers.drain());
         state.tags.extend(self.tags.drain());
         state.stubs.extend(self.stubs.drain());
         if let Some(nothing) = self.nothing.take() {
             state.nothing = Some(nothing);
         }
     }
+}
 
-    /// The one failure exit: slots null, memory zero, and what was grown is free for the next load.
-    fn undo(self) {
-        let mut state = self.ns.state_mut();
-        let state = &mut *state;
-        if !self.reserved {
-            return;
-        }
-        let layout = &self.plan.layout;
-        if layout.memory.before.is_none() {
-            state.space = None;
-            self.ns.side.memory.take();
-            return;
-        }
-        let Some(space) = &state.space else { return };
-        for place in &layout.placements {
-            clear_place(space, place);
-        }
-        for fill in &self.plan.fills {
-            clear(space, 0, 0, fill.slot, 1);
-        }
-        if state.model.landmarks.is_none() {
-            // Nothing is loaded: all of it is there for the next load.
-            return;
-        }
-        // Growth cannot be taken back. What the engine really gave is found by asking it.
-        let grown = |extent: &Extent, now: u64| {
-            extent
-                .before
-                .map(|b| (b, now.min(extent.after).saturating_sub(b)))
-        };
-        if let Some((before, more)) = grown(&layout.memory, space.memory.pages()) {
-            // Fresh pages overlap nothing.
-            let _ = state
-                .model
-                .memory
-                .give(before * abi::PAGE, more * abi::PAGE);
-        }
-        if let Some((before, more)) = grown(&layout.table, space.table.size().into()) {
-            let _ = state.model.table.give(before, more);
-        }
-    }
+/// A number that its importer may change is that importer's alone: nothing of it reaches another object, nor a later one.
+fn number_key(
+    importer: ObjectId,
+    value: u64,
+    ty: GlobalType,
+) -> (Option<ObjectId>, u64, GlobalType) {
+    (ty.mutable.then_some(importer), value, ty)
 }
 
 fn aim(forwarder: &Forwarder, live: &LoadedObject, target: Definition) {

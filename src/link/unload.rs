@@ -1,4 +1,4 @@
-//! Closing objects, taking out what nothing keeps any more, and taking back loads that failed (dlclose(3)).
+//! Closing objects, and taking out what nothing keeps any more (dlclose(3)).
 //!
 //! ```text
 //! close: one opening less -> sweep
@@ -9,51 +9,19 @@
 
 use foldhash::{HashSet, HashSetExt};
 
-use super::exit::{self, ExitList, Handler};
+use super::exit;
+use super::exit_list::{ExitList, Handler};
 use super::lazy;
 use super::namespace::{LoadedObject, Namespace, State};
+use super::open::Party;
 use super::space::{clear, clear_place, wipe};
 use crate::abi;
 use crate::engine::{inside, shim};
 use crate::error::{Code, Context, Error, Result};
-use crate::plan::{Changes, Definition, ObjectId, Role};
+use crate::plan::{Definition, ObjectId, Role};
 use crate::trace::Category;
 
-/// Who opens and closes: each only closes what it opened itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Party {
-    #[default]
-    Host,
-    Guest,
-}
-
-/// What the guest did to older objects while constructors ran, to be taken back if these fail.
-#[derive(Debug)]
-pub(super) enum Undo {
-    Opened(ObjectId),
-    Closed(ObjectId),
-    Changed(Changes),
-    Pinned(ObjectId),
-}
-
-/// A load whose constructors are running.
-#[derive(Debug, Default)]
-pub(super) struct Frame {
-    /// Not to be removed, whatever closes them.
-    pub objects: Vec<ObjectId>,
-    /// The load made the memory and the table.
-    pub made_space: bool,
-    pub undo: Vec<Undo>,
-}
-
 impl State {
-    /// Notes something for the load whose constructors are running, if there is one.
-    pub fn note(&mut self, undo: Undo) {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.undo.push(undo);
-        }
-    }
-
     fn opens(&mut self, id: ObjectId, party: Party) -> Option<&mut u32> {
         self.epoch += 1;
         let opens = &mut self.model.nodes.get_mut(&id)?.opens;
@@ -70,21 +38,22 @@ impl State {
         }
     }
 
-    fn take_back(&mut self, undo: &Undo) {
-        match undo {
-            Undo::Opened(id) => {
-                if let Some(opens) = self.opens(*id, Party::Guest) {
-                    *opens = opens.saturating_sub(1);
-                }
-            }
-            Undo::Closed(id) => self.opened(*id, Party::Guest),
-            Undo::Changed(changes) => self.model.revert(changes),
-            Undo::Pinned(id) => {
-                if let Some(node) = self.model.nodes.get_mut(id) {
-                    node.nodelete = false;
-                }
-            }
+    /// What nothing keeps. The objects of running handlers stay, and what loads under way hold.
+    fn dead(&self) -> HashSet<ObjectId> {
+        let mut held: HashSet<ObjectId> = self.exit.running.iter().copied().collect();
+        for load in &self.loads {
+            held.extend(load.held(&self.model));
         }
+        self.model.unreachable(|id| held.contains(&id))
+    }
+
+    /// What is dead, dependents first. What a handler of those before has closed comes after them: an object whose handlers run
+    /// is done with them before others begin.
+    fn in_order_of_death(&self, mut before: Vec<ObjectId>) -> Vec<ObjectId> {
+        let mut dead = self.dead();
+        before.retain(|id| dead.remove(id));
+        before.extend(self.model.dependents_first(&dead));
+        before
     }
 }
 
@@ -96,6 +65,9 @@ impl Namespace {
         let busy = self.begin()?;
         let name = {
             let mut state = self.state_mut();
+            if party == Party::Guest {
+                state.touch(id);
+            }
             let node = state.model.nodes.get(&id);
             let name = node.map(|node| node.found.name.clone());
             let opens = state.opens(id, party);
@@ -108,62 +80,10 @@ impl Namespace {
                 return Err(Error::new(Code::InvalidArgument, why));
             }
             *opens -= 1;
-            if party == Party::Guest {
-                state.note_closed(id);
-            }
             name
         };
         drop(busy);
         sweep(self).context(|| format!("closing {name}"))
-    }
-}
-
-impl State {
-    fn note_closed(&mut self, id: ObjectId) {
-        let Some(frame) = self.frames.last_mut() else {
-            return;
-        };
-        let opened = |undo: &Undo| matches!(undo, Undo::Opened(opened) if *opened == id);
-        match frame.undo.iter().rposition(opened) {
-            Some(position) => {
-                frame.undo.remove(position);
-            }
-            None => frame.undo.push(Undo::Closed(id)),
-        }
-    }
-
-    /// What nothing keeps. What a constructor closed that others had opened waits until the constructors are done: they may fail
-    /// yet.
-    fn dead(&self) -> HashSet<ObjectId> {
-        let mut held = HashSet::new();
-        for frame in &self.frames {
-            held.extend(&frame.objects);
-            held.extend(frame.undo.iter().filter_map(|undo| match undo {
-                Undo::Closed(id) => Some(*id),
-                _ => None,
-            }));
-        }
-        self.model.unreachable(|id| held.contains(&id))
-    }
-}
-
-impl Namespace {
-    /// The constructors of the innermost load have run. What they closed goes when those of all loads have.
-    pub(super) fn constructed(&self, frame: Frame) {
-        let mut state = self.state_mut();
-        state.epoch += 1;
-        let closed = frame.undo.iter().any(|u| matches!(u, Undo::Closed(_)));
-        match state.frames.last_mut() {
-            Some(outer) => outer.undo.extend(frame.undo),
-            None if closed => {
-                drop(state);
-                if let Err(error) = sweep(self) {
-                    let trace = &self.config().trace;
-                    trace.say_error(Category::Init, "closed by a constructor", &error);
-                }
-            }
-            None => {}
-        }
     }
 }
 
@@ -180,58 +100,61 @@ pub(super) fn sweep(ns: &Namespace) -> Result<()> {
 
 fn sweep_all(ns: &Namespace) -> Result<()> {
     let (mut outcome, mut ended) = (Ok(()), HashSet::new());
-    let (mut dead, mut seen) = (HashSet::new(), None);
+    let (mut order, mut seen) = (Vec::new(), None);
     loop {
         {
             let state = ns.state();
             // Few handlers change what is dead.
             if seen.replace(state.epoch) != Some(state.epoch) {
-                dead = state.dead();
+                order = state.in_order_of_death(order);
             }
         }
-        if dead.is_empty() {
+        if order.is_empty() {
             return outcome;
         }
-        match LastCall::next(ns, &dead, &mut ended).map(|call| call.run(ns)) {
+        match LastCall::next(ns, &order, &mut ended).map(|call| call.run(ns)) {
             Some(Ok(())) => {}
             Some(Err(error)) if error.exit_code().is_some() => {
-                // The program ends: its other handlers are not for here.
+                // The program has ended, and run the other handlers as it did. What is dead is asked anew: a handler may have
+                // opened some of it.
+                let dead = ns.state().dead();
                 remove(ns, &dead, false);
                 return Err(error);
             }
             Some(error) => outcome = outcome.and(error),
-            None => remove(ns, &dead, false),
+            None => remove(ns, &order.iter().copied().collect(), false),
         }
     }
 }
 
 /// What an object that goes has still to do.
-enum LastCall {
+pub(super) enum LastCall {
     Handler(Handler),
     /// libc goes with all that used it: what is in its buffers would be lost.
     End(Definition),
 }
 
 impl LastCall {
-    /// The next one: handlers, the last registered first, then libc, once.
-    fn next(
+    /// The next one of objects in the order in which they go: their handlers, then a libc's own end, once.
+    pub fn next(
         ns: &Namespace,
-        gone: &HashSet<ObjectId>,
+        gone: &[ObjectId],
         ended: &mut HashSet<ObjectId>,
     ) -> Option<LastCall> {
         let mut state = ns.state_mut();
-        if let Some(handler) = state.exit.take_last(|owner| gone.contains(&owner)) {
+        let exit = &mut state.exit;
+        if let Some(handler) = gone.iter().find_map(|&id| exit.take_next_of(id)) {
             return Some(LastCall::Handler(handler));
         }
         let libc = exit::libc_of(&state, gone)?;
         ended.insert(libc.object).then_some(LastCall::End(libc))
     }
 
-    fn run(&self, ns: &Namespace) -> Result<()> {
+    pub fn run(&self, ns: &Namespace) -> Result<()> {
         let (owner, what, ran) = match self {
             LastCall::Handler(handler) => {
                 let owner = handler.owner.and_then(|id| ns.object(id));
-                (owner, "an exit handler", exit::call(ns, handler))
+                (owner, "an exit handler", exit::run(ns, handler))
             }
             LastCall::End(libc) => {
                 let owner = ns.object(libc.object);
@@ -245,38 +168,9 @@ impl LastCall {
     }
 }
 
-/// Takes back a load whose constructors failed: its objects go, and whatever came to depend on them, and older objects are as
-/// they were. What had been constructed is destroyed first, unless the guest has ended itself.
-pub(super) fn abandon(ns: &Namespace, frame: &Frame, own: &Changes, exited: bool) {
-    let tell = |error: Error| {
-        let trace = &ns.config().trace;
-        trace.say_error(Category::Init, "while undoing a load", &error);
-    };
-    let mut ended = HashSet::new();
-    loop {
-        let gone = ns.state().model.dependents(&frame.objects);
-        let call = LastCall::next(ns, &gone, &mut ended);
-        let Some(call) = call.filter(|_| !exited) else {
-            break;
-        };
-        call.run(ns).unwrap_or_else(tell);
-    }
-    let gone = {
-        let mut state = ns.state_mut();
-        for undo in frame.undo.iter().rev() {
-            state.take_back(undo);
-        }
-        state.model.revert(own);
-        state.model.dependents(&frame.objects)
-    };
-    remove(ns, &gone, frame.made_space);
-    // What the guest opened in its constructors is kept by nothing now.
-    sweep(ns).unwrap_or_else(tell);
-}
-
 /// Removes exactly `gone`. If nothing is left, memory and table stay for the next load, unless they are to be `unmade`. No guest
 /// code runs.
-fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
+pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
     let buried = {
         let mut state = ns.state_mut();
         let state = &mut *state;
@@ -299,6 +193,9 @@ fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
         state.unloads += gone.len() as u64;
         state.epoch += 1;
         state.exit.forget(gone);
+        for load in &mut state.loads {
+            load.forget(gone);
+        }
         if let Some(space) = &state.space {
             for place in &vacated.places {
                 clear_place(space, place);
@@ -345,9 +242,9 @@ fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
 fn empty(ns: &Namespace, state: &mut State, unmade: bool) {
     state.texts.clear();
     state.exit = ExitList::default();
+    state.layouts += 1;
     if unmade {
-        state.space = None;
-        ns.side.memory.take();
+        ns.drop_space(state);
         state.stubs.clear();
         state.tags.clear();
         state.model.tags.clear();

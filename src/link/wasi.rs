@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::host::HostValue;
 use super::namespace::{Namespace, Side};
 use crate::engine::{HostFunc, HostTrap, Val};
-use crate::error::Context;
+use crate::error::{Context, Result};
 use crate::object::ExternType;
 use crate::plan::{Identity, Precedence};
 use crate::wasi::{MODULE, Preview1, Stop};
@@ -17,7 +17,7 @@ const MAX_ARGS: usize = 16;
 
 impl Namespace {
     /// Defines all functions of `wasi` for objects loaded from now on.
-    pub fn define_wasi(&self, wasi: Box<dyn Preview1>) {
+    pub fn define_wasi(&self, wasi: Box<dyn Preview1>) -> Result<()> {
         let wasi: Rc<dyn Preview1> = wasi.into();
         for (index, function) in wasi.functions().iter().enumerate() {
             let ty = Arc::new(function.ty());
@@ -37,7 +37,7 @@ impl Namespace {
                 HostValue::Func(OnceCell::new(), Box::new(make)),
                 ExternType::Func(ty),
                 Precedence::Behind,
-            );
+            )?;
         }
         let files = move |path: &str| {
             let (bytes, identity) = wasi.open_file(path)?;
@@ -49,6 +49,7 @@ impl Namespace {
             Ok((bytes, identity))
         };
         *self.guest_files.borrow_mut() = Some(Rc::new(files));
+        Ok(())
     }
 }
 
@@ -83,12 +84,7 @@ fn call(
             Ok(())
         }
         Ok(None) => Ok(()),
-        Err(Stop::Exit(code)) => {
-            side.exit.set(Some(code));
-            Err(HostTrap::Message(format!(
-                "the guest exited with code {code}"
-            )))
-        }
+        Err(Stop::Exit(code)) => Err(side.exiting(code)),
         Err(Stop::Trap(text)) => Err(HostTrap::Message(text)),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::model::Opens;
 use super::needed::Closure;
-use super::{Binding, FuncId, Model, Node, ObjectId, Options, Placement, Plan};
+use super::{Binding, FuncId, Init, Model, Node, ObjectId, Options, Placement, Plan};
 
 /// What a load changes of objects that were there before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,7 @@ impl Model {
                 nodelete: preloads.contains(&id),
                 root,
                 deepbind: options.deepbind,
+                init: Init::New,
             };
             self.nodes.insert(id, node);
         }
@@ -86,13 +87,18 @@ impl Model {
     /// Takes back what a load changed of older objects.
     pub fn revert(&mut self, changes: &Changes) {
         for &id in &changes.promoted {
-            if let Some(node) = self.nodes.get_mut(&id).filter(|node| node.global) {
-                node.global = false;
-                self.global.remove(id, &node.found.object);
-            }
+            self.demote(id);
         }
         for name in &changes.names {
             self.names.remove(name);
+        }
+    }
+
+    /// Takes an object out of the global scope, if it is there.
+    pub fn demote(&mut self, id: ObjectId) {
+        if let Some(node) = self.nodes.get_mut(&id).filter(|node| node.global) {
+            node.global = false;
+            self.global.remove(id, &node.found.object);
         }
     }
 

@@ -25,6 +25,7 @@ mod role;
 mod scope;
 mod slots;
 mod supply;
+mod turns;
 mod unload;
 mod verify;
 
@@ -49,6 +50,7 @@ pub use role::role_of;
 pub use scope::{Definition, Lookup, Scope};
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
 pub use supply::{LazyStub, Stub, Supply, Trampoline};
+pub use turns::Init;
 pub use unload::Vacated;
 
 use crate::error::Result;

@@ -9,6 +9,7 @@ use foldhash::{HashMap, HashSet};
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
 use super::scope::{Definition, Scope};
+use super::turns::Init;
 use crate::abi;
 use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Object, Segment};
 
@@ -125,6 +126,7 @@ pub struct Node {
     pub root: ObjectId,
     /// The local scope comes before the global one.
     pub deepbind: bool,
+    pub init: Init,
 }
 
 /// Whether a definition of the host's in `env` comes before those of objects.

@@ -11,26 +11,35 @@ use crate::error::{Code, Error, Result};
 /// Constructors: what an object needs comes before it, depth first from the roots in order; a cycle is cut where it
 /// was entered (System V gABI, "Initialization and Termination Functions"). The main program needs the preloads first.
 pub fn constructors(request: &Request<'_>) -> Vec<ObjectId> {
-    let Some((&root, preloads)) = request.roots.split_first() else {
+    let ids: Vec<ObjectId> = request.fresh_ids().collect();
+    let position = |id| request.fresh_index(id);
+    dependencies_first(&ids, position, request.roots, true, |id| {
+        request.found(id).map_or(&[], |found| &found.needed)
+    })
+}
+
+/// Those of `ids` that `roots` need, and these: depth first from the roots in order, what an object needs before it; a circle is
+/// cut where it was entered. Roots but the first are preloads, which the first one needs as well. `all`: the others come last.
+pub fn dependencies_first<'a>(
+    ids: &[ObjectId],
+    position: impl Fn(ObjectId) -> Option<usize>,
+    roots: &[ObjectId],
+    all: bool,
+    needed: impl Fn(ObjectId) -> &'a [ObjectId],
+) -> Vec<ObjectId> {
+    let Some((&root, preloads)) = roots.split_first() else {
         return Vec::new();
     };
-    let edges = |id: ObjectId| -> Vec<usize> {
+    let edges = |&id: &ObjectId| -> Vec<usize> {
         let extra = if id == root { preloads } else { &[] };
-        let needed = request.found(id).map_or(&[][..], |f| &f.needed);
-        extra
-            .iter()
-            .chain(needed)
-            .filter_map(|&n| request.fresh_index(n))
-            .collect()
+        let edges = extra.iter().chain(needed(id));
+        edges.filter_map(|&n| position(n)).collect()
     };
-    let graph: Vec<Vec<usize>> = request.fresh_ids().map(edges).collect();
-    let mut starts: Vec<usize> = request
-        .roots
-        .iter()
-        .filter_map(|&id| request.fresh_index(id))
-        .collect();
-    starts.extend(0..graph.len());
-    let ids: Vec<ObjectId> = request.fresh_ids().collect();
+    let graph: Vec<Vec<usize>> = ids.iter().map(edges).collect();
+    let mut starts: Vec<usize> = roots.iter().filter_map(|&id| position(id)).collect();
+    if all {
+        starts.extend(0..graph.len());
+    }
     postorder(&graph, &starts)
         .into_iter()
         .filter_map(|n| ids.get(n).copied())

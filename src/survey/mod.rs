@@ -14,7 +14,7 @@ pub use symbols::{Definer, State, Symbol, Symbols, User, What};
 use crate::abi;
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
-use crate::link::{Files, Statistics, definitions};
+use crate::link::{Clock, Files, definitions};
 use crate::object::Object;
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
@@ -59,10 +59,10 @@ impl Survey {
     /// `host` names what the host defines beside WASI and the linker's own functions, as `MODULE` or `MODULE.NAME`.
     pub fn of(path: &Path, config: &Config, host: &[String]) -> Result<Survey> {
         let shown = || format!("reading {}", path.display());
-        let mut statistics = Statistics::default();
+        let clock = Clock::default();
         let mut surveyor = Surveyor {
             config,
-            files: Files::new(config, View::default(), &mut statistics),
+            files: Files::new(config, View::default(), &clock),
             sources: Vec::new(),
             room: MAX_TRIED,
         };

@@ -102,7 +102,7 @@ impl Run {
         let engine = shim::of(api).new_engine(api, &options)?;
         let store = engine.new_store()?;
         let ns = Namespace::new(store.store(), self.config()?);
-        ns.define_wasi(self.wasi()?.build()?);
+        ns.define_wasi(self.wasi()?.build()?)?;
         let main = Flags {
             main: true,
             ..Flags::default()

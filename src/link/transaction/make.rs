@@ -5,7 +5,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::super::host::HostValue;
 use super::super::order::{lost, raw};
 use super::super::{glue, lazy};
-use super::{Transaction, aim};
+use super::{Transaction, aim, number_key};
 use crate::engine::{EngineGlobalType, Forwarder, Global, Val};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, GlobalType};
@@ -16,22 +16,28 @@ impl Transaction<'_> {
         let ns = self.ns;
         let state = ns.state();
         let mut types: HashMap<GlobalType, EngineGlobalType> = HashMap::new();
-        for supply in self.plan.objects.iter().flat_map(|o| &o.imports) {
-            let Supply::Number { value, ty } = supply else {
-                continue;
-            };
-            let key = (*value, *ty);
-            if state.numbers.contains_key(&key) || self.numbers.contains_key(&key) {
+        let objects = self.plan.objects.iter().zip(self.first.0..);
+        let numbers = objects.flat_map(|(object, id)| {
+            let numbers = object.imports.iter().filter_map(|supply| match supply {
+                Supply::Number { value, ty } => Some((*value, *ty)),
+                _ => None,
+            });
+            numbers.map(move |(value, ty)| number_key(ObjectId(id), value, ty))
+        });
+        for key in numbers {
+            let (importer, value, ty) = key;
+            let shared = importer.is_none() && state.numbers.contains_key(&(value, ty));
+            if shared || self.numbers.contains_key(&key) {
                 continue;
             }
-            let engine_type = match types.entry(*ty) {
+            let engine_type = match types.entry(ty) {
                 std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
                 std::collections::hash_map::Entry::Vacant(new) => {
-                    new.insert(EngineGlobalType::new(ns.store.api(), *ty)?)
+                    new.insert(EngineGlobalType::new(ns.store.api(), ty)?)
                 }
             };
             // The planner lets only 32-bit entries through.
-            let global = Global::new(ns.store, engine_type, Val::u32(*value as u32))?;
+            let global = Global::new(ns.store, engine_type, Val::u32(value as u32))?;
             self.numbers.insert(key, global);
         }
         Ok(())

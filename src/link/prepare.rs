@@ -1,0 +1,196 @@
+//! The first two steps of a load: finding all files, and the plan. Nothing of the namespace changes here.
+
+use std::rc::Rc;
+
+use foldhash::HashMap;
+
+use super::export_getters;
+use super::files::Files;
+use super::namespace::Namespace;
+use super::open::{Flags, Party, Source};
+use super::stats::Phase;
+use super::unload;
+use crate::abi;
+use crate::engine::can_link;
+use crate::error::{Code, Error, Result};
+use crate::plan::needed::{Closure, Provider, Root, closure};
+use crate::plan::{Identity, Model, ObjectId, Options, Plan, Request, Sizes, dump, plan};
+use crate::search::{self, Located, View};
+use crate::trace::Category;
+
+/// A load whose files have all been found.
+pub(super) struct Prepared {
+    pub closure: Closure,
+    /// The object asked for.
+    pub root: ObjectId,
+    /// Of the new objects, as the engine is to get them.
+    pub bytes: HashMap<Identity, Vec<u8>>,
+    pub options: Options,
+    pub party: Party,
+}
+
+impl Prepared {
+    /// One of the new objects calls dlerror.
+    pub fn shows_errors(&self) -> bool {
+        let fresh = self.closure.fresh.iter();
+        let mut imports = fresh.flat_map(|found| &found.object.imports);
+        imports.any(|import| import.name.as_ref() == abi::DLERROR)
+    }
+}
+
+impl Namespace {
+    /// `None`: what is asked for is not loaded, and is not to be.
+    pub(super) fn prepare(
+        self: &Rc<Self>,
+        source: Source,
+        flags: Flags,
+    ) -> Result<Option<Prepared>> {
+        unload::bury(self);
+        self.define_services()?;
+        // Told here, an engine that cannot do it is named; later it would fail in some odd way.
+        can_link(self.store)?;
+        if flags.main && !self.state().model.nodes.is_empty() {
+            return Err(Error::new(
+                Code::Busy,
+                "a main program must be the first object of its namespace",
+            ));
+        }
+        let guest_files = self.guest_files.borrow().clone();
+        let view = View {
+            files: guest_files.as_deref(),
+            hidden: flags.party == Party::Guest && !self.config.guest_paths,
+        };
+        let mut files = Files::new(&self.config, view, &self.clock);
+        let found = self
+            .clock
+            .time(Phase::Search, || self.collect(source, flags, &mut files))?;
+        let Some(closure) = found else {
+            return Ok(None);
+        };
+        let root = closure.roots.first().copied();
+        let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
+        export_getters::provide(self, &closure)?;
+        Ok(Some(Prepared {
+            bytes: files.bytes,
+            options: self.options(flags),
+            party: flags.party,
+            closure,
+            root,
+        }))
+    }
+
+    fn options(&self, flags: Flags) -> Options {
+        let options = self.config.options();
+        Options {
+            bind: flags.bind.unwrap_or(options.bind),
+            global: flags.global || flags.main,
+            deepbind: flags.deepbind,
+            ..options
+        }
+    }
+
+    /// Finds everything. Beyond here no object is added. The books are borrowed while callbacks of the host run: what these ask to
+    /// change is refused.
+    fn collect(
+        &self,
+        mut source: Source,
+        flags: Flags,
+        files: &mut Files<'_>,
+    ) -> Result<Option<Closure>> {
+        let state = self.state();
+        let model = &state.model;
+        let by = match &source {
+            Source::Guest { caller, .. } => caller.or(model.main),
+            _ => None,
+        };
+        let by = by.and_then(|id| model.nodes.get(&id));
+        let by = by.map(|node| &node.found);
+        let root = match &mut source {
+            Source::Path(path) => by_file(model, search::open_path(path), flags, files)?,
+            Source::Guest { name, .. } if name.contains('/') => {
+                by_file(model, files.find_in_guest(name, by), flags, files)?
+            }
+            Source::Name(name) | Source::Guest { name, .. } if flags.noload => {
+                let known = model.names.get(name.as_str()).copied();
+                let same_file = || model.by_identity(&files.locate(name, by).ok()?.identity);
+                known.or_else(same_file).map(Root::Loaded)
+            }
+            Source::Name(name) | Source::Guest { name, .. } => Some(Root::Name(name, by)),
+            Source::Bytes { .. } if flags.noload => None,
+            Source::Bytes { name, bytes } => {
+                search::check_name(name)?;
+                let (identity, bytes) = (self.next_identity(), std::mem::take(bytes));
+                let found = files.parse(name, None, identity, bytes, flags.main)?;
+                Some(Root::Found(Box::new(found)))
+            }
+        };
+        let Some(root) = root else { return Ok(None) };
+        let mut roots = vec![root];
+        // Preloads come with the first load, whatever it is.
+        if model.nodes.is_empty() {
+            roots.extend(
+                self.config
+                    .preloads
+                    .iter()
+                    .map(|name| Root::Name(name, None)),
+            );
+        }
+        closure(model, roots, files, self.config.limits.objects).map(Some)
+    }
+
+    /// The plan of a load that brings new objects.
+    pub(super) fn plan(&self, prepared: &Prepared) -> Result<Plan> {
+        let Prepared {
+            closure, options, ..
+        } = prepared;
+        let state = self.state();
+        let now = state.space.as_ref().map(|space| Sizes {
+            memory_pages: space.memory.pages(),
+            table_slots: space.table.size().into(),
+        });
+        let request = Request {
+            model: &state.model,
+            fresh: &closure.fresh,
+            group: &closure.group,
+            roots: &closure.roots,
+            options,
+            now,
+        };
+        let plan = plan(&request)?;
+        self.trace_plan(&request, &plan);
+        Ok(plan)
+    }
+
+    fn trace_plan(&self, request: &Request<'_>, plan: &Plan) {
+        let trace = &self.config.trace;
+        for warning in &plan.warnings {
+            trace.say(Category::Libs, || format!("warning: {warning}"));
+        }
+        trace.say_lines(Category::Plan, || dump(request, plan));
+        if trace.on(Category::Bindings) {
+            trace.say_lines(Category::Bindings, || crate::plan::bindings(request, plan));
+        }
+        if trace.on(Category::Symbols) {
+            trace.say_lines(Category::Symbols, || crate::plan::symbols(request));
+        }
+    }
+}
+
+/// The object of a file: loaded, or new. `None`: neither, and not to be loaded.
+fn by_file(
+    model: &Model,
+    located: Result<Located>,
+    flags: Flags,
+    files: &mut Files<'_>,
+) -> Result<Option<Root<'static>>> {
+    let located = match located {
+        // What is not even there cannot be loaded.
+        Err(_) if flags.noload => return Ok(None),
+        other => other?,
+    };
+    Ok(match model.by_identity(&located.identity) {
+        Some(id) => Some(Root::Loaded(id)),
+        None if flags.noload => None,
+        None => Some(Root::Found(Box::new(files.take(located, flags.main)?))),
+    })
+}
