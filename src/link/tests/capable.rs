@@ -49,7 +49,7 @@ fn an_engine_that_ignores_imports_is_refused_by_name() {
         "(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))))",
     );
     // What is made once and kept is made before.
-    world.ns.prepare();
+    world.ns.define_services().unwrap();
     let before = world.snapshot();
     let error = world.open("lib.so", Flags::default()).unwrap_err();
     assert_eq!(error.code(), Code::Unsupported);

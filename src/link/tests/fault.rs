@@ -261,7 +261,7 @@ const SHELF: &[(&str, &str)] = &[
 /// there were.
 fn each_call_fails<T>(world: &World, mut operation: impl FnMut() -> Result<T>) -> (T, u32) {
     // What is made once and kept is made before. An engine that fails a probe simply lacks the feature.
-    world.ns.prepare();
+    world.ns.define_services().unwrap();
     let ns = &world.ns;
     assert!(ns.features.has(ns.store(), Feature::TailCalls));
     probe(world);

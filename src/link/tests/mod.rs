@@ -4,4 +4,5 @@ mod backtrace;
 mod capable;
 mod fault;
 mod legacy;
+mod state;
 mod world;

@@ -20,6 +20,7 @@ pub struct World {
     // In this order: handles go before their store, that before its engine.
     pub ns: Rc<Namespace>,
     pub shelf: Shelf,
+    asked: Rc<RefCell<Option<Box<dyn Fn()>>>>,
     _store: OwnedStore,
     _engine: OwnedEngine,
 }
@@ -40,7 +41,13 @@ impl World {
             ..Config::default()
         };
         let books = shelf.clone();
+        let asked: Rc<RefCell<Option<Box<dyn Fn()>>>> = Rc::default();
+        let ask = asked.clone();
         config.search.open = Some(Box::new(move |name, _| {
+            // Once: what it does may search again.
+            if let Some(asked) = ask.take() {
+                asked();
+            }
             let bytes = books.borrow().get(name).cloned();
             let identity = name.as_bytes().to_vec();
             Ok(bytes.map(|bytes| Opened { bytes, identity }))
@@ -48,9 +55,15 @@ impl World {
         World {
             ns: Namespace::new(store, config),
             shelf,
+            asked,
             _store: owned,
             _engine: engine,
         }
+    }
+
+    /// What the callback that finds libraries does besides, at the next search.
+    pub fn on_open(&mut self, does: impl Fn() + 'static) {
+        self.asked.replace(Some(Box::new(does)));
     }
 
     pub fn put(&self, name: &str, text: &str) {
@@ -114,16 +127,12 @@ impl World {
         let _ = writeln!(out, "slots {slots:?}");
         let _ = writeln!(
             out,
-            "landmarks {:?} hosts {} live {} frames {} exit {:?} busy {}",
+            "landmarks {:?} hosts {} live {} loads {} exit {:?} busy {}",
             model.landmarks,
             state.hosts.len(),
             state.live.len(),
-            state.frames.len(),
-            (
-                &state.exit.handlers,
-                state.exit.entered,
-                &state.exit.entries
-            ),
+            state.loads.len(),
+            (state.exit.all(), &state.exit.libc),
             self.ns.begin().is_err()
         );
         if let Some(space) = &state.space {

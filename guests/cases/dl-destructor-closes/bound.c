@@ -1,0 +1,2 @@
+int owner_value(void);
+int bound_value(void) { return owner_value() + 1; }

@@ -1,0 +1,3 @@
+#include "counters.hpp"
+
+int main() { std::printf("shared: %d\n", bump()); }
