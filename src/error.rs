@@ -101,8 +101,8 @@ struct Inner {
     code: Code,
     /// Safe to show: it is only ever written by way of [`text::line`] and [`text::lines`].
     message: String,
-    /// What guests get to see instead.
-    for_guests: Option<String>,
+    /// What guests get to see instead, and how much of the context belongs to the cause that is kept from them.
+    for_guests: Option<(String, usize)>,
     /// Safe to show, a line each.
     context: Vec<String>,
     undefined: Vec<Undefined>,
@@ -222,11 +222,12 @@ impl Error {
         }
     }
 
-    /// What a guest is told in the place of the cause, which holds more than the guest may know: it comes from a file of the host's
-    /// that the guest could not read.
+    /// What a guest is told in the place of the error so far, which holds more than the guest may know: it is about what stands in a
+    /// file of the host's that the guest could not read.
     #[must_use]
     pub fn told_guests(mut self, cause: impl AsRef<str>) -> Self {
-        self.0.for_guests = Some(text::line(cause.as_ref()).into_owned());
+        let cause = text::line(cause.as_ref()).into_owned();
+        self.0.for_guests = Some((cause, self.0.context.len()));
         self
     }
 
@@ -240,7 +241,7 @@ impl Error {
     /// The error as the guest may see it.
     pub fn to_guest(&self) -> String {
         match &self.0.for_guests {
-            Some(cause) => self.chained(cause),
+            Some((cause, from)) => chained(self.0.context.get(*from..).unwrap_or_default(), cause),
             None => self.to_string(),
         }
     }
@@ -274,17 +275,18 @@ impl Error {
 
     /// What the error says before its frames.
     pub fn headline(&self) -> String {
-        self.chained(&self.0.message)
+        chained(&self.0.context, &self.0.message)
     }
+}
 
-    fn chained(&self, cause: &str) -> String {
-        let mut text = String::new();
-        for context in self.0.context.iter().rev() {
-            text.push_str(context);
-            text.push_str(": ");
-        }
-        text + cause
+/// The outermost context first.
+fn chained(context: &[String], cause: &str) -> String {
+    let mut text = String::new();
+    for context in context.iter().rev() {
+        text.push_str(context);
+        text.push_str(": ");
     }
+    text + cause
 }
 
 impl fmt::Display for Error {
@@ -374,6 +376,7 @@ mod tests {
     #[test]
     fn guests_are_told_another_cause_with_the_same_context() {
         let error = Error::new(Code::Malformed, "text that begins with `KEY=`");
+        let error = error.context("reading its section `TOKEN=`");
         let error = error.told_guests("not a module").context("loading x.so");
         assert_eq!(error.to_guest(), "loading x.so: not a module");
         assert!(error.to_string().contains("KEY="));

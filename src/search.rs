@@ -330,6 +330,51 @@ pub fn find_in_guest(
         trace.say(Category::Libs, || format!("{path}: given by the host"));
         return Ok(located);
     }
+    if path.starts_with("$ORIGIN/") || path.starts_with("${ORIGIN}/") {
+        return find_beside(options, path, by, view, trace);
+    }
+    in_guest(path, view, trace)
+}
+
+/// Opens what the guest names by a path from the folder of the object that asks (ld.so(8), "$ORIGIN"). It leads as far as a
+/// RUNTIME_PATH of that object would.
+fn find_beside(
+    options: &SearchOptions,
+    name: &str,
+    by: Option<&Found>,
+    view: View<'_>,
+    trace: &Trace,
+) -> Result<Located> {
+    let failed = |code, why: &str| {
+        let name = text::name(name);
+        Error::new(code, format!("cannot open `{name}`: {why}"))
+    };
+    let by = by.ok_or_else(|| failed(Code::NotFound, "nobody is known to have asked for it"))?;
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let path = expand(folder, by.path.as_deref(), options.runtime_path)
+        .map_err(|why| failed(Code::NotFound, why))?
+        .join(file);
+    if by.in_guest {
+        let path = path.to_str();
+        let path = path.ok_or_else(|| failed(Code::NotFound, "the path is not UTF-8"))?;
+        return in_guest(path, view, trace);
+    }
+    let shown = path.display();
+    match try_open(&path) {
+        Ok(Some(mut located)) => {
+            trace.say(Category::Libs, || format!("{shown} found (beside {})", by.name));
+            located.why = format!("{} of {}", text::name(folder), by.name);
+            if view.hidden {
+                located.shown.clone_from(&located.name);
+            }
+            Ok(located)
+        }
+        Ok(None) => Err(failed(Code::NotFound, "no such file")),
+        Err(why) => Err(failed(Code::Io, &why)),
+    }
+}
+
+fn in_guest(path: &str, view: View<'_>, trace: &Trace) -> Result<Located> {
     let files = view.files.ok_or_else(|| {
         Error::new(
             Code::NotFound,
@@ -506,6 +551,8 @@ mod tests {
             "a\0b",
             "a\\b",
             "a\x1b[31mb",
+            "a\u{202e}b",
+            "a\u{2028}b",
             &"x".repeat(256),
         ] {
             assert_eq!(
@@ -516,6 +563,87 @@ mod tests {
         }
         check_name("libc.so").unwrap();
         check_name("..libc..so").unwrap();
+    }
+
+    /// An object that came from `path` and has a search path of its own.
+    fn found(path: &str, in_guest: bool, runtime_path: &[&str]) -> Found {
+        let dylink = crate::object::Dylink {
+            runtime_path: runtime_path.iter().map(|&entry| entry.into()).collect(),
+            ..Default::default()
+        };
+        let object = crate::object::Object {
+            dylink: Some(dylink),
+            ..Default::default()
+        };
+        Found {
+            name: "main.wasm".into(),
+            path: Some(Path::new(path).into()),
+            in_guest,
+            identity: Identity::Bytes(0),
+            object: object.into(),
+            role: crate::plan::Role::Library,
+            needed: Vec::new(),
+            stack_pointer: None,
+        }
+    }
+
+    #[test]
+    fn a_search_path_without_end_is_searched_in_few_folders_each_once() {
+        let entry = vec!["$ORIGIN/a"; 9_000].join(":");
+        let others: String = (0..9_000).map(|n| format!("$ORIGIN/{n}:")).collect();
+        let options = SearchOptions::default();
+        let search = |entries: &[&str]| {
+            let by = found("/nowhere/main.wasm", false, entries);
+            let view = View::default();
+            search(&options, "x.so", Some(&by), view, &Trace::default()).unwrap().tried
+        };
+        let tried = search(&[&entry; 1_000]);
+        assert_eq!(tried.len(), 2, "the folder, and that there are more");
+        assert!(tried[1].to_string().contains("not followed"), "{}", tried[1]);
+        assert_eq!(search(&[&others]).len(), MAX_PARTS + 1);
+        let long = format!("$ORIGIN/{}", "x".repeat(50_000));
+        let text = search(&[&long])[0].to_string();
+        assert!(text.contains("longer than a path") && text.len() < 1_000, "{text}");
+    }
+
+    #[test]
+    fn names_of_guests_from_their_own_folder_lead_no_further_than_a_runtime_path() {
+        let beside = |name: &str, by: Option<&Found>, runtime_path| {
+            let options = SearchOptions {
+                runtime_path,
+                ..SearchOptions::default()
+            };
+            let files = |path: &str| Ok((path.as_bytes().to_vec(), Identity::Bytes(1)));
+            let view = View {
+                files: Some(&files),
+                hidden: true,
+            };
+            let located = find_in_guest(&options, name, by, view, &Trace::default())?;
+            let path = located.path.clone();
+            Ok::<_, Error>((path.unwrap().display().to_string(), located.in_guest))
+        };
+        let folder = std::env::current_dir().unwrap();
+        let host = found(folder.join("main.wasm").to_str().unwrap(), false, &[]);
+        let guest = found("/plugins/main.so", true, &[]);
+        let origin = RuntimePath::Origin;
+        let here = folder.join("Cargo.toml").display().to_string();
+        for name in ["$ORIGIN/Cargo.toml", "${ORIGIN}/Cargo.toml"] {
+            let (path, in_guest) = beside(name, Some(&host), origin).unwrap();
+            assert_eq!((path, in_guest), (here.clone(), false));
+        }
+        let (path, in_guest) = beside("$ORIGIN/sub/x.so", Some(&guest), origin).unwrap();
+        assert_eq!((path.as_str(), in_guest), ("/plugins/sub/x.so", true));
+        for (name, by, allowed) in [
+            ("$ORIGIN/../Cargo.toml", Some(&host), origin),
+            ("$ORIGIN/src/../../x", Some(&host), origin),
+            ("$ORIGIN/../x", Some(&guest), origin),
+            ("$ORIGIN/none", Some(&host), origin),
+            ("$ORIGIN/Cargo.toml", Some(&host), RuntimePath::Off),
+            ("$ORIGIN/Cargo.toml", None, RuntimePath::Any),
+        ] {
+            let error = beside(name, by, allowed).unwrap_err().to_string();
+            assert!(!error.contains(folder.to_str().unwrap()), "{error}");
+        }
     }
 
     #[test]

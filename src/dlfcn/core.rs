@@ -163,7 +163,7 @@ pub fn answer(call: &Call<'_>, outcome: Result<u32>, otherwise: u32) -> Result<u
         Ok(value) => Ok(value),
         Err(error) if error.exit_code().is_some() => Err(call.ns.as_trap(&error)),
         Err(error) => {
-            *call.ns.dl_error.borrow_mut() = Some(error.to_string());
+            *call.ns.dl_error.borrow_mut() = Some(error.to_guest());
             Ok(otherwise)
         }
     }

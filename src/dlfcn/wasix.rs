@@ -66,7 +66,7 @@ fn status(call: &Call<'_>, outcome: Result<()>, buffer: u32, size: u32) -> Resul
         return Err(call.ns.as_trap(&error));
     }
     if let (Some(room), Ok(memory)) = (size.checked_sub(1), call.ns.memory()) {
-        let text = error.to_string();
+        let text = error.to_guest();
         let mut bytes = cut(&text, room as usize).as_bytes().to_vec();
         bytes.push(0);
         // A buffer out of bounds gets no text.

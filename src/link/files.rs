@@ -47,8 +47,13 @@ impl<'a> Files<'a> {
             located.in_guest,
         );
         let bytes = self.clock.time(Phase::Read, || located.read())?;
-        let found = self.parse(&name, path.as_deref(), identity, bytes, main)?;
-        Ok(Found { in_guest, ..found })
+        let found = self.parse(&name, path.as_deref(), identity, bytes, main);
+        match found {
+            Ok(found) => Ok(Found { in_guest, ..found }),
+            // The guest can read the file itself.
+            Err(error) if in_guest => Err(error.of_the_guest()),
+            Err(error) => Err(error),
+        }
     }
 
     /// An object from bytes at hand.
@@ -84,7 +89,8 @@ fn prepare(bytes: Vec<u8>, limits: &object::ParseLimits, main: bool) -> Result<P
     let mut object = Object::parse(&bytes, limits)?;
     let mut bytes = bytes;
     let mut stack_pointer = None;
-    if main && let Some((moved, what)) = object::externalize(&bytes, &object)? {
+    let unfit = |error: Error| error.told_guests("not a valid WebAssembly module");
+    if main && let Some((moved, what)) = object::externalize(&bytes, &object).map_err(unfit)? {
         let code = |object: &Object| object.bodies.first().copied().map_or(0, i64::from);
         let before = code(&object);
         object = Object::parse(&moved, limits)?;

@@ -4,12 +4,30 @@ use super::namespace::Namespace;
 use crate::engine::{Feature, Store, shim};
 use crate::error::{Code, Error};
 use crate::object::{Features, explain};
+use crate::plan::Found;
 
-pub fn refused(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
+/// What a guest is told of it names nothing that stands in the file, unless the file is the guest's.
+pub fn refused(ns: &Namespace, found: &Found, bytes: &[u8]) -> Error {
+    let error = why(ns, &found.name, bytes);
+    if found.in_guest {
+        return error;
+    }
+    let told = match error.code() {
+        Code::Malformed => "is not a valid WebAssembly module",
+        _ => "cannot run on the host's engine",
+    };
+    error.told_guests(format!("{} {told}", found.name))
+}
+
+fn why(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
     let explanation = explain(bytes);
     if let Some(why) = explanation.invalid {
         let why = format!("{name} is not a valid module: {why}");
         return Error::new(Code::Malformed, why);
+    }
+    if let Some(limit) = explanation.limit {
+        let why = format!("the engine refused {name}, which is valid: {limit}");
+        return Error::new(Code::Limit, why);
     }
     let uses = match explanation.features.names().join(", ") {
         none if none.is_empty() => "no feature beyond the first release".to_string(),
@@ -52,6 +70,8 @@ fn said(store: Store, bytes: &[u8]) -> String {
         .last_error(store.api())
         .or_else(|| unsafe { shim.explain_compile_failure(None, bytes) });
     says.map_or(String::new(), |text| {
+        // Engines' texts have several lines.
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         format!("; {} says: {text}", shim.name())
     })
 }

@@ -114,7 +114,7 @@ impl Transaction<'_> {
                 .clock
                 .time(Phase::Compile, || self.ns.compile(bytes));
             self.modules
-                .push(module.ok_or_else(|| refused::refused(self.ns, &found.name, bytes))?);
+                .push(module.ok_or_else(|| refused::refused(self.ns, found, bytes))?);
         }
         Ok(())
     }

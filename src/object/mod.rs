@@ -150,10 +150,15 @@ impl Object {
     /// Parses `bytes`. Errors name the byte offset, and what the file is where it is not a core module
     /// (a component, a wasm object file, text, an ELF file, ...).
     ///
-    /// `limits` bounds every count before anything is allocated for it.
+    /// `limits` bounds every count before anything is allocated for it. Guests are told of an error that it is no module, and
+    /// nothing of what the file is instead: it may be any file of the host's that a library path leads to.
     pub fn parse(bytes: &[u8], limits: &ParseLimits) -> Result<Object> {
-        sniff::check(bytes)?;
-        parse::parse(bytes, limits)
+        sniff::check(bytes)
+            .map_err(|error| error.told_guests("not a WebAssembly module"))
+            .and_then(|()| {
+                let parsed = parse::parse(bytes, limits);
+                parsed.map_err(|error| error.told_guests("not a valid WebAssembly module"))
+            })
     }
 
     pub fn export(&self, name: &str) -> Option<&Export> {

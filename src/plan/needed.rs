@@ -73,7 +73,7 @@ pub fn closure<P: Provider>(
         let id = match root {
             Root::Loaded(id) => id,
             Root::Found(found) => walk.add(*found)?,
-            Root::Name(name, by) => walk.find(name, by)?,
+            Root::Name(name, by) => walk.find(name, by, "opened")?,
         };
         if !walk.closure.roots.contains(&id) {
             walk.closure.roots.push(id);
@@ -125,7 +125,7 @@ impl<P: Provider> Walk<'_, P> {
         };
         let (mut needed, mut seen) = (Vec::new(), HashSet::new());
         for name in found.object.dylink.iter().flat_map(|d| &d.needed) {
-            let dependency = self.find(name, Some(&found))?;
+            let dependency = self.find(name, Some(&found), "needed")?;
             if seen.insert(dependency) {
                 needed.push(dependency);
             }
@@ -136,15 +136,16 @@ impl<P: Provider> Walk<'_, P> {
         Ok(needed)
     }
 
-    /// The object behind a name: asked for before under this name, or the same file, or a new one.
-    fn find(&mut self, name: &str, by: Option<&Found>) -> Result<ObjectId> {
+    /// The object behind a name: asked for before under this name, or the same file, or a new one. `how` says for errors what it is
+    /// to `by`.
+    fn find(&mut self, name: &str, by: Option<&Found>, how: &str) -> Result<ObjectId> {
         let names = &self.model.names;
         let known = names.get(name).or_else(|| self.by_name.get(name));
         if let Some(&id) = known {
             return Ok(id);
         }
         let wanted_by = || match by {
-            Some(by) => format!("{}, needed by {}", text::name(name), by.name),
+            Some(by) => format!("{}, {how} by {}", text::name(name), by.name),
             None => text::name(name).into_owned(),
         };
         let located = self.provider.locate(name, by).context(wanted_by)?;
