@@ -93,9 +93,11 @@ fn prepare(bytes: Vec<u8>, limits: &object::ParseLimits, main: bool) -> Result<P
     if main && let Some((moved, what)) = object::externalize(&bytes, &object).map_err(unfit)? {
         let code = |object: &Object| object.bodies.first().copied().map_or(0, i64::from);
         let before = code(&object);
-        object = Object::parse(&moved, limits)?;
-        object.code_moved = before - code(&object);
+        // One of each is there at a time: both may be large.
+        drop(object);
         bytes = moved;
+        object = Object::parse(&bytes, limits)?;
+        object.code_moved = before - code(&object);
         stack_pointer = what.stack_pointer;
     }
     let role = role_of(&object, main)?;

@@ -29,15 +29,18 @@ fn why(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
         let why = format!("the engine refused {name}, which is valid: {limit}");
         return Error::new(Code::Limit, why);
     }
+    // What it uses is worth saying only where nothing tells what of it is the matter.
     let uses = match explanation.features.names().join(", ") {
-        none if none.is_empty() => "no feature beyond the first release".to_string(),
-        uses => uses,
+        none if none.is_empty() => "it uses no feature beyond the first release".to_string(),
+        uses => format!("it uses {uses}"),
     };
-    let more = match lacking(ns, &explanation.features).join(", ") {
-        none if none.is_empty() => said(ns.store(), bytes),
-        lacking => format!("; the engine has no {lacking}"),
+    let lacking = lacking(ns, &explanation.features).join(", ");
+    let reason = match (lacking.is_empty(), said(ns.store(), bytes)) {
+        (false, _) => format!("{uses}; the engine has no {lacking}"),
+        (true, Some(said)) => said,
+        (true, None) => uses,
     };
-    let why = format!("the engine refused {name}, which is valid; it uses {uses}{more}");
+    let why = format!("the engine refused {name}, which is valid; {reason}");
     Error::new(Code::Unsupported, why)
 }
 
@@ -62,16 +65,16 @@ fn lacking(ns: &Namespace, used: &Features) -> Vec<&'static str> {
 }
 
 /// The engine's own words, where it has any.
-fn said(store: Store, bytes: &[u8]) -> String {
+fn said(store: Store, bytes: &[u8]) -> Option<String> {
     let shim = shim::of(store.api());
     // What was refused last on this thread is what the question is about.
     // SAFETY: no engine is passed.
     let says = shim
         .last_error(store.api())
         .or_else(|| unsafe { shim.explain_compile_failure(None, bytes) });
-    says.map_or(String::new(), |text| {
+    says.map(|text| {
         // Engines' texts have several lines.
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        format!("; {} says: {text}", shim.name())
+        format!("{} says: {text}", shim.name())
     })
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use wasmparser::BinaryReader;
 
+use super::budget::{self, Budget};
 use super::{Dylink, Object, ParseLimits, fault};
 use crate::abi;
 use crate::error::{Context, Result};
@@ -60,16 +61,21 @@ fn is_weak(weak: &HashSet<(&str, &str)>, module: &str, name: &str) -> bool {
 }
 
 /// Reads the contents of a `dylink.0` section.
-pub(super) fn read<'a>(reader: BinaryReader<'a>, limits: &ParseLimits) -> Result<Notes<'a>> {
-    sections(reader, limits).context(|| "reading the dylink.0 section")
+pub(super) fn read<'a>(
+    reader: BinaryReader<'a>,
+    limits: &ParseLimits,
+    budget: &mut Budget,
+) -> Result<Notes<'a>> {
+    sections(reader, State::new(limits, budget)).context(|| "reading the dylink.0 section")
 }
 
 /// Reads the contents of a legacy `dylink` section.
 pub(super) fn read_legacy<'a>(
     mut reader: BinaryReader<'a>,
     limits: &ParseLimits,
+    budget: &mut Budget,
 ) -> Result<Notes<'a>> {
-    let mut state = State::new(limits);
+    let mut state = State::new(limits, budget);
     let mut record = || {
         state.mem_info(&mut reader)?;
         // The first toolchains had no needed list yet.
@@ -84,8 +90,7 @@ pub(super) fn read_legacy<'a>(
     Ok(state.notes)
 }
 
-fn sections<'a>(mut reader: BinaryReader<'a>, limits: &ParseLimits) -> Result<Notes<'a>> {
-    let mut state = State::new(limits);
+fn sections<'a>(mut reader: BinaryReader<'a>, mut state: State<'a, '_>) -> Result<Notes<'a>> {
     let mut has_mem_info = false;
     while !reader.eof() {
         let at = reader.original_position();
@@ -114,6 +119,7 @@ fn sections<'a>(mut reader: BinaryReader<'a>, limits: &ParseLimits) -> Result<No
 
 struct State<'a, 'l> {
     limits: &'l ParseLimits,
+    budget: &'l mut Budget,
     notes: Notes<'a>,
     /// The needed names so far, so that many of them cost no quadratic search.
     needed: HashSet<&'a str>,
@@ -122,9 +128,10 @@ struct State<'a, 'l> {
 }
 
 impl<'a, 'l> State<'a, 'l> {
-    fn new(limits: &'l ParseLimits) -> Self {
+    fn new(limits: &'l ParseLimits, budget: &'l mut Budget) -> Self {
         State {
             limits,
+            budget,
             notes: Notes::default(),
             needed: HashSet::new(),
             needed_entries: 0,
@@ -149,6 +156,8 @@ impl<'a, 'l> State<'a, 'l> {
         )?;
         for _ in 0..count {
             let name = path(reader, self.limits, "a needed library's name")?;
+            let needed = name.len().saturating_add(budget::NOTE);
+            self.budget.take(reader.original_position(), 1, needed)?;
             self.needed_entries = self.needed_entries.saturating_add(1);
             if self.needed.insert(name) {
                 self.notes.dylink.needed.push(Arc::from(name));
@@ -166,6 +175,8 @@ impl<'a, 'l> State<'a, 'l> {
         )?;
         for _ in 0..count {
             let entry = path(reader, self.limits, "a runtime path")?;
+            let needed = entry.len().saturating_add(budget::NOTE);
+            self.budget.take(reader.original_position(), 1, needed)?;
             self.notes.dylink.runtime_path.push(Arc::from(entry));
         }
         Ok(())
@@ -179,6 +190,8 @@ impl<'a, 'l> State<'a, 'l> {
             self.limits.exports,
         )?;
         for _ in 0..count {
+            self.budget
+                .take(reader.original_position(), 1, budget::NOTE)?;
             let name = string(reader, self.limits)?;
             let flags = number(reader)?;
             self.notes.exports.push((name, flags));
@@ -194,6 +207,8 @@ impl<'a, 'l> State<'a, 'l> {
             self.limits.imports,
         )?;
         for _ in 0..count {
+            self.budget
+                .take(reader.original_position(), 1, budget::NOTE)?;
             let module = string(reader, self.limits)?;
             let name = string(reader, self.limits)?;
             let flags = number(reader)?;

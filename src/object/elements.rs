@@ -2,6 +2,7 @@
 
 use wasmparser::{ConstExpr, ElementItems, ElementKind, ElementSectionReader, Operator};
 
+use super::budget;
 use super::constant::{self, Width};
 use super::spaces::Spaces;
 use super::{HeapType, ParseLimits, Segment, ValType, fault};
@@ -51,6 +52,11 @@ pub(super) fn read(
         };
         entries = entries.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
         fault::check_count(at, entries, "table entries", limits.segment_entries)?;
+        let total = segments.len().saturating_add(1);
+        fault::check_count(at, total, "element segments", limits.segments)?;
+        let room = fault::room(count, element.range.len(), 1);
+        spaces.budget.take(at, 1, budget::SEGMENT)?;
+        spaces.budget.take(at, room, budget::ELEMENT)?;
         segments.push(Segment {
             table,
             offset,

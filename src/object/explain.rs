@@ -10,6 +10,8 @@ pub struct Explanation {
     /// What makes the module invalid by itself, with the byte offset; `None` where it is valid,
     /// so that the engine lacks something the module needs.
     pub invalid: Option<String>,
+    /// A limit of implementations that the module exceeds, with the byte offset. Such a module is valid.
+    pub limit: Option<String>,
     /// What the module does use, its code included (and not what its toolchain says it may use).
     pub features: Features,
 }
@@ -20,20 +22,44 @@ pub fn explain(bytes: &[u8]) -> Explanation {
     if let Err(error) = sniff::check(bytes) {
         return Explanation {
             invalid: Some(error.to_string()),
-            features: Features::default(),
+            ..Explanation::default()
         };
     }
-    let invalid = Validator::new_with_features(WasmFeatures::all())
+    let fault = Validator::new_with_features(WasmFeatures::all())
         .validate_all(bytes)
-        .err()
-        .map(|e| format!("{} at offset {:#x}", e.message(), e.offset()));
+        .err();
+    let (mut invalid, mut limit) = (None, None);
+    if let Some(fault) = fault {
+        let text = format!("{} at offset {:#x}", fault.message(), fault.offset());
+        *(if is_limit(fault.message()) {
+            &mut limit
+        } else {
+            &mut invalid
+        }) = Some(text);
+    }
     let declared = parse::read(bytes, &ParseLimits::default())
         .map(|(object, _)| object.features)
         .unwrap_or_default();
     Explanation {
         invalid,
+        limit,
         features: declared.union(scan(bytes)),
     }
+}
+
+/// What the validator says of sizes that the specification leaves to implementations (JavaScript API, "Implementation-defined
+/// limits").
+const LIMITS: &[&str] = &[
+    " size is out of bounds",
+    "string size out of bounds",
+    "number of elements is out of bounds",
+    "too many locals",
+    "implementation limit",
+    "exceeds limit",
+];
+
+fn is_limit(words: &str) -> bool {
+    LIMITS.iter().any(|limit| words.contains(limit))
 }
 
 /// What the function bodies use. Stops where the module stops making sense.
@@ -89,7 +115,10 @@ fn note(operator: &Operator<'_>, features: &mut Features) {
         "exceptions" if matches!(operator, Operator::Throw { .. }) => features.tags = true,
         "exceptions" => features.exnref = true,
         "legacy_exceptions" => features.legacy_exceptions = true,
-        "simd" | "relaxed_simd" => features.simd = true,
+        "simd" => features.simd = true,
+        "relaxed_simd" => (features.simd, features.relaxed_simd) = (true, true),
+        "wide_arithmetic" => features.wide_arithmetic = true,
+        "stack_switching" => features.stack_switching = true,
         "threads" | "shared_everything_threads" => features.threads = true,
         "tail_call" => features.tail_calls = true,
         "reference_types" => features.reference_types = true,

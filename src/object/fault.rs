@@ -28,6 +28,16 @@ pub(super) fn over_limit(offset: usize, count: impl Display, what: &str, limit: 
     )
 }
 
+/// The module's lists would take more memory than a module of its size may.
+pub(super) fn over_budget(offset: usize) -> Error {
+    Error::new(
+        Code::Limit,
+        format!(
+            "the module declares more than a module of its size can use, the limit is reached at offset {offset:#x}"
+        ),
+    )
+}
+
 /// An index that nothing stands behind.
 pub(super) fn out_of_range(offset: usize, what: &str, index: u32, count: usize) -> Error {
     malformed(
@@ -72,7 +82,7 @@ pub(super) fn quote(name: &str) -> String {
             break;
         }
         // Letters beyond ASCII stay readable; what would break the line or the terminal does not.
-        if c.is_control() || c == '`' {
+        if crate::text::is_unsafe(c) || c == '`' {
             quoted.extend(c.escape_default());
         } else {
             quoted.push(c);

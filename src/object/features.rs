@@ -9,6 +9,9 @@ impl Features {
     pub fn names(&self) -> Vec<&'static str> {
         [
             (self.simd, "SIMD"),
+            (self.relaxed_simd, "relaxed SIMD"),
+            (self.wide_arithmetic, "wide arithmetic"),
+            (self.stack_switching, "stack switching"),
             (self.threads, "threads"),
             (self.tail_calls, "tail calls"),
             (self.memory64, "64-bit memory"),
@@ -32,6 +35,9 @@ impl Features {
     pub fn union(self, other: Features) -> Features {
         Features {
             simd: self.simd || other.simd,
+            relaxed_simd: self.relaxed_simd || other.relaxed_simd,
+            wide_arithmetic: self.wide_arithmetic || other.wide_arithmetic,
+            stack_switching: self.stack_switching || other.stack_switching,
             threads: self.threads || other.threads,
             tail_calls: self.tail_calls || other.tail_calls,
             memory64: self.memory64 || other.memory64,

@@ -1,5 +1,6 @@
 //! bytes -> [`Object`]: everything that linking needs to know of a module, read without an engine.
 
+mod budget;
 mod constant;
 mod convert;
 mod dylink;
@@ -196,6 +197,8 @@ pub struct ParseLimits {
     pub exports: u32,
     pub types: u32,
     pub globals: u32,
+    pub functions: u32,
+    pub segments: u32,
     pub segment_entries: u32,
     pub needed: u32,
     pub runtime_paths: u32,
@@ -204,13 +207,16 @@ pub struct ParseLimits {
 }
 
 impl Default for ParseLimits {
-    /// Several times what the largest modules known need (one published python.wasm: 2,911 exports, 1,306 GOT entries).
+    /// Several times what the largest modules known need (one published python.wasm: 2,911 exports, 1,306 GOT entries). Memory in
+    /// proportion to the module is a bound of its own.
     fn default() -> Self {
         ParseLimits {
             imports: 1_000_000,
             exports: 1_000_000,
             types: 1_000_000,
             globals: 1_000_000,
+            functions: 1_000_000,
+            segments: 100_000,
             segment_entries: 10_000_000,
             needed: 10_000,
             runtime_paths: 1_000,

@@ -8,6 +8,7 @@ use wasmparser::{
     ImportSectionReader, Imports, Name, NameSectionReader, Parser, Payload, TypeRef,
 };
 
+use super::budget::{self, Budget};
 use super::constant::Global;
 use super::dylink::{self, Notes};
 use super::spaces::Spaces;
@@ -45,7 +46,11 @@ pub(super) fn read(bytes: &[u8], limits: &ParseLimits) -> Result<(Object, Featur
             Payload::CodeSectionStart { count, range, size } => {
                 let size = usize::try_from(size).unwrap_or(usize::MAX);
                 let (code, behind) = rest.split_at_checked(size).ok_or_else(truncated)?;
-                builder.object.bodies = bodies(code, range.end.saturating_sub(size), count);
+                let at = range.end.saturating_sub(size);
+                // A size and an `end` are the least of a function.
+                let room = fault::room(count, code.len(), 2);
+                builder.spaces.budget.take(at, room, budget::INDEX)?;
+                builder.object.bodies = bodies(code, at, count, room);
                 rest = behind;
                 parser.skip_section();
             }
@@ -75,7 +80,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             bytes,
             limits,
             object: Object::default(),
-            spaces: Spaces::default(),
+            spaces: Spaces::new(Budget::for_module(bytes)),
             claimed: Features::default(),
             notes: None,
             linking: None,
@@ -98,7 +103,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 .context(|| "reading the import section"),
             Payload::FunctionSection(section) => self
                 .spaces
-                .read_functions(section)
+                .read_functions(section, self.limits)
                 .context(|| "reading the function section"),
             Payload::TableSection(section) => {
                 let imported = self.spaces.tables.len();
@@ -155,6 +160,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         fault::check_count(start, count, "imports", self.limits.imports)?;
         // Two empty names, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 4);
+        self.spaces.budget.take(start, room, budget::IMPORT)?;
         self.object.imports.reserve(room);
         for item in section {
             match item.map_err(fault::reader)? {
@@ -163,6 +169,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 group => {
                     for item in group {
                         let (at, import) = item.map_err(fault::reader)?;
+                        self.spaces.budget.take(at, 1, budget::IMPORT)?;
                         self.import(at, &import)?;
                     }
                 }
@@ -179,6 +186,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         fault::check_count(at, count, "imports", self.limits.imports)?;
         self.check_name(at, import.module)?;
         self.check_name(at, import.name)?;
+        self.spaces.budget.take(at, 1, import.name.len())?;
         let ty = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                 let sig = self.spaces.add_func(ty, at)?;
@@ -196,12 +204,12 @@ impl<'a, 'l> Builder<'a, 'l> {
             }
             TypeRef::Table(ty) => {
                 let ty = convert::table(ty, at)?;
-                self.spaces.add_table(ty);
+                self.spaces.add_table(ty, at)?;
                 ExternType::Table(ty)
             }
             TypeRef::Memory(ty) => {
                 let ty = convert::memory(ty, at)?;
-                self.spaces.add_memory(ty);
+                self.spaces.add_memory(ty, at)?;
                 ExternType::Memory(ty)
             }
             TypeRef::Tag(ty) => {
@@ -210,7 +218,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 ExternType::Tag(sig)
             }
         };
-        let module = self.module(import.module);
+        let module = self.module(at, import.module)?;
         self.object.imports.push(Import {
             module,
             name: Arc::from(import.name),
@@ -220,15 +228,24 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok(())
     }
 
-    fn module(&mut self, name: &'a str) -> Arc<str> {
+    fn module(&mut self, at: usize, name: &'a str) -> Result<Arc<str>> {
         if let Some((last, module)) = &self.last_module
             && *last == name
         {
-            return Arc::clone(module);
+            return Ok(Arc::clone(module));
         }
-        let module = self.modules.entry(name).or_insert_with(|| Arc::from(name));
-        self.last_module = Some((name, Arc::clone(module)));
-        Arc::clone(module)
+        let module = match self.modules.get(name) {
+            Some(module) => Arc::clone(module),
+            None => {
+                let needed = name.len().saturating_add(budget::NOTE);
+                self.spaces.budget.take(at, 1, needed)?;
+                let module: Arc<str> = Arc::from(name);
+                self.modules.insert(name, Arc::clone(&module));
+                module
+            }
+        };
+        self.last_module = Some((name, Arc::clone(&module)));
+        Ok(module)
     }
 
     fn defined_tables(&mut self, imported: usize) {
@@ -252,14 +269,17 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn exports(&mut self, section: ExportSectionReader<'a>) -> Result<()> {
         let start = section.range().start;
         let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
-        fault::check_count(start, count, "exports", self.limits.exports)?;
+        let total = self.object.exports.len().saturating_add(count);
+        fault::check_count(start, total, "exports", self.limits.exports)?;
         // An empty name, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 3);
+        self.spaces.budget.take(start, room, budget::EXPORT)?;
         self.object.exports.reserve(room);
         self.object.by_name.reserve(room);
         for item in section.into_iter_with_offsets() {
             let (at, export) = item.map_err(fault::reader)?;
             self.check_name(at, export.name)?;
+            self.spaces.budget.take(at, 1, export.name.len())?;
             let item = self.export_item(at, export.kind, export.index)?;
             let name: Arc<str> = Arc::from(export.name);
             let position = index(self.object.exports.len());
@@ -320,10 +340,18 @@ impl<'a, 'l> Builder<'a, 'l> {
                 return Err(fault::malformed(at, "a second dylink section"));
             }
             abi::DYLINK_0 => {
-                self.notes = Some(dylink::read(section.data_reader(), self.limits)?);
+                self.notes = Some(dylink::read(
+                    section.data_reader(),
+                    self.limits,
+                    &mut self.spaces.budget,
+                )?);
             }
             abi::DYLINK_LEGACY => {
-                self.notes = Some(dylink::read_legacy(section.data_reader(), self.limits)?);
+                self.notes = Some(dylink::read_legacy(
+                    section.data_reader(),
+                    self.limits,
+                    &mut self.spaces.budget,
+                )?);
             }
             "linking" => self.linking = Some(at),
             "target_features" => {
@@ -340,7 +368,9 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn module_name(&mut self, section: &CustomSectionReader<'a>) {
         for subsection in NameSectionReader::new(section.data_reader()) {
             match subsection {
-                Ok(Name::Module { name, .. }) if self.object.module_name.is_none() => {
+                Ok(Name::Module { name, .. })
+                    if self.object.module_name.is_none() && self.check_name(0, name).is_ok() =>
+                {
                     self.object.module_name = Some(Arc::from(name));
                 }
                 // Subsections are in order, and the module's name comes first.
@@ -372,10 +402,9 @@ impl<'a, 'l> Builder<'a, 'l> {
 }
 
 /// Where functions begin, behind their sizes. What is damaged there is the engine's to refuse.
-fn bodies(code: &[u8], at: usize, count: u32) -> Arc<[u32]> {
+fn bodies(code: &[u8], at: usize, count: u32, room: usize) -> Arc<[u32]> {
     let mut reader = BinaryReader::new(code, at);
-    // A size and an `end`.
-    let mut bodies = Vec::with_capacity(fault::room(count, code.len(), 2));
+    let mut bodies = Vec::with_capacity(room);
     for _ in 0..count {
         let Ok(size) = reader.read_var_u32() else {
             break;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use wasmparser::{
     BinaryReader, CompositeInnerType, FunctionSectionReader, GlobalSectionReader,
     MemorySectionReader, RecGroup, TableInit, TableSectionReader, TagSectionReader,
 };
 
+use super::budget::{self, Budget};
 use super::constant::{self, Global, Width};
 use super::{Features, FuncType, MemoryType, ParseLimits, TableType, convert, fault};
 use crate::error::Result;
@@ -16,10 +18,12 @@ const REC: u8 = 0x4e;
 /// A structure without fields is the shortest type.
 const SHORTEST_TYPE: usize = 2;
 
-#[derive(Default)]
 pub(super) struct Spaces {
+    pub budget: Budget,
     /// `None` for what is no function type; only a function type can stand in a signature.
     types: Vec<Option<Arc<FuncType>>>,
+    /// Equal types are one: a module may have the same type any number of times, and others rely on it.
+    distinct: HashSet<Arc<FuncType>>,
     /// The type index of each function, and of each tag.
     pub funcs: Vec<u32>,
     pub tags: Vec<u32>,
@@ -31,6 +35,20 @@ pub(super) struct Spaces {
 }
 
 impl Spaces {
+    pub fn new(budget: Budget) -> Spaces {
+        Spaces {
+            budget,
+            types: Vec::new(),
+            distinct: HashSet::default(),
+            funcs: Vec::new(),
+            tags: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            used: Features::default(),
+        }
+    }
+
     /// `contents` are those of the type section, which begin at `offset`.
     pub fn read_types(
         &mut self,
@@ -42,8 +60,9 @@ impl Spaces {
         let count = reader.read_var_u32().map_err(fault::reader)?;
         let groups = usize::try_from(count).unwrap_or(usize::MAX);
         fault::check_count(offset, groups, "types", limits.types)?;
-        self.types
-            .reserve(fault::room(count, contents.len(), SHORTEST_TYPE));
+        let room = fault::room(count, contents.len(), SHORTEST_TYPE);
+        self.budget.take(offset, room, budget::TYPE)?;
+        self.types.reserve(room);
         for _ in 0..count {
             let at = reader.original_position();
             let size = self.group_size(&reader)?;
@@ -52,7 +71,7 @@ impl Spaces {
             let group: RecGroup = reader.read().map_err(fault::reader)?;
             self.used.gc |= group.is_explicit_rec_group();
             for ty in group.into_types() {
-                self.add_type(ty);
+                self.add_type(ty, at)?;
             }
         }
         if !reader.eof() {
@@ -75,6 +94,7 @@ impl Spaces {
         let claimed = ahead.read_var_u32().map_err(fault::reader)?;
         let possible = fault::room(claimed, ahead.bytes_remaining(), SHORTEST_TYPE);
         if usize::try_from(claimed).is_ok_and(|claimed| claimed <= possible) {
+            self.budget.take(at, possible, budget::GROUPED_TYPE)?;
             Ok(possible)
         } else {
             Err(fault::malformed(
@@ -84,26 +104,44 @@ impl Spaces {
         }
     }
 
-    fn add_type(&mut self, ty: wasmparser::SubType) {
+    fn add_type(&mut self, ty: wasmparser::SubType, at: usize) -> Result<()> {
         self.used.gc |= !ty.is_final || ty.supertype_idx.is_some();
         let func = match &ty.composite_type.inner {
-            CompositeInnerType::Func(func) => Some(Arc::new(convert::func(func))),
+            CompositeInnerType::Func(func) => Some(self.distinct(convert::func(func), at)?),
             _ => None,
         };
-        match &func {
-            Some(func) => {
-                for &ty in func.params.iter().chain(&func.results) {
-                    self.used.note_operand(ty);
-                }
-            }
-            None => self.used.gc = true,
-        }
+        self.used.gc |= func.is_none();
         self.types.push(func);
+        Ok(())
     }
 
-    pub fn read_functions(&mut self, section: FunctionSectionReader<'_>) -> Result<()> {
-        self.funcs
-            .reserve(fault::room(section.count(), section.range().len(), 1));
+    /// The one type that is equal to `func`.
+    fn distinct(&mut self, func: FuncType, at: usize) -> Result<Arc<FuncType>> {
+        if let Some(known) = self.distinct.get(&func) {
+            return Ok(Arc::clone(known));
+        }
+        let values = func.params.len().saturating_add(func.results.len());
+        self.budget.take(at, 1, budget::DISTINCT_TYPE)?;
+        self.budget.take(at, values, budget::VALUE)?;
+        for &ty in func.params.iter().chain(&func.results) {
+            self.used.note_operand(ty);
+        }
+        let func = Arc::new(func);
+        self.distinct.insert(Arc::clone(&func));
+        Ok(func)
+    }
+
+    pub fn read_functions(
+        &mut self,
+        section: FunctionSectionReader<'_>,
+        limits: &ParseLimits,
+    ) -> Result<()> {
+        let start = section.range().start;
+        let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
+        let total = self.funcs.len().saturating_add(count);
+        fault::check_count(start, total, "functions", limits.functions)?;
+        let room = fault::room(section.count(), section.range().len(), 1);
+        self.funcs.reserve(room);
         for item in section.into_iter_with_offsets() {
             let (at, ty) = item.map_err(fault::reader)?;
             self.add_func(ty, at)?;
@@ -122,7 +160,7 @@ impl Spaces {
     pub fn read_tables(&mut self, section: TableSectionReader<'_>) -> Result<()> {
         for item in section.into_iter_with_offsets() {
             let (at, table) = item.map_err(fault::reader)?;
-            self.add_table(convert::table(table.ty, at)?);
+            self.add_table(convert::table(table.ty, at)?, at)?;
             // Initial values of tables came with typed function references.
             self.used.gc |= matches!(table.init, TableInit::Expr(_));
         }
@@ -132,7 +170,7 @@ impl Spaces {
     pub fn read_memories(&mut self, section: MemorySectionReader<'_>) -> Result<()> {
         for item in section.into_iter_with_offsets() {
             let (at, memory) = item.map_err(fault::reader)?;
-            self.add_memory(convert::memory(memory, at)?);
+            self.add_memory(convert::memory(memory, at)?, at)?;
         }
         Ok(())
     }
@@ -146,8 +184,10 @@ impl Spaces {
         let total = self.globals.len().saturating_add(count);
         fault::check_count(section.range().start, total, "globals", limits.globals)?;
         // A type, a mutability and an expression of two bytes is the least.
-        self.globals
-            .reserve(fault::room(section.count(), section.range().len(), 4));
+        let room = fault::room(section.count(), section.range().len(), 4);
+        self.budget
+            .take(section.range().start, room, budget::GLOBAL)?;
+        self.globals.reserve(room);
         for item in section.into_iter_with_offsets() {
             let (at, global) = item.map_err(fault::reader)?;
             let ty = convert::global(global.ty, at)?;
@@ -164,27 +204,33 @@ impl Spaces {
 
     pub fn add_func(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
         let sig = self.signature(ty, at)?;
+        self.budget.take(at, 1, budget::INDEX)?;
         self.funcs.push(ty);
         Ok(sig)
     }
 
     pub fn add_tag(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
         let sig = self.signature(ty, at)?;
+        self.budget.take(at, 1, budget::INDEX)?;
         self.tags.push(ty);
         self.used.tags = true;
         Ok(sig)
     }
 
-    pub fn add_table(&mut self, ty: TableType) {
+    pub fn add_table(&mut self, ty: TableType, at: usize) -> Result<()> {
+        self.budget.take(at, 1, budget::TABLE)?;
         self.used.note_table(&ty);
         self.used.reference_types |= !self.tables.is_empty();
         self.tables.push(ty);
+        Ok(())
     }
 
-    pub fn add_memory(&mut self, ty: MemoryType) {
+    pub fn add_memory(&mut self, ty: MemoryType, at: usize) -> Result<()> {
+        self.budget.take(at, 1, budget::MEMORY)?;
         self.used.note_memory(&ty);
         self.used.multi_memory |= !self.memories.is_empty();
         self.memories.push(ty);
+        Ok(())
     }
 
     pub fn add_global(&mut self, global: Global) {

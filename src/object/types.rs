@@ -98,6 +98,9 @@ pub struct ConstValue {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features {
     pub simd: bool,
+    pub relaxed_simd: bool,
+    pub wide_arithmetic: bool,
+    pub stack_switching: bool,
     pub threads: bool,
     pub tail_calls: bool,
     pub memory64: bool,

@@ -5,6 +5,7 @@ use super::model::Role;
 use crate::abi;
 use crate::error::{Code, Error, Result};
 use crate::object::{ExternType, GlobalType, Object, ValType};
+use crate::text;
 
 fn unsupported(message: String) -> Error {
     Error::new(Code::Unsupported, message)
@@ -54,7 +55,13 @@ fn has_no_data_address(object: &Object) -> bool {
 
 fn linkable(object: &Object) -> Result<()> {
     for import in &object.imports {
-        let what = || format!("{}.{}", import.module, import.name);
+        let what = || {
+            format!(
+                "{}.{}",
+                text::name(&import.module),
+                text::name(&import.name)
+            )
+        };
         match &import.ty {
             ExternType::Memory(ty) if import.module.as_ref() == abi::ENV => {
                 if ty.memory64 {
@@ -85,7 +92,7 @@ fn linkable(object: &Object) -> Result<()> {
                 )));
             }
             ExternType::Global(ty) if import.module.as_ref() == abi::ENV => {
-                linker_global(&import.name, ty)?
+                linker_global(object, &import.name, ty)?
             }
             _ => {}
         }
@@ -100,20 +107,30 @@ fn linkable(object: &Object) -> Result<()> {
     }
     if let Some(export) = object.exports.iter().find(|e| e.tls) {
         return Err(unsupported(format!(
-            "the symbol {} is thread-local, which needs threads; compile without -matomics (then _Thread_local is plain data)",
-            export.name
+            "the symbol {} is thread-local, which needs threads; {}",
+            text::name(&export.name),
+            without_threads(object),
         )));
     }
     Ok(())
 }
 
-fn linker_global(name: &str, ty: &GlobalType) -> Result<()> {
+/// What to do about thread-local data. Only where the toolchain says that it compiled for threads do its flags help.
+fn without_threads(object: &Object) -> &'static str {
+    match object.features.threads {
+        true => "compile without -pthread and -matomics (then _Thread_local is plain data)",
+        false => "threads are not supported, so declare the data without _Thread_local",
+    }
+}
+
+fn linker_global(object: &Object, name: &str, ty: &GlobalType) -> Result<()> {
     let wanted = match name {
         abi::MEMORY_BASE | abi::TABLE_BASE | abi::TABLE_BASE_32 => false,
         abi::STACK_POINTER => true,
         abi::TLS_BASE => {
             return Err(unsupported(format!(
-                "the object imports {name}, which needs threads; compile without -matomics"
+                "the object imports {name}, which needs threads; {}",
+                without_threads(object)
             )));
         }
         _ => return Ok(()),

@@ -156,16 +156,8 @@ fn read(path: &std::path::Path) -> Result<Module> {
     let located = search::open_path(path)?;
     let name = located.name.clone();
     let bytes = located.read()?;
-    let limits = ParseLimits::default();
-    let object = Object::parse(&bytes, &limits)?;
-    let main = object.export(abi::START).is_some();
-    let role = match externalize(&bytes, &object) {
-        Ok(Some((moved, _))) if main => {
-            Object::parse(&moved, &limits).and_then(|moved| role_of(&moved, true))
-        }
-        Ok(_) => role_of(&object, main),
-        Err(error) => Err(error),
-    };
+    let role = role(&bytes)?;
+    let object = Object::parse(&bytes, &ParseLimits::default())?;
     Ok(Module {
         name,
         bytes: bytes.len() as u64,
@@ -176,6 +168,22 @@ fn read(path: &std::path::Path) -> Result<Module> {
     })
 }
 
+/// What it can be loaded as. An error of reading it comes outside, why it cannot be loaded inside.
+fn role(bytes: &[u8]) -> Result<Result<Role>> {
+    let limits = ParseLimits::default();
+    let object = Object::parse(bytes, &limits)?;
+    let main = object.export(abi::START).is_some();
+    Ok(match externalize(bytes, &object) {
+        Ok(Some((moved, _))) if main => {
+            // One at a time: both may be large.
+            drop(object);
+            Object::parse(&moved, &limits).and_then(|moved| role_of(&moved, true))
+        }
+        Ok(_) => role_of(&object, main),
+        Err(error) => Err(error),
+    })
+}
+
 fn what(module: &Module) -> &'static str {
     let start = module.object.export(abi::START).is_some();
     match (&module.role, &module.object.dylink) {
@@ -183,6 +191,7 @@ fn what(module: &Module) -> &'static str {
         (Ok(Role::FixedMain), Some(_)) => "a program at fixed addresses, with needed libraries",
         (Ok(Role::FixedMain), None) => "a program at fixed addresses, without needed libraries",
         (Ok(Role::Library), _) => "a shared library",
+        (Err(_), Some(dylink)) if dylink.legacy => "a module with a legacy dylink section",
         (Err(_), Some(_)) => "a module with a dylink.0 section",
         (Err(_), None) if start => "a program",
         (Err(_), None) => "a module without a dylink.0 section",
@@ -348,7 +357,7 @@ fn notes(object: &Object) -> Vec<String> {
     }
     if object.dylink.as_ref().is_some_and(|dylink| dylink.legacy) {
         notes.push(
-            "its dylink section is of the form before LLVM 13; libraries are better built anew"
+            "its section is the legacy `dylink`, as before LLVM 13, and not `dylink.0`; libraries are better built anew"
                 .to_string(),
         );
     }
@@ -405,6 +414,8 @@ fn is_zero(n: &usize) -> bool {
 
 #[derive(Serialize)]
 struct Dylink<'a> {
+    /// The legacy section is `dylink`.
+    section: &'static str,
     memory_size: u64,
     memory_p2align: u32,
     table_size: u64,
@@ -472,6 +483,10 @@ fn json(module: &Module) -> impl Serialize {
             .map(|&role| crate::ldd::role(role)),
         cannot_be_loaded: module.role.as_ref().err().map(ToString::to_string),
         dylink: object.dylink.as_ref().map(|dylink| Dylink {
+            section: match dylink.legacy {
+                true => abi::DYLINK_LEGACY,
+                false => abi::DYLINK_0,
+            },
             memory_size: dylink.memory_size,
             memory_p2align: dylink.memory_p2align,
             table_size: dylink.table_size,

@@ -80,3 +80,35 @@ fn invalid_modules_are_explained() {
     assert!(explanation.invalid.is_some());
     assert!(explanation.features.tail_calls);
 }
+
+#[test]
+fn what_is_too_large_for_engines_is_not_invalid() {
+    let body = |bytes: usize, locals: &[u8]| {
+        let mut body = locals.to_vec();
+        body.resize(bytes, 0x01);
+        body.push(0x0b);
+        let mut code = vec![1];
+        body.as_slice().encode(&mut code);
+        let mut module = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a".to_vec();
+        code.as_slice().encode(&mut module);
+        module
+    };
+    assert_eq!(explain(&body(100, &[0])), Explanation::default());
+    for large in [
+        body(8_000_000, &[0]),
+        body(100, &[1, 0xd1, 0x86, 0x03, 0x7f]),
+    ] {
+        let Explanation { invalid, limit, .. } = explain(&large);
+        assert_eq!(invalid, None);
+        assert!(limit.is_some_and(|limit| limit.contains(" at offset 0x")));
+    }
+}
+
+#[test]
+fn newer_operators_are_told_apart_from_simd() {
+    let wide = "(func (param i64) (result i64 i64) local.get 0 local.get 0 i64.mul_wide_u)";
+    assert_eq!(
+        features(&format!("(module {wide})")).names(),
+        ["wide arithmetic"]
+    );
+}

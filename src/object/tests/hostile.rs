@@ -243,3 +243,67 @@ fn deep_nesting_does_not_recurse() {
     contents.as_slice().encode(&mut bytes);
     refused(&bytes, Code::Malformed);
 }
+
+/// As `count_only`, with entries behind it.
+fn many(id: u8, count: u32, entry: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
+    let mut contents = Vec::new();
+    count.encode(&mut contents);
+    for n in 0..count {
+        contents.extend(entry(n));
+    }
+    let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+    bytes.push(id);
+    contents.as_slice().encode(&mut bytes);
+    bytes
+}
+
+/// A name of three letters for each number.
+fn letters(n: u32) -> [u8; 3] {
+    [n, n >> 6, n >> 12].map(|n| b'0' + (n & 63) as u8)
+}
+
+#[test]
+fn lists_of_short_entries_come_to_the_end_of_a_budget() {
+    let name = |n| [&[3][..], &letters(n)].concat();
+    for bytes in [
+        many(2, 250_000, |n| [&[0], &name(n)[..], &[3, 0x7f, 0]].concat()),
+        many(7, 250_000, |n| [&name(n)[..], &[3, 0]].concat()),
+        many(6, 1_000_000, |_| vec![0x7f, 0, 0x41, 0, 0x0b]),
+        many(1, 1_000_000, |_| vec![0x4e, 1, 0x5f, 0]),
+        many(4, 1_000_000, |_| vec![0x70, 0, 0]),
+        many(5, 1_000_000, |_| vec![0, 0]),
+    ] {
+        refused(&bytes, Code::Limit);
+    }
+    // Distinct types with a thousand parameters each.
+    let parameters = |n: u32| (0..1_000).map(move |at| 0x7f - (n >> (at % 14) & 1) as u8);
+    let types = many(1, 10_000, |n| {
+        let ty = [0x60, 0xe8, 0x07].into_iter();
+        ty.chain(parameters(n)).chain([0]).collect()
+    });
+    refused(&types, Code::Limit);
+}
+
+#[test]
+fn equal_types_are_one() {
+    let mut types = many(1, 20_000, |_| {
+        [&[0x60, 0xe8, 0x07][..], &[0x7f; 1_000], &[0]].concat()
+    });
+    types.extend([2, 11, 2, 0, 1, b'f', 0, 7, 0, 1, b'g', 0, 8]);
+    let object = parse_bytes(&types).unwrap();
+    let sigs: Vec<_> = object
+        .imports
+        .iter()
+        .map(|import| match &import.ty {
+            ExternType::Func(sig) => sig,
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert!(Arc::ptr_eq(sigs[0], sigs[1]));
+    // Shown by its first few parameters.
+    let text = sigs[0].to_string();
+    assert_eq!(
+        text,
+        "(i32, i32, i32, i32, i32, i32, i32, i32, ... 1,000 in all) -> ()"
+    );
+}
