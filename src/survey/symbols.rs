@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// What a symbol is defined or used as: `func (i32) -> i32`, `data`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum What<'a> {
     Item(&'a ExportItem),
     Import(&'a ExternType),
@@ -66,6 +66,15 @@ pub struct User<'a> {
     /// What it is bound to; `None`: nothing, or no object's.
     pub bound: Option<ObjectId>,
     fault: Option<Fault>,
+}
+
+impl User<'_> {
+    /// Whether another import is the same use once more.
+    pub fn is_as(&self, other: &User<'_>) -> bool {
+        let wrong = |user: &User<'_>| user.fault.map(|fault| fault.wrong);
+        let of = |user: &User<'_>| (user.object, user.weak, user.bound, wrong(user));
+        of(self) == of(other) && self.what == other.what
+    }
 }
 
 /// An import or an export, by its place: a symbol is the run of all that have its name.

@@ -200,11 +200,21 @@ fn text(out: &mut Out, survey: &Survey, symbol: &Symbol<'_>) -> io::Result<()> {
         };
         line!(out, "  {} {object} {what}{weak}{alias}", paint(DIM, role))?;
     }
-    for user in symbol.users() {
+    // An object may import a symbol any number of times; what is the same of them is said once.
+    let mut users = symbol.users().peekable();
+    while let Some(user) = users.next() {
+        let mut times = 1;
+        while users.next_if(|next| next.is_as(&user)).is_some() {
+            times += 1;
+        }
         let User { what, .. } = &user;
         let weak = if user.weak { ", weak" } else { "" };
+        let times = match times {
+            1 => String::new(),
+            n => format!(", {n} times"),
+        };
         let object = name(survey.name(user.object));
-        line!(out, "  {} {object} {what}{weak}", paint(DIM, "for"))?;
+        line!(out, "  {} {object} {what}{weak}{times}", paint(DIM, "for"))?;
         if let (State::Clash, Some(fault)) = (state, symbol.fault(&user)) {
             line!(out, "      {}", paint(ERROR, fault))?;
         }

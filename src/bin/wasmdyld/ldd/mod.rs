@@ -144,14 +144,32 @@ fn list(names: &[String]) -> String {
     }
 }
 
+/// Bytes of complaints after which the rest is only counted.
+const MAX_COMPLAINTS: usize = 24 << 10;
+
 /// Says what is missing, with the places that were searched; whether nothing is.
 pub fn complain(survey: &Survey) -> bool {
+    let mut said = 0;
     let mut problems = survey.problems();
-    for (found, problem) in problems.by_ref().take(MAX_LISTED) {
-        let lines = graph::in_full(problem);
+    while let Some((found, problem)) = problems.next() {
         let what = graph::in_short(problem);
-        let name = text::name(&found.name);
-        style::print_error(format!("{name} is {what}:\n  {}", lines.join("\n  ")));
+        let mut text = format!("{} is {what}:", text::name(&found.name));
+        let mut lines = graph::in_full(problem).into_iter();
+        for line in lines.by_ref() {
+            text.push_str(&format!("\n  {line}"));
+            if said + text.len() > MAX_COMPLAINTS {
+                break;
+            }
+        }
+        match lines.len() {
+            0 => {}
+            more => text.push_str(&format!("\n  and {more} more")),
+        }
+        said += text.len();
+        style::print_error(text);
+        if said > MAX_COMPLAINTS {
+            break;
+        }
     }
     match problems.count() {
         0 => {}
