@@ -154,6 +154,19 @@ impl Error {
             frames.drain(first..first + more);
             self.0.left_out = more;
         }
+        // A name may be as long as its module, and be in every frame.
+        let names = frames.iter_mut().flat_map(|frame| {
+            let Frame {
+                object,
+                function,
+                source,
+                ..
+            } = frame;
+            [object, function, source].into_iter().flatten()
+        });
+        for name in names {
+            *name = text::line(name).into_owned();
+        }
         self.0.frames = frames;
         self
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use wasmdyld::text::{Lines, is_unsafe, line};
+
 use super::Need;
 use super::child::{About, Outcome};
 use super::probes::Probe;
@@ -53,7 +55,10 @@ impl Report {
     fn verdict(&self) -> String {
         let missing: Vec<String> = self
             .missing()
-            .map(|(row, why)| format!("{} ({}): {why}", row.probe.title, row.outcome))
+            .map(|(row, why)| {
+                let outcome = row.outcome.to_string();
+                format!("{} ({}): {why}", row.probe.title, line(&outcome))
+            })
             .collect();
         match missing.as_slice() {
             [] => "can host shared libraries".to_string(),
@@ -62,17 +67,17 @@ impl Report {
         }
     }
 
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Lines {
         let About {
             name,
             version,
             path,
         } = &self.about;
-        let mut out = String::new();
+        let mut out = Lines::default();
         let space = if version.is_empty() { "" } else { " " };
-        // Writing to a string does not fail.
-        let _ = writeln!(out, "engine  {name}{space}{version}");
-        let _ = writeln!(out, "file    {path}\n");
+        out.line(format_args!("engine  {name}{space}{version}"));
+        out.line(format_args!("file    {path}"));
+        out.end();
         let results: Vec<String> = self.rows.iter().map(|r| r.outcome.to_string()).collect();
         let width = |texts: &mut dyn Iterator<Item = &str>| {
             texts.map(|text| text.chars().count()).max().unwrap_or(0)
@@ -80,14 +85,14 @@ impl Report {
         let first = width(&mut self.rows.iter().map(|row| row.probe.title));
         let second = width(&mut results.iter().map(String::as_str));
         for (row, result) in self.rows.iter().zip(&results) {
-            let line = format!(
-                "{:first$}  {result:second$}  {}",
-                row.probe.title,
-                row.note()
-            );
-            let _ = writeln!(out, "{}", line.trim_end());
+            let (title, note) = (row.probe.title, row.note());
+            let text = format!("{title:first$}  {result:second$}  {note}");
+            out.line(format_args!("{}", text.trim_end()));
         }
-        let _ = writeln!(out, "\n{}", self.verdict());
+        out.end();
+        for text in self.verdict().lines() {
+            out.line(format_args!("{text}"));
+        }
         out
     }
 
@@ -148,8 +153,11 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            c if is_unsafe(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string does not fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
             }
             c => out.push(c),
         }
@@ -164,6 +172,7 @@ mod tests {
 
     #[test]
     fn strings_of_json() {
-        assert_eq!(quoted("a\"b\\c\n\u{7f}é"), r#""a\"b\\c\u000a\u007fé""#);
+        let text = "a\"b\\c\n\u{7f}\u{202e}é";
+        assert_eq!(quoted(text), r#""a\"b\\c\u000a\u007f\u202eé""#);
     }
 }
