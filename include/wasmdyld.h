@@ -570,7 +570,7 @@ wasm_dyld_code_t wasm_dyld_error_code(const wasm_dyld_error_t *error);
 const char *wasm_dyld_error_message(const wasm_dyld_error_t *error);
 
 /**
- * How many undefined symbols the error reports; they are reported all at once.
+ * How many undefined symbols the error reports; they are reported all at once, of more than a thousand the first ones.
  */
 size_t wasm_dyld_error_undefined_count(const wasm_dyld_error_t *error);
 
