@@ -138,7 +138,8 @@ static void names(void *good)
     puts("long names: errors, cut between characters if at all");
 
     const char *const odd[] = {".", "..", "/", "//", "./", "/plugins", "/plugins/", "/plugins/.", "/plugins/libgood.so/",
-                               "/plugins/libgood.so/x", "%s%n", "lib good.so", "$ORIGIN/libgood.so", "LIBGOOD.SO"};
+                               "/plugins/libgood.so/x", "%s%n", "lib good.so", "$ORIGIN", "$ORIGIN/", "$ORIGINAL/libgood.so", "x$ORIGIN/libgood.so",
+                               "LIBGOOD.SO"};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
         no_library(odd[i]);
     no_symbol(good, "");

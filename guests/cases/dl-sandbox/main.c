@@ -47,8 +47,12 @@ int main(int argc, char **argv)
         unreachable("./libsecret.so");
         unreachable("/libsecret.so");
         unreachable("inside/libinside.so");
+        unreachable("$ORIGIN/../dl-sandbox/libsecret.so");
+        unreachable("$ORIGIN/main.c");
         works("libsecret.so");
-        puts("nothing given: only library paths");
+        works("$ORIGIN/libsecret.so");
+        works("${ORIGIN}/./libsecret.so");
+        puts("nothing given: only library paths, and the program's own folder");
         return 0;
     }
     copy("/plugins/libsecret.so", "/all/libsecret.so");
@@ -76,6 +80,7 @@ int main(int argc, char **argv)
     unreachable("/plugins/../dl-sandbox/libsecret.so");
     unreachable("/inside//..//libsecret.so");
     unreachable("/inside/no-such-folder/../../libsecret.so");
+    unreachable("$ORIGIN/../dl-sandbox/libsecret.so");
     puts("up and out: errors");
 
     CHECK(symlink("../libsecret.so", "/all/inside/escape.so") == 0);
