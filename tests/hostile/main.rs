@@ -5,11 +5,12 @@
 #[path = "../support/command.rs"]
 mod command;
 mod kit;
+#[path = "../support/skip.rs"]
+mod skip;
 
 mod amplification;
 mod cache;
 mod cut;
-mod skip;
 mod texts;
 mod values;
 mod wasi;
