@@ -5,12 +5,12 @@
 //! ```sh              is run by `sh -eu`
 //! ```console         a transcript: `$ ` begins a command, the other lines are its output; there `...` alone stands for any
 //!                    lines and `[..]` for anything within a line. A command that fails is followed by `$ echo $?`
+//! ```sh ci           commands that .ci/run has as lines of its own, so that they are not run here
 //! ```text            is not run
-//! <!-- ci: COMMAND; COMMAND -->
-//!                    before a block of commands, fenced or indented: .ci/run has these lines, so that it is not run here
 //! ```
 //!
-//! Blocks in a comment of the page's are run like others: what readers need not see.
+//! What it takes to run a page besides, and what is checked that readers need not see, are blocks of a page of the same path in
+//! `tests/pages`, which are run after it.
 
 use std::path::Path;
 
@@ -28,14 +28,12 @@ pub enum Kind {
     Shell,
     Console,
     Text,
-    /// With the commands that .ci/run has.
-    Ci(Vec<String>),
+    Ci,
 }
 
 /// All blocks of a page, or what is wrong with one of them, by line.
 pub fn parse(page: &str) -> Result<Vec<Block>, (usize, String)> {
     let mut blocks = Vec::new();
-    let mut ci = None;
     let (mut after_blank, mut in_list) = (true, false);
     let mut lines = (1..).zip(page.lines()).peekable();
     while let Some((number, line)) = lines.next() {
@@ -53,10 +51,7 @@ pub fn parse(page: &str) -> Result<Vec<Block>, (usize, String)> {
                     None => return Err((number, "the block has no end".into())),
                 }
             }
-            let kind = match ci.take() {
-                Some(commands) => Kind::Ci(commands),
-                None => kind(info.trim()).map_err(|error| (number, error))?,
-            };
+            let kind = kind(info.trim()).map_err(|error| (number, error))?;
             blocks.push(Block {
                 line: number + 1,
                 kind,
@@ -64,30 +59,14 @@ pub fn parse(page: &str) -> Result<Vec<Block>, (usize, String)> {
             });
             after_blank = false;
         } else if line.starts_with("    ") && after_blank && !in_list {
-            let commands = ci.take().ok_or_else(|| {
-                let error = "an indented block is run by nobody: fence it and say what it is";
-                (number, error.to_string())
-            })?;
-            let mut text = format!("{}\n", line.trim());
-            while let Some((_, line)) = lines.next_if(|(_, line)| line.starts_with("    ")) {
-                text.push_str(line.trim());
-                text.push('\n');
-            }
-            blocks.push(Block {
-                line: number,
-                kind: Kind::Ci(commands),
-                text,
-            });
-        } else if let Some(comment) = line.trim().strip_prefix("<!-- ci:") {
-            let commands = comment.trim().strip_suffix("-->").unwrap_or(comment);
-            ci = Some(commands.split(';').map(|c| c.trim().to_string()).collect());
-            after_blank = true;
+            let error = "an indented block is run by nobody: fence it and say what it is";
+            return Err((number, error.into()));
+        } else if line.contains("<!--") {
+            let error = "a comment hides something from readers: put it below tests/pages";
+            return Err((number, error.into()));
         } else {
             after_blank = line.trim().is_empty();
             if !after_blank {
-                if ci.is_some() {
-                    return Err((number, "a block was to follow the comment on CI".into()));
-                }
                 in_list = is_item(line) || (in_list && line.starts_with(' '));
             }
         }
@@ -106,11 +85,12 @@ fn kind(info: &str) -> Result<Kind, String> {
     let words: Vec<&str> = info.split_whitespace().collect();
     match words[..] {
         ["sh"] => Ok(Kind::Shell),
+        ["sh", "ci"] => Ok(Kind::Ci),
         ["console"] => Ok(Kind::Console),
         ["text"] => Ok(Kind::Text),
         [_, file] if is_safe(file) => Ok(Kind::File(file.to_string())),
         _ => Err(format!(
-            "a block that is \"{info}\" is run by nobody: say `sh`, `console`, `text`, or a language and a file name"
+            "a block that is \"{info}\" is run by nobody: say `sh`, `sh ci`, `console`, `text`, or a language and a file name"
         )),
     }
 }
