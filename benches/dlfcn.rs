@@ -28,7 +28,7 @@ const ROUNDS: usize = 31;
 const GUEST_CALLS: u32 = 200_000;
 const LAZY_CALLS: u32 = 5_000_000;
 const SYMBOLS: usize = 10_000;
-/// Functions whose slots are asked for: each takes an instance of the 10,000 that one engine makes.
+/// Functions whose slots are asked for: each takes an instance of the 10,000 that wasmtime makes (Q14).
 const VALUES: usize = 1_000;
 const LOADS: usize = 500;
 /// Functions that are called for the first time.

@@ -15,7 +15,7 @@ use wasmdyld::error::Result;
 use wasmdyld::link::{Flags, Namespace, Source, Statistics};
 use wasmdyld::search::Opened;
 
-/// One engine allows this many instances in a store.
+/// wasmtime makes this many instances in a store (Q14).
 const FEWEST_INSTANCES: usize = 10_000;
 /// The same load over and over, each in a new store; the one with the least of the linker's own time counts, since other
 /// work on the machine only ever adds.

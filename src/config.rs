@@ -64,11 +64,11 @@ impl Default for Config {
                 memory_pages: abi::MAX_PAGES,
                 // More than any program known by a factor of a thousand; 16 bytes a slot on most engines.
                 table_slots: 10_000_000,
-                // The engine that allows the fewest instances in a store allows 10,000, and generated modules need some.
+                // wasmtime makes 10,000 instances in a store (Q14), and generated modules need some.
                 objects: 8_000,
             },
             parse: ParseLimits::default(),
-            // Half of what the engine with the shallowest nesting stands.
+            // Half of what wasmtime stands with its own stack (Q24); wasmi and wasmer do not guard theirs (Q15).
             nesting: 128,
             guest_dlopen: true,
             guest_paths: false,

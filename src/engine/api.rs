@@ -2,7 +2,8 @@
 //!
 //! All calls go through an [`Api`], so that the same code serves an engine that is bundled, one that the host program links, and
 //! (from the same list of names) one that is opened at run time. Only functions that work on every engine stand here: no `*_as_ref`,
-//! `ref_as_*`, `*_same`, host info, trap frames or `*_const` casts, each of which aborts or is missing somewhere.
+//! `ref_as_*`, `*_same`, host info, trap frames or `*_const` casts, each of which ends the process or is missing somewhere
+//! (Q2, Q3, Q17).
 
 use std::ffi::{CStr, OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -282,8 +283,8 @@ wasm_api! {
         fn wasm_trap_message(trap: *const wasm_trap_t, out: *mut wasm_byte_vec_t);
     }
     optional {
-        // `wasm_val_delete` would be the standard way to free a reference among results, but one engine frees the value's own
-        // storage with it.
+        // `wasm_val_delete` would be the standard way to free a reference among results, but WAMR frees the value's own
+        // storage with it (Q18).
         fn wasm_ref_delete(reference: *mut wasm_ref_t);
     }
 }

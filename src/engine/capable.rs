@@ -1,7 +1,7 @@
 //! Whether an engine can host shared libraries at all: asked before anything is loaded.
 //!
-//! Everything that libraries share is an import that the linker made: memory, table, base addresses. There is an engine that takes
-//! such imports and ignores them; libraries on it would each see a memory of their own, or none.
+//! Everything that libraries share is an import that the linker made: memory, table, base addresses. WAMR takes such imports
+//! and ignores them (Q8); libraries on it would each see a memory of their own, or none.
 
 use super::externs::{ExternKind, ExternPtr, Global};
 use super::memory::Memory;

@@ -147,7 +147,7 @@ impl Func {
     /// Calls the function. Nothing is allocated here: the slices are the engine's vectors.
     ///
     /// The function's type must have a [form in C](FuncType::has_c_form), and `args` and `results` must be as many and of the kinds that
-    /// it says: some engines trap on a mistake, others do not notice (Q6). References among the results are the caller's, to free with
+    /// it says: wasmer does not notice every mistake (Q6). References among the results are the caller's, to free with
     /// [`Ref::from_val`].
     pub fn call(&self, args: &[Val], results: &mut [Val]) -> Result<(), Trap> {
         let args = VecBuf::view(args);
@@ -167,8 +167,8 @@ impl Func {
         }
     }
 
-    /// The function's type; `None` where it cannot be expressed. For functions that came from no object of ours alone: some engines end
-    /// the process on types that `wasm.h` has no form for (Q5).
+    /// The function's type; `None` where it cannot be expressed. For functions that came from no object of ours alone: engines end the
+    /// process on types that `wasm.h` has no form for (Q5).
     pub fn ty(&self) -> Option<FuncType> {
         // SAFETY: the handle is alive; the type is ours and is deleted here.
         unsafe {
@@ -209,7 +209,7 @@ impl Global {
     }
 
     /// The value of a global whose type [passes through `wasm.h`](crate::object::ValType::has_c_form), which the caller knows from the
-    /// module that defines it: some engines end the process on others (Q4), and some when they are asked for the type (Q5).
+    /// module that defines it: engines end the process on others (Q4), or when they are asked for the type (Q5).
     pub fn get(&self) -> Val {
         let mut value = *Val::zero(WASM_I32).as_raw();
         // SAFETY: the handle is alive; the engine writes a whole value.
@@ -253,7 +253,7 @@ impl Table {
         }
     }
 
-    /// The table's type. The minimum is the declared one on some engines and the current size on others.
+    /// The table's type. The minimum is the declared one or the current size (Q10).
     pub fn ty(&self) -> Option<TableType> {
         // SAFETY: the handle is alive; the type is ours and is deleted here.
         unsafe {
@@ -294,7 +294,7 @@ impl Table {
         NonNull::new(raw).map(|raw| Ref { api: self.api, raw })
     }
 
-    /// Puts into a slot what [`Table::get`] gave (of this or another table): the only references that every engine takes.
+    /// Puts into a slot what [`Table::get`] gave (of this or another table): the only references that every engine takes (Q2).
     pub fn set(&self, slot: u32, value: &Ref) -> bool {
         // SAFETY: both handles are alive; the engine copies the reference.
         unsafe { (self.api.wasm_table_set)(self.raw.as_ptr(), slot, value.raw.as_ptr()) }

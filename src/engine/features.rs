@@ -107,7 +107,7 @@ impl EngineFeatures {
             return known;
         }
         let bytes = feature.probe();
-        // Some engines validate what their compiler then refuses.
+        // wasmer validates what its compiler then refuses (Q12).
         let has = if store.shim().validation_is_final() {
             Module::validate(store, bytes)
         } else {

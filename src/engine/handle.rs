@@ -1,7 +1,7 @@
 //! Owned and borrowed handles.
 //!
 //! A handle is not the object: the store owns that. `Func`, `Global`, `Table`, `Memory` and `Extern` own a handle and delete it when
-//! dropped. What an engine only lends comes as [`Borrowed`], which has the same methods and deletes nothing.
+//! dropped. NULL is never deleted, since WAMR aborts then (Q20). What an engine only lends comes as [`Borrowed`], which has the same methods and deletes nothing.
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;

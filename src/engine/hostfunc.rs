@@ -1,7 +1,7 @@
 //! Host functions: Rust closures, and forwarders to other functions, that the guest calls.
 //!
-//! An engine keeps a host function, with its environment, until the store is deleted; one never frees the environment at all. So
-//! the engine gets only a *weak* pointer, and the closure belongs to the [`HostFunc`]: dropping that drops the closure at once, on
+//! An engine keeps a host function, with its environment, until the store is deleted; V8 never frees the environment at all
+//! (Q19). So the engine gets only a *weak* pointer, and the closure belongs to the [`HostFunc`]: dropping that drops the closure at once, on
 //! every engine, and with it whatever of the linker it holds. A guest that calls it later gets a trap.
 
 use std::cell::Cell;
@@ -221,7 +221,7 @@ impl Body {
             return Err(TOO_DEEP.into());
         };
         (self.run)(args, results)?;
-        // One engine takes a result of a wrong kind for what the type says.
+        // wasmer takes a result of a wrong kind for what the type says (Q6).
         for (result, &kind) in results.iter().zip(&self.results) {
             if result.kind() != kind {
                 return Err(HostTrap::Message(format!(

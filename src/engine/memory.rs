@@ -58,7 +58,7 @@ impl Memory {
         u64::from(unsafe { (self.api.wasm_memory_size)(self.raw.as_ptr()) })
     }
 
-    /// The limits of its type. The minimum is the declared one on some engines and the current size on others.
+    /// The limits of its type. The minimum is the declared one or the current size (Q10).
     pub fn limits(&self) -> Limits {
         // SAFETY: the handle is alive; the type is ours and is deleted here, after the last use of its limits.
         unsafe {

@@ -33,7 +33,7 @@ impl Module {
         NonNull::new(raw).map(|raw| Module { api, raw })
     }
 
-    /// Whether the engine would take `bytes`; cheap, since nothing is compiled. Some engines accept here what they cannot compile.
+    /// Whether the engine would take `bytes`; cheap, since nothing is compiled. wasmer accepts here what it cannot compile (Q12).
     pub fn validate(store: Store, bytes: &[u8]) -> bool {
         // SAFETY: as in `new`.
         unsafe { (store.api().wasm_module_validate)(store.raw(), VecBuf::view(bytes).as_ptr()) }
@@ -138,14 +138,14 @@ impl Exports {
 pub struct InstantiateError {
     /// Whether the imports did not fit or code that ran during instantiation trapped, as far as the engine tells.
     pub stage: Stage,
-    /// One engine gives no reason for a link error.
+    /// wasmer gives no reason for a link error (Q11).
     pub trap: Option<Trap>,
 }
 
 impl Instance {
     /// Instantiates `module` with `imports`, as many and in the order of [`Module::imports`].
     ///
-    /// The types must have been checked: on a mismatch one engine aborts the process and another goes on.
+    /// The types must have been checked: on a mismatch V8 ends the process and WAMR goes on (Q11).
     pub fn new(
         store: Store,
         module: &Module,

@@ -1,7 +1,7 @@
 //! A bound on how deep guest and host may call each other.
 //!
-//! An engine guards the stack of the guest's code, but each call from guest to host to guest again also takes native stack, and two
-//! engines run off its end (SIGSEGV after a few thousand such calls). So each entry into a host function, and each call of the guest
+//! An engine guards the stack of the guest's code, but each call from guest to host to guest again also takes native stack, and
+//! wasmi and wasmer run off its end (Q15: SIGSEGV after a few thousand such calls). So each entry into a host function, and each call of the guest
 //! that the linker makes, checks how much of the thread's own stack is left, and fails while there is still enough to report it.
 
 use std::cell::Cell;

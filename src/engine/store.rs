@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 /// A store, borrowed from whoever owns it. Everything of one namespace lives in one store.
 ///
 /// `Copy` and without a lifetime, because the owner is often the host program, on the other side of the C interface. All handles
-/// made from a store must be dropped before it is: one engine frees a store's contents with the store.
+/// made from a store must be dropped before it is: WAMR frees a store's contents with the store (Q23).
 #[derive(Clone, Copy)]
 pub struct Store {
     api: &'static Api,

@@ -78,7 +78,7 @@ pub struct wasm_val_t {
 }
 
 /// The part of a vector that every engine has. Vectors that *we* hand out as `out` parameters must be a
-/// [`super::vec::VecBuf`] instead, since one engine's vectors are longer than this.
+/// [`super::vec::VecBuf`] instead, since WAMR's vectors are longer than this (Q7).
 #[repr(C)]
 pub struct wasm_vec_t<T> {
     pub size: usize,

@@ -61,7 +61,7 @@ impl Trap {
                 (self.api.wasm_trap_message)(self.raw.as_ptr(), out);
             })
         };
-        // The header says NUL-terminated; not every engine holds to it, and one counts several.
+        // The header says NUL-terminated; WAMR has two of them (Q13), and another engine may have none.
         let bytes = text.as_slice();
         let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |i| i + 1);
         String::from_utf8_lossy(&bytes[..end]).into_owned()

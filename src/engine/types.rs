@@ -44,7 +44,7 @@ impl EngineFuncType {
         let (params, results) = (kinds(&ty.params)?, kinds(&ty.results)?);
         let (params, results) = (ValTypes::new(api, &params)?, ValTypes::new(api, &results)?);
         let (mut params, mut results) = (params.into_vec(), results.into_vec());
-        // SAFETY: both vectors are valid; the call consumes them. Some engines empty them, others do not, so they must not be
+        // SAFETY: both vectors are valid; the call consumes them. V8 and WAMR do not empty them (Q9), so they must not be
         // deleted here, and a `VecBuf` is never deleted.
         let raw = unsafe { (api.wasm_functype_new)(params.as_mut_ptr(), results.as_mut_ptr()) };
         let raw = NonNull::new(raw).ok_or_else(|| refused("function type"))?;
@@ -219,7 +219,7 @@ pub unsafe fn table_type(api: &'static Api, raw: *const wasm_tabletype_t) -> Opt
     }
 }
 
-/// Limits as the header gives them. Their minimum is the declared one on some engines and the current size on others.
+/// Limits as the header gives them. Their minimum is the declared one or the current size (Q10).
 ///
 /// # Safety
 /// `raw` is NULL or points to limits.

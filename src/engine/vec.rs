@@ -7,7 +7,7 @@ use super::sys::*;
 
 /// A vector of ours that an engine may write to.
 ///
-/// One engine appends three words (element count, element size, a lock) to `{size, data}` and writes them in every `*_vec_new`;
+/// WAMR appends three words (element count, element size, a lock) to `{size, data}` and writes them in every `*_vec_new` (Q7);
 /// the spare words keep it from writing over its neighbours, and are zero as it expects of an empty vector.
 #[repr(C)]
 pub(crate) struct VecBuf<T> {
@@ -144,7 +144,7 @@ impl<T: Element> OwnedVec<T> {
 
 impl<T: Element> Drop for OwnedVec<T> {
     fn drop(&mut self) {
-        // Nothing to free, and some engines trip over a NULL `data`.
+        // Nothing to free, and wasmtime and wasmi crash on a NULL `data` (Q20).
         if !self.buf.head.data.is_null() {
             // SAFETY: owned, and not used again.
             unsafe { T::vec_delete(self.api)(self.buf.as_mut_ptr()) }

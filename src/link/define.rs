@@ -55,7 +55,7 @@ impl Namespace {
     }
 }
 
-/// What an importer may count on: the size now, which some engines do not tell with the type.
+/// What an importer may count on: the size now, which not every engine tells with the type (Q10).
 fn at_least(limits: Limits, size: u64) -> Limits {
     Limits {
         min: limits.min.max(size),

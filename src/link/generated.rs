@@ -42,7 +42,7 @@ impl Namespace {
     }
 }
 
-/// Imports in the engine's order, given in that of the module: the table, `resolve` or `slot`, then numbers.
+/// Imports in the engine's order (Q1), given in that of the module: the table, `resolve` or `slot`, then numbers.
 fn in_engine_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
     if shim::of(module.api()).import_order_is_declared() {
         return Ok(given.to_vec());

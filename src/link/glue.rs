@@ -1,6 +1,6 @@
 //! Generated modules: stubs, slots to fill, tags. Few a load, since each costs the engine half a millisecond to compile.
 //!
-//! Names of imports and exports are numbers of fixed width: some engines hand exports out in alphabetical order.
+//! Names of imports and exports are numbers of fixed width: wasmi hands exports out in alphabetical order (Q1).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use crate::plan::{HostDef, Precedence};
 pub enum HostValue {
     /// Something of the host's own, our handle to it.
     Extern(Extern),
-    /// A function of ours, made when first used: one engine looks at every function that it was given and nothing imports, each
-    /// time that it instantiates something.
+    /// A function of ours, made when first used: wasmtime looks at every function that it was given and nothing imports, each
+    /// time that it instantiates something (Q22).
     Func(OnceCell<HostFunc>, MakeFunc),
     /// A function of the linker that knows its caller: each importer gets one of its own, this one serves calls by pointer.
     Service(OnceCell<HostFunc>, &'static Service),

@@ -31,7 +31,7 @@ pub(super) struct LoadedObject {
     pub exports: ExternVec,
     /// Position in `exports` of each of the object's exports, where the engine has another order.
     pub order: Option<Vec<u32>>,
-    /// Held for its life alone: some engines free what an instance has with it.
+    /// Held for its life alone: WAMR frees what an instance has with it (Q23).
     pub _instance: Instance,
     /// Tells the object's frames in a backtrace from others'.
     pub module: Rc<Module>,

@@ -30,7 +30,7 @@ fn kind_of(ty: &ExternType) -> ExternKind {
     }
 }
 
-/// Import vectors are in the engine's order of imports, which is not always the module's.
+/// Import vectors are in the engine's order of imports, which is not always the module's (Q1).
 pub fn in_engine_order<T: Copy>(
     module: &Module,
     object: &Object,

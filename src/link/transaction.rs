@@ -32,7 +32,7 @@ use crate::object::{FuncType, GlobalType};
 use crate::plan::needed::Closure;
 use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Stub, Supply};
 
-/// More functions than this go into several modules: one engine's time to compile grows with the square.
+/// More functions than this go into several modules: wasmer's time to compile grows with the square (Q21).
 const FILLS_A_MODULE: usize = 2_000;
 
 struct Transaction<'a> {

@@ -1,4 +1,4 @@
-//! The frames of a trap by the functions that `wasm.h` has for them: for engines known to have these, since one aborts in them.
+//! The frames of a trap by the functions that `wasm.h` has for them: for engines known to have these, since wasmi aborts in them (Q17).
 
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;

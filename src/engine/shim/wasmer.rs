@@ -9,7 +9,7 @@ use crate::engine::frame::{Frame, ModuleName};
 use crate::engine::sys::wasm_frame_t;
 use crate::engine::trap::Trap;
 
-/// Its compiler refuses what its validation lets pass, tail calls for instance.
+/// Its compiler refuses what its validation lets pass, tail calls for instance (Q12).
 pub(super) struct Wasmer;
 
 /// What a module without a name is called; one may well have it as its name.

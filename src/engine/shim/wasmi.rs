@@ -15,7 +15,7 @@ impl Shim for Wasmi {
         true
     }
 
-    /// The text is the debug form of an error: `Error { kind: Message("...") }`.
+    /// The text is the debug form of an error: `Error { kind: Message("...") }` (Q25).
     fn trap_text(&self, raw: String) -> String {
         let Some(inner) = kind(&raw) else {
             return raw;

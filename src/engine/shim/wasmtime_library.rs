@@ -8,11 +8,15 @@ use crate::engine::api::Api;
 use crate::engine::frame::{Frame, ModuleName};
 use crate::engine::store::OwnedEngine;
 use crate::engine::sys::{
-    wasm_byte_vec_t, wasm_config_t, wasm_engine_t, wasm_frame_t, wasm_trap_t,
+    WASM_EXTERNREF, WASM_F32, WASM_F64, WASM_FUNCREF, WASM_I32, WASM_I64, wasm_byte_vec_t,
+    wasm_config_t, wasm_engine_t, wasm_frame_t, wasm_trap_t, wasm_valtype_t,
 };
 use crate::engine::trap::Trap;
+use crate::engine::types::plain_value_type;
+use crate::engine::val::type_of;
 use crate::engine::vec::borrowed;
 use crate::error::{Code, Error, Result};
+use crate::object::ValType;
 
 pub(super) struct WasmtimeLibrary;
 
@@ -77,6 +81,34 @@ impl Shim for WasmtimeLibrary {
         } else {
             Stage::Link
         }
+    }
+
+    /// The header's own way aborts on types that the header does not have (Q5): the type is compared with those that it has.
+    unsafe fn value_type(&self, api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
+        type Equal = unsafe extern "C" fn(*const wasm_valtype_t, *const wasm_valtype_t) -> bool;
+        let Some(equal) = api.symbols.find(c"wasmtime_wasm_valtype_equal") else {
+            // SAFETY: by the caller's promise.
+            return unsafe { plain_value_type(api, ty) };
+        };
+        let kinds = [
+            WASM_I32,
+            WASM_I64,
+            WASM_F32,
+            WASM_F64,
+            WASM_FUNCREF,
+            WASM_EXTERNREF,
+        ];
+        // SAFETY: the engine's function of this name has this type (wasmtime/val.h); each type is ours until it is deleted.
+        let is = |kind| unsafe {
+            let equal = std::mem::transmute::<NonNull<c_void>, Equal>(equal);
+            let known = (api.wasm_valtype_new)(kind);
+            let same = !known.is_null() && equal(ty, known);
+            if !known.is_null() {
+                (api.wasm_valtype_delete)(known);
+            }
+            same
+        };
+        kinds.into_iter().find(|&kind| is(kind)).and_then(type_of)
     }
 
     fn instance_outlives_handle(&self) -> bool {

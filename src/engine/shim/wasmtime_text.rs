@@ -19,7 +19,7 @@ pub(super) fn has_backtrace(text: &str) -> bool {
 
 /// Takes the reason out of a trap's text.
 ///
-/// The text is a backtrace of the guest and then `Caused by:`, with one cause, or with several, numbered. A trap that passed through
+/// The text (Q25) is a backtrace of the guest and then `Caused by:`, with one cause, or with several, numbered. A trap that passed through
 /// host functions has further backtraces among the causes. A trap that no guest code was in is its own reason.
 pub(super) fn cause(text: &str) -> String {
     if !text.starts_with(BACKTRACE) {
