@@ -284,7 +284,97 @@ fn compare(engines: &[Engine], cells: &Cells) {
     );
 }
 
-/// Outside the shims the linker knows no engine by name.
+/// Numbers of quirks in a text, as comments cite them: "Q" and digits, alone.
+fn quirks(text: &str) -> impl Iterator<Item = u32> + '_ {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter_map(|word| word.strip_prefix('Q')?.parse().ok())
+}
+
+/// `each` gets the path from the root, and the text, of all that is written by hand.
+fn sources(each: &mut dyn FnMut(&str, &str)) {
+    const ENDS: &[&str] = &["rs", "c", "cc", "h", "hh", "py", "md", "toml"];
+    let mut folders: Vec<PathBuf> = [
+        "src",
+        "tests",
+        "c-tests",
+        "benches",
+        "examples",
+        "include",
+        "bindings/python/src",
+        "docs",
+        "xtask/src",
+    ]
+    .map(c::source)
+    .into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            let end = path.extension().and_then(|end| end.to_str()).unwrap_or("");
+            if path.is_dir() {
+                folders.push(path);
+            } else if ENDS.contains(&end) {
+                let shown = path.strip_prefix(c::source("")).expect("below the root");
+                let text = std::fs::read_to_string(&path).expect("a source in UTF-8");
+                each(&shown.to_string_lossy(), &text);
+            }
+        }
+    }
+}
+
+/// A workaround says for which quirk it is, and a quirk without one can go from the list.
+#[test]
+fn quirks_that_are_cited_are_listed_and_those_listed_are_cited() {
+    let page = std::fs::read_to_string(c::source("docs/ENGINES.md")).expect("the page");
+    let listed: Vec<u32> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| Q")?.split(' ').next()?.parse().ok())
+        .collect();
+    assert!(!listed.is_empty());
+    assert!(
+        listed.iter().copied().eq(1..=listed.len() as u32),
+        "rows are numbered from 1 on: {listed:?}"
+    );
+    let mut cited = std::collections::BTreeSet::new();
+    sources(&mut |path, text| {
+        if path != "docs/ENGINES.md" && path != "tests/engines.rs" {
+            for number in quirks(text) {
+                assert!(
+                    listed.contains(&number),
+                    "{path} cites Q{number}, which is not in docs/ENGINES.md"
+                );
+                cited.insert(number);
+            }
+        }
+    });
+    let not_cited: Vec<u32> = listed.into_iter().filter(|n| !cited.contains(n)).collect();
+    assert!(not_cited.is_empty(), "no comment cites Q{not_cited:?}");
+}
+
+#[test]
+fn quirks_have_an_engine_and_no_comment_hides_it() {
+    // "Some engines do this" cannot be looked up.
+    let vague = ["some engines", "some engine "];
+    let mut found = Vec::new();
+    sources(&mut |path, text| {
+        let comments = text.lines().enumerate();
+        let comments = comments.filter(|(_, line)| line.trim_start().starts_with("//"));
+        for (number, line) in comments {
+            let lower = line.to_lowercase();
+            if path != "tests/engines.rs"
+                && path.ends_with(".rs")
+                && vague.iter().any(|vague| lower.contains(vague))
+            {
+                found.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    });
+    assert!(
+        found.is_empty(),
+        "which engine, and which quirk of docs/ENGINES.md? {found:#?}"
+    );
+}
+
+/// Outside the shims the linker knows no engine by name. A comment may name one whose quirk it cites.
 #[test]
 fn engines_have_names_in_their_shims_alone() {
     /// What stands outside all the same: the file, and a part of each line that may.
@@ -313,9 +403,17 @@ fn engines_have_names_in_their_shims_alone() {
             let shown = path.strip_prefix(c::source("")).expect("below the root");
             let shown = shown.to_string_lossy().into_owned();
             let text = std::fs::read_to_string(&path).expect("a source in UTF-8");
-            for (number, line) in text.lines().enumerate() {
+            let lines: Vec<&str> = text.lines().collect();
+            for (number, line) in lines.iter().enumerate() {
                 // The feature is called after what is bundled.
                 let plain = line.replace("feature = \"wasmtime\"", "").to_lowercase();
+                // With the lines around it, since a sentence goes on.
+                let around = lines.get(number.saturating_sub(2)..lines.len().min(number + 3));
+                let around = around.unwrap_or_default();
+                let cites = around.iter().any(|line| quirks(line).next().is_some());
+                if line.trim_start().starts_with("//") && cites {
+                    continue;
+                }
                 let mut words = plain.split(|c: char| !c.is_alphanumeric());
                 let named = words.any(|word| NAMES.contains(&word));
                 let allowed = ALLOWED

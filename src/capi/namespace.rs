@@ -440,8 +440,8 @@ pub extern "C" fn wasm_dyld_write(
     })
 }
 
-/// How many instances the namespace has made in its store so far, generated ones included. wasmtime makes a limited number (10,000)
-/// in the life of a store (the bundled one 10,000) and give none back when libraries are closed. A host that opens and closes
+/// How many instances the namespace has made in its store so far, generated ones included. The bundled engine makes
+/// 10,000 in the life of a store and gives none back when libraries are closed. A host that opens and closes
 /// libraries without end goes on with a new namespace in a new store before that; a load beyond the limit, and a look-up that has
 /// to give a function its table slot, fails with WASM_DYLD_LIMIT and changes nothing.
 #[unsafe(no_mangle)]

@@ -105,8 +105,8 @@ pub extern "C" fn wasm_dyld_dlsym_next(
 /// The type of a function of the namespace: `*params` and `*results` are how many values it takes and gives, and `kinds` gets the numbers
 /// that wasm.h has for their types (WASM_I32), those of the parameters first; 255 where it has none, for vectors for instance.
 ///
-/// `kinds` has room for `room` numbers, and is not written beyond; it may be NULL if that is 0. wasm_func_type and wasm_valtype_kind
-/// end the process on some engines where a type has no number: ask here. wasm_dyld_call calls functions of numbers and funcref only.
+/// `kinds` has room for `room` numbers, and is not written beyond; it may be NULL if that is 0. Where a type has no number, engines end the
+/// process in wasm_func_type and wasm_valtype_kind: ask here. wasm_dyld_call calls functions of numbers and funcref only.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_function_type(
     namespace: *mut wasm_dyld_t,

@@ -1,4 +1,4 @@
-//! Values that `wasm.h` cannot carry, where the linker would ask an engine for one: some engines end the process then.
+//! Values that `wasm.h` cannot carry, where the linker would ask an engine for one: it may end the process then (Q4, Q5).
 
 use crate::kit::Case;
 
