@@ -727,9 +727,13 @@ wasm_dyld_code_t wasm_dyld_config_read_env(wasm_dyld_config_t *config,
                                            wasm_dyld_error_t **error);
 
 /**
- * Lets wasm_dyld_engine_new keep compiled code in a folder between processes: `folder`, or the engine's own choice for
- * this user if that is NULL. What is in there is run as machine code, so nobody else may write to it: a folder that
- * others can write to is refused. Without this call nothing is kept.
+ * Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (the bundled engine): in
+ * `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this user's caches (XDG_CACHE_HOME, ~/.cache). Only
+ * what is loaded into namespaces is kept. Without this call nothing is.
+ *
+ * What is in there is run as machine code. So `folder` and every folder above it must belong to this user or to root, and none of
+ * them may be writable for others (but for those above with the sticky bit, as /tmp), else wasm_dyld_engine_new fails with
+ * WASM_DYLD_INVALID_ARGUMENT. What is damaged is compiled anew. A folder that cannot be made or written to keeps nothing, which is no error.
  */
 wasm_dyld_code_t wasm_dyld_config_set_engine_cache(wasm_dyld_config_t *config,
                                                    const char *folder,
@@ -955,8 +959,8 @@ wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
                                  wasm_dyld_error_t **error);
 
 /**
- * How many instances the namespace has made in its store so far, generated ones included. Some engines make a limited number
- * in the life of a store (the bundled one 10,000) and give none back when libraries are closed. A host that opens and closes
+ * How many instances the namespace has made in its store so far, generated ones included. The bundled engine makes
+ * 10,000 in the life of a store and gives none back when libraries are closed. A host that opens and closes
  * libraries without end goes on with a new namespace in a new store before that; a load beyond the limit, and a look-up that has
  * to give a function its table slot, fails with WASM_DYLD_LIMIT and changes nothing.
  */
@@ -1013,8 +1017,8 @@ wasm_dyld_code_t wasm_dyld_dlsym_next(wasm_dyld_t *namespace_,
  * The type of a function of the namespace: `*params` and `*results` are how many values it takes and gives, and `kinds` gets the numbers
  * that wasm.h has for their types (WASM_I32), those of the parameters first; 255 where it has none, for vectors for instance.
  *
- * `kinds` has room for `room` numbers, and is not written beyond; it may be NULL if that is 0. wasm_func_type and wasm_valtype_kind
- * end the process on some engines where a type has no number: ask here. wasm_dyld_call calls functions of numbers and funcref only.
+ * `kinds` has room for `room` numbers, and is not written beyond; it may be NULL if that is 0. Where a type has no number, engines end the
+ * process in wasm_func_type and wasm_valtype_kind: ask here. wasm_dyld_call calls functions of numbers and funcref only.
  */
 wasm_dyld_code_t wasm_dyld_function_type(wasm_dyld_t *namespace_,
                                          const wasm_func_t *function,

@@ -393,9 +393,13 @@ pub extern "C" fn wasm_dyld_config_read_env(
     })
 }
 
-/// Lets wasm_dyld_engine_new keep compiled code in a folder between processes: `folder`, or the engine's own choice for
-/// this user if that is NULL. What is in there is run as machine code, so nobody else may write to it: a folder that
-/// others can write to is refused. Without this call nothing is kept.
+/// Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (the bundled engine): in
+/// `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this user's caches (XDG_CACHE_HOME, ~/.cache). Only
+/// what is loaded into namespaces is kept. Without this call nothing is.
+///
+/// What is in there is run as machine code. So `folder` and every folder above it must belong to this user or to root, and none of
+/// them may be writable for others (but for those above with the sticky bit, as /tmp), else wasm_dyld_engine_new fails with
+/// WASM_DYLD_INVALID_ARGUMENT. What is damaged is compiled anew. A folder that cannot be made or written to keeps nothing, which is no error.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_set_engine_cache(
     config: *mut wasm_dyld_config_t,
