@@ -19,7 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::plan::{Changes, Extent, Layout, Model, ObjectId, Plan};
 use crate::trace::Category;
 
-/// Loads inside of constructors inside of loads. Each takes native stack and guest stack; wasmi runs out of its own after 77.
+/// Loads inside of constructors inside of loads. Each takes native stack and guest stack; wasmtime runs out of its own after 77 (Q24).
 const MAX_NESTED: usize = 64;
 
 /// How an older object was.
