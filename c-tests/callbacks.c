@@ -193,7 +193,7 @@ static void change(enum place place)
     FAILS(wasm_dyld_load_bytes(host.dyld, "last.so", bytes.data, bytes.size, 0, NULL, &error), WASM_DYLD_BUSY, "last.so", NULL);
     wasm_module_t *module = wasm_module_new(host.store, &vector);
     CHECK(module != NULL);
-    FAILS(wasm_dyld_load_compiled(host.dyld, "last.so", module, bytes.data, bytes.size, 0, NULL, &error), WASM_DYLD_BUSY, "last.so", NULL);
+    FAILS(wasm_dyld_load_compiled(host.dyld, "last.so", module, bytes.data, bytes.size, 0, NULL, &error), WASM_DYLD_BUSY, NULL);
     free(bytes.data);
     FAILS(wasm_dyld_unload(host.dyld, base, &error), WASM_DYLD_BUSY, NULL);
     wasm_functype_t *type = wasm_functype_new_0_0();
