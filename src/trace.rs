@@ -87,7 +87,8 @@ pub fn parse(list: &str) -> Result<u32> {
     Ok(mask)
 }
 
-type Sink = Box<dyn Fn(Category, &str)>;
+/// Takes what is said.
+pub type Sink = Box<dyn Fn(Category, &str)>;
 
 /// Where debug output goes. Nothing is formatted for a category that is off.
 #[derive(Default)]

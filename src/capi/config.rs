@@ -17,7 +17,7 @@ use crate::engine::sys::wasm_engine_t;
 use crate::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use crate::error::{Code, Error, Result};
 use crate::search::Opened;
-use crate::trace::{self, Category, Trace};
+use crate::trace::{self, Sink, Trace};
 
 /// What a namespace is made with. Made by wasm_dyld_config_new, given to wasm_dyld_new, which takes it. Not for use by
 /// two threads at once.
@@ -344,7 +344,7 @@ fn open(
 fn to_callback(
     callback: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char),
     env: Environment,
-) -> Box<dyn Fn(Category, &str)> {
+) -> Sink {
     Box::new(move |category, text| {
         let category = CString::new(category.name()).unwrap_or_default();
         let text = edge::c_string(text);
