@@ -119,6 +119,11 @@ impl Trace {
         )
     }
 
+    /// Puts something around the sink.
+    pub fn wrap(&mut self, around: impl FnOnce(Sink) -> Sink) {
+        self.sink = self.sink.take().map(around);
+    }
+
     pub fn is_set(&self) -> bool {
         self.sink.is_some()
     }

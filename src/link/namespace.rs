@@ -139,6 +139,8 @@ pub(super) struct Side {
     pub depth: Cell<u32>,
     /// A WASI function holds a slice of the guest's memory.
     pub away: Cell<bool>,
+    /// Debug output is being taken by a callback of the host.
+    telling: Cell<u32>,
 }
 
 /// Not `Send`: a namespace belongs to the thread of its store. It may be entered again from host functions that the
@@ -196,12 +198,20 @@ pub struct ObjectInfo {
 }
 
 impl Namespace {
-    pub fn new(store: Store, config: Config) -> Rc<Namespace> {
+    pub fn new(store: Store, mut config: Config) -> Rc<Namespace> {
+        let side = Rc::new(Side::default());
+        let told = side.clone();
+        config.trace.wrap(|sink| {
+            Box::new(move |category, text| {
+                let _telling = told.tell();
+                sink(category, text);
+            })
+        });
         Rc::new(Namespace {
             store,
             config,
             state: RefCell::new(State::default()),
-            side: Rc::new(Side::default()),
+            side,
             busy: Cell::new(false),
             handed_over: Cell::new(0),
             instances: Cell::new(0),
@@ -446,7 +456,7 @@ fn info(model: &Model, id: ObjectId) -> Option<ObjectInfo> {
     })
 }
 
-/// One more level of guest inside host inside guest.
+/// One more level of guest inside host inside guest, or of callbacks.
 pub(super) struct Depth<'a>(&'a Cell<u32>);
 
 impl Drop for Depth<'_> {
@@ -464,7 +474,19 @@ impl Side {
         Ok(Busy(&self.away))
     }
 
+    /// Until the result is dropped, a callback of the host takes debug output.
+    fn tell(&self) -> Depth<'_> {
+        self.telling.set(self.telling.get().saturating_add(1));
+        Depth(&self.telling)
+    }
+
     fn is_here(&self) -> Result<()> {
+        if self.telling.get() > 0 {
+            return Err(Error::new(
+                Code::Busy,
+                "a callback for debug output cannot change the namespace, nor call the guest",
+            ));
+        }
         if self.away.get() {
             return Err(Error::new(
                 Code::Busy,
