@@ -62,6 +62,11 @@ pub const ATEXIT: &str = "atexit";
 /// Of wasi-libc: runs the exit handlers and flushes stdio; what `_start` ends with.
 pub const CALL_DTORS: &str = "__wasm_call_dtors";
 
+/// What C programs call their main function, and what clang renames it to, by its parameters.
+pub const MAIN: &str = "main";
+pub const MAIN_ARGC_ARGV: &str = "__main_argc_argv";
+pub const MAIN_VOID: &str = "__main_void";
+
 /// Of dlfcn.h: who imports it is told of errors in guest memory.
 pub const DLERROR: &str = "dlerror";
 /// Bytes kept for such a text from the start. Longer texts get more where there is memory.

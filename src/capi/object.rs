@@ -103,7 +103,7 @@ fn of<T>(
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_object_count(namespace: *const wasm_dyld_t) -> usize {
     quiet(0, || {
-        Some(wasm_dyld_t::lend(namespace).ok()?.ns.objects().len())
+        Some(wasm_dyld_t::lend(namespace).ok()?.ns.object_count())
     })
 }
 
@@ -115,11 +115,8 @@ pub extern "C" fn wasm_dyld_object_at(
 ) -> *mut wasm_dyld_object_t {
     quiet(std::ptr::null_mut(), || {
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
-        let objects = namespace.ns.objects();
-        Some(wasm_dyld_object_t::handle(
-            namespace.serial,
-            objects.get(index)?.id,
-        ))
+        let object = namespace.ns.object_at(index)?;
+        Some(wasm_dyld_object_t::handle(namespace.serial, object.id))
     })
 }
 

@@ -104,11 +104,7 @@ fn at_slot(state: &State, slot: u64) -> Option<Address> {
         None => {
             let mut nodes = model.nodes.iter();
             let (&id, node) = nodes.find(|(_, node)| within(&node.place, slot))?;
-            let found = &node.found;
-            (
-                id,
-                function_in_own_segment(&found.object, &node.place, slot)?,
-            )
+            (id, function_in_own_segment(node, slot)?)
         }
     };
     let defined = &model.nodes.get(&object)?.found.object;

@@ -45,22 +45,18 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &LazyStub) -> Result<u32> {
             format!("{symbol} was called by a library that is gone"),
         ));
     };
-    if !missing.lazy {
-        return Err(Error::new(
-            Code::UndefinedSymbol,
-            format!("{symbol} is a weak symbol that nothing defines; {name} called it"),
-        ));
-    }
-    let found = symbols::function(&ns.state(), module, symbol, *importer);
-    let Some((callee, sig)) = found else {
-        return Err(Error::new(
-            Code::UndefinedSymbol,
-            format!(
-                "undefined symbol {symbol}: func {}, called by {name}",
-                missing.sig
-            ),
-        ));
+    let absent = || {
+        let sig = &missing.sig;
+        let text = match missing.weak {
+            true => format!("{symbol} is a weak symbol that nothing defines; {name} called it"),
+            false => format!("undefined symbol {symbol}: func {sig}, called by {name}"),
+        };
+        Error::new(Code::UndefinedSymbol, text)
     };
+    let found = missing
+        .lazy
+        .then(|| symbols::function(&ns.state(), module, symbol, *importer));
+    let (callee, sig) = found.flatten().ok_or_else(absent)?;
     if sig != missing.sig {
         return Err(Error::new(
             Code::TypeMismatch,
@@ -87,11 +83,11 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &LazyStub) -> Result<u32> {
 
 /// Makes lazy bindings to objects that go undone, in those that stay: the next call looks the symbol up again.
 pub(super) fn unbind(state: &State, gone: &HashSet<ObjectId>) {
-    for live in state.live.values() {
-        let Some(absent) = &live.linkage.lazy_stubs else {
+    for linkage in state.linkages() {
+        let Some(absent) = &linkage.lazy_stubs else {
             continue;
         };
-        live.linkage.bound.borrow_mut().retain(|(n, object)| {
+        linkage.bound.borrow_mut().retain(|(n, object)| {
             if !gone.contains(object) {
                 return true;
             }

@@ -28,6 +28,7 @@ pub(super) struct Before {
     pub guest_opens: u32,
     pub nodelete: bool,
     pub global: bool,
+    pub opened: bool,
 }
 
 /// What a load has taken of memory and table.
@@ -195,6 +196,7 @@ impl State {
             guest_opens: node.opens.guest,
             nodelete: node.nodelete,
             global: node.global,
+            opened: node.opened,
         });
     }
 
@@ -207,6 +209,7 @@ impl State {
 
     /// Makes older objects what they were.
     fn restore(&mut self, load: &Load) {
+        let mut demoted = Vec::new();
         for (id, before) in &load.touched {
             let Some(node) = self.model.nodes.get_mut(id) else {
                 continue;
@@ -214,9 +217,13 @@ impl State {
             node.opens.guest = before.guest_opens;
             node.nodelete = before.nodelete;
             if !before.global {
-                self.model.demote(*id);
+                demoted.push(*id);
+            }
+            if !before.opened {
+                self.model.unopened(*id);
             }
         }
+        self.model.demote(demoted.into_iter());
         if let Some(changes) = &load.changes {
             self.model.revert(changes);
         }
@@ -233,15 +240,19 @@ fn keep(ns: &Namespace) {
     state.epoch += 1;
     let closed = load.has_closed(&state.model);
     if load.party == Party::Guest {
-        for id in load
-            .changes
-            .into_iter()
-            .flat_map(|changes| changes.promoted)
-        {
+        let changes = load.changes.unwrap_or_default();
+        for id in changes.promoted.iter().copied().chain(changes.opened) {
             state.touch(id);
-            let outer = state.loads.last_mut();
-            if let Some(before) = outer.and_then(|outer| outer.touched.get_mut(&id)) {
-                before.global = false;
+        }
+        if let Some(outer) = state.loads.last_mut() {
+            for id in changes.promoted {
+                if let Some(before) = outer.touched.get_mut(&id) {
+                    before.global = false;
+                }
+            }
+            let opened = changes.opened;
+            if let Some(before) = opened.and_then(|id| outer.touched.get_mut(&id)) {
+                before.opened = false;
             }
         }
     }

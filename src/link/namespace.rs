@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::exit_list::ExitList;
 use super::handed::Handed;
@@ -23,7 +23,9 @@ use crate::engine::{
 };
 use crate::error::{Code, Error, Frame, Result};
 use crate::object::{ExportItem, GlobalType, STACK_POINTER_TYPE};
-use crate::plan::{Definition, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map};
+use crate::plan::{
+    Definition, Groups, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map,
+};
 use crate::search::GuestFiles;
 
 /// An instantiated object.
@@ -81,6 +83,8 @@ pub(super) struct Linkage {
 #[derive(Default)]
 pub(super) struct State {
     pub model: Model,
+    /// Scopes of the model's objects, as far as they were asked for.
+    pub groups: Groups,
     pub space: Option<Space>,
     pub live: HashMap<ObjectId, LoadedObject>,
     /// The values behind `model.host.defs`.
@@ -113,6 +117,14 @@ impl State {
     /// The engine's object behind an object's export.
     pub fn export(&self, definition: Definition) -> Option<Borrowed<'_, Extern>> {
         self.live.get(&definition.object)?.export(definition.export)
+    }
+
+    /// What was made for imports, once for each load.
+    pub fn linkages(&self) -> impl Iterator<Item = &Linkage> {
+        let mut seen = HashSet::default();
+        let all = self.live.values().map(|live| &live.linkage);
+        all.filter(move |linkage| seen.insert(Rc::as_ptr(linkage)))
+            .map(|linkage| &**linkage)
     }
 
     pub fn space(&self) -> Result<&Space> {
@@ -330,11 +342,19 @@ impl Namespace {
 
     pub fn objects(&self) -> Vec<ObjectInfo> {
         let state = self.state();
-        let mut ids: Vec<ObjectId> = state.model.nodes.keys().copied().collect();
-        ids.sort_unstable();
-        ids.into_iter()
-            .filter_map(|id| info(&state.model, id))
-            .collect()
+        let ids = state.model.loaded.iter();
+        ids.filter_map(|id| info(&state.model, *id)).collect()
+    }
+
+    /// How many objects there are.
+    pub fn object_count(&self) -> usize {
+        self.state().model.loaded.len()
+    }
+
+    /// The n-th object, in the order in which they were loaded.
+    pub fn object_at(&self, n: usize) -> Option<ObjectInfo> {
+        let state = self.state();
+        info(&state.model, *state.model.loaded.get(n)?)
     }
 
     pub fn object(&self, id: ObjectId) -> Option<ObjectInfo> {

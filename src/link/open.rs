@@ -139,6 +139,11 @@ impl Namespace {
         } = prepared;
         let roots = closure.roots.clone();
         let mut state = self.state_mut();
+        if party == Party::Host {
+            for &root in roots.iter().take(1) {
+                state.claim(root, |before| before.opened = true);
+            }
+        }
         if party == Party::Host && options.global {
             for &id in &closure.group {
                 state.claim(id, |before| before.global = true);

@@ -51,7 +51,7 @@ fn in_own_segment(state: &State, id: FuncId) -> Option<u32> {
         return None;
     };
     let node = state.model.nodes.get(&object)?;
-    let slot = slot_in_own_segment(&node.found.object, &node.place, index)?;
+    let slot = slot_in_own_segment(node, index)?;
     u32::try_from(slot).ok()
 }
 

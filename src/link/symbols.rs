@@ -11,7 +11,7 @@ use crate::abi;
 use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result};
 use crate::object::{ExportItem, FuncType};
-use crate::plan::{Callee, Definition, FuncId, ObjectId};
+use crate::plan::{Callee, Definition, FuncId, Kind, ObjectId};
 use crate::text;
 
 /// What a name stands for.
@@ -49,20 +49,11 @@ impl Namespace {
             let node = model.nodes.get(&id);
             node.ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))
         };
-        let found = match from {
-            SearchIn::Object(id) => match known(id)?.found.object.by_name.get(name) {
-                Some(&export) => symbol(&state, Definition { object: id, export }),
-                None => in_order(&state, &model.group(id), name),
-            },
-            SearchIn::After(id) => {
-                known(id)?;
-                in_order(&state, &after(&state, id), name)
-            }
-            SearchIn::Global => {
-                let definitions = model.global.lookup(name);
-                definitions.iter().find_map(|&d| symbol(&state, d))
-            }
-        };
+        if let SearchIn::Object(id) | SearchIn::After(id) = from {
+            known(id)?;
+        }
+        let names = [name].into_iter().chain(renamed(name).iter().copied());
+        let found = names.into_iter().find_map(|name| find(&state, from, name));
         // As imports are bound: what overrides, objects, what the program gives, what else the host has.
         let host = host(&state, from, name, found.is_some());
         match (found, host) {
@@ -89,10 +80,11 @@ impl Namespace {
         let definition = match from {
             _ if overridden => return None,
             SearchIn::Object(object) => {
-                let export = *model.nodes.get(&object)?.found.object.by_name.get(name)?;
+                let found = &model.nodes.get(&object)?.found;
+                let export = Kind::Symbol.export_of(&found.object, name)?;
                 Definition { object, export }
             }
-            SearchIn::Global => *model.global.lookup(name).first()?,
+            SearchIn::Global => model.global.lookup(name, Kind::Symbol).next()?,
             SearchIn::After(_) => return None,
         };
         let node = model.nodes.get(&definition.object)?;
@@ -155,27 +147,53 @@ fn host(state: &State, from: SearchIn, name: &str, found: bool) -> Option<(Symbo
     Some((Symbol::Func { callee, sig }, def.overrides(None)))
 }
 
+/// Names that clang gives a function in the place of its own.
+fn renamed(name: &str) -> &'static [&'static str] {
+    match name {
+        abi::MAIN => &[abi::MAIN_ARGC_ARGV, abi::MAIN_VOID],
+        _ => &[],
+    }
+}
+
+fn find(state: &State, from: SearchIn, name: &str) -> Option<Symbol> {
+    let model = &state.model;
+    match from {
+        SearchIn::Object(object) => {
+            let found = &model.nodes.get(&object)?.found;
+            // What steers an object's own life is found on itself only.
+            let own = Kind::Symbol.export_of(&found.object, name);
+            let own = own.and_then(|export| symbol(state, Definition { object, export }));
+            own.or_else(|| {
+                let group = state.groups.of_handle(model, object);
+                group
+                    .lookup(model, name)
+                    .find_map(|definition| symbol(state, definition))
+            })
+        }
+        SearchIn::After(id) => after(state, id).into_iter().find_map(|object| {
+            let found = &model.nodes.get(&object)?.found;
+            let export = Kind::Symbol.export_of(&found.object, name)?;
+            symbol(state, Definition { object, export })
+        }),
+        SearchIn::Global => {
+            let mut definitions = model.global.lookup(name, Kind::Symbol);
+            definitions.find_map(|definition| symbol(state, definition))
+        }
+    }
+}
+
 /// The objects behind `id` where it looks its own symbols up.
 fn after(state: &State, id: ObjectId) -> Vec<ObjectId> {
-    let local = state.model.local_scope(id);
+    let local;
     let order = match state.model.nodes.get(&id) {
         Some(node) if node.global => state.model.global.order(),
-        _ => &local,
+        _ => {
+            local = state.groups.of_object(&state.model, id);
+            local.order()
+        }
     };
     let behind = order.iter().skip_while(|&&o| o != id).skip(1);
     behind.copied().collect()
-}
-
-fn in_order(state: &State, order: &[ObjectId], name: &str) -> Option<Symbol> {
-    // What steers a library's own life is found on itself only.
-    if abi::LIFECYCLE.contains(&name) {
-        return None;
-    }
-    order.iter().find_map(|&id| {
-        let object = &state.model.nodes.get(&id)?.found.object;
-        let export = *object.by_name.get(name)?;
-        symbol(state, Definition { object: id, export })
-    })
 }
 
 /// Whether the main program gives a name by a function, and is among those asked.
@@ -249,14 +267,14 @@ pub fn function(
         return Some((callee, sig));
     }
     let global = || {
-        let mut definitions = model.global.lookup(name).iter();
-        definitions.find_map(|&d| model.callee(d))
+        let mut definitions = model.global.lookup(name, Kind::Symbol);
+        definitions.find_map(|definition| model.callee(definition))
     };
     let local = || {
-        model.local_scope(importer).into_iter().find_map(|id| {
-            let export = *model.nodes.get(&id)?.found.object.by_name.get(name)?;
-            model.callee(Definition { object: id, export })
-        })
+        let scope = state.groups.of_object(model, importer);
+        scope
+            .lookup(model, name)
+            .find_map(|definition| model.callee(definition))
     };
     let deepbind = model.nodes.get(&importer).is_some_and(|n| n.deepbind);
     let found = match deepbind {

@@ -48,6 +48,8 @@ struct Transaction<'a> {
     nothing: Option<Extern>,
     lazy_stubs: Option<ExternVec>,
     linkage: Linkage,
+    /// Positions in `plan.trampolines`, by the object that is called.
+    trampolines: HashMap<ObjectId, Vec<usize>>,
     /// Positions in `made.services`, by importer and number of the host's definition.
     services: HashMap<(ObjectId, u32), usize>,
     /// Stands in each object for `made`, which is complete at the end only.
@@ -69,6 +71,7 @@ pub(super) fn execute(ns: &Rc<Namespace>, prepared: &Prepared, plan: Plan) -> Re
         nothing: None,
         lazy_stubs: None,
         linkage: Linkage::default(),
+        trampolines: HashMap::new(),
         services: HashMap::new(),
         no_linkage: Rc::default(),
         live: HashMap::new(),
@@ -216,8 +219,12 @@ impl Transaction<'_> {
             module: module.clone(),
             linkage: self.no_linkage.clone(),
         };
-        for (trampoline, forwarder) in self.plan.trampolines.iter().zip(&self.linkage.forwarders) {
-            if trampoline.target.object == id {
+        let trampolines = self.trampolines.get(&id).map_or(&[][..], Vec::as_slice);
+        for &n in trampolines {
+            let trampoline = self.plan.trampolines.get(n);
+            if let (Some(trampoline), Some(forwarder)) =
+                (trampoline, self.linkage.forwarders.get(n))
+            {
                 aim(forwarder, &live, trampoline.target);
             }
         }

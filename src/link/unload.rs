@@ -226,8 +226,7 @@ pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
 /// Forwarders of objects that stay lead nowhere where they led to objects that go: nobody is bound to these any more, but a
 /// reference to a forwarder may live on in the guest.
 fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
-    for live in state.live.values() {
-        let made = &live.linkage;
+    for made in state.linkages() {
         for (forwarder, target) in made.forwarders.iter().zip(&made.targets) {
             if gone.contains(target) {
                 // SAFETY: no target at all.

@@ -3,6 +3,7 @@
 mod budget;
 mod constant;
 mod convert;
+mod data;
 mod dylink;
 mod elements;
 mod explain;
@@ -112,6 +113,17 @@ pub struct Segment {
     pub funcs: Vec<Option<u32>>,
 }
 
+/// What the active data segments of one form fill of a memory: all lie between the first byte and the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filled {
+    /// Memory index.
+    pub memory: u32,
+    /// What offsets count from; `None` where only the engine knows where a segment begins.
+    pub base: Option<Base>,
+    pub start: u64,
+    pub end: u64,
+}
+
 /// A module's metadata. Pure data: no bytes, no engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object {
@@ -122,12 +134,16 @@ pub struct Object {
     pub by_name: HashMap<Arc<str>, u32>,
     pub imported_funcs: u32,
     pub imported_globals: u32,
-    /// Position in `imports` of the n-th imported function, global and tag.
+    /// Position in `imports` of the n-th imported function, table, memory, global and tag.
     pub func_imports: Vec<u32>,
+    pub table_imports: Vec<u32>,
+    pub memory_imports: Vec<u32>,
     pub global_imports: Vec<u32>,
     pub tag_imports: Vec<u32>,
     /// Active element segments with their functions.
     pub segments: Vec<Segment>,
+    /// What active data segments fill, joined.
+    pub data: Vec<Filled>,
     /// Type of the first memory defined (not imported) by the module.
     pub memory: Option<MemoryType>,
     /// Index and type of the first table of functions defined by the module.

@@ -1,4 +1,4 @@
-//! One pass over a module's sections that fills an [`Object`]. Code and data are passed over.
+//! One pass over a module's sections that fills an [`Object`]. Code and the contents of data are passed over.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::dylink::{self, Notes};
 use super::spaces::Spaces;
 use super::{
     Base, ConstValue, Export, ExportItem, ExternType, Features, GlobalType, HeapType, Import,
-    Object, ParseLimits, ValType, convert, elements, fault, features,
+    Object, ParseLimits, ValType, convert, data, elements, fault, features,
 };
 use crate::abi;
 use crate::error::{Context, Result};
@@ -144,12 +144,17 @@ impl<'a, 'l> Builder<'a, 'l> {
                     .context(|| "reading the element section")?;
                 Ok(())
             }
+            Payload::DataSection(section) => {
+                self.object.data =
+                    data::read(section, &self.spaces).context(|| "reading the data section")?;
+                Ok(())
+            }
             Payload::CustomSection(section) => self.custom(&section),
             Payload::UnknownSection { id, range, .. } => Err(fault::malformed(
                 range.start,
                 format_args!("a section of the unknown kind {id}"),
             )),
-            // The version, which has been checked; counts, which the parser checks; and data.
+            // The version, which has been checked, and counts, which the parser checks.
             _ => Ok(()),
         }
     }
@@ -205,11 +210,13 @@ impl<'a, 'l> Builder<'a, 'l> {
             TypeRef::Table(ty) => {
                 let ty = convert::table(ty, at)?;
                 self.spaces.add_table(ty, at)?;
+                self.object.table_imports.push(position);
                 ExternType::Table(ty)
             }
             TypeRef::Memory(ty) => {
                 let ty = convert::memory(ty, at)?;
                 self.spaces.add_memory(ty, at)?;
+                self.object.memory_imports.push(position);
                 ExternType::Memory(ty)
             }
             TypeRef::Tag(ty) => {

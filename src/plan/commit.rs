@@ -1,8 +1,10 @@
 //! A load that has been carried out becomes part of the namespace's metadata.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::HashSet;
+
+use super::holders::Holders;
 use super::model::Opens;
 use super::needed::Closure;
 use super::{Binding, FuncId, Init, Model, Node, ObjectId, Options, Placement, Plan};
@@ -14,6 +16,8 @@ pub struct Changes {
     pub promoted: Vec<ObjectId>,
     /// Names by which they are known now.
     pub names: Vec<Arc<str>>,
+    /// Opened itself for the first time.
+    pub opened: Option<ObjectId>,
 }
 
 impl Model {
@@ -21,7 +25,7 @@ impl Model {
     pub fn commit(&mut self, closure: Closure, plan: &mut Plan, options: &Options) -> Changes {
         let first = ObjectId(self.next);
         let root = closure.roots.first().copied().unwrap_or(first);
-        let preloads = closure.roots.get(1..).unwrap_or_default().to_vec();
+        let preloads: HashSet<ObjectId> = closure.roots.iter().skip(1).copied().collect();
         let names = closure.names;
         for (found, planned) in closure.fresh.into_iter().zip(&plan.objects) {
             let id = ObjectId(self.next);
@@ -38,16 +42,21 @@ impl Model {
                 global: false,
                 opens: Opens::default(),
                 nodelete: preloads.contains(&id),
-                root,
+                opened: false,
                 deepbind: options.deepbind,
                 init: Init::New,
             };
             self.nodes.insert(id, node);
+            self.loaded.push(id);
         }
         let preloaded = preloaded(&closure.roots, |id| {
             self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed)
         });
         let mut changes = Changes::default();
+        self.changed();
+        if self.opening(root) && root < first {
+            changes.opened = Some(root);
+        }
         // Where all of the group enters an empty global scope, that is what the plan made already.
         let whole = options.global && self.global.is_empty();
         for &id in &closure.group {
@@ -67,6 +76,7 @@ impl Model {
         self.landmarks = Some(layout.landmarks);
         self.keep_holders(first, &plan.slots);
         self.slots.extend(plan.slots.iter().copied());
+        self.calls.extend(plan.calls.iter().copied());
         self.tags.extend(plan.tags.iter().cloned());
         changes.names = self.know(names, first);
         changes
@@ -75,6 +85,9 @@ impl Model {
     /// A load that found everything loaded: new names, and perhaps promotion to the global scope.
     pub fn reopen(&mut self, closure: Closure, global: bool) -> Changes {
         let mut changes = Changes::default();
+        if let Some(&root) = closure.roots.first() {
+            changes.opened = self.opening(root).then_some(root);
+        }
         for id in closure.group {
             if global && self.enter(id, true) {
                 changes.promoted.push(id);
@@ -86,20 +99,27 @@ impl Model {
 
     /// Takes back what a load changed of older objects.
     pub fn revert(&mut self, changes: &Changes) {
-        for &id in &changes.promoted {
-            self.demote(id);
-        }
+        self.demote(changes.promoted.iter().copied());
         for name in &changes.names {
             self.names.remove(name);
         }
+        if let Some(opened) = changes.opened {
+            self.unopened(opened);
+        }
     }
 
-    /// Takes an object out of the global scope, if it is there.
-    pub fn demote(&mut self, id: ObjectId) {
-        if let Some(node) = self.nodes.get_mut(&id).filter(|node| node.global) {
-            node.global = false;
-            self.global.remove(id, &node.found.object);
+    /// Takes objects out of the global scope, as far as they are there.
+    pub fn demote(&mut self, ids: impl Iterator<Item = ObjectId>) {
+        let mut demoted = HashSet::default();
+        for id in ids {
+            if let Some(node) = self.nodes.get_mut(&id).filter(|node| node.global) {
+                node.global = false;
+                demoted.insert(id);
+            }
         }
+        let nodes = demoted.iter().filter_map(|id| self.nodes.get(id));
+        self.global
+            .remove(&demoted, nodes.map(|node| &*node.found.object));
     }
 
     /// Lets an object into the global scope. False if it was there.
@@ -132,15 +152,10 @@ impl Model {
     /// the code and data of whoever took its address.
     fn keep_holders(&mut self, first: ObjectId, slots: &[(FuncId, u64)]) {
         let fresh = (first.0..self.next).map(ObjectId);
-        let mut ranges: Vec<(Placement, ObjectId)> = fresh
-            .filter_map(|id| self.nodes.get(&id).map(|node| (node.place, id)))
-            .filter(|(place, _)| place.table_size > 0)
-            .collect();
-        ranges.sort_unstable_by_key(|(place, _)| place.table_base);
+        let fresh = fresh.filter_map(|id| self.nodes.get(&id).map(|node| (node.place, id)));
+        let holders = Holders::new(fresh);
         for (function, slot) in slots {
-            let after = ranges.partition_point(|(place, _)| place.table_base <= *slot);
-            let range = after.checked_sub(1).and_then(|n| ranges.get(n));
-            let Some(&(_, holder)) = range.filter(|(place, _)| within(place, *slot)) else {
+            let Some(holder) = holders.of(*slot) else {
                 continue;
             };
             match function {
@@ -172,7 +187,7 @@ pub fn preloaded<'a>(
     roots: &[ObjectId],
     needed: impl Fn(ObjectId) -> &'a [ObjectId],
 ) -> HashSet<ObjectId> {
-    let mut all = HashSet::new();
+    let mut all = HashSet::default();
     let mut open: Vec<ObjectId> = roots.iter().skip(1).copied().collect();
     while let Some(id) = open.pop() {
         if all.insert(id) {

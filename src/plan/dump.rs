@@ -3,7 +3,7 @@
 use super::model::{FuncId, ObjectId, Role};
 use super::resolve::Callee;
 use super::supply::Supply;
-use super::{Extent, Plan, Planned, Request};
+use super::{Extent, Kind, Plan, Planned, Request};
 use crate::object::Import;
 use crate::text::{self, Lines};
 
@@ -197,11 +197,15 @@ pub fn symbols(request: &Request<'_>) -> Lines {
     let mut seen = std::collections::HashSet::new();
     let mut out = Lines::default();
     for import in request.fresh.iter().flat_map(|f| &f.object.imports) {
-        if !seen.insert(&import.name) {
+        let kind = match import.module.as_ref() {
+            crate::abi::GOT_MEM | crate::abi::GOT_FUNC => Kind::Symbol,
+            _ => Kind::of_import(&import.ty),
+        };
+        if !seen.insert((&import.name, kind)) {
             continue;
         }
         let names: Vec<&str> = lookup
-            .all(&import.name)
+            .all(&import.name, kind)
             .map(|d| request.name(d.object))
             .collect();
         if !names.is_empty() {

@@ -36,6 +36,8 @@ pub enum Wrong {
     Wide,
     /// A tag has another type than with the first object that imports it, by that import; `None`: of an earlier load.
     Tag(Option<(ObjectId, u32)>),
+    /// A table or memory that is exported again and again, and leads back to itself.
+    Circle,
     /// The main program keeps the stack pointer to itself.
     StackPointer(ObjectId),
 }
@@ -118,6 +120,9 @@ impl Fault {
                 let given = first_tag(request, first, import);
                 format!("{symbol}: {importer} imports it as {wanted}, {by} as {given}")
             }
+            Wrong::Circle => format!(
+                "{symbol}: {importer} imports it as {wanted}, and what is exported under that name is that import again"
+            ),
             Wrong::StackPointer(main) => format!(
                 "{symbol}: {importer} needs it, and the main program {} keeps it to itself; link the main program with -Wl,--export={symbol}",
                 name(main),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Request;
 use super::model::FuncId;
 use super::resolve::Callee;
-use super::scope::{Definition, Lookup};
+use super::scope::{Definition, Kind, Lookup};
 use crate::abi;
 use crate::object::{ExportItem, FuncType, Import};
 
@@ -32,7 +32,7 @@ enum Step<'a> {
 pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: &str) -> Target {
     let mut passed: Vec<Definition> = Vec::new();
     // One entry for each name on the way: its definitions still to be tried, and the host's.
-    let mut open = vec![(lookup.all(name), None)];
+    let mut open = vec![(lookup.all(name, Kind::Symbol), None)];
     while let Some((definitions, host)) = open.last_mut() {
         let Some(definition) = definitions.next() else {
             if let Some((callee, sig)) = host.take() {
@@ -53,7 +53,7 @@ pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: &str) -> Ta
                 match (only, host) {
                     (true, Some((callee, sig))) => return Target::Func(callee, sig),
                     (true, None) => {}
-                    (false, host) => open.push((lookup.all(&import.name), host)),
+                    (false, host) => open.push((lookup.all(&import.name, Kind::Symbol), host)),
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 
-use super::commit::within;
+use super::holders::Holders;
 use super::model::{FuncId, Landmarks, Model, Node, ObjectId, Role};
 use super::place::Sizes;
 use crate::abi;
@@ -36,10 +36,10 @@ pub struct Spaces {
 /// `None`: nothing is loaded.
 pub fn spaces(model: &Model, now: &Now<'_>) -> Option<Spaces> {
     let landmarks = model.landmarks.as_ref()?;
-    let ids = in_order(model);
-    let (table, inside) = table(model, &ids, now);
+    let ids = &model.loaded;
+    let (table, inside) = table(model, ids, now);
     Some(Spaces {
-        memory: memory(model, &ids, now, landmarks),
+        memory: memory(model, ids, now, landmarks),
         table,
         inside,
     })
@@ -63,14 +63,8 @@ pub fn map(model: &Model, now: Option<&Now<'_>>) -> Lines {
     let max = at_most(model.table_max);
     out.line(format_args!("table: {table_slots} slots{max}"));
     out.append(&spaces.table_text());
-    objects(&mut out, model, &in_order(model));
+    objects(&mut out, model, &model.loaded);
     out
-}
-
-fn in_order(model: &Model) -> Vec<ObjectId> {
-    let mut ids: Vec<ObjectId> = model.nodes.keys().copied().collect();
-    ids.sort_unstable();
-    ids
 }
 
 impl Spaces {
@@ -199,14 +193,20 @@ fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMa
             place.table_size,
             format!("{name}: functions"),
         );
-        own.push(place);
+        own.push((place, ()));
     }
+    let own = Holders::new(own.into_iter());
     // A decided slot may lie in another object's own range.
     let mut inside = BTreeMap::new();
     let symbols = Symbols::of(model);
-    for (&function, &slot) in &model.slots {
-        let what = symbols.name(model, function);
-        match own.iter().any(|place| within(place, slot)) {
+    let slots = model.slots.iter();
+    let slots = slots.map(|(&function, &slot)| (slot, symbols.name(model, function)));
+    let calls = model.calls.iter().map(|(&function, &slot)| {
+        let name = symbols.name(model, function);
+        (slot, format!("{name}, for stubs"))
+    });
+    for (slot, what) in slots.chain(calls) {
+        match own.of(slot).is_some() {
             true => drop(inside.insert(slot, what)),
             false => ranges.add(slot, 1, what),
         }
@@ -238,7 +238,7 @@ impl<'a> Symbols<'a> {
                     continue;
                 };
                 let function = FuncId::Object { object, index };
-                if model.slots.contains_key(&function) {
+                if model.slots.contains_key(&function) || model.calls.contains_key(&function) {
                     symbols.exports.entry(function).or_insert(&export.name);
                 }
             }

@@ -4,15 +4,20 @@
 //! Request -> resolve -> Vec<Vec<Binding>>   each import to its definition; beyond here no symbol is looked up
 //!         -> order                          instantiation and constructors
 //!         -> place                          memory and table; beyond here every address is known
+//!         -> data                           data segments lie in their objects' own memory
 //!         -> slots                          one canonical table slot for each function whose address is taken
 //!         -> supply                         GOT values and stubs: what to hand the engine for each import
 //!         -> verify                         the plan checks itself
 //! ```
 
+mod alias;
 mod commit;
+mod data;
 mod dump;
 mod fault;
 mod function;
+mod groups;
+mod holders;
 mod lifecycle;
 mod map;
 mod model;
@@ -37,6 +42,7 @@ use std::sync::Arc;
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
 pub use fault::{Fault, Use, Wrong};
+pub use groups::{Group, Groups};
 pub use lifecycle::{Lifecycle, lifecycle};
 pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{
@@ -47,7 +53,7 @@ pub use place::{Extent, Layout, Sizes};
 pub use regions::Regions;
 pub use resolve::{Attempt, Binding, Callee, Scopes, attempt, describe, extern_type};
 pub use role::role_of;
-pub use scope::{Definition, Lookup, Scope};
+pub use scope::{Definition, Kind, Lookup, Scope};
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
 pub use supply::{LazyStub, Stub, Supply, Trampoline};
 pub use turns::Init;
@@ -186,6 +192,8 @@ pub struct Plan {
     pub fills: Vec<Fill>,
     /// Canonical slots decided by this plan.
     pub slots: Vec<(FuncId, u64)>,
+    /// As in [`Model::calls`].
+    pub calls: Vec<(FuncId, u64)>,
     pub tags: Vec<(Arc<str>, Arc<FuncType>)>,
     /// For the trace: things that are legal but unwise.
     pub warnings: Vec<String>,
@@ -196,7 +204,8 @@ pub fn plan(request: &Request<'_>) -> Result<Plan> {
     let resolved = resolve::resolve(request)?;
     let order = order::instantiation(request, &resolved.bindings)?;
     let init = order::constructors(request);
-    let mut layout = place::place(request)?;
+    let mut layout = place::place(request, &resolved.bindings)?;
+    data::check(request, &resolved.bindings, &layout)?;
     let slots = slots::assign(request, &resolved.bindings, &order, &mut layout)?;
     let plan = supply::supply(request, resolved, order, init, layout, slots)?;
     verify::verify(request, &plan)?;

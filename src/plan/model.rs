@@ -122,8 +122,8 @@ pub struct Node {
     pub nodelete: bool,
     /// What must not go before this object, beside what it needs: what it is bound to.
     pub uses: HashSet<ObjectId>,
-    /// The object that was asked for in the load that brought this one; its group is the local scope.
-    pub root: ObjectId,
+    /// One of [`Model::openings`].
+    pub opened: bool,
     /// The local scope comes before the global one.
     pub deepbind: bool,
     pub init: Init,
@@ -230,6 +230,15 @@ pub struct Model {
     pub names: HashMap<Arc<str>, ObjectId>,
     /// Canonical slots that a plan decided (slots in an object's own segment are found there).
     pub slots: HashMap<FuncId, u64>,
+    /// Second slots, through which stubs call functions whose canonical slot lies in a segment that holds such a stub.
+    pub calls: HashMap<FuncId, u64>,
+    /// All objects, in the order in which they were loaded.
+    pub loaded: Vec<ObjectId>,
+    /// Objects that were opened themselves, rather than needed, in the order of the first time: the group of each is a scope
+    /// of all objects in it.
+    pub openings: Vec<ObjectId>,
+    /// Rises when a local scope may have changed.
+    pub generation: u64,
     /// Slots and addresses of names that the main program gives by a function each (`abi::PROVIDES`), as far as asked.
     pub provided: HashMap<Arc<str>, u64>,
     /// Type of each tag that the namespace made.
@@ -282,32 +291,6 @@ impl Model {
             },
         };
         Some((callee, sig.clone()))
-    }
-
-    /// The objects that a handle on `root` covers: itself, then needed ones breadth first.
-    pub fn group(&self, root: ObjectId) -> Vec<ObjectId> {
-        let mut group = vec![root];
-        let mut next = 0;
-        while let Some(id) = group.get(next).copied() {
-            next += 1;
-            for &needed in self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed) {
-                if !group.contains(&needed) {
-                    group.push(needed);
-                }
-            }
-        }
-        group
-    }
-
-    /// The scope of the load that brought an object, beside the global one; its own group where that load's root is gone.
-    pub fn local_scope(&self, id: ObjectId) -> Vec<ObjectId> {
-        let root = self.nodes.get(&id).map(|node| node.root);
-        let root = root.filter(|root| self.nodes.contains_key(root));
-        let group = self.group(root.unwrap_or(id));
-        if group.contains(&id) {
-            return group;
-        }
-        self.group(id)
     }
 
     /// The object behind a file, if it is loaded.

@@ -14,6 +14,7 @@
 use super::Request;
 use super::model::{Found, Landmarks, Placement, Role};
 use super::regions::{Regions, align_up};
+use super::resolve::Binding;
 use crate::abi;
 use crate::error::{Code, Error, Result};
 use crate::object::{ExternType, Limits};
@@ -45,6 +46,9 @@ pub struct Layout {
     pub memory_free: Regions,
     pub table_free: Regions,
 }
+
+/// The last address that is aligned as the heap is. The end of the largest memory is no address of 32 bits.
+const LAST_ADDRESS: u64 = abi::MAX_PAGES * abi::PAGE - abi::STACK_ALIGN;
 
 /// A space being filled: free ranges first, then its end.
 struct Filling<'a> {
@@ -103,14 +107,54 @@ impl Filling<'_> {
     }
 }
 
-pub fn place(request: &Request<'_>) -> Result<Layout> {
+pub fn place(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result<Layout> {
+    let objects = request.fresh.iter().zip(bindings);
+    let objects: Vec<Placing<'_>> = objects
+        .map(|(found, bindings)| Placing {
+            found,
+            memory: imported_limits(found, bindings, Kind::Memory),
+            table: imported_limits(found, bindings, Kind::Table),
+        })
+        .collect();
     match (&request.now, &request.model.landmarks) {
-        (Some(now), Some(landmarks)) => place_later(request, *now, *landmarks),
-        (now, _) => place_first(request, *now),
+        (Some(now), Some(landmarks)) => place_later(request, &objects, *now, *landmarks),
+        (now, _) => place_first(request, &objects, *now),
     }
 }
 
-fn place_later(request: &Request<'_>, now: Sizes, landmarks: Landmarks) -> Result<Layout> {
+/// An object to be placed.
+struct Placing<'a> {
+    found: &'a Found,
+    /// What it says of the shared memory and table, where it imports them.
+    memory: Option<Limits>,
+    table: Option<Limits>,
+}
+
+impl Placing<'_> {
+    fn limits(&self, kind: Kind) -> Option<Limits> {
+        match kind {
+            Kind::Memory => self.memory,
+            Kind::Table => self.table,
+        }
+    }
+
+    fn fixed_bytes(&self) -> u64 {
+        let own = self.found.object.memory.map(|m| m.limits);
+        bytes(self.memory.or(own).map_or(0, |l| l.min))
+    }
+
+    fn fixed_slots(&self) -> u64 {
+        let own = self.found.object.table.map(|(_, t)| t.limits);
+        self.table.or(own).map_or(0, |l| l.min)
+    }
+}
+
+fn place_later(
+    request: &Request<'_>,
+    objects: &[Placing<'_>],
+    now: Sizes,
+    landmarks: Landmarks,
+) -> Result<Layout> {
     let model = request.model;
     let mut memory = Filling {
         free: model.memory.clone(),
@@ -127,16 +171,16 @@ fn place_later(request: &Request<'_>, now: Sizes, landmarks: Landmarks) -> Resul
         what: "table",
     };
     let mut placements = Vec::with_capacity(request.fresh.len());
-    for found in request.fresh {
-        placements.push(place_object(found, &mut memory, &mut table)?);
+    for object in objects {
+        placements.push(place_object(object, &mut memory, &mut table)?);
     }
     let pages = memory.end.div_ceil(abi::PAGE);
-    let pages = pages.max(minimum(request, Kind::Memory));
+    let pages = pages.max(minimum(objects, Kind::Memory));
     memory.free.give(memory.end, bytes(pages) - memory.end)?;
-    let slots = table.end.max(minimum(request, Kind::Table));
+    let slots = table.end.max(minimum(objects, Kind::Table));
     table.free.give(table.end, slots - table.end)?;
-    check_maximum(request, Kind::Memory, model.memory_max)?;
-    check_maximum(request, Kind::Table, model.table_max)?;
+    check_maximum(objects, Kind::Memory, model.memory_max)?;
+    check_maximum(objects, Kind::Table, model.table_max)?;
     let layout = Layout {
         placements,
         memory: Extent {
@@ -157,36 +201,42 @@ fn place_later(request: &Request<'_>, now: Sizes, landmarks: Landmarks) -> Resul
 }
 
 /// `now` is what a namespace that was emptied has left: it serves again where its limits are those that would be chosen.
-fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
+fn place_first(
+    request: &Request<'_>,
+    objects: &[Placing<'_>],
+    now: Option<Sizes>,
+) -> Result<Layout> {
     let memory_max = maximum(
-        request,
+        objects,
         Kind::Memory,
         request.options.limits.memory_pages,
         abi::MAX_PAGES,
     );
     let table_max = maximum(
-        request,
+        objects,
         Kind::Table,
         request.options.limits.table_slots,
         u32::MAX.into(),
     );
-    let fixed = request.fresh.iter().find(|f| f.role == Role::FixedMain);
-    let stack = match fixed {
-        None => Some(abi::NULL_GUARD),
+    let fixed = objects.iter().find(|o| o.found.role == Role::FixedMain);
+    // A program may have less memory than stays unused below every object.
+    let own = fixed.map_or(0, Placing::fixed_bytes);
+    let mut end = own.max(abi::NULL_GUARD);
+    let stack = match fixed.map(|object| object.found) {
+        None => Some(end),
         Some(found) if imports(found, abi::STACK_POINTER) && found.stack_pointer.is_none() => {
-            Some(fixed_bytes(found))
+            Some(end)
         }
         Some(_) => None,
     };
     let mut landmarks = Landmarks {
-        stack_pointer: fixed.and_then(|found| found.stack_pointer),
+        stack_pointer: fixed.and_then(|object| object.found.stack_pointer),
         ..Landmarks::default()
     };
-    let mut end = fixed.map_or(abi::NULL_GUARD, fixed_bytes);
     if let Some(low) = stack {
         let high = align_up(request.options.stack_size, abi::STACK_ALIGN)
             .and_then(|size| low.checked_add(size))
-            .filter(|&high| high <= bytes(memory_limit(request, memory_max)))
+            .filter(|&high| high <= bytes(memory_limit(request, memory_max)).min(LAST_ADDRESS))
             .ok_or_else(|| {
                 let size = request.options.stack_size;
                 Error::new(Code::Limit, format!("no room for a stack of {size} bytes"))
@@ -205,14 +255,18 @@ fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
     };
     let mut table = Filling {
         free: Regions::default(),
-        end: fixed.map_or(0, fixed_slots).max(abi::FIRST_SLOT),
+        end: fixed.map_or(0, Placing::fixed_slots).max(abi::FIRST_SLOT),
         unit: 1,
         limit: table_limit(request, table_max),
         what: "table",
     };
     let mut placements = Vec::with_capacity(request.fresh.len());
-    for found in request.fresh {
-        placements.push(place_object(found, &mut memory, &mut table)?);
+    for object in objects {
+        placements.push(place_object(object, &mut memory, &mut table)?);
+    }
+    if fixed.is_some() && stack.is_none() && memory.end == end {
+        // Nothing lies behind the program, and its memory stays as large as it asks for.
+        memory.end = own;
     }
     if fixed.is_none() && request.fresh.iter().any(|f| imports(f, abi::DLERROR)) {
         // All that is behind becomes the heap.
@@ -228,21 +282,21 @@ fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
     let heap_base = align_up(memory.end, abi::STACK_ALIGN).unwrap_or(memory.end);
     let pages = heap_base
         .div_ceil(abi::PAGE)
-        .max(minimum(request, Kind::Memory))
+        .max(minimum(objects, Kind::Memory))
         .max(kept.map_or(0, |now| now.memory_pages));
     let slots = table
         .end
-        .max(minimum(request, Kind::Table))
+        .max(minimum(objects, Kind::Table))
         .max(kept.map_or(0, |now| now.table_slots));
     table.free.give(table.end, slots - table.end)?;
     if fixed.is_some() {
         // The heap lies in the main program's own layout; what is left of the last page serves later loads.
         memory.free.give(heap_base, bytes(pages) - heap_base)?;
-        landmarks.heap_base = bytes(pages);
+        landmarks.heap_base = bytes(pages).min(LAST_ADDRESS);
     } else {
-        landmarks.heap_base = heap_base;
+        landmarks.heap_base = heap_base.min(LAST_ADDRESS);
     }
-    landmarks.heap_end = bytes(pages);
+    landmarks.heap_end = bytes(pages).min(LAST_ADDRESS);
     let layout = Layout {
         placements,
         memory: Extent {
@@ -263,16 +317,17 @@ fn place_first(request: &Request<'_>, now: Option<Sizes>) -> Result<Layout> {
 }
 
 fn place_object(
-    found: &Found,
+    object: &Placing<'_>,
     memory: &mut Filling<'_>,
     table: &mut Filling<'_>,
 ) -> Result<Placement> {
+    let found = object.found;
     if found.role == Role::FixedMain {
         return Ok(Placement {
             memory_base: 0,
-            memory_size: fixed_bytes(found),
+            memory_size: object.fixed_bytes(),
             table_base: 0,
-            table_size: fixed_slots(found),
+            table_size: object.fixed_slots(),
         });
     }
     let Some(dylink) = &found.object.dylink else {
@@ -296,21 +351,23 @@ enum Kind {
     Table,
 }
 
-/// What `found` says of the shared memory or table, where it imports it.
-fn imported_limits(found: &Found, kind: Kind) -> Option<Limits> {
-    found.object.imports.iter().find_map(|import| {
-        match (
-            &import.ty,
-            import.module.as_ref(),
-            import.name.as_ref(),
-            kind,
-        ) {
-            (ExternType::Memory(ty), abi::ENV, abi::MEMORY, Kind::Memory) => Some(ty.limits),
-            (ExternType::Table(ty), abi::ENV, abi::INDIRECT_FUNCTION_TABLE, Kind::Table) => {
-                Some(ty.limits)
-            }
-            _ => None,
-        }
+/// What `found` says of the shared memory or table: the bounds that hold for all imports of it.
+fn imported_limits(found: &Found, bindings: &[Binding], kind: Kind) -> Option<Limits> {
+    let object = &found.object;
+    let (imports, shared) = match kind {
+        Kind::Memory => (&object.memory_imports, Binding::Memory),
+        Kind::Table => (&object.table_imports, Binding::Table),
+    };
+    let imports = imports.iter().map(|&position| position as usize);
+    let imports = imports.filter(|&position| bindings.get(position) == Some(&shared));
+    let limits = imports.filter_map(|position| match &object.imports.get(position)?.ty {
+        ExternType::Memory(ty) => Some(ty.limits),
+        ExternType::Table(ty) => Some(ty.limits),
+        _ => None,
+    });
+    limits.reduce(|a, b| Limits {
+        min: a.min.max(b.min),
+        max: a.max.into_iter().chain(b.max).min(),
     })
 }
 
@@ -319,39 +376,21 @@ fn imports(found: &Found, name: &str) -> bool {
     imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == name)
 }
 
-fn fixed_bytes(found: &Found) -> u64 {
-    let imported = imported_limits(found, Kind::Memory);
-    let own = found.object.memory.map(|m| m.limits);
-    bytes(imported.or(own).map_or(0, |l| l.min))
-}
-
-fn fixed_slots(found: &Found) -> u64 {
-    let imported = imported_limits(found, Kind::Table);
-    let own = found.object.table.map(|(_, t)| t.limits);
-    imported.or(own).map_or(0, |l| l.min)
-}
-
-fn minimum(request: &Request<'_>, kind: Kind) -> u64 {
-    let all = request
-        .fresh
-        .iter()
-        .filter_map(|f| imported_limits(f, kind));
+fn minimum(objects: &[Placing<'_>], kind: Kind) -> u64 {
+    let all = objects.iter().filter_map(|object| object.limits(kind));
     all.map(|l| l.min).max().unwrap_or(0)
 }
 
 /// The lowest maximum among the importers and the configuration; `None` where that is no bound at all.
-fn maximum(request: &Request<'_>, kind: Kind, configured: u64, unbounded: u64) -> Option<u64> {
-    let imported = request
-        .fresh
-        .iter()
-        .filter_map(|f| imported_limits(f, kind)?.max);
+fn maximum(objects: &[Placing<'_>], kind: Kind, configured: u64, unbounded: u64) -> Option<u64> {
+    let imported = objects.iter().filter_map(|object| object.limits(kind)?.max);
     let max = imported.chain([configured]).min().unwrap_or(unbounded);
     (max < unbounded).then_some(max)
 }
 
-fn check_maximum(request: &Request<'_>, kind: Kind, max: Option<u64>) -> Result<()> {
-    for found in request.fresh {
-        let Some(wanted) = imported_limits(found, kind).and_then(|l| l.max) else {
+fn check_maximum(objects: &[Placing<'_>], kind: Kind, max: Option<u64>) -> Result<()> {
+    for object in objects {
+        let Some(wanted) = object.limits(kind).and_then(|l| l.max) else {
             continue;
         };
         if max.is_none_or(|max| max > wanted) {
@@ -365,7 +404,7 @@ fn check_maximum(request: &Request<'_>, kind: Kind, max: Option<u64>) -> Result<
                 Code::TypeMismatch,
                 format!(
                     "{}: imports a {what} of at most {wanted}, the namespace's has the maximum {has}",
-                    found.name
+                    object.found.name
                 ),
             ));
         }
@@ -379,7 +418,7 @@ fn memory_limit(request: &Request<'_>, max: Option<u64>) -> u64 {
 }
 
 fn table_limit(request: &Request<'_>, max: Option<u64>) -> u64 {
-    let limit = request.options.limits.table_slots;
+    let limit = request.options.limits.table_slots.min(u32::MAX.into());
     max.map_or(limit, |max| max.min(limit))
 }
 

@@ -1,13 +1,14 @@
 //! Each import of each new object to a [`Binding`], in scope order. All failures are reported together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::alias::original;
 use super::commit::preloaded;
 use super::fault::{self, Fault, Use, Wrong};
 use super::function::{Target, function};
-use super::model::{FuncId, ObjectId, Role};
-use super::scope::{Definition, Lookup, Scope};
+use super::model::{FuncId, HostDef, ObjectId, Role};
+use super::scope::{Definition, Kind, Lookup, Scope};
 use super::{Bind, Request};
 use crate::abi;
 use crate::error::Result;
@@ -31,7 +32,7 @@ pub enum Binding {
     MemoryBase,
     TableBase,
     Func(Callee),
-    /// A function that is not there: `weak` traps when called, otherwise it is looked up then (RTLD_LAZY).
+    /// A function that is not there. Bound lazily, it is looked up when it is called; a `weak` one traps then otherwise.
     Unresolved {
         weak: bool,
     },
@@ -101,6 +102,8 @@ struct Resolver<'a> {
     request: &'a Request<'a>,
     lookup: Lookup<'a>,
     main: Option<ObjectId>,
+    /// The main program imports the stack pointer.
+    stack_imported: bool,
     /// Position of the import being resolved.
     import: u32,
     /// With the import that came first, by object and position.
@@ -120,7 +123,7 @@ impl Scopes {
     pub fn new(request: &Request<'_>) -> Scopes {
         let options = request.options;
         let preloaded = if options.global {
-            HashSet::new()
+            foldhash::HashSet::default()
         } else {
             preloaded(request.roots, |id| {
                 request.found(id).map_or(&[][..], |f| &f.needed)
@@ -176,10 +179,16 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved> {
 }
 
 pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
+    let main = request.main();
+    let imports = main.and_then(|main| request.found(main));
+    let mut imports = imports.iter().flat_map(|found| &found.object.imports);
+    let stack_imported =
+        imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == abi::STACK_POINTER);
     let mut resolver = Resolver {
         request,
         lookup: scopes.lookup(request),
-        main: request.main(),
+        main,
+        stack_imported,
         import: 0,
         new_tags: HashMap::new(),
         faults: Vec::new(),
@@ -224,24 +233,34 @@ impl<'a> Resolver<'a> {
 
     fn env(&mut self, importer: ObjectId, import: &Import) -> Binding {
         let host = self.request.model.host.get(abi::ENV, &import.name);
-        if let Some((id, def)) = host.filter(|(_, def)| def.overrides(Some(&import.ty))) {
+        let kind = Kind::of_import(&import.ty);
+        let same_kind = |def: &HostDef| Kind::of_import(&def.ty) == kind;
+        let overriding = host.filter(|(_, def)| same_kind(def));
+        if let Some((id, def)) = overriding.filter(|(_, def)| def.overrides(Some(&import.ty))) {
             return self.host(importer, import, id, &def.ty);
         }
         match &import.ty {
             ExternType::Func(wanted) => match function(self.request, self.lookup, &import.name) {
-                Target::Func(callee, sig) => {
-                    if sig != *wanted {
-                        self.wrong(importer, Wrong::Callee(callee));
+                Target::Func(callee, sig) if sig == *wanted => return Binding::Func(callee),
+                Target::Func(callee, _) => {
+                    if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
+                        self.prefer_own(importer, import, callee.export);
+                        return Binding::Func(own);
                     }
+                    self.wrong(importer, Wrong::Callee(callee));
                     return Binding::Func(callee);
                 }
                 Target::Other(definition) => {
+                    if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
+                        self.prefer_own(importer, import, Some(definition));
+                        return Binding::Func(own);
+                    }
                     return self.export(importer, &import.ty, definition);
                 }
                 Target::None => {}
             },
             wanted => {
-                if let Some(definition) = self.lookup.all(&import.name).next() {
+                if let Some(definition) = self.lookup.all(&import.name, kind).next() {
                     return self.export(importer, wanted, definition);
                 }
             }
@@ -305,12 +324,20 @@ impl<'a> Resolver<'a> {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
-        if let Some(definition) = self.lookup.all(&import.name).next() {
-            return match self.item(definition) {
-                Some(ExportItem::Data { ty, .. }) if ty.content == ValType::I32 => {
-                    Binding::Data(definition)
+        if let Some(definition) = self.lookup.all(&import.name, Kind::Symbol).next() {
+            let datum = |resolver: &Self, definition| {
+                matches!(resolver.item(definition), Some(ExportItem::Data { .. }))
+            };
+            if datum(self, definition) {
+                return Binding::Data(definition);
+            }
+            let own = self.own(importer, import);
+            return match own.filter(|&own| datum(self, own)) {
+                Some(own) => {
+                    self.prefer_own(importer, import, Some(definition));
+                    Binding::Data(own)
                 }
-                _ => self.misused(importer, Use::Data, definition),
+                None => self.misused(importer, Use::Data, definition),
             };
         }
         if let Some(address) = self.provided(import) {
@@ -345,8 +372,20 @@ impl<'a> Resolver<'a> {
             return Binding::Slot(callee);
         }
         match function(self.request, self.lookup, &import.name) {
-            Target::Func(callee, _) => return Binding::Slot(callee),
+            Target::Func(callee, sig) => {
+                // The type that the importer calls it by is that of its own definition.
+                let own = self.own_func(importer, import, |own| *own != *sig);
+                let Some(own) = own.filter(|own| own.id != callee.id) else {
+                    return Binding::Slot(callee);
+                };
+                self.prefer_own(importer, import, callee.export);
+                return Binding::Slot(own);
+            }
             Target::Other(definition) => {
+                if let Some(own) = self.own_func(importer, import, |_| true) {
+                    self.prefer_own(importer, import, Some(definition));
+                    return Binding::Slot(own);
+                }
                 return self.misused(importer, Use::Function, definition);
             }
             Target::None => {}
@@ -398,7 +437,56 @@ impl<'a> Resolver<'a> {
         if !given.is_some_and(|given| accepts(wanted, &given)) {
             self.wrong(importer, Wrong::Definition(Use::Import, definition));
         }
-        Binding::Export(definition)
+        if !matches!(wanted, ExternType::Table(_) | ExternType::Memory(_)) {
+            return Binding::Export(definition);
+        }
+        original(self.request, self.lookup, definition).unwrap_or_else(|| {
+            self.wrong(importer, Wrong::Circle);
+            Binding::Export(definition)
+        })
+    }
+
+    /// The importer's own definition of the symbol that it imports. An object imports what it defines where the definition
+    /// is weak: a strong one is bound by the static linker (wasm-ld notes no binding of exports in `export_info`).
+    fn own(&self, importer: ObjectId, import: &Import) -> Option<Definition> {
+        let found = self.request.found(importer)?;
+        let export = Kind::Symbol.export_of(&found.object, &import.name)?;
+        let symbol = !abi::LIFECYCLE.contains(&import.name.as_ref());
+        symbol.then_some(Definition {
+            object: importer,
+            export,
+        })
+    }
+
+    /// That definition, if it is a function whose type is as asked.
+    fn own_func(
+        &self,
+        importer: ObjectId,
+        import: &Import,
+        fits: impl Fn(&FuncType) -> bool,
+    ) -> Option<Callee> {
+        let definition = self.own(importer, import)?;
+        let object = &self.request.found(importer)?.object;
+        let index = object.defined_func(definition.export)?;
+        let sig = object.func_type(definition.export)?;
+        fits(&sig).then_some(Callee {
+            id: FuncId::Object {
+                object: importer,
+                index,
+            },
+            export: Some(definition),
+        })
+    }
+
+    /// The first definition is of another type, as where a program happens to have a name of libc's: the importer gets its own.
+    fn prefer_own(&mut self, importer: ObjectId, import: &Import, first: Option<Definition>) {
+        let definer = first.map_or("the host", |first| self.request.name(first.object));
+        self.warnings.push(format!(
+            "{}: {} uses its own definition, since the first one, of {}, is of another type",
+            text::name(&import.name),
+            text::name(self.request.name(importer)),
+            text::name(definer),
+        ));
     }
 
     fn stack_pointer(&mut self, importer: ObjectId, import: &Import) -> Binding {
@@ -408,14 +496,10 @@ impl<'a> Resolver<'a> {
         if found.stack_pointer.is_some() || importer == main {
             return Binding::StackPointer;
         }
-        let object = &found.object;
-        if object
-            .imports
-            .iter()
-            .any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == abi::STACK_POINTER)
-        {
+        if self.stack_imported {
             return Binding::StackPointer;
         }
+        let object = &found.object;
         match object.by_name.get(abi::STACK_POINTER) {
             Some(&export) => {
                 let object = main;
@@ -485,7 +569,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
+pub fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
     match (name, ty) {
         (abi::MEMORY, ExternType::Memory(_)) => Some(Binding::Memory),
         (abi::INDIRECT_FUNCTION_TABLE, ExternType::Table(_)) => Some(Binding::Table),

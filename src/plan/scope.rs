@@ -1,14 +1,16 @@
 //! Scopes: ordered lists of objects with an index over their symbols.
 //!
 //! The first definition in order wins, weak or not (dlsym(3), ELF gABI "Symbol resolution" as glibc and musl apply it).
+//! Only what an import could take counts as a definition: a program that exports its memory as `memory` does not define a
+//! function of that name.
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::model::ObjectId;
 use crate::abi;
-use crate::object::Object;
+use crate::object::{ExportItem, ExternType, Object, ValType};
 
 /// An export of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,24 +19,88 @@ pub struct Definition {
     pub export: u32,
 }
 
+/// What a name is looked up as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A function or a datum: a C program has one name space for both, so that the first of either wins.
+    Symbol,
+    Global,
+    Table,
+    Memory,
+    Tag,
+}
+
+impl Kind {
+    /// What an import outside the GOT asks for.
+    pub fn of_import(ty: &ExternType) -> Kind {
+        match ty {
+            ExternType::Func(_) => Kind::Symbol,
+            ExternType::Global(_) => Kind::Global,
+            ExternType::Table(_) => Kind::Table,
+            ExternType::Memory(_) => Kind::Memory,
+            ExternType::Tag(_) => Kind::Tag,
+        }
+    }
+
+    /// Whether an export may be what is asked for. A datum is an immutable i32, and that is also a global.
+    fn takes(self, item: &ExportItem) -> bool {
+        match item {
+            ExportItem::Func { .. } => self == Kind::Symbol,
+            ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => {
+                let datum = ty.content == ValType::I32 && !ty.mutable;
+                self == Kind::Global || (self == Kind::Symbol && datum)
+            }
+            ExportItem::Table { .. } => self == Kind::Table,
+            ExportItem::Memory { .. } => self == Kind::Memory,
+            ExportItem::Tag { .. } => self == Kind::Tag,
+        }
+    }
+
+    /// The export of `object` under a name, if it may be what is asked for.
+    pub fn export_of(self, object: &Object, name: &str) -> Option<u32> {
+        let export = *object.by_name.get(name)?;
+        let item = &object.exports.get(export as usize)?.item;
+        self.takes(item).then_some(export)
+    }
+
+    const ALL: [Kind; 5] = [
+        Kind::Symbol,
+        Kind::Global,
+        Kind::Table,
+        Kind::Memory,
+        Kind::Tag,
+    ];
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     order: Vec<ObjectId>,
     /// Every definition of a name, in scope order; nearly always one.
-    index: HashMap<Arc<str>, Definitions>,
+    index: HashMap<Arc<str>, Entries>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    definition: Definition,
+    /// As what it may be looked up: a bit for each [`Kind`].
+    kinds: u8,
 }
 
 #[derive(Clone, Debug)]
-enum Definitions {
-    One(Definition),
-    Many(Vec<Definition>),
+enum Entries {
+    One(Entry),
+    Many(Vec<Entry>),
 }
 
-impl Definitions {
-    fn all(&self) -> &[Definition] {
+impl Entries {
+    fn all(&self) -> &[Entry] {
         match self {
-            Definitions::One(one) => std::slice::from_ref(one),
-            Definitions::Many(many) => many,
+            Entries::One(one) => std::slice::from_ref(one),
+            Entries::Many(many) => many,
         }
     }
 }
@@ -46,6 +112,11 @@ impl Scope {
 
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
+    }
+
+    /// Names that are defined.
+    pub fn len(&self) -> usize {
+        self.index.len()
     }
 
     /// Makes room for that many more symbols.
@@ -61,30 +132,37 @@ impl Scope {
             if name.starts_with('_') && abi::LIFECYCLE.contains(&name) {
                 continue;
             }
-            let definition = Definition {
-                object: id,
-                export: position as u32,
+            let takes = |kind: &Kind| kind.takes(&export.item);
+            let kinds = Kind::ALL.into_iter().filter(takes);
+            let entry = Entry {
+                definition: Definition {
+                    object: id,
+                    export: position as u32,
+                },
+                kinds: kinds.fold(0, |bits, kind| bits | kind.bit()),
             };
             self.index
                 .entry(export.name.clone())
                 .and_modify(|known| match known {
-                    Definitions::One(first) => {
-                        *known = Definitions::Many(vec![*first, definition]);
-                    }
-                    Definitions::Many(many) => many.push(definition),
+                    Entries::One(first) => *known = Entries::Many(vec![*first, entry]),
+                    Entries::Many(many) => many.push(entry),
                 })
-                .or_insert(Definitions::One(definition));
+                .or_insert(Entries::One(entry));
         }
     }
 
-    /// Takes an object and its symbols out.
-    pub fn remove(&mut self, id: ObjectId, object: &Object) {
-        self.order.retain(|&o| o != id);
-        for export in &object.exports {
+    /// Takes objects and their symbols out, all at once: a name that all of them define is cleared at the first.
+    pub fn remove<'a>(
+        &mut self,
+        gone: &HashSet<ObjectId>,
+        objects: impl Iterator<Item = &'a Object>,
+    ) {
+        self.order.retain(|id| !gone.contains(id));
+        for export in objects.flat_map(|object| &object.exports) {
             let empty = match self.index.get_mut(&export.name) {
-                Some(Definitions::One(one)) => one.object == id,
-                Some(Definitions::Many(many)) => {
-                    many.retain(|d| d.object != id);
+                Some(Entries::One(one)) => gone.contains(&one.definition.object),
+                Some(Entries::Many(many)) => {
+                    many.retain(|one| !gone.contains(&one.definition.object));
                     many.is_empty()
                 }
                 None => false,
@@ -95,9 +173,11 @@ impl Scope {
         }
     }
 
-    /// All definitions of a name, the one that wins first.
-    pub fn lookup(&self, name: &str) -> &[Definition] {
-        self.index.get(name).map_or(&[], Definitions::all)
+    /// All definitions of a name that may be what is asked for, the one that wins first.
+    pub fn lookup(&self, name: &str, kind: Kind) -> impl Iterator<Item = Definition> + use<'_> {
+        let all = self.index.get(name).map_or(&[][..], Entries::all);
+        let wanted = all.iter().filter(move |one| one.kinds & kind.bit() != 0);
+        wanted.map(|one| one.definition)
     }
 }
 
@@ -108,11 +188,11 @@ pub struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    pub fn all(self, name: &str) -> impl Iterator<Item = Definition> + use<'a> {
+    pub fn all(self, name: &str, kind: Kind) -> impl Iterator<Item = Definition> + use<'a> {
         // Resolved per scope now, so that the iterator does not borrow `name`.
         let found = self
             .scopes
-            .map(|scope| scope.map_or(&[][..], |s| s.lookup(name)));
-        found.into_iter().flatten().copied()
+            .map(|scope| scope.map(|scope| scope.lookup(name, kind)));
+        found.into_iter().flatten().flatten()
     }
 }

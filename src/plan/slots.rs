@@ -6,13 +6,12 @@
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use super::model::{FuncId, ObjectId, Placement};
+use super::model::{Found, FuncId, Node, ObjectId, Placement};
 use super::place::{Layout, within_limits};
 use super::resolve::{Binding, Callee};
 use super::{Plt, Request};
-use crate::abi;
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, Object};
+use crate::object::{ExternType, Object, Segment};
 
 /// A slot and the function to put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +26,8 @@ pub struct Slots {
     pub of: HashMap<FuncId, u64>,
     /// Those that later loads must be told of.
     pub decided: Vec<(FuncId, u64)>,
+    /// Second slots, which stubs call through.
+    pub calls: Vec<(FuncId, u64)>,
     pub fills: Vec<Fill>,
 }
 
@@ -86,24 +87,26 @@ impl Routes {
     }
 }
 
-/// Index of the shared table in an object's own table index space.
-pub fn shared_table(object: &Object) -> Option<u32> {
-    let imported = object
-        .imports
-        .iter()
-        .filter(|i| matches!(i.ty, ExternType::Table(_)))
-        .position(|i| {
-            i.module.as_ref() == abi::ENV && i.name.as_ref() == abi::INDIRECT_FUNCTION_TABLE
-        });
-    imported.map(|n| n as u32)
+/// Which of the tables that an object imports are the namespace's, by index: it may import that one several times.
+fn shared_tables(object: &Object, bindings: &[Binding]) -> Vec<bool> {
+    let tables = object.table_imports.iter();
+    tables
+        .map(|position| matches!(bindings.get(*position as usize), Some(Binding::Table)))
+        .collect()
 }
 
 /// Calls `each(slot, function index)` for every function that the object's own segments put into the shared table.
-fn each_entry(object: &Object, place: &Placement, mut each: impl FnMut(u64, u32)) {
-    let Some(table) = shared_table(object) else {
-        return;
-    };
-    for segment in object.segments.iter().filter(|s| s.table == table) {
+fn each_entry(
+    object: &Object,
+    bindings: &[Binding],
+    place: &Placement,
+    mut each: impl FnMut(u64, u32),
+) {
+    let shared = shared_tables(object, bindings);
+    for segment in &object.segments {
+        if shared.get(segment.table as usize) != Some(&true) {
+            continue;
+        }
         let Some(start) = place.segment_start(segment) else {
             continue;
         };
@@ -121,26 +124,34 @@ pub fn assign(
     order: &[ObjectId],
     layout: &mut Layout,
 ) -> Result<Slots> {
-    check_segments(request, layout)?;
+    check_segments(request, bindings, layout)?;
     let routes = Routes::new(request, order);
     let mut slots = Slots::default();
-    let wanted = wanted(request, bindings, &routes);
+    let (wanted, called) = wanted(request, bindings, &routes);
     let held = imports_in_segments(request, bindings, &routes, layout);
     let used = wanted.iter().chain(held.iter().map(|held| &held.callee));
-    own_segments(request, layout, used, &mut slots);
-    hold(request, held, &mut slots);
+    own_segments(request, bindings, layout, used, &mut slots);
+    let late = hold(request, held, &mut slots);
     let mut end = layout.table.after;
+    let mut new_slot = || {
+        layout.table_free.take(1, 1).unwrap_or_else(|| {
+            end = end.saturating_add(1);
+            end - 1
+        })
+    };
     for callee in wanted {
+        if late.contains(&callee.id) && called.contains(&callee.id) {
+            let slot = new_slot();
+            slots.calls.push((callee.id, slot));
+            slots.fills.push(Fill { slot, callee });
+        }
         if slots.of.contains_key(&callee.id) {
             continue;
         }
         let slot = match request.model.slots.get(&callee.id) {
             Some(&known) => known,
             None => {
-                let slot = layout.table_free.take(1, 1).unwrap_or_else(|| {
-                    end = end.saturating_add(1);
-                    end - 1
-                });
+                let slot = new_slot();
                 slots.decided.push((callee.id, slot));
                 slots.fills.push(Fill { slot, callee });
                 slot
@@ -153,9 +164,13 @@ pub fn assign(
     Ok(slots)
 }
 
-/// The functions that need a slot, each once, in order of first use.
-fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> Vec<Callee> {
-    let mut seen = HashSet::new();
+/// The functions that need a slot, each once, in order of first use; and those that stubs call.
+fn wanted(
+    request: &Request<'_>,
+    bindings: &[Vec<Binding>],
+    routes: &Routes,
+) -> (Vec<Callee>, HashSet<FuncId>) {
+    let (mut seen, mut called) = (HashSet::new(), HashSet::new());
     let mut wanted = Vec::new();
     for ((importer, found), bindings) in request.fresh_ids().zip(request.fresh).zip(bindings) {
         for (import, binding) in found.object.imports.iter().zip(bindings) {
@@ -164,6 +179,7 @@ fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> 
                 Binding::Func(callee)
                     if routes.route(importer, callee, &import.ty) == Route::Stub =>
                 {
+                    called.insert(callee.id);
                     callee
                 }
                 _ => continue,
@@ -173,12 +189,13 @@ fn wanted(request: &Request<'_>, bindings: &[Vec<Binding>], routes: &Routes) -> 
             }
         }
     }
-    wanted
+    (wanted, called)
 }
 
 /// Slots of wanted functions in the segments of the objects that define them.
 fn own_segments<'a>(
     request: &Request<'_>,
+    bindings: &[Vec<Binding>],
     layout: &Layout,
     wanted: impl Iterator<Item = &'a Callee>,
     slots: &mut Slots,
@@ -195,13 +212,18 @@ fn own_segments<'a>(
         let Some(found) = request.found(object) else {
             continue;
         };
-        let place = match request.fresh_index(object) {
-            Some(n) => layout.placements.get(n),
-            None => request.model.nodes.get(&object).map(|node| &node.place),
+        let placed = match request.fresh_index(object) {
+            Some(n) => (layout.placements.get(n), bindings.get(n).map(Vec::as_slice)),
+            None => {
+                let node = request.model.nodes.get(&object);
+                (node.map(|n| &n.place), node.map(|n| &*n.bindings))
+            }
         };
-        let Some(place) = place else { continue };
+        let (Some(place), Some(bindings)) = placed else {
+            continue;
+        };
         let indices: HashSet<u32> = indices.into_iter().collect();
-        each_entry(&found.object, place, |slot, index| {
+        each_entry(&found.object, bindings, place, |slot, index| {
             if indices.contains(&index) {
                 slots
                     .of
@@ -239,7 +261,7 @@ fn imports_in_segments(
         ) else {
             continue;
         };
-        each_entry(&found.object, place, |slot, index| {
+        each_entry(&found.object, bindings, place, |slot, index| {
             let Some(position) = found.object.import_of_func(index) else {
                 return;
             };
@@ -259,9 +281,12 @@ fn imports_in_segments(
 }
 
 /// A segment that holds an import fixes that function's slot, if nothing did before; wanted now or not, since the
-/// object's own code knows the number. Where the import is a stub, the slot gets the function itself afterwards:
-/// a stub that calls through its own slot would never arrive.
-fn hold(request: &Request<'_>, held: Vec<Held>, slots: &mut Slots) {
+/// object's own code knows the number. Where the import is a stub, the slot gets the function itself afterwards.
+///
+/// Gives the functions whose slot holds a stub until then. A stub that called through that slot would call itself for ever in
+/// a start function, so these are called through a second slot, which is null until the function is there.
+fn hold(request: &Request<'_>, held: Vec<Held>, slots: &mut Slots) -> HashSet<FuncId> {
+    let mut late = HashSet::new();
     for Held {
         slot,
         callee,
@@ -271,60 +296,63 @@ fn hold(request: &Request<'_>, held: Vec<Held>, slots: &mut Slots) {
         if !request.model.slots.contains_key(&callee.id) && !slots.of.contains_key(&callee.id) {
             slots.of.insert(callee.id, slot);
             slots.decided.push((callee.id, slot));
+            if !direct {
+                late.insert(callee.id);
+            }
         }
         if !direct {
             slots.fills.push(Fill { slot, callee });
         }
     }
+    late
 }
 
 /// The slot that an object's own segment gives one of its functions.
-pub fn slot_in_own_segment(object: &Object, place: &Placement, wanted: u32) -> Option<u64> {
+pub fn slot_in_own_segment(node: &Node, wanted: u32) -> Option<u64> {
     let mut slot = None;
-    each_entry(object, place, |at, index| {
-        if index == wanted {
-            slot.get_or_insert(at);
-        }
-    });
+    each_entry(
+        &node.found.object,
+        &node.bindings,
+        &node.place,
+        |at, index| {
+            if index == wanted {
+                slot.get_or_insert(at);
+            }
+        },
+    );
     slot
 }
 
 /// The function that an object's own segment puts into a slot.
-pub fn function_in_own_segment(object: &Object, place: &Placement, wanted: u64) -> Option<u32> {
+pub fn function_in_own_segment(node: &Node, wanted: u64) -> Option<u32> {
     let mut function = None;
-    each_entry(object, place, |at, index| {
-        if at == wanted {
-            function.get_or_insert(index);
-        }
-    });
+    each_entry(
+        &node.found.object,
+        &node.bindings,
+        &node.place,
+        |at, index| {
+            if at == wanted {
+                function.get_or_insert(index);
+            }
+        },
+    );
     function
 }
 
 /// A segment outside the slots that the object asked for would overwrite its neighbours, one on top of another itself.
-fn check_segments(request: &Request<'_>, layout: &Layout) -> Result<()> {
-    for (found, place) in request.fresh.iter().zip(&layout.placements) {
-        let Some(table) = shared_table(&found.object) else {
-            continue;
-        };
+fn check_segments(request: &Request<'_>, bindings: &[Vec<Binding>], layout: &Layout) -> Result<()> {
+    let objects = request.fresh.iter().zip(bindings).zip(&layout.placements);
+    for ((found, bindings), place) in objects {
+        let shared = shared_tables(&found.object, bindings);
         let mut filled = Vec::new();
-        for segment in found.object.segments.iter().filter(|s| s.table == table) {
-            let len = segment.funcs.len() as u64;
-            let start = place.segment_start(segment);
-            let end = start.and_then(|start| start.checked_add(len));
-            let inside = start.is_some_and(|start| start >= place.table_base)
-                && end.is_some_and(|end| end <= place.table_base.saturating_add(place.table_size));
-            if !inside && len > 0 {
-                return Err(Error::new(
-                    Code::Malformed,
-                    format!(
-                        "{}: an element segment of {len} functions does not fit into the {} table slots that the object asks for",
-                        found.name, place.table_size
-                    ),
-                ));
+        for segment in found.object.segments.iter().filter(|s| !s.funcs.is_empty()) {
+            match shared.get(segment.table as usize) {
+                Some(true) => filled.push(in_own_slots(found, segment, place)?),
+                Some(false) => not_of_another(request, found, bindings, segment)?,
+                // The object's own table.
+                None => {}
             }
-            filled.push((start.unwrap_or(0), len));
         }
-        filled.retain(|&(_, len)| len > 0);
         filled.sort_unstable();
         let overlap = |w: &[(u64, u64)]| matches!(w, [(at, len), (next, _)] if at + len > *next);
         if filled.windows(2).any(overlap) {
@@ -338,4 +366,45 @@ fn check_segments(request: &Request<'_>, layout: &Layout) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// First slot and length of a segment in the shared table.
+fn in_own_slots(found: &Found, segment: &Segment, place: &Placement) -> Result<(u64, u64)> {
+    let len = segment.funcs.len() as u64;
+    let start = place.segment_start(segment);
+    let inside = start.is_some_and(|start| {
+        let end = place.table_base.saturating_add(place.table_size);
+        start >= place.table_base && start.checked_add(len).is_some_and(|last| last <= end)
+    });
+    match start.filter(|_| inside) {
+        Some(start) => Ok((start, len)),
+        None => Err(Error::new(
+            Code::Malformed,
+            format!(
+                "{}: an element segment of {len} functions does not fit into the {} table slots that the object asks for",
+                found.name, place.table_size
+            ),
+        )),
+    }
+}
+
+/// A table that the host lends may be filled; one of another object's would stay filled after a load that fails.
+fn not_of_another(
+    request: &Request<'_>,
+    found: &Found,
+    bindings: &[Binding],
+    segment: &Segment,
+) -> Result<()> {
+    let import = found.object.table_imports.get(segment.table as usize);
+    match import.and_then(|position| bindings.get(*position as usize)) {
+        Some(Binding::Export(definition)) => Err(Error::new(
+            Code::Unsupported,
+            format!(
+                "{}: an element segment lies in a table of {}, which a load that fails could not restore",
+                found.name,
+                request.name(definition.object),
+            ),
+        )),
+        _ => Ok(()),
+    }
 }

@@ -9,7 +9,7 @@ use super::place::Layout;
 use super::resolve::{Binding, Callee, Landmark, Resolved};
 use super::scope::Definition;
 use super::slots::{Route, Routes, Slots};
-use super::{Plan, Planned, Request};
+use super::{Bind, Plan, Planned, Request};
 use crate::error::{Code, Error, Result};
 use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import};
 
@@ -60,6 +60,7 @@ pub struct LazyStub {
     /// Module of the import; symbols outside `env` only ever come from the host.
     pub module: Arc<str>,
     pub importer: ObjectId,
+    pub weak: bool,
     /// Looked up when called (RTLD_LAZY), rather than a trap.
     pub lazy: bool,
 }
@@ -91,6 +92,7 @@ struct Supplier<'a> {
     request: &'a Request<'a>,
     layout: &'a Layout,
     slots: &'a Slots,
+    calls: HashMap<FuncId, u64>,
     routes: Routes,
     stubs: Unique<Stub>,
     trampolines: Unique<Trampoline>,
@@ -109,6 +111,7 @@ pub fn supply(
         request,
         layout: &layout,
         slots: &slots,
+        calls: slots.calls.iter().copied().collect(),
         routes: Routes::new(request, &order),
         stubs: Unique::new(),
         trampolines: Unique::new(),
@@ -147,6 +150,7 @@ pub fn supply(
         lazy_stubs,
         fills: slots.fills,
         slots: slots.decided,
+        calls: slots.calls,
         tags: resolved.new_tags,
         warnings: resolved.warnings,
         layout,
@@ -192,7 +196,8 @@ impl Supplier<'_> {
                 symbol: import.name.clone(),
                 module: import.module.clone(),
                 importer,
-                lazy: !weak,
+                weak: *weak,
+                lazy: self.request.options.bind == Bind::Lazy,
             })),
             Binding::Nothing => Supply::Nothing,
             Binding::Export(definition) => Supply::Export(*definition),
@@ -211,7 +216,10 @@ impl Supplier<'_> {
         Ok(match self.routes.route(importer, callee, &import.ty) {
             Route::Direct => Supply::Export(definition),
             Route::Stub => {
-                let slot = self.slot(callee.id)?;
+                let slot = match self.calls.get(&callee.id) {
+                    Some(&slot) => slot,
+                    None => self.slot(callee.id)?,
+                };
                 Supply::Stub(self.stubs.add(Stub { sig, slot }))
             }
             Route::Host => Supply::Trampoline(self.trampolines.add(Trampoline {

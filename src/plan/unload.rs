@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 
-use super::commit::within;
-use super::{FuncId, Model, ObjectId, Placement, Role};
+use super::holders::Holders;
+use super::{FuncId, Model, Node, ObjectId, Placement, Role};
 
 /// What objects that are gone leave behind, to be cleared.
 #[derive(Debug, Default)]
@@ -46,31 +46,33 @@ impl Model {
         let Some(first) = gone.iter().min().copied() else {
             return gone;
         };
-        loop {
-            let newer = self.nodes.keys().copied().filter(|&id| id > first);
-            let more: Vec<ObjectId> = newer
-                .filter(|id| !gone.contains(id) && self.keeps(*id).any(|used| gone.contains(&used)))
-                .collect();
-            if more.is_empty() {
-                return gone;
+        let newer = self.nodes.keys().copied().filter(|&id| id > first);
+        let mut users: HashMap<ObjectId, Vec<ObjectId>> = HashMap::default();
+        for id in newer {
+            for used in self.keeps(id) {
+                users.entry(used).or_default().push(id);
             }
-            gone.extend(more);
         }
+        let mut open: Vec<ObjectId> = gone.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            let users = users.remove(&id).unwrap_or_default().into_iter();
+            open.extend(users.filter(|&user| gone.insert(user)));
+        }
+        gone
     }
 
     /// Takes objects out: their symbols, names, slots and memory are as if they had never been there.
     pub fn remove(&mut self, gone: &HashSet<ObjectId>) -> Vacated {
         let mut vacated = Vacated::default();
-        for &id in gone {
-            let Some(node) = self.nodes.remove(&id) else {
-                continue;
-            };
-            if node.global {
-                self.global.remove(id, &node.found.object);
-            }
-            if self.main == Some(id) {
-                self.main = None;
-            }
+        let nodes: Vec<Node> = gone.iter().filter_map(|id| self.nodes.remove(id)).collect();
+        let global = nodes.iter().filter(|node| node.global);
+        self.global
+            .remove(gone, global.map(|node| &*node.found.object));
+        self.loaded.retain(|id| !gone.contains(id));
+        self.openings.retain(|id| !gone.contains(id));
+        self.changed();
+        self.main = self.main.filter(|id| !gone.contains(id));
+        for node in &nodes {
             let place = node.place;
             vacated.places.push(place);
             if node.found.role != Role::FixedMain {
@@ -97,16 +99,17 @@ impl Model {
             self.names.entry(name.clone()).or_insert(id);
         }
         // Slots of functions that are gone; and those of others that stood in a range that went back.
-        let places = &vacated.places;
-        let dead = self.slots.extract_if(|id, slot| {
+        let went = Holders::new(nodes.iter().map(|node| (node.place, ())));
+        let dead = |id: &FuncId, slot: &mut u64| {
             matches!(id, FuncId::Object { object, .. } if gone.contains(object))
-                || places.iter().any(|place| within(place, *slot))
-        });
-        vacated.slots = dead.map(|(_, slot)| slot).collect();
+                || went.of(*slot).is_some()
+        };
+        let slots = self.slots.extract_if(dead);
+        let calls = self.calls.extract_if(dead);
+        vacated.slots = slots.chain(calls).map(|(_, slot)| slot).collect();
+        let kept = Holders::new(self.nodes.values().map(|node| (node.place, ())));
         for &slot in &vacated.slots {
-            let went = vacated.places.iter().any(|place| within(place, slot));
-            let kept = self.nodes.values().any(|node| within(&node.place, slot));
-            if !went && !kept {
+            if went.of(slot).is_none() && kept.of(slot).is_none() {
                 let _ = self.table.give(slot, 1);
             }
         }
@@ -116,6 +119,7 @@ impl Model {
             self.memory = Default::default();
             self.table = Default::default();
             self.slots.clear();
+            self.calls.clear();
             self.provided.clear();
         }
         vacated

@@ -138,7 +138,9 @@ fn table(request: &Request<'_>, plan: &Plan) -> Result<()> {
     };
     disjoint(used, layout.table.after, "table")?;
     // A new slot is its own range; one inside a segment belongs to a new object, whose stub is replaced.
-    let mut singles: HashSet<u64> = request.model.slots.values().copied().collect();
+    let known = request.model.slots.values();
+    let known = known.chain(request.model.calls.values());
+    let mut singles: HashSet<u64> = known.copied().collect();
     for fill in &plan.fills {
         if within(&free, fill.slot) || fill.slot >= layout.table.after {
             return Err(inconsistent("a function in a free slot"));

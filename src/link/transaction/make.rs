@@ -126,7 +126,9 @@ impl Transaction<'_> {
     }
 
     pub(super) fn make_trampolines(&mut self) -> Result<()> {
-        for trampoline in &self.plan.trampolines {
+        for (n, trampoline) in self.plan.trampolines.iter().enumerate() {
+            let of_object = self.trampolines.entry(trampoline.target.object);
+            of_object.or_default().push(n);
             let name = self.symbol(trampoline.target);
             let forwarder =
                 Forwarder::new(self.ns.store, &trampoline.sig, &name).context(|| name.clone())?;

@@ -101,7 +101,8 @@ impl Draft {
                 self.object.imported_globals += 1;
             }
             ExternType::Tag(_) => self.object.tag_imports.push(position),
-            _ => {}
+            ExternType::Table(_) => self.object.table_imports.push(position),
+            ExternType::Memory(_) => self.object.memory_imports.push(position),
         }
         self.object.imports.push(Import {
             module: module.into(),
@@ -176,6 +177,16 @@ impl Draft {
             table: 0,
             offset: ConstValue { base, offset },
             funcs,
+        });
+    }
+
+    /// An active data segment of the first memory.
+    pub fn fills(&mut self, base: Option<Base>, start: u64, len: u64) {
+        self.object.data.push(Filled {
+            memory: 0,
+            base,
+            start,
+            end: start + len,
         });
     }
 

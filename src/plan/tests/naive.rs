@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::draft::I32;
 use crate::abi;
 use crate::error::Undefined;
 use crate::object::*;
@@ -63,7 +64,22 @@ impl<'a> Naive<'a> {
         Naive { request, order }
     }
 
-    fn definitions(&self, name: &'a str) -> impl Iterator<Item = (ObjectId, &'a ExportItem)> {
+    /// The definitions of a name that an import of `ty` could take; `None`: a GOT entry.
+    fn definitions(
+        &self,
+        name: &'a str,
+        ty: Option<&ExternType>,
+    ) -> impl Iterator<Item = (ObjectId, &'a ExportItem)> {
+        let of_c = matches!(ty, None | Some(ExternType::Func(_)));
+        let discriminant = ty.map(std::mem::discriminant);
+        let takes = move |item: &ExportItem| match item {
+            ExportItem::Func { .. } => of_c,
+            ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } if of_c => *ty == I32,
+            other => {
+                let given = super::super::resolve::extern_type(other);
+                discriminant == Some(std::mem::discriminant(&given))
+            }
+        };
         let objects = self
             .order
             .iter()
@@ -72,7 +88,7 @@ impl<'a> Naive<'a> {
             let symbol = !abi::LIFECYCLE.contains(&name);
             let mut exports = found.object.exports.iter();
             let export = exports.find(|e| symbol && e.name.as_ref() == name)?;
-            Some((id, &export.item))
+            takes(&export.item).then_some((id, &export.item))
         })
     }
 
@@ -91,7 +107,7 @@ impl<'a> Naive<'a> {
         if let Some(host) = self.host(abi::ENV, name, true) {
             return host;
         }
-        for (object, item) in self.definitions(name) {
+        for (object, item) in self.definitions(name, None) {
             let ExportItem::Func { index, .. } = item else {
                 return Want::Clash;
             };
@@ -124,7 +140,67 @@ impl<'a> Naive<'a> {
         self.host(abi::ENV, name, false).unwrap_or(Want::Undefined)
     }
 
-    pub fn import(&self, import: &'a Import) -> Want {
+    /// Where the first definition is of another type than the import, the importer's own one, if that fits.
+    pub fn import(&self, importer: ObjectId, import: &'a Import) -> Want {
+        let first = self.first(import);
+        let name = import.name.as_ref();
+        let found = self.request.found(importer).unwrap();
+        let own = found.object.export(name);
+        let own = own.filter(|_| !abi::LIFECYCLE.contains(&name));
+        let own_func = own.and_then(|own| match &own.item {
+            ExportItem::Func { index, sig } if found.object.import_of_func(*index).is_none() => {
+                let index = *index;
+                let object = importer;
+                Some((FuncId::Object { object, index }, sig))
+            }
+            _ => None,
+        });
+        let given = match &first {
+            Want::Func(FuncId::Object { .. }) => self.type_of(name),
+            _ => None,
+        };
+        match (import.module.as_ref(), &import.ty, &first, own_func) {
+            (abi::ENV, ExternType::Func(wanted), Want::Func(FuncId::Object { .. }), _)
+                if given.as_ref() == Some(wanted) =>
+            {
+                first
+            }
+            (
+                abi::ENV,
+                ExternType::Func(wanted),
+                Want::Func(FuncId::Object { .. }) | Want::Clash,
+                Some((own, sig)),
+            ) if sig == wanted => Want::Func(own),
+            (abi::GOT_FUNC, _, Want::Clash, Some((own, _))) => Want::Func(own),
+            (abi::GOT_FUNC, _, Want::Func(FuncId::Object { .. }), Some((own, sig)))
+                if given.as_ref() != Some(sig) =>
+            {
+                Want::Func(own)
+            }
+            (abi::GOT_MEM, _, Want::Clash, _) => match own.map(|own| &own.item) {
+                Some(ExportItem::Data { value, ty }) if ty.content == ValType::I32 => {
+                    Want::Data(importer, *value)
+                }
+                _ => first,
+            },
+            _ => first,
+        }
+    }
+
+    /// The type of the first function of a name: that of the function behind all re-exports.
+    fn type_of(&self, name: &'a str) -> Option<std::sync::Arc<FuncType>> {
+        let Want::Func(FuncId::Object { object, index }) = self.function(name, &mut HashSet::new())
+        else {
+            return None;
+        };
+        let object = &self.request.found(object)?.object;
+        object.exports.iter().find_map(|export| match &export.item {
+            ExportItem::Func { index: of, sig } if *of == index => Some(sig.clone()),
+            _ => None,
+        })
+    }
+
+    fn first(&self, import: &'a Import) -> Want {
         let name = import.name.as_ref();
         match (import.module.as_ref(), &import.ty) {
             (abi::GOT_FUNC | abi::GOT_MEM, ExternType::Global(ty))
@@ -140,7 +216,7 @@ impl<'a> Naive<'a> {
                 if let Some(host) = self.host(abi::GOT_MEM, name, false) {
                     return host;
                 }
-                match self.definitions(name).next() {
+                match self.definitions(name, None).next() {
                     Some((object, ExportItem::Data { value, ty }))
                         if ty.content == ValType::I32 =>
                     {
@@ -164,7 +240,7 @@ impl<'a> Naive<'a> {
             (abi::ENV, _) => {
                 let overriding = self.host(abi::ENV, name, true);
                 let object = || {
-                    let (object, item) = self.definitions(name).next()?;
+                    let (object, item) = self.definitions(name, Some(&import.ty)).next()?;
                     Some(Want::Other(object, item.clone()))
                 };
                 let host = || self.host(abi::ENV, name, false);
@@ -184,7 +260,7 @@ impl<'a> Naive<'a> {
                 let func = matches!(import.ty, ExternType::Func(_));
                 let lazy = func && self.request.options.bind == Bind::Lazy;
                 let may = lazy || (import.weak && (func || import.module.starts_with("GOT.")));
-                if may || self.import(import) != Want::Undefined {
+                if may || self.first(import) != Want::Undefined {
                     continue;
                 }
                 let wanted = match import.module.as_ref() {

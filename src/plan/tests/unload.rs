@@ -76,7 +76,7 @@ fn check(world: &World) {
     assert!(model.global.order().iter().all(there));
     assert!(model.names.values().all(there));
     for name in model.nodes.values().flat_map(|n| &n.found.object.exports) {
-        let mut known = model.global.lookup(&name.name).iter();
+        let mut known = model.global.lookup(&name.name, Kind::Symbol);
         assert!(known.all(|d| there(&d.object)));
     }
     let mut ranges: Vec<(u64, u64)> = model.memory.iter().collect();
@@ -88,7 +88,10 @@ fn check(world: &World) {
             slots.push((place.table_base, place.table_size));
         }
     }
-    for (function, slot) in &model.slots {
+    assert_eq!(model.loaded.len(), model.nodes.len());
+    assert!(model.loaded.iter().chain(&model.openings).all(there));
+    assert!(model.loaded.is_sorted());
+    for (function, slot) in model.slots.iter().chain(&model.calls) {
         if let FuncId::Object { object, .. } = function {
             assert!(there(object), "{function:?}");
         }
@@ -207,7 +210,15 @@ fn promotion_and_names_are_taken_back() {
     assert_eq!(world.model.global.order(), [a]);
     assert!(world.model.names.contains_key("other"));
     world.model.revert(&changes);
-    assert!(world.model.global.order().is_empty() && world.model.global.lookup("f").is_empty());
+    assert!(
+        world.model.global.order().is_empty()
+            && world
+                .model
+                .global
+                .lookup("f", Kind::Symbol)
+                .next()
+                .is_none()
+    );
     assert!(!world.model.names.contains_key("other") && !world.model.nodes[&a].global);
 }
 

@@ -1,4 +1,5 @@
-;; main takes as data what liba defines as a function, and as a mutable global, and as a 64-bit number.
+;; main takes as data what liba defines as a function, which is an error, and two names that only globals of other types have, which
+;; are no symbols.
 (module
   (@dylink.0 (mem-info (memory 0 0) (table 0 0))
     (needed "liba.so"))

@@ -22,7 +22,7 @@ pub fn orders(request: &Request<'_>, plan: &Plan) {
     for (id, found) in request.fresh_ids().zip(request.fresh) {
         needs.extend(found.needed.iter().map(|&to| (id, to)));
         for import in &found.object.imports {
-            match (naive.import(import), import.module.as_ref()) {
+            match (naive.import(id, import), import.module.as_ref()) {
                 (Want::Func(FuncId::Object { object, .. }), abi::ENV) if Some(object) != main => {
                     calls.insert((id, object));
                 }
