@@ -14,7 +14,9 @@ use crate::abi;
 use crate::engine::can_link;
 use crate::error::{Code, Error, Result};
 use crate::plan::needed::{Closure, Provider, Root, closure};
-use crate::plan::{Identity, Model, ObjectId, Options, Plan, Request, Sizes, dump, plan};
+use crate::plan::{
+    Identity, Model, ObjectId, Options, Plan, Request, Sizes, dump, plan, program_refused,
+};
 use crate::search::{self, Located, View};
 use crate::trace::Category;
 
@@ -135,7 +137,15 @@ impl Namespace {
                     .map(|name| Root::Name(name, None)),
             );
         }
-        closure(model, roots, files, self.config.limits.objects).map(Some)
+        let closure = closure(model, roots, files, self.config.limits.objects)?;
+        // The program itself, by its own name or path.
+        if model.main.is_some() && closure.roots.first() == model.main.as_ref() {
+            return match flags.noload {
+                true => Ok(None),
+                false => Err(program_refused()),
+            };
+        }
+        Ok(Some(closure))
     }
 
     /// The plan of a load that brings new objects.

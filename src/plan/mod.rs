@@ -52,7 +52,7 @@ pub use model::{
 pub use place::{Extent, Layout, Sizes};
 pub use regions::Regions;
 pub use resolve::{Attempt, Binding, Callee, Scopes, attempt, describe, extern_type};
-pub use role::role_of;
+pub use role::{program_refused, role_of};
 pub use scope::{Definition, Kind, Lookup, Scope};
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
 pub use supply::{LazyStub, Stub, Supply, Trampoline};

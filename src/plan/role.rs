@@ -23,15 +23,13 @@ pub fn role_of(object: &Object, main: bool) -> Result<Role> {
         }
         return Ok(if based { Role::Main } else { Role::FixedMain });
     }
+    if object.export(abi::START).is_some() {
+        return Err(program_refused());
+    }
     if object.dylink.is_none() {
-        let what = if object.export(abi::START).is_some() {
-            "a program, not a shared library"
-        } else {
-            "not a shared library: it has no dylink.0 section"
-        };
-        return Err(unsupported(format!(
-            "{what}; compile with -fPIC and link with -shared -Wl,--experimental-pic"
-        )));
+        return Err(unsupported(
+            "not a shared library: it has no dylink.0 section; compile with -fPIC and link with -shared -Wl,--experimental-pic".to_string(),
+        ));
     }
     if object.defined_memories > 0 {
         return Err(unsupported(
@@ -48,9 +46,16 @@ pub fn role_of(object: &Object, main: bool) -> Result<Role> {
     Ok(Role::Library)
 }
 
+/// A program is opened as a library, as glibc refuses it ("cannot dynamically load executable").
+pub fn program_refused() -> Error {
+    unsupported(
+        "a program, not a shared library: it can only be the first object of a namespace, loaded as the program (wasmdyld run, WASM_DYLD_PROGRAM); a program opens itself by dlopen(NULL); a library is compiled with -fPIC and linked with -shared -Wl,--experimental-pic".to_string(),
+    )
+}
+
 /// A library whose data no code refers to need not import its base.
 fn has_no_data_address(object: &Object) -> bool {
-    object.memory.is_none() && object.export(abi::START).is_none()
+    object.memory.is_none()
 }
 
 fn linkable(object: &Object) -> Result<()> {

@@ -11,6 +11,7 @@ mod skip;
 mod amplification;
 mod cache;
 mod cut;
+mod planner;
 mod texts;
 mod values;
 mod wasi;
