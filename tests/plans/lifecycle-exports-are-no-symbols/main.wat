@@ -4,6 +4,6 @@
     (needed "liba.so"))
   (import "env" "memory" (memory 1))
   (import "env" "__memory_base" (global $base i32))
-  (import "env" "_start" (func $_start))
+  (import "env" "__wasm_apply_relocs" (func $_start))
   (import "env" "__wasm_apply_data_relocs" (func $__wasm_apply_data_relocs))
 )
