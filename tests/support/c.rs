@@ -207,9 +207,10 @@ fn default_compiler(cxx: bool) -> Option<String> {
 
 /// The folder of the engine's wasm.h, as the build script of its crate gave it to ours.
 fn wasm_h() -> PathBuf {
-    let folder =
-        option_env!("WASMDYLD_WASM_H").expect("the feature `wasmtime`, which brings wasm.h");
-    PathBuf::from(folder)
+    match option_env!("WASMDYLD_WASM_H") {
+        Some(folder) => PathBuf::from(folder),
+        None => panic!("built without the feature `wasmtime`, which brings wasm.h"),
+    }
 }
 
 pub fn source(name: &str) -> PathBuf {
