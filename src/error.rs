@@ -67,6 +67,15 @@ pub struct Frame {
     pub source: Option<String>,
 }
 
+impl Frame {
+    fn without_source(&self) -> Frame {
+        Frame {
+            source: None,
+            ..self.clone()
+        }
+    }
+}
+
 impl fmt::Display for Frame {
     /// `libfoo.so: parse+0x1a2 (at foo.c:12)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,12 +260,28 @@ impl Error {
         self
     }
 
-    /// The error as the guest may see it.
+    /// The error as the guest may see it. Of its frames, where the source was when a library was built is the host's affair.
     pub fn to_guest(&self) -> String {
         match &self.0.for_guests {
             Some((cause, from)) => chained(self.0.context.get(*from..).unwrap_or_default(), cause),
-            None => self.to_string(),
+            None => self.shown(Frame::without_source),
         }
+    }
+
+    fn shown<F: fmt::Display>(&self, frame: impl Fn(&Frame) -> F) -> String {
+        use fmt::Write;
+        let mut text = self.headline();
+        let frames = &self.0.frames;
+        for (n, one) in frames.iter().enumerate() {
+            let behind = self.0.left_out > 0 && n >= MAX_FRAMES - LAST_FRAMES;
+            let left_out = if behind { self.0.left_out } else { 0 };
+            // Writing to a string cannot fail.
+            if behind && n == MAX_FRAMES - LAST_FRAMES {
+                let _ = write!(text, "\n     ... {left_out} more");
+            }
+            let _ = write!(text, "\n{:>4}: {}", n + left_out, frame(one));
+        }
+        text
     }
 
     pub fn code(&self) -> Code {
@@ -305,17 +330,7 @@ fn chained(context: &[String], cause: &str) -> String {
 impl fmt::Display for Error {
     /// Outermost context first, the cause last: `loading a.wasm: needed libb.so: not found`. Then a line for each frame.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.headline())?;
-        let frames = &self.0.frames;
-        for (n, frame) in frames.iter().enumerate() {
-            let behind = self.0.left_out > 0 && n >= MAX_FRAMES - LAST_FRAMES;
-            let left_out = if behind { self.0.left_out } else { 0 };
-            if behind && n == MAX_FRAMES - LAST_FRAMES {
-                write!(f, "\n     ... {left_out} more")?;
-            }
-            write!(f, "\n{:>4}: {frame}", n + left_out)?;
-        }
-        Ok(())
+        f.write_str(&self.shown(Frame::clone))
     }
 }
 
@@ -394,6 +409,21 @@ mod tests {
         assert_eq!(error.to_guest(), "loading x.so: not a module");
         assert!(error.to_string().contains("KEY="));
         assert!(error.of_the_guest().to_guest().contains("KEY="));
+        let frame = Frame {
+            object: Some("libfoo.so".into()),
+            function: Some("parse".into()),
+            index: 7,
+            offset: None,
+            in_function: Some(0x1a2),
+            source: Some("/home/builder/foo.c:12".into()),
+        };
+        let trap = Error::trap("unreachable", vec![frame]);
+        let shown = "unreachable\n   0: libfoo.so: parse+0x1a2";
+        assert_eq!(trap.to_guest(), shown);
+        assert_eq!(
+            trap.to_string(),
+            format!("{shown} (at /home/builder/foo.c:12)")
+        );
     }
 
     #[test]

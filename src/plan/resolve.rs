@@ -278,10 +278,14 @@ impl<'a> Resolver<'a> {
                     && [abi::INITIALIZE, abi::CALL_CTORS].contains(&import.name.as_ref()) =>
             {
                 let name = text::name(self.request.name(importer));
-                self.warnings.push(format!(
+                let warning = format!(
                     "{name} imports {}, so it was linked without its start files (-nostartfiles) and its constructors are lost",
                     import.name
-                ));
+                );
+                // An object may import it any number of times.
+                if self.warnings.last() != Some(&warning) {
+                    self.warnings.push(warning);
+                }
                 Binding::Nothing
             }
             ExternType::Tag(sig)

@@ -1,10 +1,14 @@
 //! What modules, files and guests say reaches terminals, logs and other guests in a form that does nothing but be read.
 
 use crate::amplification::opens;
+use crate::command;
 use crate::kit::Case;
 
 /// What a name may hold, as a string of WebAssembly text: clears the screen, forges a line, rings, turns letters round, breaks lines.
 const HARM: &str = r"\1b[2J\1b[31m\0awasmdyld: all is well\0d\07\e2\80\aewasm\e2\81\a6\e2\80\a8\c2\85\d8\9c\e2\80\8f";
+
+/// The same without a control character.
+const TURNED: &str = r"\e2\80\aewasm\e2\81\a6\e2\80\a8x\d8\9c\e2\80\8f";
 
 fn tools(case: &Case, file: &str) {
     for arguments in [
@@ -112,12 +116,14 @@ fn names_in_dylink_sections_do_nothing_but_be_read() {
 #[test]
 fn traps_and_files_that_are_no_modules_do_nothing_but_be_read() {
     let mut case = Case::new("traps");
-    case.wat(
-        "main.wasm",
-        &format!(r#"(module $"{HARM}" (func $"{HARM}" (export "_start") unreachable))"#),
-    );
-    let ran = case.run(&["run", "main.wasm"]);
-    assert_eq!(ran.code, Some(134), "{ran}");
+    for harm in [HARM, TURNED] {
+        case.wat(
+            "main.wasm",
+            &format!(r#"(module $"{harm}" (func $"{harm}" (export "_start") unreachable))"#),
+        );
+        let ran = case.run(&["run", "main.wasm"]);
+        assert_eq!(ran.code, Some(134), "{ran}");
+    }
     let text = "\u{202e}\x1b[2Jtext\u{2028}that is no module\u{85}";
     case.bytes("text.wasm", text.as_bytes());
     case.bytes("cut.wasm", b"\0asm");
@@ -197,6 +203,52 @@ fn guests_learn_nothing_of_files_that_are_no_modules() {
     case.wat("main.wasm", &opens("/own/secret.env"));
     let ran = case.run(&["run", "--dir", "lib::/own", "main.wasm"]);
     assert!(ran.stdout.contains("KEY=not-for-guests"), "{ran}");
+}
+
+/// As [`opens`], by WASIX's function, which writes the text to a buffer of the caller's.
+fn opens_by_wasix(name: &str) -> String {
+    let length = name.len();
+    format!(
+        r#"(module
+          (@dylink.0 (mem-info (memory 1024 4) (table 0 0)))
+          (import "env" "memory" (memory 0))
+          (import "env" "__memory_base" (global $base i32))
+          (import "wasix_32v1" "dlopen"
+            (func $open (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+          (data (global.get $base) "{name}")
+          (func (export "_start")
+            (if (i32.eqz (call $open (global.get $base) (i32.const {length}) (i32.const 2)
+                  (i32.add (global.get $base) (i32.const 64)) (i32.const 500)
+                  (i32.const 0) (i32.const 0) (i32.add (global.get $base) (i32.const 60))))
+              (then return))
+            (i32.store offset=600 (global.get $base) (i32.add (global.get $base) (i32.const 64)))
+            (i32.store offset=604 (global.get $base) (i32.const 300))
+            (drop (call $write (i32.const 1) (i32.add (global.get $base) (i32.const 600)) (i32.const 1)
+              (i32.add (global.get $base) (i32.const 608))))))"#
+    )
+}
+
+#[test]
+fn guests_of_other_interfaces_learn_no_more() {
+    let mut case = Case::new("secret-wasix");
+    case.bytes("lib/secret.env", SECRET.as_bytes());
+    // A C program takes the text up to its NUL; this one writes all of the buffer.
+    case.wat("main.wasm", &opens_by_wasix("secret.env"));
+    let program = case.folder().join("main.wasm");
+    let ran = command::ran(
+        command::wasmdyld()
+            .current_dir(case.folder())
+            .args(["run", "-L", "lib"])
+            .arg(program),
+    );
+    let text = ran.stdout.split('\0').next().unwrap_or_default();
+    assert!(
+        text.ends_with("not a WebAssembly module"),
+        "{text} {}",
+        ran.stderr
+    );
+    assert!(!ran.stdout.contains("KEY"), "{}", ran.stdout);
 }
 
 #[test]
