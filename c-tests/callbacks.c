@@ -227,11 +227,38 @@ static void everything(enum place place)
     change_another(place);
 }
 
+/* Whatever is said when libraries come, fail and go, when functions are bound late, and at the end. */
+static void tell_all(void)
+{
+    wasm_dyld_object_t *object = NULL, *gone = NULL;
+    struct module *m = module_new();
+    uint32_t late = module_import(m, "env", "late", "", "i"), at_exit = module_import(m, "env", "__cxa_atexit", "iii", "i");
+    module_needs(m, "last.so");
+    module_slot(m, module_function(m, NULL, "i", "", CODE(I32_CONST, 0, DROP)));
+    module_function(m, "__wasm_apply_data_relocs", "", "", CODE(I32_CONST, 0, DROP));
+    module_function(m, "__wasm_call_ctors", "", "", CODE(GLOBAL_GET, 1, I32_CONST, 0, I32_CONST, 0, CALL, (uint8_t)at_exit, DROP));
+    module_function(m, "bind", "", "i", CODE(CALL, (uint8_t)late));
+    WORKS(load_module(host.dyld, "lazy.so", m, WASM_DYLD_LAZY, &object, &error));
+    FAILS(try_call(host.dyld, find(host.dyld, object, "bind"), NULL, 0), WASM_DYLD_TRAP, "late", NULL);
+    m = module_new();
+    module_function(m, "late", "", "i", CODE(I32_CONST, 4));
+    WORKS(load_module(host.dyld, "late.so", m, WASM_DYLD_GLOBAL, &gone, &error));
+    SAME(CALL0(host.dyld, find(host.dyld, object, "bind")), 4);
+    m = module_new();
+    module_function(m, "__wasm_call_ctors", "", "", CODE(UNREACHABLE));
+    FAILS(load_module(host.dyld, "fails.so", m, 0, NULL, &error), WASM_DYLD_TRAP, "fails.so", NULL);
+    WORKS(wasm_dyld_unload(host.dyld, object, &error));
+    WORKS(wasm_dyld_unload(host.dyld, gone, &error));
+    WORKS(wasm_dyld_finish(host.dyld, &error));
+}
+
 static void from(enum place place)
 {
     begin();
     act = everything;
     WORKS(provoke(place));
+    if (place == TRACE)
+        tell_all();
     act = NULL;
     CHECK(acted > 0);
     SAME(wasm_dyld_object_count(host.dyld), objects + (place == OPEN || place == TRACE));
@@ -270,6 +297,56 @@ static void deletes(void)
         ended(provoke((enum place)place));
     }
     ok("callbacks that delete the namespace");
+}
+
+/* Deletes at the message that counts down to. */
+static int countdown;
+
+static void remove_late(enum place place)
+{
+    if (countdown > 0 && --countdown == 0)
+        remove_it(place);
+}
+
+static void may_fail(wasm_dyld_code_t code)
+{
+    CHECK(code != WASM_DYLD_INTERNAL);
+    SAME(code == WASM_DYLD_OK, error == NULL);
+    forget_error();
+}
+
+/* At whatever message the namespace is deleted, nothing is used that is gone. */
+static void deleted_at_each_message(void)
+{
+    const int step = getenv("WASMDYLD_TEST_CHECKER") ? 5 : 1;
+    for (int at = 1;; at += step) {
+        wasm_dyld_object_t *object = NULL;
+        wasm_func_t *function = NULL;
+        begin();
+        act = remove_late;
+        countdown = at;
+        struct module *m = module_new();
+        uint32_t late = module_import(m, "env", "late", "", "i");
+        module_needs(m, "more.so");
+        module_slot(m, module_function(m, NULL, "i", "", CODE(I32_CONST, 0, DROP)));
+        module_function(m, "bind", "", "i", CODE(CALL, (uint8_t)late));
+        may_fail(load_module(host.dyld, "lazy.so", m, WASM_DYLD_LAZY, &object, &error));
+        wasm_dyld_code_t found = wasm_dyld_dlsym(host.dyld, object, "bind", NULL, &function, NULL, &error);
+        may_fail(found);
+        if (found == WASM_DYLD_OK)
+            may_fail(try_call(host.dyld, function, NULL, 0));
+        m = module_new();
+        module_function(m, "__wasm_call_ctors", "", "", CODE(UNREACHABLE));
+        may_fail(load_module(host.dyld, "fails.so", m, 0, NULL, &error));
+        may_fail(wasm_dyld_unload(host.dyld, object, &error));
+        may_fail(wasm_dyld_finish(host.dyld, &error));
+        bool spent = countdown > 0;
+        end();
+        if (spent)
+            break;
+        CHECK(at < 1000);
+    }
+    ok("a namespace that is deleted at each message");
 }
 
 static wasm_trap_t *delete_it(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
@@ -477,6 +554,7 @@ int main(void)
     of_a_namespace();
     host_functions_delete();
     deletes();
+    deleted_at_each_message();
     for (int place = OPEN; place <= OUTPUT; place++)
         from((enum place)place);
     return 0;

@@ -7,6 +7,8 @@
 //! Exit handlers are guest code: they may open and close libraries. So what is dead is asked anew after each, and a sweep
 //! inside a sweep leaves its work to the outer one.
 
+use std::sync::Arc;
+
 use foldhash::{HashSet, HashSetExt};
 
 use super::exit;
@@ -171,16 +173,15 @@ impl LastCall {
 /// Removes exactly `gone`. If nothing is left, memory and table stay for the next load, unless they are to be `unmade`. No guest
 /// code runs.
 pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
+    let trace = &ns.config().trace;
+    let told = gone.iter().filter(|_| trace.on(Category::Init));
+    let names: Vec<Arc<str>> = told.filter_map(|&id| Some(ns.object(id)?.name)).collect();
     let buried = {
         let mut state = ns.state_mut();
         let state = &mut *state;
         aim_away(state, gone);
         lazy::unbind(state, gone);
         for id in gone {
-            if let Some(node) = state.model.nodes.get(id) {
-                let trace = &ns.config().trace;
-                trace.say(Category::Init, || format!("{}: unloaded", node.found.name));
-            }
             state
                 .texts
                 .forget(*id, &mut state.model.memory, state.space.as_ref());
@@ -217,9 +218,11 @@ pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
             buried
         }
     };
-    // Outside of the borrow: engines run finalizers.
+    // Outside of the borrow: engines run finalizers, and the host's callback may look at the namespace.
     drop(buried);
-    let trace = &ns.config().trace;
+    for name in names {
+        trace.say(Category::Init, || format!("{name}: unloaded"));
+    }
     trace.say_lines(Category::Map, || ns.link_map());
 }
 
