@@ -10,6 +10,9 @@ pub mod demangle;
 mod dlfcn;
 pub mod engine;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod link;
 pub mod object;
 pub mod plan;

@@ -61,6 +61,26 @@ fn the_table_is_what_happens() {
     compare(&engines, &cells.into_inner().expect("cells"));
 }
 
+/// `cargo xtask asan` has built the library and the command with AddressSanitizer, whose report ends a process by a signal. What an
+/// engine lacks is the table's affair.
+#[test]
+fn under_address_sanitizer() {
+    if std::env::var_os("WASMDYLD_TEST_ASAN").is_none() {
+        return;
+    }
+    let (engines, neutral) = engines().expect("an engine and the library");
+    let (cells, crashes) = (Mutex::new(Cells::new()), Mutex::new(Vec::new()));
+    guests(&engines, &cells, &crashes);
+    c_tests(&engines, &neutral, &cells, &crashes);
+    let crashes = crashes.into_inner().expect("crashes");
+    assert!(crashes.is_empty(), "{crashes:#?}");
+    let cells = cells.into_inner().expect("cells");
+    let of_engine = cells.iter().filter(|((_, engine), _)| engine != BUNDLED);
+    let (good, bad): (Vec<_>, Vec<_>) = of_engine.partition(|(_, result)| result.is_ok());
+    println!("{} run, {} do not: {bad:#?}", good.len(), bad.len());
+    assert!(good.len() > 4 * bad.len(), "most of them run");
+}
+
 fn put(cells: &Mutex<Cells>, row: &str, engine: &str, result: Result<(), String>) {
     let mut cells = cells.lock().expect("cells");
     let cell = cells

@@ -34,6 +34,16 @@ macro_rules! wasm_api {
             pub(crate) capable: OnceLock<()>,
         }
 
+        /// Nothing is linked: for fuzzers that run no engine.
+        #[cfg(feature = "no-engine")]
+        mod symbols {
+            use super::*;
+            $( pub unsafe extern "C" fn $name($(_: $ty),*) $(-> $ret)? {
+                std::process::abort()
+            } )*
+        }
+
+        #[cfg(not(feature = "no-engine"))]
         mod symbols {
             use super::*;
             unsafe extern "C" {
@@ -330,7 +340,7 @@ impl Api {
     }
 
     /// The linked functions as those of an engine of which nothing is known.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn linked_but_unknown() -> Api {
         Api {
             shim: OnceLock::new(),

@@ -27,8 +27,12 @@ mod slots;
 mod space;
 mod stats;
 mod symbols;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "fuzzers use a part of it")
+)]
+pub(crate) mod tests;
 mod texts;
 mod transaction;
 mod unload;

@@ -15,8 +15,12 @@ mod parse;
 mod section;
 mod sniff;
 mod spaces;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "fuzzers use a part of it")
+)]
+pub(crate) mod tests;
 mod types;
 
 use std::sync::Arc;

@@ -34,8 +34,12 @@ mod turns;
 mod unload;
 mod verify;
 
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "fuzzers use a part of it")
+)]
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

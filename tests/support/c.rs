@@ -299,6 +299,9 @@ fn build(
         .args(["-g", "-O1"])
         .args(options);
     include(&mut command);
+    if std::env::var_os("WASMDYLD_TEST_ASAN").is_some() {
+        command.arg("-fsanitize=address");
+    }
     command.arg(file).arg("-o").arg(&program).arg("-L").arg(lib);
     command
         .arg(format!("-Wl,-rpath,{}", lib.display()))

@@ -131,7 +131,10 @@ pub fn run(case: &Case, run: &Run, program: &Program<'_>, options: &[&str]) -> R
         SCRATCH.fetch_add(1, Ordering::Relaxed)
     ));
     fs::create_dir_all(&scratch).map_err(|e| broken(e.to_string()))?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasmdyld"));
+    // One that was built in another way, if there is one.
+    let built = std::env::var_os("WASMDYLD_TEST_COMMAND");
+    let built = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_wasmdyld").into());
+    let mut command = Command::new(built);
     // Of the machine's environment only what the engine's cache needs.
     for (name, _) in
         std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("WASMDYLD_"))

@@ -120,6 +120,27 @@ pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
     ])
 }
 
+/// Builds one of the other engines alone: its file.
+pub fn engine(name: &str) -> Result<PathBuf> {
+    util::step(format!("{name} as a library"));
+    let target = util::target_dir().join("engines/target");
+    util::timed(format!("cargo build --release -p engine-{name}"), || {
+        let mut command = cargo()?;
+        command
+            .current_dir(util::workspace().join("engines"))
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "-p",
+                &format!("engine-{name}"),
+            ])
+            .env("CARGO_TARGET_DIR", &target);
+        util::run(&mut command)
+    })?;
+    Ok(target.join("release").join(format!("lib{name}.so")))
+}
+
 /// Builds the library without an engine of its own: what a host that links another engine uses. Gives the folder.
 pub fn neutral() -> Result<PathBuf> {
     util::step("library without an engine");

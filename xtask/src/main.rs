@@ -4,11 +4,13 @@
 mod builds;
 mod case;
 mod demo;
+mod fuzz;
 mod guests;
 mod install;
 mod library;
 mod python;
 mod reference;
+mod sanitize;
 mod skipped;
 mod test;
 mod util;
@@ -32,6 +34,9 @@ tasks:
   engines            build the engines that tests open at run time
   python [ARG...]    build the Python package's wheel around the library, and test it
                      in an environment of its own; arguments go to pytest
+  fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
+  asan               run C tests and guests on wasmi under AddressSanitizer
+  miri               run the tests of the pure core under Miri (needs nightly Rust)
   help               this text
 ";
 
@@ -48,6 +53,9 @@ fn main() -> ExitCode {
         "install" => install::main(rest),
         "header" => library::header(),
         "docs" => reference::main(),
+        "fuzz" => fuzz::main(rest),
+        "asan" => sanitize::asan(rest),
+        "miri" => sanitize::miri(rest),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
         "python" => python::main(rest),

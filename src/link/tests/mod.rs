@@ -1,8 +1,16 @@
 //! Tests of the linker against the bundled engine, from inside.
 
+#[cfg(test)]
 mod backtrace;
+#[cfg(test)]
 mod capable;
+#[cfg(test)]
 mod fault;
+mod guest;
+mod inject;
+#[cfg(test)]
 mod legacy;
+pub(crate) mod random;
+#[cfg(test)]
 mod state;
 mod world;

@@ -66,6 +66,7 @@ impl World {
         self.asked.replace(Some(Box::new(does)));
     }
 
+    #[cfg(test)]
     pub fn put(&self, name: &str, text: &str) {
         let bytes = wat::parse_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
         self.shelf.borrow_mut().insert(name.to_string(), bytes);
@@ -76,6 +77,7 @@ impl World {
     }
 
     /// The first object of the namespace: the program.
+    #[cfg(test)]
     pub fn program(&self, text: &str) -> ObjectId {
         let source = Source::Bytes {
             name: "main.wasm".to_string(),

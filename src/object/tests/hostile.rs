@@ -1,6 +1,7 @@
 use super::*;
 
 /// A module as a compiler makes it, only small: every kind of section.
+#[cfg(test)]
 fn sample() -> Vec<u8> {
     let mut bytes = assemble(EVERYTHING);
     let name = bytes.clone();
@@ -18,7 +19,7 @@ fn sample() -> Vec<u8> {
 }
 
 /// All that is done with bytes of unknown origin.
-fn try_everything(bytes: &[u8]) -> bool {
+pub(crate) fn try_everything(bytes: &[u8]) -> bool {
     match parse_bytes(bytes) {
         Ok(object) => {
             check(&object);

@@ -1,12 +1,19 @@
 //! Tests of reading and rewriting modules, on modules written as text and on damaged bytes.
 
+#[cfg(test)]
 mod constant;
+#[cfg(test)]
 mod dylink;
+#[cfg(test)]
 mod explain;
+#[cfg(test)]
 mod externalize;
-mod hostile;
+pub(crate) mod hostile;
+#[cfg(test)]
 mod module;
+#[cfg(test)]
 mod refused;
+#[cfg(test)]
 mod sniff;
 
 use std::sync::Arc;
@@ -16,6 +23,7 @@ use wasm_encoder::Encode;
 use super::*;
 use crate::error::{Code, Error};
 
+#[cfg(test)]
 fn assemble(wat: &str) -> Vec<u8> {
     wat::parse_str(wat).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -24,6 +32,7 @@ fn parse_bytes(bytes: &[u8]) -> Result<Object> {
     Object::parse(bytes, &ParseLimits::default())
 }
 
+#[cfg(test)]
 fn parse(wat: &str) -> Object {
     parse_bytes(&assemble(wat)).unwrap_or_else(|e| panic!("{e}"))
 }
@@ -36,6 +45,7 @@ fn refused(bytes: &[u8], code: Code) -> String {
 }
 
 /// A module that begins with a custom section, put together by hand.
+#[cfg(test)]
 fn with_custom(name: &str, payload: &[u8], wat: &str) -> Vec<u8> {
     let module = assemble(wat);
     let (header, sections) = module.split_at(section::HEADER);

@@ -2,17 +2,26 @@
 //! plans of random objects checked against invariants and a naive linker, and damaged plans that `verify` must refuse.
 
 mod check;
+#[cfg(test)]
 mod closure;
+#[cfg(test)]
 mod corrupt;
 mod draft;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod later;
+#[cfg(test)]
 mod lifecycle;
 mod naive;
-mod random;
+pub(crate) mod random;
+#[cfg(test)]
 mod scale;
+#[cfg(test)]
 mod trace;
-mod unload;
-mod world;
+pub(crate) mod unload;
+pub(crate) mod world;

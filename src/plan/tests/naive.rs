@@ -7,6 +7,7 @@ use crate::abi;
 use crate::error::Undefined;
 use crate::object::*;
 use crate::plan::*;
+use crate::text;
 
 /// The objects whose symbols a load sees, in order.
 pub struct Naive<'a> {
@@ -269,10 +270,12 @@ impl<'a> Naive<'a> {
                     _ => import.ty.to_string(),
                 };
                 let symbol = match import.module.as_ref() {
-                    abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => import.name.to_string(),
-                    module => format!("{module}.{}", import.name),
+                    abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => {
+                        text::name(&import.name).into_owned()
+                    }
+                    module => format!("{}.{}", text::name(module), text::name(&import.name)),
                 };
-                let importer = found.name.to_string();
+                let importer = text::name(&found.name).into_owned();
                 let undefined = Undefined {
                     symbol,
                     importer,

@@ -1,5 +1,5 @@
 //! Random namespaces: a load is either refused for a reason that the naive linker sees too, or its plan holds every
-//! invariant of `check`. Deterministic: a failure names its seed.
+//! invariant of `check`. Deterministic: a failure names its seed, or is led by the bytes that a fuzzer gives.
 
 use super::draft::{Draft, I32, sig};
 use super::unload;
@@ -9,20 +9,43 @@ use crate::error::Code;
 use crate::object::*;
 use crate::plan::*;
 
-/// xorshift64*
-pub struct Random(u64);
+/// Where decisions come from.
+pub enum Random {
+    /// xorshift64*
+    Seed(u64),
+    /// A byte a decision; none are left: always the last choice.
+    Bytes(std::vec::IntoIter<u8>),
+}
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Random::Seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn of(bytes: &[u8]) -> Random {
+        Random::Bytes(bytes.to_vec().into_iter())
     }
 
     /// Below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+        match self {
+            Random::Seed(state) => {
+                *state ^= *state >> 12;
+                *state ^= *state << 25;
+                *state ^= *state >> 27;
+                (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+            }
+            Random::Bytes(bytes) => {
+                let mut next = || bytes.next().map_or(n - 1, u64::from);
+                let low = next();
+                let value = if n > 256 {
+                    low | next() << 8 | next() << 16
+                } else {
+                    low
+                };
+                value % n
+            }
+        }
     }
 
     pub fn one_in(&mut self, n: u64) -> bool {
@@ -227,9 +250,8 @@ fn flags(random: &mut Random) -> Flags {
     }
 }
 
-/// What became of the loads of one seed.
-fn round(seed: u64) -> Vec<Result<usize, Code>> {
-    let mut random = Random::new(seed);
+/// What became of the loads of one namespace.
+pub(crate) fn round(mut random: Random) -> Vec<Result<usize, Code>> {
     let mut world = world(&mut random);
     let objects = world.shelf.files.len() as u64;
     let (mut results, mut open) = (Vec::new(), Vec::new());
@@ -289,8 +311,8 @@ fn random_loads_keep_every_invariant_or_are_refused_for_a_reason() {
     let (mut plans, mut several) = (0, 0);
     let mut refused = std::collections::BTreeMap::new();
     for seed in 0..rounds {
-        let round =
-            std::panic::catch_unwind(|| round(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
+        let round = std::panic::catch_unwind(|| round(Random::new(seed)))
+            .unwrap_or_else(|_| panic!("seed {seed}"));
         for result in round {
             match result {
                 Ok(objects) => {

@@ -59,7 +59,11 @@ fn check_closed(world: &World, gone: &HashSet<ObjectId>) {
 
 /// The namespace agrees with itself.
 fn check(world: &World) {
-    let model = &world.model;
+    check_model(&world.model);
+}
+
+/// The books of a namespace agree with each other.
+pub fn check_model(model: &Model) {
     let there = |id: &ObjectId| model.nodes.contains_key(id);
     for (id, node) in &model.nodes {
         assert!(node.found.needed.iter().all(there), "{id:?}");

@@ -1,0 +1,271 @@
+//! The fuzzers of `fuzz/`: built with the flags of cargo-fuzz by the stable compiler, and run from the committed corpus.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::library;
+use crate::util::{self, At, Result};
+
+/// In the order in which faults are looked for: the first ones are what the later ones stand on.
+const TARGETS: [&str; 5] = ["parse", "text", "plan", "files", "load"];
+
+/// A minute each where nothing else is said.
+const SECONDS: u64 = 60;
+
+const USAGE: &str = "\
+usage: cargo xtask fuzz [TARGET...] [--seconds N] [--keep]
+
+Runs the fuzzers parse, text, plan, files and load, or those named, for N seconds each (60), from
+fuzz/corpus and what earlier runs found (target/fuzz/corpus). An input that ends one is kept in
+target/fuzz/artifacts; copy it to fuzz/corpus with the mend, where it stays a test.
+--keep: instead, the smallest set of inputs that reaches what all reach becomes fuzz/corpus.";
+
+/// What one run is asked for.
+struct Options {
+    targets: Vec<String>,
+    seconds: u64,
+    keep: bool,
+}
+
+pub fn main(arguments: &[String]) -> Result<()> {
+    let options = options(arguments)?;
+    let host = sanitizer_host()?;
+    let kinds: Vec<Kind> = options
+        .targets
+        .iter()
+        .map(|target| Kind::of(target))
+        .collect();
+    let mut folders = Vec::new();
+    for kind in [Kind::Pure, Kind::Engine] {
+        if kinds.contains(&kind) {
+            folders.push((kind, build(&host, kind)?));
+        }
+    }
+    let mut faults = Vec::new();
+    for (target, kind) in options.targets.iter().zip(kinds) {
+        let folder = folders.iter().find(|(of, _)| *of == kind);
+        let fuzzer = folder
+            .map(|(_, folder)| folder.join(target))
+            .unwrap_or_default();
+        let outcome = match options.keep {
+            true => keep(&fuzzer, target),
+            false => run(&fuzzer, target, options.seconds),
+        };
+        // The others are run all the same: each may have found something.
+        faults.extend(outcome.err());
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(faults.join("\n")),
+    }
+}
+
+fn options(arguments: &[String]) -> Result<Options> {
+    let mut options = Options {
+        targets: Vec::new(),
+        seconds: SECONDS,
+        keep: false,
+    };
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--seconds" => {
+                let number = rest.next().and_then(|text| text.parse().ok());
+                options.seconds = number.ok_or("--seconds takes a number")?;
+            }
+            "--keep" => options.keep = true,
+            name if TARGETS.contains(&name) => options.targets.push(name.to_string()),
+            other => return Err(format!("`{other}` is no fuzzer and no option\n\n{USAGE}")),
+        }
+    }
+    if options.targets.is_empty() {
+        options.targets = TARGETS.map(str::to_string).into();
+    }
+    Ok(options)
+}
+
+/// The compiler's own target, if AddressSanitizer's runtime comes with the compiler for it.
+pub fn sanitizer_host() -> Result<String> {
+    let version = util::run_quiet(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("rustc -vV does not tell its host")?;
+    let root = util::run_quiet(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let folder = Path::new(root.trim())
+        .join("lib/rustlib")
+        .join(host)
+        .join("lib");
+    let runtime = util::list(&folder)?.into_iter().any(|file| {
+        let name = file
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| name.ends_with("_rt.asan.a"))
+    });
+    match runtime {
+        true => Ok(host.to_string()),
+        false => Err(format!(
+            "this Rust has no AddressSanitizer for {host} ({} has no *_rt.asan.a): run it on x86_64 or aarch64 Linux",
+            folder.display()
+        )),
+    }
+}
+
+/// How a fuzzer is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Safe code that needs no engine: the fastest way.
+    Pure,
+    /// With an engine inside, under AddressSanitizer.
+    Engine,
+}
+
+impl Kind {
+    fn of(target: &str) -> Kind {
+        match target {
+            "load" => Kind::Engine,
+            _ => Kind::Pure,
+        }
+    }
+}
+
+/// What cargo-fuzz passes. Unstable options of the stable compiler: they are asked of tests alone.
+fn flags(kind: Kind) -> String {
+    let mut flags = vec![
+        "-Cpasses=sancov-module",
+        "-Cllvm-args=-sanitizer-coverage-level=4",
+        "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+        "-Cllvm-args=-sanitizer-coverage-pc-table",
+        "-Cllvm-args=-sanitizer-coverage-trace-compares",
+        "-Ccodegen-units=8",
+        "-Cforce-frame-pointers",
+    ];
+    if kind == Kind::Engine {
+        // The engine is known by functions that only it has.
+        flags.extend(["-Zsanitizer=address", "-Clink-arg=-rdynamic"]);
+    }
+    flags.join(" ")
+}
+
+/// Builds all fuzzers of a kind. The target is named, so that build scripts and macros are built without the flags. Gives the folder.
+fn build(host: &str, kind: Kind) -> Result<PathBuf> {
+    let (folder, features, what) = match kind {
+        Kind::Pure => ("pure", "pure", "fuzzers that need no engine"),
+        Kind::Engine => (
+            "engine",
+            "engine",
+            "the fuzzer with an engine inside, under AddressSanitizer",
+        ),
+    };
+    util::step(format!("{what} (the first build takes some minutes)"));
+    let target = util::target_dir().join("fuzz").join(folder);
+    util::timed("cargo build --release, in fuzz", || {
+        let mut command = library::cargo()?;
+        command
+            .current_dir(util::workspace().join("fuzz"))
+            .args(["build", "--release", "--locked", "--bins", "--target", host])
+            .args(["--no-default-features", "--features", features])
+            .env("CARGO_TARGET_DIR", &target)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", flags(kind));
+        util::run(&mut command)
+    })?;
+    Ok(target.join(host).join("release"))
+}
+
+fn committed(target: &str) -> PathBuf {
+    util::workspace().join("fuzz/corpus").join(target)
+}
+
+/// What earlier runs found.
+fn found(target: &str) -> PathBuf {
+    util::target_dir().join("fuzz/corpus").join(target)
+}
+
+fn command(fuzzer: &Path) -> Command {
+    let mut command = Command::new(fuzzer);
+    command
+        .current_dir(util::target_dir().join("fuzz"))
+        .env("ASAN_OPTIONS", "detect_odr_violation=0:detect_leaks=1")
+        .args([
+            "-max_len=65536",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            "-print_final_stats=1",
+        ]);
+    command
+}
+
+fn run(fuzzer: &Path, target: &str, seconds: u64) -> Result<()> {
+    util::step(format!(
+        "fuzzing {target} for {}",
+        util::seconds(Duration::from_secs(seconds))
+    ));
+    let artifacts = util::target_dir().join("fuzz/artifacts").join(target);
+    util::create_dir(&artifacts)?;
+    util::create_dir(&found(target))?;
+    let mut command = command(fuzzer);
+    command
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", artifacts.display()))
+        .arg(found(target))
+        .arg(committed(target));
+    let said = logged(&mut command, target).map_err(|why| {
+        format!(
+            "{target} found something, see {}: {why}",
+            artifacts.display()
+        )
+    })?;
+    let number = |name: &str| {
+        let line = said.lines().rev().find_map(|line| line.strip_prefix(name));
+        line.map_or("?", |line| line.trim_start_matches([':', ' ']))
+    };
+    println!(
+        "    {} executions, {} new inputs, {} MB at most",
+        number("stat::number_of_executed_units"),
+        number("stat::new_units_added"),
+        number("stat::peak_rss_mb")
+    );
+    Ok(())
+}
+
+/// Runs a fuzzer with what it says in a file, since it says much, and gives that. Where it fails, the end of it is the error.
+fn logged(command: &mut Command, target: &str) -> Result<String> {
+    let path = util::target_dir().join("fuzz/log").join(target);
+    util::write(&path, "")?;
+    let log = File::options().append(true).open(&path).at("open", &path)?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .status();
+    let status = status.map_err(|error| format!("{}: {error}", util::show(command)))?;
+    let bytes = fs::read(&path).at("read", &path)?;
+    let said = String::from_utf8_lossy(&bytes).into_owned();
+    if status.success() {
+        return Ok(said);
+    }
+    let lines: Vec<&str> = said.lines().collect();
+    let end = lines
+        .get(lines.len().saturating_sub(60)..)
+        .unwrap_or_default();
+    Err(format!(
+        "{status}\n  in: {}\n  | {}",
+        util::show(command),
+        end.join("\n  | ")
+    ))
+}
+
+/// Merges what was found and what is committed into a new committed corpus.
+fn keep(fuzzer: &Path, target: &str) -> Result<()> {
+    util::step(format!("the corpus of {target}"));
+    let merged = util::target_dir().join("fuzz/merged").join(target);
+    util::remove(&merged)?;
+    util::create_dir(&merged)?;
+    let mut command = command(fuzzer);
+    command.arg("-merge=1").arg(&merged);
+    logged(command.args([committed(target), found(target)]), target)?;
+    util::install_dir(&merged, &committed(target))?;
+    println!("    {} inputs", util::list(&committed(target))?.len());
+    Ok(())
+}
