@@ -163,7 +163,7 @@ impl ExitList {
     }
 
     /// All that is registered, for comparisons.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn all(&self) -> Vec<Handler> {
         self.handlers.values().copied().collect()
     }

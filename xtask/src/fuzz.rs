@@ -131,7 +131,7 @@ impl Kind {
 
 /// What cargo-fuzz passes. Unstable options of the stable compiler: they are asked of tests alone.
 fn flags(kind: Kind) -> String {
-    let mut flags = vec![
+    let coverage = [
         "-Cpasses=sancov-module",
         "-Cllvm-args=-sanitizer-coverage-level=4",
         "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
@@ -140,11 +140,14 @@ fn flags(kind: Kind) -> String {
         "-Ccodegen-units=8",
         "-Cforce-frame-pointers",
     ];
-    if kind == Kind::Engine {
+    match kind {
+        Kind::Pure => coverage.join(" "),
         // The engine is known by functions that only it has.
-        flags.extend(["-Zsanitizer=address", "-Clink-arg=-rdynamic"]);
+        Kind::Engine => format!(
+            "-Zsanitizer=address {} -Clink-arg=-rdynamic",
+            coverage.join(" ")
+        ),
     }
-    flags.join(" ")
 }
 
 /// Builds all fuzzers of a kind. The target is named, so that build scripts and macros are built without the flags. Gives the folder.

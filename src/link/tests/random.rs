@@ -35,7 +35,7 @@ pub fn round(mut random: Random) -> Tally {
         let bytes = guest::guest(random, mood);
         world.shelf.borrow_mut().insert(guest::name(n), bytes);
     }
-    world.ns.prepare();
+    world.ns.define_services().expect("functions of the host");
     let (mut tally, mut open) = (Tally::default(), Vec::new());
     for _ in 0..2 + random.below(8) {
         step(random, mood, &world, &mut open, &mut tally);
@@ -175,11 +175,8 @@ fn check(world: &World) {
             .keys()
             .all(|id| state.model.nodes.contains_key(id))
     );
-    let owners = state
-        .exit
-        .handlers
-        .iter()
-        .filter_map(|handler| handler.owner);
+    let handlers = state.exit.all();
+    let owners = handlers.iter().filter_map(|handler| handler.owner);
     for owner in owners {
         assert!(
             state.model.nodes.contains_key(&owner),
