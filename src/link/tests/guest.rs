@@ -165,10 +165,9 @@ impl Guest<'_> {
         module.finish()
     }
 
-    /// How many globals are imported beside the bases.
+    /// How many globals are imported beside the bases: the address of a datum, and slots.
     fn globals(&self) -> u32 {
-        // Every second one is a datum's address.
-        self.slots.last().map_or(0, |last| last - BASES + 1) + 1
+        1 + self.slots.len() as u32
     }
 
     fn imports(&mut self) -> ImportSection {
@@ -320,11 +319,12 @@ impl Guest<'_> {
                     .i32_store8(place(at));
             }
             1 if constructs => {
-                code.global_get(TABLE_BASE);
-                code.i32_const(self.random.below(2) as i32)
-                    .i32_const(3)
-                    .global_get(MEMORY_BASE);
-                code.call(ATEXIT).drop();
+                let handler = self.random.below(2) as i32;
+                code.global_get(TABLE_BASE).i32_const(handler).i32_add();
+                code.i32_const(3)
+                    .global_get(MEMORY_BASE)
+                    .call(ATEXIT)
+                    .drop();
             }
             2 if opens => {
                 let other = self.random.below(self.mood.guests) * NAME;

@@ -122,6 +122,9 @@ fn load(
         }
         Err(error) => {
             tally.failed += 1;
+            if std::env::var_os("WASMDYLD_SHOW").is_some() {
+                println!("{}: {error}", error.code() as u32);
+            }
             tally.injected += u32::from(injected);
             let after = world.snapshot();
             assert_same(mood, &before, &after, &error);
@@ -181,6 +184,14 @@ fn check(world: &World) {
         assert!(
             state.model.nodes.contains_key(&owner),
             "a handler of {owner:?}, which is gone"
+        );
+    }
+    // What is kept for the next load is still what it was made as.
+    for ((value, _), global) in &state.numbers {
+        assert_eq!(
+            global.get().as_u32().map(u64::from),
+            Some(*value),
+            "a number that all share"
         );
     }
     drop(state);

@@ -137,17 +137,7 @@ impl World {
             (state.exit.all(), &state.exit.libc),
             self.ns.begin().is_err()
         );
-        let mut tags: Vec<_> = state.tags.keys().collect();
-        tags.sort();
-        let _ = writeln!(
-            out,
-            "books: numbers {} stubs {} tags {tags:?} texts {} buried {} layouts {}",
-            state.numbers.len(),
-            state.stubs.len(),
-            state.texts.pieces().len(),
-            state.buried.len(),
-            state.layouts
-        );
+        let _ = writeln!(out, "texts {:?}", state.texts.pieces().len());
         if let Some(space) = &state.space {
             let (bytes, size) = (space.memory.size(), u64::from(space.table.size()));
             let _ = writeln!(out, "memory {:?}", used(&model.memory, bytes));
