@@ -134,6 +134,10 @@ static void folders()
     CHECK(guest.opens("/readable/file", "r") && guest.opens("folder/file", "r") && !guest.opens("/readable/file", "r+"));
     CHECK(!guest.opens("/readable/../cxx", "r") && !guest.opens("/readable/new", "w") && guest.opens("/writable/new", "w"));
     CHECK(std::remove("folder/new") == 0 && std::remove("folder/file") == 0 && rmdir("folder") == 0);
+    Guest none(Wasi().folder("/", "/all", Access::read_only).max_files(0));
+    CHECK(!none.opens("/all/dev/null", "r"));
+    Guest one(Wasi().folder("/", "/all", Access::read_only).max_files(1));
+    CHECK(one.opens("/all/dev/null", "r"));
     ERROR(guest.in.try_set_wasi(Wasi().folder("/nowhere/at/all", Access::read_only)), Code::not_found, {"/nowhere/at/all"});
     ok("folders");
 }

@@ -235,8 +235,38 @@ static void folders(void)
     ok("folders");
 }
 
+/* Descriptors of the process: a guest has as many as it is let have. */
+static void descriptors(void)
+{
+    struct host host;
+    mkdir("wasi-files", 0777);
+    FILE *out = fopen("wasi-files/file", "w");
+    CHECK(out != NULL && fclose(out) == 0);
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    FAILS(wasm_dyld_wasi_set_max_files(NULL, 3, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    WORKS(wasm_dyld_wasi_set_max_files(wasi, 9, &error));
+    WORKS(wasm_dyld_wasi_set_max_files(wasi, 3, &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, "wasi-files", "/files", WASM_DYLD_FOLDER_READ_ONLY, &error));
+    wasm_dyld_object_t *libc = load_libc(&host, wasi);
+    wasm_func_t *open_file = find(host.dyld, libc, "fopen");
+    uint32_t name = give(&host, libc, "/files/file"), mode = give(&host, libc, "r"), files[3];
+    for (size_t i = 0; i < 3; i++) {
+        files[i] = (uint32_t)CALL2(host.dyld, open_file, name, mode);
+        CHECK(files[i] != 0);
+    }
+    SAME(CALL2(host.dyld, open_file, name, mode), 0);
+    SAME(CALL1(host.dyld, find(host.dyld, libc, "fclose"), files[1]), 0);
+    CHECK(CALL2(host.dyld, open_file, name, mode) != 0);
+    SAME(CALL2(host.dyld, open_file, name, mode), 0);
+    host_delete(&host);
+    remove("wasi-files/file");
+    rmdir("wasi-files");
+    ok("descriptors");
+}
+
 int main(void)
 {
+    descriptors();
     nothing_by_default();
     callbacks();
     finalizers();

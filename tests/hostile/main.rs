@@ -12,6 +12,7 @@ mod amplification;
 mod cache;
 mod cut;
 mod planner;
+mod streams;
 mod texts;
 mod values;
 mod wasi;

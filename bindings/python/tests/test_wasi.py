@@ -125,3 +125,16 @@ def test_folders(make: Make, tmp_path: Path) -> None:
     assert libc.fopen("/out/../in/file", "r") == 0
     with pytest.raises(wasmdyld.Error, match="nowhere"):
         make(wasi=Wasi(dirs={"/x": "/nowhere"}))
+
+
+def test_a_bound_on_open_files(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    libc = libc_of(make(wasi=Wasi(dirs={"/in": tmp_path}, max_files=2)))
+    first = libc.fopen("/in/file", "r")
+    assert first != 0 and libc.fopen("/in/file", "r") != 0
+    assert libc.fopen("/in/file", "r") == 0
+    libc.fclose(first)
+    assert libc.fopen("/in/file", "r") != 0
+    for number in (-1, 1 << 32):
+        with pytest.raises(OverflowError, match="number of files"):
+            Wasi(max_files=number)
