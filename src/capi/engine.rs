@@ -148,7 +148,6 @@ pub extern "C" fn wasm_dyld_engine_describe(
             instance_outlives_handle: flags & INSTANCES != 0,
             trap_cause: text_of(says.trap_cause, says.env),
             last_error: text_of(says.last_error, says.env),
-            ..Description::default()
         };
         shim::describe(api, description)
     })
