@@ -12,8 +12,9 @@
  *
  * What a callback may call:
  *
- * - A function of the host that the guest calls (wasm_dyld_define) may call everything. While an object is being instantiated, in
- *   its start function, what changes the namespace answers WASM_DYLD_BUSY.
+ * - A function of the host that the guest calls (wasm_dyld_define) may call everything. Where it is called by a start function, so
+ *   that an object is being instantiated, wasm_dyld_load and its kin, wasm_dyld_unload, and a look-up that would have to give a
+ *   function its table slot answer WASM_DYLD_BUSY.
  * - The open callback, the trace callback and the streams of WASI may look at the namespace: objects, names, symbols, the link map,
  *   the memory's contents (not in streams of WASI: these are using the memory). What changes the namespace, or would run guests,
  *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define, wasm_dyld_set_wasi,

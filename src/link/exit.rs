@@ -287,7 +287,7 @@ impl Namespace {
     /// Ends the guest as its `exit` does: exit handlers, the last registered first, then libc's own end (stdio is flushed). What
     /// goes wrong in a handler is the error, after all is done; a guest that ends itself ends there.
     pub fn finish(&self) -> Result<()> {
-        drop(self.begin()?);
+        drop(self.change()?);
         let mut outcome = Ok(());
         while let Some(handler) = self.take_next_handler() {
             let ran = run(self, &handler);

@@ -11,8 +11,8 @@ use crate::plan::Definition;
 impl Namespace {
     /// Calls `_start` of the main program and gives its exit code: what it passed to `exit`, or 0 if it returned.
     pub fn run(self: &Rc<Self>) -> Result<i32> {
-        // Not while something changes the namespace.
-        drop(self.begin()?);
+        // Not from callbacks that run while the namespace works.
+        drop(self.change()?);
         let (start, name) = {
             let state = self.state();
             let main = state.model.main;
