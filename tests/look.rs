@@ -631,3 +631,18 @@ fn a_reader_may_leave_early() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn the_legacy_section_is_called_by_its_name() {
+    let folder = scratch("inspect-legacy");
+    // No memory, no table, nothing needed.
+    wat(
+        &folder,
+        "old.so",
+        r#"(module (@custom "dylink" (before first) "\00\00\00\00\00") (func (export "f")))"#,
+    );
+    let old = look(&folder, &["inspect", "old.so"]);
+    assert!(old.stdout.contains("legacy `dylink`"), "{}", old.stdout);
+    let answer = json(&folder, &["inspect", "--format", "json", "old.so"]);
+    assert_eq!(answer["dylink"]["section"], "dylink");
+}

@@ -157,3 +157,35 @@ fn imports_env(object: &Object, name: &str) -> bool {
     let mut imports = object.imports.iter();
     imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ParseLimits;
+
+    fn refusal(features: &str) -> String {
+        let wat = format!(
+            r#"(module
+              (@dylink.0 (mem-info (memory 0 0) (table 0 0)) (export-info "counter" 0x100))
+              {features}
+              (global (export "counter") i32 (i32.const 0)))"#
+        );
+        let bytes = wat::parse_str(wat).unwrap();
+        let object = Object::parse(&bytes, &ParseLimits::default()).unwrap();
+        role_of(&object, false).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn flags_are_blamed_only_where_they_were_given() {
+        // One feature that is used, `atomics`.
+        let atomics = r#"(@custom "target_features" "\01+\07atomics")"#;
+        assert!(
+            refusal(atomics).contains("-matomics"),
+            "{}",
+            refusal(atomics)
+        );
+        let plain = refusal("");
+        assert!(plain.contains("counter is thread-local"), "{plain}");
+        assert!(!plain.contains("-matomics"), "{plain}");
+    }
+}

@@ -151,7 +151,7 @@ const MAX_COMPLAINTS: usize = 24 << 10;
 pub fn complain(survey: &Survey) -> bool {
     let mut said = 0;
     let mut problems = survey.problems();
-    while let Some((found, problem)) = problems.next() {
+    for (found, problem) in problems.by_ref() {
         let what = graph::in_short(problem);
         let mut text = format!("{} is {what}:", text::name(&found.name));
         let mut lines = graph::in_full(problem).into_iter();
