@@ -417,7 +417,7 @@ static void traps(struct world *w)
     /* More data than dylink.0 asked for: it would overwrite the neighbours, or lie outside of memory. */
     m = good("f");
     module_data(m, 1 << 30, "far", 3);
-    FAILS(load(w, "outside.so", m), WASM_DYLD_MALFORMED, "outside.so", "do not fit", "out of bounds", NULL);
+    FAILS(load(w, "outside.so", m), WASM_DYLD_MALFORMED, "outside.so", "its data segments reach from", "outside of the 8 bytes", NULL);
 
     m = good("f");
     module_function(m, "__wasm_call_ctors", "i", "", CODE(RETURN));
