@@ -1,0 +1,2 @@
+int memory(int);
+int call_it(int x) { return memory(x) * 2; }
