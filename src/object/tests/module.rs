@@ -330,3 +330,45 @@ fn module_names_are_read_and_damage_is_not_fatal() {
     let damaged = with_custom("name", &[0, 99, 3], "(module)");
     assert_eq!(parse_bytes(&damaged).unwrap().module_name, None);
 }
+
+#[test]
+fn data_segments_are_joined_by_memory_and_base() {
+    let object = parse(
+        r#"(module
+          (import "env" "memory" (memory $m 1))
+          (import "x" "memory" (memory $x 1))
+          (import "env" "__memory_base" (global $base i32))
+          (import "x" "g" (global $unknown i32))
+          (data (memory $m) (i32.const 100) "0123456789")
+          (data "passive")
+          (data (memory $m) (i32.const 5) "0123")
+          (data (memory $m) (i32.const 4000) "")
+          (data (memory $x) (i32.const 7) "01")
+          (data (memory $m) (offset (i32.add (global.get $base) (i32.const 16))) "012")
+          (data (memory $m) (global.get $base) "0")
+          (data (memory $m) (global.get $unknown) "01234"))"#,
+    );
+    let filled = |memory, base, start, end| Filled {
+        memory,
+        base,
+        start,
+        end,
+    };
+    assert_eq!(
+        object.data,
+        [
+            filled(0, Some(Base::None), 5, 110),
+            filled(1, Some(Base::None), 7, 9),
+            filled(0, Some(Base::Memory), 0, 19),
+            filled(0, None, 0, 5),
+        ]
+    );
+    assert_eq!(object.memory_imports, [0, 1]);
+}
+
+#[test]
+fn data_of_many_segments_take_no_memory() {
+    let segments = r#"(data (i32.const 3) "x")"#.repeat(50_000);
+    let object = parse(&format!("(module (memory 1) {segments})"));
+    assert_eq!(object.data.len(), 1);
+}

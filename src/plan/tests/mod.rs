@@ -22,6 +22,8 @@ pub(crate) mod random;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
+mod segments;
+mod symbols;
 mod trace;
 pub(crate) mod unload;
 pub(crate) mod world;

@@ -5,7 +5,13 @@ use std::time::Instant;
 
 use super::draft::{Draft, sig};
 use super::world::{Flags, World};
+use crate::object::{ExportItem, ExternType, GlobalType, ValType};
 use crate::plan::*;
+
+const POINTER: GlobalType = GlobalType {
+    content: ValType::I32,
+    mutable: true,
+};
 
 fn timed(what: &str, world: &mut World, root: &str) -> Plan {
     let closure_start = Instant::now();
@@ -160,4 +166,109 @@ fn one_name_defined_everywhere() {
     }
     let plan = timed("one name in 1,000 libraries", &mut world, "lib0");
     assert_eq!(plan.order.len(), 1_000);
+}
+
+/// Each import of the stack pointer asks what the program imports.
+#[test]
+fn many_imports_of_the_stack_pointer_beside_many_of_the_program() {
+    let mut world = World::default();
+    let count = 300_000;
+    let mut main = Draft::bare();
+    for _ in 0..count {
+        main.import_func("x", sig(0));
+    }
+    main.export(
+        crate::abi::STACK_POINTER,
+        ExportItem::Global {
+            index: 0,
+            ty: POINTER,
+        },
+    );
+    main.needs("user");
+    main.func("x", sig(0));
+    world.put("main", main);
+    world.shelf.files.get_mut("main").unwrap().role = Role::FixedMain;
+    let mut user = Draft::bare();
+    for _ in 0..count {
+        let name = crate::abi::STACK_POINTER;
+        user.import(crate::abi::ENV, name, ExternType::Global(POINTER));
+    }
+    world.put("user", user);
+    let plan = timed("300,000 imports of the stack pointer", &mut world, "main");
+    let own = |s: &Supply| matches!(s, Supply::Export(d) if d.object == ObjectId(0));
+    assert_eq!(count_of(&plan.objects[1], own), count);
+}
+
+fn count_of(planned: &Planned, what: impl Fn(&Supply) -> bool) -> usize {
+    planned.imports.iter().filter(|s| what(s)).count()
+}
+
+/// All of them define one name, are global, and go at once; each depends on the one before.
+#[test]
+fn a_chain_that_goes_at_once() {
+    let objects = 8_000;
+    let mut world = chain(objects, 2);
+    for file in world.shelf.files.values_mut() {
+        let mut draft = Draft::go_on((*file.object).clone());
+        draft.func("same", sig(0));
+        file.object = draft.done().into();
+    }
+    let flags = Flags {
+        global: true,
+        ..Flags::default()
+    };
+    world.load_and("lib0", flags, false).unwrap();
+    let first = world.model.loaded.clone();
+    let start = Instant::now();
+    // Those loaded later do not need earlier ones, so that nothing but the first load's own goes.
+    let gone = world.model.dependents(&first);
+    assert_eq!(gone.len(), objects);
+    world.model.remove(&gone);
+    println!("8,000 removed at once: {:?}", start.elapsed());
+    assert!(world.model.loaded.is_empty() && world.model.global.is_empty());
+}
+
+/// Each needs the one before, and the number of the first is the lowest: taking that back takes all of them, in as many steps.
+#[test]
+fn a_chain_of_dependents() {
+    let count = 20_000;
+    let mut world = World::default();
+    world.limits.objects = count;
+    let mut root = Draft::library();
+    for n in 0..count - 1 {
+        root.needs(&n.to_string());
+        let mut draft = Draft::library();
+        if n > 0 {
+            draft.needs(&(n - 1).to_string());
+        }
+        world.put(&n.to_string(), draft);
+    }
+    world.put("root", root);
+    world.load_and("root", Flags::default(), false).unwrap();
+    let start = Instant::now();
+    let first = world.id("0");
+    let gone = world.model.dependents(&[first]);
+    println!("20,000 dependents in a chain: {:?}", start.elapsed());
+    // All but the root, which is older.
+    assert_eq!(gone.len(), count - 1);
+}
+
+/// As a program asks by `dlsym` for all that a group defines, or calls what it binds lazily.
+#[test]
+fn many_names_looked_up_in_a_large_group() {
+    let (objects, exports) = (2_000, 50);
+    let mut world = chain(objects, exports);
+    world.load_and("lib0", Flags::default(), false).unwrap();
+    let groups = Groups::default();
+    let start = Instant::now();
+    let mut found = 0;
+    for n in 0..objects {
+        for e in 0..exports {
+            let id = ObjectId((n % 7) as u32);
+            let scope = groups.of_object(&world.model, id);
+            found += scope.lookup(&world.model, &format!("f{n}_{e}")).count();
+        }
+    }
+    println!("100,000 names in a group of 2,000: {:?}", start.elapsed());
+    assert_eq!(found, objects * exports);
 }
