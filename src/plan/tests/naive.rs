@@ -242,7 +242,7 @@ impl<'a> Naive<'a> {
                 let overriding = self.host(abi::ENV, name, true);
                 let object = || {
                     let (object, item) = self.definitions(name, Some(&import.ty)).next()?;
-                    Some(Want::Other(object, item.clone()))
+                    Some(self.behind(object, item))
                 };
                 let host = || self.host(abi::ENV, name, false);
                 let tag = TAGS.contains(&name) && matches!(import.ty, ExternType::Tag(_));
@@ -251,6 +251,25 @@ impl<'a> Naive<'a> {
             }
             (module, _) => self.host(module, name, false).unwrap_or(Want::Undefined),
         }
+    }
+
+    /// A table or memory that is an import exported again is what that import is bound to.
+    fn behind(&self, object: ObjectId, item: &'a ExportItem) -> Want {
+        let imports = &self.request.found(object).unwrap().object.imports;
+        let of = |want: fn(&ExternType) -> bool, index: u32| {
+            imports.iter().filter(|i| want(&i.ty)).nth(index as usize)
+        };
+        let import = match item {
+            ExportItem::Table { index, .. } => of(|ty| matches!(ty, ExternType::Table(_)), *index),
+            ExportItem::Memory { index, .. } => {
+                of(|ty| matches!(ty, ExternType::Memory(_)), *index)
+            }
+            _ => None,
+        };
+        import.map_or_else(
+            || Want::Other(object, item.clone()),
+            |import| self.first(import),
+        )
     }
 
     /// The imports that nothing defines and that may not stay so.
