@@ -23,7 +23,9 @@ pub(crate) mod random;
 mod scale;
 #[cfg(test)]
 mod segments;
+#[cfg(test)]
 mod symbols;
+#[cfg(test)]
 mod trace;
 pub(crate) mod unload;
 pub(crate) mod world;
