@@ -266,7 +266,7 @@ fn keep(fuzzer: &Path, target: &str) -> Result<()> {
     util::remove(&merged)?;
     util::create_dir(&merged)?;
     let mut command = command(fuzzer);
-    command.arg("-merge=1").arg(&merged);
+    command.arg("-set_cover_merge=1").arg(&merged);
     logged(command.args([committed(target), found(target)]), target)?;
     util::install_dir(&merged, &committed(target))?;
     println!("    {} inputs", util::list(&committed(target))?.len());

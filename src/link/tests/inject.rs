@@ -6,6 +6,7 @@ use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 use super::world::World;
+use crate::config::Config;
 use crate::engine::Api;
 use crate::engine::sys::*;
 use crate::plan::Plt;
@@ -140,7 +141,16 @@ fn api() -> &'static Api {
 
 /// A world on the linked engine, whose calls can be made to fail.
 pub fn world(plt: Plt) -> World {
-    let world = World::new(api(), plt);
+    let config = Config {
+        plt,
+        ..Config::default()
+    };
+    world_with(config)
+}
+
+/// As [`world`], with a configuration.
+pub fn world_with(config: Config) -> World {
+    let world = World::with(api(), config);
     STORE.set(world.ns.store().raw());
     world
 }

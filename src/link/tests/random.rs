@@ -4,6 +4,7 @@
 use super::guest::{self, FUEL, FUNCS, Mood};
 use super::inject;
 use super::world::World;
+use crate::config::Config;
 use crate::engine::Val;
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Party, SearchIn, Symbol};
@@ -30,7 +31,12 @@ pub fn round(mut random: Random) -> Tally {
         beyond: random.one_in(8),
     };
     let plt = [Plt::Auto, Plt::Auto, Plt::Wasm, Plt::Host][random.below(4) as usize];
-    let world = inject::world(plt);
+    // The memory is looked through before and after each load: the smaller it is, the more are made.
+    let world = inject::world_with(Config {
+        plt,
+        stack_size: 4 << 10,
+        ..Config::default()
+    });
     for n in 0..mood.guests {
         let bytes = guest::guest(random, mood);
         world.shelf.borrow_mut().insert(guest::name(n), bytes);

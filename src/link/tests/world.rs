@@ -28,6 +28,15 @@ pub struct World {
 impl World {
     /// `api` must be the linked engine's functions, or wrap them.
     pub fn new(api: &'static Api, plt: Plt) -> World {
+        let config = Config {
+            plt,
+            ..Config::default()
+        };
+        World::with(api, config)
+    }
+
+    /// As [`new`](World::new), but for the callback that finds libraries.
+    pub fn with(api: &'static Api, mut config: Config) -> World {
         let linked = Api::linked();
         let options = EngineOptions::default();
         let engine = shim::of(linked).new_engine(linked, &options).unwrap();
@@ -36,10 +45,6 @@ impl World {
         // SAFETY: a store of the engine behind the functions that `api` wraps; it outlives the namespace.
         let store = unsafe { Store::from_raw(api, raw) };
         let shelf = Shelf::default();
-        let mut config = Config {
-            plt,
-            ..Config::default()
-        };
         let books = shelf.clone();
         let asked: Rc<RefCell<Option<Box<dyn Fn()>>>> = Rc::default();
         let ask = asked.clone();
