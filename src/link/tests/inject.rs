@@ -99,6 +99,11 @@ unsafe extern "C" fn wasm_func_new_with_env(
     finalizer: Option<wasm_finalizer_t>,
 ) -> *mut wasm_func_t {
     if fails("wasm_func_new_with_env") {
+        // An engine may do this, or keep what it was given for ever.
+        if let Some(finalizer) = finalizer {
+            // SAFETY: as the engine calls it, once.
+            unsafe { finalizer(env) };
+        }
         return null_mut();
     }
     // SAFETY: the caller's own arguments.
