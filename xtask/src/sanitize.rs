@@ -7,12 +7,30 @@ use std::process::Command;
 use crate::util::{self, Result};
 use crate::{fuzz, guests, library};
 
-/// What no guest and no engine is needed for: the pure core, texts, and the table of handles.
-const PURE: [&str; 6] = [
-    "object::", "plan::", "search::", "text::", "capi::", "error::",
+/// What no guest and no engine is needed for: the pure core, and the table of handles.
+const PURE: [&str; 4] = [
+    "capi::",
+    "object::",
+    "plan::tests::unload",
+    "plan::tests::trace",
 ];
 
-/// C tests and guests on wasmi, with library and command under AddressSanitizer, and the unit tests of the pure core.
+/// Of these, what takes minutes in an interpreter: many rounds, or many items.
+const LONG: [&str; 11] = [
+    "random",
+    "scale",
+    "golden",
+    "corpus",
+    "truncation",
+    "many",
+    "memory",
+    "absurd",
+    "deep",
+    "damage",
+    "limit",
+];
+
+/// C tests and guests on wasmi, with library and command under AddressSanitizer.
 pub fn asan(arguments: &[String]) -> Result<()> {
     let host = fuzz::sanitizer_host()?;
     let engine = library::engine("wasmi")?;
@@ -96,19 +114,7 @@ pub fn miri(arguments: &[String]) -> Result<()> {
         .args([&toolchain, "miri", "test", "--lib", "--no-default-features"])
         .args(["--features", "no-engine", "--"])
         .args(PURE)
-        // What takes minutes in an interpreter, or reads files.
-        .args([
-            "--skip",
-            "random",
-            "--skip",
-            "scale",
-            "--skip",
-            "golden",
-            "--skip",
-            "corpus",
-            "--skip",
-            "truncation",
-        ])
+        .args(LONG.iter().flat_map(|name| ["--skip", name]))
         .args(arguments)
         .env("CARGO_TARGET_DIR", util::target_dir().join("miri"))
         .env(

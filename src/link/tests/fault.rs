@@ -297,6 +297,62 @@ fn loads_inside_of_a_load() {
     assert_eq!(world.ns.objects().len(), 4);
 }
 
+/// A library whose start function registers an exit handler, stores, and tries to open a library, before it does what is given.
+fn starts(end: &str) -> String {
+    let text = r#"(module
+  (@dylink.0 (mem-info (memory 32 2) (table 1 0)))
+  (import "env" "memory" (memory 1))
+  (import "env" "__indirect_function_table" (table 1 funcref))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "__table_base" (global $slots i32))
+  (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+  (import "env" "__cxa_atexit" (func $cxa_atexit (param i32 i32 i32) (result i32)))
+  (func $handler (param i32))
+  (elem (global.get $slots) $handler)
+  (data (global.get $base) "probe.so\00")
+  (func $start
+    (drop (call $cxa_atexit (global.get $slots) (i32.const 7) (global.get $base)))
+    (i32.store offset=16 (global.get $base) (i32.const 9))
+    (i32.store offset=20 (global.get $base) (call $dlopen (global.get $base) (i32.const 2)))
+    END)
+  (start $start)
+  (func (export "opened") (result i32) (i32.load offset=20 (global.get $base))))"#;
+    text.replace("END", end)
+}
+
+#[test]
+fn what_a_start_function_did_goes_with_its_load() {
+    let world = world(Plt::Auto);
+    world.program(MAIN);
+    world.put("start.so", &starts(""));
+    world.put("trap.so", &starts("unreachable"));
+    let grow = "(drop (memory.grow (i32.const 1))) (drop (table.grow (ref.null func) (i32.const 3))) unreachable";
+    world.put("grow.so", &starts(grow));
+    let before = world.snapshot();
+    let error = world.open("trap.so", Flags::default()).unwrap_err();
+    assert_same(&before, &world.snapshot(), &error.to_string());
+    let (id, calls) = each_call_fails(&world, || world.open("start.so", Flags::default()));
+    assert!(calls > 5, "{calls} calls");
+    // Nothing can be opened while the namespace is being changed.
+    assert_eq!(call(&world, SearchIn::Object(id), "opened"), 0);
+    world.ns.close(id, Party::Host).unwrap();
+    assert_same(&before, &world.snapshot(), "closed");
+    // Memory and table that a guest has grown stay so; nothing else does.
+    let sizes = |text: &str| {
+        let all = text
+            .lines()
+            .filter(|line| !line.starts_with("memory") && !line.starts_with("table"));
+        all.collect::<Vec<_>>().join("\n")
+    };
+    let error = world.open("grow.so", Flags::default()).unwrap_err();
+    assert_same(
+        &sizes(&before),
+        &sizes(&world.snapshot()),
+        &error.to_string(),
+    );
+    probe(&world);
+}
+
 #[test]
 fn a_slot_for_dlsym() {
     let world = world(Plt::Auto);
