@@ -16,7 +16,7 @@ const PURE: [&str; 4] = [
 ];
 
 /// Of these, what takes minutes in an interpreter: many rounds, or many items.
-const LONG: [&str; 11] = [
+const LONG: [&str; 12] = [
     "random",
     "scale",
     "golden",
@@ -28,6 +28,7 @@ const LONG: [&str; 11] = [
     "deep",
     "damage",
     "limit",
+    "comes_again",
 ];
 
 /// C tests and guests on wasmi, with library and command under AddressSanitizer.
