@@ -68,9 +68,8 @@ fn step(
         0..3 => {
             let name = guest::name(random.below(mood.guests));
             let fails = random.one_in(3).then(|| random.below(60) as u32);
-            match load(random, mood, world, &name, fails, tally) {
-                Some(id) => open.push(id),
-                None => {}
+            if let Some(id) = load(random, mood, world, &name, fails, tally) {
+                open.push(id);
             }
         }
         3 if !open.is_empty() => {
