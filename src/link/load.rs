@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 
-use super::namespace::{Namespace, Space, State};
+use super::namespace::{Namespace, State};
 use super::open::Party;
 use super::prepare::Prepared;
 use super::space::{clear, clear_place};
@@ -164,12 +164,11 @@ impl Load {
             // Nothing is loaded: all of it is there for the next load.
             return;
         }
-        let (memory, table) = grown(space, layout);
         // Fresh pages and slots overlap nothing.
-        if let Some((at, more)) = memory {
+        if let Some((at, more)) = grown(&layout.memory, space.memory.pages()) {
             let _ = state.model.memory.give(at * abi::PAGE, more * abi::PAGE);
         }
-        if let Some((at, more)) = table {
+        if let Some((at, more)) = grown(&layout.table, space.table.size().into()) {
             let _ = state.model.table.give(at, more);
         }
     }
@@ -289,16 +288,20 @@ fn roll_back(ns: &Rc<Namespace>, exited: bool) {
 /// takes its objects away.
 fn destroy(ns: &Namespace) {
     let mut ended = HashSet::default();
+    let (mut gone, mut seen) = (Vec::new(), None);
     loop {
-        let gone = {
+        {
             let state = ns.state();
             let load = state.loads.last();
             let Some(load) = load.filter(|load| load.changes.is_some()) else {
                 return;
             };
-            let gone = state.model.dependents(&load.objects);
-            state.model.dependents_first(&gone)
-        };
+            // Few handlers change what depends on it.
+            if seen.replace(state.epoch) != Some(state.epoch) {
+                let dependents = state.model.dependents(&load.objects);
+                gone = state.model.dependents_first(&dependents);
+            }
+        }
         let Some(call) = LastCall::next(ns, &gone, &mut ended) else {
             return;
         };
@@ -313,14 +316,8 @@ fn told(ns: &Namespace, error: &Error) {
     trace.say_error(Category::Init, "while undoing a load", error);
 }
 
-/// Where memory and table have grown, and by how much. What the engine really gave is found by asking it.
-fn grown(space: &Space, layout: &Layout) -> (Option<(u64, u64)>, Option<(u64, u64)>) {
-    let grown = |extent: &Extent, size: u64| {
-        let before = extent.before?;
-        Some((before, size.min(extent.after).saturating_sub(before)))
-    };
-    (
-        grown(&layout.memory, space.memory.pages()),
-        grown(&layout.table, space.table.size().into()),
-    )
+/// Where memory or table has grown, and by how much, of what was planned. What the engine really gave is found by asking it.
+fn grown(extent: &Extent, size: u64) -> Option<(u64, u64)> {
+    let before = extent.before?;
+    Some((before, size.min(extent.after).saturating_sub(before)))
 }
