@@ -321,19 +321,23 @@ static void keep(int n, bool *kept)
             keep(i, kept);
 }
 
-/* The handlers that ran are those of `gone`, the last registered first. */
+/* The handlers that ran are those of `gone`, each once, and, but for cycles, before those of what its library needs. */
 static void check_handlers(const bool *gone)
 {
-    uint32_t before = UINT32_MAX;
-    int count = 0;
+    int count = 0, turn[LIBRARIES] = {0};
     for (int n = 0; n < LIBRARIES; n++)
         count += gone[n];
     SAME(noted_count, count);
     for (int i = 0; i < noted_count; i++) {
         int n = noted[i] - 100;
-        CHECK(n >= 0 && n < LIBRARIES && gone[n] && model[n].sequence < before);
-        before = model[n].sequence;
+        CHECK(n >= 0 && n < LIBRARIES && gone[n] && !turn[n]);
+        turn[n] = i + 1;
     }
+    for (int n = 0; n < LIBRARIES; n++)
+        for (int i = 0; gone[n] && i < plan[n].needed_count; i++) {
+            int other = plan[n].needed[i];
+            CHECK(!gone[other] || plan[other].reaches[n] || turn[n] < turn[other]);
+        }
     noted_count = 0;
 }
 

@@ -175,10 +175,18 @@ impl Load {
 }
 
 impl Begun {
-    /// Ends the innermost load: for good, or by taking all of it back.
-    pub fn end(self, ns: &Rc<Namespace>, outcome: Result<()>) -> Result<()> {
+    /// Ends the innermost load: for good, or by taking all of it back. `open` counts the opening, for the outer load to note.
+    pub fn end(self, ns: &Rc<Namespace>, outcome: Result<()>, open: impl FnOnce()) -> Result<()> {
         match &outcome {
-            Ok(()) => keep(ns),
+            Ok(()) => {
+                let closed = keep(ns);
+                open();
+                // Only what is open now, or needed, stays.
+                if closed && let Err(error) = unload::sweep(ns) {
+                    let trace = &ns.config().trace;
+                    trace.say_error(Category::Init, "closed by a constructor", &error);
+                }
+            }
             Err(error) => roll_back(ns, error.exit_code().is_some()),
         }
         outcome
@@ -231,10 +239,11 @@ impl State {
 }
 
 /// The load has succeeded. What a guest has changed meanwhile is for the outer load to take back, should that fail.
-fn keep(ns: &Namespace) {
+/// Tells whether something that it held was closed.
+fn keep(ns: &Namespace) -> bool {
     let mut state = ns.state_mut();
     let Some(load) = state.loads.pop() else {
-        return;
+        return false;
     };
     state.epoch += 1;
     let closed = load.has_closed(&state.model);
@@ -255,17 +264,13 @@ fn keep(ns: &Namespace) {
             }
         }
     }
-    if let Some(outer) = state.loads.last_mut() {
-        for (id, before) in load.touched {
-            outer.touched.entry(id).or_insert(before);
-        }
-        return;
+    let Some(outer) = state.loads.last_mut() else {
+        return closed;
+    };
+    for (id, before) in load.touched {
+        outer.touched.entry(id).or_insert(before);
     }
-    drop(state);
-    if closed && let Err(error) = unload::sweep(ns) {
-        let trace = &ns.config().trace;
-        trace.say_error(Category::Init, "closed by a constructor", &error);
-    }
+    false
 }
 
 /// Takes back the innermost load. `exited`: the guest has ended itself, so no more of its code runs.

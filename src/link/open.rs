@@ -103,8 +103,7 @@ impl Namespace {
         let root = prepared.root;
         let load = Load::begin(self, &prepared)?;
         let outcome = self.carry_out(prepared, busy);
-        load.end(self, outcome)?;
-        self.count_opening(root, flags);
+        load.end(self, outcome, || self.count_opening(root, flags))?;
         Ok(Some(root))
     }
 
