@@ -227,7 +227,7 @@ fn postorder(graph: &[Vec<usize>], starts: &[usize]) -> Vec<usize> {
 }
 
 /// Tarjan's strongly connected components, without recursion: a number for each node, lower for what others depend on.
-fn components(graph: &[Vec<usize>]) -> Vec<usize> {
+pub fn components(graph: &[Vec<usize>]) -> Vec<usize> {
     const UNSEEN: usize = usize::MAX;
     let count = graph.len();
     let (mut index, mut low) = (vec![UNSEEN; count], vec![0; count]);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
-use super::order::dependencies_first;
+use super::order::{components, dependencies_first};
 use super::{Model, ObjectId};
 
 /// What has been run of an object's own code.
@@ -43,95 +43,89 @@ impl Model {
 
     /// Objects that go together in the order in which they are destroyed: dependents before what they need and, where that
     /// leaves it open, before what they are bound to (ELF: in reverse of the order of construction, sorted by dependencies); the
-    /// last loaded first. A circle is cut at its first object.
+    /// last loaded first. Those of a circle come one after the other, the first loaded first.
     pub fn dependents_first(&self, gone: &HashSet<ObjectId>) -> Vec<ObjectId> {
-        let mut waiting = Waiting::new(gone);
-        for &id in gone {
-            let Some(node) = self.nodes.get(&id) else {
-                continue;
-            };
-            for needed in &node.found.needed {
-                waiting.add(id, *needed, true);
-            }
-            for used in &node.uses {
-                waiting.add(id, *used, false);
-            }
-        }
-        waiting.in_order()
+        let mut ids: Vec<ObjectId> = gone.iter().copied().collect();
+        ids.sort_unstable();
+        let position = |id: &ObjectId| ids.binary_search(id).ok();
+        let node = |id: &ObjectId| self.nodes.get(id);
+        let needed = ids.iter().map(|id| {
+            let needed = node(id).into_iter().flat_map(|node| &node.found.needed);
+            needed.filter_map(position).collect()
+        });
+        let used = ids.iter().map(|id| {
+            let used = node(id).into_iter().flat_map(|node| &node.uses);
+            used.filter_map(position).collect()
+        });
+        users_first(&needed.collect::<Vec<_>>(), &used.collect::<Vec<_>>())
+            .into_iter()
+            .filter_map(|n| ids.get(n).copied())
+            .collect()
     }
 }
 
-/// Objects that wait for their dependents.
-struct Waiting {
-    /// For each object: those it needs and those it is only bound to.
-    edges: HashMap<ObjectId, Vec<(ObjectId, bool)>>,
-    /// For each object: by how many it is needed, and to how many bound besides.
-    users: HashMap<ObjectId, (u32, u32)>,
-    /// Used by none, needed by none, and all that are left.
-    unused: BTreeSet<ObjectId>,
-    unneeded: BTreeSet<ObjectId>,
-    left: BTreeSet<ObjectId>,
+/// Nodes with users before what they need and, as far as that leaves it open, before what they use; the highest number first. Those
+/// of a circle of needs come one after the other, the lowest first.
+fn users_first(needed: &[Vec<usize>], used: &[Vec<usize>]) -> Vec<usize> {
+    let circle_of = components(needed);
+    let count = circle_of.iter().max().map_or(0, |last| last + 1);
+    let mut circles: Vec<Circle> = (0..count).map(|_| Circle::default()).collect();
+    for (n, &from) in circle_of.iter().enumerate() {
+        circles[from].members.push(n);
+        let all = needed[n].iter().map(|&to| (to, true));
+        for (to, is_needed) in all.chain(used[n].iter().map(|&to| (to, false))) {
+            let to = circle_of[to];
+            if to != from {
+                circles[from].edges.push((to, is_needed));
+                *circles[to].users(is_needed) += 1;
+            }
+        }
+    }
+    // A circle comes with its highest member, so that the last loaded come first.
+    let key = |circles: &[Circle], n: usize| (circles[n].members.last().copied(), n);
+    let mut unneeded: BTreeSet<_> = (0..count)
+        .filter(|&n| circles[n].needed_by == 0)
+        .map(|n| key(&circles, n))
+        .collect();
+    let mut unused: BTreeSet<_> = unneeded.clone();
+    unused.retain(|&(_, n)| circles[n].used_by == 0);
+    let mut order = Vec::with_capacity(needed.len());
+    // What is needed makes no circle of circles, so that one that nothing needs is always there; it may be used by others.
+    while let Some(&next) = unused.last().or_else(|| unneeded.last()) {
+        unused.remove(&next);
+        unneeded.remove(&next);
+        let edges = std::mem::take(&mut circles[next.1].edges);
+        order.append(&mut circles[next.1].members);
+        for (to, is_needed) in edges {
+            *circles[to].users(is_needed) -= 1;
+            // What has come already has no members.
+            if circles[to].needed_by == 0 && !circles[to].members.is_empty() {
+                unneeded.insert(key(&circles, to));
+                if circles[to].used_by == 0 {
+                    unused.insert(key(&circles, to));
+                }
+            }
+        }
+    }
+    order
 }
 
-impl Waiting {
-    fn new(objects: &HashSet<ObjectId>) -> Waiting {
-        Waiting {
-            edges: HashMap::default(),
-            users: objects.iter().map(|id| (*id, (0, 0))).collect(),
-            unused: BTreeSet::new(),
-            unneeded: BTreeSet::new(),
-            left: objects.iter().copied().collect(),
-        }
-    }
+/// Nodes that need each other in a circle, or one alone.
+#[derive(Default)]
+struct Circle {
+    /// The lowest first.
+    members: Vec<usize>,
+    /// Others, and whether they are needed.
+    edges: Vec<(usize, bool)>,
+    needed_by: usize,
+    used_by: usize,
+}
 
-    fn add(&mut self, from: ObjectId, to: ObjectId, needed: bool) {
-        if from == to {
-            return;
-        }
-        let Some(users) = self.users.get_mut(&to) else {
-            return;
-        };
-        let count = if needed { &mut users.0 } else { &mut users.1 };
-        *count = count.saturating_add(1);
-        self.edges.entry(from).or_default().push((to, needed));
-    }
-
-    fn sort_in(&mut self, id: ObjectId) {
-        match self.users.get(&id) {
-            Some((0, 0)) => {
-                self.unneeded.remove(&id);
-                self.unused.insert(id);
-            }
-            Some((0, _)) => {
-                self.unneeded.insert(id);
-            }
-            _ => {}
-        }
-    }
-
-    fn in_order(mut self) -> Vec<ObjectId> {
-        for id in self.left.clone() {
-            self.sort_in(id);
-        }
-        let mut order = Vec::with_capacity(self.left.len());
-        loop {
-            let next = self.unused.last().or_else(|| self.unneeded.last());
-            let Some(&id) = next.or_else(|| self.left.first()) else {
-                return order;
-            };
-            self.unused.remove(&id);
-            self.unneeded.remove(&id);
-            self.left.remove(&id);
-            order.push(id);
-            for (to, needed) in self.edges.remove(&id).unwrap_or_default() {
-                if let Some(users) = self.users.get_mut(&to) {
-                    let count = if needed { &mut users.0 } else { &mut users.1 };
-                    *count = count.saturating_sub(1);
-                }
-                if self.left.contains(&to) {
-                    self.sort_in(to);
-                }
-            }
+impl Circle {
+    fn users(&mut self, is_needed: bool) -> &mut usize {
+        match is_needed {
+            true => &mut self.needed_by,
+            false => &mut self.used_by,
         }
     }
 }
@@ -141,12 +135,17 @@ mod tests {
     use super::*;
 
     /// Edges: from, to, whether it is needed.
-    fn order(count: u32, edges: &[(u32, u32, bool)]) -> Vec<u32> {
-        let mut waiting = Waiting::new(&(0..count).map(ObjectId).collect());
-        for &(from, to, needed) in edges {
-            waiting.add(ObjectId(from), ObjectId(to), needed);
-        }
-        waiting.in_order().into_iter().map(|id| id.0).collect()
+    fn order(count: usize, edges: &[(usize, usize, bool)]) -> Vec<usize> {
+        let of = |wanted: bool| {
+            let mut graph = vec![Vec::new(); count];
+            for &(from, to, needed) in edges {
+                if needed == wanted {
+                    graph[from].push(to);
+                }
+            }
+            graph
+        };
+        users_first(&of(true), &of(false))
     }
 
     #[test]
@@ -169,9 +168,16 @@ mod tests {
             order(3, &[(0, 1, true), (1, 2, true), (2, 0, true)]),
             [0, 1, 2]
         );
-        // What needs the circle comes before it.
+        // What needs the circle comes before it, and what the circle needs behind it.
         let edges = [(3, 1, true), (0, 1, true), (1, 0, true)];
         assert_eq!(order(4, &edges), [3, 2, 0, 1]);
+        let edges = [(1, 2, true), (2, 1, true), (1, 0, true), (2, 3, true)];
+        assert_eq!(order(4, &edges), [1, 2, 3, 0]);
+        // Circles that are made by bindings alone, too.
+        assert_eq!(
+            order(3, &[(0, 1, false), (1, 2, false), (2, 0, false)]),
+            [2, 0, 1]
+        );
     }
 
     #[test]
