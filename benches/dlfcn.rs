@@ -44,7 +44,7 @@ fn main() -> Result<()> {
 }
 
 fn failed(what: &str) -> Error {
-    Error::new(Code::Internal, what.to_string())
+    Error::new(Code::Internal, what)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -3,7 +3,7 @@
 use crate::abi;
 use crate::error::{Context, Result};
 use crate::object::ParseLimits;
-use crate::plan::{Bind, Limits, Options, Plt};
+use crate::plan::{Bind, LoadLimits, Options, Plt};
 use crate::search::SearchOptions;
 use crate::trace::{self, Trace};
 
@@ -22,7 +22,7 @@ pub struct Config {
     pub plt: Plt,
     /// Bytes of stack for a position-independent program, or for libraries alone. A fixed main brings its own.
     pub stack_size: u64,
-    pub limits: Limits,
+    pub limits: LoadLimits,
     pub parse: ParseLimits,
     /// Calls from guest to host to guest, one inside the other.
     pub nesting: u32,
@@ -60,7 +60,7 @@ impl Default for Config {
             bind: Bind::Now,
             plt: Plt::Auto,
             stack_size: DEFAULT_STACK,
-            limits: Limits {
+            limits: LoadLimits {
                 memory_pages: abi::MAX_PAGES,
                 // More than any program known by a factor of a thousand; 16 bytes a slot on most engines.
                 table_slots: 10_000_000,

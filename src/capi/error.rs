@@ -15,10 +15,10 @@ pub struct wasm_dyld_error_t {
     message: CString,
     undefined: UndefinedTexts,
     exit_code: Option<i32>,
-    frames: Vec<Frame>,
+    frames: Vec<FrameTexts>,
 }
 
-struct Frame {
+struct FrameTexts {
     object: Option<CString>,
     function: Option<CString>,
     offset: Option<u64>,
@@ -74,15 +74,15 @@ impl wasm_dyld_error_t {
             message: c_string(&error.to_string()),
             undefined: UndefinedTexts::new(error.undefined_symbols()),
             exit_code: error.exit_code(),
-            frames: error.frames().iter().map(Frame::new).collect(),
+            frames: error.frames().iter().map(FrameTexts::new).collect(),
         }
     }
 }
 
-impl Frame {
+impl FrameTexts {
     fn new(frame: &crate::error::Frame) -> Self {
         let name = |name: &Option<String>| name.as_deref().map(|name| c_string(&plain(name)));
-        Frame {
+        FrameTexts {
             object: name(&frame.object),
             function: name(&frame.function),
             offset: frame.offset,
@@ -174,7 +174,7 @@ pub extern "C" fn wasm_dyld_error_frame_count(error: *const wasm_dyld_error_t) -
 fn frame<T>(
     error: *const wasm_dyld_error_t,
     index: usize,
-    of: impl FnOnce(&Frame) -> Option<T>,
+    of: impl FnOnce(&FrameTexts) -> Option<T>,
 ) -> Option<T> {
     let error = wasm_dyld_error_t::lend(error).ok()?;
     of(error.frames.get(index)?)

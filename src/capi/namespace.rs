@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::config::{linked, wasm_dyld_config_t};
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
-use super::object::{Strings, wasm_dyld_object_t};
+use super::object::{StringKey, wasm_dyld_object_t};
 use super::types::{self, wasm_dyld_code_t, wasm_dyld_define_flag_t, wasm_dyld_load_flag_t};
 use crate::config::Config;
 use crate::engine::sys::{
@@ -34,7 +34,7 @@ pub struct wasm_dyld_t {
     pub(super) ns: Rc<Namespace>,
     /// Tells its objects from those of other namespaces.
     pub(super) serial: u32,
-    pub(super) strings: RefCell<HashMap<Strings, CString>>,
+    pub(super) strings: RefCell<HashMap<StringKey, CString>>,
     /// Memories and tables whose handles C has: they stay good, also when the namespace has got new ones.
     memories: RefCell<Vec<Rc<Memory>>>,
     tables: RefCell<Vec<Rc<Table>>>,
@@ -459,8 +459,8 @@ pub extern "C" fn wasm_dyld_link_map(namespace: *const wasm_dyld_t) -> *const c_
     quiet(std::ptr::null(), || {
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
         let text = namespace.ns.link_map();
-        namespace.strings.borrow_mut().remove(&Strings::LinkMap);
-        Some(namespace.string(Strings::LinkMap, text.as_bytes()))
+        namespace.strings.borrow_mut().remove(&StringKey::LinkMap);
+        Some(namespace.string(StringKey::LinkMap, text.as_bytes()))
     })
 }
 
@@ -481,7 +481,7 @@ pub extern "C" fn wasm_dyld_library_path_at(
     quiet(std::ptr::null(), || {
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
         let path = namespace.library_paths().get(index)?;
-        Some(namespace.string(Strings::LibraryPath(index), path.as_os_str().as_bytes()))
+        Some(namespace.string(StringKey::LibraryPath(index), path.as_os_str().as_bytes()))
     })
 }
 

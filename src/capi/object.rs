@@ -22,7 +22,7 @@ pub struct wasm_dyld_object_t {
 
 /// Strings handed to C, kept by the namespace.
 #[derive(PartialEq, Eq, Hash)]
-pub enum Strings {
+pub enum StringKey {
     Name(ObjectId),
     Path(ObjectId),
     Origin(ObjectId),
@@ -31,13 +31,13 @@ pub enum Strings {
     LinkMap,
 }
 
-impl Strings {
+impl StringKey {
     /// The object that it goes with; those of the namespace stay.
     pub fn object(&self) -> Option<ObjectId> {
         match self {
-            Strings::Name(id) | Strings::Path(id) | Strings::Origin(id) => Some(*id),
-            Strings::Symbol(id, _) => Some(*id),
-            Strings::LibraryPath(_) | Strings::LinkMap => None,
+            StringKey::Name(id) | StringKey::Path(id) | StringKey::Origin(id) => Some(*id),
+            StringKey::Symbol(id, _) => Some(*id),
+            StringKey::LibraryPath(_) | StringKey::LinkMap => None,
         }
     }
 }
@@ -72,7 +72,7 @@ impl wasm_dyld_t {
     }
 
     /// Guests close libraries too, without coming by here: what is left of these goes when the collection has grown.
-    pub fn string(&self, key: Strings, text: &[u8]) -> *const c_char {
+    pub fn string(&self, key: StringKey, text: &[u8]) -> *const c_char {
         const MANY: usize = 1024;
         let mut strings = self.strings.borrow_mut();
         if strings.len() % MANY == MANY - 1 {
@@ -127,7 +127,7 @@ pub extern "C" fn wasm_dyld_object_name(
     object: *const wasm_dyld_object_t,
 ) -> *const c_char {
     of(namespace, object, std::ptr::null(), |namespace, info| {
-        Some(namespace.string(Strings::Name(info.id), info.name.as_bytes()))
+        Some(namespace.string(StringKey::Name(info.id), info.name.as_bytes()))
     })
 }
 
@@ -140,7 +140,7 @@ pub extern "C" fn wasm_dyld_object_path(
 ) -> *const c_char {
     of(namespace, object, std::ptr::null(), |namespace, info| {
         let path = info.path.as_ref()?;
-        Some(namespace.string(Strings::Path(info.id), path.as_os_str().as_bytes()))
+        Some(namespace.string(StringKey::Path(info.id), path.as_os_str().as_bytes()))
     })
 }
 
@@ -156,7 +156,7 @@ pub extern "C" fn wasm_dyld_object_origin(
             b"" => b".",
             folder => folder,
         };
-        Some(namespace.string(Strings::Origin(info.id), folder))
+        Some(namespace.string(StringKey::Origin(info.id), folder))
     })
 }
 

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::edge::{self, Handle, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
-use super::object::{Strings, wasm_dyld_object_t};
+use super::object::{StringKey, wasm_dyld_object_t};
 use super::types::{self, SymbolKindNumber, wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
 use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result};
@@ -162,7 +162,7 @@ pub extern "C" fn wasm_dyld_dladdr(
         let id = found.object;
         set(object, wasm_dyld_object_t::handle(namespace.serial, id));
         if let Some((name, at)) = found.symbol {
-            let key = Strings::Symbol(id, name.clone());
+            let key = StringKey::Symbol(id, name.clone());
             set(symbol, namespace.string(key, name.as_bytes()));
             set(symbol_value, at);
         }

@@ -2,7 +2,7 @@
 
 /// A function that was running. All that is in it is evidence of which module it belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
+pub struct EngineFrame {
     /// In the module's function index space.
     pub func_index: u32,
     /// Where the instruction stands in the bytes that the engine was given, and from the function's beginning on.

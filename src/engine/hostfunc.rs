@@ -217,7 +217,7 @@ impl Body {
         for (result, &kind) in results.iter_mut().zip(&self.results) {
             *result = Val::zero(kind);
         }
-        let Some(_entry) = nesting::Entry::new() else {
+        let Some(_entry) = nesting::Entered::new() else {
             return Err(TOO_DEEP.into());
         };
         (self.run)(args, results)?;
@@ -254,7 +254,7 @@ unsafe extern "C" fn forward(
     };
     // The call may end this forwarder; nothing of it is needed any more.
     drop(route);
-    let Some(_entry) = nesting::Entry::new() else {
+    let Some(_entry) = nesting::Entered::new() else {
         return raise(store, TOO_DEEP);
     };
     // SAFETY: the target is alive and of the same type (`set_target`), so the engine's own vectors fit it as they are. Its trap goes

@@ -33,7 +33,7 @@ pub use api::Api;
 pub use capable::can_link;
 pub use externs::{Extern, ExternKind, ExternPtr, Func, Global, Ref, Table};
 pub use features::{EngineFeatures, Feature};
-pub use frame::{Frame, ModuleName};
+pub use frame::{EngineFrame, ModuleName};
 pub use handle::Borrowed;
 pub use hostfunc::{Forwarder, HostBody, HostFunc, HostTrap};
 pub use library::EngineLibrary;

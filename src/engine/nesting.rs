@@ -29,18 +29,18 @@ thread_local! {
 }
 
 /// An entry into host code. Dropped on the way back, also by a panic.
-pub(crate) struct Entry(());
+pub(crate) struct Entered(());
 
-impl Entry {
+impl Entered {
     /// `None` if the host has been entered too deep already.
-    pub(crate) fn new() -> Option<Entry> {
+    pub(crate) fn new() -> Option<Entered> {
         let depth = DEPTH.get();
         let here = (&raw const depth).addr();
         if is_deep(here, depth) {
             return None;
         }
         DEPTH.set(depth + 1);
-        Some(Entry(()))
+        Some(Entered(()))
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn inside() -> bool {
     DEPTH.get() > 0
 }
 
-impl Drop for Entry {
+impl Drop for Entered {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
     }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn dive(levels: &mut u32) {
-        let Some(_entry) = Entry::new() else { return };
+        let Some(_entry) = Entered::new() else { return };
         *levels += 1;
         // Keeps the compiler from turning the recursion into a loop, and makes a frame of some size.
         let mut frame = [0u8; 4096];

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::api::Api;
-use super::frame::Frame;
+use super::frame::EngineFrame;
 use super::shim;
 use super::store::Store;
 use super::sys::*;
@@ -68,7 +68,7 @@ impl Trap {
     }
 
     /// The guest's functions that were running, the innermost first; none where the engine does not tell.
-    pub fn frames(&self) -> Vec<Frame> {
+    pub fn frames(&self) -> Vec<EngineFrame> {
         shim::of(self.api).frames(self)
     }
 

@@ -24,7 +24,7 @@ struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     /// Whether nothing that the engine tells speaks against it.
-    fn fits(&self, frame: &engine::Frame) -> bool {
+    fn fits(&self, frame: &engine::EngineFrame) -> bool {
         if let (Some(one), Some(other)) = (frame.module, self.module) {
             return one == other;
         }
@@ -59,7 +59,7 @@ impl<'a> Candidate<'a> {
     }
 }
 
-fn shown(frame: engine::Frame, candidates: &[Candidate<'_>]) -> Frame {
+fn shown(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Frame {
     let fits = candidates.iter().filter(|c| c.fits(&frame));
     let fits: Vec<&Candidate<'_>> = fits.collect();
     let name = match &frame.func_name {
@@ -99,7 +99,7 @@ fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
 }
 
 /// A function of the modules that the linker generates.
-fn is_generated(frame: &engine::Frame, candidates: &[Candidate<'_>]) -> bool {
+fn is_generated(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bool {
     let named = matches!(&frame.module_name, ModuleName::Is(name) if name == glue::NAME);
     named && !candidates.iter().any(|c| c.fits(frame))
 }
@@ -160,7 +160,7 @@ fn candidates<'a>(state: &'a State, fresh: &[(&'a Found, &'a Module)]) -> Vec<Ca
         .collect()
 }
 
-fn stub(frame: engine::Frame) -> Frame {
+fn stub(frame: engine::EngineFrame) -> Frame {
     Frame {
         object: Some(glue::NAME.to_string()),
         function: Some("stub".to_string()),

@@ -104,27 +104,27 @@ fn register(ns: &Rc<Namespace>, handler: Handler) -> u32 {
 }
 
 /// How libc takes an exit handler, and what it gets as the one that runs ours.
-struct Entry {
+struct LibcEntry {
     name: &'static str,
     params: usize,
     runner: &'static str,
 }
 
 /// A program may export only one of them to its libraries.
-const ENTRIES: [Entry; 2] = [
-    Entry {
+const ENTRIES: [LibcEntry; 2] = [
+    LibcEntry {
         name: abi::CXA_ATEXIT,
         params: 3,
         runner: RUNNER_WITH,
     },
-    Entry {
+    LibcEntry {
         name: abi::ATEXIT,
         params: 1,
         runner: RUNNER,
     },
 ];
 
-impl Entry {
+impl LibcEntry {
     /// An object's own function for it.
     fn of(&self, state: &State, id: ObjectId) -> Option<Definition> {
         state.own_function(id, self.name, self.params, 1)

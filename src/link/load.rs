@@ -16,7 +16,7 @@ use super::unload::{self, LastCall};
 use crate::abi;
 use crate::engine::Val;
 use crate::error::{Code, Error, Result};
-use crate::plan::{Changes, Extent, Layout, Model, ObjectId, Plan};
+use crate::plan::{Binding, Changes, Extent, Layout, Model, ObjectId, Plan};
 use crate::trace::Category;
 
 /// Loads inside of constructors inside of loads. Each takes native stack and guest stack; wasmtime runs out of its own after 77 (Q24).
@@ -135,6 +135,22 @@ impl Load {
         // What the guest opened in its constructors is kept by nothing any more.
         if let Err(error) = unload::sweep(ns) {
             told(ns, &error);
+        }
+        if made_space {
+            unload::unmake_if_empty(ns);
+        }
+        self.forget_tags(&mut ns.state_mut());
+    }
+
+    /// Tags that the load made are no others' to be measured by, unless something that stays uses them.
+    fn forget_tags(&self, state: &mut State) {
+        for name in self.changes.iter().flat_map(|changes| &changes.tags) {
+            let uses = |binding: &Binding| matches!(binding, Binding::Tag(tag) if tag == name);
+            let mut nodes = state.model.nodes.values();
+            if !nodes.any(|node| node.bindings.iter().any(uses)) {
+                state.model.tags.remove(name);
+                state.tags.remove(name);
+            }
         }
     }
 

@@ -239,6 +239,14 @@ fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
     }
 }
 
+/// Gives memory and table up if nothing is loaded: the load that made them has failed.
+pub(super) fn unmake_if_empty(ns: &Namespace) {
+    let state = &mut *ns.state_mut();
+    if state.model.nodes.is_empty() && state.space.is_some() {
+        empty(ns, state, true);
+    }
+}
+
 /// The last object is gone: memory and table are as new for the next load, or go too. Those of a fixed main are of no use to
 /// others.
 fn empty(ns: &Namespace, state: &mut State, unmade: bool) {

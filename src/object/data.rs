@@ -4,13 +4,13 @@ use foldhash::HashMap;
 use wasmparser::{DataKind, DataSectionReader};
 
 use super::constant::{self, Width};
-use super::spaces::Spaces;
+use super::spaces::IndexSpaces;
 use super::{Base, Filled, fault};
 use crate::error::Result;
 
 /// A module may have a segment for every few bytes, so only what they fill together is kept. Passive segments are copied by
 /// code, empty ones fill nothing.
-pub(super) fn read(section: DataSectionReader<'_>, spaces: &Spaces) -> Result<Vec<Filled>> {
+pub(super) fn read(section: DataSectionReader<'_>, spaces: &IndexSpaces) -> Result<Vec<Filled>> {
     let mut filled = Vec::new();
     let mut known: HashMap<(u32, Option<Base>), usize> = HashMap::default();
     for item in section.into_iter_with_offsets() {

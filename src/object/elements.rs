@@ -4,7 +4,7 @@ use wasmparser::{ConstExpr, ElementItems, ElementKind, ElementSectionReader, Ope
 
 use super::budget;
 use super::constant::{self, Width};
-use super::spaces::Spaces;
+use super::spaces::IndexSpaces;
 use super::{HeapType, ParseLimits, Segment, ValType, fault};
 use crate::error::Result;
 
@@ -12,7 +12,7 @@ use crate::error::Result;
 /// ones.
 pub(super) fn read(
     section: ElementSectionReader<'_>,
-    spaces: &mut Spaces,
+    spaces: &mut IndexSpaces,
     limits: &ParseLimits,
 ) -> Result<Vec<Segment>> {
     let mut segments = Vec::new();
@@ -80,7 +80,7 @@ fn of_functions(element: ValType) -> bool {
     )
 }
 
-fn funcs(items: ElementItems<'_>, bytes: usize, spaces: &Spaces) -> Result<Vec<Option<u32>>> {
+fn funcs(items: ElementItems<'_>, bytes: usize, spaces: &IndexSpaces) -> Result<Vec<Option<u32>>> {
     let mut funcs = Vec::new();
     match items {
         ElementItems::Functions(items) => {
@@ -105,7 +105,7 @@ fn funcs(items: ElementItems<'_>, bytes: usize, spaces: &Spaces) -> Result<Vec<O
     Ok(funcs)
 }
 
-fn known(func: u32, at: usize, spaces: &Spaces) -> Result<u32> {
+fn known(func: u32, at: usize, spaces: &IndexSpaces) -> Result<u32> {
     let count = spaces.funcs.len();
     if usize::try_from(func).is_ok_and(|func| func < count) {
         Ok(func)

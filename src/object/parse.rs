@@ -11,7 +11,7 @@ use wasmparser::{
 use super::budget::{self, Budget};
 use super::constant::Global;
 use super::dylink::{self, Notes};
-use super::spaces::Spaces;
+use super::spaces::IndexSpaces;
 use super::{
     Base, ConstValue, Export, ExportItem, ExternType, Features, GlobalType, HeapType, Import,
     Object, ParseLimits, ValType, convert, data, elements, fault, features,
@@ -64,7 +64,7 @@ struct Builder<'a, 'l> {
     bytes: &'a [u8],
     limits: &'l ParseLimits,
     object: Object,
-    spaces: Spaces,
+    spaces: IndexSpaces,
     claimed: Features,
     notes: Option<Notes<'a>>,
     /// Offset of a `linking` section, which relocatable object files have.
@@ -80,7 +80,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             bytes,
             limits,
             object: Object::default(),
-            spaces: Spaces::new(Budget::for_module(bytes)),
+            spaces: IndexSpaces::new(Budget::for_module(bytes)),
             claimed: Features::default(),
             notes: None,
             linking: None,

@@ -18,7 +18,7 @@ const REC: u8 = 0x4e;
 /// A structure without fields is the shortest type.
 const SHORTEST_TYPE: usize = 2;
 
-pub(super) struct Spaces {
+pub(super) struct IndexSpaces {
     pub budget: Budget,
     /// `None` for what is no function type; only a function type can stand in a signature.
     types: Vec<Option<Arc<FuncType>>>,
@@ -34,9 +34,9 @@ pub(super) struct Spaces {
     pub used: Features,
 }
 
-impl Spaces {
-    pub fn new(budget: Budget) -> Spaces {
-        Spaces {
+impl IndexSpaces {
+    pub fn new(budget: Budget) -> IndexSpaces {
+        IndexSpaces {
             budget,
             types: Vec::new(),
             distinct: HashSet::default(),

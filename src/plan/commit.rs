@@ -18,6 +18,8 @@ pub struct Changes {
     pub names: Vec<Arc<str>>,
     /// Opened itself for the first time.
     pub opened: Option<ObjectId>,
+    /// Tags that the namespace has since.
+    pub tags: Vec<Arc<str>>,
 }
 
 impl Model {
@@ -78,6 +80,7 @@ impl Model {
         self.slots.extend(plan.slots.iter().copied());
         self.calls.extend(plan.calls.iter().copied());
         self.tags.extend(plan.tags.iter().cloned());
+        changes.tags = plan.tags.iter().map(|(name, _)| name.clone()).collect();
         changes.names = self.know(names, first);
         changes
     }

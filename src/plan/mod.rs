@@ -99,7 +99,7 @@ pub enum Plt {
 
 /// Bounds that the host sets.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct LoadLimits {
     pub memory_pages: u64,
     pub table_slots: u64,
     pub objects: usize,
@@ -110,7 +110,7 @@ pub struct Options {
     pub bind: Bind,
     pub plt: Plt,
     pub stack_size: u64,
-    pub limits: Limits,
+    pub limits: LoadLimits,
     /// The new objects' symbols enter the global scope.
     pub global: bool,
     /// The group's own symbols come before the global scope.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use symbols::{Definer, State, Symbol, Symbols, User, What};
+pub use symbols::{Definer, SymbolState, SymbolUses, Symbols, User, What};
 
 use crate::abi;
 use crate::config::Config;
@@ -34,7 +34,7 @@ pub enum Problem {
 
 /// How the survey came by an object.
 #[derive(Debug)]
-pub struct Source {
+pub struct Origin {
     pub why: String,
     /// Size of the file.
     pub size: u64,
@@ -45,7 +45,7 @@ pub struct Survey {
     pub closure: Closure,
     by_name: HashMap<Arc<str>, ObjectId>,
     /// One for each object of the closure.
-    pub sources: Vec<Source>,
+    pub sources: Vec<Origin>,
     pub options: Options,
     model: Model,
 }
@@ -197,7 +197,7 @@ struct Surveyor<'a> {
     config: &'a Config,
     files: Files<'a>,
     /// One for each object opened so far.
-    sources: Vec<Source>,
+    sources: Vec<Origin>,
     /// How many more places are kept.
     room: usize,
 }
@@ -226,7 +226,7 @@ impl Surveyor<'_> {
         let object = Object::parse(&bytes, &self.config.parse)?;
         let main = object.export(abi::START).is_some();
         let found = self.files.parse(&name, Some(path), identity, bytes, main)?;
-        self.sources.push(Source {
+        self.sources.push(Origin {
             why,
             size,
             problem: None,
@@ -240,7 +240,7 @@ impl Surveyor<'_> {
         name: &str,
         path: Option<&Path>,
         identity: Identity,
-        source: Source,
+        source: Origin,
     ) -> Found {
         self.sources.push(source);
         Found {
@@ -303,7 +303,7 @@ impl Provider for Surveyor<'_> {
                 identity,
                 problem,
             } => {
-                let source = Source {
+                let source = Origin {
                     why: String::new(),
                     size: 0,
                     problem: Some(problem),
@@ -320,7 +320,7 @@ impl Provider for Surveyor<'_> {
             located.path.clone(),
             located.identity.clone(),
         );
-        let source = |size, problem| Source { why, size, problem };
+        let source = |size, problem| Origin { why, size, problem };
         match self.files.take(located, false) {
             Ok(found) => {
                 let bytes = self.files.bytes.remove(&identity);

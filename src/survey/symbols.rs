@@ -12,7 +12,7 @@ use super::Survey;
 
 /// What becomes of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum SymbolState {
     /// Nobody imports it.
     Unused,
     /// Its users are bound to its first definition.
@@ -94,7 +94,7 @@ pub struct Symbols<'a> {
     rows: Vec<Row>,
 }
 
-pub struct Symbol<'a> {
+pub struct SymbolUses<'a> {
     all: &'a Symbols<'a>,
     /// Uses first, then definitions.
     rows: &'a [Row],
@@ -135,10 +135,10 @@ impl<'a> Symbols<'a> {
         symbols
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = SymbolUses<'_>> {
         let same = |a: &Row, b: &Row| self.order(*a, *b) == Ordering::Equal;
         let runs = self.rows.chunk_by(same);
-        runs.map(|rows| Symbol { all: self, rows })
+        runs.map(|rows| SymbolUses { all: self, rows })
     }
 
     fn import(&self, row: Row) -> Option<&Import> {
@@ -218,7 +218,7 @@ impl<'a> Symbols<'a> {
     }
 }
 
-impl Symbol<'_> {
+impl SymbolUses<'_> {
     /// With its module, where that is not the dynamic linker's.
     pub fn name(&self) -> Cow<'_, str> {
         match self.rows.first().map(|&row| self.all.name(row)) {
@@ -232,17 +232,17 @@ impl Symbol<'_> {
         self.rows.iter().copied().filter(|row| !row.exported)
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> SymbolState {
         let state = |row| match (self.all.fault(row), self.all.binding(row)) {
-            (Some(fault), _) if fault.is_undefined() => State::Undefined,
-            (Some(_), _) => State::Clash,
+            (Some(fault), _) if fault.is_undefined() => SymbolState::Undefined,
+            (Some(_), _) => SymbolState::Clash,
             (None, Some(Binding::Null | Binding::Unresolved { weak: true })) => {
-                State::WeakUndefined
+                SymbolState::WeakUndefined
             }
-            (None, Some(Binding::Unresolved { weak: false })) => State::Lazy,
-            _ => State::Bound,
+            (None, Some(Binding::Unresolved { weak: false })) => SymbolState::Lazy,
+            _ => SymbolState::Bound,
         };
-        self.uses().map(state).max().unwrap_or(State::Unused)
+        self.uses().map(state).max().unwrap_or(SymbolState::Unused)
     }
 
     /// In scope order: the first one wins.

@@ -14,7 +14,7 @@ use wiggle::GuestMemory;
 use super::errno::{Raw, finish, trap};
 use super::paths::{self, Preopened};
 use super::strings::Strings;
-use super::{Identity, Preview1, Signature, Stop};
+use super::{FileIdentity, Preview1, Signature, Stop};
 use crate::error::Result;
 use crate::object::ValType;
 
@@ -259,7 +259,7 @@ impl Preview1 for Common {
         }
     }
 
-    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, Identity)> {
+    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {
         paths::read(&self.preopened, guest_path)
     }
 }

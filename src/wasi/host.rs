@@ -22,7 +22,7 @@ use wasi_common::sync::file::File;
 use wasi_common::{Error, SystemTimeSpec, WasiDir, WasiFile};
 
 use super::descriptors::{Descriptors, Taken};
-use super::open::{How, Opened, open};
+use super::open::{How, OpenedFile, open};
 
 pub struct HostFile {
     file: File,
@@ -195,7 +195,7 @@ impl HostDir {
         }
     }
 
-    fn open(&self, path: &str, how: How) -> Result<Opened, Error> {
+    fn open(&self, path: &str, how: How) -> Result<OpenedFile, Error> {
         // SAFETY: open as long as `dir` is, which this borrows.
         open(unsafe { BorrowedFd::borrow_raw(self.fd) }, path, how)
     }
@@ -205,7 +205,7 @@ impl HostDir {
     }
 
     /// Opens below a read-only directory as a read-only file system would.
-    fn open_read_only(&self, path: &str, how: How) -> Result<Opened, Error> {
+    fn open_read_only(&self, path: &str, how: How) -> Result<OpenedFile, Error> {
         if how.write || how.oflags.contains(OFlags::TRUNCATE) {
             return Err(Errno::Rofs.into());
         }
@@ -287,13 +287,13 @@ impl WasiDir for HostDir {
             self.open(path, how)
         };
         Ok(match opened? {
-            Opened::File(file) => OpenResult::File(Box::new(HostFile {
+            OpenedFile::File(file) => OpenResult::File(Box::new(HostFile {
                 file: File::from_cap_std(file),
                 read_only,
                 shared: false,
                 _taken: Some(taken),
             })),
-            Opened::Folder(dir) => {
+            OpenedFile::Folder(dir) => {
                 let descriptors = self.descriptors.clone();
                 let dir = HostDir::wrap(dir, read_only, descriptors, Some(taken));
                 OpenResult::Dir(Box::new(dir))

@@ -64,7 +64,7 @@ pub enum Stop {
 
 /// What tells one file of the host from another, whatever its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
+pub struct FileIdentity {
     pub device: u64,
     pub inode: u64,
     /// When the file was made, where the system knows: the number of a file that was deleted is given to another one.
@@ -96,7 +96,7 @@ pub trait Preview1 {
     ) -> std::result::Result<Option<i32>, Stop>;
 
     /// Reads the file that `guest_path` names, through the preopened directories alone.
-    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, Identity)> {
+    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {
         Err(Error::new(
             Code::Unsupported,
             format!(

@@ -27,13 +27,13 @@ pub struct How {
 
 /// What was opened.
 #[derive(Debug)]
-pub enum Opened {
+pub enum OpenedFile {
     File(fs::File),
     Folder(fs::Dir),
 }
 
 /// Opens `path` below `folder`, and nothing outside of it.
-pub fn open(folder: BorrowedFd<'_>, path: &str, how: How) -> Result<Opened, Error> {
+pub fn open(folder: BorrowedFd<'_>, path: &str, how: How) -> Result<OpenedFile, Error> {
     let has = |flag| how.oflags.contains(flag);
     // Flags that the system has and preview1's own implementations refuse.
     if how
@@ -66,7 +66,9 @@ pub fn open(folder: BorrowedFd<'_>, path: &str, how: How) -> Result<Opened, Erro
     let folder = ManuallyDrop::new(unsafe { fs::Dir::from_raw_fd(folder.as_raw_fd()) });
     let opened = folder.open_with(path, &options)?;
     if opened.metadata()?.is_dir() {
-        return Ok(Opened::Folder(fs::Dir::from_std_file(opened.into_std())));
+        return Ok(OpenedFile::Folder(fs::Dir::from_std_file(
+            opened.into_std(),
+        )));
     }
     if has(OFlags::DIRECTORY) {
         return Err(Errno::Notdir.into());
@@ -74,7 +76,7 @@ pub fn open(folder: BorrowedFd<'_>, path: &str, how: How) -> Result<Opened, Erro
     if !how.fdflags.contains(FdFlags::NONBLOCK) {
         wait_from_now_on(&opened)?;
     }
-    Ok(Opened::File(opened))
+    Ok(OpenedFile::File(opened))
 }
 
 fn wait_from_now_on(file: &fs::File) -> io::Result<()> {

@@ -10,7 +10,7 @@ use wasi_common::snapshots::preview_1::types::Errno;
 use wasi_common::sync::Dir;
 use wasi_common::{Error as WasiError, WasiDir};
 
-use super::Identity;
+use super::FileIdentity;
 use super::common::once;
 use super::descriptors::Descriptors;
 use super::host::HostDir;
@@ -49,7 +49,7 @@ impl Preopened {
 }
 
 /// Reads the file that a guest in its initial directory knows as `path`.
-pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, Identity)> {
+pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, FileIdentity)> {
     let shown = || path.replace('\0', "\u{fffd}");
     let fail =
         |(code, why): (Code, String)| Error::new(code, format!("cannot open `{}`: {why}", shown()));
@@ -130,7 +130,7 @@ impl Failure {
     }
 }
 
-async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, Identity), Failure> {
+async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, FileIdentity), Failure> {
     // Looked at before it is opened: opening a pipe would wait for someone to write to it.
     let stat = dir.get_path_filestat(path, true).await?;
     if stat.filetype != FileType::RegularFile {
@@ -147,7 +147,7 @@ async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, Identity), Failure>
     if stat.filetype != FileType::RegularFile {
         return Err(Failure::NotAFile);
     }
-    let identity = Identity {
+    let identity = FileIdentity {
         device: stat.device_id,
         inode: stat.inode,
         born: born(&*file),

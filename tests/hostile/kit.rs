@@ -314,7 +314,7 @@ fn wait(child: &mut Child, most: Duration) -> Ended {
     let pid = child.id();
     let (start, mut timed_out, mut seen) = (Instant::now(), false, 0);
     loop {
-        seen = kilobytes(&format!("/proc/{pid}/status"), "VmHWM:").unwrap_or(seen);
+        seen = kilobytes(format!("/proc/{pid}/status"), "VmHWM:").unwrap_or(seen);
         let mut status = 0;
         // SAFETY: plain numbers; zero is a value of each.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -9,7 +9,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use wasmdyld::error::Result;
 use wasmdyld::plan::ObjectId;
-use wasmdyld::survey::{Definer, State, Survey, Symbol, Symbols as Table, User};
+use wasmdyld::survey::{Definer, Survey, SymbolState, SymbolUses, Symbols as Table, User};
 use wasmdyld::text::name;
 
 use crate::args::{self, Format, HostArgs, SearchArgs};
@@ -89,7 +89,8 @@ impl Symbols {
             }
         })?;
         drop(out);
-        let wrong = |s: &Symbol<'_>| matches!(s.state(), State::Undefined | State::Clash);
+        let wrong =
+            |s: &SymbolUses<'_>| matches!(s.state(), SymbolState::Undefined | SymbolState::Clash);
         let wrong = all.iter().filter(wrong).count();
         if wrong > 0 {
             style::print_error(match wrong {
@@ -104,15 +105,15 @@ impl Symbols {
         })
     }
 
-    fn wanted(&self, survey: &Survey, symbol: &Symbol<'_>) -> bool {
+    fn wanted(&self, survey: &Survey, symbol: &SymbolUses<'_>) -> bool {
         let named = |objects: &[String], id: Option<ObjectId>| {
             let name = id.map_or("host", |id| survey.name(id));
             objects.iter().any(|object| object == name)
         };
         let state = symbol.state();
         let asked = self.undefined || self.clashes;
-        let in_state =
-            (self.undefined && is_undefined(state)) || (self.clashes && state == State::Clash);
+        let in_state = (self.undefined && is_undefined(state))
+            || (self.clashes && state == SymbolState::Clash);
         let weak = || symbol.users().any(|user| user.weak) || symbol.definitions().any(|d| d.weak);
         let defined = || {
             let mut definitions = symbol.definitions();
@@ -128,7 +129,7 @@ impl Symbols {
             && (self.defined_by.is_empty() || defined())
             && (self.used_by.is_empty() || used())
             && (self.names.is_empty() || self.names.iter().any(|p| matches(p, &symbol.name())))
-            && (self.all || self.asks_for_definitions() || state != State::Unused)
+            && (self.all || self.asks_for_definitions() || state != SymbolState::Unused)
     }
 
     /// Whether what is asked makes sense of symbols that nobody uses too.
@@ -137,8 +138,11 @@ impl Symbols {
     }
 }
 
-fn is_undefined(state: State) -> bool {
-    matches!(state, State::Undefined | State::Lazy | State::WeakUndefined)
+fn is_undefined(state: SymbolState) -> bool {
+    matches!(
+        state,
+        SymbolState::Undefined | SymbolState::Lazy | SymbolState::WeakUndefined
+    )
 }
 
 /// Whether `name` fits a pattern in which `*` stands for any characters.
@@ -164,24 +168,26 @@ fn matches(pattern: &str, name: &str) -> bool {
     true
 }
 
-fn word(state: State) -> &'static str {
+fn word(state: SymbolState) -> &'static str {
     match state {
-        State::Bound => "bound",
-        State::Unused => "unused",
-        State::WeakUndefined => "weak undefined",
-        State::Lazy => "undefined until called",
-        State::Undefined => "undefined",
-        State::Clash => "wrong type",
+        SymbolState::Bound => "bound",
+        SymbolState::Unused => "unused",
+        SymbolState::WeakUndefined => "weak undefined",
+        SymbolState::Lazy => "undefined until called",
+        SymbolState::Undefined => "undefined",
+        SymbolState::Clash => "wrong type",
     }
 }
 
-fn text(out: &mut Out, survey: &Survey, symbol: &Symbol<'_>) -> io::Result<()> {
+fn text(out: &mut Out, survey: &Survey, symbol: &SymbolUses<'_>) -> io::Result<()> {
     let state = symbol.state();
     let shown = match state {
-        State::Bound => String::new(),
-        State::Undefined | State::Clash => format!(" {}", paint(ERROR, word(state))),
-        State::WeakUndefined | State::Lazy => format!(" {}", paint(WARNING, word(state))),
-        State::Unused => format!(" {}", paint(DIM, word(state))),
+        SymbolState::Bound => String::new(),
+        SymbolState::Undefined | SymbolState::Clash => format!(" {}", paint(ERROR, word(state))),
+        SymbolState::WeakUndefined | SymbolState::Lazy => {
+            format!(" {}", paint(WARNING, word(state)))
+        }
+        SymbolState::Unused => format!(" {}", paint(DIM, word(state))),
     };
     line!(out, "{}{shown}", paint(SYMBOL, name(&symbol.name())))?;
     for (n, definer) in symbol.definitions().enumerate() {
@@ -215,7 +221,7 @@ fn text(out: &mut Out, survey: &Survey, symbol: &Symbol<'_>) -> io::Result<()> {
         };
         let object = name(survey.name(user.object));
         line!(out, "  {} {object} {what}{weak}{times}", paint(DIM, "for"))?;
-        if let (State::Clash, Some(fault)) = (state, symbol.fault(&user)) {
+        if let (SymbolState::Clash, Some(fault)) = (state, symbol.fault(&user)) {
             line!(out, "      {}", paint(ERROR, fault))?;
         }
     }
@@ -230,7 +236,7 @@ struct Answer<S: Serialize> {
 
 struct Row<'a> {
     survey: &'a Survey,
-    symbol: Symbol<'a>,
+    symbol: SymbolUses<'a>,
 }
 
 impl Serialize for Row<'_> {

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 
-use crate::engine::frame::{Frame, ModuleName};
+use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::sys::{wasm_frame_t, wasm_trap_t, wasm_vec_t};
 use crate::engine::trap::Trap;
 use crate::engine::vec::{VecBuf, borrowed};
@@ -18,11 +18,14 @@ type Index = unsafe extern "C" fn(*const wasm_frame_t) -> u32;
 type Offset = unsafe extern "C" fn(*const wasm_frame_t) -> usize;
 
 /// Innermost first; none where a function is missing. `names` gets live frames.
-pub(super) fn of_trap(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Vec<Frame> {
+pub(super) fn of_trap(
+    trap: &Trap,
+    names: impl Fn(*const wasm_frame_t) -> Names,
+) -> Vec<EngineFrame> {
     read(trap, names).unwrap_or_default()
 }
 
-fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec<Frame>> {
+fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec<EngineFrame>> {
     let find = |name: &CStr| trap.api().symbols.find(name);
     // SAFETY: functions of these names have these types (wasm.h).
     let (trace, delete, index, func_offset, module_offset) = unsafe {
@@ -44,7 +47,7 @@ fn read(trap: &Trap, names: impl Fn(*const wasm_frame_t) -> Names) -> Option<Vec
         let told = all.filter(|frame| !frame.is_null()).map(|&frame| {
             let (func_name, module_name) = names(frame);
             let module_offset = known(module_offset(frame));
-            Frame {
+            EngineFrame {
                 func_index: index(frame),
                 module_offset,
                 func_offset: module_offset.and_then(|_| known(func_offset(frame))),

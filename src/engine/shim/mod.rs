@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::ptr::NonNull;
 
 use super::api::Api;
-use super::frame::Frame;
+use super::frame::EngineFrame;
 use super::module::Module;
 use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
@@ -85,7 +85,7 @@ pub trait Shim: Send + Sync {
     }
 
     /// The guest's functions that were running when a trap arose, the innermost first.
-    fn frames(&self, _trap: &Trap) -> Vec<Frame> {
+    fn frames(&self, _trap: &Trap) -> Vec<EngineFrame> {
         Vec::new()
     }
 

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use super::{Shim, Stage, frames};
 use crate::engine::api::Api;
-use crate::engine::frame::{Frame, ModuleName};
+use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::sys::wasm_frame_t;
 use crate::engine::trap::Trap;
 
@@ -31,7 +31,7 @@ impl Shim for Wasmer {
         first.trim_end().to_owned()
     }
 
-    fn frames(&self, trap: &Trap) -> Vec<Frame> {
+    fn frames(&self, trap: &Trap) -> Vec<EngineFrame> {
         /// `wasm_name_t` of wasmer.h, which is not that of wasm.h.
         #[repr(C)]
         struct Name(*mut c_char);

@@ -11,7 +11,7 @@ use super::wasmtime_cache as cache;
 use super::wasmtime_text;
 use super::{EngineOptions, Shim, Stage};
 use crate::engine::api::{Api, origin};
-use crate::engine::frame::{Frame, ModuleName};
+use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::module::Module;
 use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
@@ -115,7 +115,7 @@ impl Shim for Wasmtime {
         wasmtime_text::cause(text)
     }
 
-    fn frames(&self, trap: &Trap) -> Vec<Frame> {
+    fn frames(&self, trap: &Trap) -> Vec<EngineFrame> {
         let Some(trace) = error_of(trap).downcast_ref::<w::WasmBacktrace>() else {
             return Vec::new();
         };
@@ -249,7 +249,7 @@ fn identity(module: &w::Module) -> usize {
     module.image_range().start.addr()
 }
 
-fn frame(info: &w::FrameInfo) -> Frame {
+fn frame(info: &w::FrameInfo) -> EngineFrame {
     let line = |symbol: &w::FrameSymbol| {
         let file = symbol.file()?;
         Some(match symbol.line() {
@@ -258,7 +258,7 @@ fn frame(info: &w::FrameInfo) -> Frame {
         })
     };
     let name = info.module().name();
-    Frame {
+    EngineFrame {
         func_index: info.func_index(),
         module_offset: info.module_offset().map(|n| n as u64),
         func_offset: info.func_offset().map(|n| n as u64),

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use super::{EngineOptions, Shim, Stage, frames, wasmtime_text};
 use crate::engine::api::Api;
-use crate::engine::frame::{Frame, ModuleName};
+use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::store::OwnedEngine;
 use crate::engine::sys::{
     WASM_EXTERNREF, WASM_F32, WASM_F64, WASM_FUNCREF, WASM_I32, WASM_I64, wasm_byte_vec_t,
@@ -37,7 +37,7 @@ impl Shim for WasmtimeLibrary {
         wasmtime_text::cause(text)
     }
 
-    fn frames(&self, trap: &Trap) -> Vec<Frame> {
+    fn frames(&self, trap: &Trap) -> Vec<EngineFrame> {
         type Name = unsafe extern "C" fn(*const wasm_frame_t) -> *const wasm_byte_vec_t;
         let find = |name: &CStr| {
             let found = trap.api().symbols.find(name);

@@ -275,7 +275,7 @@ fn callbacks_of_a_search_find_the_namespace_in_use() {
     );
     let first = world.open("first.so", Flags::default()).unwrap();
     let weak = Rc::downgrade(&world.ns);
-    let answers: Rc<std::cell::RefCell<Vec<(&str, Option<Code>)>>> = Rc::default();
+    let answers = Rc::new(std::cell::RefCell::new(Vec::<(&str, Option<Code>)>::new()));
     let noted = answers.clone();
     world.on_open(move || {
         let ns = weak.upgrade().unwrap();

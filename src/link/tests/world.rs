@@ -16,11 +16,14 @@ use crate::search::Opened;
 /// Libraries by name.
 pub type Shelf = Rc<RefCell<HashMap<String, Vec<u8>>>>;
 
+/// What the callback that finds libraries does besides.
+type Asked = Rc<RefCell<Option<Box<dyn Fn()>>>>;
+
 pub struct World {
     // In this order: handles go before their store, that before its engine.
     pub ns: Rc<Namespace>,
     pub shelf: Shelf,
-    asked: Rc<RefCell<Option<Box<dyn Fn()>>>>,
+    asked: Asked,
     _store: OwnedStore,
     _engine: OwnedEngine,
 }
@@ -46,7 +49,7 @@ impl World {
         let store = unsafe { Store::from_raw(api, raw) };
         let shelf = Shelf::default();
         let books = shelf.clone();
-        let asked: Rc<RefCell<Option<Box<dyn Fn()>>>> = Rc::default();
+        let asked = Asked::default();
         let ask = asked.clone();
         config.search.open = Some(Box::new(move |name, _| {
             // Once: what it does may search again.

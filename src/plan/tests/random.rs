@@ -23,7 +23,7 @@ impl Random {
     }
 
     pub fn of(bytes: &[u8]) -> Random {
-        Random::Bytes(bytes.to_vec().into_iter())
+        Random::Bytes(Vec::from(bytes).into_iter())
     }
 
     /// Below `n`.

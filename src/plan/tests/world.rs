@@ -111,7 +111,7 @@ pub struct World {
     pub preloads: Vec<String>,
     pub plt: Plt,
     pub stack_size: u64,
-    pub limits: Limits,
+    pub limits: LoadLimits,
 }
 
 impl Default for World {
@@ -123,7 +123,7 @@ impl Default for World {
             preloads: Vec::new(),
             plt: Plt::Auto,
             stack_size: 4096,
-            limits: Limits {
+            limits: LoadLimits {
                 memory_pages: crate::abi::MAX_PAGES,
                 table_slots: 10_000_000,
                 objects: 8_000,

@@ -1,7 +1,7 @@
 //! Files that the linker opens by a guest's path.
 
 use super::*;
-use crate::wasi::Identity;
+use crate::wasi::FileIdentity;
 
 fn world() -> (TempDir, Common) {
     let dir = TempDir::new();
@@ -96,7 +96,7 @@ fn links_within_are_followed_and_those_out_are_not() {
     assert_eq!(text(&wasi, "/lib/libx.so.1"), "lib libx");
 
     // One file, whatever its names.
-    let identity = |path: &str| -> Identity { wasi.open_file(path).unwrap().1 };
+    let identity = |path: &str| -> FileIdentity { wasi.open_file(path).unwrap().1 };
     assert_eq!(identity("/lib/libx.so.1"), identity("lib/libx.so"));
     assert_ne!(identity("/lib/libx.so"), identity("/top"));
 }

@@ -3,19 +3,19 @@
 use std::collections::{HashMap, VecDeque};
 
 use wasmdyld::plan::Found;
-use wasmdyld::survey::{Problem, Source, Survey};
+use wasmdyld::survey::{Origin, Problem, Survey};
 use wasmdyld::text::line;
 
-pub struct Node<'a> {
+pub struct GraphNode<'a> {
     pub found: &'a Found,
-    pub source: &'a Source,
+    pub source: &'a Origin,
     /// Names of needed libraries, and their positions in [`Graph::nodes`]. Empty at the largest depth.
     pub needed: Vec<(&'a str, usize)>,
 }
 
 pub struct Graph<'a> {
     /// The file asked for first, then preloads, then what they need, breadth first.
-    pub nodes: Vec<Node<'a>>,
+    pub nodes: Vec<GraphNode<'a>>,
 }
 
 impl<'a> Graph<'a> {
@@ -47,7 +47,7 @@ impl<'a> Graph<'a> {
                 (name, at)
             });
             let needed = needed.collect();
-            nodes.push(Node {
+            nodes.push(GraphNode {
                 found,
                 source,
                 needed,

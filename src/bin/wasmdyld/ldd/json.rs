@@ -6,7 +6,7 @@ use serde::Serialize;
 use wasmdyld::plan::Role;
 use wasmdyld::survey::Problem;
 
-use super::graph::{Graph, Node};
+use super::graph::{Graph, GraphNode};
 use crate::style::{self, Out};
 
 #[derive(Serialize)]
@@ -73,8 +73,8 @@ pub fn write<'a>(out: &mut Out, graphs: impl Iterator<Item = Graph<'a>>) -> io::
     style::write_json(out, &Answer { programs })
 }
 
-fn object(node: &Node<'_>) -> Object {
-    let Node {
+fn object(node: &GraphNode<'_>) -> Object {
+    let GraphNode {
         found,
         source,
         needed,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use wasmdyld::plan::Role;
 use wasmdyld::text::{is_unsafe, line as one_line, plain};
 
-use super::graph::{Graph, Node, in_full, in_short, size};
+use super::graph::{Graph, GraphNode, in_full, in_short, size};
 use super::layout::{self, Line, Point, Size};
 
 /// Width of a character of the font at the sizes used, and a bit more since fonts differ.
@@ -105,7 +105,7 @@ fn tip(id: &str, shape: &str, at: u32) -> String {
     )
 }
 
-fn texts(node: &Node<'_>) -> Texts {
+fn texts(node: &GraphNode<'_>) -> Texts {
     let (found, source) = (node.found, node.source);
     let path = found.path.as_ref().map(|path| path.display().to_string());
     let folder = path.as_deref().and_then(|path| path.rsplit_once('/'));
