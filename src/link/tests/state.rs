@@ -317,3 +317,50 @@ fn callbacks_of_a_search_find_the_namespace_in_use() {
     }
     assert_eq!(world.ns.objects().len(), 2);
 }
+
+/// A first load whose constructor opens something that does not depend on it, and then fails: memory and table go as well.
+#[test]
+fn a_first_load_that_fails_leaves_no_memory() {
+    let world = world();
+    world.put(
+        "new.so",
+        "(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))))",
+    );
+    world.put(
+        "bad.so",
+        &format!(
+            r#"(module (@dylink.0 (mem-info (memory 16 0) (table 0 0))) {OPENS}
+  (func (export "_initialize")
+    (if (i32.eqz (call $dlopen (i32.add (global.get $base) (i32.const 7)) (i32.const 2))) (then (return)))
+    unreachable))"#
+        ),
+    );
+    world.ns.define_services().unwrap();
+    let before = world.snapshot();
+    let error = world.open("bad.so", Flags::default()).unwrap_err();
+    assert_eq!(error.code(), Code::Trap);
+    assert!(world.ns.memory().is_err());
+    assert_eq!(before, world.snapshot());
+}
+
+/// What a load that fails takes a tag for does not bind those that come after it.
+#[test]
+fn tags_of_a_load_that_fails_are_forgotten() {
+    let user = |ty: &str, rest: &str| {
+        format!(
+            r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "__cpp_exception" (tag (param {ty}))) {rest})"#
+        )
+    };
+    let world = world();
+    world.put(
+        "bad.so",
+        &user("i64", r#"(func (export "_initialize") unreachable)"#),
+    );
+    world.put("good.so", &user("i32", ""));
+    world.put("other.so", &user("i64", ""));
+    world.open("bad.so", Flags::default()).unwrap_err();
+    world.open("good.so", Flags::default()).unwrap();
+    let error = world.open("other.so", Flags::default()).unwrap_err();
+    assert_eq!(error.code(), Code::TypeMismatch);
+}
