@@ -101,7 +101,7 @@ static void traps(void)
     } cases[] = {
         {{"abort", NULL, NULL}, "unreachable"},
         {{"divide", "0", NULL}, "divide by zero"},
-        {{"null", NULL, NULL}, "uninitialized element"},
+        {{"null", NULL, NULL}, "call of a null function pointer"},
     };
     for (size_t kind = 0; kind < COUNT_OF(KINDS); kind++) {
         for (size_t i = 0; i < COUNT_OF(cases); i++) {

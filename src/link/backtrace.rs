@@ -110,7 +110,7 @@ impl Namespace {
         let told = trap.frames();
         if told.is_empty() {
             // All that there is to say: of an engine that the host has described, what it says the reason is.
-            let why = trap.cause();
+            let why = in_words(trap.cause());
             return Error::trap(why.clone(), self.take_inner(&why));
         }
         let state = self.state();
@@ -125,7 +125,7 @@ impl Namespace {
                 shown(frame, &candidates)
             }
         });
-        let why = trap.cause();
+        let why = in_words(trap.cause());
         let mut frames = self.take_inner(&why);
         frames.extend(outer);
         Error::trap(why, frames)
@@ -139,6 +139,35 @@ impl Namespace {
             true => frames,
             false => Vec::new(),
         })
+    }
+}
+
+/// What calls by pointer trap with, in the core specification's words, which all shims give; and what that means in C. No engine tells
+/// the types.
+const CALLS_BY_POINTER: [(&str, &str); 3] = [
+    (
+        "uninitialized element",
+        "call of a null function pointer, or of one whose library is gone",
+    ),
+    (
+        "indirect call type mismatch",
+        "call of a function pointer whose function has another type",
+    ),
+    (
+        "undefined element",
+        "call of a function pointer that is none",
+    ),
+];
+
+/// A trap's reason, with what it means where that is known.
+fn in_words(why: String) -> String {
+    let words = why.strip_prefix("wasm trap: ").unwrap_or(&why);
+    let known = CALLS_BY_POINTER
+        .iter()
+        .find(|(start, _)| words.starts_with(start));
+    match known {
+        Some((_, meaning)) => format!("{meaning} ({words})"),
+        None => why,
     }
 }
 

@@ -53,6 +53,35 @@ fn names_are_those_of_the_name_section_or_exports_and_demangled() {
 }
 
 #[test]
+fn calls_by_bad_pointers_are_told_in_the_words_of_c() {
+    let world = world(Plt::Auto);
+    world.put(
+        "lib.so",
+        r#"(module
+            (@dylink.0 (mem-info (memory 0 0) (table 1 0)))
+            (import "env" "__indirect_function_table" (table 1 funcref))
+            (import "env" "__table_base" (global $slots i32))
+            (func $number (param i32))
+            (elem (global.get $slots) $number)
+            (type $plain (func))
+            (func (export "null") (call_indirect (type $plain) (i32.const 0)))
+            (func (export "mistyped") (call_indirect (type $plain) (global.get $slots)))
+            (func (export "none") (call_indirect (type $plain) (i32.const -1))))"#,
+    );
+    let lib = world.open("lib.so", Flags::default()).unwrap();
+    let told = |name| trap(&world, lib, name).message().to_owned();
+    assert_eq!(
+        told("null"),
+        "call of a null function pointer, or of one whose library is gone (uninitialized element)"
+    );
+    assert_eq!(
+        told("mistyped"),
+        "call of a function pointer whose function has another type (indirect call type mismatch)"
+    );
+    assert!(told("none").starts_with("call of a function pointer that is none (undefined element"));
+}
+
+#[test]
 fn a_stub_is_shown_where_it_is_what_trapped_and_nowhere_else() {
     let world = world(Plt::Wasm);
     world.put(
