@@ -56,7 +56,7 @@ pub struct SearchOptions {
 }
 
 /// Larger files are refused before they are read. The largest modules known are below 50 MB.
-const MAX_FILE: u64 = 1 << 30;
+pub const MAX_FILE: u64 = 1 << 30;
 /// NAME_MAX of Linux.
 const MAX_NAME: usize = 255;
 /// PATH_MAX of Linux.
@@ -258,6 +258,7 @@ pub fn search(
         });
     }
     for (folder, why) in folders(options, by, view, &mut tried) {
+        let secret = view.hidden && matches!(folder, Folder::Host(_));
         let (path, found) = match folder {
             Folder::Host(folder) => {
                 let path = folder.join(name);
@@ -289,7 +290,11 @@ pub fn search(
         tried.push(Tried {
             path: (!view.hidden).then_some(path),
             why,
-            problem,
+            // What is wrong with a file of the host's is not the guest's to know.
+            problem: match secret {
+                true => "no such file".to_string(),
+                false => problem,
+            },
         });
     }
     Ok(Searched { found: None, tried })

@@ -16,15 +16,15 @@ const MAX_LINE: usize = 16 << 10;
 const MAX_LINES: usize = 200;
 
 /// Whether a character would do more than be seen: control characters (NEL among them), what separates lines, what changes the
-/// direction of writing, and invisible ones that spell a second text.
+/// direction of writing, and invisible ones that spell a second text. Joiners and variation selectors stay, which scripts and emoji need.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{61c}'
-            | '\u{200e}' | '\u{200f}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
-            | '\u{fff9}'..='\u{fffb}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}')
 }
 

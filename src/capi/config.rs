@@ -330,10 +330,10 @@ fn open(
     };
     match answer {
         0 => Ok(Some(Opened {
-            bytes: edge::bytes(data, size, "library given by the callback")?.to_vec(),
+            bytes: edge::module(data, size, "library given by the callback")?.to_vec(),
             identity: match identity.is_null() {
                 true => name.as_bytes().to_vec(),
-                false => edge::bytes(identity, identity_size, "identity")?.to_vec(),
+                false => edge::module(identity, identity_size, "identity")?.to_vec(),
             },
         })),
         1 => Ok(None),

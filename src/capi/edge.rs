@@ -11,6 +11,7 @@ use super::types::wasm_dyld_code_t;
 use crate::engine::sys::wasm_func_t;
 use crate::engine::{Api, Borrowed, Func};
 use crate::error::{Code, Error, Result, panic_text};
+use crate::search::MAX_FILE;
 
 /// The handles of a type, for all threads.
 pub struct Shared<T>(Handles<T>);
@@ -205,6 +206,15 @@ pub fn bytes<'a>(raw: *const u8, len: usize, what: &str) -> Result<&'a [u8]> {
         // SAFETY: the header says that `raw` points to `len` bytes that stay as they are during the call.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(raw, len) }),
     }
+}
+
+/// As [`bytes`], to be copied: no more than a file may have.
+pub fn module<'a>(raw: *const u8, len: usize, what: &str) -> Result<&'a [u8]> {
+    if len as u64 > MAX_FILE {
+        let why = format!("the {what} is said to have {len} bytes; 1 GiB is the most");
+        return Err(Error::new(Code::Limit, why));
+    }
+    bytes(raw, len, what)
 }
 
 /// As [`bytes`], to be written to.

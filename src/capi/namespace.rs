@@ -240,7 +240,7 @@ pub extern "C" fn wasm_dyld_load_bytes(
         let flags = self::flags(flags)?;
         let source = Source::Bytes {
             name: edge::text(name, "name")?.to_string(),
-            bytes: edge::bytes(bytes, size, "module")?.to_vec(),
+            bytes: edge::module(bytes, size, "module")?.to_vec(),
         };
         load(namespace, source, flags, object)
     })
@@ -269,7 +269,7 @@ pub extern "C" fn wasm_dyld_load_compiled(
         let ns = wasm_dyld_t::lend(namespace)?.ns.clone();
         // SAFETY: the header says that it is a module of this engine, given up by the host.
         let module = unsafe { Module::from_raw(ns.store().api(), module) };
-        let bytes = edge::bytes(bytes, size, "module")?;
+        let bytes = edge::module(bytes, size, "module")?;
         let flags = self::flags(flags)?;
         let name = edge::text(name, "name")?.to_string();
         ns.adopt(bytes, module)?;

@@ -9,6 +9,9 @@ use std::cell::Cell;
 /// What a host function may need: reporting, or compiling and linking a library from inside `dlopen`.
 const RESERVE: usize = 256 * 1024;
 
+/// What a host function needs at the least, to report that there is no more.
+const LEAST_RESERVE: usize = 64 * 1024;
+
 /// The bound where the stack's extent is unknown, or where the call runs on a stack other than the thread's own.
 const MAX_DEPTH: u32 = 200;
 
@@ -48,6 +51,17 @@ impl Entered {
 /// count no entries, so they end here.
 pub(crate) fn is_near_end(depth: u32) -> bool {
     is_deep((&raw const depth).addr(), depth)
+}
+
+/// Whether the thread's stack has that many bytes left, and what host functions need besides; yes where its extent is not known.
+pub(crate) fn has_room(bytes: usize) -> bool {
+    let here = (&raw const bytes).addr();
+    match bounds() {
+        Bounds::Known { low, high } if (low..high).contains(&here) => {
+            here - low >= bytes.saturating_add(LEAST_RESERVE)
+        }
+        _ => true,
+    }
 }
 
 /// Whether host code that a guest called is running on this thread.
@@ -145,5 +159,17 @@ mod tests {
                 .unwrap();
             assert!(levels >= at_least, "only {levels} levels on {stack} bytes");
         }
+    }
+
+    #[test]
+    fn a_small_stack_has_no_room_for_a_large_one() {
+        let has_room = |size: usize| {
+            let thread = std::thread::Builder::new().stack_size(size);
+            let asked = thread.spawn(|| super::has_room(512 * 1024)).unwrap();
+            asked.join().unwrap()
+        };
+        assert!(!has_room(256 * 1024));
+        assert!(!has_room(512 * 1024));
+        assert!(has_room(1024 * 1024));
     }
 }

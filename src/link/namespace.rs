@@ -391,6 +391,7 @@ impl Namespace {
         if self.state.try_borrow_mut().is_err() {
             return Err(in_use());
         }
+        self.check_stack()?;
         let _depth = self.side.enter(self.config.nesting)?;
         let stack = self.stack_pointer();
         self.side.forget_exit();
@@ -399,6 +400,21 @@ impl Namespace {
             self.unwind(stack);
             self.trapped(&trap)
         })
+    }
+
+    /// Whether the thread's stack has what the engine lets guests use. Behind the outermost call the engine counts by itself.
+    pub(super) fn check_stack(&self) -> Result<()> {
+        let wanted = shim::of(self.store.api()).guest_stack();
+        if self.side.depth.get() > 0 || engine::inside() || engine::has_room(wanted) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Limit,
+            format!(
+                "the native stack of this thread is too small or nearly full: the engine lets guests use {} KiB of it; run them on a thread with 1 MiB or more",
+                wanted / 1024
+            ),
+        ))
     }
 
     /// The guest's stack pointer, as far as the linker can see it.

@@ -96,6 +96,7 @@ impl Namespace {
     }
 
     fn open_with(self: &Rc<Self>, source: Source, flags: Flags) -> Result<Option<ObjectId>> {
+        self.check_stack()?;
         let busy = self.begin()?;
         let Some(prepared) = self.prepare(source, flags)? else {
             return Ok(None);

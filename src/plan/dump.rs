@@ -3,7 +3,7 @@
 use super::model::{FuncId, ObjectId, Role};
 use super::resolve::Callee;
 use super::supply::Supply;
-use super::{Extent, Kind, Plan, Planned, Request};
+use super::{Extent, Kind, Plan, Planned, Request, bound};
 use crate::object::Import;
 use crate::text::{self, Lines};
 
@@ -16,7 +16,11 @@ pub fn dump(request: &Request<'_>, plan: &Plan) -> Lines {
 
 fn write(out: &mut Lines, request: &Request<'_>, plan: &Plan) {
     let layout = &plan.layout;
-    space(out, "memory", "pages", &layout.memory);
+    let memory = Extent {
+        max: bound(layout.memory.max),
+        ..layout.memory
+    };
+    space(out, "memory", "pages", &memory);
     if let Some(high) = layout.landmarks.stack_high {
         let low = layout.landmarks.stack_low.unwrap_or(0);
         out.line(format_args!("  stack {low:#x}..{high:#x}"));

@@ -6,7 +6,7 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::holders::Holders;
 use super::model::{FuncId, Landmarks, Model, Node, ObjectId, Role};
-use super::place::Sizes;
+use super::place::{Sizes, bound};
 use crate::abi;
 use crate::object::ExportItem;
 use crate::text::{self, Lines};
@@ -57,7 +57,7 @@ pub fn map(model: &Model, now: Option<&Now<'_>>) -> Lines {
         memory_pages,
         table_slots,
     } = now.sizes;
-    let max = at_most(model.memory_max);
+    let max = at_most(bound(model.memory_max));
     out.line(format_args!("memory: {memory_pages} pages{max}"));
     out.append(&spaces.memory_text());
     let max = at_most(model.table_max);

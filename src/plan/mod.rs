@@ -53,7 +53,7 @@ pub use model::{
     Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,
     Precedence, Role,
 };
-pub use place::{Extent, Layout, Sizes};
+pub use place::{Extent, Layout, Sizes, bound};
 pub use regions::Regions;
 pub use resolve::{Attempt, Binding, Callee, Scopes, attempt, describe, extern_type};
 pub use role::{program_refused, role_of};

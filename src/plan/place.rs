@@ -206,12 +206,14 @@ fn place_first(
     objects: &[Placing<'_>],
     now: Option<Sizes>,
 ) -> Result<Layout> {
+    // Always with a maximum: a library that declares the largest there is would not take a memory without one.
     let memory_max = maximum(
         objects,
         Kind::Memory,
         request.options.limits.memory_pages,
         abi::MAX_PAGES,
-    );
+    )
+    .or(Some(abi::MAX_PAGES));
     let table_max = maximum(
         objects,
         Kind::Table,
@@ -379,6 +381,11 @@ fn imports(found: &Found, name: &str) -> bool {
 fn minimum(objects: &[Placing<'_>], kind: Kind) -> u64 {
     let all = objects.iter().filter_map(|object| object.limits(kind));
     all.map(|l| l.min).max().unwrap_or(0)
+}
+
+/// A memory's maximum, where it says anything: there is no larger memory than that.
+pub fn bound(maximum: Option<u64>) -> Option<u64> {
+    maximum.filter(|&pages| pages < abi::MAX_PAGES)
 }
 
 /// The lowest maximum among the importers and the configuration; `None` where that is no bound at all.

@@ -4,8 +4,14 @@ use super::lifecycle::lacks_relocations;
 use super::model::Role;
 use crate::abi;
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, GlobalType, Object, ValType};
+use crate::object::{ExternType, GlobalType, HeapType, Object, ValType};
 use crate::text;
+
+/// What the shared table holds.
+const FUNCREF: ValType = ValType::Ref {
+    nullable: true,
+    heap: HeapType::Func,
+};
 
 fn unsupported(message: String) -> Error {
     Error::new(Code::Unsupported, message)
@@ -94,6 +100,17 @@ fn linkable(object: &Object) -> Result<()> {
                 return Err(unsupported(format!(
                     "{} is a 64-bit table; only wasm32 is supported",
                     what()
+                )));
+            }
+            ExternType::Table(ty)
+                if import.module.as_ref() == abi::ENV
+                    && import.name.as_ref() == abi::INDIRECT_FUNCTION_TABLE
+                    && ty.element != FUNCREF =>
+            {
+                return Err(unsupported(format!(
+                    "{} is a table of {}; the one that objects share is of funcref",
+                    what(),
+                    ty.element
                 )));
             }
             ExternType::Global(ty) if import.module.as_ref() == abi::ENV => {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use wasmdyld::error::{Context, Result};
 use wasmdyld::plan::{
     Binding, Callee, Definition, Found, FuncId, Layout, ObjectId, Plan, Planned, Range, Spaces,
-    Supply,
+    Supply, bound,
 };
 use wasmdyld::survey::Survey;
 use wasmdyld::text::{list, name};
@@ -164,7 +164,12 @@ impl View<'_> {
             let Layout { memory, table, .. } = &self.plan.layout;
             line!(out)?;
             line!(out, "{}", paint(HEADING, "memory"))?;
-            line!(out, "  {} pages{}", memory.after, at_most(memory.max))?;
+            line!(
+                out,
+                "  {} pages{}",
+                memory.after,
+                at_most(bound(memory.max))
+            )?;
             whole(out, &spaces.memory_text())?;
             line!(out)?;
             line!(out, "{}", paint(HEADING, "table"))?;
@@ -237,7 +242,7 @@ impl View<'_> {
             construct: Each(|| self.names(&self.plan.init)),
             memory: Room {
                 size: layout.memory.after,
-                maximum: layout.memory.max,
+                maximum: bound(layout.memory.max),
                 parts: parts(self.spaces.as_ref().map(|spaces| &spaces.memory)),
             },
             table: Room {

@@ -79,6 +79,11 @@ pub trait Shim: Send + Sync {
         raw
     }
 
+    /// Bytes of native stack that guest code may use before it traps, where the engine does not see to it that the thread has them.
+    fn guest_stack(&self) -> usize {
+        0
+    }
+
     /// The reason in a trap's text, without backtrace and decoration.
     fn trap_cause(&self, text: &str) -> String {
         text.to_owned()
@@ -170,10 +175,15 @@ pub fn describe(api: &'static Api, says: Description) -> Result<()> {
     if of_known(api).is_some() {
         return busy("the engine is known by its own functions, it needs no description");
     }
-    let shim: &'static dyn Shim = Box::leak(Box::new(described::Described::new(says)));
-    match api.shim.set(shim) {
-        Ok(()) => Ok(()),
-        Err(_) => busy("the engine is in use or has been described already"),
+    let mut is_first = false;
+    // Kept for ever, as the library is.
+    api.shim.get_or_init(|| {
+        is_first = true;
+        Box::leak(Box::new(described::Described::new(says)))
+    });
+    match is_first {
+        true => Ok(()),
+        false => busy("the engine is in use or has been described already"),
     }
 }
 

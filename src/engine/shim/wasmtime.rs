@@ -115,6 +115,10 @@ impl Shim for Wasmtime {
         wasmtime_text::cause(text)
     }
 
+    fn guest_stack(&self) -> usize {
+        wasmtime_text::GUEST_STACK
+    }
+
     fn frames(&self, trap: &Trap) -> Vec<EngineFrame> {
         let Some(trace) = error_of(trap).downcast_ref::<w::WasmBacktrace>() else {
             return Vec::new();

@@ -37,6 +37,10 @@ impl Shim for WasmtimeLibrary {
         wasmtime_text::cause(text)
     }
 
+    fn guest_stack(&self) -> usize {
+        wasmtime_text::GUEST_STACK
+    }
+
     fn frames(&self, trap: &Trap) -> Vec<EngineFrame> {
         type Name = unsafe extern "C" fn(*const wasm_frame_t) -> *const wasm_byte_vec_t;
         let find = |name: &CStr| {

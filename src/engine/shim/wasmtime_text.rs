@@ -1,5 +1,9 @@
 //! What wasmtime's texts say, bundled or opened.
 
+/// Bytes of native stack that guests may use unless the configuration says otherwise, which nothing tells of an engine
+/// (`wasmtime::Config::max_wasm_stack`). On a thread that has less, a guest that recurses ends the process.
+pub(super) const GUEST_STACK: usize = 512 * 1024;
+
 /// What a refusal says (`wasmtime::DEFAULT_INSTANCE_LIMIT` is 10,000, and `wasm.h` cannot change it); behind it, the number that was one too
 /// many (Q14).
 const TOO_MANY_INSTANCES: &str = "resource limit exceeded: instance count too high at ";

@@ -10,6 +10,7 @@ mod guest;
 mod inject;
 #[cfg(test)]
 mod legacy;
+mod limits;
 pub(crate) mod random;
 #[cfg(test)]
 mod state;
