@@ -44,7 +44,9 @@ fn cmake() -> Result<Option<PathBuf>> {
         util::remove(&scratch)?;
         util::timed("PyPI cmake", || {
             let unpacked = toolchain::pypi(&scratch, CMAKE_PACKAGE)?;
-            toolchain::make_executable(&unpacked.join("cmake/data/bin/cmake"))?;
+            for program in ["cmake", "ctest", "cpack"] {
+                toolchain::make_executable(&unpacked.join("cmake/data/bin").join(program))?;
+            }
             util::install_dir(&unpacked, &place)
         })?;
         util::remove(&scratch)?;
