@@ -1,6 +1,7 @@
 //! One module, or what claims to be one.
 
 use super::{check_error, check_text};
+use crate::error::{Code, Error};
 use crate::object::tests::hostile::try_everything;
 use crate::object::{self, Object, ParseLimits, outline};
 
@@ -21,7 +22,8 @@ pub fn parse(bytes: &[u8]) {
 /// The second look at a module, which validates it. The validator makes room for as many items as a module claims to have: it takes
 /// memory apart from [`parse`], within limits of its own.
 pub fn explain(bytes: &[u8]) {
-    if let Some(why) = &object::explain(bytes).invalid {
-        check_text(why, (4 << 10) + 8 * bytes.len());
+    if let Some(why) = object::explain(bytes).invalid {
+        let shown = Error::new(Code::Malformed, why).to_string();
+        check_text(&shown, (4 << 10) + 8 * bytes.len());
     }
 }

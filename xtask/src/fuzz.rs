@@ -15,17 +15,20 @@ const TARGETS: [&str; 5] = ["parse", "text", "plan", "files", "load"];
 const SECONDS: u64 = 60;
 
 const USAGE: &str = "\
-usage: cargo xtask fuzz [TARGET...] [--seconds N] [--keep]
+usage: cargo xtask fuzz [TARGET...] [--seconds N] [--seed N] [--keep]
 
 Runs the fuzzers parse, text, plan, files and load, or those named, for N seconds each (60), from
 fuzz/corpus and what earlier runs found (target/fuzz/corpus). An input that ends one is kept in
 target/fuzz/artifacts; copy it to fuzz/corpus with the mend, where it stays a test.
+--seed: where random choices start; the same inputs come again.
 --keep: instead, the smallest set of inputs that reaches what all reach becomes fuzz/corpus.";
 
 /// What one run is asked for.
 struct Options {
     targets: Vec<String>,
     seconds: u64,
+    /// 0: another one each time.
+    seed: u32,
     keep: bool,
 }
 
@@ -51,7 +54,7 @@ pub fn main(arguments: &[String]) -> Result<()> {
             .unwrap_or_default();
         let outcome = match options.keep {
             true => keep(&fuzzer, target),
-            false => run(&fuzzer, target, options.seconds),
+            false => run(&fuzzer, target, &options),
         };
         // The others are run all the same: each may have found something.
         faults.extend(outcome.err());
@@ -66,6 +69,7 @@ fn options(arguments: &[String]) -> Result<Options> {
     let mut options = Options {
         targets: Vec::new(),
         seconds: SECONDS,
+        seed: 0,
         keep: false,
     };
     let mut rest = arguments.iter();
@@ -74,6 +78,10 @@ fn options(arguments: &[String]) -> Result<Options> {
             "--seconds" => {
                 let number = rest.next().and_then(|text| text.parse().ok());
                 options.seconds = number.ok_or("--seconds takes a number")?;
+            }
+            "--seed" => {
+                let number = rest.next().and_then(|text| text.parse().ok());
+                options.seed = number.ok_or("--seed takes a number")?;
             }
             "--keep" => options.keep = true,
             name if TARGETS.contains(&name) => options.targets.push(name.to_string()),
@@ -199,7 +207,8 @@ fn command(fuzzer: &Path) -> Command {
     command
 }
 
-fn run(fuzzer: &Path, target: &str, seconds: u64) -> Result<()> {
+fn run(fuzzer: &Path, target: &str, options: &Options) -> Result<()> {
+    let Options { seconds, seed, .. } = *options;
     util::step(format!(
         "fuzzing {target} for {}",
         util::seconds(Duration::from_secs(seconds))
@@ -210,6 +219,7 @@ fn run(fuzzer: &Path, target: &str, seconds: u64) -> Result<()> {
     let mut command = command(fuzzer);
     command
         .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-seed={seed}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(found(target))
         .arg(committed(target));
