@@ -156,6 +156,10 @@ pub enum wasm_dyld_guest_flag_t {
 }
 
 /// Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
+#[cfg_attr(
+    not(feature = "wasi"),
+    allow(dead_code, reason = "the header has it in any case")
+)]
 #[repr(u32)]
 pub enum wasm_dyld_folder_flag_t {
     /// Guests may read.

@@ -503,6 +503,7 @@ impl Drop for Depth<'_> {
 
 impl Side {
     /// Until the result is dropped, the linker runs no guest code.
+    #[cfg(feature = "wasi")]
     pub fn leave(&self) -> Result<Busy<'_>> {
         if self.away.replace(true) {
             return Err(Error::new(Code::Busy, "WASI was called from inside WASI"));
