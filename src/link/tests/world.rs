@@ -148,8 +148,11 @@ impl World {
         let _ = writeln!(out, "texts {:?}", state.texts.pieces().len());
         if let Some(space) = &state.space {
             let (bytes, size) = (space.memory.size(), u64::from(space.table.size()));
-            let _ = writeln!(out, "memory {:?}", used(&model.memory, bytes));
-            let _ = writeln!(out, "table {:?}", used(&model.table, size));
+            // Of what an emptied namespace has, all is there for the next load, however much that is.
+            if model.landmarks.is_some() {
+                let _ = writeln!(out, "memory {:?}", used(&model.memory, bytes));
+                let _ = writeln!(out, "table {:?}", used(&model.table, size));
+            }
             let _ = writeln!(
                 out,
                 "stack {:?}",
