@@ -201,6 +201,12 @@ impl<'a> Naive<'a> {
         })
     }
 
+    fn has_fixed_main(&self) -> bool {
+        let main = self.request.main();
+        let found = main.and_then(|main| self.request.found(main));
+        found.is_some_and(|found| found.role == Role::FixedMain)
+    }
+
     fn first(&self, import: &'a Import) -> Want {
         let name = import.name.as_ref();
         match (import.module.as_ref(), &import.ty) {
@@ -224,7 +230,11 @@ impl<'a> Naive<'a> {
                         Want::Data(object, *value)
                     }
                     Some(_) => Want::Clash,
-                    None if name.starts_with("__heap_") || name.starts_with("__stack_") => {
+                    None if ["__heap_base", "__heap_end"].contains(&name) => Want::Linker,
+                    // A program at fixed addresses laid its own stack out.
+                    None if ["__stack_low", "__stack_high"].contains(&name)
+                        && !self.has_fixed_main() =>
+                    {
                         Want::Linker
                     }
                     None => Want::Undefined,
