@@ -32,21 +32,27 @@ pub struct Draft {
     next_func: u32,
 }
 
+/// The memory and the table that objects share, without bounds.
+pub fn shared_types() -> (MemoryType, TableType) {
+    let memory = MemoryType {
+        limits: Limits { min: 0, max: None },
+        shared: false,
+        memory64: false,
+        page_log2: None,
+    };
+    let table = TableType {
+        element: FUNCREF,
+        limits: Limits { min: 0, max: None },
+        table64: false,
+    };
+    (memory, table)
+}
+
 impl Draft {
     /// Imports memory, table and stack pointer as every library does.
     pub fn library() -> Draft {
         let mut draft = Draft::bare();
-        let memory = MemoryType {
-            limits: Limits { min: 0, max: None },
-            shared: false,
-            memory64: false,
-            page_log2: None,
-        };
-        let table = TableType {
-            element: FUNCREF,
-            limits: Limits { min: 0, max: None },
-            table64: false,
-        };
+        let (memory, table) = shared_types();
         draft.import(abi::ENV, abi::MEMORY, ExternType::Memory(memory));
         draft.import(
             abi::ENV,

@@ -1,10 +1,9 @@
 //! What counts as a definition, whose is taken, and in which groups it is looked for later.
 
-use super::draft::{Draft, FUNCREF, sig};
+use super::draft::{Draft, shared_types, sig};
 use super::world::{Flags, World};
 use crate::abi;
 use crate::error::Code;
-use crate::object::Limits;
 use crate::object::*;
 use crate::plan::*;
 
@@ -16,17 +15,7 @@ const GLOBAL: Flags = Flags {
 
 /// Exports under `name` something that no C program could mean.
 fn odd(name: &str) -> Vec<Draft> {
-    let memory = MemoryType {
-        limits: Limits { min: 0, max: None },
-        shared: false,
-        memory64: false,
-        page_log2: None,
-    };
-    let table = TableType {
-        element: FUNCREF,
-        limits: Limits { min: 0, max: None },
-        table64: false,
-    };
+    let (memory, table) = shared_types();
     let global = |content, mutable| ExportItem::Global {
         index: 0,
         ty: GlobalType { content, mutable },
