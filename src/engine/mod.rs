@@ -13,7 +13,6 @@ mod features;
 mod frame;
 mod handle;
 mod hostfunc;
-#[cfg(feature = "wasmtime")]
 mod kept;
 mod library;
 mod memory;
@@ -36,6 +35,7 @@ pub use features::{EngineFeatures, Feature};
 pub use frame::{EngineFrame, ModuleName};
 pub use handle::Borrowed;
 pub use hostfunc::{Forwarder, HostBody, HostFunc, HostTrap};
+pub use kept::{Keeper, ModuleKey};
 pub use library::EngineLibrary;
 pub use memory::{Memory, OutOfBounds, pages_for};
 pub use module::{

@@ -4,6 +4,7 @@ use std::ptr::{self, NonNull};
 
 use super::externs::{Extern, ExternKind, ExternPtr};
 use super::handle::{Borrowed, handle};
+use super::kept::ModuleKey;
 use super::shim::{self, Stage};
 use super::store::Store;
 use super::sys::*;
@@ -22,11 +23,16 @@ impl Module {
     ///
     /// An engine that keeps code between runs may have it from there.
     pub fn new(store: Store, bytes: &[u8]) -> Option<Module> {
-        store.shim().compile(store, bytes)
+        let Some(keeper) = store.shim().keeper(store) else {
+            return Module::compile(store, bytes);
+        };
+        let key = ModuleKey::of(bytes);
+        let kept = keeper.find(store, &[key]).pop().flatten();
+        kept.or_else(|| keeper.compile(store, key, bytes))
     }
 
     /// Compiles `bytes`, whatever is kept.
-    pub(super) fn compile(store: Store, bytes: &[u8]) -> Option<Module> {
+    pub(crate) fn compile(store: Store, bytes: &[u8]) -> Option<Module> {
         let api = store.api();
         // SAFETY: the vector views `bytes`, which the call reads only.
         let raw = unsafe { (api.wasm_module_new)(store.raw(), VecBuf::view(bytes).as_ptr()) };

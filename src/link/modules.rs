@@ -1,64 +1,60 @@
 //! Compiled modules by their bytes: a library that is opened again, and generated code that comes out the same, are not compiled
 //! again. An engine's store keeps each compiled module until it is deleted, so this also keeps the store from growing.
 
-use std::hash::BuildHasher;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use foldhash::{HashMap, quality::FixedState};
+use foldhash::HashMap;
 
 use super::namespace::Namespace;
-use crate::engine::Module;
+use crate::engine::{Keeper, Module, ModuleKey};
 use crate::error::{Code, Error, Result};
 use crate::object::Object;
 
-/// Bytes of modules that are kept, and of one: beyond that the least recently used go. The bytes are kept to be compared.
+/// Bytes of modules that are kept, and of one: beyond that the least recently used go.
 const MAX_TOTAL: usize = 64 << 20;
 const MAX_ONE: usize = 16 << 20;
 
 #[derive(Default)]
 pub(super) struct Modules {
-    /// By hash; what has the same hash and is not the same is compiled each time.
-    kept: HashMap<u64, Kept>,
+    kept: HashMap<ModuleKey, Kept>,
     total: usize,
     clock: u64,
 }
 
 struct Kept {
-    bytes: Box<[u8]>,
     module: Rc<Module>,
+    size: usize,
     used: u64,
 }
 
 impl Modules {
-    fn find(&mut self, hash: u64, bytes: &[u8]) -> Option<Rc<Module>> {
+    fn find(&mut self, key: ModuleKey) -> Option<Rc<Module>> {
         self.clock += 1;
-        let kept = self
-            .kept
-            .get_mut(&hash)
-            .filter(|kept| *kept.bytes == *bytes)?;
+        let kept = self.kept.get_mut(&key)?;
         kept.used = self.clock;
         Some(kept.module.clone())
     }
 
-    fn keep(&mut self, hash: u64, bytes: &[u8], module: &Rc<Module>) {
-        while self.total + bytes.len() > MAX_TOTAL {
+    fn keep(&mut self, key: ModuleKey, size: usize, module: &Rc<Module>) {
+        while self.total + size > MAX_TOTAL {
             let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used);
             let Some((&oldest, _)) = oldest else { break };
             self.remove(oldest);
         }
-        self.remove(hash);
-        self.total += bytes.len();
+        self.remove(key);
+        self.total += size;
         let kept = Kept {
-            bytes: bytes.into(),
+            size,
             module: module.clone(),
             used: self.clock,
         };
-        self.kept.insert(hash, kept);
+        self.kept.insert(key, kept);
     }
 
-    fn remove(&mut self, hash: u64) {
-        if let Some(old) = self.kept.remove(&hash) {
-            self.total -= old.bytes.len();
+    fn remove(&mut self, key: ModuleKey) {
+        if let Some(old) = self.kept.remove(&key) {
+            self.total -= old.size;
         }
     }
 }
@@ -66,16 +62,62 @@ impl Modules {
 impl Namespace {
     /// The compiled module of these bytes. `None` if the engine refuses them.
     pub(super) fn compile(&self, bytes: &[u8]) -> Option<Rc<Module>> {
-        // Without a secret: what hashes alike is told apart by its bytes.
-        let hash = FixedState::default().hash_one(bytes);
-        if let Some(known) = self.modules.borrow_mut().find(hash, bytes) {
-            return Some(known);
+        self.compile_as(ModuleKey::of(bytes), bytes)
+    }
+
+    /// The compiled module of these bytes, whose key this is. `None` if the engine refuses them.
+    pub(super) fn compile_as(&self, key: ModuleKey, bytes: &[u8]) -> Option<Rc<Module>> {
+        let known = self.known_modules(&[key]).pop().flatten();
+        known.or_else(|| self.compile_anew(key, bytes))
+    }
+
+    /// The compiled modules of these keys, without their bytes: each that this namespace has compiled or taken up, or whose code is kept.
+    pub(super) fn known_modules(&self, keys: &[ModuleKey]) -> Vec<Option<Rc<Module>>> {
+        let mut found: Vec<_> = {
+            let mut modules = self.modules.borrow_mut();
+            keys.iter().map(|&key| modules.find(key)).collect()
+        };
+        let Some(keeper) = self.keeper() else {
+            return found;
+        };
+        let missing: Vec<ModuleKey> = (keys.iter().zip(&found))
+            .filter(|(_, found)| found.is_none())
+            .map(|(key, _)| *key)
+            .collect();
+        let taken_up = keeper.find(self.store, &missing);
+        let places = found.iter_mut().filter(|found| found.is_none());
+        for ((place, key), module) in places.zip(missing).zip(taken_up) {
+            if let Some(module) = module {
+                let module = Rc::new(module);
+                self.modules.borrow_mut().keep(key, 0, &module);
+                *place = Some(module);
+            }
         }
-        let module = Rc::new(Module::new(self.store, bytes)?);
+        found
+    }
+
+    fn compile_anew(&self, key: ModuleKey, bytes: &[u8]) -> Option<Rc<Module>> {
+        let module = match self.keeper() {
+            Some(keeper) => keeper.compile(self.store, key, bytes)?,
+            None => Module::compile(self.store, bytes)?,
+        };
+        let module = Rc::new(module);
         if bytes.len() <= MAX_ONE {
-            self.modules.borrow_mut().keep(hash, bytes, &module);
+            self.modules.borrow_mut().keep(key, bytes.len(), &module);
         }
         Some(module)
+    }
+
+    /// Keeps the code of the modules of a load in one file, where they are many and have come from many.
+    pub(super) fn keep_together(&self, keys: &[ModuleKey]) {
+        if let Some(keeper) = self.keeper() {
+            keeper.keep_together(keys);
+        }
+    }
+
+    /// Where this namespace's engine keeps compiled code, if it does.
+    pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
+        self.store.shim().keeper(self.store)
     }
 
     /// Takes a module that the host has compiled, to be used where these bytes are loaded. What it imports and exports has to be what
@@ -107,10 +149,10 @@ impl Namespace {
             let why = "the compiled module is not that of these bytes: it imports or exports something else";
             return Err(Error::new(Code::InvalidArgument, why));
         }
-        let hash = FixedState::default().hash_one(bytes);
+        let key = ModuleKey::of(bytes);
         self.modules
             .borrow_mut()
-            .keep(hash, bytes, &Rc::new(module));
+            .keep(key, bytes.len(), &Rc::new(module));
         Ok(())
     }
 }

@@ -25,12 +25,13 @@ use super::stats::Phase;
 use crate::config::Progress;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
-    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, Stage, Val,
+    Extern, ExternPtr, ExternVec, Feature, Forwarder, Global, HostFunc, Module, ModuleKey, Stage,
+    Val,
 };
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType};
 use crate::plan::needed::Closure;
-use crate::plan::{Definition, FuncId, Identity, ObjectId, Plan, Stub, Supply};
+use crate::plan::{Definition, Found, FuncId, Identity, ObjectId, Plan, Stub, Supply};
 
 /// More functions than this go into several modules: wasmer's time to compile grows with the square (Q21).
 const FILLS_A_MODULE: usize = 2_000;
@@ -104,21 +105,32 @@ impl Transaction<'_> {
     }
 
     fn compile_all(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
-        for (n, found) in self.closure.fresh.iter().enumerate() {
-            let bytes = bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
+        let bytes_of = |found: &Found| bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
+        let (keys, known) = self.ns.clock.time(Phase::Compile, || {
+            let fresh = self.closure.fresh.iter();
+            let keys: Vec<_> = fresh.map(|found| ModuleKey::of(bytes_of(found))).collect();
+            let known = self.ns.known_modules(&keys);
+            (keys, known)
+        });
+        let fresh = self.closure.fresh.iter().zip(keys.iter().zip(known));
+        for (n, (found, (&key, known))) in fresh.enumerate() {
+            let bytes = bytes_of(found);
             self.ns.config.tell(Progress::Compiling {
                 name: &found.name,
                 size: bytes.len(),
                 number: n + 1,
                 of: self.closure.fresh.len(),
             });
-            let module = self
-                .ns
-                .clock
-                .time(Phase::Compile, || self.ns.compile(bytes));
+            let module = known.or_else(|| {
+                let compile = || self.ns.compile_as(key, bytes);
+                self.ns.clock.time(Phase::Compile, compile)
+            });
             self.modules
                 .push(module.ok_or_else(|| refused::refused(self.ns, found, bytes))?);
         }
+        self.ns
+            .clock
+            .time(Phase::Compile, || self.ns.keep_together(&keys));
         Ok(())
     }
 

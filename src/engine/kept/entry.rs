@@ -1,26 +1,25 @@
 //! What a file of kept code holds: a header that says whose code it is and what it hashes to, and the code.
 //!
 //! ```text
-//! magic (16)   key (32)   bytes of code, little endian (8)   SHA-256 of the code (32)   code
+//! magic (16)   key (32)   bytes of code, little endian (8)   BLAKE3 of the code (32)   code
 //! ```
 
-use sha2::{Digest, Sha256};
+use super::ModuleKey;
 
 /// The form of the file; another form gets another number.
-const MAGIC: &[u8; 16] = b"wasmdyld code 1\n";
+const MAGIC: &[u8; 16] = b"wasmdyld code 2\n";
 
 pub const HEADER: usize = 16 + 32 + 8 + 32;
 
-/// What code is kept under: the SHA-256 of the engine's configuration and the module's bytes.
+/// What code is kept under: the hash of the engine's configuration and the module's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key([u8; 32]);
 
 impl Key {
     /// `configuration` is of one length, so that no two pairs run into the same bytes.
-    pub fn new(configuration: &[u8; 32], module: &[u8]) -> Key {
-        let mut hash = Sha256::new();
-        hash.update(configuration);
-        hash.update(module);
+    pub fn new(configuration: &[u8; 32], module: ModuleKey) -> Key {
+        let mut hash = blake3::Hasher::new();
+        hash.update(configuration).update(module.as_bytes());
         Key(hash.finalize().into())
     }
 
@@ -41,7 +40,7 @@ pub fn header(key: Key, code: &[u8]) -> Vec<u8> {
     header.extend_from_slice(MAGIC);
     header.extend_from_slice(&key.0);
     header.extend_from_slice(&(code.len() as u64).to_le_bytes());
-    header.extend_from_slice(&Sha256::digest(code));
+    header.extend_from_slice(blake3::hash(code).as_bytes());
     header
 }
 
@@ -57,7 +56,7 @@ mod tests {
 
     #[test]
     fn only_what_was_written_is_read() {
-        let key = Key::new(&[1; 32], b"module");
+        let key = Key::new(&[1; 32], ModuleKey::of(b"module"));
         let whole = [header(key, b"code"), b"code".to_vec()].concat();
         assert_eq!(code(key, &whole), Some(&b"code"[..]));
         for at in 0..whole.len() {
@@ -69,13 +68,19 @@ mod tests {
             assert_eq!(code(key, &whole[..at]), None, "cut at {at}");
         }
         assert_eq!(code(key, &[&whole[..], b"more"].concat()), None);
-        assert_eq!(code(Key::new(&[2; 32], b"module"), &whole), None);
-        assert_eq!(code(Key::new(&[1; 32], b"Module"), &whole), None);
+        assert_eq!(
+            code(Key::new(&[2; 32], ModuleKey::of(b"module")), &whole),
+            None
+        );
+        assert_eq!(
+            code(Key::new(&[1; 32], ModuleKey::of(b"Module")), &whole),
+            None
+        );
     }
 
     #[test]
     fn names() {
-        let name = Key::new(&[0; 32], b"").name();
+        let name = Key::new(&[0; 32], ModuleKey::of(b"")).name();
         assert!(Key::is_name(&name), "{name}");
         for other in [
             "",

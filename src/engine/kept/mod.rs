@@ -6,9 +6,13 @@
 
 mod entry;
 mod folder;
+mod keeper;
+mod key;
 
 pub use entry::Key;
 pub use folder::{Unusable, private};
+pub use keeper::Keeper;
+pub use key::ModuleKey;
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

@@ -16,9 +16,11 @@ pub use described::{Description, TextOf};
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use super::api::Api;
 use super::frame::EngineFrame;
+use super::kept::Keeper;
 use super::module::Module;
 use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
@@ -41,9 +43,22 @@ pub trait Shim: Send + Sync {
         false
     }
 
-    /// The module of `bytes`, compiled; `None` if the engine refuses them. Engines that keep code may take it from there.
-    fn compile(&self, store: Store, bytes: &[u8]) -> Option<Module> {
-        Module::compile(store, bytes)
+    /// Where the store's engine keeps compiled code, if it does.
+    fn keeper(&self, _store: Store) -> Option<Arc<Keeper>> {
+        None
+    }
+
+    /// The module's code, to be kept; `None` from engines that have no form of it.
+    fn serialize(&self, _module: &Module) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The module of code that [`serialize`](Shim::serialize) gave. `None` if the engine does not take it.
+    ///
+    /// # Safety
+    /// The code came from an engine of this build and configuration, unchanged.
+    unsafe fn take_up(&self, _store: Store, _code: &[u8]) -> Option<Module> {
+        None
     }
 
     /// Whether the engine lists imports and exports in the order in which the module declares them. Where not, the linker goes by

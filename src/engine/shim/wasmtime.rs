@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime_c_api as c;
 use wasmtime_c_api::wasmtime as w;
@@ -12,6 +12,7 @@ use super::wasmtime_text;
 use super::{EngineOptions, Shim, Stage};
 use crate::engine::api::{Api, origin};
 use crate::engine::frame::{EngineFrame, ModuleName};
+use crate::engine::kept::Keeper;
 use crate::engine::module::Module;
 use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
@@ -62,22 +63,29 @@ impl Shim for Wasmtime {
         true
     }
 
-    fn compile(&self, store: Store, bytes: &[u8]) -> Option<Module> {
+    fn keeper(&self, store: Store) -> Option<Arc<Keeper>> {
         // SAFETY: our opaque type stands for this one, whose first and only field the second is; the store is alive.
         let engine = unsafe {
             let store = &*store.raw().cast::<c::WasmStoreRef>();
             store.context().engine().clone()
         };
-        let Some(keeping) = cache::of(&engine) else {
-            return Module::compile(store, bytes);
+        cache::of(&engine)
+    }
+
+    fn serialize(&self, module: &Module) -> Option<Vec<u8>> {
+        module_in(module).serialize().ok()
+    }
+
+    unsafe fn take_up(&self, store: Store, code: &[u8]) -> Option<Module> {
+        // SAFETY: by the caller's promise. Our opaque types stand for these; the vector views `code`, which the call reads only.
+        let module = unsafe {
+            let store = &mut *store.raw().cast::<c::wasm_store_t>();
+            let view = VecBuf::view(code);
+            c::wasm_module_deserialize(store, &*view.as_ptr().cast::<c::wasm_byte_vec_t>())?
         };
-        keeping.module(
-            bytes,
-            // SAFETY: `Keeping` has seen to it that an engine of this version and configuration wrote it, and that it is as it was written.
-            |code| unsafe { take_up(store, code) },
-            || Module::compile(store, bytes),
-            |module| module_in(module).serialize().ok(),
-        )
+        let raw = NonNull::new(Box::into_raw(module).cast())?;
+        // SAFETY: a new module, ours.
+        Some(unsafe { Module::from_raw(store.api(), raw) })
     }
 
     unsafe fn explain_compile_failure(
@@ -225,22 +233,6 @@ fn module_in(module: &Module) -> &w::Module {
 fn engine_in(engine: &c::wasm_engine_t) -> &w::Engine {
     // SAFETY: laid out as in C, with this as its first field.
     unsafe { &*std::ptr::from_ref(engine).cast::<w::Engine>() }
-}
-
-/// The module of code that `serialize` gave.
-///
-/// # Safety
-/// The code came from an engine of the same version and configuration, unchanged.
-unsafe fn take_up(store: Store, code: &[u8]) -> Option<Module> {
-    // SAFETY: by the caller's promise. Our opaque types stand for these; the vector views `code`, which the call reads only.
-    let module = unsafe {
-        let store = &mut *store.raw().cast::<c::wasm_store_t>();
-        let view = VecBuf::view(code);
-        c::wasm_module_deserialize(store, &*view.as_ptr().cast::<c::wasm_byte_vec_t>())?
-    };
-    let raw = NonNull::new(Box::into_raw(module).cast())?;
-    // SAFETY: a new module, ours.
-    Some(unsafe { Module::from_raw(store.api(), raw) })
 }
 
 fn error_of(trap: &Trap) -> &w::Error {

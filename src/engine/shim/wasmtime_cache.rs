@@ -7,25 +7,17 @@ use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sha2::{Digest, Sha256};
 use wasmtime_c_api::wasmtime as w;
 
 use super::EngineCache;
-use crate::engine::kept::{self, Bounds, KeptCode, Key, Unusable};
+use crate::engine::kept::{self, Bounds, Keeper, KeptCode, Unusable};
 use crate::error::{Code, Error, Result};
 
-/// What one engine keeps.
-pub(super) struct Keeping {
-    code: KeptCode,
-    /// Hash of the engine's version and of all in its configuration that code depends on.
-    configuration: [u8; 32],
-}
-
 /// Engines that keep code, as long as they live.
-static KEEPING: Mutex<Vec<(w::EngineWeak, Arc<Keeping>)>> = Mutex::new(Vec::new());
+static KEEPERS: Mutex<Vec<(w::EngineWeak, Arc<Keeper>)>> = Mutex::new(Vec::new());
 
-fn all() -> MutexGuard<'static, Vec<(w::EngineWeak, Arc<Keeping>)>> {
-    KEEPING.lock().unwrap_or_else(PoisonError::into_inner)
+fn all() -> MutexGuard<'static, Vec<(w::EngineWeak, Arc<Keeper>)>> {
+    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where code is to be kept. Only a folder that was asked for by name is worth an error, and only if it is the wrong one: a disk that is
@@ -67,29 +59,27 @@ fn default_folder() -> Option<PathBuf> {
 
 /// Has `engine` keep code in `folder`.
 pub(super) fn attach(engine: &w::Engine, folder: PathBuf, version: &str) {
-    let keeping = Keeping {
-        code: KeptCode::new(folder, Bounds::default()),
-        configuration: configuration(engine, version),
-    };
+    let code = KeptCode::new(folder, Bounds::default());
+    let keeper = Keeper::new(configuration(engine, version), code);
     let mut all = all();
     all.retain(|(engine, _)| engine.upgrade().is_some());
-    all.push((engine.weak(), Arc::new(keeping)));
+    all.push((engine.weak(), Arc::new(keeper)));
 }
 
 /// What `engine` keeps, if it does.
-pub(super) fn of(engine: &w::Engine) -> Option<Arc<Keeping>> {
+pub(super) fn of(engine: &w::Engine) -> Option<Arc<Keeper>> {
     let all = all();
     let same = |known: &w::EngineWeak| {
         let known = known.upgrade();
         known.is_some_and(|known| w::Engine::same(&known, engine))
     };
     let found = all.iter().find(|(known, _)| same(known));
-    found.map(|(_, keeping)| keeping.clone())
+    found.map(|(_, keeper)| keeper.clone())
 }
 
 fn configuration(engine: &w::Engine, version: &str) -> [u8; 32] {
     /// Feeds what wants to be hashed to a hash that stays the same from process to process.
-    struct Feed(Sha256);
+    struct Feed(blake3::Hasher);
     impl Hasher for Feed {
         fn write(&mut self, bytes: &[u8]) {
             self.0.update(bytes);
@@ -99,33 +89,9 @@ fn configuration(engine: &w::Engine, version: &str) -> [u8; 32] {
             0
         }
     }
-    let mut feed = Feed(Sha256::new());
+    let mut feed = Feed(blake3::Hasher::new());
     "wasmtime".hash(&mut feed);
     version.hash(&mut feed);
     engine.precompile_compatibility_hash().hash(&mut feed);
     feed.0.finalize().into()
-}
-
-impl Keeping {
-    /// The module of `bytes`: what `take_up` makes of the kept code, else what `compile` gives, whose code, by `serialize`, is kept.
-    ///
-    /// `take_up` gets code that this engine's kind and configuration gave, unchanged.
-    pub(super) fn module<M>(
-        &self,
-        bytes: &[u8],
-        take_up: impl FnOnce(&[u8]) -> Option<M>,
-        compile: impl FnOnce() -> Option<M>,
-        serialize: impl FnOnce(&M) -> Option<Vec<u8>>,
-    ) -> Option<M> {
-        let key = Key::new(&self.configuration, bytes);
-        let kept = self.code.find(key);
-        if let Some(module) = kept.and_then(|kept| take_up(kept.code())) {
-            return Some(module);
-        }
-        let module = compile()?;
-        if let Some(code) = serialize(&module) {
-            self.code.keep(key, &code);
-        }
-        Some(module)
-    }
 }

@@ -215,10 +215,10 @@ fn several_at_once() {
 
 #[test]
 fn what_is_kept_has_bounds() {
-    use crate::engine::kept::{Bounds, KeptCode, Key};
+    use crate::engine::kept::{Bounds, KeptCode, Key, ModuleKey};
     let dir = Dir::new("bounds");
     fs::create_dir(&dir.0).unwrap();
-    let key = |n: u32| Key::new(&[0; 32], &n.to_le_bytes());
+    let key = |n: u32| Key::new(&[0; 32], ModuleKey::of(&n.to_le_bytes()));
     let bounds = Bounds {
         bytes: 20_000,
         entries: 16,
