@@ -121,7 +121,7 @@ fn main() -> Result<()> {
     let _ = std::fs::remove_dir_all(&cache);
     let options = EngineOptions {
         cache: EngineCache::Dir(cache.clone()),
-        max_wasm_stack: None,
+        ..EngineOptions::default()
     };
     let engine = shim::of(api).new_engine(api, &options)?;
     let mut missed = 0;

@@ -1,6 +1,7 @@
 //! What a host sets before it makes a namespace.
 
 use crate::abi;
+use crate::control;
 use crate::error::{Context, Result};
 use crate::object::ParseLimits;
 use crate::plan::{Bind, LoadLimits, Options, Plt};
@@ -26,6 +27,8 @@ pub struct Config {
     pub parse: ParseLimits,
     /// Calls from guest to host to guest, one inside the other.
     pub nesting: u32,
+    /// Whether and how guests can be stopped.
+    pub control: control::Mode,
     /// Guests may open libraries (dlopen).
     pub guest_dlopen: bool,
     /// Guests see the names of the host's folders, in errors and where they ask.
@@ -70,6 +73,7 @@ impl Default for Config {
             parse: ParseLimits::default(),
             // Half of what wasmtime stands with its own stack (Q24); wasmi and wasmer do not guard theirs (Q15).
             nesting: 128,
+            control: control::Mode::default(),
             guest_dlopen: true,
             guest_paths: false,
             trace: Trace::default(),

@@ -37,6 +37,12 @@ pub enum Code {
     Busy = 12,
     /// A defect of this library: an invariant did not hold, or it panicked.
     Internal = 13,
+    /// The guest was interrupted by the host.
+    Interrupted = 14,
+    /// The guest took longer than the host lets it.
+    TimedOut = 15,
+    /// The guest has used up the budget that the host gave it.
+    OutOfBudget = 16,
 }
 
 /// A symbol that no object and no host definition provides.

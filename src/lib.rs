@@ -6,6 +6,7 @@
 pub mod abi;
 mod capi;
 pub mod config;
+pub mod control;
 pub mod demangle;
 mod dlfcn;
 pub mod engine;

@@ -45,6 +45,12 @@ pub enum wasm_dyld_code_t {
     WASM_DYLD_BUSY = 12,
     /// A defect of this library.
     WASM_DYLD_INTERNAL = 13,
+    /// The guest was interrupted: see wasm_dyld_interrupt.
+    WASM_DYLD_INTERRUPTED = 14,
+    /// The guest took longer than it may: see wasm_dyld_set_timeout.
+    WASM_DYLD_TIMED_OUT = 15,
+    /// The guest has used up its budget: see wasm_dyld_set_budget.
+    WASM_DYLD_OUT_OF_BUDGET = 16,
 }
 
 use wasm_dyld_code_t::*;
@@ -67,6 +73,9 @@ impl From<Code> for wasm_dyld_code_t {
             Code::Exit => WASM_DYLD_EXIT,
             Code::Busy => WASM_DYLD_BUSY,
             Code::Internal => WASM_DYLD_INTERNAL,
+            Code::Interrupted => WASM_DYLD_INTERRUPTED,
+            Code::TimedOut => WASM_DYLD_TIMED_OUT,
+            Code::OutOfBudget => WASM_DYLD_OUT_OF_BUDGET,
         }
     }
 }

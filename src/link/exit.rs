@@ -288,6 +288,7 @@ impl Namespace {
     /// goes wrong in a handler is the error, after all is done; a guest that ends itself ends there.
     pub fn finish(&self) -> Result<()> {
         drop(self.change()?);
+        let _entry = self.enter();
         let mut outcome = Ok(());
         while let Some(handler) = self.take_next_handler() {
             let ran = run(self, &handler);

@@ -16,6 +16,7 @@ use super::stats::{Clock, Statistics};
 use super::texts::Texts;
 use crate::abi;
 use crate::config::Config;
+use crate::control::{self, Control};
 use crate::engine::{
     self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
     HostFunc, HostTrap, Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val,
@@ -138,8 +139,8 @@ impl State {
 }
 
 /// What host functions share with the namespace without keeping it alive.
-#[derive(Default)]
 pub(super) struct Side {
+    pub control: Control,
     pub memory: RefCell<Option<Rc<Memory>>>,
     /// The exit code of a guest that called `proc_exit`, while its trap unwinds, and what marks that trap.
     exit: Cell<Option<(i32, u64)>>,
@@ -211,7 +212,9 @@ pub struct ObjectInfo {
 
 impl Namespace {
     pub fn new(store: Store, mut config: Config) -> Rc<Namespace> {
-        let side = Rc::new(Side::default());
+        let side = Rc::new(Side::new(config.control));
+        let control = &side.control;
+        control.settle(store.shim().watch(store, control));
         let told = side.clone();
         config.trace.wrap(|sink| {
             Box::new(move |category, text| {
@@ -391,6 +394,8 @@ impl Namespace {
         if self.state.try_borrow_mut().is_err() {
             return Err(in_use());
         }
+        let _entry = self.enter();
+        self.side.control.check()?;
         self.check_stack()?;
         let _depth = self.side.enter(self.config.nesting)?;
         let stack = self.stack_pointer();
@@ -400,6 +405,11 @@ impl Namespace {
             self.unwind(stack);
             self.trapped(&trap)
         })
+    }
+
+    /// The host enters: what it begins here can be stopped as a whole, until the result is dropped.
+    pub(super) fn enter(&self) -> control::Entry<'_> {
+        self.side.control.enter()
     }
 
     /// Whether the thread's stack has what the engine lets guests use. Behind the outermost call the engine counts by itself.
@@ -454,8 +464,12 @@ impl Namespace {
         Some(with(&global))
     }
 
-    /// What a trap means: the guest ended itself, or something went wrong.
+    /// What a trap means: the guest was stopped, or ended itself, or something went wrong.
     pub(super) fn trapped(&self, trap: &Trap) -> Error {
+        if let Some(stop) = self.side.control.stopped() {
+            let frames = self.trap_error(trap, &[]).frames().to_vec();
+            return stop.error().with_frames(frames);
+        }
         match self.side.exited(Some(trap)) {
             Some(code) => Error::exit(code),
             None => self.trap_error(trap, &[]),
@@ -502,6 +516,20 @@ impl Drop for Depth<'_> {
 }
 
 impl Side {
+    fn new(control: control::Mode) -> Side {
+        Side {
+            control: Control::new(control),
+            memory: RefCell::default(),
+            exit: Cell::default(),
+            exits: Cell::default(),
+            secret: RandomState::default(),
+            inner: Cell::default(),
+            depth: Cell::default(),
+            away: Cell::default(),
+            telling: Cell::default(),
+        }
+    }
+
     /// Until the result is dropped, the linker runs no guest code.
     #[cfg(feature = "wasi")]
     pub fn leave(&self) -> Result<Busy<'_>> {

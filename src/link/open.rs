@@ -80,6 +80,7 @@ impl Namespace {
     /// Opens an object, with all that it needs. On failure everything is as before. `None`: it is not loaded and `flags` say not to.
     pub fn open(self: &Rc<Self>, source: Source, flags: Flags) -> Result<Option<ObjectId>> {
         let what = source.name();
+        let _entry = self.enter();
         let outer = self.clock.set_aside();
         let opened = self.open_with(source, flags);
         let statistics = self.clock.set_aside().statistics();

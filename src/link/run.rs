@@ -13,6 +13,7 @@ impl Namespace {
     pub fn run(self: &Rc<Self>) -> Result<i32> {
         // Not from callbacks that run while the namespace works.
         drop(self.change()?);
+        let _entry = self.enter();
         let (start, name) = {
             let state = self.state();
             let main = state.model.main;

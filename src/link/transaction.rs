@@ -121,6 +121,7 @@ impl Transaction<'_> {
                 number: n + 1,
                 of: self.closure.fresh.len(),
             });
+            self.ns.side.control.check()?;
             let module = known.or_else(|| {
                 let compile = || self.ns.compile_as(key, bytes);
                 self.ns.clock.time(Phase::Compile, compile)
@@ -192,8 +193,14 @@ impl Transaction<'_> {
             .into_iter()
             .map(|raw| unsafe { ExternPtr::from_raw(raw) })
             .collect();
+        self.ns.side.control.check()?;
         let instance = self.instantiating(|| self.ns.instantiate(module, &imports));
         let instance = instance.map_err(|error| {
+            if let Some(stop) = self.ns.side.control.stopped() {
+                return stop
+                    .error()
+                    .context(format!("instantiating {}", found.name));
+            }
             if let Some(code) = self.ns.side.exited(error.trap.as_ref()) {
                 return Error::exit(code).context(format!("instantiating {}", found.name));
             }

@@ -64,6 +64,7 @@ impl Namespace {
     ///
     /// What goes wrong in exit handlers is the error; the objects are gone all the same.
     pub fn close(&self, id: ObjectId, party: Party) -> Result<()> {
+        let _entry = self.enter();
         let busy = self.begin()?;
         let name = {
             let mut state = self.state_mut();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::host::HostValue;
 use super::namespace::{Namespace, Side};
+use crate::control;
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Result};
 use crate::object::ExternType;
@@ -73,10 +74,17 @@ fn call(
             _ => return Err("a WASI function with a parameter that is no integer".into()),
         };
     }
-    let _inside = side.leave()?;
-    // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
-    let bytes = unsafe { memory.bytes_mut() };
-    match wasi.call(index, bytes, raw) {
+    let outcome = {
+        let _inside = side.leave()?;
+        // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
+        let bytes = unsafe { memory.bytes_mut() };
+        wasi.call(index, bytes, raw)
+    };
+    // What the guest waited for may have ended for this reason.
+    if let Some(stop) = control::wanted() {
+        return Err(stop.error().into());
+    }
+    match outcome {
         Ok(Some(value)) => {
             if let Some(result) = results.first_mut() {
                 *result = Val::i32(value);

@@ -25,20 +25,33 @@ impl WasiSched for Sched {
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), Error> {
-        std::thread::sleep(duration);
-        Ok(())
+        #[cfg(unix)]
+        return unix::sleep(duration);
+        #[cfg(not(unix))]
+        {
+            std::thread::sleep(duration);
+            Ok(())
+        }
     }
 }
 
 #[cfg(unix)]
 mod unix {
-    use std::io;
     use std::os::fd::AsRawFd;
     use std::time::Duration;
 
     use wasi_common::Error;
     use wasi_common::sched::{Poll, RwEventFlags, RwSubscription, Subscription};
     use wasi_common::snapshots::preview_1::types::Errno;
+
+    use crate::control::{Waited, wait as wait_for};
+
+    pub fn sleep(duration: Duration) -> Result<(), Error> {
+        match wait_for(&mut Vec::new(), Some(duration))? {
+            Waited::Stopped(_) => Err(Errno::Intr.into()),
+            Waited::Ready(_) | Waited::TimedOut => Ok(()),
+        }
+    }
 
     /// Blocks until a descriptor is ready or the earliest deadline is past.
     pub fn wait(poll: &mut Poll<'_>) -> Result<(), Error> {
@@ -59,29 +72,14 @@ mod unix {
             })
             .collect();
 
-        loop {
-            let remaining = poll
+        let timeout = match any_stream {
+            true => Some(Duration::ZERO),
+            false => poll
                 .earliest_clock_deadline()
-                .map(|clock| clock.duration_until().unwrap_or_default());
-            let timeout = if any_stream {
-                0
-            } else {
-                remaining.map_or(-1, milliseconds)
-            };
-            // SAFETY: the pointer and the length are those of a live vector of `pollfd`.
-            let ready =
-                unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, timeout) };
-            if ready < 0 {
-                let error = io::Error::last_os_error();
-                if error.kind() == io::ErrorKind::Interrupted {
-                    continue;
-                }
-                return Err(error.into());
-            }
-            // A timeout is believed only if the clock agrees: it may have been cut to what poll(2) takes.
-            if ready > 0 || any_stream || remaining.is_some_and(|left| left.is_zero()) {
-                break;
-            }
+                .map(|clock| clock.duration_until().unwrap_or_default()),
+        };
+        if let Waited::Stopped(_) = wait_for(&mut entries, timeout)? {
+            return Err(Errno::Intr.into());
         }
 
         for (subscription, entry) in poll.rw_subscriptions().zip(&entries) {
@@ -124,10 +122,5 @@ mod unix {
             };
             sub.complete(bytes, flags);
         }
-    }
-
-    /// Rounded up, so that waiting does not turn into spinning just before the deadline.
-    fn milliseconds(duration: Duration) -> libc::c_int {
-        libc::c_int::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
     }
 }

@@ -97,7 +97,7 @@ impl Run {
         };
         let options = EngineOptions {
             cache,
-            max_wasm_stack: None,
+            ..EngineOptions::default()
         };
         let engine = shim::of(api).new_engine(api, &options)?;
         let store = engine.new_store()?;

@@ -8,6 +8,8 @@ mod wasmi;
 mod wasmtime;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_cache;
+#[cfg(feature = "wasmtime")]
+mod wasmtime_epochs;
 mod wasmtime_library;
 mod wasmtime_text;
 
@@ -26,6 +28,7 @@ use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
 use super::types::plain_value_type;
+use crate::control::Control;
 use crate::error::{Code, Error, Result};
 use crate::object::ValType;
 
@@ -117,6 +120,14 @@ pub trait Shim: Send + Sync {
     /// What an instantiation was at when it ended in this trap.
     fn failed_stage(&self, _trap: &Trap) -> Stage {
         Stage::Unknown
+    }
+
+    /// Has the engine ask [`control::wanted`](crate::control::wanted) again and again while a guest of the store runs, and stop the guest
+    /// then. False: the engine cannot, or the store's was made without.
+    ///
+    /// Called for every namespace, also where nothing is to be stopped: an engine may need to be told that.
+    fn watch(&self, _store: Store, _control: &Control) -> bool {
+        false
     }
 
     /// Whether an instance lives on in its store when its handle is deleted, so that this may be done while its code runs.
@@ -220,6 +231,8 @@ pub struct EngineOptions {
     /// Bytes of native stack that guest code may use, host functions that it calls included. More than the thread's stack has, less
     /// what host functions need, is a crash: leave the engine's default unless the thread is known.
     pub max_wasm_stack: Option<usize>,
+    /// Guests are to be stopped by the engine's own means, where it has some. Their code is a little slower then.
+    pub interruptible: bool,
 }
 
 /// Where compiled code is kept between runs.

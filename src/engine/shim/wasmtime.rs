@@ -1,5 +1,6 @@
 //! The bundled engine: Wasmtime, through its own additions to `wasm.h`.
 
+use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -8,8 +9,10 @@ use wasmtime_c_api as c;
 use wasmtime_c_api::wasmtime as w;
 
 use super::wasmtime_cache as cache;
+use super::wasmtime_epochs as epochs;
 use super::wasmtime_text;
 use super::{EngineOptions, Shim, Stage};
+use crate::control::Control;
 use crate::engine::api::{Api, origin};
 use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::kept::Keeper;
@@ -155,6 +158,12 @@ impl Shim for Wasmtime {
         }
     }
 
+    fn watch(&self, store: Store, control: &Control) -> bool {
+        // SAFETY: our opaque type stands for this one, which is alive; nothing of the engine runs in it while a namespace is made, or
+        // it waits for a host function, as where the C interface reaches the store.
+        epochs::watch(unsafe { store_in(store) }, control)
+    }
+
     fn instance_outlives_handle(&self) -> bool {
         true
     }
@@ -197,8 +206,10 @@ impl Shim for Wasmtime {
             }
             c::wasmtime_config_max_wasm_stack_set(&mut config, bytes);
         }
+        c::wasmtime_config_epoch_interruption_set(&mut config, options.interruptible);
         let keep = cache::folder(&options.cache)?;
         let engine = c::wasm_engine_new_with_config(config);
+        epochs::known(engine_in(&engine), options.interruptible);
         if let Some(folder) = keep {
             cache::attach(engine_in(&engine), folder, VERSION);
         }
@@ -223,7 +234,20 @@ const _: () = {
     assert!(size_of::<c::wasm_module_t>() == size_of::<w::Module>());
     assert!(size_of::<c::wasm_engine_t>() == size_of::<w::Engine>());
     assert!(size_of::<c::wasm_store_t>() == size_of::<c::WasmStoreRef>());
+    assert!(size_of::<c::WasmStoreRef>() == size_of::<StoreInC>());
 };
+
+/// What the C interface's store is nothing but.
+type StoreInC = Arc<UnsafeCell<w::Store<()>>>;
+
+/// The engine's store, where the C interface has no function for what it can do.
+///
+/// # Safety
+/// The store is alive, and nobody else uses it as long as the result is used.
+unsafe fn store_in<'a>(store: Store) -> &'a mut w::Store<()> {
+    // SAFETY: our opaque type stands for the engine's; by the caller's promise nobody else has it.
+    unsafe { &mut *(*store.raw().cast::<StoreInC>()).get() }
+}
 
 fn module_in(module: &Module) -> &w::Module {
     // SAFETY: our opaque type stands for the engine's, which is nothing but what it holds; the module is alive.

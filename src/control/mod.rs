@@ -1,0 +1,239 @@
+//! What stops a guest from outside: interrupts of other threads and of signal handlers, time-outs, budgets.
+//!
+//! A guest is asked to stop and stops by itself. Its code comes to a check again and again: one that its engine makes (the shim says),
+//! or one that the linker has put into its modules (`object::meter`). WASI checks where it waits (`wait.rs`). A check asks [`wanted`]
+//! and, if a stop is wanted, ends the guest by a trap, which [`Control::finish`] knows again by what it has noted here, not by its text.
+//!
+//! No engine, and nothing of the linker: a [`Control`] belongs to a namespace and to its thread, its [`Signal`] to all threads.
+
+mod budget;
+mod registry;
+mod signal;
+mod timer;
+mod wait;
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use budget::Budget;
+pub use registry::{Registered, interrupt};
+pub use signal::Signal;
+#[cfg(unix)]
+pub use wait::{Waited, wait};
+
+use crate::error::{Code, Error, Result};
+
+/// What a namespace can do about its guests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: guests run as they are, and cannot be stopped.
+    #[default]
+    Off,
+    /// Interrupts and time-outs, by the engine's own means where it has some, else by checks in the modules.
+    Interrupt,
+    /// Interrupts, time-outs and budgets, by checks in the modules, which count the same on every engine.
+    Budget,
+}
+
+/// What is put into the modules of a namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Checks {
+    #[default]
+    None,
+    /// Where the engine checks by itself, but not between operations that take long and follow each other without a loop.
+    Between,
+    /// At every function and loop, counted.
+    Counted,
+}
+
+/// Why a guest is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Interrupted,
+    TimedOut,
+    /// The budget is used up.
+    Spent,
+}
+
+impl Stop {
+    pub fn error(self) -> Error {
+        match self {
+            Stop::Interrupted => Error::new(Code::Interrupted, "the guest was interrupted"),
+            Stop::TimedOut => Error::new(
+                Code::TimedOut,
+                "the guest's time is over: give it more with wasm_dyld_set_timeout, or run it in pieces",
+            ),
+            Stop::Spent => Error::new(
+                Code::OutOfBudget,
+                "the guest's budget is used up: give it another with wasm_dyld_set_budget",
+            ),
+        }
+    }
+}
+
+/// One namespace's means to stop its guests.
+pub struct Control {
+    mode: Mode,
+    signal: Arc<Signal>,
+    /// Entries of the host under way, one inside the other.
+    entries: Cell<u32>,
+    /// Why the guest was stopped; until the outermost entry ends, none of its code runs any more.
+    stopped: Cell<Option<Stop>>,
+    checks: Cell<Checks>,
+    timeout: Cell<Option<Duration>>,
+    /// The budget, where checks count.
+    pub budget: Budget,
+    /// The control of the namespace whose guest, by way of the host, entered this one.
+    outer: Cell<*const Control>,
+}
+
+thread_local! {
+    /// The namespace that was entered last on this thread, and is not left.
+    static CURRENT: Cell<*const Control> = const { Cell::new(ptr::null()) };
+}
+
+/// An entry of the host into a namespace, until it is dropped.
+pub struct Entry<'a>(&'a Control);
+
+impl Control {
+    pub fn new(mode: Mode) -> Control {
+        Control {
+            mode,
+            signal: Arc::default(),
+            entries: Cell::new(0),
+            stopped: Cell::new(None),
+            checks: Cell::new(Checks::None),
+            timeout: Cell::new(None),
+            budget: Budget::default(),
+            outer: Cell::new(ptr::null()),
+        }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What is to be put into modules, where the engine checks by itself (`by_engine`) or does not.
+    pub fn settle(&self, by_engine: bool) {
+        self.checks.set(match (self.mode, by_engine) {
+            (Mode::Off, _) => Checks::None,
+            (Mode::Interrupt, true) => Checks::Between,
+            (Mode::Interrupt, false) | (Mode::Budget, _) => Checks::Counted,
+        });
+    }
+
+    pub fn checks(&self) -> Checks {
+        self.checks.get()
+    }
+
+    pub fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+
+    /// The host enters. The outermost entry begins anew: an interrupt that came before it found nothing to stop, and time counts from
+    /// here.
+    pub fn enter(&self) -> Entry<'_> {
+        let entries = self.entries.get();
+        self.entries.set(entries.saturating_add(1));
+        if entries == 0 {
+            self.stopped.set(None);
+            self.signal.begin();
+            if let Some(timeout) = self.timeout.get() {
+                timer::watch(&self.signal, timeout);
+            }
+            self.outer.set(CURRENT.replace(self));
+        }
+        Entry(self)
+    }
+
+    /// How long an outermost entry may take.
+    pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        self.need(Mode::Interrupt)?;
+        self.timeout.set(timeout);
+        Ok(())
+    }
+
+    /// Whether the namespace was made for that much.
+    pub fn need(&self, mode: Mode) -> Result<()> {
+        let has = match (self.mode, mode) {
+            (_, Mode::Off) | (Mode::Budget, _) => true,
+            (has, mode) => has == mode,
+        };
+        match has {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::Unsupported,
+                match mode {
+                    Mode::Budget => {
+                        "the namespace counts no budget: make it with wasm_dyld_config_set_control and WASM_DYLD_CONTROL_BUDGET"
+                    }
+                    _ => {
+                        "the namespace cannot stop its guests: make it with wasm_dyld_config_set_control"
+                    }
+                },
+            )),
+        }
+    }
+
+    /// Fails if the guest is to stop, or has been stopped: none of its code is to run.
+    pub fn check(&self) -> Result<()> {
+        match self.wants() {
+            None => Ok(()),
+            Some(stop) => Err(stop.error()),
+        }
+    }
+
+    /// The guest's counter stands at `counter`, below zero: what it is to stand at, or why the guest is to stop.
+    pub fn ask(&self, counter: i64) -> Result<i64, Stop> {
+        if let Some(stop) = wanted() {
+            return Err(stop);
+        }
+        self.budget.ask(counter).ok_or_else(|| {
+            self.stopped.set(Some(Stop::Spent));
+            Stop::Spent
+        })
+    }
+
+    /// Why the guest was stopped in this entry, if it was.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.stopped.get()
+    }
+
+    fn wants(&self) -> Option<Stop> {
+        let stop = self.stopped.get().or_else(|| self.signal.wants())?;
+        self.stopped.set(Some(stop));
+        Some(stop)
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        let Entry(control) = *self;
+        let entries = control.entries.get().saturating_sub(1);
+        control.entries.set(entries);
+        if entries == 0 {
+            CURRENT.set(control.outer.replace(ptr::null()));
+            control.signal.end();
+        }
+    }
+}
+
+/// Whether the guest that runs on this thread is to stop: the namespace that was entered last, or one whose guest waits for it.
+pub fn wanted() -> Option<Stop> {
+    let mut wanted = None;
+    each(|control| wanted = control.wants().or(wanted));
+    wanted
+}
+
+/// The namespaces entered on this thread, the last one first.
+fn each(mut look: impl FnMut(&Control)) {
+    let mut at = CURRENT.get();
+    // SAFETY: each is borrowed by its `Entry`, which takes it out of the chain before that borrow ends; entries end in the order of a
+    // stack, as the calls do that hold them. The chain is this thread's alone.
+    while let Some(control) = unsafe { at.as_ref() } {
+        look(control);
+        at = control.outer.get();
+    }
+}

@@ -1,0 +1,188 @@
+//! The part of a control that other threads and signal handlers reach: atomics alone, no lock, no memory taken or given back.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use super::Stop;
+
+/// Has an engine look soon whether its guests are to stop. Called by any thread and by signal handlers.
+pub type Kick = Box<dyn Fn() + Send + Sync>;
+
+/// Nobody runs, or without a bound on time.
+const NEVER: u64 = u64::MAX;
+
+pub struct Signal {
+    /// An outermost entry is under way.
+    running: AtomicBool,
+    asked: AtomicBool,
+    /// When the entry's time is over: nanoseconds on [`clock`].
+    deadline: AtomicU64,
+    /// The time that the timer's thread will look here.
+    pub(super) watched: AtomicU64,
+    /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
+    bell: AtomicI32,
+    kick: OnceLock<Kick>,
+}
+
+impl Default for Signal {
+    fn default() -> Self {
+        Signal {
+            running: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            deadline: AtomicU64::new(NEVER),
+            watched: AtomicU64::new(NEVER),
+            bell: AtomicI32::new(-1),
+            kick: OnceLock::new(),
+        }
+    }
+}
+
+/// Nanoseconds since the process first asked.
+pub(super) fn clock() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let passed = START.get_or_init(Instant::now).elapsed();
+    // 584 years.
+    u64::try_from(passed.as_nanos()).unwrap_or(NEVER - 1)
+}
+
+impl Signal {
+    /// How the engine is told, where it has means of its own.
+    pub fn set_kick(&self, kick: Kick) {
+        let _ = self.kick.set(kick);
+    }
+
+    /// Whether somebody else has to tell the engine when time is over.
+    pub(super) fn has_kick(&self) -> bool {
+        self.kick.get().is_some()
+    }
+
+    /// What runs is to stop. Nothing, if nothing runs.
+    pub fn interrupt(&self) {
+        if self.running.load(SeqCst) {
+            self.asked.store(true, SeqCst);
+            self.wake();
+        }
+    }
+
+    /// Has whoever runs or waits look whether a stop is wanted.
+    pub(super) fn wake(&self) {
+        if let Some(kick) = self.kick.get() {
+            kick();
+        }
+        ring(self.bell.load(SeqCst));
+    }
+
+    pub(super) fn begin(&self) {
+        // The order does not matter: an interrupt at the same time may find the entry before it or after it.
+        self.asked.store(false, Relaxed);
+        self.running.store(true, Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.running.store(false, Relaxed);
+        self.deadline.store(NEVER, Relaxed);
+    }
+
+    pub(super) fn set_deadline(&self, after: Duration) -> u64 {
+        let after = u64::try_from(after.as_nanos()).unwrap_or(NEVER);
+        let at = clock().saturating_add(after);
+        self.deadline.store(at, SeqCst);
+        at
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        Some(self.deadline.load(SeqCst)).filter(|&at| at != NEVER)
+    }
+
+    /// What time is left; `None` without a bound.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let at = self.deadline()?;
+        Some(Duration::from_nanos(at.saturating_sub(clock())))
+    }
+
+    pub(super) fn wants(&self) -> Option<Stop> {
+        if self.asked.load(SeqCst) {
+            return Some(Stop::Interrupted);
+        }
+        let over = self.deadline().is_some_and(|at| at <= clock());
+        over.then_some(Stop::TimedOut)
+    }
+
+    /// The descriptor that becomes readable when the guest is to look, made when first asked for; `None` if the system gives none.
+    #[cfg(unix)]
+    pub(super) fn bell(&self) -> Option<i32> {
+        let known = self.bell.load(SeqCst);
+        if known >= 0 {
+            return Some(known);
+        }
+        let made = make_bell()?;
+        // Only the namespace's own thread makes one.
+        self.bell.store(made, SeqCst);
+        Some(made)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn make_bell() -> Option<i32> {
+    // SAFETY: no pointer is passed.
+    let made = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    (made >= 0).then_some(made)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn make_bell() -> Option<i32> {
+    None
+}
+
+/// Takes what was rung, so that the bell is silent.
+#[cfg(unix)]
+pub(super) fn hush(bell: i32) {
+    let mut count = 0u64;
+    // SAFETY: the buffer is as large as is said; the descriptor does not block.
+    unsafe { libc::read(bell, (&raw mut count).cast(), size_of::<u64>()) };
+}
+
+#[cfg(unix)]
+fn ring(bell: i32) {
+    if bell < 0 {
+        return;
+    }
+    let one = 1u64;
+    // A signal handler must leave errno as it was.
+    // SAFETY: errno is the thread's own; the buffer is as large as is said. That the count is full is as good as a ring.
+    unsafe {
+        let errno = errno_location();
+        let before = *errno;
+        libc::write(bell, (&raw const one).cast(), size_of::<u64>());
+        *errno = before;
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn errno_location() -> *mut libc::c_int {
+    // SAFETY: no precondition.
+    unsafe { libc::__errno_location() }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn errno_location() -> *mut libc::c_int {
+    // SAFETY: no precondition.
+    unsafe { libc::__error() }
+}
+
+#[cfg(not(unix))]
+fn ring(_bell: i32) {}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        let bell = *self.bell.get_mut();
+        #[cfg(unix)]
+        if bell >= 0 {
+            // SAFETY: ours, and nobody else has this signal any more.
+            unsafe { libc::close(bell) };
+        }
+        #[cfg(not(unix))]
+        let _ = bell;
+    }
+}
