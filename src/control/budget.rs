@@ -100,7 +100,7 @@ mod tests {
         let budget = Budget::default();
         let counter = budget.set(Some(300_000));
         assert_eq!(budget.left(counter), Some(300_000));
-        let (used, end) = run(&budget, counter, [7; 20_000].into_iter());
+        let (used, end) = run(&budget, counter, std::iter::repeat_n(7, 20_000));
         assert_eq!(used, 140_000);
         assert_eq!(budget.left(end.unwrap()), Some(160_000));
     }
@@ -120,7 +120,7 @@ mod tests {
     fn without_a_budget_nothing_ends() {
         let budget = Budget::default();
         let counter = budget.set(None);
-        let (used, end) = run(&budget, counter, [33; 100_000].into_iter());
+        let (used, end) = run(&budget, counter, std::iter::repeat_n(33, 100_000));
         assert_eq!(used, 3_300_000);
         assert_eq!(budget.left(end.unwrap()), None);
     }
