@@ -122,6 +122,18 @@ enum wasm_dyld_code_t
    * A defect of this library.
    */
   WASM_DYLD_INTERNAL = 13,
+  /**
+   * The guest was interrupted: see wasm_dyld_interrupt.
+   */
+  WASM_DYLD_INTERRUPTED = 14,
+  /**
+   * The guest took longer than it may: see wasm_dyld_set_timeout.
+   */
+  WASM_DYLD_TIMED_OUT = 15,
+  /**
+   * The guest has used up its budget: see wasm_dyld_set_budget.
+   */
+  WASM_DYLD_OUT_OF_BUDGET = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

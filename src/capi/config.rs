@@ -29,7 +29,7 @@ pub struct wasm_dyld_config_t {
 #[derive(Default)]
 pub(super) struct Parts {
     pub config: Config,
-    engine: EngineOptions,
+    pub engine: EngineOptions,
     /// The engine of stores that the configuration is used with, if it is not the one that is linked.
     pub library: Option<EngineLibrary>,
 }

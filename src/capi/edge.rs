@@ -54,6 +54,11 @@ pub trait Handle: Sized + 'static {
         found.ok_or_else(|| none::<Self>(raw))
     }
 
+    /// Where the object of a handle is in the table, if it is a handle of this type. Takes no lock.
+    fn position(raw: *const Self) -> Option<usize> {
+        Self::table().0.position(raw.addr())
+    }
+
     /// For `_delete` functions: NULL and pointers that are no handles are ignored.
     fn delete(raw: *mut Self) {
         quiet((), || {

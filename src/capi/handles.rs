@@ -74,6 +74,11 @@ impl<T> Handles<T> {
         (self.handle(position, generation) == handle).then_some((position, generation))
     }
 
+    /// Where a handle's object is in the table: no other live handle's is there.
+    pub fn position(&self, handle: usize) -> Option<usize> {
+        self.parts(handle).map(|(position, _)| position)
+    }
+
     /// A new handle; `None` if there are too many.
     pub fn insert(&self, object: T) -> Option<usize> {
         let object = Some(Arc::new(object));

@@ -2,6 +2,7 @@
 //! speak to the C programmer.
 
 mod config;
+mod control;
 mod edge;
 mod engine;
 mod error;

@@ -17,6 +17,7 @@ use super::error::wasm_dyld_error_t;
 use super::object::{StringKey, wasm_dyld_object_t};
 use super::types::{self, wasm_dyld_code_t, wasm_dyld_define_flag_t, wasm_dyld_load_flag_t};
 use crate::config::Config;
+use crate::control::Registered;
 use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_module_t, wasm_store_t, wasm_table_t,
     wasm_val_vec_t,
@@ -38,6 +39,8 @@ pub struct wasm_dyld_t {
     /// Memories and tables whose handles C has: they stay good, also when the namespace has got new ones.
     memories: RefCell<Vec<Rc<Memory>>>,
     tables: RefCell<Vec<Rc<Table>>>,
+    /// Its handle can be interrupted.
+    registered: RefCell<Option<Registered>>,
 }
 
 /// Keeps what C gets a pointer to.
@@ -104,8 +107,14 @@ pub extern "C" fn wasm_dyld_new(
             strings: RefCell::default(),
             memories: RefCell::default(),
             tables: RefCell::default(),
+            registered: RefCell::default(),
         };
-        set(namespace, made.give()?);
+        let handle = made.give()?;
+        if let Err(why) = register(handle) {
+            wasm_dyld_t::delete(handle);
+            return Err(why);
+        }
+        set(namespace, handle);
         Ok(())
     })
 }
@@ -114,7 +123,23 @@ pub extern "C" fn wasm_dyld_new(
 /// The engine keeps the objects' code and memory until the store is deleted. Exit handlers do not run: see wasm_dyld_finish.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_delete(namespace: *mut wasm_dyld_t) {
-    wasm_dyld_t::delete(namespace);
+    quiet((), || {
+        // Before the handle's position is free for another one.
+        let registered = wasm_dyld_t::lend(namespace).ok()?.registered.take();
+        drop(registered);
+        wasm_dyld_t::delete(namespace);
+        Some(())
+    });
+}
+
+/// Makes a namespace known by its handle to who interrupts it.
+fn register(handle: *mut wasm_dyld_t) -> Result<()> {
+    let namespace = wasm_dyld_t::lend(handle)?;
+    let position = wasm_dyld_t::position(handle).unwrap_or(usize::MAX);
+    let signal = namespace.ns.control().signal().clone();
+    let registered = Registered::new(handle.addr(), position, signal)?;
+    *namespace.registered.borrow_mut() = Some(registered);
+    Ok(())
 }
 
 /// Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of

@@ -2,6 +2,7 @@
 
 #![allow(non_camel_case_types)]
 
+use crate::control::Mode;
 use crate::error::{Code, Error, Result};
 use crate::plan::{Bind, Plt};
 use crate::search::RuntimePath;
@@ -111,6 +112,17 @@ pub enum wasm_dyld_runtime_path_t {
     WASM_DYLD_RUNTIME_PATH_ANY = 2,
 }
 
+/// Whether guests of a namespace can be stopped.
+#[repr(u32)]
+pub enum wasm_dyld_control_t {
+    /// They run as they are. The default.
+    WASM_DYLD_CONTROL_NONE = 0,
+    /// By wasm_dyld_interrupt and wasm_dyld_set_timeout.
+    WASM_DYLD_CONTROL_INTERRUPT = 1,
+    /// By these, and by a budget that counts the same on every engine: wasm_dyld_set_budget.
+    WASM_DYLD_CONTROL_BUDGET = 2,
+}
+
 /// Bounds that a host can set.
 #[repr(u32)]
 pub enum wasm_dyld_limit_t {
@@ -207,6 +219,7 @@ pub type PltNumber = u32;
 pub type RuntimePathNumber = u32;
 pub type LimitNumber = u32;
 pub type SymbolKindNumber = u32;
+pub type ControlNumber = u32;
 
 pub fn symbol_kind(number: SymbolKindNumber) -> Option<wasm_dyld_symbol_kind_t> {
     [WASM_DYLD_FUNC, WASM_DYLD_DATA, WASM_DYLD_NUMBER]
@@ -244,6 +257,18 @@ pub fn plt(number: PltNumber) -> Option<Plt> {
         AUTO => Some(Plt::Auto),
         WASM => Some(Plt::Wasm),
         HOST => Some(Plt::Host),
+        _ => None,
+    }
+}
+
+pub fn control(number: ControlNumber) -> Option<Mode> {
+    const NONE: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_NONE as u32;
+    const INTERRUPT: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_INTERRUPT as u32;
+    const BUDGET: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_BUDGET as u32;
+    match number {
+        NONE => Some(Mode::Off),
+        INTERRUPT => Some(Mode::Interrupt),
+        BUDGET => Some(Mode::Budget),
         _ => None,
     }
 }

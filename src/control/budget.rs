@@ -31,8 +31,14 @@ impl Budget {
         self.lend()
     }
 
-    /// What is left, if the guest's counter stands at `counter`; `None` without a bound.
-    pub fn left(&self, counter: i64) -> Option<u64> {
+    /// What a counter that is made now is to stand at.
+    pub fn lent(&self) -> i64 {
+        i64::try_from(self.lent.get()).unwrap_or(i64::MAX)
+    }
+
+    /// What is left, if the guest's counter stands at `counter`, or is not made yet; `None` without a bound.
+    pub fn left(&self, counter: Option<i64>) -> Option<u64> {
+        let counter = counter.unwrap_or(i64::MAX);
         let unused = u64::try_from(counter).unwrap_or(0).min(self.lent.get());
         Some(self.left.get()?.saturating_add(unused))
     }
@@ -56,7 +62,7 @@ impl Budget {
         self.left
             .set(self.left.get().map(|left| left.saturating_sub(lent)));
         self.lent.set(lent);
-        i64::try_from(lent).unwrap_or(i64::MAX)
+        self.lent()
     }
 }
 
@@ -91,7 +97,7 @@ mod tests {
             let counter = budget.set(Some(units));
             let (used, end) = run(&budget, counter, std::iter::repeat(1));
             assert_eq!((used, end), (units, None));
-            assert_eq!(budget.left(0), Some(0));
+            assert_eq!(budget.left(Some(0)), Some(0));
         }
     }
 
@@ -99,10 +105,10 @@ mod tests {
     fn what_is_left_is_exact_at_every_check() {
         let budget = Budget::default();
         let counter = budget.set(Some(300_000));
-        assert_eq!(budget.left(counter), Some(300_000));
+        assert_eq!(budget.left(Some(counter)), Some(300_000));
         let (used, end) = run(&budget, counter, std::iter::repeat_n(7, 20_000));
         assert_eq!(used, 140_000);
-        assert_eq!(budget.left(end.unwrap()), Some(160_000));
+        assert_eq!(budget.left(end), Some(160_000));
     }
 
     #[test]
@@ -110,7 +116,7 @@ mod tests {
         let budget = Budget::default();
         let counter = budget.set(Some(1_000_000));
         let (used, end) = run(&budget, counter, [999_999, 1].into_iter());
-        assert_eq!((used, budget.left(end.unwrap())), (1_000_000, Some(0)));
+        assert_eq!((used, budget.left(end)), (1_000_000, Some(0)));
         assert_eq!(run(&budget, end.unwrap(), [1].into_iter()), (0, None));
         let counter = budget.set(Some(5));
         assert_eq!(run(&budget, counter, [1 << 40].into_iter()), (0, None));
@@ -122,6 +128,6 @@ mod tests {
         let counter = budget.set(None);
         let (used, end) = run(&budget, counter, std::iter::repeat_n(33, 100_000));
         assert_eq!(used, 3_300_000);
-        assert_eq!(budget.left(end.unwrap()), None);
+        assert_eq!(budget.left(end), None);
     }
 }

@@ -101,7 +101,7 @@ impl Control {
     pub fn new(mode: Mode) -> Control {
         Control {
             mode,
-            signal: Arc::default(),
+            signal: Arc::new(Signal::new(mode != Mode::Off)),
             entries: Cell::new(0),
             stopped: Cell::new(None),
             checks: Cell::new(Checks::None),
@@ -225,6 +225,13 @@ pub fn wanted() -> Option<Stop> {
     let mut wanted = None;
     each(|control| wanted = control.wants().or(wanted));
     wanted
+}
+
+/// Whether the guest that runs on this thread may be stopped at any time.
+pub fn is_watched() -> bool {
+    let mut watched = false;
+    each(|control| watched |= control.mode != Mode::Off);
+    watched
 }
 
 /// The namespaces entered on this thread, the last one first.

@@ -87,21 +87,17 @@ impl Drop for Registered {
     }
 }
 
-/// What runs in the namespace of this handle is to stop. Any thread and any signal handler may ask. False: there is no such namespace.
-pub fn interrupt(handle: usize, position: usize) -> bool {
-    let Some(line) = line(position).filter(|_| handle != 0) else {
-        return false;
-    };
+/// What runs in the namespace of this handle is to stop. Any thread and any signal handler may ask. `None`: there is no such namespace;
+/// false: it cannot stop its guests.
+pub fn interrupt(handle: usize, position: usize) -> Option<bool> {
+    let line = line(position).filter(|_| handle != 0)?;
     line.readers.fetch_add(1, SeqCst);
     let known = line.handle.load(SeqCst) == handle;
-    if known {
-        // SAFETY: the signal lives as long as the line has its handle, and whoever takes the handle away waits for us.
-        if let Some(signal) = unsafe { line.signal.load(SeqCst).as_ref() } {
-            signal.interrupt();
-        }
-    }
+    // SAFETY: the signal lives as long as the line has its handle, and whoever takes the handle away waits for us.
+    let signal = unsafe { line.signal.load(SeqCst).as_ref() };
+    let heard = signal.filter(|_| known).map(Signal::interrupt);
     line.readers.fetch_sub(1, SeqCst);
-    known
+    heard
 }
 
 #[cfg(test)]
@@ -123,18 +119,20 @@ mod tests {
     #[test]
     fn only_a_live_handle_is_interrupted() {
         let position = 5_000;
-        let signal = Arc::new(Signal::default());
-        assert!(!interrupt(77, position));
+        let signal = Arc::new(Signal::new(true));
+        assert_eq!(interrupt(77, position), None);
         let registered = Registered::new(77, position, signal.clone()).unwrap();
-        assert!(!interrupt(78, position) && !interrupt(0, position));
-        assert!(
-            interrupt(77, position) && signal.wants().is_none(),
-            "nothing runs"
+        assert_eq!(
+            (interrupt(78, position), interrupt(0, position)),
+            (None, None)
         );
+        assert_eq!(interrupt(77, position), Some(true));
+        assert!(signal.wants().is_none(), "nothing runs");
         signal.begin();
-        assert!(interrupt(77, position) && signal.wants().is_some());
+        assert_eq!(interrupt(77, position), Some(true));
+        assert!(signal.wants().is_some());
         drop(registered);
-        assert!(!interrupt(77, position));
+        assert_eq!(interrupt(77, position), None);
         assert_eq!(Arc::strong_count(&signal), 1);
     }
 
@@ -153,10 +151,11 @@ mod tests {
                 });
             }
             for handle in (1..50).cycle().take(2_000) {
-                let signal = Arc::new(Signal::default());
+                let signal = Arc::new(Signal::new(true));
                 signal.begin();
                 let registered = Registered::new(handle, position, signal.clone()).unwrap();
-                assert!(interrupt(handle, position) && signal.wants().is_some());
+                assert_eq!(interrupt(handle, position), Some(true));
+                assert!(signal.wants().is_some());
                 drop(registered);
                 assert_eq!(Arc::strong_count(&signal), 1);
             }

@@ -1,7 +1,7 @@
 //! The part of a control that other threads and signal handlers reach: atomics alone, no lock, no memory taken or given back.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use super::Stop;
@@ -13,9 +13,13 @@ pub type Kick = Box<dyn Fn() + Send + Sync>;
 const NEVER: u64 = u64::MAX;
 
 pub struct Signal {
-    /// An outermost entry is under way.
-    running: AtomicBool,
-    asked: AtomicBool,
+    stops: bool,
+    /// How many outermost entries there have been.
+    entries: AtomicU64,
+    /// The number of the one that is under way; 0: none is.
+    running: AtomicU64,
+    /// The number of the one that was interrupted last. A later one is not meant.
+    asked: AtomicU64,
     /// When the entry's time is over: nanoseconds on [`clock`].
     deadline: AtomicU64,
     /// The time that the timer's thread will look here.
@@ -23,19 +27,6 @@ pub struct Signal {
     /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
     bell: AtomicI32,
     kick: OnceLock<Kick>,
-}
-
-impl Default for Signal {
-    fn default() -> Self {
-        Signal {
-            running: AtomicBool::new(false),
-            asked: AtomicBool::new(false),
-            deadline: AtomicU64::new(NEVER),
-            watched: AtomicU64::new(NEVER),
-            bell: AtomicI32::new(-1),
-            kick: OnceLock::new(),
-        }
-    }
 }
 
 /// Nanoseconds since the process first asked.
@@ -47,6 +38,20 @@ pub(super) fn clock() -> u64 {
 }
 
 impl Signal {
+    /// `stops`: the namespace can stop its guests.
+    pub fn new(stops: bool) -> Signal {
+        Signal {
+            stops,
+            entries: AtomicU64::new(0),
+            running: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            deadline: AtomicU64::new(NEVER),
+            watched: AtomicU64::new(NEVER),
+            bell: AtomicI32::new(-1),
+            kick: OnceLock::new(),
+        }
+    }
+
     /// How the engine is told, where it has means of its own.
     pub fn set_kick(&self, kick: Kick) {
         let _ = self.kick.set(kick);
@@ -57,12 +62,14 @@ impl Signal {
         self.kick.get().is_some()
     }
 
-    /// What runs is to stop. Nothing, if nothing runs.
-    pub fn interrupt(&self) {
-        if self.running.load(SeqCst) {
-            self.asked.store(true, SeqCst);
+    /// What runs is to stop. Nothing, if nothing runs. False: it cannot be stopped.
+    pub fn interrupt(&self) -> bool {
+        let running = self.running.load(SeqCst);
+        if self.stops && running > 0 {
+            self.asked.store(running, SeqCst);
             self.wake();
         }
+        self.stops
     }
 
     /// Has whoever runs or waits look whether a stop is wanted.
@@ -74,13 +81,14 @@ impl Signal {
     }
 
     pub(super) fn begin(&self) {
-        // The order does not matter: an interrupt at the same time may find the entry before it or after it.
-        self.asked.store(false, Relaxed);
-        self.running.store(true, Relaxed);
+        // Written by the namespace's own thread alone. An interrupt at the same time may find the entry or miss it.
+        let number = self.entries.load(Relaxed).wrapping_add(1);
+        self.entries.store(number, Relaxed);
+        self.running.store(number, Relaxed);
     }
 
     pub(super) fn end(&self) {
-        self.running.store(false, Relaxed);
+        self.running.store(0, Relaxed);
         self.deadline.store(NEVER, Relaxed);
     }
 
@@ -102,7 +110,8 @@ impl Signal {
     }
 
     pub(super) fn wants(&self) -> Option<Stop> {
-        if self.asked.load(SeqCst) {
+        let running = self.running.load(Relaxed);
+        if running > 0 && self.asked.load(SeqCst) == running {
             return Some(Stop::Interrupted);
         }
         let over = self.deadline().is_some_and(|at| at <= clock());

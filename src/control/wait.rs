@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::signal::hush;
-use super::{Stop, each, wanted};
+use super::{Mode, Stop, each, wanted};
 
 /// What a wait came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ fn wait_with_bells(
     bounded: bool,
 ) -> io::Result<Waited> {
     each(|control| {
+        if control.mode == Mode::Off {
+            return;
+        }
         if let Some(bell) = control.signal.bell() {
             entries.push(libc::pollfd {
                 fd: bell,

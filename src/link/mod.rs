@@ -2,6 +2,7 @@
 
 mod address;
 mod backtrace;
+mod budget;
 mod calls;
 mod define;
 mod exit;

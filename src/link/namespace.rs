@@ -142,6 +142,8 @@ impl State {
 pub(super) struct Side {
     pub control: Control,
     pub memory: RefCell<Option<Rc<Memory>>>,
+    /// What guests count their budget down in, where checks in their modules count.
+    pub units: RefCell<Option<Rc<Global>>>,
     /// The exit code of a guest that called `proc_exit`, while its trap unwinds, and what marks that trap.
     exit: Cell<Option<(i32, u64)>>,
     exits: Cell<u64>,
@@ -239,6 +241,11 @@ impl Namespace {
             guest_files: RefCell::new(None),
             features: EngineFeatures::default(),
         })
+    }
+
+    /// What stops its guests.
+    pub fn control(&self) -> &Control {
+        &self.side.control
     }
 
     pub fn store(&self) -> Store {
@@ -520,6 +527,7 @@ impl Side {
         Side {
             control: Control::new(control),
             memory: RefCell::default(),
+            units: RefCell::default(),
             exit: Cell::default(),
             exits: Cell::default(),
             secret: RandomState::default(),
@@ -613,5 +621,6 @@ impl Drop for Namespace {
     /// Engines want handles gone before their store; the host deletes the store after the namespace.
     fn drop(&mut self) {
         self.side.memory.take();
+        self.side.units.take();
     }
 }

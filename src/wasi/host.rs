@@ -21,6 +21,8 @@ use wasi_common::sync::dir::Dir;
 use wasi_common::sync::file::File;
 use wasi_common::{Error, SystemTimeSpec, WasiDir, WasiFile};
 
+use crate::control::{self, Waited};
+
 use super::descriptors::{Descriptors, Taken};
 use super::open::{How, OpenedFile, open};
 
@@ -29,19 +31,54 @@ pub struct HostFile {
     read_only: bool,
     /// The open file is also the process's own: its status flags are not the guest's to change.
     shared: bool,
+    /// Reading and writing may have to wait for others, as with pipes, terminals and sockets.
+    waits: bool,
     _taken: Option<Taken>,
 }
+
+/// What a pipe that can be written to takes without waiting (PIPE_BUF of Linux).
+const AT_ONCE: usize = 4096;
 
 impl HostFile {
     /// A standard stream of the process, by a descriptor duplicated from its own.
     #[cfg(unix)]
     pub fn inherited(fd: std::os::fd::OwnedFd) -> Self {
+        HostFile::wrap(fd.into(), false, true, None)
+    }
+
+    fn wrap(file: fs::File, read_only: bool, shared: bool, taken: Option<Taken>) -> Self {
+        let kind = file.metadata().map(|meta| meta.file_type());
         HostFile {
-            file: File::from_cap_std(fd.into()),
-            read_only: false,
-            shared: true,
-            _taken: None,
+            waits: kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()),
+            file: File::from_cap_std(file),
+            read_only,
+            shared,
+            _taken: taken,
         }
+    }
+
+    /// Waits until the file can be read or written, if that may take long and the guest may be stopped meanwhile.
+    #[cfg(unix)]
+    fn ready(&self, events: libc::c_short) -> Result<(), Error> {
+        if !self.may_be_stopped() {
+            return Ok(());
+        }
+        let Some(fd) = self.file.pollable() else {
+            return Ok(());
+        };
+        let entry = libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events,
+            revents: 0,
+        };
+        match control::wait(&mut vec![entry], None)? {
+            Waited::Stopped(_) => Err(Errno::Intr.into()),
+            Waited::Ready(_) | Waited::TimedOut => Ok(()),
+        }
+    }
+
+    fn may_be_stopped(&self) -> bool {
+        self.waits && control::is_watched()
     }
 
     fn writable(&self) -> Result<&File, Error> {
@@ -130,6 +167,7 @@ impl WasiFile for HostFile {
     }
 
     async fn read_vectored<'a>(&self, bufs: &mut [io::IoSliceMut<'a>]) -> Result<u64, Error> {
+        self.ready(libc::POLLIN)?;
         self.file.read_vectored(bufs).await
     }
 
@@ -142,7 +180,17 @@ impl WasiFile for HostFile {
     }
 
     async fn write_vectored<'a>(&self, bufs: &[io::IoSlice<'a>]) -> Result<u64, Error> {
-        self.writable()?.write_vectored(bufs).await
+        let file = self.writable()?;
+        let first = bufs.iter().find(|buf| !buf.is_empty());
+        match first.filter(|_| self.may_be_stopped()) {
+            None => file.write_vectored(bufs).await,
+            // More might wait, half written. Guests write the rest themselves.
+            Some(buf) => {
+                self.ready(libc::POLLOUT)?;
+                let at_once = buf.get(..AT_ONCE).unwrap_or(buf);
+                file.write_vectored(&[io::IoSlice::new(at_once)]).await
+            }
+        }
     }
 
     async fn write_vectored_at<'a>(
@@ -287,12 +335,10 @@ impl WasiDir for HostDir {
             self.open(path, how)
         };
         Ok(match opened? {
-            OpenedFile::File(file) => OpenResult::File(Box::new(HostFile {
-                file: File::from_cap_std(file),
-                read_only,
-                shared: false,
-                _taken: Some(taken),
-            })),
+            OpenedFile::File(file) => {
+                let file = HostFile::wrap(file, read_only, false, Some(taken));
+                OpenResult::File(Box::new(file))
+            }
             OpenedFile::Folder(dir) => {
                 let descriptors = self.descriptors.clone();
                 let dir = HostDir::wrap(dir, read_only, descriptors, Some(taken));

@@ -43,6 +43,10 @@ pub(super) fn watch(store: &mut w::Store<()>, control: &Control) -> bool {
     true
 }
 
+/// `(module (func (export "")))`
+const NOTHING: &[u8] =
+    b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x04\x01\0\0\0\x0a\x04\x01\x02\0\x0b";
+
 fn has_epochs(engine: &w::Engine) -> bool {
     let found = all().iter().find_map(|(known, has)| {
         let known = known.upgrade()?;
@@ -57,8 +61,6 @@ fn has_epochs(engine: &w::Engine) -> bool {
 
 /// Whether a function stops in a store whose deadline is past: that of a new store is.
 fn try_epochs(engine: &w::Engine) -> w::Result<bool> {
-    /// `(module (func (export "")))`
-    const NOTHING: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x04\x01\0\0\0\x0a\x04\x01\x02\0\x0b";
     let module = w::Module::new(engine, NOTHING)?;
     let mut store = w::Store::new(engine, ());
     let _ = store.set_fuel(u64::MAX);
@@ -91,7 +93,7 @@ mod tests {
         let mut store = w::Store::new(&engine, ());
         let control = Control::new(Mode::Interrupt);
         assert!(watch(&mut store, &control));
-        let module = w::Module::new(&engine, "(module (func (export \"\")))").unwrap();
+        let module = w::Module::new(&engine, NOTHING).unwrap();
         let instance = w::Instance::new(&mut store, &module, &[]).unwrap();
         let f = instance.get_typed_func::<(), ()>(&mut store, "").unwrap();
         let other = Control::new(Mode::Interrupt);

@@ -1,0 +1,117 @@
+//! Guests that are stopped: interrupts, time-outs, budgets.
+//!
+//! A namespace that is made with a control (wasm_dyld_config_set_control) can stop its guests wherever they are: in a load (start functions,
+//! relocations, constructors), in wasm_dyld_run, wasm_dyld_call, wasm_dyld_unload and wasm_dyld_finish, in calls nested in host functions,
+//! and where they wait in WASI. What runs then ends with WASM_DYLD_INTERRUPTED, WASM_DYLD_TIMED_OUT or WASM_DYLD_OUT_OF_BUDGET. None of the
+//! guest's code runs any more until the outermost call of the host has returned: exit handlers that would run are left out. A load is
+//! undone, an object that is being unloaded goes. The namespace is used on afterwards; what the guest had in its own data is as it was at
+//! that moment.
+//!
+//! A host function that the guest called is not stopped: the guest stops when it returns, or at once if it calls the guest.
+
+#![allow(non_camel_case_types)]
+
+use std::time::Duration;
+
+use super::config::{wasm_dyld_config_t, with};
+use super::edge::{Handle, edge, set};
+use super::error::wasm_dyld_error_t;
+use super::namespace::wasm_dyld_t;
+use super::types::{self, ControlNumber, wasm_dyld_code_t};
+use crate::control::{Mode, interrupt};
+use crate::error::{Code, Error};
+
+/// No budget: as many units as the guest likes.
+pub const WASM_DYLD_NO_BUDGET: u64 = u64::MAX;
+
+/// Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
+/// wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
+///
+/// Not at all is the default, and costs nothing. Otherwise guests look again and again, at function entries and loops, whether they
+/// are to stop: by the engine's own means (WASM_DYLD_CONTROL_INTERRUPT, and the bundled engine made so, by wasm_dyld_engine_new or by a host
+/// that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_control(
+    config: *mut wasm_dyld_config_t,
+    control: ControlNumber,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |parts| {
+        let mode = types::control(control).ok_or_else(|| {
+            let why = format!("there is no control {control}");
+            Error::new(Code::InvalidArgument, why)
+        })?;
+        parts.config.control = mode;
+        parts.engine.interruptible = mode == Mode::Interrupt;
+        Ok(())
+    })
+}
+
+/// Interrupts what runs in the namespace: it ends with WASM_DYLD_INTERRUPTED, soon. Nothing happens if nothing runs: the next call is not
+/// interrupted.
+///
+/// May be called by any thread at any time, by callbacks and by signal handlers: it takes no lock and no memory. A handle that was
+/// deleted is WASM_DYLD_INVALID_ARGUMENT, a namespace made without a control WASM_DYLD_UNSUPPORTED.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_interrupt(namespace: *const wasm_dyld_t) -> wasm_dyld_code_t {
+    // No catch_unwind, no `lend`: neither is for signal handlers. Nothing here panics.
+    let Some(position) = wasm_dyld_t::position(namespace) else {
+        return wasm_dyld_code_t::WASM_DYLD_INVALID_ARGUMENT;
+    };
+    match interrupt(namespace.addr(), position) {
+        None => wasm_dyld_code_t::WASM_DYLD_INVALID_ARGUMENT,
+        Some(false) => wasm_dyld_code_t::WASM_DYLD_UNSUPPORTED,
+        Some(true) => wasm_dyld_code_t::WASM_DYLD_OK,
+    }
+}
+
+/// Sets how long each outermost call of the host may take from then on, in nanoseconds of wall time: a load, a run, a call, an unloading. What
+/// takes longer ends with WASM_DYLD_TIMED_OUT. 0: as long as it likes. The time that a call has left is not changed by calls inside of it.
+///
+/// A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_set_timeout(
+    namespace: *mut wasm_dyld_t,
+    nanoseconds: u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let timeout = Some(Duration::from_nanos(nanoseconds)).filter(|_| nanoseconds > 0);
+        wasm_dyld_t::lend(namespace)?
+            .ns
+            .control()
+            .set_timeout(timeout)
+    })
+}
+
+/// Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
+/// head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
+/// check on every engine and every time; so does every call from then on, until there is another budget. WASM_DYLD_NO_BUDGET: no bound.
+///
+/// Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_set_budget(
+    namespace: *mut wasm_dyld_t,
+    units: u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let budget = Some(units).filter(|&units| units != WASM_DYLD_NO_BUDGET);
+        wasm_dyld_t::lend(namespace)?.ns.set_budget(budget)
+    })
+}
+
+/// How many units of the budget are left: WASM_DYLD_NO_BUDGET where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
+/// WASM_DYLD_UNSUPPORTED.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_budget_left(
+    namespace: *const wasm_dyld_t,
+    units: *mut u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let left = wasm_dyld_t::lend(namespace)?.ns.budget_left()?;
+        set(units, left.unwrap_or(WASM_DYLD_NO_BUDGET));
+        Ok(())
+    })
+}
