@@ -158,7 +158,8 @@ fn place_later(
     let model = request.model;
     let mut memory = Filling {
         free: model.memory.clone(),
-        end: bytes(now.memory_pages),
+        // A program without a memory of its own has left none.
+        end: bytes(now.memory_pages).max(abi::NULL_GUARD),
         unit: abi::PAGE,
         limit: memory_limit(request, model.memory_max),
         what: "memory",
@@ -174,9 +175,12 @@ fn place_later(
     for object in objects {
         placements.push(place_object(object, &mut memory, &mut table)?);
     }
-    let pages = memory.end.div_ceil(abi::PAGE);
+    // A memory of no pages, into which nothing was put, need not grow.
+    let used = Some(memory.end).filter(|&end| end > abi::NULL_GUARD);
+    let pages = used.unwrap_or(0).div_ceil(abi::PAGE);
     let pages = pages.max(minimum(objects, Kind::Memory));
-    memory.free.give(memory.end, bytes(pages) - memory.end)?;
+    let rest = bytes(pages).saturating_sub(memory.end);
+    memory.free.give(memory.end, rest)?;
     let slots = table.end.max(minimum(objects, Kind::Table));
     table.free.give(table.end, slots - table.end)?;
     check_maximum(objects, Kind::Memory, model.memory_max)?;

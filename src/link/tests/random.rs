@@ -4,6 +4,7 @@
 use super::guest::{self, FUEL, FUNCS, Mood};
 use super::inject;
 use super::world::World;
+use crate::abi;
 use crate::config::Config;
 use crate::engine::Val;
 use crate::error::{Code, Error, Result};
@@ -163,8 +164,11 @@ fn excused(mood: Mood, line: &str, error: &Error) -> bool {
     if mood.grow && starts(&["memory", "table"]) {
         return true;
     }
-    // A function that has got a slot keeps it: the pointer may have been passed on. So does one whose binding a constructor made.
-    error.code() == Code::Trap && starts(&["slots", "filled", "table"])
+    // A function that has got a slot keeps it: the pointer may have been passed on. So does one whose binding a constructor made, in
+    // whatever way that constructor failed.
+    let told = |name: &str| error.chain().iter().any(|step| step.starts_with(name));
+    let ran = error.code() == Code::Trap || told(abi::CALL_CTORS) || told(abi::APPLY_DATA_RELOCS);
+    ran && starts(&["slots", "filled", "table"])
 }
 
 /// The books agree with each other, and no load is under way.

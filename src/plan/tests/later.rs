@@ -42,6 +42,25 @@ fn a_freed_region_is_used_again() {
 }
 
 #[test]
+fn nothing_lies_at_null_behind_a_program_without_memory() {
+    for size in [0, 4, 70_000] {
+        let mut world = World::default();
+        let mut lib = Draft::bare();
+        lib.dylink().memory_size = size;
+        world.put("main", Draft::bare());
+        world.put("lib", lib);
+        world.shelf.files.get_mut("main").unwrap().role = Role::FixedMain;
+        world.load("main", Flags::default()).unwrap();
+        assert_eq!(world.now.unwrap().memory_pages, 0);
+        world.load("lib", Flags::default()).unwrap();
+        let base = world.place("lib").memory_base;
+        assert!(size == 0 || base >= abi::NULL_GUARD, "{base}");
+        let end = if size == 0 { 0 } else { base + size };
+        assert_eq!(world.now.unwrap().memory_pages, end.div_ceil(abi::PAGE));
+    }
+}
+
+#[test]
 fn a_freed_region_that_is_too_small_is_left_alone() {
     let mut world = World::default();
     world.put("first", sized(8, 3, 0));

@@ -138,7 +138,13 @@ fn memory(request: &Request<'_>, plan: &Plan) {
         Some(now) => {
             let free_before: u64 = request.model.memory.iter().map(|(_, len)| len).sum();
             let grown = (layout.memory.after - now.memory_pages) * abi::PAGE;
-            assert_eq!(free_before + grown, new + free_after, "bytes are lost");
+            let first = now.memory_pages == 0 && grown > 0;
+            let guard = if first { abi::NULL_GUARD } else { 0 };
+            assert_eq!(
+                free_before + grown,
+                guard + new + free_after,
+                "bytes are lost"
+            );
         }
     }
     assert!(layout.memory.after <= request.options.limits.memory_pages);
