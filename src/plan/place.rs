@@ -179,8 +179,7 @@ fn place_later(
     let used = Some(memory.end).filter(|&end| end > abi::NULL_GUARD);
     let pages = used.unwrap_or(0).div_ceil(abi::PAGE);
     let pages = pages.max(minimum(objects, Kind::Memory));
-    let rest = bytes(pages).saturating_sub(memory.end);
-    memory.free.give(memory.end, rest)?;
+    give_rest(&mut memory.free, memory.end, pages)?;
     let slots = table.end.max(minimum(objects, Kind::Table));
     table.free.give(table.end, slots - table.end)?;
     check_maximum(objects, Kind::Memory, model.memory_max)?;
@@ -297,7 +296,7 @@ fn place_first(
     table.free.give(table.end, slots - table.end)?;
     if fixed.is_some() {
         // The heap lies in the main program's own layout; what is left of the last page serves later loads.
-        memory.free.give(heap_base, bytes(pages) - heap_base)?;
+        give_rest(&mut memory.free, heap_base, pages)?;
         landmarks.heap_base = bytes(pages).min(LAST_ADDRESS);
     } else {
         landmarks.heap_base = heap_base.min(LAST_ADDRESS);
@@ -349,6 +348,12 @@ fn place_object(
 
 fn bytes(pages: u64) -> u64 {
     pages.saturating_mul(abi::PAGE)
+}
+
+/// What lies behind `end` is for later objects, but not what stays unused at null, where a program has left no memory or none at all.
+fn give_rest(free: &mut Regions, end: u64, pages: u64) -> Result<()> {
+    let from = end.max(abi::NULL_GUARD);
+    free.give(from, bytes(pages).saturating_sub(from))
 }
 
 #[derive(Clone, Copy, PartialEq)]

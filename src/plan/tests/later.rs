@@ -1,6 +1,6 @@
 //! Loads into a namespace from which objects were taken, and what stays equal from load to load.
 
-use super::draft::{Draft, I32, sig};
+use super::draft::{Draft, I32, shared_types, sig};
 use super::world::{Flags, World};
 use crate::abi;
 use crate::error::Code;
@@ -58,6 +58,33 @@ fn nothing_lies_at_null_behind_a_program_without_memory() {
         let end = if size == 0 { 0 } else { base + size };
         assert_eq!(world.now.unwrap().memory_pages, end.div_ceil(abi::PAGE));
     }
+}
+
+#[test]
+fn the_page_that_a_library_asks_for_begins_behind_null() {
+    let mut world = World::default();
+    let mut main = Draft::bare();
+    main.needs("lib");
+    world.put("main", main);
+    let mut lib = Draft::bare();
+    lib.dylink();
+    lib.import(
+        abi::ENV,
+        abi::MEMORY,
+        ExternType::Memory(MemoryType {
+            limits: Limits { min: 1, max: None },
+            ..shared_types().0
+        }),
+    );
+    world.put("lib", lib);
+    world.shelf.files.get_mut("main").unwrap().role = Role::FixedMain;
+    world.load("main", Flags::default()).unwrap();
+    assert_eq!(world.now.unwrap().memory_pages, 1);
+    let mut later = Draft::bare();
+    later.dylink().memory_size = 16;
+    world.put("later", later);
+    world.load("later", Flags::default()).unwrap();
+    assert!(world.place("later").memory_base >= abi::NULL_GUARD);
 }
 
 #[test]
