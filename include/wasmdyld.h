@@ -59,6 +59,11 @@
 #define WASM_DYLD_VERSION_PATCH 0
 
 /**
+ * No budget: as many units as the guest likes.
+ */
+#define WASM_DYLD_NO_BUDGET UINT64_MAX
+
+/**
  * What became of a call. The numbers are stable.
  */
 enum wasm_dyld_code_t
@@ -253,6 +258,35 @@ enum wasm_dyld_runtime_path_t
 typedef enum wasm_dyld_runtime_path_t wasm_dyld_runtime_path_t;
 #else
 typedef uint32_t wasm_dyld_runtime_path_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether guests of a namespace can be stopped.
+ */
+enum wasm_dyld_control_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * They run as they are. The default.
+   */
+  WASM_DYLD_CONTROL_NONE = 0,
+  /**
+   * By wasm_dyld_interrupt and wasm_dyld_set_timeout.
+   */
+  WASM_DYLD_CONTROL_INTERRUPT = 1,
+  /**
+   * By these, and by a budget that counts the same on every engine: wasm_dyld_set_budget.
+   */
+  WASM_DYLD_CONTROL_BUDGET = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_control_t wasm_dyld_control_t;
+#else
+typedef uint32_t wasm_dyld_control_t;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -761,6 +795,56 @@ wasm_dyld_code_t wasm_dyld_config_set_engine_cache(wasm_dyld_config_t *config,
 wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
                                       wasm_engine_t **engine,
                                       wasm_dyld_error_t **error);
+
+/**
+ * Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
+ * wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
+ *
+ * Not at all is the default, and costs nothing. Otherwise guests look again and again, at function entries and loops, whether they
+ * are to stop: by the engine's own means (WASM_DYLD_CONTROL_INTERRUPT, and the bundled engine made so, by wasm_dyld_engine_new or by a host
+ * that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_control(wasm_dyld_config_t *config,
+                                              wasm_dyld_control_t control,
+                                              wasm_dyld_error_t **error);
+
+/**
+ * Interrupts what runs in the namespace: it ends with WASM_DYLD_INTERRUPTED, soon. Nothing happens if nothing runs: the next call is not
+ * interrupted.
+ *
+ * May be called by any thread at any time, by callbacks and by signal handlers: it takes no lock and no memory. A handle that was
+ * deleted is WASM_DYLD_INVALID_ARGUMENT, a namespace made without a control WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_interrupt(const wasm_dyld_t *namespace_);
+
+/**
+ * Sets how long each outermost call of the host may take from then on, in nanoseconds of wall time: a load, a run, a call, an unloading. What
+ * takes longer ends with WASM_DYLD_TIMED_OUT. 0: as long as it likes. The time that a call has left is not changed by calls inside of it.
+ *
+ * A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_set_timeout(wasm_dyld_t *namespace_,
+                                       uint64_t nanoseconds,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
+ * head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
+ * check on every engine and every time; so does every call from then on, until there is another budget. WASM_DYLD_NO_BUDGET: no bound.
+ *
+ * Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
+ */
+wasm_dyld_code_t wasm_dyld_set_budget(wasm_dyld_t *namespace_,
+                                      uint64_t units,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * How many units of the budget are left: WASM_DYLD_NO_BUDGET where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
+ * WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
+                                       uint64_t *units,
+                                       wasm_dyld_error_t **error);
 
 /**
  * Opens a shared library that has the functions of wasm.h ("libwasmer.so", or a path): an engine chosen at run time.

@@ -9,6 +9,7 @@ fn generate() -> String {
         "types",
         "error",
         "config",
+        "control",
         "engine",
         "namespace",
         "symbol",
