@@ -12,6 +12,7 @@ fn generate() -> String {
         "control",
         "engine",
         "namespace",
+        "control",
         "symbol",
         "object",
         "wasi",

@@ -21,9 +21,6 @@ use super::types::{self, ControlNumber, wasm_dyld_code_t};
 use crate::control::{Mode, interrupt};
 use crate::error::{Code, Error};
 
-/// No budget: as many units as the guest likes.
-pub const WASM_DYLD_NO_BUDGET: u64 = u64::MAX;
-
 /// Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
 /// wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
 ///
@@ -86,7 +83,7 @@ pub extern "C" fn wasm_dyld_set_timeout(
 
 /// Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
 /// head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
-/// check on every engine and every time; so does every call from then on, until there is another budget. WASM_DYLD_NO_BUDGET: no bound.
+/// check on every engine and every time; so does every call from then on, until there is another budget. UINT64_MAX: no bound.
 ///
 /// Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
 #[unsafe(no_mangle)]
@@ -96,12 +93,12 @@ pub extern "C" fn wasm_dyld_set_budget(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
-        let budget = Some(units).filter(|&units| units != WASM_DYLD_NO_BUDGET);
+        let budget = Some(units).filter(|&units| units != u64::MAX);
         wasm_dyld_t::lend(namespace)?.ns.set_budget(budget)
     })
 }
 
-/// How many units of the budget are left: WASM_DYLD_NO_BUDGET where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
+/// How many units of the budget are left: UINT64_MAX where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
 /// WASM_DYLD_UNSUPPORTED.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_budget_left(
@@ -111,7 +108,7 @@ pub extern "C" fn wasm_dyld_budget_left(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         let left = wasm_dyld_t::lend(namespace)?.ns.budget_left()?;
-        set(units, left.unwrap_or(WASM_DYLD_NO_BUDGET));
+        set(units, left.unwrap_or(u64::MAX));
         Ok(())
     })
 }

@@ -1,0 +1,356 @@
+/*
+ * Guests that are stopped: by interrupts of another thread and of a signal handler, by a time-out, by a budget; in every place where guest
+ * code runs, and where it waits. After each, the namespace is as it was and is used on.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "build.h"
+#include "check.h"
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+/* for (;;) */
+#define ENDLESS LOOP, NOTHING, BR, 0, END
+
+static struct host host;
+static wasm_dyld_t *volatile interrupted;
+
+/* The way in which a namespace stops its guests. */
+static const struct {
+    const char *what;
+    uint32_t control;
+    /* The engine is made for it, where it can be. */
+    bool engine;
+} ways[] = {
+    {"the engine's own checks, where it has some", WASM_DYLD_CONTROL_INTERRUPT, true},
+    {"checks in the modules", WASM_DYLD_CONTROL_INTERRUPT, false},
+    {"checks that count", WASM_DYLD_CONTROL_BUDGET, true},
+};
+
+static wasm_trap_t *again(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    (void)results;
+    /* The guest's trap is not passed on: the guest is stopped all the same. */
+    wasm_dyld_error_t *problem = NULL;
+    wasm_val_vec_t none = WASM_EMPTY_VEC;
+    wasm_dyld_code_t code = wasm_dyld_call(host.dyld, find(host.dyld, NULL, "loops"), &none, &none, &problem);
+    CHECK(code == WASM_DYLD_INTERRUPTED || code == WASM_DYLD_TIMED_OUT || code == WASM_DYLD_OUT_OF_BUDGET);
+    SAME(wasm_dyld_error_code(problem), code);
+    wasm_dyld_error_delete(problem);
+    return NULL;
+}
+
+static wasm_trap_t *sweeps(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    (void)results;
+    WORKS(wasm_dyld_set_budget(host.dyld, UINT64_MAX, &error));
+    return NULL;
+}
+
+/* What is called and loaded again and again while the rest comes and goes. */
+static void begin(size_t way)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_control(config, ways[way].control, &error));
+    if (ways[way].engine) {
+        host = host_with(config);
+    } else {
+        WORKS(wasm_dyld_engine_new(NULL, &host.engine, &error));
+        host.store = wasm_store_new(host.engine);
+        WORKS(wasm_dyld_new(host.store, config, &host.dyld, &error));
+    }
+    define_function(&host, "env", "again", 0, 0, again);
+    define_function(&host, "env", "sweeps", 0, 0, sweeps);
+    struct module *m = module_new();
+    uint32_t host_again = module_import(m, "env", "again", "", "");
+    module_function(m, "loops", "", "", CODE(ENDLESS));
+    module_function(m, "swallowed", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_again, BR, 0, END));
+    module_function(m, "one", "", "i", CODE(I32_CONST, 1));
+    /* Calls itself by a tail of its own, a thousand deep, and begins anew. */
+    uint32_t deep = m->functions;
+    module_function(m, "deep", "i", "", CODE(LOCAL_GET, 0, IF, NOTHING, LOCAL_GET, 0, I32_CONST, 1, I32_SUB, CALL, (uint8_t)deep, END));
+    module_function(m, "recurses", "", "", CODE(LOOP, NOTHING, I32_CONST, 0xe4, 0, CALL, (uint8_t)deep, BR, 0, END));
+    /* n times round. */
+    module_function(m, "rounds", "i", "", CODE(LOOP, NOTHING, LOCAL_GET, 0, I32_CONST, 1, I32_SUB, 0x22, 0, BR_IF, 0, END));
+    WORKS(load_module(host.dyld, "base.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+}
+
+static void usable(size_t objects)
+{
+    SAME(wasm_dyld_object_count(host.dyld), objects);
+    SAME(CALL0(host.dyld, find(host.dyld, NULL, "one")), 1);
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+static void *interrupts(void *unused)
+{
+    (void)unused;
+    /* What is asked before something runs has no effect: so until it has one. */
+    for (wasm_dyld_t *dyld = interrupted; dyld; dyld = interrupted) {
+        SAME(wasm_dyld_interrupt(dyld), WASM_DYLD_OK);
+        sleep_ms(1);
+    }
+    return NULL;
+}
+
+enum { BY_THREAD, BY_TIME, BY_BUDGET, BY_SIGNAL, MEANS };
+
+static void on_signal(int number)
+{
+    (void)number;
+    wasm_dyld_interrupt(interrupted);
+}
+
+/* Stops what `run` does, in that way. */
+static void stopped(int by, wasm_dyld_code_t (*run)(void))
+{
+    pthread_t thread;
+    wasm_dyld_code_t wanted = WASM_DYLD_INTERRUPTED;
+    struct sigaction action;
+    interrupted = host.dyld;
+    switch (by) {
+    case BY_THREAD:
+        CHECK(pthread_create(&thread, NULL, interrupts, NULL) == 0);
+        break;
+    case BY_TIME:
+        WORKS(wasm_dyld_set_timeout(host.dyld, 20000000, &error));
+        wanted = WASM_DYLD_TIMED_OUT;
+        break;
+    case BY_BUDGET:
+        WORKS(wasm_dyld_set_budget(host.dyld, 100000, &error));
+        wanted = WASM_DYLD_OUT_OF_BUDGET;
+        break;
+    case BY_SIGNAL: {
+        struct itimerspec times = {{0, 5000000}, {0, 5000000}};
+        timer_t timer;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+        CHECK(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0 && timer_settime(timer, 0, &times, NULL) == 0);
+        FAILS(run(), wanted, NULL);
+        CHECK(timer_delete(timer) == 0);
+        return;
+    }
+    }
+    FAILS(run(), wanted, NULL);
+    interrupted = NULL;
+    if (by == BY_THREAD)
+        CHECK(pthread_join(thread, NULL) == 0);
+    if (by == BY_BUDGET) {
+        uint64_t left = 1;
+        WORKS(wasm_dyld_budget_left(host.dyld, &left, &error));
+        SAME(left, 0);
+        WORKS(wasm_dyld_set_budget(host.dyld, UINT64_MAX, &error));
+    }
+    WORKS(wasm_dyld_set_timeout(host.dyld, 0, &error));
+}
+
+static wasm_dyld_code_t call(const char *name)
+{
+    wasm_val_vec_t none = WASM_EMPTY_VEC;
+    return wasm_dyld_call(host.dyld, find(host.dyld, NULL, name), &none, &none, &error);
+}
+
+static wasm_dyld_code_t loops(void) { return call("loops"); }
+static wasm_dyld_code_t swallowed(void) { return call("swallowed"); }
+static wasm_dyld_code_t recurses(void) { return call("recurses"); }
+
+static wasm_dyld_code_t start(void)
+{
+    struct module *m = module_new();
+    m->has_start = true;
+    m->start = module_function(m, NULL, "", "", CODE(ENDLESS));
+    return load_module(host.dyld, "start.so", m, 0, NULL, &error);
+}
+
+static wasm_dyld_code_t relocation(void)
+{
+    struct module *m = module_new();
+    module_function(m, "__wasm_apply_data_relocs", "", "", CODE(ENDLESS));
+    return load_module(host.dyld, "relocation.so", m, 0, NULL, &error);
+}
+
+/* The constructor registers a handler, which does not run. */
+static wasm_dyld_code_t constructor(void)
+{
+    struct module *m = module_new();
+    uint32_t atexit = module_import(m, "env", "atexit", "i", "i");
+    uint32_t handler = module_function(m, NULL, "", "", CODE(UNREACHABLE));
+    m->memory_size = 16;
+    module_slot(m, handler);
+    module_function(m, "__wasm_call_ctors", "", "", CODE(GLOBAL_GET, 1, CALL, (uint8_t)atexit, DROP, ENDLESS));
+    return load_module(host.dyld, "constructor.so", m, 0, NULL, &error);
+}
+
+/* Two handlers: the one that runs first does not end, the other one is left out. */
+static void handlers(struct module *m)
+{
+    uint32_t atexit = module_import(m, "env", "atexit", "i", "i");
+    module_slot(m, module_function(m, NULL, "", "", CODE(UNREACHABLE)));
+    module_slot(m, module_function(m, NULL, "", "", CODE(ENDLESS)));
+    module_function(m, "__wasm_call_ctors", "", "",
+                    CODE(GLOBAL_GET, 1, CALL, (uint8_t)atexit, DROP, GLOBAL_GET, 1, I32_CONST, 1, I32_ADD, CALL, (uint8_t)atexit, DROP));
+}
+
+static wasm_dyld_object_t *leaving;
+
+static wasm_dyld_code_t unload(void) { return wasm_dyld_unload(host.dyld, leaving, &error); }
+static wasm_dyld_code_t finish(void) { return wasm_dyld_finish(host.dyld, &error); }
+
+static void everywhere(int by)
+{
+    wasm_dyld_code_t (*const runs[])(void) = {loops, swallowed, recurses, start, relocation, constructor};
+    for (size_t i = 0; i < COUNT_OF(runs); i++) {
+        stopped(by, runs[i]);
+        usable(1);
+    }
+    struct module *m = module_new();
+    handlers(m);
+    WORKS(load_module(host.dyld, "leaving.so", m, 0, &leaving, &error));
+    stopped(by, unload);
+    GONE(host.dyld, leaving);
+    usable(1);
+    m = module_new();
+    handlers(m);
+    WORKS(load_module(host.dyld, "ends.so", m, 0, &leaving, &error));
+    stopped(by, finish);
+    /* None is left. */
+    WORKS(wasm_dyld_finish(host.dyld, &error));
+    WORKS(wasm_dyld_unload(host.dyld, leaving, &error));
+    usable(1);
+}
+
+static wasm_dyld_code_t waits(void)
+{
+    struct module *m = module_new();
+    uint32_t poll = module_import(m, "wasi_snapshot_preview1", "poll_oneoff", "iiii", "i");
+    m->memory_size = 128;
+    /* A clock of 2^40 nanoseconds: at 16 its type 0, at 16 + 8 its id 1, at 16 + 16 the time. */
+    uint8_t subscription[48] = {0};
+    subscription[16] = 1;
+    subscription[24 + 5] = 1;
+    module_data(m, 0, subscription, sizeof subscription);
+    module_function(m, "__wasm_call_ctors", "", "",
+                    CODE(GLOBAL_GET, 0, GLOBAL_GET, 0, I32_CONST, 48, I32_ADD, I32_CONST, 1, GLOBAL_GET, 0, I32_CONST, 0xf0, 0, I32_ADD, CALL,
+                         (uint8_t)poll, DROP));
+    return load_module(host.dyld, "waits.so", m, 0, NULL, &error);
+}
+
+static wasm_dyld_code_t reads(void)
+{
+    struct module *m = module_new();
+    uint32_t read = module_import(m, "wasi_snapshot_preview1", "fd_read", "iiii", "i");
+    m->memory_size = 128;
+    module_function(m, "__wasm_call_ctors", "", "",
+                    CODE(GLOBAL_GET, 0, GLOBAL_GET, 0, I32_CONST, 16, I32_ADD, I32_STORE, 2, 0, GLOBAL_GET, 0, I32_CONST, 8, I32_STORE, 2, 4,
+                         I32_CONST, 0, GLOBAL_GET, 0, I32_CONST, 1, GLOBAL_GET, 0, I32_CONST, 32, I32_ADD, CALL, (uint8_t)read, DROP));
+    return load_module(host.dyld, "reads.so", m, 0, NULL, &error);
+}
+
+static void in_wasi(void)
+{
+    int ends[2], input = dup(0);
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    CHECK(pipe(ends) == 0 && dup2(ends[0], 0) == 0);
+    WORKS(wasm_dyld_wasi_inherit_stdio(wasi, &error));
+    WORKS(wasm_dyld_set_wasi(host.dyld, wasi, &error));
+    for (int by = 0; by < MEANS; by++) {
+        if (by == BY_BUDGET)
+            continue;
+        stopped(by, waits);
+        usable(1);
+        stopped(by, reads);
+        usable(1);
+    }
+    CHECK(dup2(input, 0) == 0);
+    close(input);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* As much as it has, whatever it was given at once. */
+static void budgets(void)
+{
+    wasm_func_t *rounds = find(host.dyld, NULL, "rounds");
+    uint64_t left = 0, before = 1000000, each = 0;
+    WORKS(wasm_dyld_set_budget(host.dyld, before, &error));
+    for (int32_t n = 1; n <= 5; n++) {
+        CALL1(host.dyld, rounds, 1000 * n);
+        WORKS(wasm_dyld_budget_left(host.dyld, &left, &error));
+        /* A round is a unit, and there may be one for the entry. */
+        CHECK(before - left == 1000u * (uint32_t)n || before - left == 1000u * (uint32_t)n + 1);
+        each = before - left - 1000u * (uint32_t)n;
+        before = left;
+    }
+    wasm_val_t many = WASM_I32_VAL(5000000);
+    wasm_val_vec_t arguments = {1, &many}, none = WASM_EMPTY_VEC;
+    FAILS(wasm_dyld_call(host.dyld, rounds, &arguments, &none, &error), WASM_DYLD_OUT_OF_BUDGET, "wasm_dyld_set_budget", NULL);
+    WORKS(wasm_dyld_budget_left(host.dyld, &left, &error));
+    SAME(left, 0);
+    FAILS(call("recurses"), WASM_DYLD_OUT_OF_BUDGET, NULL);
+    /* To the last unit. */
+    many.of.i32 = 300000;
+    WORKS(wasm_dyld_set_budget(host.dyld, 300000 + each, &error));
+    WORKS(wasm_dyld_call(host.dyld, rounds, &arguments, &none, &error));
+    WORKS(wasm_dyld_budget_left(host.dyld, &left, &error));
+    SAME(left, 0);
+    WORKS(wasm_dyld_set_budget(host.dyld, 299999 + each, &error));
+    FAILS(wasm_dyld_call(host.dyld, rounds, &arguments, &none, &error), WASM_DYLD_OUT_OF_BUDGET, NULL);
+    WORKS(wasm_dyld_set_budget(host.dyld, UINT64_MAX, &error));
+    WORKS(wasm_dyld_budget_left(host.dyld, &left, &error));
+    SAME(left, UINT64_MAX);
+    usable(1);
+}
+
+static void without(void)
+{
+    uint64_t left;
+    host = host_new();
+    SAME(wasm_dyld_interrupt(host.dyld), WASM_DYLD_UNSUPPORTED);
+    FAILS(wasm_dyld_set_timeout(host.dyld, 1, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_control", NULL);
+    FAILS(wasm_dyld_set_budget(host.dyld, 1, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_control", NULL);
+    FAILS(wasm_dyld_budget_left(host.dyld, &left, &error), WASM_DYLD_UNSUPPORTED, NULL);
+    wasm_dyld_t *gone = host.dyld;
+    host_delete(&host);
+    SAME(wasm_dyld_interrupt(gone), WASM_DYLD_INVALID_ARGUMENT);
+    SAME(wasm_dyld_interrupt(NULL), WASM_DYLD_INVALID_ARGUMENT);
+    SAME(wasm_dyld_interrupt((wasm_dyld_t *)&host), WASM_DYLD_INVALID_ARGUMENT);
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    FAILS(wasm_dyld_config_set_control(config, 3, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    WORKS(wasm_dyld_config_set_control(config, WASM_DYLD_CONTROL_INTERRUPT, &error));
+    host = host_with(config);
+    FAILS(wasm_dyld_set_budget(host.dyld, 1, &error), WASM_DYLD_UNSUPPORTED, "WASM_DYLD_CONTROL_BUDGET", NULL);
+    /* Nothing runs. */
+    SAME(wasm_dyld_interrupt(host.dyld), WASM_DYLD_OK);
+    struct module *m = module_new();
+    module_function(m, "one", "", "i", CODE(I32_CONST, 1));
+    WORKS(load_module(host.dyld, "one.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+    SAME(CALL0(host.dyld, find(host.dyld, NULL, "one")), 1);
+    host_delete(&host);
+    ok("a namespace without a control says so");
+}
+
+int main(void)
+{
+    without();
+    for (size_t way = 0; way < COUNT_OF(ways); way++) {
+        begin(way);
+        for (int by = 0; by < MEANS; by++)
+            if (by != BY_BUDGET || ways[way].control == WASM_DYLD_CONTROL_BUDGET)
+                everywhere(by);
+        in_wasi();
+        if (ways[way].control == WASM_DYLD_CONTROL_BUDGET)
+            budgets();
+        host_delete(&host);
+        ok(ways[way].what);
+    }
+    return 0;
+}
