@@ -13,7 +13,7 @@ mod features;
 mod frame;
 mod handle;
 mod hostfunc;
-mod kept;
+pub mod kept;
 mod library;
 mod memory;
 mod module;
@@ -35,7 +35,7 @@ pub use features::{EngineFeatures, Feature};
 pub use frame::{EngineFrame, ModuleName};
 pub use handle::Borrowed;
 pub use hostfunc::{Forwarder, HostBody, HostFunc, HostTrap};
-pub use kept::{Keeper, ModuleKey};
+pub use kept::{Keeper, ModuleKey, Sharing};
 pub use library::EngineLibrary;
 pub use memory::{Memory, OutOfBounds, pages_for};
 pub use module::{

@@ -1,24 +1,55 @@
 //! Compiled modules, and their instances.
 
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
+use super::api::Api;
 use super::externs::{Extern, ExternKind, ExternPtr};
 use super::handle::{Borrowed, handle};
-use super::kept::ModuleKey;
+use super::kept::{ModuleKey, SharedModule};
 use super::shim::{self, Stage};
 use super::store::Store;
 use super::sys::*;
 use super::trap::Trap;
 use super::vec::{OwnedVec, VecBuf, borrowed};
 
+/// A compiled module.
+pub struct Module {
+    api: &'static Api,
+    raw: NonNull<wasm_module_t>,
+    /// Keeps the module known to the other stores of its engine.
+    shared: Option<Arc<SharedModule>>,
+}
+
 handle! {
-    /// A compiled module.
-    Module(wasm_module_t, wasm_module_delete);
     /// An instance. Dropping it frees the handle; the engines keep the instance itself until the store goes.
     Instance(wasm_instance_t, wasm_instance_delete);
 }
 
 impl Module {
+    /// # Safety
+    /// `raw` is a module of the engine behind `api`, and ours to delete.
+    pub unsafe fn from_raw(api: &'static Api, raw: NonNull<wasm_module_t>) -> Module {
+        Module {
+            api,
+            raw,
+            shared: None,
+        }
+    }
+
+    pub fn raw(&self) -> *mut wasm_module_t {
+        self.raw.as_ptr()
+    }
+
+    pub fn api(&self) -> &'static Api {
+        self.api
+    }
+
+    /// Holds what others have the module from.
+    pub(super) fn hold(&mut self, shared: Arc<SharedModule>) {
+        self.shared = Some(shared);
+    }
+
     /// Compiles `bytes`. No engine says through `wasm.h` why it refuses: [`shim::Shim::explain_compile_failure`] may know.
     ///
     /// An engine that keeps code between runs may have it from there.
@@ -36,7 +67,8 @@ impl Module {
         let api = store.api();
         // SAFETY: the vector views `bytes`, which the call reads only.
         let raw = unsafe { (api.wasm_module_new)(store.raw(), VecBuf::view(bytes).as_ptr()) };
-        NonNull::new(raw).map(|raw| Module { api, raw })
+        // SAFETY: a new module, ours.
+        NonNull::new(raw).map(|raw| unsafe { Module::from_raw(api, raw) })
     }
 
     /// Whether the engine would take `bytes`; cheap, since nothing is compiled. wasmer accepts here what it cannot compile (Q12).
@@ -68,6 +100,13 @@ impl Module {
                 (self.api.wasm_module_exports)(self.raw.as_ptr(), out);
             })
         })
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // SAFETY: owned, and not used again; the store is still there, as for every handle.
+        unsafe { (self.api.wasm_module_delete)(self.raw.as_ptr()) }
     }
 }
 

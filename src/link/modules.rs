@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::namespace::Namespace;
-use crate::engine::{Keeper, Module, ModuleKey};
+use crate::engine::{Keeper, Module, ModuleKey, Sharing};
 use crate::error::{Code, Error, Result};
 use crate::object::Object;
 
@@ -20,6 +20,12 @@ pub(super) struct Modules {
     kept: HashMap<ModuleKey, Kept>,
     total: usize,
     clock: u64,
+}
+
+/// What the namespace's engine has of compiled code, besides what the namespace has.
+pub(super) struct EngineCode {
+    keeper: Option<Arc<Keeper>>,
+    sharing: Option<Arc<Sharing>>,
 }
 
 struct Kept {
@@ -77,7 +83,15 @@ impl Namespace {
             let mut modules = self.modules.borrow_mut();
             keys.iter().map(|&key| modules.find(key)).collect()
         };
-        let Some(keeper) = self.keeper() else {
+        let (keeper, sharing) = (self.keeper(), self.sharing());
+        if let Some(sharing) = &sharing {
+            for (place, &key) in found.iter_mut().zip(keys) {
+                if place.is_none() {
+                    *place = sharing.find(self.store, key).map(|m| self.remember(key, m));
+                }
+            }
+        }
+        let Some(keeper) = keeper else {
             return found;
         };
         let missing: Vec<ModuleKey> = (keys.iter().zip(&found))
@@ -87,19 +101,31 @@ impl Namespace {
         let taken_up = keeper.find(self.store, &missing);
         let places = found.iter_mut().filter(|found| found.is_none());
         for ((place, key), module) in places.zip(missing).zip(taken_up) {
-            if let Some(module) = module {
-                let module = Rc::new(module);
-                self.modules.borrow_mut().keep(key, 0, &module);
-                *place = Some(module);
-            }
+            let shared = module.and_then(|module| match &sharing {
+                Some(sharing) => sharing.find_or_make(self.store, key, || Some(module)),
+                None => Some(module),
+            });
+            *place = shared.map(|module| self.remember(key, module));
         }
         found
     }
 
+    /// Remembers a module.
+    fn remember(&self, key: ModuleKey, module: Module) -> Rc<Module> {
+        let module = Rc::new(module);
+        // Of what was compiled elsewhere the size is not known, and it is not the namespace that keeps it in memory.
+        self.modules.borrow_mut().keep(key, 0, &module);
+        module
+    }
+
     fn compile_anew(&self, key: ModuleKey, bytes: &[u8]) -> Option<Rc<Module>> {
-        let module = match self.keeper() {
-            Some(keeper) => keeper.compile(self.store, key, bytes)?,
-            None => Module::compile(self.store, bytes)?,
+        let compile = || match self.keeper() {
+            Some(keeper) => keeper.compile(self.store, key, bytes),
+            None => Module::compile(self.store, bytes),
+        };
+        let module = match self.sharing() {
+            Some(sharing) => sharing.find_or_make(self.store, key, compile)?,
+            None => compile()?,
         };
         let module = Rc::new(module);
         if bytes.len() <= MAX_ONE {
@@ -117,7 +143,21 @@ impl Namespace {
 
     /// Where this namespace's engine keeps compiled code, if it does.
     pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
-        self.store.shim().keeper(self.store)
+        self.code().keeper.clone()
+    }
+
+    fn sharing(&self) -> Option<Arc<Sharing>> {
+        self.code().sharing.clone()
+    }
+
+    fn code(&self) -> &EngineCode {
+        self.engine_code.get_or_init(|| {
+            let shim = self.store.shim();
+            EngineCode {
+                keeper: shim.keeper(self.store),
+                sharing: shim.sharing(self.store),
+            }
+        })
     }
 
     /// Takes a module that the host has compiled, to be used where these bytes are loaded. What it imports and exports has to be what

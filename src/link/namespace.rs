@@ -1,6 +1,6 @@
 //! A namespace: one store, one memory, one table, and the objects in them.
 
-use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::exit_list::ExitList;
 use super::handed::Handed;
 use super::host::HostValue;
 use super::load::Load;
-use super::modules::Modules;
+use super::modules::{EngineCode, Modules};
 use super::stats::{Clock, Statistics};
 use super::texts::Texts;
 use crate::abi;
@@ -171,6 +171,7 @@ pub struct Namespace {
     /// Instances made so far, for engines that bound them.
     pub(super) instances: Cell<u64>,
     pub(super) modules: RefCell<Modules>,
+    pub(super) engine_code: OnceCell<EngineCode>,
     /// A sweep is under way.
     pub(super) sweeping: Cell<bool>,
     /// Types of the functions that the host was given. Apart from the books: a callback may look symbols up where these are in use.
@@ -233,6 +234,7 @@ impl Namespace {
             handed_over: Cell::new(0),
             instances: Cell::new(0),
             modules: RefCell::default(),
+            engine_code: OnceCell::new(),
             sweeping: Cell::new(false),
             handed: RefCell::default(),
             clock: Clock::default(),

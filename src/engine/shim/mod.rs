@@ -11,6 +11,8 @@ mod wasmtime_cache;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_epochs;
 mod wasmtime_library;
+#[cfg(feature = "wasmtime")]
+mod wasmtime_mapped;
 mod wasmtime_text;
 
 pub use described::{Description, TextOf};
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use super::api::Api;
 use super::frame::EngineFrame;
-use super::kept::Keeper;
+use super::kept::{self, Keeper, Place, SharedModule, Sharing};
 use super::module::Module;
 use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
@@ -51,6 +53,21 @@ pub trait Shim: Send + Sync {
         None
     }
 
+    /// What stores of the same engine share of their compiled modules; `None` where modules cannot be shared.
+    fn sharing(&self, _store: Store) -> Option<Arc<Sharing>> {
+        None
+    }
+
+    /// The module in a form that other stores of its engine, also on other threads, can have it from.
+    fn share(&self, _module: &Module) -> Option<SharedModule> {
+        None
+    }
+
+    /// A module that was shared. `None` if it is of another engine than the store.
+    fn obtain(&self, _store: Store, _shared: &SharedModule) -> Option<Module> {
+        None
+    }
+
     /// The module's code, to be kept; `None` from engines that have no form of it.
     fn serialize(&self, _module: &Module) -> Option<Vec<u8>> {
         None
@@ -59,8 +76,8 @@ pub trait Shim: Send + Sync {
     /// The module of code that [`serialize`](Shim::serialize) gave. `None` if the engine does not take it.
     ///
     /// # Safety
-    /// The code came from an engine of this build and configuration, unchanged.
-    unsafe fn take_up(&self, _store: Store, _code: &[u8]) -> Option<Module> {
+    /// The code came from an engine of this build and configuration, unchanged. Where it is mapped, it is given once only.
+    unsafe fn take_up(&self, _store: Store, _code: &kept::Code) -> Option<Module> {
         None
     }
 
@@ -228,6 +245,11 @@ pub enum Stage {
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
     pub cache: EngineCache,
+    /// Folders with code that somebody has compiled before, to be read only. `None`: where distributions put it, unless `cache` is off. An
+    /// error if others can change what is in one; one that is missing is passed over.
+    pub prebuilt: Option<Vec<PathBuf>>,
+    /// Where else code is looked for and kept, after the folders.
+    pub places: Vec<Arc<dyn Place>>,
     /// Bytes of native stack that guest code may use, host functions that it calls included. More than the thread's stack has, less
     /// what host functions need, is a crash: leave the engine's default unless the thread is known.
     pub max_wasm_stack: Option<usize>,

@@ -10,12 +10,13 @@ use wasmtime_c_api::wasmtime as w;
 
 use super::wasmtime_cache as cache;
 use super::wasmtime_epochs as epochs;
+use super::wasmtime_mapped::MappedCode;
 use super::wasmtime_text;
 use super::{EngineOptions, Shim, Stage};
 use crate::control::Control;
 use crate::engine::api::{Api, origin};
 use crate::engine::frame::{EngineFrame, ModuleName};
-use crate::engine::kept::Keeper;
+use crate::engine::kept::{self, Keeper, SharedModule, Sharing};
 use crate::engine::module::Module;
 use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
@@ -67,28 +68,50 @@ impl Shim for Wasmtime {
     }
 
     fn keeper(&self, store: Store) -> Option<Arc<Keeper>> {
-        // SAFETY: our opaque type stands for this one, whose first and only field the second is; the store is alive.
-        let engine = unsafe {
-            let store = &*store.raw().cast::<c::WasmStoreRef>();
-            store.context().engine().clone()
+        cache::of(&engine_of(store)).keeper
+    }
+
+    fn sharing(&self, store: Store) -> Option<Arc<Sharing>> {
+        Some(cache::of(&engine_of(store)).sharing)
+    }
+
+    fn share(&self, module: &Module) -> Option<SharedModule> {
+        let shared = c::wasm_module_share(module_type(module));
+        let raw = NonNull::new(Box::into_raw(shared).cast())?;
+        // SAFETY: a new one, ours; the engine's modules are for all threads.
+        Some(unsafe { SharedModule::new(raw, delete_shared) })
+    }
+
+    fn obtain(&self, store: Store, shared: &SharedModule) -> Option<Module> {
+        // SAFETY: our opaque types stand for these; both are alive.
+        let module = unsafe {
+            let store = &mut *store.raw().cast::<c::wasm_store_t>();
+            c::wasm_module_obtain(store, shared.raw().cast().as_ref())?
         };
-        cache::of(&engine)
+        own(store, module)
     }
 
     fn serialize(&self, module: &Module) -> Option<Vec<u8>> {
         module_in(module).serialize().ok()
     }
 
-    unsafe fn take_up(&self, store: Store, code: &[u8]) -> Option<Module> {
-        // SAFETY: by the caller's promise. Our opaque types stand for these; the vector views `code`, which the call reads only.
+    unsafe fn take_up(&self, store: Store, code: &kept::Code) -> Option<Module> {
+        let engine = engine_of(store);
+        if let Some(mapped) = cache::of(&engine).mapped() {
+            // SAFETY: by the caller's promise, and this is the engine's own.
+            if let Some(module) = unsafe { mapped.module(&engine, code) } {
+                // SAFETY: our type is nothing but the engine's; both have its size and alignment.
+                let module = unsafe { Box::from_raw(Box::into_raw(Box::new(module)).cast()) };
+                return own(store, module);
+            }
+        }
+        // SAFETY: by the caller's promise. Our opaque types stand for these; the vector views the code, which the call reads only.
         let module = unsafe {
             let store = &mut *store.raw().cast::<c::wasm_store_t>();
-            let view = VecBuf::view(code);
+            let view = VecBuf::view(code.bytes());
             c::wasm_module_deserialize(store, &*view.as_ptr().cast::<c::wasm_byte_vec_t>())?
         };
-        let raw = NonNull::new(Box::into_raw(module).cast())?;
-        // SAFETY: a new module, ours.
-        Some(unsafe { Module::from_raw(store.api(), raw) })
+        own(store, module)
     }
 
     unsafe fn explain_compile_failure(
@@ -207,11 +230,16 @@ impl Shim for Wasmtime {
             c::wasmtime_config_max_wasm_stack_set(&mut config, bytes);
         }
         c::wasmtime_config_epoch_interruption_set(&mut config, options.interruptible);
-        let keep = cache::folder(&options.cache)?;
+        let places = kept::places(options)?;
+        let mapped = Arc::new(MappedCode::default());
+        if !places.is_empty() && MappedCode::WORKS_HERE {
+            config_in(&mut config).with_custom_code_memory(Some(mapped.clone()));
+        }
         let engine = c::wasm_engine_new_with_config(config);
         epochs::known(engine_in(&engine), options.interruptible);
-        if let Some(folder) = keep {
-            cache::attach(engine_in(&engine), folder, VERSION);
+        if !places.is_empty() {
+            let mapped = Arc::downgrade(&mapped);
+            cache::attach(engine_in(&engine), places, VERSION, mapped);
         }
         let raw = Box::into_raw(engine);
         // SAFETY: a new engine, ours; a box is never NULL.
@@ -232,6 +260,8 @@ fn base_config() -> Box<c::wasm_config_t> {
 const _: () = {
     assert!(size_of::<c::wasm_trap_t>() == size_of::<w::Error>());
     assert!(size_of::<c::wasm_module_t>() == size_of::<w::Module>());
+    assert!(align_of::<c::wasm_module_t>() == align_of::<w::Module>());
+    assert!(size_of::<c::wasm_config_t>() == size_of::<w::Config>());
     assert!(size_of::<c::wasm_engine_t>() == size_of::<w::Engine>());
     assert!(size_of::<c::wasm_store_t>() == size_of::<c::WasmStoreRef>());
     assert!(size_of::<c::WasmStoreRef>() == size_of::<StoreInC>());
@@ -247,6 +277,36 @@ type StoreInC = Arc<UnsafeCell<w::Store<()>>>;
 unsafe fn store_in<'a>(store: Store) -> &'a mut w::Store<()> {
     // SAFETY: our opaque type stands for the engine's; by the caller's promise nobody else has it.
     unsafe { &mut *(*store.raw().cast::<StoreInC>()).get() }
+}
+
+fn config_in(config: &mut c::wasm_config_t) -> &mut w::Config {
+    // SAFETY: laid out as in C, with this as its only field.
+    unsafe { &mut *std::ptr::from_mut(config).cast::<w::Config>() }
+}
+
+fn engine_of(store: Store) -> w::Engine {
+    // SAFETY: our opaque type stands for this one, whose first and only field the second is; the store is alive.
+    unsafe {
+        let store = &*store.raw().cast::<c::WasmStoreRef>();
+        store.context().engine().clone()
+    }
+}
+
+/// A module that the engine has just made.
+fn own(store: Store, module: Box<c::wasm_module_t>) -> Option<Module> {
+    let raw = NonNull::new(Box::into_raw(module).cast())?;
+    // SAFETY: a new module, ours.
+    Some(unsafe { Module::from_raw(store.api(), raw) })
+}
+
+unsafe extern "C" fn delete_shared(shared: NonNull<c_void>) {
+    // SAFETY: by the caller's promise it is one that `share` gave, and not used again.
+    drop(unsafe { Box::from_raw(shared.cast::<c::wasm_shared_module_t>().as_ptr()) });
+}
+
+fn module_type(module: &Module) -> &c::wasm_module_t {
+    // SAFETY: our opaque type stands for the engine's; the module is alive.
+    unsafe { &*module.raw().cast::<c::wasm_module_t>() }
 }
 
 fn module_in(module: &Module) -> &w::Module {

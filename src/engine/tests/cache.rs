@@ -215,33 +215,37 @@ fn several_at_once() {
 
 #[test]
 fn what_is_kept_has_bounds() {
-    use crate::engine::kept::{Bounds, KeptCode, Key, ModuleKey};
+    use crate::engine::kept::{Bounds, Disk, Keeper, ModuleKey, Name, Parts, Place, private};
     let dir = Dir::new("bounds");
-    fs::create_dir(&dir.0).unwrap();
-    let key = |n: u32| Key::new(&[0; 32], ModuleKey::of(&n.to_le_bytes()));
+    let name = |n: u32| Name::new(*ModuleKey::of(&n.to_le_bytes()).as_bytes());
     let bounds = Bounds {
         bytes: 20_000,
         entries: 16,
     };
+    let disk = || Disk::new(private(&dir.0).unwrap(), bounds);
     let total = || -> u64 {
         let all = fs::read_dir(&dir.0).unwrap();
         all.map(|e| e.unwrap().metadata().unwrap().len()).sum()
     };
-    let kept = KeptCode::new(dir.0.clone(), bounds);
+    let kept = disk();
+    let keep = |n: u32, code: &[u8]| {
+        let parts = Parts::new(&[0; 32], 16, vec![(ModuleKey::of(b""), code)]);
+        kept.put(&name(n), &parts.unwrap());
+    };
     for n in 0..100 {
-        kept.keep(key(n), &[1; 10]);
+        keep(n, &[1; 10]);
         assert!(files(&dir.0) <= 16);
         // The newest is always there.
-        assert_eq!(kept.find(key(n)).unwrap().code(), [1; 10]);
+        assert!(kept.get(&name(n)).is_some() && kept.has(&name(n)));
     }
     for n in 100..200 {
-        kept.keep(key(n), &[2; 5000]);
+        keep(n, &[2; 5000]);
         assert!(total() <= 20_000, "{}", total());
     }
-    assert!(kept.find(key(199)).is_some() && kept.find(key(100)).is_none());
+    assert!(kept.has(&name(199)) && kept.get(&name(100)).is_none());
     // More than there is room for: not kept, and nothing goes for it.
     let before = files(&dir.0);
-    kept.keep(key(1000), &vec![0; 30_000]);
+    keep(1000, &vec![0; 30_000]);
     assert_eq!(files(&dir.0), before);
     // What a process left half written goes, what one writes now stays.
     let old = dir.0.join(".new-1-2-3");
@@ -252,8 +256,10 @@ fn what_is_kept_has_bounds() {
         .unwrap();
     let young = dir.0.join(".new-4-5-6");
     fs::write(&young, "half").unwrap();
-    KeptCode::new(dir.0.clone(), bounds).keep(key(1001), b"x");
+    let keeper = Keeper::new([0; 32], vec![std::sync::Arc::new(disk())]);
+    keeper.keep_record(ModuleKey::of(b"record"), b"x");
     assert!(!old.exists() && young.exists());
+    assert_eq!(keeper.record(ModuleKey::of(b"record")).unwrap(), b"x");
 }
 
 #[test]
