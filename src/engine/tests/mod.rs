@@ -2,6 +2,7 @@
 
 mod cache;
 mod host;
+mod kept;
 mod modules;
 mod objects;
 
