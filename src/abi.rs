@@ -79,6 +79,13 @@ pub const PROVIDES: &str = "__WASM_EXPORT__";
 /// Import module of functions that the linker makes for itself.
 pub const LINKER: &str = "wasmdyld";
 
+/// Import module of what the checks use that [`crate::object::meter`] puts into modules. No module may import from it by itself.
+pub const CONTROL: &str = "wasmdyld:control";
+/// A mutable i64: the units left until the host is asked.
+pub const CONTROL_UNITS: &str = "units";
+/// A function without parameters and results: asks the host. A trap of its ends what runs.
+pub const CONTROL_ASK: &str = "ask";
+
 /// Exception tags of LLVM; one of each in a namespace.
 pub const CPP_EXCEPTION: &str = "__cpp_exception";
 pub const C_LONGJMP: &str = "__c_longjmp";

@@ -10,6 +10,7 @@ mod explain;
 mod externalize;
 mod fault;
 mod features;
+mod meter;
 mod outline;
 mod parse;
 mod section;
@@ -29,6 +30,7 @@ use foldhash::HashMap;
 
 pub use explain::{Explanation, explain};
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
+pub use meter::{Mode as Metering, meter};
 pub use outline::{Outline, Part, outline};
 pub use types::*;
 

@@ -12,9 +12,15 @@ pub(super) const HEADER: usize = 8;
 pub(super) const CUSTOM: u8 = 0;
 pub(super) const TYPE: u8 = 1;
 pub(super) const IMPORT: u8 = 2;
+pub(super) const FUNCTION: u8 = 3;
 pub(super) const TABLE: u8 = 4;
 pub(super) const MEMORY: u8 = 5;
 pub(super) const GLOBAL: u8 = 6;
+pub(super) const EXPORT: u8 = 7;
+pub(super) const START: u8 = 8;
+pub(super) const ELEMENT: u8 = 9;
+pub(super) const CODE: u8 = 10;
+pub(super) const DATA: u8 = 11;
 
 pub(super) struct Section<'a> {
     pub id: u8,
@@ -23,6 +29,13 @@ pub(super) struct Section<'a> {
     pub contents: &'a [u8],
     /// Where `contents` begins in the module.
     pub offset: usize,
+}
+
+impl<'a> Section<'a> {
+    /// Reads the contents; positions are those in the module.
+    pub fn reader(&self) -> BinaryReader<'a> {
+        BinaryReader::new(self.contents, self.offset)
+    }
 }
 
 /// Iterates over the sections; ends after the first error.

@@ -1,0 +1,169 @@
+//! A function's body with checks: at its entry, at each loop's head, in front of each bulk operation, and where a stretch of code
+//! without any of these is long.
+//!
+//! A function of a few instructions that calls nothing and does not loop goes without: each call of it counts in its caller
+//! ([`path`](super::path)).
+
+use wasm_encoder::Encode;
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
+
+use super::super::fault;
+use super::bulk::Bulk;
+use super::check::Checks;
+use super::edit::Edit;
+use super::path::{self, Path};
+use super::survey::Survey;
+use super::{MAX_BODY, MAX_LOCALS, no_room};
+use crate::error::Result;
+
+/// Bytes of the code of a function that may go without a check.
+const SMALL: usize = 128;
+
+/// i64, as the type of a local.
+const I64: u8 = 0x7e;
+
+pub(super) struct Bodies<'a> {
+    bytes: &'a [u8],
+    survey: &'a Survey,
+    checks: Checks,
+    /// The code of the function at hand.
+    code: Vec<u8>,
+    /// Functions that have a check.
+    pub checked: usize,
+}
+
+impl<'a> Bodies<'a> {
+    pub fn new(bytes: &'a [u8], survey: &'a Survey, checks: Checks) -> Bodies<'a> {
+        Bodies {
+            bytes,
+            survey,
+            checks,
+            code: Vec::new(),
+            checked: 0,
+        }
+    }
+
+    /// Appends the n-th body, with its size in front.
+    pub fn rewrite(&mut self, out: &mut Vec<u8>, n: usize, body: BinaryReader<'a>) -> Result<()> {
+        let start = body.original_position();
+        let range = body.range();
+        let body = FunctionBody::new(body);
+        let mut locals = body.get_locals_reader().map_err(fault::reader)?;
+        let groups = locals.get_count();
+        let params = self.survey.params(n);
+        let params = params.ok_or_else(|| fault::malformed(start, "code without a function"))?;
+        let types = locals.original_position();
+        let mut total = params;
+        for _ in 0..groups {
+            let (count, _) = locals.read().map_err(fault::reader)?;
+            total = total.saturating_add(count);
+        }
+        let code = locals.original_position();
+
+        self.code.clear();
+        let checks = self.operators(locals.get_binary_reader(), total)?;
+        let mut head = Vec::new();
+        let types = self.bytes.get(types..code).unwrap_or_default();
+        if checks == 0 {
+            groups.encode(&mut head);
+            head.extend_from_slice(types);
+        } else {
+            if total >= MAX_LOCALS {
+                return Err(no_room(start, "as many locals as a function may have"));
+            }
+            groups.saturating_add(1).encode(&mut head);
+            head.extend_from_slice(types);
+            head.extend_from_slice(&[1, I64]);
+            self.checks.fixed(&mut head, total, 1);
+            self.checked = self.checked.saturating_add(1);
+        }
+        let size = head.len().saturating_add(self.code.len());
+        if size > MAX_BODY && range.len() <= MAX_BODY {
+            return Err(no_room(start, "as many bytes as a function may have"));
+        }
+        u32::try_from(size).unwrap_or(u32::MAX).encode(out);
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&self.code);
+        Ok(())
+    }
+
+    /// Copies a function's operators to `code`, with the checks among them. Gives how many checks the function has, with that at its
+    /// entry. `left` is the local that checks use.
+    fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<usize> {
+        let out = &mut self.code;
+        let start = code.original_position();
+        let small = code.bytes_remaining() <= SMALL;
+        let mut edit = Edit::new(self.bytes, start, self.survey);
+        let mut path = Path::new();
+        let mut operators = OperatorsReader::new(code);
+        let mut checks = 0_usize;
+        let mut entry = !small;
+        // A length that the code states right in front of the operator.
+        let mut stated = None;
+        while !operators.eof() {
+            let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
+            let end = operators.original_position();
+            if path.is_due(&operator) {
+                edit.copy(out, start);
+                self.checks.fixed(out, left, 1);
+                path.checked();
+                checks = checks.saturating_add(1);
+            }
+            let mut more = 0;
+            if let Some(bulk) = Bulk::of(&operator, self.survey) {
+                match stated.map(|length| bulk.units(length)) {
+                    Some(units) if units <= FEW_UNITS => {
+                        more = u32::try_from(units).unwrap_or(0).saturating_mul(STATED_UNIT);
+                    }
+                    _ => {
+                        edit.copy(out, start);
+                        self.checks.bulk(out, left, bulk);
+                        checks = checks.saturating_add(1);
+                    }
+                }
+            }
+            refuse_waiting(&operator, self.survey, start)?;
+            entry |= path::calls(&operator);
+            edit.operator(out, &operator, start, end);
+            path.pass(&operator, more);
+            if matches!(operator, Operator::Loop { .. }) {
+                edit.copy(out, end);
+                self.checks.fixed(out, left, 1);
+                path.checked();
+                checks = checks.saturating_add(1);
+            }
+            stated = match operator {
+                Operator::I32Const { value } => Some(u64::from(value.cast_unsigned())),
+                Operator::I64Const { value } => Some(value.cast_unsigned()),
+                _ => None,
+            };
+        }
+        operators.finish().map_err(fault::reader)?;
+        edit.copy(out, operators.original_position());
+        Ok(match entry {
+            true => checks.saturating_add(1),
+            false => checks,
+        })
+    }
+}
+
+/// Bulk operations whose code states that they cost no more than this count as so many instructions.
+const FEW_UNITS: u64 = 64;
+const STATED_UNIT: u32 = 8;
+
+/// A thread that waits on a shared memory runs no code, and no engine lets go of it.
+pub(super) fn refuse_waiting(operator: &Operator<'_>, survey: &Survey, at: usize) -> Result<()> {
+    let (Operator::MemoryAtomicWait32 { memarg } | Operator::MemoryAtomicWait64 { memarg }) =
+        operator
+    else {
+        return Ok(());
+    };
+    match survey.memory(memarg.memory) {
+        Some(memory) if memory.shared => Err(fault::unsupported(
+            at,
+            "memory.atomic.wait on a shared memory, which nothing can interrupt,",
+        )),
+        // It traps on any other.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,83 @@
+//! Checks put into a module, so that a host can stop, time out and budget a guest on any engine.
+//!
+//! [`Mode::Counted`]: the module counts units down in an imported global and calls an imported function where that falls below zero.
+//! A unit is a function entered, a turn of a loop, [`bulk::BYTES`] bytes or [`bulk::ELEMENTS`] elements of a bulk operation, or a
+//! stretch of [`path::STRETCH`] instructions without any of these. Functions of a few instructions that call nothing and do not loop
+//! cost nothing themselves ([`body`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
+//!
+//! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
+//! front of each bulk operation, in functions that have many. All other modules stay as they are.
+//!
+//! Operators are copied as they stand, and only those that name a function or a global are written anew: what is not touched cannot
+//! change its meaning, and no encoder has to know the proposal that an operator comes from.
+//!
+//! The two imports come last. So functions and globals that the module defines move by one; all that names them is renumbered: code,
+//! constant expressions, exports, the start function, elements and the `name` section. Sections about places in the code are dropped
+//! ([`custom`]). All others stay as they are.
+
+mod body;
+mod bulk;
+mod check;
+mod custom;
+mod edit;
+mod light;
+mod path;
+mod sections;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+use super::fault;
+use crate::error::{Code, Error, Result};
+
+/// What is put into a module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Places for the engine's own checks, in front of many bulk operations.
+    Light,
+    /// Checks that count units and ask the host.
+    Counted,
+}
+
+/// The rewritten module, or `None` where it stays as it is.
+///
+/// `bytes` are a module that [`Object::parse`](super::Object::parse) has read. The time is in proportion to the module; so is the
+/// memory, since what comes out has at most [`most`] bytes.
+///
+/// # Errors
+/// The module imports from the reserved name by itself; it has no room for the checks; its code is damaged; or it waits on a shared
+/// memory, in which no check can stop it.
+pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
+    match mode {
+        Mode::Off => Ok(None),
+        Mode::Light => light::rewrite(bytes),
+        Mode::Counted => sections::rewrite(bytes),
+    }
+}
+
+/// The most bytes that a rewritten module of `bytes` may have: several times what any compiler's output comes to.
+fn most(bytes: usize) -> usize {
+    const ROOM: usize = 16 << 20;
+    bytes.saturating_mul(2).saturating_add(ROOM)
+}
+
+fn too_large() -> Error {
+    Error::new(
+        Code::Limit,
+        "the module has no room for checks: with them it would be more than twice as large; load it without interrupts, timeouts and budgets, or not at all",
+    )
+}
+
+/// wasm's limits on a function, which engines share.
+const MAX_BODY: usize = 7_654_321;
+const MAX_LOCALS: u32 = 50_000;
+
+fn no_room(offset: usize, what: &str) -> Error {
+    fault::unsupported(
+        offset,
+        format_args!("a function that has no room for checks ({what})"),
+    )
+}
