@@ -3,6 +3,7 @@
 use super::{check_error, check_text};
 use crate::error::{Code, Error};
 use crate::object::tests::hostile::try_everything;
+use crate::object::tests::metered::try_metering;
 use crate::object::{self, Object, ParseLimits, outline};
 
 /// Reads `bytes` as a module by all that a load reads modules with.
@@ -11,6 +12,7 @@ pub fn parse(bytes: &[u8]) {
     match Object::parse(bytes, &ParseLimits::default()) {
         Ok(_) => {
             let _ = outline(bytes);
+            try_metering(bytes, |bytes| object::explain(bytes).invalid.is_none());
         }
         Err(error) => {
             assert!(!valid);

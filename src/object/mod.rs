@@ -34,6 +34,7 @@ pub use meter::{Mode as Metering, meter};
 pub use outline::{Outline, Part, outline};
 pub use types::*;
 
+use crate::abi;
 use crate::error::Result;
 
 /// What a module says of itself as a shared object (`dylink.0`, or the legacy `dylink`).
@@ -165,6 +166,9 @@ pub struct Object {
     pub module_name: Option<Arc<str>>,
     /// Where the body of each function that the module defines begins in its bytes.
     pub bodies: Arc<[u32]>,
+    /// The module's last two imports are those of the checks that [`meter`] has put into it ([`abi::CONTROL_UNITS`],
+    /// [`abi::CONTROL_ASK`]). They are in the index spaces, and not in [`Object::imports`]: they are no symbols.
+    pub metered: bool,
     /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it.
     pub code_moved: i64,
 }
@@ -182,6 +186,19 @@ impl Object {
                 let parsed = parse::parse(bytes, limits);
                 parsed.map_err(|error| error.told_guests("not a valid WebAssembly module"))
             })
+    }
+
+    /// The object of a module that [`meter`] has put checks into: without the two imports of these. `None`: it does not end in them.
+    pub fn metered(mut self) -> Option<Object> {
+        let (ask, units) = (self.imports.pop()?, self.imports.pop()?);
+        let is = |import: &Import, name| &*import.module == abi::CONTROL && &*import.name == name;
+        if !is(&ask, abi::CONTROL_ASK) || !is(&units, abi::CONTROL_UNITS) {
+            return None;
+        }
+        self.func_imports.pop();
+        self.global_imports.pop();
+        self.metered = true;
+        Some(self)
     }
 
     pub fn export(&self, name: &str) -> Option<&Export> {

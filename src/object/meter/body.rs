@@ -113,7 +113,9 @@ impl<'a> Bodies<'a> {
             if let Some(bulk) = Bulk::of(&operator, self.survey) {
                 match stated.map(|length| bulk.units(length)) {
                     Some(units) if units <= FEW_UNITS => {
-                        more = u32::try_from(units).unwrap_or(0).saturating_mul(STATED_UNIT);
+                        more = u32::try_from(units)
+                            .unwrap_or(0)
+                            .saturating_mul(STATED_UNIT);
                     }
                     _ => {
                         edit.copy(out, start);

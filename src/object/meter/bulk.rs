@@ -6,10 +6,8 @@ use super::survey::Survey;
 
 /// Bytes that are filled or copied for a unit, as a power of two.
 const BYTES_LOG2: u32 = 6;
-pub(super) const BYTES: u64 = 1 << BYTES_LOG2;
 /// Elements of tables and arrays for a unit, as a power of two.
 const ELEMENTS_LOG2: u32 = 2;
-pub(super) const ELEMENTS: u64 = 1 << ELEMENTS_LOG2;
 
 /// An operator whose last operand is a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +50,9 @@ impl Bulk {
             Operator::MemoryFill { mem } | Operator::MemoryDiscard { mem } => {
                 Bulk::bytes(wide(mem))
             }
-            Operator::MemoryCopy { dst_mem, src_mem } => Bulk::bytes(wide(dst_mem) && wide(src_mem)),
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                Bulk::bytes(wide(dst_mem) && wide(src_mem))
+            }
             Operator::MemoryInit { .. } => Bulk::bytes(false),
             Operator::MemoryGrow { mem } => {
                 let memory = survey.memory(mem)?;

@@ -1,7 +1,7 @@
 //! Checks put into a module, so that a host can stop, time out and budget a guest on any engine.
 //!
 //! [`Mode::Counted`]: the module counts units down in an imported global and calls an imported function where that falls below zero.
-//! A unit is a function entered, a turn of a loop, [`bulk::BYTES`] bytes or [`bulk::ELEMENTS`] elements of a bulk operation, or a
+//! A unit is a function entered, a turn of a loop, 64 bytes or 4 elements of a bulk operation ([`bulk`]), or a
 //! stretch of [`path::STRETCH`] instructions without any of these. Functions of a few instructions that call nothing and do not loop
 //! cost nothing themselves ([`body`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
 //!

@@ -64,7 +64,10 @@ impl Path {
 
     /// `more`: what the operator counts for beyond one.
     pub fn pass(&mut self, operator: &Operator<'_>, more: u32) {
-        self.now = self.now.saturating_add(weight(operator)).saturating_add(more);
+        self.now = self
+            .now
+            .saturating_add(weight(operator))
+            .saturating_add(more);
         match operator {
             Operator::Block { .. } | Operator::Try { .. } => self.push(Kind::Other),
             Operator::Loop { .. } => self.push(Kind::Loop),

@@ -9,6 +9,7 @@ mod explain;
 #[cfg(test)]
 mod externalize;
 pub(crate) mod hostile;
+pub(crate) mod metered;
 #[cfg(test)]
 mod module;
 #[cfg(test)]

@@ -1,0 +1,76 @@
+//! What must be the same of a module and of what [`meter`](crate::object::meter) makes of it.
+
+use super::super::{Export, ExportItem, Metering, meter};
+use super::*;
+
+/// Metadata agree: functions and globals of the module's own have moved by one.
+pub(crate) fn check_agreement(before: &[u8], after: &[u8]) {
+    let before = parse_bytes(before).expect("a module");
+    let after = parse_bytes(after).expect("a module with checks");
+    let after = after.metered().expect("its two imports");
+    let (funcs, globals) = (before.imported_funcs, before.imported_globals);
+    let moved = |index: u32, first: u32| index + u32::from(index >= first);
+    assert_eq!(after.imported_funcs, funcs + 1);
+    assert_eq!(after.imported_globals, globals + 1);
+    assert_eq!(after.imports, before.imports);
+    assert_eq!(after.func_imports, before.func_imports);
+    assert_eq!(after.global_imports, before.global_imports);
+    assert_eq!(after.tag_imports, before.tag_imports);
+    assert_eq!(after.start, before.start.map(|index| moved(index, funcs)));
+    assert_eq!(after.dylink, before.dylink);
+    assert_eq!(after.data, before.data);
+    assert_eq!((after.memory, after.table), (before.memory, before.table));
+    assert_eq!(after.features, before.features);
+    assert_eq!(after.bodies.len(), before.bodies.len());
+    assert_eq!(after.module_name, before.module_name);
+    let exports = before.exports.iter().cloned().map(|export| {
+        let item = match export.item {
+            ExportItem::Func { index, sig } => ExportItem::Func {
+                index: moved(index, funcs),
+                sig,
+            },
+            ExportItem::Global { index, ty } => ExportItem::Global {
+                index: moved(index, globals),
+                ty,
+            },
+            item => item,
+        };
+        Export { item, ..export }
+    });
+    assert_eq!(after.exports, exports.collect::<Vec<_>>());
+    assert_eq!(after.segments.len(), before.segments.len());
+    for (after, before) in after.segments.iter().zip(&before.segments) {
+        assert_eq!((after.table, &after.offset), (before.table, &before.offset));
+        let entries = before.funcs.iter();
+        let entries = entries.map(|entry| entry.map(|index| moved(index, funcs)));
+        assert_eq!(after.funcs, entries.collect::<Vec<_>>());
+    }
+}
+
+/// Rewrites `bytes`, which are a module that parses, in every mode: nothing but a refusal with a reason may come of damaged code, and of
+/// a valid module a valid one.
+pub(crate) fn try_metering(bytes: &[u8], is_valid: impl Fn(&[u8]) -> bool) {
+    for mode in [Metering::Light, Metering::Counted] {
+        match meter(bytes, mode) {
+            Ok(Some(rewritten)) => {
+                assert!(rewritten.len() <= 2 * bytes.len() + (16 << 20));
+                if is_valid(bytes) {
+                    assert!(is_valid(&rewritten), "a rewritten module is invalid");
+                }
+                if mode == Metering::Counted {
+                    check_agreement(bytes, &rewritten);
+                    let again = meter(&rewritten, mode).expect_err("it has the reserved imports");
+                    assert_eq!(again.code(), Code::Unsupported);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => assert!(
+                matches!(
+                    error.code(),
+                    Code::Malformed | Code::Unsupported | Code::Limit
+                ),
+                "{error}"
+            ),
+        }
+    }
+}
