@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::order::lost;
 use super::stats::{Clock, Phase};
 use crate::abi;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::object::{self, Object};
+use crate::object::{self, Metering, Object};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
 use crate::search::{self, Located, View};
@@ -18,16 +19,19 @@ pub struct Files<'a> {
     config: &'a Config,
     view: View<'a>,
     clock: &'a Clock,
+    metering: Metering,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
 }
 
 impl<'a> Files<'a> {
-    pub fn new(config: &'a Config, view: View<'a>, clock: &'a Clock) -> Self {
+    /// `metering`: what is put into the objects' code.
+    pub fn new(config: &'a Config, view: View<'a>, clock: &'a Clock, metering: Metering) -> Self {
         Files {
             config,
             view,
             clock,
+            metering,
             bytes: HashMap::new(),
         }
     }
@@ -65,8 +69,7 @@ impl<'a> Files<'a> {
         bytes: Vec<u8>,
         main: bool,
     ) -> Result<Found> {
-        let Files { config, clock, .. } = self;
-        let parsed = clock.time(Phase::Parse, || prepare(bytes, &config.parse, main));
+        let parsed = self.clock.time(Phase::Parse, || self.prepare(bytes, main));
         let (object, bytes, role, stack_pointer) = parsed?;
         self.bytes.insert(identity.clone(), bytes);
         Ok(Found {
@@ -84,22 +87,47 @@ impl<'a> Files<'a> {
 
 type Prepared = (Object, Vec<u8>, Role, Option<u64>);
 
-/// Parses; a main program's own memory and table become imports, so that libraries can be instantiated before it.
-fn prepare(bytes: Vec<u8>, limits: &object::ParseLimits, main: bool) -> Result<Prepared> {
-    let mut object = Object::parse(&bytes, limits)?;
-    let mut bytes = bytes;
-    let mut stack_pointer = None;
-    let unfit = |error: Error| error.told_guests("not a valid WebAssembly module");
-    if main && let Some((moved, what)) = object::externalize(&bytes, &object).map_err(unfit)? {
-        let code = |object: &Object| object.bodies.first().copied().map_or(0, i64::from);
-        let before = code(&object);
-        // One of each is there at a time: both may be large.
-        drop(object);
-        bytes = moved;
-        object = Object::parse(&bytes, limits)?;
-        object.code_moved = before - code(&object);
-        stack_pointer = what.stack_pointer;
+impl Files<'_> {
+    /// Parses; a main program's own memory and table become imports, so that libraries can be instantiated before it, and checks are put
+    /// into the code.
+    fn prepare(&self, bytes: Vec<u8>, main: bool) -> Result<Prepared> {
+        let limits = &self.config.parse;
+        let mut object = Object::parse(&bytes, limits)?;
+        let mut bytes = bytes;
+        let mut stack_pointer = None;
+        let unfit = |error: Error| error.told_guests("not a valid WebAssembly module");
+        let before = first_body(&object);
+        let mut moved = false;
+        if main
+            && let Some((rewritten, what)) = object::externalize(&bytes, &object).map_err(unfit)?
+        {
+            bytes = rewritten;
+            stack_pointer = what.stack_pointer;
+            moved = true;
+        }
+        let metered = object::meter(&bytes, self.metering).map_err(unfit)?;
+        let checked = metered.is_some();
+        bytes = metered.unwrap_or(bytes);
+        if moved || checked {
+            // One of each is there at a time: both may be large.
+            drop(object);
+            object = Object::parse(&bytes, limits)?;
+            object.code_moved = (!checked).then(|| before - first_body(&object));
+        }
+        if checked && self.metering == Metering::Counted {
+            let hidden = object.metered();
+            object = hidden.ok_or_else(|| lost("the imports of the checks"))?;
+        }
+        check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer))
     }
+}
+
+/// Where the code begins.
+fn first_body(object: &Object) -> i64 {
+    object.bodies.first().copied().map_or(0, i64::from)
+}
+
+fn check_role(object: Object, main: bool) -> Result<(Object, Role)> {
     let role = role_of(&object, main)?;
     if role == Role::Main && object.dylink.is_none() {
         return Err(Error::new(
@@ -110,7 +138,7 @@ fn prepare(bytes: Vec<u8>, limits: &object::ParseLimits, main: bool) -> Result<P
             ),
         ));
     }
-    Ok((object, bytes, role, stack_pointer))
+    Ok((object, role))
 }
 
 impl Provider for Files<'_> {

@@ -16,6 +16,7 @@ mod host;
 mod init;
 mod lazy;
 mod load;
+mod meter;
 mod modules;
 mod namespace;
 mod open;

@@ -9,7 +9,7 @@ use foldhash::HashMap;
 use super::namespace::Namespace;
 use crate::engine::{Keeper, Module, ModuleKey, Sharing};
 use crate::error::{Code, Error, Result};
-use crate::object::Object;
+use crate::object::{Object, meter};
 
 /// Bytes of modules that are kept, and of one: beyond that the least recently used go.
 const MAX_TOTAL: usize = 64 << 20;
@@ -164,6 +164,10 @@ impl Namespace {
     /// the bytes say; the rest is the host's word.
     pub fn adopt(&self, bytes: &[u8], module: Module) -> Result<()> {
         let object = Object::parse(bytes, &self.config().parse)?;
+        if meter(bytes, self.metering())?.is_some() {
+            let why = "the namespace puts checks into this module's code, so that it can stop it, and the compiled module has none: give the namespace the bytes alone";
+            return Err(Error::new(Code::Unsupported, why));
+        }
         let mut imports: Vec<_> = module
             .imports()
             .iter()

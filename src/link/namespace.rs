@@ -11,6 +11,7 @@ use super::exit_list::ExitList;
 use super::handed::Handed;
 use super::host::HostValue;
 use super::load::Load;
+use super::meter::Meter;
 use super::modules::{EngineCode, Modules};
 use super::stats::{Clock, Statistics};
 use super::texts::Texts;
@@ -185,6 +186,8 @@ pub struct Namespace {
     /// Opens a file that the guest names by a path.
     pub(super) guest_files: RefCell<Option<Rc<GuestFiles>>>,
     pub(super) features: EngineFeatures,
+    /// Where modules have checks.
+    pub(super) meter: OnceCell<Meter>,
 }
 
 /// Marks the namespace as changing; on drop it is open again.
@@ -242,6 +245,7 @@ impl Namespace {
             dl_error: RefCell::new(None),
             guest_files: RefCell::new(None),
             features: EngineFeatures::default(),
+            meter: OnceCell::new(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 
 use foldhash::{HashMap, HashMapExt};
 
+use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{ExternKind, ExternPtr, Module, shim};
 use crate::error::{Code, Error, Result};
@@ -30,6 +31,22 @@ fn kind_of(ty: &ExternType) -> ExternKind {
     }
 }
 
+type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
+
+/// All imports of the module, those of its checks among them.
+fn declared(object: &Object) -> impl Iterator<Item = Key<'_>> {
+    let own = object.imports.iter().map(|import| {
+        let (module, name) = (import.module.as_bytes(), import.name.as_bytes());
+        (module, name, kind_of(&import.ty))
+    });
+    let checks = [
+        (abi::CONTROL_UNITS, ExternKind::Global),
+        (abi::CONTROL_ASK, ExternKind::Func),
+    ];
+    let checks = checks.map(|(name, kind)| (abi::CONTROL.as_bytes(), name.as_bytes(), kind));
+    own.chain(checks.into_iter().filter(|_| object.metered))
+}
+
 /// Import vectors are in the engine's order of imports, which is not always the module's (Q1).
 pub fn in_engine_order<T: Copy>(
     module: &Module,
@@ -40,22 +57,18 @@ pub fn in_engine_order<T: Copy>(
         return Ok(in_module_order);
     }
     let imports = module.imports();
-    let same = imports.len() == object.imports.len()
-        && imports.iter().zip(&object.imports).all(|(theirs, ours)| {
-            theirs.module == ours.module.as_bytes() && theirs.name == ours.name.as_bytes()
-        });
+    let ours: Vec<Key<'_>> = declared(object).collect();
+    let same = imports.len() == ours.len()
+        && imports
+            .iter()
+            .zip(&ours)
+            .all(|(theirs, ours)| (theirs.module, theirs.name) == (ours.0, ours.1));
     if same {
         return Ok(in_module_order);
     }
-    type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
     let mut by_name: HashMap<Key<'_>, Vec<T>> = HashMap::new();
-    for (import, value) in object.imports.iter().zip(&in_module_order).rev() {
-        let key = (
-            import.module.as_bytes(),
-            import.name.as_bytes(),
-            kind_of(&import.ty),
-        );
-        by_name.entry(key).or_default().push(*value);
+    for (key, value) in ours.iter().zip(&in_module_order).rev() {
+        by_name.entry(*key).or_default().push(*value);
     }
     imports
         .iter()

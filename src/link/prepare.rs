@@ -62,7 +62,7 @@ impl Namespace {
             files: guest_files.as_deref(),
             hidden: flags.party == Party::Guest && !self.config.guest_paths,
         };
-        let mut files = Files::new(&self.config, view, &self.clock);
+        let mut files = Files::new(&self.config, view, &self.clock, self.metering());
         let found = self
             .clock
             .time(Phase::Search, || self.collect(source, flags, &mut files))?;

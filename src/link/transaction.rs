@@ -181,11 +181,14 @@ impl Transaction<'_> {
         };
         let imports = {
             let state = self.ns.state();
-            let in_module_order = planned
+            let mut in_module_order = planned
                 .imports
                 .iter()
                 .map(|supply| self.supply(&state, id, supply))
                 .collect::<Result<Vec<_>>>()?;
+            if found.object.metered {
+                in_module_order.extend(self.ns.meter_imports()?);
+            }
             in_engine_order(module, &found.object, in_module_order)?
         };
         // SAFETY: the externs belong to the namespace or to this transaction. Neither gives any up while it loads.

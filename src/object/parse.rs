@@ -79,7 +79,10 @@ impl<'a, 'l> Builder<'a, 'l> {
         Builder {
             bytes,
             limits,
-            object: Object::default(),
+            object: Object {
+                code_moved: Some(0),
+                ..Object::default()
+            },
             spaces: IndexSpaces::new(Budget::for_module(bytes)),
             claimed: Features::default(),
             notes: None,

@@ -15,7 +15,7 @@ use crate::abi;
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::link::{Clock, Files, definitions};
-use crate::object::Object;
+use crate::object::{Metering, Object};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
     Found, HostDef, HostDefs, Identity, Model, Now, ObjectId, Options, Plan, Precedence, Request,
@@ -62,7 +62,7 @@ impl Survey {
         let clock = Clock::default();
         let mut surveyor = Surveyor {
             config,
-            files: Files::new(config, View::default(), &clock),
+            files: Files::new(config, View::default(), &clock, Metering::Off),
             sources: Vec::new(),
             room: MAX_TRIED,
         };
