@@ -252,6 +252,8 @@ fn base_config() -> Box<c::wasm_config_t> {
     let mut config = c::wasm_config_new();
     c::wasmtime_config_wasm_tail_call_set(&mut config, true);
     c::wasmtime_config_wasm_exceptions_set(&mut config, true);
+    // Checks in modules say which way their branches go.
+    c::wasmtime_config_wasm_branch_hinting_set(&mut config, true);
     config
 }
 

@@ -142,6 +142,7 @@ impl Shim for WasmtimeLibrary {
         let switches = [
             c"wasmtime_config_wasm_tail_call_set",
             c"wasmtime_config_wasm_exceptions_set",
+            c"wasmtime_config_wasm_branch_hinting_set",
         ];
         // SAFETY: functions of these names have these types (wasm.h, wasmtime/config.h); the configuration is given up to the engine.
         unsafe {

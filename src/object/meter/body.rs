@@ -11,6 +11,7 @@ use super::super::fault;
 use super::bulk::Bulk;
 use super::check::Checks;
 use super::edit::Edit;
+use super::hints::Hints;
 use super::path::{self, Path};
 use super::survey::Survey;
 use super::{MAX_BODY, MAX_LOCALS, no_room};
@@ -26,8 +27,11 @@ pub(super) struct Bodies<'a> {
     bytes: &'a [u8],
     survey: &'a Survey,
     checks: Checks,
-    /// The code of the function at hand.
+    /// The code of the function at hand, and where its checks branch.
     code: Vec<u8>,
+    branches: Vec<usize>,
+    /// Says of each branch of a check that it is hardly ever taken.
+    pub hints: Hints,
     /// Functions that have a check.
     pub checked: usize,
 }
@@ -39,6 +43,8 @@ impl<'a> Bodies<'a> {
             survey,
             checks,
             code: Vec::new(),
+            branches: Vec::new(),
+            hints: Hints::default(),
             checked: 0,
         }
     }
@@ -61,10 +67,11 @@ impl<'a> Bodies<'a> {
         let code = locals.original_position();
 
         self.code.clear();
-        let checks = self.operators(locals.get_binary_reader(), total)?;
+        self.branches.clear();
+        let checked = self.operators(locals.get_binary_reader(), total)?;
         let mut head = Vec::new();
         let types = self.bytes.get(types..code).unwrap_or_default();
-        if checks == 0 {
+        if !checked {
             groups.encode(&mut head);
             head.extend_from_slice(types);
         } else {
@@ -74,8 +81,15 @@ impl<'a> Bodies<'a> {
             groups.saturating_add(1).encode(&mut head);
             head.extend_from_slice(types);
             head.extend_from_slice(&[1, I64]);
-            self.checks.fixed(&mut head, total, 1);
+            let entry = self.checks.fixed(&mut head, total, 1);
             self.checked = self.checked.saturating_add(1);
+            let inside = self.branches.iter();
+            let inside = inside.map(|branch| branch.saturating_add(head.len()));
+            let mut branches = vec![entry];
+            branches.extend(inside);
+            let func = u32::try_from(n).unwrap_or(u32::MAX);
+            let func = func.saturating_add(self.checks.ask).saturating_add(1);
+            self.hints.unlikely(func, &branches);
         }
         let size = head.len().saturating_add(self.code.len());
         if size > MAX_BODY && range.len() <= MAX_BODY {
@@ -87,16 +101,15 @@ impl<'a> Bodies<'a> {
         Ok(())
     }
 
-    /// Copies a function's operators to `code`, with the checks among them. Gives how many checks the function has, with that at its
-    /// entry. `left` is the local that checks use.
-    fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<usize> {
-        let out = &mut self.code;
+    /// Copies a function's operators to `code`, with the checks among them. Whether the function needs a check at its entry. `left` is
+    /// the local that checks use.
+    fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<bool> {
+        let (out, branches) = (&mut self.code, &mut self.branches);
         let start = code.original_position();
         let small = code.bytes_remaining() <= SMALL;
         let mut edit = Edit::new(self.bytes, start, self.survey);
         let mut path = Path::new();
         let mut operators = OperatorsReader::new(code);
-        let mut checks = 0_usize;
         let mut entry = !small;
         // A length that the code states right in front of the operator.
         let mut stated = None;
@@ -105,9 +118,8 @@ impl<'a> Bodies<'a> {
             let end = operators.original_position();
             if path.is_due(&operator) {
                 edit.copy(out, start);
-                self.checks.fixed(out, left, 1);
+                branches.push(self.checks.fixed(out, left, 1));
                 path.checked();
-                checks = checks.saturating_add(1);
             }
             let mut more = 0;
             if let Some(bulk) = Bulk::of(&operator, self.survey) {
@@ -119,8 +131,7 @@ impl<'a> Bodies<'a> {
                     }
                     _ => {
                         edit.copy(out, start);
-                        self.checks.bulk(out, left, bulk);
-                        checks = checks.saturating_add(1);
+                        branches.push(self.checks.bulk(out, left, bulk));
                     }
                 }
             }
@@ -130,9 +141,8 @@ impl<'a> Bodies<'a> {
             path.pass(&operator, more);
             if matches!(operator, Operator::Loop { .. }) {
                 edit.copy(out, end);
-                self.checks.fixed(out, left, 1);
+                branches.push(self.checks.fixed(out, left, 1));
                 path.checked();
-                checks = checks.saturating_add(1);
             }
             stated = match operator {
                 Operator::I32Const { value } => Some(u64::from(value.cast_unsigned())),
@@ -142,10 +152,7 @@ impl<'a> Bodies<'a> {
         }
         operators.finish().map_err(fault::reader)?;
         edit.copy(out, operators.original_position());
-        Ok(match entry {
-            true => checks.saturating_add(1),
-            false => checks,
-        })
+        Ok(entry || !self.branches.is_empty())
     }
 }
 

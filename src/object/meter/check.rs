@@ -14,8 +14,8 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// Takes `cost` units. `left` is an i64 local for the check's own use.
-    pub fn fixed(self, out: &mut Vec<u8>, left: u32, cost: u32) {
+    /// Takes `cost` units. `left` is an i64 local for the check's own use. Gives where in `out` the branch stands that asks.
+    pub fn fixed(self, out: &mut Vec<u8>, left: u32, cost: u32) -> usize {
         emit(
             out,
             &[
@@ -23,11 +23,11 @@ impl Checks {
                 Instruction::I64Const(cost.into()),
             ],
         );
-        self.take(out, left);
+        self.take(out, left)
     }
 
-    /// Takes what a bulk operation costs, whose length is on top of the stack, and stays there.
-    pub fn bulk(self, out: &mut Vec<u8>, left: u32, bulk: Bulk) {
+    /// Takes what a bulk operation costs, whose length is on top of the stack, and stays there. Gives what [`fixed`](Checks::fixed) gives.
+    pub fn bulk(self, out: &mut Vec<u8>, left: u32, bulk: Bulk) -> usize {
         if bulk.wide {
             emit(out, &[Instruction::LocalTee(left)]);
         } else {
@@ -62,11 +62,11 @@ impl Checks {
                 ],
             ),
         }
-        self.take(out, left);
+        self.take(out, left)
     }
 
     /// The units left and the cost are on the stack.
-    fn take(self, out: &mut Vec<u8>, left: u32) {
+    fn take(self, out: &mut Vec<u8>, left: u32) -> usize {
         emit(
             out,
             &[
@@ -76,11 +76,18 @@ impl Checks {
                 Instruction::LocalGet(left),
                 Instruction::I64Const(0),
                 Instruction::I64LtS,
+            ],
+        );
+        let branch = out.len();
+        emit(
+            out,
+            &[
                 Instruction::If(BlockType::Empty),
                 Instruction::Call(self.ask),
                 Instruction::End,
             ],
         );
+        branch
     }
 }
 

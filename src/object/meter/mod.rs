@@ -20,6 +20,7 @@ mod bulk;
 mod check;
 mod custom;
 mod edit;
+mod hints;
 mod light;
 mod path;
 mod sections;
@@ -61,13 +62,13 @@ pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
 /// The most bytes that a rewritten module of `bytes` may have: several times what any compiler's output comes to.
 fn most(bytes: usize) -> usize {
     const ROOM: usize = 16 << 20;
-    bytes.saturating_mul(2).saturating_add(ROOM)
+    bytes.saturating_add(bytes / 2).saturating_add(ROOM)
 }
 
 fn too_large() -> Error {
     Error::new(
         Code::Limit,
-        "the module has no room for checks: with them it would be more than twice as large; load it without interrupts, timeouts and budgets, or not at all",
+        "the module has no room for checks: with them it would be half as large again and more; load it without interrupts, timeouts and budgets, or not at all",
     )
 }
 

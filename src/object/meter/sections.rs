@@ -94,13 +94,21 @@ impl<'a> Writer<'a> {
     fn code(&mut self, section: &Section<'a>, bodies: &mut Bodies<'a>) -> Result<()> {
         let mut reader = section.reader();
         let count = reader.read_var_u32().map_err(fault::reader)?;
-        let begun = self.begin(section::CODE);
-        count.encode(&mut self.out);
+        let mut code = Vec::with_capacity(section.contents.len());
+        count.encode(&mut code);
         for n in 0..usize::try_from(count).unwrap_or(usize::MAX) {
             let body = reader.read_reader().map_err(fault::reader)?;
-            bodies.rewrite(&mut self.out, n, body)?;
-            self.check_size()?;
+            bodies.rewrite(&mut code, n, body)?;
+            if code.len() > most(self.bytes.len()) {
+                return Err(too_large());
+            }
         }
+        // The hints stand in front of the code that they are of.
+        let begun = self.begin(section::CUSTOM);
+        bodies.hints.write(&mut self.out);
+        self.end(begun)?;
+        let begun = self.begin(section::CODE);
+        self.out.extend_from_slice(&code);
         self.end(begun)
     }
 

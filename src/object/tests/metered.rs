@@ -53,7 +53,7 @@ pub(crate) fn try_metering(bytes: &[u8], is_valid: impl Fn(&[u8]) -> bool) {
     for mode in [Metering::Light, Metering::Counted] {
         match meter(bytes, mode) {
             Ok(Some(rewritten)) => {
-                assert!(rewritten.len() <= 2 * bytes.len() + (16 << 20));
+                assert!(rewritten.len() <= bytes.len() + bytes.len() / 2 + (16 << 20));
                 if is_valid(bytes) {
                     assert!(is_valid(&rewritten), "a rewritten module is invalid");
                 }
