@@ -109,9 +109,9 @@ impl Guest {
         })
     }
 
-    /// Does the work once; gives the seconds that it took.
+    /// Does the work once; gives the seconds of the processor that it took.
     fn run(&self) -> Result<f64> {
-        let start = Instant::now();
+        let start = processor_time();
         let failed = match self.call {
             Work::Lua { state, text } => {
                 let loaded = call(&self.ns, "luaL_loadstring", &[state, text])?;
@@ -122,7 +122,7 @@ impl Guest {
                 call(&self.ns, "sqlite3_exec", &[database, text, 0, 0, 0])?
             }
         };
-        let time = start.elapsed().as_secs_f64();
+        let time = processor_time() - start;
         match failed {
             0 => Ok(time),
             _ => Err(wrong("the guest's work failed")),
@@ -168,6 +168,17 @@ fn put(ns: &Rc<Namespace>, text: &str) -> Result<u32> {
     let written = ns.memory()?.write(at.into(), &bytes);
     written.map_err(|_| wrong("malloc gave no memory"))?;
     Ok(at)
+}
+
+/// Seconds that this thread has had the processor: others use it as well.
+fn processor_time() -> f64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the system writes the time there.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 fn median(values: &mut [f64]) -> f64 {
