@@ -66,11 +66,8 @@ fn shown(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Frame {
         Some(name) => Some(name.as_str()),
         None => agreed(&fits, |c| c.function(frame.func_index)).flatten(),
     };
-    // Of an object with checks no place in the code is that in its file.
-    let moved = match agreed(&fits, |c| c.object.code_moved) {
-        Some(moved) => moved,
-        None => Some(0),
-    };
+    let moved = agreed(&fits, |c| c.object.code_moved).unwrap_or(0);
+    let has_places = !fits.iter().any(|c| c.object.code_rewritten);
     let metered = fits
         .iter()
         .any(|c| c.object.metered && frame.func_index >= c.object.imported_funcs);
@@ -79,8 +76,11 @@ fn shown(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Frame {
         function: name.map(|name| demangle(name).into_owned()),
         // The checks' own import stands in front of all functions that the object defines.
         index: frame.func_index.saturating_sub(metered.into()),
-        offset: moved.and_then(|moved| frame.module_offset?.checked_add_signed(moved)),
-        in_function: frame.func_offset.filter(|_| moved.is_some()),
+        offset: frame
+            .module_offset
+            .filter(|_| has_places)
+            .and_then(|n| n.checked_add_signed(moved)),
+        in_function: frame.func_offset.filter(|_| has_places),
         source: frame.source,
     }
 }

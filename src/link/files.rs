@@ -112,7 +112,8 @@ impl Files<'_> {
             // One of each is there at a time: both may be large.
             drop(object);
             object = Object::parse(&bytes, limits)?;
-            object.code_moved = (!checked).then(|| before - first_body(&object));
+            object.code_moved = before - first_body(&object);
+            object.code_rewritten = checked;
         }
         if checked && self.metering == Metering::Counted {
             let hidden = object.metered();

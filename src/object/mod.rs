@@ -169,9 +169,10 @@ pub struct Object {
     /// The module's last two imports are those of the checks that [`meter`] has put into it ([`abi::CONTROL_UNITS`],
     /// [`abi::CONTROL_ASK`]). They are in the index spaces, and not in [`Object::imports`]: they are no symbols.
     pub metered: bool,
-    /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it. `None`: [`meter`] rewrote
-    /// the code itself.
-    pub code_moved: Option<i64>,
+    /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it.
+    pub code_moved: i64,
+    /// [`meter`] rewrote the code itself: no place in it is that in the file.
+    pub code_rewritten: bool,
 }
 
 impl Object {

@@ -79,10 +79,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         Builder {
             bytes,
             limits,
-            object: Object {
-                code_moved: Some(0),
-                ..Object::default()
-            },
+            object: Object::default(),
             spaces: IndexSpaces::new(Budget::for_module(bytes)),
             claimed: Features::default(),
             notes: None,

@@ -118,11 +118,7 @@ fn offsets_of_a_fixed_main_are_those_of_its_file() {
         (global (export "__stack_pointer") (mut i32) (i32.const 4096))
         (func (export "_start") nop unreachable))"#;
     let main = world.program(text);
-    let moved = world.ns.state().model.nodes[&main]
-        .found
-        .object
-        .code_moved
-        .unwrap();
+    let moved = world.ns.state().model.nodes[&main].found.object.code_moved;
     assert_ne!(moved, 0);
     let error = trap(&world, main, "_start");
     let [frame] = error.frames() else {
