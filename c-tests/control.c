@@ -338,9 +338,77 @@ static void without(void)
     ok("a namespace without a control says so");
 }
 
+/* Files that are too large, and what is known of many small ones. */
+static void host_memory(void)
+{
+    const uint64_t limit = 2000000;
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_limit(config, WASM_DYLD_LIMIT_HOST_MEMORY, limit, &error));
+    host = host_with(config);
+    static uint8_t zeros[2000000];
+    struct module *m = module_new();
+    m->memory_size = sizeof zeros;
+    module_data(m, 0, zeros, sizeof zeros);
+    FAILS(load_module(host.dyld, "large.so", m, 0, NULL, &error), WASM_DYLD_LIMIT, "large.so", "the limit is 2000000", NULL);
+    wasm_dyld_object_t *last = NULL;
+    size_t loaded = 0;
+    for (;; loaded++) {
+        char name[32];
+        m = module_new();
+        for (int i = 0; i < 1000; i++) {
+            snprintf(name, sizeof name, "function_%d_%zu", i, loaded);
+            module_function(m, name, "", "", CODE(UNREACHABLE));
+        }
+        snprintf(name, sizeof name, "lib%zu.so", loaded);
+        wasm_dyld_object_t *object = NULL;
+        if (load_module(host.dyld, name, m, 0, &object, &error) != WASM_DYLD_OK)
+            break;
+        last = object;
+        CHECK(loaded < 100);
+    }
+    SAME(wasm_dyld_error_code(error), WASM_DYLD_LIMIT);
+    forget_error();
+    CHECK(loaded >= 2);
+    SAME(wasm_dyld_object_count(host.dyld), loaded);
+    /* What goes makes room. */
+    WORKS(wasm_dyld_unload(host.dyld, last, &error));
+    m = module_new();
+    module_function(m, "one", "", "i", CODE(I32_CONST, 1));
+    WORKS(load_module(host.dyld, "one.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+    usable(loaded);
+    host_delete(&host);
+    ok("the linker takes no more of the host's memory than it may");
+}
+
+/* Beyond the limit the guest's memory.grow and table.grow fail. */
+static void growth(void)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_limit(config, WASM_DYLD_LIMIT_MEMORY_PAGES, 40, &error));
+    WORKS(wasm_dyld_config_set_limit(config, WASM_DYLD_LIMIT_TABLE_SLOTS, 100, &error));
+    host = host_with(config);
+    struct module *m = module_new();
+    module_function(m, "grow", "i", "i", CODE(LOCAL_GET, 0, MEMORY_GROW, 0));
+    module_function(m, "grow_table", "i", "i", CODE(0xd0, 0x70, LOCAL_GET, 0, 0xfc, 0x0f, 0));
+    WORKS(load_module(host.dyld, "grows.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+    SAME(CALL1(host.dyld, find(host.dyld, NULL, "grow"), 100), -1);
+    CHECK(CALL1(host.dyld, find(host.dyld, NULL, "grow"), 5) > 0);
+    while (CALL1(host.dyld, find(host.dyld, NULL, "grow"), 1) > 0)
+        ;
+    wasm_memory_t *memory = NULL;
+    WORKS(wasm_dyld_memory(host.dyld, &memory, &error));
+    SAME(wasm_memory_size(memory), 40);
+    SAME(CALL1(host.dyld, find(host.dyld, NULL, "grow_table"), 100), -1);
+    CHECK(CALL1(host.dyld, find(host.dyld, NULL, "grow_table"), 5) > 0);
+    host_delete(&host);
+    ok("memory and table grow as far as they may");
+}
+
 int main(void)
 {
     without();
+    host_memory();
+    growth();
     for (size_t way = 0; way < COUNT_OF(ways); way++) {
         begin(way);
         for (int by = 0; by < MEANS; by++)

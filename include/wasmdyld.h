@@ -59,11 +59,6 @@
 #define WASM_DYLD_VERSION_PATCH 0
 
 /**
- * No budget: as many units as the guest likes.
- */
-#define WASM_DYLD_NO_BUDGET UINT64_MAX
-
-/**
  * What became of a call. The numbers are stable.
  */
 enum wasm_dyld_code_t
@@ -314,6 +309,12 @@ enum wasm_dyld_limit_t
    * Calls from guest to host to guest, one inside the other; 128 by default.
    */
   WASM_DYLD_LIMIT_NESTING = 3,
+  /**
+   * Bytes of the host's memory that the linker uses for the objects of the namespace: their files while they are being loaded, and
+   * what it knows of them afterwards, by an estimate that is rather too high. Compiled code, which the engine holds, is not counted.
+   * No bound by default.
+   */
+  WASM_DYLD_LIMIT_HOST_MEMORY = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -588,8 +589,6 @@ typedef struct {
   void *env;
 } wasm_dyld_engine_description_t;
 
-typedef uint32_t ControlNumber;
-
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
  * is an errno of the host system, negated. It may look at the namespace, though not at its memory, and not change it: see the top
@@ -832,7 +831,7 @@ wasm_dyld_code_t wasm_dyld_set_timeout(wasm_dyld_t *namespace_,
 /**
  * Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
  * head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
- * check on every engine and every time; so does every call from then on, until there is another budget. WASM_DYLD_NO_BUDGET: no bound.
+ * check on every engine and every time; so does every call from then on, until there is another budget. UINT64_MAX: no bound.
  *
  * Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
  */
@@ -841,7 +840,7 @@ wasm_dyld_code_t wasm_dyld_set_budget(wasm_dyld_t *namespace_,
                                       wasm_dyld_error_t **error);
 
 /**
- * How many units of the budget are left: WASM_DYLD_NO_BUDGET where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
+ * How many units of the budget are left: UINT64_MAX where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
  * WASM_DYLD_UNSUPPORTED.
  */
 wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
@@ -1092,7 +1091,7 @@ const char *wasm_dyld_library_path_at(const wasm_dyld_t *namespace_,
  * that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
  */
 wasm_dyld_code_t wasm_dyld_config_set_control(wasm_dyld_config_t *config,
-                                              ControlNumber control,
+                                              wasm_dyld_control_t control,
                                               wasm_dyld_error_t **error);
 
 /**

@@ -69,6 +69,7 @@ impl Default for Config {
                 table_slots: 10_000_000,
                 // wasmtime makes 10,000 instances in a store (Q14), and generated modules need some.
                 objects: 8_000,
+                host_memory: u64::MAX,
             },
             parse: ParseLimits::default(),
             // Half of what wasmtime stands with its own stack (Q24); wasmi and wasmer do not guard theirs (Q15).

@@ -116,6 +116,14 @@ enum Source {
 }
 
 impl Located {
+    /// How large the file is.
+    pub fn size(&self) -> u64 {
+        match &self.source {
+            Source::Bytes(bytes) => bytes.len() as u64,
+            Source::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
+        }
+    }
+
     pub fn read(self) -> Result<Vec<u8>> {
         match self.source {
             Source::Bytes(bytes) => Ok(bytes),

@@ -252,6 +252,9 @@ pub extern "C" fn wasm_dyld_config_set_limit(
             n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_NESTING as u32 => {
                 c.config.nesting = u32::try_from(value).map_err(too_large)?;
             }
+            n if n == wasm_dyld_limit_t::WASM_DYLD_LIMIT_HOST_MEMORY as u32 => {
+                limits.host_memory = value
+            }
             n => return Err(no_such("limit", n)),
         }
         Ok(())

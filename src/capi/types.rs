@@ -134,6 +134,10 @@ pub enum wasm_dyld_limit_t {
     WASM_DYLD_LIMIT_OBJECTS = 2,
     /// Calls from guest to host to guest, one inside the other; 128 by default.
     WASM_DYLD_LIMIT_NESTING = 3,
+    /// Bytes of the host's memory that the linker uses for the objects of the namespace: their files while they are being loaded, and
+    /// what it knows of them afterwards, by an estimate that is rather too high. Compiled code, which the engine holds, is not counted.
+    /// No bound by default.
+    WASM_DYLD_LIMIT_HOST_MEMORY = 4,
 }
 
 /// Flags of wasm_dyld_load, to be combined (dlopen(3)). The values up to WASM_DYLD_NODELETE are those of wasi-libc's dlfcn.h.

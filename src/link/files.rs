@@ -20,6 +20,8 @@ pub struct Files<'a> {
     view: View<'a>,
     clock: &'a Clock,
     metering: Metering,
+    /// Bytes of memory that the namespace's objects take, those opened so far among them.
+    pub taken: u64,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
 }
@@ -32,6 +34,7 @@ impl<'a> Files<'a> {
             view,
             clock,
             metering,
+            taken: 0,
             bytes: HashMap::new(),
         }
     }
@@ -50,6 +53,8 @@ impl<'a> Files<'a> {
             located.identity.clone(),
             located.in_guest,
         );
+        // Before the file takes any.
+        self.within_limit(&name, located.size())?;
         let bytes = self.clock.time(Phase::Read, || located.read())?;
         let found = self.parse(&name, path.as_deref(), identity, bytes, main);
         match found {
@@ -58,6 +63,19 @@ impl<'a> Files<'a> {
             Err(error) if in_guest => Err(error.of_the_guest()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether another `size` bytes are within what the namespace may take of the host's memory.
+    fn within_limit(&self, name: &str, size: u64) -> Result<()> {
+        let limit = self.config.limits.host_memory;
+        if self.taken.saturating_add(size) <= limit {
+            return Ok(());
+        }
+        let why = format!(
+            "{name} takes {size} bytes of the host's memory besides {} that are taken; the limit is {limit}",
+            self.taken
+        );
+        Err(Error::new(Code::Limit, crate::text::name(&why)))
     }
 
     /// An object from bytes at hand.
@@ -71,6 +89,9 @@ impl<'a> Files<'a> {
     ) -> Result<Found> {
         let parsed = self.clock.time(Phase::Parse, || self.prepare(bytes, main));
         let (object, bytes, role, stack_pointer) = parsed?;
+        let size = bytes.len().saturating_add(object.footprint) as u64;
+        self.within_limit(name, size)?;
+        self.taken = self.taken.saturating_add(size);
         self.bytes.insert(identity.clone(), bytes);
         Ok(Found {
             name: name.into(),

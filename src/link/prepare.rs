@@ -63,6 +63,7 @@ impl Namespace {
             hidden: flags.party == Party::Guest && !self.config.guest_paths,
         };
         let mut files = Files::new(&self.config, view, &self.clock, self.metering());
+        files.taken = self.state().model.footprint();
         let found = self
             .clock
             .time(Phase::Search, || self.collect(source, flags, &mut files))?;

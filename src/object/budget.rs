@@ -31,16 +31,23 @@ pub(super) const NOTE: usize = 120;
 
 pub(super) struct Budget {
     left: usize,
+    used: usize,
 }
 
 impl Budget {
     pub fn for_module(bytes: &[u8]) -> Budget {
         Budget {
+            used: 0,
             left: bytes
                 .len()
                 .saturating_mul(FOR_EACH_BYTE)
                 .saturating_add(BASE),
         }
+    }
+
+    /// What has been taken so far.
+    pub fn used(&self) -> usize {
+        self.used
     }
 
     /// Takes what `count` entries of `each` bytes need, before these are allocated.
@@ -49,6 +56,7 @@ impl Budget {
         match self.left.checked_sub(needed) {
             Some(left) => {
                 self.left = left;
+                self.used = self.used.saturating_add(needed);
                 Ok(())
             }
             None => Err(fault::over_budget(offset)),

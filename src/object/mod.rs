@@ -169,6 +169,8 @@ pub struct Object {
     /// The module's last two imports are those of the checks that [`meter`] has put into it ([`abi::CONTROL_UNITS`],
     /// [`abi::CONTROL_ASK`]). They are in the index spaces, and not in [`Object::imports`]: they are no symbols.
     pub metered: bool,
+    /// Bytes of memory that all this takes, and a plan of it, by an estimate that is rather too high.
+    pub footprint: usize,
     /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it.
     pub code_moved: i64,
     /// [`meter`] rewrote the code itself: no place in it is that in the file.

@@ -400,6 +400,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             notes.apply(&mut self.object);
         }
         self.object.features = self.spaces.used;
+        self.object.footprint = self.spaces.budget.used();
         Ok((self.object, self.claimed))
     }
 

@@ -103,6 +103,8 @@ pub struct LoadLimits {
     pub memory_pages: u64,
     pub table_slots: u64,
     pub objects: usize,
+    /// Bytes of the host's memory for the files of the objects that are being loaded, and for what is known of those that are.
+    pub host_memory: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -246,6 +246,13 @@ pub struct Model {
 }
 
 impl Model {
+    /// Bytes of memory that what is known of the objects takes, by an estimate.
+    pub fn footprint(&self) -> u64 {
+        let all = self.nodes.values();
+        let each = all.map(|node| node.found.object.footprint as u64);
+        each.fold(0, u64::saturating_add)
+    }
+
     /// A function that the host defines under a name, with its type.
     pub fn host_callee(
         &self,

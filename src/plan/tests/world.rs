@@ -124,6 +124,7 @@ impl Default for World {
             plt: Plt::Auto,
             stack_size: 4096,
             limits: LoadLimits {
+                host_memory: u64::MAX,
                 memory_pages: crate::abi::MAX_PAGES,
                 table_slots: 10_000_000,
                 objects: 8_000,
