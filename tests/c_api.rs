@@ -6,7 +6,7 @@
 #[path = "support/c.rs"]
 mod c;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use c::{WARNINGS, compile, compiler, compilers, guests, program, setup, show, source, succeed};
@@ -196,6 +196,41 @@ blue was replaced; it starts anew, the others go on:
 1 library left: libc.so
 ";
     assert_eq!(text(&output), wanted);
+}
+
+/// Every kind of harm on every engine, as often as would show what is not given back; 1,000 plugins on the linked one.
+#[test]
+fn the_hostile_example() {
+    let (built, lib) = (example("hostile"), guests().join("lib"));
+    let plugins = guests().join("cases/hostile-plugins");
+    let run = |count: &str, engine: Option<&Path>| {
+        let arguments = [built.as_os_str(), lib.as_os_str(), plugins.as_os_str()];
+        let mut command = program(&arguments, "run-hostile");
+        command
+            .arg(count)
+            .envs(engine.map(|path| ("WASMDYLD_ENGINE", path)));
+        text(&succeed("hostile", &mut command))
+    };
+    let wanted = "\
+1000 plugins were run, and the host goes on:
+  none                                 fine while unloading
+  a loop in its constructor            out of budget while loading
+  a loop in its destructor             out of budget while unloading
+  a loop                               out of budget while working
+  a loop in a callback of libc's       out of budget while working
+  a loop in a callback of the host's   out of budget while working
+  recursion without end                trapped while working
+  takes all memory, and asks for more  out of budget while working
+  registers exit handlers without end  out of budget while working
+  exits                                exited while working
+  traps                                trapped while working
+  sleeps                               out of time while working
+";
+    assert_eq!(run("1000", None), wanted);
+    for (name, path) in &c::engines() {
+        let few = wanted.replacen("1000", "60", 1);
+        assert_eq!(run("60", Some(path)), few, "{name}");
+    }
 }
 
 /// Built once: on the linked engine, and on others by the environment alone.
