@@ -310,6 +310,49 @@ static void budgets(void)
     usable(1);
 }
 
+static int asked, answered_after, finalized;
+
+static bool watches(void *env)
+{
+    CHECK(env == &asked);
+    /* It may look on, and no more. */
+    CHECK(wasm_dyld_object_count(host.dyld) >= 1);
+    SAME(call("loops"), WASM_DYLD_BUSY);
+    wasm_dyld_error_delete(error);
+    error = NULL;
+    return ++asked >= answered_after;
+}
+
+static void finalizes(void *env)
+{
+    CHECK(env == &asked);
+    finalized++;
+}
+
+/* The host is asked until it says that it is enough, wherever the guest is. */
+static void watched(void)
+{
+    wasm_dyld_code_t (*const runs[])(void) = {loops, swallowed, recurses, start, constructor, waits};
+    int before = finalized;
+    WORKS(wasm_dyld_set_watcher(host.dyld, 2000000, watches, &asked, finalizes, &error));
+    for (size_t i = 0; i < COUNT_OF(runs); i++) {
+        asked = 0;
+        answered_after = 5;
+        FAILS(runs[i](), WASM_DYLD_INTERRUPTED, NULL);
+        SAME(asked, 5);
+        usable(1);
+    }
+    /* Time goes on meanwhile. */
+    answered_after = INT32_MAX;
+    stopped(BY_TIME, loops);
+    CHECK(asked > 5 && finalized == before);
+    WORKS(wasm_dyld_set_watcher(host.dyld, 0, NULL, NULL, NULL, &error));
+    SAME(finalized, before + 1);
+    asked = 0;
+    stopped(BY_TIME, loops);
+    SAME(asked, 0);
+}
+
 static void without(void)
 {
     uint64_t left;
@@ -318,6 +361,8 @@ static void without(void)
     FAILS(wasm_dyld_set_timeout(host.dyld, 1, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_control", NULL);
     FAILS(wasm_dyld_set_budget(host.dyld, 1, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_control", NULL);
     FAILS(wasm_dyld_budget_left(host.dyld, &left, &error), WASM_DYLD_UNSUPPORTED, NULL);
+    FAILS(wasm_dyld_set_watcher(host.dyld, 1, watches, &asked, finalizes, &error), WASM_DYLD_UNSUPPORTED, NULL);
+    SAME(finalized, 0);
     wasm_dyld_t *gone = host.dyld;
     host_delete(&host);
     SAME(wasm_dyld_interrupt(gone), WASM_DYLD_INVALID_ARGUMENT);
@@ -415,6 +460,7 @@ int main(void)
             if (by != BY_BUDGET || ways[way].control == WASM_DYLD_CONTROL_BUDGET)
                 everywhere(by);
         in_wasi();
+        watched();
         if (ways[way].control == WASM_DYLD_CONTROL_BUDGET)
             budgets();
         host_delete(&host);

@@ -12,7 +12,6 @@ fn generate() -> String {
         "control",
         "engine",
         "namespace",
-        "control",
         "symbol",
         "object",
         "wasi",

@@ -11,15 +11,20 @@
 
 #![allow(non_camel_case_types)]
 
+use std::ffi::c_void;
 use std::time::Duration;
 
-use super::config::{wasm_dyld_config_t, with};
-use super::edge::{Handle, edge, set};
+use super::config::{wasm_dyld_config_t, wasm_dyld_finalizer_t, with};
+use super::edge::{Environment, Handle, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
 use super::types::{self, ControlNumber, wasm_dyld_code_t};
 use crate::control::{Mode, interrupt};
 use crate::error::{Code, Error};
+
+/// Tells whether the guest is to stop. Called on the thread that the guest runs on, while that waits for the answer. It may look at the
+/// namespace, though not at its memory, and not change it: see the top of this file.
+pub type wasm_dyld_watcher_callback_t = Option<unsafe extern "C" fn(env: *mut c_void) -> bool>;
 
 /// Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
 /// wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
@@ -78,6 +83,43 @@ pub extern "C" fn wasm_dyld_set_timeout(
             .ns
             .control()
             .set_timeout(timeout)
+    })
+}
+
+/// Has `callback` asked again and again, while guests of the namespace run or wait in WASI, whether they are to stop: each time that about
+/// so many nanoseconds have gone by (a millisecond at least), from the next outermost call of the host on. If it answers true, what runs
+/// ends with WASM_DYLD_INTERRUPTED. NULL: nobody is asked.
+///
+/// For hosts that have something to look after meanwhile on the same thread: the signals of an interpreter, a loop of events. Nobody is
+/// asked in calls that are shorter. Where a guest calls the host and that enters another namespace, the callback of the inner one is
+/// asked. On failure `env` stays the caller's.
+///
+/// A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_set_watcher(
+    namespace: *mut wasm_dyld_t,
+    nanoseconds: u64,
+    callback: wasm_dyld_watcher_callback_t,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        namespace.ns.control().need(Mode::Interrupt)?;
+        let env = Environment::new(env, finalizer);
+        let ask = callback.map(|callback| -> Box<dyn Fn() -> bool> {
+            Box::new(move || {
+                let env = &env;
+                // SAFETY: the host's own pair, on the namespace's thread.
+                unsafe { callback(env.env) }
+            })
+        });
+        // The one before goes at the end, when nothing is in use: its finalizer may call anything.
+        namespace
+            .ns
+            .set_watcher(Duration::from_nanos(nanoseconds), ask)
+            .map(drop)
     })
 }
 

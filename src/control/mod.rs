@@ -11,17 +11,21 @@ mod registry;
 mod signal;
 mod timer;
 mod wait;
+mod watcher;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use budget::Budget;
 pub use registry::{Registered, interrupt};
 pub use signal::Signal;
+use signal::clock;
 #[cfg(unix)]
 pub use wait::{Waited, wait};
+pub use watcher::Watcher;
 
 use crate::error::{Code, Error, Result};
 
@@ -83,6 +87,7 @@ pub struct Control {
     stopped: Cell<Option<Stop>>,
     checks: Cell<Checks>,
     timeout: Cell<Option<Duration>>,
+    watcher: RefCell<Option<Rc<Watcher>>>,
     /// The budget, where checks count.
     pub budget: Budget,
     /// The control of the namespace whose guest, by way of the host, entered this one.
@@ -106,6 +111,7 @@ impl Control {
             stopped: Cell::new(None),
             checks: Cell::new(Checks::None),
             timeout: Cell::new(None),
+            watcher: RefCell::new(None),
             budget: Budget::default(),
             outer: Cell::new(ptr::null()),
         }
@@ -140,12 +146,25 @@ impl Control {
         if entries == 0 {
             self.stopped.set(None);
             self.signal.begin();
-            if let Some(timeout) = self.timeout.get() {
-                timer::watch(&self.signal, timeout);
-            }
+            self.set_times();
             self.outer.set(CURRENT.replace(self));
         }
         Entry(self)
+    }
+
+    /// When the guest has to look, in the entry that begins.
+    fn set_times(&self) {
+        let watcher = self.watcher.borrow();
+        let times = (self.timeout.get(), watcher.as_ref().map(|w| w.every));
+        if times == (None, None) {
+            return;
+        }
+        let now = clock();
+        let deadline = times.0.map(|after| self.signal.set_deadline(now, after));
+        let look = times.1.map(|after| self.signal.set_look(now, after));
+        if let Some(at) = deadline.into_iter().chain(look).min() {
+            timer::watch(&self.signal, now, at);
+        }
     }
 
     /// How long an outermost entry may take.
@@ -153,6 +172,12 @@ impl Control {
         self.need(Mode::Interrupt)?;
         self.timeout.set(timeout);
         Ok(())
+    }
+
+    /// Who is asked, while guests run or wait, whether they are to stop: from the next outermost entry on. Gives who was asked before.
+    pub fn set_watcher(&self, watcher: Option<Watcher>) -> Result<Option<Rc<Watcher>>> {
+        self.need(Mode::Interrupt)?;
+        Ok(self.watcher.replace(watcher.map(Rc::new)))
     }
 
     /// Whether the namespace was made for that much.
@@ -201,6 +226,20 @@ impl Control {
         self.stopped.get()
     }
 
+    /// Asks the host, if it is time. False: nobody is to be asked.
+    fn look_up(&self) -> bool {
+        let Some(watcher) = self.watcher.borrow().clone() else {
+            return false;
+        };
+        if self.signal.begin_look() {
+            if (watcher.ask)() {
+                self.signal.interrupt();
+            }
+            self.signal.set_look(clock(), watcher.every);
+        }
+        true
+    }
+
     fn wants(&self) -> Option<Stop> {
         let stop = self.stopped.get().or_else(|| self.signal.wants())?;
         self.stopped.set(Some(stop));
@@ -222,6 +261,15 @@ impl Drop for Entry<'_> {
 
 /// Whether the guest that runs on this thread is to stop: the namespace that was entered last, or one whose guest waits for it.
 pub fn wanted() -> Option<Stop> {
+    noted().or_else(|| {
+        // The innermost one: its guest is the one that runs.
+        let mut asked = false;
+        each(|control| asked = asked || control.look_up());
+        noted()
+    })
+}
+
+fn noted() -> Option<Stop> {
     let mut wanted = None;
     each(|control| wanted = control.wants().or(wanted));
     wanted

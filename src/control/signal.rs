@@ -22,6 +22,8 @@ pub struct Signal {
     asked: AtomicU64,
     /// When the entry's time is over: nanoseconds on [`clock`].
     deadline: AtomicU64,
+    /// When the host is to be asked again.
+    look: AtomicU64,
     /// The time that the timer's thread will look here.
     pub(super) watched: AtomicU64,
     /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
@@ -37,6 +39,10 @@ pub(super) fn clock() -> u64 {
     u64::try_from(passed.as_nanos()).unwrap_or(NEVER - 1)
 }
 
+fn later(now: u64, duration: Duration) -> u64 {
+    now.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(NEVER))
+}
+
 impl Signal {
     /// `stops`: the namespace can stop its guests.
     pub fn new(stops: bool) -> Signal {
@@ -46,6 +52,7 @@ impl Signal {
             running: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
+            look: AtomicU64::new(NEVER),
             watched: AtomicU64::new(NEVER),
             bell: AtomicI32::new(-1),
             kick: OnceLock::new(),
@@ -90,22 +97,43 @@ impl Signal {
     pub(super) fn end(&self) {
         self.running.store(0, Relaxed);
         self.deadline.store(NEVER, Relaxed);
+        self.look.store(NEVER, Relaxed);
     }
 
-    pub(super) fn set_deadline(&self, after: Duration) -> u64 {
-        let after = u64::try_from(after.as_nanos()).unwrap_or(NEVER);
-        let at = clock().saturating_add(after);
+    pub(super) fn set_deadline(&self, now: u64, after: Duration) -> u64 {
+        let at = later(now, after);
         self.deadline.store(at, SeqCst);
         at
     }
 
-    pub(super) fn deadline(&self) -> Option<u64> {
+    fn deadline(&self) -> Option<u64> {
         Some(self.deadline.load(SeqCst)).filter(|&at| at != NEVER)
     }
 
-    /// What time is left; `None` without a bound.
+    pub(super) fn set_look(&self, now: u64, after: Duration) -> u64 {
+        let at = later(now, after);
+        self.look.store(at, SeqCst);
+        at
+    }
+
+    /// Whether it is time to ask the host. Then it is not, until there is another time.
+    pub(super) fn begin_look(&self) -> bool {
+        let due = self.look.load(SeqCst) <= clock();
+        if due {
+            self.look.store(NEVER, SeqCst);
+        }
+        due
+    }
+
+    /// When the guest has to look whether it is to stop: its time is over, or the host is to be asked.
+    pub(super) fn next(&self) -> Option<u64> {
+        let next = self.deadline.load(SeqCst).min(self.look.load(SeqCst));
+        Some(next).filter(|&at| at != NEVER)
+    }
+
+    /// How long it is until then.
     pub(super) fn left(&self) -> Option<Duration> {
-        let at = self.deadline()?;
+        let at = self.next()?;
         Some(Duration::from_nanos(at.saturating_sub(clock())))
     }
 

@@ -1,5 +1,5 @@
-//! Time-outs. Where checks in the modules ask the linker, these look at the clock themselves. An engine with means of its own has to be
-//! told when time is over: one thread does that for all namespaces, started when the first time-out needs it.
+//! Time-outs, and times to ask the host. Where checks in the modules ask the linker, these look at the clock themselves. An engine with means
+//! of its own has to be told when it is time: one thread does that for all namespaces, started when the first one needs it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,18 +9,22 @@ use std::time::Duration;
 use super::Signal;
 use super::signal::clock;
 
+/// How late the thread may be, in nanoseconds.
+const LATE: u64 = 1_000_000_000;
+
 /// The signals to look at, by time. Of equal times each has a number of its own.
 #[derive(Default)]
 struct Watch {
     by_time: BTreeMap<(u64, u64), Weak<Signal>>,
     number: u64,
-    started: bool,
+    /// The process that has the thread: one that was forked off has none.
+    thread_of: Option<u32>,
 }
 
 static WATCH: Mutex<Watch> = Mutex::new(Watch {
     by_time: BTreeMap::new(),
     number: 0,
-    started: false,
+    thread_of: None,
 });
 static EARLIER: Condvar = Condvar::new();
 
@@ -29,11 +33,12 @@ fn lock() -> MutexGuard<'static, Watch> {
     WATCH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An entry begins that may take so long.
-pub(super) fn watch(signal: &Arc<Signal>, timeout: Duration) {
-    let at = signal.set_deadline(timeout);
-    // The thread looks by then anyway, and finds the later deadline: calls one after the other cost no lock.
-    if signal.has_kick() && signal.watched.load(SeqCst) > at {
+/// An entry begins in which the guest has to look at this time.
+pub(super) fn watch(signal: &Arc<Signal>, now: u64, at: u64) {
+    // The thread looks by then anyway, and finds the later time: calls one after the other cost no lock. One that is long overdue was
+    // for a thread that this process does not have: it was forked off.
+    let watched = signal.watched.load(SeqCst);
+    if signal.has_kick() && (watched > at || watched < now.saturating_sub(LATE)) {
         lock().add(signal, at);
     }
 }
@@ -44,10 +49,12 @@ impl Watch {
         self.number += 1;
         self.by_time
             .insert((at, self.number), Arc::downgrade(signal));
-        if !self.started {
+        let process = std::process::id();
+        if self.thread_of != Some(process) {
             let thread = std::thread::Builder::new().name("wasm-dyld-timer".into());
             // Without a thread the guest runs on until WASI or the next entry looks at the clock.
-            self.started = thread.stack_size(64 << 10).spawn(run).is_ok();
+            let started = thread.stack_size(64 << 10).spawn(run).is_ok();
+            self.thread_of = started.then_some(process);
         }
         if self
             .by_time
@@ -80,20 +87,20 @@ fn run() {
     }
 }
 
-/// It is time for one of them: its entry's time is over, or another one is under way, or none.
+/// It is time for one of them: its entry has to look, or another one is under way, or none.
 fn look(watch: &mut Watch, signal: &Arc<Signal>, at: u64, now: u64) {
     if signal.watched.load(SeqCst) != at {
         // An earlier look has taken its place.
         return;
     }
     signal.watched.store(u64::MAX, SeqCst);
-    match signal.deadline() {
+    match signal.next() {
         // A guest that is just on its way to the host and back may miss one look.
-        Some(deadline) if deadline <= now => {
+        Some(at) if at <= now => {
             signal.wake();
             watch.add(signal, now.saturating_add(1_000_000));
         }
-        Some(deadline) => watch.add(signal, deadline),
+        Some(at) => watch.add(signal, at),
         None => {}
     }
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::{HashMap, HashSet};
 
@@ -17,7 +18,7 @@ use super::stats::{Clock, Statistics};
 use super::texts::Texts;
 use crate::abi;
 use crate::config::Config;
-use crate::control::{self, Control};
+use crate::control::{self, Control, Watcher};
 use crate::engine::{
     self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
     HostFunc, HostTrap, Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val,
@@ -252,6 +253,24 @@ impl Namespace {
     /// What stops its guests.
     pub fn control(&self) -> &Control {
         &self.side.control
+    }
+
+    /// Who is asked, every so often while guests run or wait, whether they are to stop; `None`: nobody. Gives who was asked before.
+    pub fn set_watcher(
+        &self,
+        every: Duration,
+        ask: Option<Box<dyn Fn() -> bool>>,
+    ) -> Result<Option<Rc<Watcher>>> {
+        let side = Rc::downgrade(&self.side);
+        let watcher = ask.map(|ask| {
+            let ask = move || {
+                let side = side.upgrade();
+                let _telling = side.as_ref().map(|side| side.tell());
+                ask()
+            };
+            Watcher::new(every, Box::new(ask))
+        });
+        self.side.control.set_watcher(watcher)
     }
 
     pub fn store(&self) -> Store {
@@ -553,7 +572,7 @@ impl Side {
         Ok(Busy(&self.away))
     }
 
-    /// Until the result is dropped, a callback of the host takes debug output.
+    /// Until the result is dropped, a callback of the host looks on: it takes debug output, or says whether the guest is to stop.
     fn tell(&self) -> Depth<'_> {
         self.telling.set(self.telling.get().saturating_add(1));
         Depth(&self.telling)
@@ -563,7 +582,7 @@ impl Side {
         if self.telling.get() > 0 {
             return Err(Error::new(
                 Code::Busy,
-                "a callback for debug output cannot change the namespace, nor call the guest",
+                "a callback that looks on (for debug output, or of wasm_dyld_set_watcher) cannot change the namespace, nor call the guest",
             ));
         }
         if self.away.get() {
