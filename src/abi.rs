@@ -103,6 +103,16 @@ pub const MAX_P2ALIGN: u32 = 30;
 /// Pages in a 32-bit memory.
 pub const MAX_PAGES: u64 = 0x1_0000;
 
+/// Exports that the linker calls to bring an object to life, and the one that runs a program.
+pub const STEPS: [&str; 6] = [
+    APPLY_DATA_RELOCS,
+    APPLY_RELOCS,
+    POST_INSTANTIATE,
+    INITIALIZE,
+    CALL_CTORS,
+    START,
+];
+
 /// Exports that steer an object's own life and are no symbols for others: a library that imports `_initialize` does not mean its neighbour's.
 pub const LIFECYCLE: &[&str] = &[
     APPLY_DATA_RELOCS,

@@ -39,18 +39,27 @@ pub(super) fn export(
     args: &[Val],
     results: &mut [Val],
 ) -> Result<()> {
-    let (function, sig) = {
+    let sig = {
         let state = ns.state();
         let node = state.model.nodes.get(&definition.object);
         let sig = node.and_then(|node| node.found.object.func_type(definition.export));
-        let function = state.export(definition).and_then(|e| e.duplicate());
-        (function, sig.ok_or_else(|| lost("a function's type"))?)
+        sig.ok_or_else(|| lost("a function's type"))?
     };
     callable(&sig)?;
     if sig.params.len() != args.len() || sig.results.len() != results.len() {
         let why = format!("the linker cannot call a function of type {sig} here");
         return Err(Error::new(Code::TypeMismatch, why));
     }
+    call(ns, definition, args, results)
+}
+
+/// Calls an export whose type is known to be `() -> ()`.
+pub(super) fn plain(ns: &Namespace, definition: Definition) -> Result<()> {
+    call(ns, definition, &[], &mut [])
+}
+
+fn call(ns: &Namespace, definition: Definition, args: &[Val], results: &mut [Val]) -> Result<()> {
+    let function = ns.state().export(definition).and_then(|e| e.duplicate());
     let function = function.ok_or_else(|| lost("a function"))?;
     let function = function.as_func().ok_or_else(|| lost("a function"))?;
     ns.call(&function, args, results)

@@ -10,7 +10,7 @@ use super::stats::{Clock, Phase};
 use crate::abi;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::object::{self, Metering, Object};
+use crate::object::{self, Metadata, Metering, Object};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
 use crate::search::{self, Located, View};
@@ -98,7 +98,7 @@ impl<'a> Files<'a> {
             path: path.map(Arc::from),
             in_guest: false,
             identity,
-            object: Arc::new(object),
+            object: Metadata::new(object),
             role,
             needed: Vec::new(),
             stack_pointer,

@@ -59,7 +59,7 @@ fn functions(ns: &Namespace, id: ObjectId) -> Lifecycle {
     let state = ns.state();
     let node = state.model.nodes.get(&id);
     node.map_or_else(Lifecycle::default, |node| {
-        lifecycle(&node.found.object, node.found.role)
+        lifecycle(node.found.object.brief(), node.found.role)
     })
 }
 
@@ -70,16 +70,12 @@ fn call(ns: &Rc<Namespace>, id: ObjectId, name: &str, category: Category) -> Res
         let Some(node) = state.model.nodes.get(&id) else {
             return Ok(());
         };
-        let object = &node.found.object;
-        let Some(&export) = object.by_name.get(name) else {
+        let step = node.found.object.brief().step(name);
+        // An import exported again is somebody else's.
+        let Some(step) = step.filter(|step| step.own) else {
             return Ok(());
         };
-        if object.defined_func(export).is_none() {
-            // An import exported again is somebody else's.
-            return Ok(());
-        }
-        let sig = object.func_type(export);
-        if !sig.is_some_and(|sig| sig.params.is_empty() && sig.results.is_empty()) {
+        if !step.plain {
             return Err(Error::new(
                 Code::Malformed,
                 format!(
@@ -88,9 +84,13 @@ fn call(ns: &Rc<Namespace>, id: ObjectId, name: &str, category: Category) -> Res
                 ),
             ));
         }
-        (Definition { object: id, export }, node.found.name.clone())
+        let definition = Definition {
+            object: id,
+            export: step.export,
+        };
+        (definition, node.found.name.clone())
     };
     let trace = &ns.config().trace;
     trace.say(category, || format!("{object}: {name}"));
-    calls::export(ns, definition, &[], &mut []).context(|| format!("{name} of {object}"))
+    calls::plain(ns, definition).context(|| format!("{name} of {object}"))
 }

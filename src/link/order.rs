@@ -8,7 +8,7 @@ use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{ExternKind, ExternPtr, Module, shim};
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, Object};
+use crate::object::{ExternType, Metadata};
 
 pub fn lost(what: &str) -> Error {
     Error::new(
@@ -50,7 +50,7 @@ fn declared(object: &Object) -> impl Iterator<Item = Key<'_>> {
 /// Import vectors are in the engine's order of imports, which is not always the module's (Q1).
 pub fn in_engine_order<T: Copy>(
     module: &Module,
-    object: &Object,
+    object: &Metadata,
     in_module_order: Vec<T>,
 ) -> Result<Vec<T>> {
     if shim::of(module.api()).import_order_is_declared() {
@@ -81,7 +81,7 @@ pub fn in_engine_order<T: Copy>(
         .ok_or_else(|| lost("an import"))
 }
 
-pub fn export_order(module: &Module, object: &Object) -> Result<Option<Vec<u32>>> {
+pub fn export_order(module: &Module, object: &Metadata) -> Result<Option<Vec<u32>>> {
     if shim::of(module.api()).import_order_is_declared() {
         return Ok(None);
     }

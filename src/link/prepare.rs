@@ -10,7 +10,6 @@ use super::namespace::Namespace;
 use super::open::{Flags, Party, Source};
 use super::stats::Phase;
 use super::unload;
-use crate::abi;
 use crate::engine::can_link;
 use crate::error::{Code, Error, Result};
 use crate::plan::needed::{Closure, Provider, Root, closure};
@@ -34,9 +33,8 @@ pub(super) struct Prepared {
 impl Prepared {
     /// One of the new objects calls dlerror.
     pub fn shows_errors(&self) -> bool {
-        let fresh = self.closure.fresh.iter();
-        let mut imports = fresh.flat_map(|found| &found.object.imports);
-        imports.any(|import| import.name.as_ref() == abi::DLERROR)
+        let mut fresh = self.closure.fresh.iter();
+        fresh.any(|found| found.object.brief().calls_dlerror)
     }
 }
 

@@ -22,14 +22,8 @@ impl Namespace {
             let node = state.model.nodes.get(&main);
             let node =
                 node.ok_or_else(|| Error::new(Code::Internal, "the main program got lost"))?;
-            let object = &node.found.object;
-            let export = object.by_name.get(abi::START).copied();
-            let export = export.filter(|&e| {
-                object
-                    .func_type(e)
-                    .is_some_and(|sig| sig.params.is_empty() && sig.results.is_empty())
-            });
-            let Some(export) = export else {
+            let step = node.found.object.brief().step(abi::START);
+            let Some(step) = step.filter(|step| step.plain) else {
                 return Err(Error::new(
                     Code::Unsupported,
                     format!(
@@ -41,11 +35,11 @@ impl Namespace {
             };
             let definition = Definition {
                 object: main,
-                export,
+                export: step.export,
             };
             (definition, node.found.name.clone())
         };
-        let code = match calls::export(self, start, &[], &mut []) {
+        let code = match calls::plain(self, start) {
             Ok(()) => 0,
             Err(error) => match error.exit_code() {
                 Some(code) => code,

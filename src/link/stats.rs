@@ -54,8 +54,14 @@ pub enum Phase {
 impl Statistics {
     pub fn count_objects(&mut self, fresh: &[Found]) {
         self.objects = fresh.len();
-        self.imports = fresh.iter().map(|f| f.object.imports.len()).sum();
-        self.exports = fresh.iter().map(|f| f.object.exports.len()).sum();
+        self.imports = fresh
+            .iter()
+            .map(|f| f.object.brief().imports as usize)
+            .sum();
+        self.exports = fresh
+            .iter()
+            .map(|f| f.object.brief().exports as usize)
+            .sum();
     }
 
     pub fn count_plan(&mut self, plan: &Plan) {

@@ -231,7 +231,7 @@ impl Transaction<'_> {
         })?;
         let exports = self.instantiating(|| instance.exports());
         let order = export_order(module, &found.object)?;
-        if exports.len() != found.object.exports.len() {
+        if exports.len() != found.object.brief().exports as usize {
             return Err(lost("an export"));
         }
         let live = LoadedObject {

@@ -10,6 +10,7 @@ mod explain;
 mod externalize;
 mod fault;
 mod features;
+mod metadata;
 mod meter;
 mod outline;
 mod parse;
@@ -27,9 +28,11 @@ mod types;
 use std::sync::Arc;
 
 use foldhash::HashMap;
+use serde::{Deserialize, Serialize};
 
 pub use explain::{Explanation, explain};
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
+pub use metadata::{Brief, Metadata, Step};
 pub use meter::{Mode as Metering, meter};
 pub use outline::{Outline, Part, outline};
 pub use types::*;
@@ -110,7 +113,7 @@ pub struct Export {
 }
 
 /// A run of table slots that the object's own active element segment fills.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Table index; slots of the indirect function table are those of [`Object::table`].
     pub table: u32,
@@ -121,7 +124,7 @@ pub struct Segment {
 }
 
 /// What the active data segments of one form fill of a memory: all lie between the first byte and the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filled {
     /// Memory index.
     pub memory: u32,

@@ -2,7 +2,7 @@
 
 use super::model::Role;
 use crate::abi;
-use crate::object::Object;
+use crate::object::{Brief, Object};
 
 /// Exports by name; `None` where there is nothing to call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,19 +14,19 @@ pub struct Lifecycle {
 }
 
 /// Chooses by the names that an object exports. Both functions are of type `() -> ()` where the object is as it should be.
-pub fn lifecycle(object: &Object, role: Role) -> Lifecycle {
+pub fn lifecycle(brief: &Brief, role: Role) -> Lifecycle {
     let first = |names: &[&'static str]| {
         let mut names = names.iter().copied();
-        names.find(|name| object.by_name.contains_key(*name))
+        names.find(|name| brief.step(name).is_some())
     };
-    if role.is_main() && object.export(abi::START).is_some() {
+    if role.is_main() && brief.step(abi::START).is_some() {
         // `_start` runs the constructors itself.
         return Lifecycle {
             relocate: first(&[abi::APPLY_DATA_RELOCS]),
             construct: None,
         };
     }
-    if !object.dylink.as_ref().is_some_and(|dylink| dylink.legacy) {
+    if !brief.legacy {
         return Lifecycle {
             relocate: first(&[abi::APPLY_DATA_RELOCS]),
             // `_initialize` calls `__wasm_call_ctors`, and traps when it is called twice.
@@ -48,5 +48,5 @@ pub fn lacks_relocations(object: &Object) -> bool {
     };
     dylink.legacy
         && dylink.memory_size > 0
-        && lifecycle(object, Role::Library) == Lifecycle::default()
+        && lifecycle(&Brief::of(object), Role::Library) == Lifecycle::default()
 }

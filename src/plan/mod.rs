@@ -28,6 +28,7 @@ mod regions;
 mod resolve;
 mod role;
 mod scope;
+mod shared;
 mod slots;
 mod supply;
 mod turns;

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use foldhash::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
 use super::scope::{Definition, Scope};
 use super::turns::Init;
 use crate::abi;
-use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Object, Segment};
+use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Metadata, Segment};
 
 /// Names an object of a namespace; never used again after the object is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectId(pub u32);
 
 /// Tells whether two names lead to the same file.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Identity {
     File {
         device: u64,
@@ -32,7 +33,7 @@ pub enum Identity {
     Bytes(u64),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// The main program, position-independent: placed like a library.
     Main,
@@ -57,7 +58,7 @@ pub struct Found {
     /// `path` is one of the guest's own, below a preopened directory.
     pub in_guest: bool,
     pub identity: Identity,
-    pub object: Arc<Object>,
+    pub object: Metadata,
     pub role: Role,
     /// The objects behind `dylink.needed`, in order, each once.
     pub needed: Vec<ObjectId>,
@@ -65,7 +66,7 @@ pub struct Found {
     pub stack_pointer: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     pub memory_base: u64,
     pub memory_size: u64,
@@ -95,7 +96,7 @@ impl Placement {
 }
 
 /// A function, named so that each has one name: the defining object and its function index there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FuncId {
     Object { object: ObjectId, index: u32 },
     Host(u32),
@@ -199,7 +200,7 @@ impl HostDefs {
 }
 
 /// Data symbols that the linker provides where no object does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Landmarks {
     /// Unknown in a fixed main that does not export them.
     pub stack_low: Option<u64>,

@@ -11,6 +11,8 @@
 //! The stack comes first, so that an overflow leaves memory at its lower end and traps. Later loads take free ranges
 //! first, then new pages at the end.
 
+use serde::{Deserialize, Serialize};
+
 use super::Request;
 use super::model::{Found, Landmarks, Placement, Role};
 use super::regions::{Regions, align_up};
@@ -27,7 +29,7 @@ pub struct Sizes {
 }
 
 /// The memory (in pages) or the table (in slots).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// `None`: to be made.
     pub before: Option<u64>,
@@ -35,7 +37,7 @@ pub struct Extent {
     pub max: Option<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Layout {
     /// One for each new object.
     pub placements: Vec<Placement>,

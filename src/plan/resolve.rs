@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::alias::original;
 use super::commit::preloaded;
 use super::fault::{self, Fault, Use, Wrong};
 use super::function::{Target, function};
 use super::model::{FuncId, HostDef, ObjectId, Role};
 use super::scope::{Definition, Kind, Lookup, Scope};
-use super::{Bind, Request};
+use super::{Bind, Request, shared};
 use crate::abi;
 use crate::error::Result;
 use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, ValType};
 use crate::text;
 
 /// A function that an import leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Callee {
     pub id: FuncId,
     /// The export to take it from; `None` for a host function.
@@ -24,7 +26,7 @@ pub struct Callee {
 }
 
 /// What an import is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Binding {
     Memory,
     Table,
@@ -53,7 +55,7 @@ pub enum Binding {
     /// A global, table, memory or tag that an object defines.
     Export(Definition),
     /// A tag of the namespace.
-    Tag(Arc<str>),
+    Tag(#[serde(with = "shared")] Arc<str>),
     /// Something else that the host defines.
     Host(u32),
 }
@@ -72,7 +74,7 @@ impl Binding {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Landmark {
     StackLow,
     StackHigh,

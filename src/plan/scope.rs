@@ -4,16 +4,17 @@
 //! Only what an import could take counts as a definition: a program that exports its memory as `memory` does not define a
 //! function of that name.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 
 use super::model::ObjectId;
 use crate::abi;
-use crate::object::{ExportItem, ExternType, Object, ValType};
+use crate::object::{ExportItem, ExternType, Metadata, Object, ValType};
 
 /// An export of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Definition {
     pub object: ObjectId,
     pub export: u32,
@@ -79,9 +80,14 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     order: Vec<ObjectId>,
-    /// Every definition of a name, in scope order; nearly always one.
-    index: HashMap<Arc<str>, Entries>,
+    /// Made when first needed of what is still unread.
+    index: OnceLock<Index>,
+    unread: Vec<(ObjectId, Metadata)>,
 }
+
+/// Every definition of a name, in scope order; nearly always one.
+#[derive(Clone, Debug, Default)]
+struct Index(HashMap<Arc<str>, Entries>);
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -114,19 +120,73 @@ impl Scope {
         self.order.is_empty()
     }
 
+    /// A scope of these objects, whose metadata nobody reads before a name is looked up.
+    pub fn unread(objects: Vec<(ObjectId, Metadata)>) -> Scope {
+        Scope {
+            order: objects.iter().map(|(id, _)| *id).collect(),
+            index: OnceLock::new(),
+            unread: objects,
+        }
+    }
+
     /// Names that are defined.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index().0.len()
     }
 
     /// Makes room for that many more symbols.
     pub fn reserve(&mut self, symbols: usize) {
-        self.index.reserve(symbols);
+        self.change(|index| index.0.reserve(symbols));
     }
 
     /// Appends an object and its symbols.
     pub fn push(&mut self, id: ObjectId, object: &Object) {
         self.order.push(id);
+        self.change(|index| index.add(id, object));
+    }
+
+    /// Takes objects and their symbols out, all at once: a name that all of them define is cleared at the first.
+    pub fn remove<'a>(
+        &mut self,
+        gone: &HashSet<ObjectId>,
+        objects: impl Iterator<Item = &'a Object>,
+    ) {
+        self.order.retain(|id| !gone.contains(id));
+        self.change(|index| index.remove(gone, objects));
+    }
+
+    /// All definitions of a name that may be what is asked for, the one that wins first.
+    pub fn lookup(&self, name: &str, kind: Kind) -> impl Iterator<Item = Definition> + use<'_> {
+        let all = self.index().0.get(name).map_or(&[][..], Entries::all);
+        let wanted = all.iter().filter(move |one| one.kinds & kind.bit() != 0);
+        wanted.map(|one| one.definition)
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.unread))
+    }
+
+    fn change(&mut self, with: impl FnOnce(&mut Index)) {
+        let unread = std::mem::take(&mut self.unread);
+        let index = self.index.take();
+        let mut index = index.unwrap_or_else(|| Index::of(&unread));
+        with(&mut index);
+        self.index = OnceLock::from(index);
+    }
+}
+
+impl Index {
+    fn of(objects: &[(ObjectId, Metadata)]) -> Index {
+        let mut index = Index::default();
+        let exports = objects.iter().map(|(_, object)| object.exports.len());
+        index.0.reserve(exports.sum());
+        for (id, object) in objects {
+            index.add(*id, object);
+        }
+        index
+    }
+
+    fn add(&mut self, id: ObjectId, object: &Object) {
         for (position, export) in object.exports.iter().enumerate() {
             let name = export.name.as_ref();
             if name.starts_with('_') && abi::LIFECYCLE.contains(&name) {
@@ -141,7 +201,7 @@ impl Scope {
                 },
                 kinds: kinds.fold(0, |bits, kind| bits | kind.bit()),
             };
-            self.index
+            self.0
                 .entry(export.name.clone())
                 .and_modify(|known| match known {
                     Entries::One(first) => *known = Entries::Many(vec![*first, entry]),
@@ -151,15 +211,9 @@ impl Scope {
         }
     }
 
-    /// Takes objects and their symbols out, all at once: a name that all of them define is cleared at the first.
-    pub fn remove<'a>(
-        &mut self,
-        gone: &HashSet<ObjectId>,
-        objects: impl Iterator<Item = &'a Object>,
-    ) {
-        self.order.retain(|id| !gone.contains(id));
+    fn remove<'a>(&mut self, gone: &HashSet<ObjectId>, objects: impl Iterator<Item = &'a Object>) {
         for export in objects.flat_map(|object| &object.exports) {
-            let empty = match self.index.get_mut(&export.name) {
+            let empty = match self.0.get_mut(&export.name) {
                 Some(Entries::One(one)) => gone.contains(&one.definition.object),
                 Some(Entries::Many(many)) => {
                     many.retain(|one| !gone.contains(&one.definition.object));
@@ -168,16 +222,9 @@ impl Scope {
                 None => false,
             };
             if empty {
-                self.index.remove(&export.name);
+                self.0.remove(&export.name);
             }
         }
-    }
-
-    /// All definitions of a name that may be what is asked for, the one that wins first.
-    pub fn lookup(&self, name: &str, kind: Kind) -> impl Iterator<Item = Definition> + use<'_> {
-        let all = self.index.get(name).map_or(&[][..], Entries::all);
-        let wanted = all.iter().filter(move |one| one.kinds & kind.bit() != 0);
-        wanted.map(|one| one.definition)
     }
 }
 

@@ -5,6 +5,7 @@
 //! that number in its code); a new one.
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use serde::{Deserialize, Serialize};
 
 use super::model::{Found, FuncId, Node, ObjectId, Placement};
 use super::place::{Layout, within_limits};
@@ -14,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::object::{ExternType, Object, Segment};
 
 /// A slot and the function to put there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
     pub slot: u64,
     pub callee: Callee,

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
+use serde::{Deserialize, Serialize};
 
 use super::model::{FuncId, Landmarks, ObjectId};
 use super::place::Layout;
 use super::resolve::{Binding, Callee, Landmark, Resolved};
 use super::scope::Definition;
 use super::slots::{Route, Routes, Slots};
-use super::{Bind, Plan, Planned, Request};
+use super::{Bind, Plan, Planned, Request, shared};
 use crate::error::{Code, Error, Result};
 use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import};
 
 /// What is handed to the engine for one import.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Supply {
     Memory,
     Table,
@@ -35,7 +36,7 @@ pub enum Supply {
     LazyStub(usize),
     /// A function that does nothing.
     Nothing,
-    Tag(Arc<str>),
+    Tag(#[serde(with = "shared")] Arc<str>),
 }
 
 /// A generated function of type `sig` that calls the function in `slot`.

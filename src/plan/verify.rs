@@ -37,7 +37,7 @@ fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
         let (Some(planned), Some(found)) = (planned, found) else {
             return Err(inconsistent("an object without a plan"));
         };
-        if planned.imports.len() != found.object.imports.len() {
+        if planned.imports.len() != found.object.brief().imports as usize {
             return Err(inconsistent(&format!("imports of {}", found.name)));
         }
         for supply in &planned.imports {
@@ -93,7 +93,7 @@ fn memory(request: &Request<'_>, plan: &Plan) -> Result<()> {
     }
     for (found, place) in placements(request, plan) {
         used.push((place.memory_base, place.memory_size));
-        let p2align = found.object.dylink.as_ref().map_or(0, |d| d.memory_p2align);
+        let p2align = found.object.brief().memory_p2align;
         if found.role == Role::FixedMain {
             continue;
         }

@@ -15,7 +15,7 @@ use crate::abi;
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::link::{Clock, Files, definitions};
-use crate::object::{Metering, Object};
+use crate::object::{Metadata, Metering, Object};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
     Found, HostDef, HostDefs, Identity, Model, Now, ObjectId, Options, Plan, Precedence, Request,
@@ -248,7 +248,7 @@ impl Surveyor<'_> {
             path: path.map(Arc::from),
             in_guest: false,
             identity,
-            object: Arc::default(),
+            object: Metadata::default(),
             role: Role::Library,
             needed: Vec::new(),
             stack_pointer: None,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use wasmdyld::abi;
 use wasmdyld::error::{Context, Result};
 use wasmdyld::object::{
-    ExportItem, ExternType, Object, Outline, ParseLimits, externalize, outline,
+    Brief, ExportItem, ExternType, Object, Outline, ParseLimits, externalize, outline,
 };
 use wasmdyld::plan::{Role, describe, lifecycle, role_of};
 use wasmdyld::search;
@@ -326,7 +326,7 @@ fn life(object: &Object) -> Vec<String> {
     }
     let program = object.export(abi::START).is_some();
     let role = if program { Role::Main } else { Role::Library };
-    let functions = lifecycle(object, role);
+    let functions = lifecycle(&Brief::of(object), role);
     let program = program.then_some(abi::START);
     for (name, when) in [
         (functions.relocate, "addresses in its data"),

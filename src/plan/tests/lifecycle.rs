@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, sig};
 use crate::error::Code;
-use crate::object::Object;
+use crate::object::{Brief, Object};
 use crate::plan::*;
 
 fn exporting(legacy: bool, names: &[&str]) -> Object {
@@ -23,7 +23,7 @@ fn chosen(
     let Lifecycle {
         relocate,
         construct,
-    } = lifecycle(&exporting(legacy, names), role);
+    } = lifecycle(&Brief::of(&exporting(legacy, names)), role);
     (relocate, construct)
 }
 

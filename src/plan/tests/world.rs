@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::check;
 use crate::error::{Code, Error, Result};
-use crate::object::{Object, ParseLimits, externalize};
+use crate::object::{Metadata, Object, ParseLimits, externalize};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::*;
 
 pub struct File {
-    pub object: Arc<Object>,
+    pub object: Metadata,
     pub identity: Identity,
     pub role: Role,
     pub stack_pointer: Option<u64>,
@@ -27,7 +27,7 @@ pub struct Shelf {
 impl Shelf {
     pub fn put(&mut self, name: &str, object: Object) {
         let file = File {
-            object: Arc::new(object),
+            object: Metadata::new(object),
             identity: Identity::Host(name.into()),
             role: Role::Library,
             stack_pointer: None,
