@@ -1,7 +1,8 @@
 //! Gives the shared library its soname, with the major version in it, and tells the tests what they are built for. For `cargo cinstall`,
 //! the bundled engine's wasm.h is put where that looks for headers.
 
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 
 fn main() {
     let major = std::env::var("CARGO_PKG_VERSION_MAJOR").unwrap_or_default();
@@ -25,6 +26,29 @@ fn main() {
         println!("cargo::rustc-env=WASMDYLD_WASM_H={include}");
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rerun-if-changed=Cargo.toml");
+    let sources = sources().expect("the sources of this package");
+    println!("cargo::rustc-env=WASMDYLD_SOURCES={sources:016x}");
+}
+
+/// A hash of all that this library decides by: what one build has planned and kept, another one does not use.
+fn sources() -> std::io::Result<u64> {
+    let mut open = vec![PathBuf::from("src"), PathBuf::from("Cargo.toml")];
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if !path.is_dir() {
+            files.push((path.clone(), std::fs::read(path)?));
+            continue;
+        }
+        for entry in std::fs::read_dir(path)? {
+            open.push(entry?.path());
+        }
+    }
+    files.sort_unstable();
+    let mut hash = DefaultHasher::new();
+    files.hash(&mut hash);
+    Ok(hash.finish())
 }
 
 fn headers() -> std::io::Result<()> {

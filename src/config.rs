@@ -33,6 +33,8 @@ pub struct Config {
     pub guest_dlopen: bool,
     /// Guests see the names of the host's folders, in errors and where they ask.
     pub guest_paths: bool,
+    /// What the first load of a namespace comes to is kept beside compiled code, and used while everything is as it was.
+    pub launch_closures: bool,
     pub trace: Trace,
     /// Told what a load is busy with, where that may take long. It must not call the namespace.
     pub progress: Option<Observer>,
@@ -77,6 +79,7 @@ impl Default for Config {
             control: control::Mode::default(),
             guest_dlopen: true,
             guest_paths: false,
+            launch_closures: true,
             trace: Trace::default(),
             progress: None,
         }

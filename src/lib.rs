@@ -14,6 +14,7 @@ pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod launch;
 pub mod link;
 pub mod object;
 pub mod plan;

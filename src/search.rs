@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Code, Context, Error, Result};
+use crate::launch::{Stamp, is_absent};
 use crate::plan::{Found, Identity};
 use crate::text;
 use crate::trace::{Category, Trace};
@@ -71,6 +72,8 @@ pub struct Located {
     /// `path` is one of the guest's.
     pub in_guest: bool,
     pub identity: Identity,
+    /// What tells the file from itself at another time; `None` for what is no file of the host's.
+    pub stamp: Option<Stamp>,
     /// How the search came by it.
     pub why: String,
     /// How it is called in errors.
@@ -86,11 +89,15 @@ pub struct Tried {
     /// Why there.
     pub why: String,
     pub problem: String,
+    /// There is no such file, rather than one that cannot be used.
+    pub absent: bool,
 }
 
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tried { path, why, problem } = self;
+        let Tried {
+            path, why, problem, ..
+        } = self;
         let why = text::line(why);
         match path {
             Some(path) => {
@@ -195,9 +202,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
         .open(path);
     let file = match file {
         Ok(file) => file,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
+        Err(e) if is_absent(&e) => return Ok(None),
         Err(e) => return Err(e.to_string()),
     };
     let metadata = file.metadata().map_err(|e| e.to_string())?;
@@ -207,6 +212,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
     if metadata.len() > MAX_FILE {
         return Err("larger than 1 GiB".to_string());
     }
+    let stamp = Stamp::of(&metadata);
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Some(Located {
         name: name.to_string_lossy().into_owned(),
@@ -215,33 +221,30 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
         shown: path.display().to_string(),
         in_guest: false,
         identity: Identity::File {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            born: metadata.created().ok(),
+            device: stamp.device,
+            inode: stamp.inode,
+            born: stamp.born,
         },
+        stamp: Some(stamp),
         source: Source::File(file),
     }))
 }
 
-/// Searches `name` for the object `by`. Not found: the error lists every place, with what was there.
-pub fn find(
-    options: &SearchOptions,
-    name: &str,
-    by: Option<&Found>,
-    view: View<'_>,
-    trace: &Trace,
-) -> Result<Located> {
-    let Searched { found, tried } = search(options, name, by, view, trace)?;
-    found.ok_or_else(|| {
-        let error = Error::new(Code::NotFound, "library not found; searched:");
-        match tried.as_slice() {
-            [] => error.line("  nowhere: there is no library path and no RUNTIME_PATH"),
-            tried => error.list(tried.iter().map(Tried::to_string), tried.len()),
-        }
-    })
+impl Searched {
+    /// What was found, else an error that lists every place, with what was there.
+    pub fn located(self) -> Result<Located> {
+        let Searched { found, tried } = self;
+        found.ok_or_else(|| {
+            let error = Error::new(Code::NotFound, "library not found; searched:");
+            match tried.as_slice() {
+                [] => error.line("  nowhere: there is no library path and no RUNTIME_PATH"),
+                tried => error.list(tried.iter().map(Tried::to_string), tried.len()),
+            }
+        })
+    }
 }
 
-/// As [`find`], with what was tried on the way. An error is one of the name or of the host's callback.
+/// Searches `name` for the object `by`. An error is one of the name or of the host's callback.
 pub fn search(
     options: &SearchOptions,
     name: &str,
@@ -263,6 +266,7 @@ pub fn search(
             path: None,
             why: CALLBACK.to_string(),
             problem: "does not have it".to_string(),
+            absent: false,
         });
     }
     for (folder, why) in folders(options, by, view, &mut tried) {
@@ -280,7 +284,7 @@ pub fn search(
             }
         };
         let shown = path.display();
-        let (said, problem) = match found {
+        let (said, problem, absent) = match found {
             Ok(Some(mut located)) => {
                 trace.say(Category::Libs, || format!("  {shown} found ({why})"));
                 if view.hidden && !located.in_guest {
@@ -289,8 +293,8 @@ pub fn search(
                 let found = Some(Located { why, ..located });
                 return Ok(Searched { found, tried });
             }
-            Ok(None) => ("not there", "no such file".to_string()),
-            Err(problem) => ("unusable", problem),
+            Ok(None) => ("not there", "no such file".to_string(), true),
+            Err(problem) => ("unusable", problem, false),
         };
         trace.say(Category::Libs, || {
             format!("  {shown} {said}: {problem} ({why})")
@@ -303,6 +307,7 @@ pub fn search(
                 true => "no such file".to_string(),
                 false => problem,
             },
+            absent,
         });
     }
     Ok(Searched { found: None, tried })
@@ -322,6 +327,7 @@ fn ask(options: &SearchOptions, name: &str, by: Option<&Found>) -> Result<Option
         shown: name.to_string(),
         in_guest: false,
         identity: Identity::Host(opened.identity),
+        stamp: None,
         source: Source::Bytes(opened.bytes),
     }))
 }
@@ -417,6 +423,7 @@ fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
         shown: path.display().to_string(),
         in_guest: true,
         identity,
+        stamp: None,
         source: Source::Bytes(bytes),
     }
 }
@@ -474,6 +481,7 @@ fn folders(
                 path: None,
                 why,
                 problem: reason.to_string(),
+                absent: false,
             }),
         }
     }
@@ -485,6 +493,7 @@ fn folders(
                 by.name
             ),
             problem: "not followed".to_string(),
+            absent: false,
         });
     }
     folders

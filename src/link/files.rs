@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::launch::Record;
 use super::order::lost;
 use super::stats::{Clock, Phase};
 use crate::abi;
@@ -13,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::object::{self, Metadata, Metering, Object};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
-use crate::search::{self, Located, View};
+use crate::search::{self, Located, Tried, View};
 
 pub struct Files<'a> {
     config: &'a Config,
@@ -24,6 +25,8 @@ pub struct Files<'a> {
     pub taken: u64,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
+    /// Takes down where files were looked for.
+    pub(super) record: Option<Box<Record>>,
 }
 
 impl<'a> Files<'a> {
@@ -36,6 +39,35 @@ impl<'a> Files<'a> {
             metering,
             taken: 0,
             bytes: HashMap::new(),
+            record: None,
+        }
+    }
+
+    /// Opens a file that the host names by its path.
+    pub fn open_path(&mut self, path: &Path) -> Result<Located> {
+        let located = search::open_path(path)?;
+        self.note(&[], Some(&located));
+        Ok(located)
+    }
+
+    /// Takes down what a search came to.
+    fn note(&mut self, tried: &[Tried], found: Option<&Located>) {
+        let Some(record) = &mut self.record else {
+            return;
+        };
+        let places = &mut record.places;
+        for tried in tried {
+            match &tried.path {
+                Some(path) if tried.absent => places.note(path, None),
+                Some(path) => places.spoil(format!("{}: {}", path.display(), tried.problem)),
+                // Why a folder was not searched stands in the configuration or in the object that named it.
+                None => {}
+            }
+        }
+        match found.map(|found| (&found.path, &found.stamp)) {
+            Some((Some(path), Some(stamp))) => places.note(path, Some(stamp.clone())),
+            Some(_) => places.spoil("a library is no file".to_string()),
+            None => {}
         }
     }
 
@@ -169,8 +201,13 @@ impl Provider for Files<'_> {
     fn locate(&mut self, name: &str, by: Option<&Found>) -> Result<Located> {
         // Only the host names files by their path; what an object needs is a bare name.
         match by {
-            None if name.contains('/') => search::open_path(Path::new(name)),
-            _ => search::find(&self.config.search, name, by, self.view, &self.config.trace),
+            None if name.contains('/') => self.open_path(Path::new(name)),
+            _ => {
+                let (search, trace) = (&self.config.search, &self.config.trace);
+                let searched = search::search(search, name, by, self.view, trace)?;
+                self.note(&searched.tried, searched.found.as_ref());
+                searched.located()
+            }
         }
     }
 

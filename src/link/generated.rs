@@ -7,12 +7,17 @@ use super::glue;
 use super::namespace::Namespace;
 use super::order::lost;
 use crate::engine::sys::wasm_extern_t;
-use crate::engine::{ExternPtr, Instance, Module, shim};
+use crate::engine::{ExternPtr, Instance, Module, ModuleKey, shim};
 use crate::error::{Code, Error, Result};
 
 impl Namespace {
     pub(super) fn compile_generated(&self, bytes: &[u8]) -> Result<Rc<Module>> {
-        let module = self.compile(bytes);
+        self.compile_generated_as(ModuleKey::of(bytes), bytes)
+    }
+
+    /// As [`compile_generated`](Self::compile_generated), with the key of the bytes.
+    pub(super) fn compile_generated_as(&self, key: ModuleKey, bytes: &[u8]) -> Result<Rc<Module>> {
+        let module = self.compile_as(key, bytes);
         module.ok_or_else(|| Error::new(Code::Engine, "the engine refused a generated module"))
     }
 

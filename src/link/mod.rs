@@ -14,6 +14,7 @@ mod glue;
 mod handed;
 mod host;
 mod init;
+mod launch;
 mod lazy;
 mod load;
 mod meter;

@@ -66,11 +66,6 @@ impl Modules {
 }
 
 impl Namespace {
-    /// The compiled module of these bytes. `None` if the engine refuses them.
-    pub(super) fn compile(&self, bytes: &[u8]) -> Option<Rc<Module>> {
-        self.compile_as(ModuleKey::of(bytes), bytes)
-    }
-
     /// The compiled module of these bytes, whose key this is. `None` if the engine refuses them.
     pub(super) fn compile_as(&self, key: ModuleKey, bytes: &[u8]) -> Option<Rc<Module>> {
         let known = self.known_modules(&[key]).pop().flatten();

@@ -89,7 +89,7 @@ impl Namespace {
         if opened.is_ok() && statistics.objects > 0 {
             trace.say_lines(Category::Map, || self.link_map());
         }
-        trace.say(Category::Statistics, || statistics.to_string());
+        trace.say_lines(Category::Statistics, || statistics.lines());
         if statistics.objects > 0 {
             self.statistics.replace(statistics);
         }
@@ -109,15 +109,21 @@ impl Namespace {
         Ok(Some(root))
     }
 
-    fn carry_out(self: &Rc<Self>, prepared: Prepared, busy: Busy<'_>) -> Result<()> {
+    fn carry_out(self: &Rc<Self>, mut prepared: Prepared, busy: Busy<'_>) -> Result<()> {
         let shows_errors = prepared.shows_errors();
         let pending = if prepared.closure.fresh.is_empty() {
             self.commit(prepared, None)
         } else {
-            let plan = self.clock.time(Phase::Plan, || self.plan(&prepared))?;
-            let plan = self
+            let plan = match prepared.plan.take() {
+                Some(kept) => kept,
+                None => self.clock.time(Phase::Plan, || self.plan(&prepared))?,
+            };
+            self.trace_plan(&prepared, &plan);
+            let (plan, keys) = self
                 .clock
                 .time(Phase::Link, || transaction::execute(self, &prepared, plan))?;
+            self.clock
+                .time(Phase::Keep, || self.keep_launch(&prepared, &plan, &keys));
             self.commit(prepared, Some(plan))
         };
         // Beyond here the namespace is consistent and open: constructors may load.

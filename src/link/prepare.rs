@@ -6,11 +6,12 @@ use foldhash::HashMap;
 
 use super::export_getters;
 use super::files::Files;
+use super::launch::{Recalled, Record};
 use super::namespace::Namespace;
 use super::open::{Flags, Party, Source};
 use super::stats::Phase;
 use super::unload;
-use crate::engine::can_link;
+use crate::engine::{Module, can_link};
 use crate::error::{Code, Error, Result};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
@@ -24,13 +25,41 @@ pub(super) struct Prepared {
     pub closure: Closure,
     /// The object asked for.
     pub root: ObjectId,
-    /// Of the new objects, as the engine is to get them.
-    pub bytes: HashMap<Identity, Vec<u8>>,
+    pub given: Given,
     pub options: Options,
     pub party: Party,
+    /// Where it is known from a launch closure.
+    pub plan: Option<Plan>,
+    /// What is needed to keep the load as a launch closure, if it is of a kind that is kept.
+    pub record: Option<Box<Record>>,
+}
+
+/// The new objects as the engine is to get them.
+pub(super) enum Given {
+    Bytes(HashMap<Identity, Vec<u8>>),
+    /// All that the load instantiates, by number and in order, from a launch closure.
+    Compiled {
+        objects: Vec<Rc<Module>>,
+        generated: Vec<Rc<Module>>,
+    },
 }
 
 impl Prepared {
+    /// The load as the planner sees it.
+    pub fn request<'a>(&'a self, model: &'a Model, now: Option<Sizes>) -> Request<'a> {
+        let Prepared {
+            closure, options, ..
+        } = self;
+        Request {
+            model,
+            fresh: &closure.fresh,
+            group: &closure.group,
+            roots: &closure.roots,
+            options,
+            now,
+        }
+    }
+
     /// One of the new objects calls dlerror.
     pub fn shows_errors(&self) -> bool {
         let mut fresh = self.closure.fresh.iter();
@@ -60,8 +89,15 @@ impl Namespace {
             files: guest_files.as_deref(),
             hidden: flags.party == Party::Guest && !self.config.guest_paths,
         };
+        let options = self.options(flags);
+        let record = match self.recall(&source, flags, &options) {
+            Recalled::Hit(prepared) => return Ok(Some(*prepared)),
+            Recalled::Miss(record) => Some(record),
+            Recalled::Unfit => None,
+        };
         let mut files = Files::new(&self.config, view, &self.clock, self.metering());
         files.taken = self.state().model.footprint();
+        files.record = record;
         let found = self
             .clock
             .time(Phase::Search, || self.collect(source, flags, &mut files))?;
@@ -72,11 +108,13 @@ impl Namespace {
         let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
         export_getters::provide(self, &closure)?;
         Ok(Some(Prepared {
-            bytes: files.bytes,
-            options: self.options(flags),
+            given: Given::Bytes(files.bytes),
+            options,
             party: flags.party,
             closure,
             root,
+            plan: None,
+            record: files.record,
         }))
     }
 
@@ -107,7 +145,7 @@ impl Namespace {
         let by = by.and_then(|id| model.nodes.get(&id));
         let by = by.map(|node| &node.found);
         let root = match &mut source {
-            Source::Path(path) => by_file(model, search::open_path(path), flags, files)?,
+            Source::Path(path) => by_file(model, files.open_path(path), flags, files)?,
             Source::Guest { name, .. } if name.contains('/') => {
                 by_file(model, files.find_in_guest(name, by), flags, files)?
             }
@@ -149,29 +187,19 @@ impl Namespace {
 
     /// The plan of a load that brings new objects.
     pub(super) fn plan(&self, prepared: &Prepared) -> Result<Plan> {
-        let Prepared {
-            closure, options, ..
-        } = prepared;
         let state = self.state();
         let now = state.space.as_ref().map(|space| Sizes {
             memory_pages: space.memory.pages(),
             table_slots: space.table.size().into(),
         });
-        let request = Request {
-            model: &state.model,
-            fresh: &closure.fresh,
-            group: &closure.group,
-            roots: &closure.roots,
-            options,
-            now,
-        };
-        let plan = plan(&request)?;
-        self.trace_plan(&request, &plan);
-        Ok(plan)
+        plan(&prepared.request(&state.model, now))
     }
 
-    fn trace_plan(&self, request: &Request<'_>, plan: &Plan) {
+    /// Shows what debug output is to show of a plan.
+    pub(super) fn trace_plan(&self, prepared: &Prepared, plan: &Plan) {
         let trace = &self.config.trace;
+        let state = self.state();
+        let request = &prepared.request(&state.model, None);
         for warning in &plan.warnings {
             trace.say(Category::Libs, || format!("warning: {warning}"));
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::plan::{Found, Plan, Supply};
+use crate::text::Lines;
 
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
@@ -29,6 +30,36 @@ pub struct Statistics {
     pub generated: usize,
     pub stubs: usize,
     pub direct: usize,
+    /// Keeping the load as a launch closure.
+    pub keep: Duration,
+    pub launched: Launched,
+    /// Why a load that could be kept as a launch closure was not.
+    pub not_kept: Option<String>,
+}
+
+/// What a launch closure did for a load.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Launched {
+    /// It was used.
+    Hit,
+    /// There was none, or it did not hold: why.
+    Miss(String),
+    /// Why the load is none of those that are kept.
+    Unfit(&'static str),
+    /// Nothing was to be loaded.
+    #[default]
+    Nothing,
+}
+
+impl fmt::Display for Launched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Launched::Hit => f.write_str("hit"),
+            Launched::Miss(why) => write!(f, "miss: {why}"),
+            Launched::Unfit(why) => write!(f, "none: {why}"),
+            Launched::Nothing => f.write_str("none: nothing was loaded"),
+        }
+    }
 }
 
 impl Statistics {
@@ -49,6 +80,7 @@ pub enum Phase {
     Compile,
     Instantiate,
     Init,
+    Keep,
 }
 
 impl Statistics {
@@ -80,6 +112,7 @@ impl Statistics {
             Phase::Compile => &mut self.compile,
             Phase::Instantiate => &mut self.instantiate,
             Phase::Init => &mut self.init,
+            Phase::Keep => &mut self.keep,
         }
     }
 }
@@ -137,35 +170,43 @@ impl Clock {
     }
 }
 
-impl fmt::Display for Statistics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Statistics {
+    /// All of it as text for people.
+    pub fn lines(&self) -> Lines {
         let ms = |d: Duration| d.as_secs_f64() * 1e3;
-        writeln!(
-            f,
+        let mut lines = Lines::default();
+        lines.line(format_args!(
             "{} objects, {} imports, {} exports; {} imports bound directly, {} stubs, {} generated modules",
             self.objects, self.imports, self.exports, self.direct, self.stubs, self.generated
-        )?;
-        writeln!(
-            f,
+        ));
+        lines.line(format_args!(
             "linker {:9.3} ms: parse {:.3}, search {:.3}, plan {:.3}, link {:.3}",
             ms(self.own()),
             ms(self.parse),
             ms(self.search),
             ms(self.plan),
             ms(self.link)
-        )?;
-        writeln!(
-            f,
+        ));
+        lines.line(format_args!(
             "engine {:9.3} ms: compile {:.3}, instantiate {:.3}",
             ms(self.compile + self.instantiate),
             ms(self.compile),
             ms(self.instantiate)
-        )?;
-        writeln!(f, "files  {:9.3} ms", ms(self.read))?;
-        write!(
-            f,
+        ));
+        lines.line(format_args!(
+            "files  {:9.3} ms: reading {:.3}, keeping the launch closure {:.3}",
+            ms(self.read + self.keep),
+            ms(self.read),
+            ms(self.keep)
+        ));
+        lines.line(format_args!(
             "guest  {:9.3} ms: relocations and constructors",
             ms(self.init)
-        )
+        ));
+        lines.line(format_args!("launch closure: {}", self.launched));
+        if let Some(why) = &self.not_kept {
+            lines.line(format_args!("launch closure not kept: {why}"));
+        }
+        lines
     }
 }

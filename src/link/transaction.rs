@@ -16,9 +16,10 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::glue;
+use super::launch::Keys;
 use super::namespace::{Linkage, LoadedObject, Namespace, State};
 use super::order::{export_order, in_engine_order, lost, raw};
-use super::prepare::Prepared;
+use super::prepare::{Given, Prepared};
 use super::refused;
 use super::space::{grow, make_space};
 use super::stats::Phase;
@@ -31,7 +32,7 @@ use crate::engine::{
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{FuncType, GlobalType};
 use crate::plan::needed::Closure;
-use crate::plan::{Definition, Found, FuncId, Identity, ObjectId, Plan, Stub, Supply};
+use crate::plan::{Callee, Definition, Found, FuncId, Identity, ObjectId, Plan, Stub, Supply};
 
 /// More functions than this go into several modules: wasmer's time to compile grows with the square (Q21).
 const FILLS_A_MODULE: usize = 2_000;
@@ -39,9 +40,13 @@ const FILLS_A_MODULE: usize = 2_000;
 struct Transaction<'a> {
     ns: &'a Rc<Namespace>,
     closure: &'a Closure,
+    given: &'a Given,
     plan: &'a Plan,
     first: ObjectId,
     modules: Vec<Rc<Module>>,
+    keys: Keys,
+    /// Generated modules so far.
+    generated: usize,
     /// As in [`State`], and those that one object has for itself.
     numbers: HashMap<(Option<ObjectId>, u64, GlobalType), Global>,
     tags: HashMap<Arc<str>, Extern>,
@@ -58,14 +63,17 @@ struct Transaction<'a> {
     live: HashMap<ObjectId, LoadedObject>,
 }
 
-/// Carries the plan out, and gives it back to be committed.
-pub(super) fn execute(ns: &Rc<Namespace>, prepared: &Prepared, plan: Plan) -> Result<Plan> {
+/// Carries the plan out, and gives it back to be committed, with the keys of what was compiled for it.
+pub(super) fn execute(ns: &Rc<Namespace>, prepared: &Prepared, plan: Plan) -> Result<(Plan, Keys)> {
     let mut transaction = Transaction {
         ns,
         closure: &prepared.closure,
+        given: &prepared.given,
         plan: &plan,
         first: ObjectId(ns.state().model.next),
         modules: Vec::new(),
+        keys: Keys::default(),
+        generated: 0,
         numbers: HashMap::new(),
         tags: HashMap::new(),
         stubs: HashMap::new(),
@@ -77,14 +85,15 @@ pub(super) fn execute(ns: &Rc<Namespace>, prepared: &Prepared, plan: Plan) -> Re
         no_linkage: Rc::default(),
         live: HashMap::new(),
     };
-    transaction.run(&prepared.bytes)?;
+    transaction.run()?;
+    let keys = std::mem::take(&mut transaction.keys);
     transaction.finish();
-    Ok(plan)
+    Ok((plan, keys))
 }
 
 impl Transaction<'_> {
-    fn run(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
-        self.compile(bytes)?;
+    fn run(&mut self) -> Result<()> {
+        self.compile()?;
         self.reserve()?;
         self.make_numbers()?;
         self.make_tags()?;
@@ -98,8 +107,14 @@ impl Transaction<'_> {
         self.fill()
     }
 
-    fn compile(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
-        let outcome = self.compile_all(bytes);
+    fn compile(&mut self) -> Result<()> {
+        let outcome = match self.given {
+            Given::Bytes(bytes) => self.compile_all(bytes),
+            Given::Compiled { objects, .. } => {
+                self.modules.clone_from(objects);
+                Ok(())
+            }
+        };
         self.ns.config.tell(Progress::Compiled);
         outcome
     }
@@ -132,6 +147,7 @@ impl Transaction<'_> {
         self.ns
             .clock
             .time(Phase::Compile, || self.ns.keep_together(&keys));
+        self.keys.objects = keys;
         Ok(())
     }
 
@@ -319,35 +335,41 @@ impl Transaction<'_> {
         for fills in self.plan.fills.chunks(FILLS_A_MODULE) {
             let mut imports = vec![self.table()?];
             let mut slots = Vec::with_capacity(fills.len());
+            let known = matches!(self.given, Given::Compiled { .. });
             {
                 let state = self.ns.state();
                 for fill in fills {
-                    let (function, sig) = match (fill.callee.id, fill.callee.export) {
-                        (FuncId::Host(id), _) => {
-                            let host = state
-                                .hosts
-                                .get(id as usize)
-                                .ok_or_else(|| lost("a host function"))?;
-                            (
-                                raw(host.as_extern().ok_or_else(|| lost("a host function"))?)?,
-                                state.model.host_func(id),
-                            )
-                        }
-                        (_, Some(definition)) => (
-                            self.exported(&state, definition)?,
-                            self.func_type(&state, definition),
-                        ),
-                        _ => return Err(lost("a function for a slot")),
-                    };
-                    imports.push(function);
-                    slots.push((fill.slot, sig.ok_or_else(|| lost("a function's type"))?));
+                    imports.push(self.callee(&state, &fill.callee)?);
+                    if !known {
+                        let sig = self.callee_type(&state, &fill.callee);
+                        slots.push((fill.slot, sig.ok_or_else(|| lost("a function's type"))?));
+                    }
                 }
             }
-            let module = glue::fills(&slots)?;
-            self.generate(&module, &imports)
+            self.generate(|_| glue::fills(&slots), &imports)
                 .context(|| "filling table slots")?;
         }
         Ok(())
+    }
+
+    /// The engine's function.
+    fn callee(&self, state: &State, callee: &Callee) -> Result<NonNull<wasm_extern_t>> {
+        match (callee.id, callee.export) {
+            (FuncId::Host(id), _) => {
+                let host = state.hosts.get(id as usize);
+                let host = host.and_then(|host| host.as_extern());
+                raw(host.ok_or_else(|| lost("a host function"))?)
+            }
+            (_, Some(definition)) => self.exported(state, definition),
+            _ => Err(lost("a function for a slot")),
+        }
+    }
+
+    fn callee_type(&self, state: &State, callee: &Callee) -> Option<Arc<FuncType>> {
+        match callee.id {
+            FuncId::Host(id) => state.model.host_func(id),
+            FuncId::Object { .. } => self.func_type(state, callee.export?),
+        }
     }
 
     fn func_type(&self, state: &State, definition: Definition) -> Option<Arc<FuncType>> {
@@ -377,11 +399,28 @@ impl Transaction<'_> {
         self.ns.clock.time(Phase::Instantiate, work)
     }
 
-    /// Compiles and instantiates a generated module. It is kept, so that its functions live as long as the load's objects.
-    fn generate(&mut self, bytes: &[u8], imports: &[NonNull<wasm_extern_t>]) -> Result<ExternVec> {
+    /// Compiles and instantiates a generated module, unless it is known. It is kept, so that its functions live as long as the load's
+    /// objects.
+    fn generate(
+        &mut self,
+        bytes: impl FnOnce(&Self) -> Result<Vec<u8>>,
+        imports: &[NonNull<wasm_extern_t>],
+    ) -> Result<ExternVec> {
         let clock = &self.ns.clock;
         clock.count(|s| s.generated += 1);
-        let module = clock.time(Phase::Compile, || self.ns.compile_generated(bytes))?;
+        let module = match self.given {
+            Given::Compiled { generated, .. } => {
+                let module = generated.get(self.generated).cloned();
+                module.ok_or_else(|| lost("a generated module"))?
+            }
+            Given::Bytes(_) => {
+                let bytes = bytes(self)?;
+                let key = ModuleKey::of(&bytes);
+                self.keys.generated.push(key);
+                clock.time(Phase::Compile, || self.ns.compile_generated_as(key, &bytes))?
+            }
+        };
+        self.generated += 1;
         // SAFETY: as for objects: nothing is given up while the namespace loads.
         let instance =
             self.instantiating(|| unsafe { self.ns.instantiate_generated(&module, imports) })?;

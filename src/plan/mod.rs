@@ -63,6 +63,7 @@ pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
 pub use supply::{LazyStub, Stub, Supply, Trampoline};
 pub use turns::Init;
 pub use unload::Vacated;
+pub use verify::verify;
 
 use crate::error::Result;
 use crate::object::FuncType;

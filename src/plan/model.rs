@@ -1,5 +1,6 @@
 //! The namespace as the planner sees it: metadata only, no engine.
 
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -131,7 +132,7 @@ pub struct Node {
 }
 
 /// Whether a definition of the host's in `env` comes before those of objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precedence {
     #[default]
     Behind,
@@ -141,7 +142,7 @@ pub enum Precedence {
 }
 
 /// Something that the host defines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct HostDef {
     pub ty: ExternType,
     pub precedence: Precedence,
@@ -196,6 +197,20 @@ impl HostDefs {
         };
         let id = *names.get(name)?;
         self.defs.get(id as usize).map(|def| (id, def))
+    }
+}
+
+impl Hash for HostDefs {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.defs.hash(to);
+        let env = self.env.iter().map(|(name, id)| (*id, "", name));
+        let others = self.by_module.iter().flat_map(|(module, names)| {
+            let names = names.iter();
+            names.map(move |(name, id)| (*id, module.as_str(), name))
+        });
+        let mut names: Vec<(u32, &str, &String)> = env.chain(others).collect();
+        names.sort_unstable();
+        names.hash(to);
     }
 }
 

@@ -47,14 +47,14 @@ impl Transaction<'_> {
         if self.plan.tags.is_empty() {
             return Ok(());
         }
-        let module = glue::tags(&self.plan.tags)?;
         let names: Vec<&str> = self
             .plan
             .tags
             .iter()
             .map(|(name, _)| name.as_ref())
             .collect();
-        let exports = self.generate(&module, &[]).map_err(|_| {
+        let exports = self.generate(|this| glue::tags(&this.plan.tags), &[]);
+        let exports = exports.map_err(|_| {
             Error::new(
                 Code::Unsupported,
                 format!(
@@ -91,10 +91,9 @@ impl Transaction<'_> {
                 .collect()
         };
         if !new.is_empty() {
-            let module = glue::stubs(&new, self.tail_calls())?;
             let table = self.table()?;
             let exports = self
-                .generate(&module, &[table])
+                .generate(|this| glue::stubs(&new, this.tail_calls()), &[table])
                 .context(|| "generating stubs")?;
             for (n, stub) in new.into_iter().enumerate() {
                 let function = exports.get(n).and_then(|f| f.duplicate());
@@ -104,7 +103,7 @@ impl Transaction<'_> {
         }
         let mut supplies = self.plan.objects.iter().flat_map(|o| &o.imports);
         if supplies.any(|s| *s == Supply::Nothing) && self.ns.state().nothing.is_none() {
-            let exports = self.generate(&glue::nothing(), &[])?;
+            let exports = self.generate(|_| Ok(glue::nothing()), &[])?;
             self.nothing = exports.get(0).and_then(|f| f.duplicate());
         }
         Ok(())
@@ -115,11 +114,11 @@ impl Transaction<'_> {
             return Ok(());
         }
         let resolver = lazy::resolver(self.ns, self.plan.lazy_stubs.clone())?;
-        let module = glue::lazy_stubs(&self.plan.lazy_stubs, self.tail_calls())?;
+        let module = |this: &Self| glue::lazy_stubs(&this.plan.lazy_stubs, this.tail_calls());
         let imports = [self.table()?, raw(resolver.as_extern())?];
         self.linkage.resolvers.push(resolver);
         self.lazy_stubs = Some(
-            self.generate(&module, &imports)
+            self.generate(module, &imports)
                 .context(|| "generating lazy stubs")?,
         );
         Ok(())

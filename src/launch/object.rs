@@ -1,0 +1,292 @@
+//! An object's metadata as they are written down: types and modules once each, names as they lie in the bytes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::{
+    ConstValue, Dylink, Export, ExportItem, ExternType, Features, Filled, FuncType, GlobalType,
+    Import, MemoryType, Object, Segment, TableType,
+};
+
+#[derive(Serialize, Deserialize)]
+struct Form<'a> {
+    #[serde(borrow)]
+    dylink: Option<DylinkForm<'a>>,
+    types: Types,
+    #[serde(borrow)]
+    modules: Vec<&'a str>,
+    #[serde(borrow)]
+    imports: Vec<ImportForm<'a>>,
+    #[serde(borrow)]
+    exports: Vec<ExportForm<'a>>,
+    imported_funcs: u32,
+    imported_globals: u32,
+    func_imports: Vec<u32>,
+    table_imports: Vec<u32>,
+    memory_imports: Vec<u32>,
+    global_imports: Vec<u32>,
+    tag_imports: Vec<u32>,
+    segments: Vec<Segment>,
+    data: Vec<Filled>,
+    memory: Option<MemoryType>,
+    table: Option<(u32, TableType)>,
+    defined_memories: u32,
+    defined_tables: u32,
+    start: Option<u32>,
+    features: Features,
+    module_name: Option<&'a str>,
+    bodies: Vec<u32>,
+    code_moved: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DylinkForm<'a> {
+    legacy: bool,
+    memory_size: u64,
+    memory_p2align: u32,
+    table_size: u64,
+    table_p2align: u32,
+    #[serde(borrow)]
+    needed: Vec<&'a str>,
+    #[serde(borrow)]
+    runtime_path: Vec<&'a str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ImportForm<'a> {
+    module: u32,
+    name: &'a str,
+    ty: ExternForm,
+    weak: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum ExternForm {
+    Func(u32),
+    Global(GlobalType),
+    Table(TableType),
+    Memory(MemoryType),
+    Tag(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+struct ExportForm<'a> {
+    name: &'a str,
+    item: ItemForm,
+    tls: bool,
+    weak: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum ItemForm {
+    Func { index: u32, ty: u32 },
+    Data { value: ConstValue, ty: GlobalType },
+    Global { index: u32, ty: GlobalType },
+    Table { index: u32, ty: TableType },
+    Memory { index: u32, ty: MemoryType },
+    Tag { index: u32, ty: u32 },
+}
+
+/// Types by number.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Types(Vec<FuncType>);
+
+/// Numbers for types, to write with.
+#[derive(Default)]
+pub struct Numbers<'a> {
+    known: HashMap<&'a FuncType, u32>,
+    types: Types,
+}
+
+impl<'a> Numbers<'a> {
+    pub fn of(&mut self, ty: &'a FuncType) -> u32 {
+        *self.known.entry(ty).or_insert_with(|| {
+            self.types.0.push(ty.clone());
+            (self.types.0.len() - 1) as u32
+        })
+    }
+
+    pub fn types(self) -> Types {
+        self.types
+    }
+}
+
+impl Types {
+    pub fn shared(self) -> Vec<Arc<FuncType>> {
+        self.0.into_iter().map(Arc::new).collect()
+    }
+}
+
+/// Writes the metadata of an object.
+pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
+    let mut types = Numbers::default();
+    let mut modules: Vec<&str> = Vec::new();
+    let mut module = HashMap::new();
+    let mut imports = Vec::with_capacity(object.imports.len());
+    for import in &object.imports {
+        let module = *module.entry(import.module.as_ref()).or_insert_with(|| {
+            modules.push(&import.module);
+            (modules.len() - 1) as u32
+        });
+        imports.push(ImportForm {
+            module,
+            name: &import.name,
+            ty: match &import.ty {
+                ExternType::Func(sig) => ExternForm::Func(types.of(sig)),
+                ExternType::Global(ty) => ExternForm::Global(*ty),
+                ExternType::Table(ty) => ExternForm::Table(*ty),
+                ExternType::Memory(ty) => ExternForm::Memory(*ty),
+                ExternType::Tag(sig) => ExternForm::Tag(types.of(sig)),
+            },
+            weak: import.weak,
+        });
+    }
+    let exports = object.exports.iter().map(|export| ExportForm {
+        name: &export.name,
+        item: match &export.item {
+            ExportItem::Func { index, sig } => ItemForm::Func {
+                index: *index,
+                ty: types.of(sig),
+            },
+            ExportItem::Data { value, ty } => ItemForm::Data {
+                value: *value,
+                ty: *ty,
+            },
+            ExportItem::Global { index, ty } => ItemForm::Global {
+                index: *index,
+                ty: *ty,
+            },
+            ExportItem::Table { index, ty } => ItemForm::Table {
+                index: *index,
+                ty: *ty,
+            },
+            ExportItem::Memory { index, ty } => ItemForm::Memory {
+                index: *index,
+                ty: *ty,
+            },
+            ExportItem::Tag { index, sig } => ItemForm::Tag {
+                index: *index,
+                ty: types.of(sig),
+            },
+        },
+        tls: export.tls,
+        weak: export.weak,
+    });
+    let exports = exports.collect();
+    let form = Form {
+        dylink: object.dylink.as_ref().map(|dylink| DylinkForm {
+            legacy: dylink.legacy,
+            memory_size: dylink.memory_size,
+            memory_p2align: dylink.memory_p2align,
+            table_size: dylink.table_size,
+            table_p2align: dylink.table_p2align,
+            needed: dylink.needed.iter().map(AsRef::as_ref).collect(),
+            runtime_path: dylink.runtime_path.iter().map(AsRef::as_ref).collect(),
+        }),
+        types: types.types(),
+        modules,
+        imports,
+        exports,
+        imported_funcs: object.imported_funcs,
+        imported_globals: object.imported_globals,
+        func_imports: object.func_imports.clone(),
+        table_imports: object.table_imports.clone(),
+        memory_imports: object.memory_imports.clone(),
+        global_imports: object.global_imports.clone(),
+        tag_imports: object.tag_imports.clone(),
+        segments: object.segments.clone(),
+        data: object.data.clone(),
+        memory: object.memory,
+        table: object.table,
+        defined_memories: object.defined_memories,
+        defined_tables: object.defined_tables,
+        start: object.start,
+        features: object.features,
+        module_name: object.module_name.as_deref(),
+        bodies: object.bodies.to_vec(),
+        code_moved: object.code_moved,
+    };
+    postcard::to_allocvec(&form)
+}
+
+/// Reads what [`encode`] wrote. `None` for anything else.
+pub fn decode(bytes: &[u8]) -> Option<Object> {
+    let form: Form<'_> = postcard::from_bytes(bytes).ok()?;
+    let types = form.types.shared();
+    let ty = |n: u32| types.get(n as usize).cloned();
+    let modules: Vec<Arc<str>> = form.modules.into_iter().map(Arc::from).collect();
+    let import = |import: ImportForm<'_>| {
+        Some(Import {
+            module: modules.get(import.module as usize)?.clone(),
+            name: import.name.into(),
+            ty: match import.ty {
+                ExternForm::Func(n) => ExternType::Func(ty(n)?),
+                ExternForm::Global(ty) => ExternType::Global(ty),
+                ExternForm::Table(ty) => ExternType::Table(ty),
+                ExternForm::Memory(ty) => ExternType::Memory(ty),
+                ExternForm::Tag(n) => ExternType::Tag(ty(n)?),
+            },
+            weak: import.weak,
+        })
+    };
+    let export = |export: ExportForm<'_>| {
+        Some(Export {
+            name: export.name.into(),
+            item: match export.item {
+                ItemForm::Func { index, ty: n } => ExportItem::Func { index, sig: ty(n)? },
+                ItemForm::Data { value, ty } => ExportItem::Data { value, ty },
+                ItemForm::Global { index, ty } => ExportItem::Global { index, ty },
+                ItemForm::Table { index, ty } => ExportItem::Table { index, ty },
+                ItemForm::Memory { index, ty } => ExportItem::Memory { index, ty },
+                ItemForm::Tag { index, ty: n } => ExportItem::Tag { index, sig: ty(n)? },
+            },
+            tls: export.tls,
+            weak: export.weak,
+        })
+    };
+    let exports: Vec<Export> = form
+        .exports
+        .into_iter()
+        .map(export)
+        .collect::<Option<_>>()?;
+    let names = exports.iter().zip(0..);
+    let shared = |names: Vec<&str>| names.into_iter().map(Arc::from).collect();
+    Some(Object {
+        by_name: names.map(|(export, n)| (export.name.clone(), n)).collect(),
+        dylink: form.dylink.map(|dylink| Dylink {
+            legacy: dylink.legacy,
+            memory_size: dylink.memory_size,
+            memory_p2align: dylink.memory_p2align,
+            table_size: dylink.table_size,
+            table_p2align: dylink.table_p2align,
+            needed: shared(dylink.needed),
+            runtime_path: shared(dylink.runtime_path),
+        }),
+        imports: form
+            .imports
+            .into_iter()
+            .map(import)
+            .collect::<Option<_>>()?,
+        exports,
+        imported_funcs: form.imported_funcs,
+        imported_globals: form.imported_globals,
+        func_imports: form.func_imports,
+        table_imports: form.table_imports,
+        memory_imports: form.memory_imports,
+        global_imports: form.global_imports,
+        tag_imports: form.tag_imports,
+        segments: form.segments,
+        data: form.data,
+        memory: form.memory,
+        table: form.table,
+        defined_memories: form.defined_memories,
+        defined_tables: form.defined_tables,
+        start: form.start,
+        features: form.features,
+        module_name: form.module_name.map(Arc::from),
+        bodies: form.bodies.into(),
+        code_moved: form.code_moved,
+    })
+}
