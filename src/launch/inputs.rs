@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use crate::control::Checks;
 use crate::engine::ModuleKey;
 use crate::object::ParseLimits;
 use crate::plan::{HostDefs, Options};
@@ -15,6 +16,8 @@ pub struct Inputs<'a> {
     pub source: &'a [u8],
     pub is_path: bool,
     pub main: bool,
+    /// What is put into the modules.
+    pub checks: Checks,
     pub options: &'a Options,
     pub search: &'a SearchOptions,
     pub preloads: &'a [String],
@@ -48,7 +51,7 @@ impl Inputs<'_> {
         )
             .hash(to);
         self.engine.hash(to);
-        (self.source, self.is_path, self.main).hash(to);
+        (self.source, self.is_path, self.main, self.checks).hash(to);
         user(to);
         let SearchOptions {
             library_paths,

@@ -16,6 +16,8 @@ mod inputs;
 mod object;
 mod place;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use form::{Launch, decode, encode};
 pub use inputs::Inputs;

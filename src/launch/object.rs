@@ -121,11 +121,36 @@ impl Types {
 
 /// Writes the metadata of an object.
 pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
+    // All fields by name: none is left out by oversight.
+    let Object {
+        dylink,
+        imports: all_imports,
+        exports: all_exports,
+        by_name: _,
+        imported_funcs,
+        imported_globals,
+        func_imports,
+        table_imports,
+        memory_imports,
+        global_imports,
+        tag_imports,
+        segments,
+        data,
+        memory,
+        table,
+        defined_memories,
+        defined_tables,
+        start,
+        features,
+        module_name,
+        bodies,
+        code_moved,
+    } = object;
     let mut types = Numbers::default();
     let mut modules: Vec<&str> = Vec::new();
     let mut module = HashMap::new();
-    let mut imports = Vec::with_capacity(object.imports.len());
-    for import in &object.imports {
+    let mut imports = Vec::with_capacity(all_imports.len());
+    for import in all_imports {
         let module = *module.entry(import.module.as_ref()).or_insert_with(|| {
             modules.push(&import.module);
             (modules.len() - 1) as u32
@@ -143,7 +168,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
             weak: import.weak,
         });
     }
-    let exports = object.exports.iter().map(|export| ExportForm {
+    let exports = all_exports.iter().map(|export| ExportForm {
         name: &export.name,
         item: match &export.item {
             ExportItem::Func { index, sig } => ItemForm::Func {
@@ -176,7 +201,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
     });
     let exports = exports.collect();
     let form = Form {
-        dylink: object.dylink.as_ref().map(|dylink| DylinkForm {
+        dylink: dylink.as_ref().map(|dylink| DylinkForm {
             legacy: dylink.legacy,
             memory_size: dylink.memory_size,
             memory_p2align: dylink.memory_p2align,
@@ -189,24 +214,24 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         modules,
         imports,
         exports,
-        imported_funcs: object.imported_funcs,
-        imported_globals: object.imported_globals,
-        func_imports: object.func_imports.clone(),
-        table_imports: object.table_imports.clone(),
-        memory_imports: object.memory_imports.clone(),
-        global_imports: object.global_imports.clone(),
-        tag_imports: object.tag_imports.clone(),
-        segments: object.segments.clone(),
-        data: object.data.clone(),
-        memory: object.memory,
-        table: object.table,
-        defined_memories: object.defined_memories,
-        defined_tables: object.defined_tables,
-        start: object.start,
-        features: object.features,
-        module_name: object.module_name.as_deref(),
-        bodies: object.bodies.to_vec(),
-        code_moved: object.code_moved,
+        imported_funcs: *imported_funcs,
+        imported_globals: *imported_globals,
+        func_imports: func_imports.clone(),
+        table_imports: table_imports.clone(),
+        memory_imports: memory_imports.clone(),
+        global_imports: global_imports.clone(),
+        tag_imports: tag_imports.clone(),
+        segments: segments.clone(),
+        data: data.clone(),
+        memory: *memory,
+        table: *table,
+        defined_memories: *defined_memories,
+        defined_tables: *defined_tables,
+        start: *start,
+        features: *features,
+        module_name: module_name.as_deref(),
+        bodies: bodies.to_vec(),
+        code_moved: *code_moved,
     };
     postcard::to_allocvec(&form)
 }

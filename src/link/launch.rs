@@ -95,6 +95,7 @@ impl Namespace {
             source,
             is_path,
             main: flags.main,
+            checks: self.side.control.checks(),
             options,
             search: &config.search,
             preloads: &config.preloads,

@@ -9,6 +9,8 @@ mod fault;
 mod guest;
 mod inject;
 #[cfg(test)]
+mod launch;
+#[cfg(test)]
 mod legacy;
 mod limits;
 pub(crate) mod random;

@@ -69,6 +69,21 @@ impl World {
         }
     }
 
+    /// As [`with`](World::with), on an engine with options and without a callback that finds libraries: they come from files.
+    #[cfg(test)]
+    pub fn of_files(options: &EngineOptions, config: Config) -> World {
+        let linked = Api::linked();
+        let engine = shim::of(linked).new_engine(linked, options).unwrap();
+        let owned = engine.new_store().unwrap();
+        World {
+            ns: Namespace::new(owned.store(), config),
+            shelf: Shelf::default(),
+            asked: Asked::default(),
+            _store: owned,
+            _engine: engine,
+        }
+    }
+
     /// What the callback that finds libraries does besides, at the next search.
     pub fn on_open(&mut self, does: impl Fn() + 'static) {
         self.asked.replace(Some(Box::new(does)));

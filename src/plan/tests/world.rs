@@ -1,7 +1,6 @@
 //! A namespace without an engine: a shelf of objects instead of a file system, and loads that only plan and commit.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use super::check;
 use crate::error::{Code, Error, Result};
