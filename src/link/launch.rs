@@ -62,7 +62,7 @@ impl Namespace {
     }
 
     /// The name of a load's closure; else why it has none.
-    fn launch_name(
+    pub(super) fn launch_name(
         &self,
         source: &Source,
         flags: Flags,

@@ -4,6 +4,7 @@
 //! Only what an import could take counts as a definition: a program that exports its memory as `memory` does not define a
 //! function of that name.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use foldhash::{HashMap, HashSet};
@@ -77,7 +78,7 @@ impl Kind {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Scope {
     order: Vec<ObjectId>,
     /// Made when first needed of what is still unread.
@@ -108,6 +109,15 @@ impl Entries {
             Entries::One(one) => std::slice::from_ref(one),
             Entries::Many(many) => many,
         }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Scope");
+        shown.field("order", &self.order);
+        // Whether anybody has asked makes no difference.
+        shown.field("index", self.index()).finish()
     }
 }
 

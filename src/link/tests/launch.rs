@@ -640,18 +640,15 @@ fn any_bytes_end_in_an_answer() {
     settle();
     place.launch_twice();
     let world = World::of_files(&place.engine(), place.config());
-    let keeper = world.ns.keeper().unwrap();
-    let record = fs::read_dir(place.at.join("kept")).unwrap();
-    let record = record.map(|entry| fs::read(entry.unwrap().path()).unwrap());
-    let mut found = record.filter(|bytes| bytes.windows(9).any(|w| w == b"main.wasm"));
-    let record = found.next().unwrap();
-    drop(keeper);
-    // Behind whatever header the store has.
-    let starts =
-        (0..record.len().min(256)).filter(|&at| launch::decode(record[at..].to_vec()).is_ok());
-    let starts: Vec<usize> = starts.collect();
-    assert_eq!(starts.len(), 1, "{starts:?}");
-    let record = &record[starts[0]..];
+    let source = Source::Path(place.at.join("main.wasm"));
+    let options = crate::plan::Options {
+        global: true,
+        ..world.ns.config().options()
+    };
+    world.ns.define_services().unwrap();
+    let name = world.ns.launch_name(&source, MAIN, &options).unwrap();
+    let record = world.ns.keeper().unwrap().record(name).unwrap();
+    assert!(launch::decode(record.clone()).is_ok());
     for at in 0..record.len() {
         for value in [0, 1, 0x7f, 0x80, 0xff] {
             let mut changed = record.to_vec();
