@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use crate::control::Checks;
 use crate::engine::ModuleKey;
 use crate::object::ParseLimits;
-use crate::plan::{HostDefs, Options};
+use crate::plan::{HostDefs, LoadLimits, Options};
 use crate::search::SearchOptions;
 
 /// What the first load of a namespace is asked for, and by whom.
@@ -72,7 +72,13 @@ impl Inputs<'_> {
             deepbind,
         } = self.options;
         (*bind as u8, *plt as u8, stack_size, global, deepbind).hash(to);
-        (limits.memory_pages, limits.table_slots, limits.objects).hash(to);
+        let LoadLimits {
+            memory_pages,
+            table_slots,
+            objects,
+            host_memory,
+        } = limits;
+        (memory_pages, table_slots, objects, host_memory).hash(to);
         let ParseLimits {
             imports,
             exports,

@@ -38,7 +38,10 @@ struct Form<'a> {
     features: Features,
     module_name: Option<&'a str>,
     bodies: Vec<u32>,
+    metered: bool,
+    footprint: u64,
     code_moved: i64,
+    code_rewritten: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,7 +147,10 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         features,
         module_name,
         bodies,
+        metered,
+        footprint,
         code_moved,
+        code_rewritten,
     } = object;
     let mut types = Numbers::default();
     let mut modules: Vec<&str> = Vec::new();
@@ -231,7 +237,10 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         features: *features,
         module_name: module_name.as_deref(),
         bodies: bodies.to_vec(),
+        metered: *metered,
+        footprint: *footprint as u64,
         code_moved: *code_moved,
+        code_rewritten: *code_rewritten,
     };
     postcard::to_allocvec(&form)
 }
@@ -312,6 +321,9 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
         features: form.features,
         module_name: form.module_name.map(Arc::from),
         bodies: form.bodies.into(),
+        metered: form.metered,
+        footprint: usize::try_from(form.footprint).ok()?,
         code_moved: form.code_moved,
+        code_rewritten: form.code_rewritten,
     })
 }

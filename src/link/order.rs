@@ -34,7 +34,7 @@ fn kind_of(ty: &ExternType) -> ExternKind {
 type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
 
 /// All imports of the module, those of its checks among them.
-fn declared(object: &Object) -> impl Iterator<Item = Key<'_>> {
+fn declared(object: &Metadata) -> impl Iterator<Item = Key<'_>> {
     let own = object.imports.iter().map(|import| {
         let (module, name) = (import.module.as_bytes(), import.name.as_bytes());
         (module, name, kind_of(&import.ty))

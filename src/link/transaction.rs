@@ -202,7 +202,7 @@ impl Transaction<'_> {
                 .iter()
                 .map(|supply| self.supply(&state, id, supply))
                 .collect::<Result<Vec<_>>>()?;
-            if found.object.metered {
+            if found.object.brief().metered {
                 in_module_order.extend(self.ns.meter_imports()?);
             }
             in_engine_order(module, &found.object, in_module_order)?

@@ -31,6 +31,9 @@ pub struct Brief {
     pub memory_p2align: u32,
     /// The metadata come from a `dylink` section, of before LLVM 13.
     pub legacy: bool,
+    /// As in [`Object::metered`] and [`Object::footprint`].
+    pub metered: bool,
+    pub footprint: u64,
     /// It imports the function that tells guests of errors.
     pub calls_dlerror: bool,
     /// What it exports under the names of [`abi::STEPS`].
@@ -56,6 +59,8 @@ impl Brief {
             exports: count(object.exports.len()),
             memory_p2align: dylink.map_or(0, |dylink| dylink.memory_p2align),
             legacy: dylink.is_some_and(|dylink| dylink.legacy),
+            metered: object.metered,
+            footprint: object.footprint as u64,
             calls_dlerror: object
                 .imports
                 .iter()

@@ -265,7 +265,7 @@ impl Model {
     /// Bytes of memory that what is known of the objects takes, by an estimate.
     pub fn footprint(&self) -> u64 {
         let all = self.nodes.values();
-        let each = all.map(|node| node.found.object.footprint as u64);
+        let each = all.map(|node| node.found.object.brief().footprint);
         each.fold(0, u64::saturating_add)
     }
 
