@@ -46,7 +46,7 @@ impl ManPages {
             return written(write_all(dir), &dir.display().to_string());
         }
         let name = match &self.command {
-            Some(command) => format!("wasmdyld-{command}"),
+            Some(command) => format!("wasmdyld-{}", command.replace(' ', "-")),
             None => "wasmdyld".to_string(),
         };
         let page = pages().into_iter().find(|(of, _)| *of == name);
@@ -85,20 +85,31 @@ fn pages() -> Vec<(String, Vec<u8>)> {
     let mut root = Cli::command().disable_help_subcommand(true);
     // Names of subcommands are made whole.
     root.build();
-    let commands: Vec<Command> = root.get_subcommands().cloned().collect();
-    let shown = commands
-        .into_iter()
-        .filter(|command| !command.is_hide_set());
-    let names: Vec<String> = shown
-        .clone()
-        .map(|command| format!("wasmdyld-{}", command.get_name()))
-        .collect();
-    let mut pages = vec![("wasmdyld".to_string(), page("wasmdyld", root, &names))];
-    for (command, name) in shown.zip(&names) {
-        let text = page(name, command, &["wasmdyld".to_string()]);
-        pages.push((name.clone(), text));
-    }
+    let mut pages = Vec::new();
+    add_pages(&mut pages, "wasmdyld", root, None);
     pages
+}
+
+/// The page of a command, and those of its own commands.
+fn add_pages(
+    pages: &mut Vec<(String, Vec<u8>)>,
+    name: &str,
+    command: Command,
+    parent: Option<&str>,
+) {
+    let own = command.get_subcommands();
+    let own = own.filter(|c| !c.is_hide_set() && c.get_name() != "help");
+    let own: Vec<Command> = own.cloned().collect();
+    let names: Vec<String> = own
+        .iter()
+        .map(|own| format!("{name}-{}", own.get_name()))
+        .collect();
+    let see_also = parent.map(str::to_string).into_iter().chain(names.clone());
+    let see_also: Vec<String> = see_also.collect();
+    pages.push((name.to_string(), page(name, command, &see_also)));
+    for (own, own_name) in own.into_iter().zip(&names) {
+        add_pages(pages, own_name, own, Some(name));
+    }
 }
 
 fn page(name: &str, command: Command, see_also: &[String]) -> Vec<u8> {

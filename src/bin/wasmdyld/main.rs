@@ -3,6 +3,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod cache;
 mod check;
 mod generate;
 mod inspect;
@@ -41,6 +42,8 @@ enum Command {
     Symbols(symbols::Symbols),
     /// Say what a module is and what it asks of a dynamic linker
     Inspect(inspect::Inspect),
+    /// Look after the compiled code that is kept between runs
+    Cache(cache::Cache),
     /// Tell what an engine can do for dynamic linking
     EngineCheck(check::Check),
     /// Write a script by which a shell completes the command's options
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Plan(plan) => plan.execute(),
         Command::Symbols(symbols) => symbols.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Cache(cache) => cache.execute(),
         Command::EngineCheck(check) => check.execute(),
         Command::Completions(completions) => completions.execute(),
         Command::Man(pages) => pages.execute(),

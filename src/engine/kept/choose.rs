@@ -44,7 +44,7 @@ pub fn places(options: &EngineOptions) -> Result<Vec<Arc<dyn Place>>> {
     Ok(places)
 }
 
-fn named(
+pub(super) fn named(
     folder: &std::path::Path,
     checked: Result<PrivateFolder, Unusable>,
 ) -> Result<Option<PrivateFolder>> {

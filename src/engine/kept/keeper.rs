@@ -14,7 +14,7 @@ use crate::engine::store::Store;
 const TOGETHER: usize = 8;
 
 /// What stands for the settings where no code is kept but a record of the linker's own.
-const RECORDS: &Settings = b"wasmdyld: a record and no code..";
+pub(super) const RECORDS: &Settings = b"wasmdyld: a record and no code..";
 
 /// Where the modules of one engine are kept. May be used by several threads.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod folder;
 mod form;
 mod keeper;
 mod key;
+mod look;
 mod place;
 mod shared;
 
@@ -23,5 +24,6 @@ pub use folder::{PrivateFolder, Unusable, prebuilt, private};
 pub use form::Parts;
 pub use keeper::Keeper;
 pub use key::ModuleKey;
+pub use look::{Contents, Kept, folder_to_change, folder_to_read, look};
 pub use place::{Name, Place};
 pub use shared::{SharedModule, Sharing};

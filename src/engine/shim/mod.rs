@@ -53,6 +53,11 @@ pub trait Shim: Send + Sync {
         None
     }
 
+    /// The settings under which an engine that is made with these options keeps its code; `None` if it keeps none.
+    fn settings(&self, _options: &EngineOptions) -> Option<[u8; 32]> {
+        None
+    }
+
     /// What stores of the same engine share of their compiled modules; `None` where modules cannot be shared.
     fn sharing(&self, _store: Store) -> Option<Arc<Sharing>> {
         None

@@ -216,20 +216,13 @@ impl Shim for Wasmtime {
         })
     }
 
+    fn settings(&self, options: &EngineOptions) -> Option<[u8; 32]> {
+        let engine = c::wasm_engine_new_with_config(config(options).ok()?);
+        Some(cache::settings(engine_in(&engine), VERSION))
+    }
+
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
-        let mut config = base_config();
-        if let Some(bytes) = options.max_wasm_stack {
-            if bytes == 0 || bytes > MAX_STACK {
-                return Err(Error::new(
-                    Code::InvalidArgument,
-                    format!(
-                        "a stack of {bytes} bytes for guest code: the engine takes 1 to {MAX_STACK}"
-                    ),
-                ));
-            }
-            c::wasmtime_config_max_wasm_stack_set(&mut config, bytes);
-        }
-        c::wasmtime_config_epoch_interruption_set(&mut config, options.interruptible);
+        let mut config = config(options)?;
         let places = kept::places(options)?;
         let mapped = Arc::new(MappedCode::default());
         if !places.is_empty() && MappedCode::WORKS_HERE {
@@ -245,6 +238,24 @@ impl Shim for Wasmtime {
         // SAFETY: a new engine, ours; a box is never NULL.
         Ok(unsafe { OwnedEngine::from_raw(api, NonNull::new_unchecked(raw).cast()) })
     }
+}
+
+/// What these options come to.
+fn config(options: &EngineOptions) -> Result<Box<c::wasm_config_t>> {
+    let mut config = base_config();
+    if let Some(bytes) = options.max_wasm_stack {
+        if bytes == 0 || bytes > MAX_STACK {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                format!(
+                    "a stack of {bytes} bytes for guest code: the engine takes 1 to {MAX_STACK}"
+                ),
+            ));
+        }
+        c::wasmtime_config_max_wasm_stack_set(&mut config, bytes);
+    }
+    c::wasmtime_config_epoch_interruption_set(&mut config, options.interruptible);
+    Ok(config)
 }
 
 /// What dynamic linking wants of the engine, and what it has on by default in some releases only.

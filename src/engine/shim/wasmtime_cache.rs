@@ -62,7 +62,7 @@ pub(super) fn of(engine: &w::Engine) -> Known {
     known
 }
 
-fn settings(engine: &w::Engine, version: &str) -> [u8; 32] {
+pub(super) fn settings(engine: &w::Engine, version: &str) -> [u8; 32] {
     /// Feeds what wants to be hashed to a hash that stays the same from process to process.
     struct Feed(blake3::Hasher);
     impl Hasher for Feed {
