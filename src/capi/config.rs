@@ -100,7 +100,7 @@ pub(super) fn with<R>(
     })
 }
 
-fn path(raw: *const c_char, what: &str) -> Result<PathBuf> {
+pub(super) fn path(raw: *const c_char, what: &str) -> Result<PathBuf> {
     let bytes = edge::c_bytes(raw, what)?;
     if bytes.is_empty() {
         return Err(Error::new(

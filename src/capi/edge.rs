@@ -264,6 +264,34 @@ pub fn function(raw: NonNull<c_void>) -> unsafe extern "C" fn() {
     unsafe { std::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn()>(raw) }
 }
 
+/// Where a callback puts bytes that it gives, while it runs.
+#[derive(Default)]
+pub struct Given(Option<Vec<u8>>);
+
+impl Given {
+    /// What the callback is to call [`give`](Given::give) with.
+    pub fn to(&mut self) -> *mut c_void {
+        std::ptr::from_mut(self).cast()
+    }
+
+    /// Copies the bytes. Those that were given last count.
+    ///
+    /// # Safety
+    /// `to` is what [`to`](Given::to) gave, and the callback runs; there are `size` bytes.
+    pub unsafe extern "C" fn give(to: *mut c_void, bytes: *const u8, size: usize) {
+        quiet((), || {
+            let found = self::bytes(bytes, size, "code").ok()?.to_vec();
+            // SAFETY: by the caller's promise.
+            unsafe { to.cast::<Given>().as_mut() }?.0 = Some(found);
+            Some(())
+        });
+    }
+
+    pub fn take(self) -> Option<Vec<u8>> {
+        self.0
+    }
+}
+
 /// What a host's callback gets back with each call, and how it is given up.
 pub struct Environment {
     pub env: *mut c_void,

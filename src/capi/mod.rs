@@ -7,6 +7,7 @@ mod edge;
 mod engine;
 mod error;
 mod handles;
+mod kept;
 mod namespace;
 mod object;
 mod symbol;

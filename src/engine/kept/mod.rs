@@ -15,6 +15,7 @@ mod keeper;
 mod key;
 mod look;
 mod place;
+mod remote;
 mod shared;
 
 pub use blob::{Blob, Code, Mapping, page_size};
@@ -26,4 +27,5 @@ pub use keeper::Keeper;
 pub use key::ModuleKey;
 pub use look::{Contents, Kept, folder_to_change, folder_to_read, look};
 pub use place::{Name, Place};
+pub use remote::{MIN_SECRET, Remote};
 pub use shared::{SharedModule, Sharing};

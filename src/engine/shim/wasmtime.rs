@@ -68,7 +68,7 @@ impl Shim for Wasmtime {
     }
 
     fn keeper(&self, store: Store) -> Option<Arc<Keeper>> {
-        cache::of(&engine_of(store)).keeper
+        cache::of(&engine_of(store)).keeper()
     }
 
     fn sharing(&self, store: Store) -> Option<Arc<Sharing>> {
@@ -224,15 +224,15 @@ impl Shim for Wasmtime {
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
         let mut config = config(options)?;
         let places = kept::places(options)?;
-        let mapped = Arc::new(MappedCode::default());
-        if !places.is_empty() && MappedCode::WORKS_HERE {
+        let maps = !places.is_empty() && MappedCode::WORKS_HERE;
+        let mapped = maps.then(|| Arc::new(MappedCode::default()));
+        if let Some(mapped) = &mapped {
             config_in(&mut config).with_custom_code_memory(Some(mapped.clone()));
         }
         let engine = c::wasm_engine_new_with_config(config);
         epochs::known(engine_in(&engine), options.interruptible);
         if !places.is_empty() {
-            let mapped = Arc::downgrade(&mapped);
-            cache::attach(engine_in(&engine), places, VERSION, mapped);
+            cache::attach(engine_in(&engine), places, VERSION, mapped.as_ref());
         }
         let raw = Box::into_raw(engine);
         // SAFETY: a new engine, ours; a box is never NULL.

@@ -14,13 +14,22 @@ use crate::engine::kept::{Keeper, Place, Sharing};
 /// What is known of one engine. Nothing in it keeps the engine.
 #[derive(Clone, Default)]
 pub(super) struct Known {
-    pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) sharing: Arc<Sharing>,
     /// The engine's own, as long as it or a module of it lives.
     mapped: Weak<MappedCode>,
+    /// Where the engine has nothing of ours to hold it.
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Known {
+    /// Where the engine keeps code, if it does.
+    pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
+        let held = self
+            .mapped()
+            .and_then(|mapped| mapped.keeper.get().cloned());
+        held.or_else(|| self.keeper.clone())
+    }
+
     /// What makes modules of mapped code for this engine, if it was made so.
     pub(super) fn mapped(&self) -> Option<Arc<MappedCode>> {
         self.mapped.upgrade()
@@ -29,18 +38,22 @@ impl Known {
 
 static ENGINES: Mutex<Vec<(w::EngineWeak, Known)>> = Mutex::new(Vec::new());
 
-/// Has `engine` keep code in these places.
+/// Has `engine` keep code in these places. `mapped` is its own, if it has one.
 pub(super) fn attach(
     engine: &w::Engine,
     places: Vec<Arc<dyn Place>>,
     version: &str,
-    mapped: Weak<MappedCode>,
+    mapped: Option<&Arc<MappedCode>>,
 ) {
-    let known = Known {
-        keeper: Some(Arc::new(Keeper::new(settings(engine, version), places))),
-        mapped,
-        ..Known::default()
-    };
+    let keeper = Arc::new(Keeper::new(settings(engine, version), places));
+    let mut known = Known::default();
+    match mapped {
+        Some(mapped) => {
+            mapped.keeper.get_or_init(|| keeper);
+            known.mapped = Arc::downgrade(mapped);
+        }
+        None => known.keeper = Some(keeper),
+    }
     let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
     engines.retain(|(engine, _)| engine.upgrade().is_some());
     engines.push((engine.weak(), known));
@@ -53,11 +66,11 @@ pub(super) fn of(engine: &w::Engine) -> Known {
         let known = known.upgrade();
         known.is_some_and(|known| w::Engine::same(&known, engine))
     };
+    engines.retain(|(engine, _)| engine.upgrade().is_some());
     if let Some((_, known)) = engines.iter().find(|(known, _)| same(known)) {
         return known.clone();
     }
     let known = Known::default();
-    engines.retain(|(engine, _)| engine.upgrade().is_some());
     engines.push((engine.weak(), known.clone()));
     known
 }

@@ -6,11 +6,11 @@
 //! go with the last module of an engine that is gone.
 
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime_c_api::wasmtime as w;
 
-use crate::engine::kept::{Code, Mapping};
+use crate::engine::kept::{Code, Keeper, Mapping};
 
 /// Mappings that one engine holds: each takes some of the few (65,530) that Linux lets a process have, and none goes before the engine. What
 /// comes beyond is copied.
@@ -20,6 +20,8 @@ const MAX_MAPPINGS: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct MappedCode {
     mappings: Mutex<Vec<Arc<Mapping>>>,
+    /// What the engine's code is kept by: it goes when the engine goes.
+    pub(super) keeper: OnceLock<Arc<Keeper>>,
 }
 
 impl MappedCode {
