@@ -20,7 +20,7 @@ use std::sync::Mutex;
 const BUNDLED: &str = "wasmtime";
 
 /// C tests that are about time and memory, and are run with the bundled engine alone.
-const BUNDLED_ONLY: &[&str] = &["churn", "soak"];
+const BUNDLED_ONLY: &[&str] = &["churn", "kept", "soak"];
 
 struct Engine {
     name: String,

@@ -9,7 +9,7 @@ fn generate() -> String {
         "types",
         "error",
         "config",
-        "control",
+        "kept",
         "engine",
         "namespace",
         "symbol",
