@@ -19,7 +19,7 @@ use std::sync::Mutex;
 /// The first column: the engine inside the library.
 const BUNDLED: &str = "wasmtime";
 
-/// C tests that are about time and memory, and are run with the bundled engine alone.
+/// C tests that are about time and memory, or about code that is kept, and are run with the bundled engine alone.
 const BUNDLED_ONLY: &[&str] = &["churn", "kept", "soak"];
 
 struct Engine {
