@@ -548,10 +548,29 @@ typedef void (*wasm_dyld_finalizer_t)(void *env);
 typedef void (*wasm_dyld_trace_callback_t)(void *env, const char *category, const char *text);
 
 /**
- * Tells whether the guest is to stop. Called on the thread that the guest runs on, while that waits for the answer. It may look at the
- * namespace, though not at its memory, and not change it: see the top of this file.
+ * Takes the bytes that a wasm_dyld_kept_get_callback_t has found, and copies them; `to` is what that was called with.
  */
-typedef bool (*wasm_dyld_watcher_callback_t)(void *env);
+typedef void (*wasm_dyld_kept_give_t)(void *to, const uint8_t *bytes, size_t size);
+
+/**
+ * Looks for a file of compiled code. `name` is a C string of 64 hexadecimal digits, the callee's for the call. To give the file: call
+ * `give(to, bytes, size)`, which copies the bytes, and return 0. Return 1 if there is none, anything else if that cannot be told now, which
+ * comes to the same.
+ *
+ * It is called by whichever thread loads something, and by several at once. It may not enter a namespace.
+ */
+typedef int32_t (*wasm_dyld_kept_get_callback_t)(void *env,
+                                                 const char *name,
+                                                 wasm_dyld_kept_give_t give,
+                                                 void *to);
+
+/**
+ * Keeps a file of compiled code, in the place of one of that name. The name and the bytes are the callee's for the call. It may lose them:
+ * what is not found is compiled anew.
+ *
+ * It is called by whichever thread loads something, and by several at once. It may not enter a namespace.
+ */
+typedef void (*wasm_dyld_kept_put_callback_t)(void *env, const char *name, const uint8_t *bytes, size_t size);
 
 /**
  * A function of an engine, to be cast to the type that wasm.h gives it.
@@ -804,72 +823,37 @@ wasm_dyld_code_t wasm_dyld_engine_new(const wasm_dyld_config_t *config,
                                       wasm_dyld_error_t **error);
 
 /**
- * Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
- * wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
+ * Lets wasm_dyld_engine_new make engines that look for compiled code in a folder that somebody has filled before (`wasmdyld cache add`),
+ * after the one of wasm_dyld_config_set_engine_cache and those added before. Nothing is written to it. Without this call
+ * `/usr/local/lib/wasmdyld/cache` and `/usr/lib/wasmdyld/cache` are such folders, for engines that keep compiled code.
  *
- * Not at all is the default, and costs nothing. Otherwise guests look again and again, at function entries and loops, whether they
- * are to stop: by the engine's own means (WASM_DYLD_CONTROL_INTERRUPT, and the bundled engine made so, by wasm_dyld_engine_new or by a host
- * that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
+ * What is in there is run as machine code: what wasm_dyld_config_set_engine_cache says of a folder's owners holds here. One that is missing
+ * is passed over.
  */
-wasm_dyld_code_t wasm_dyld_config_set_control(wasm_dyld_config_t *config,
-                                              wasm_dyld_control_t control,
-                                              wasm_dyld_error_t **error);
+wasm_dyld_code_t wasm_dyld_config_add_prebuilt_cache(wasm_dyld_config_t *config,
+                                                     const char *folder,
+                                                     wasm_dyld_error_t **error);
 
 /**
- * Interrupts what runs in the namespace: it ends with WASM_DYLD_INTERRUPTED, soon. Nothing happens if nothing runs: the next call is not
- * interrupted.
+ * Lets wasm_dyld_engine_new make engines that look for compiled code in a place of the host's, after all folders, and keep there what they
+ * compile: an object store or a cache server that a fleet shares. What comes from there is put into the folder of
+ * wasm_dyld_config_set_engine_cache as well, if there is one. `put` may be NULL: then nothing is kept there. A file of more than 1 GiB is not.
  *
- * May be called by any thread at any time, by callbacks and by signal handlers: it takes no lock and no memory. A handle that was
- * deleted is WASM_DYLD_INVALID_ARGUMENT, a namespace made without a control WASM_DYLD_UNSUPPORTED.
- */
-wasm_dyld_code_t wasm_dyld_interrupt(const wasm_dyld_t *namespace_);
-
-/**
- * Sets how long each outermost call of the host may take from then on, in nanoseconds of wall time: a load, a run, a call, an unloading. What
- * takes longer ends with WASM_DYLD_TIMED_OUT. 0: as long as it likes. The time that a call has left is not changed by calls inside of it.
+ * **Code from there is run as machine code.** Each file has hashes that tell damage, not forgery. So either nobody but the hosts that use
+ * it can write there, or these share a `secret` of 16 random bytes or more (copied; NULL: none), by which each file is sealed (keyed
+ * BLAKE3): a file without the right seal is as if it was not there. Whoever knows the secret can run what he likes in each host.
  *
- * A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
+ * `finalizer` (may be NULL) is called with `env` when the configuration is gone and nothing is left of the engines that were made with it, on
+ * whichever thread that is: at once on Linux on x86-64, elsewhere when another engine is made or used. WASM_DYLD_INVALID_ARGUMENT if `get` is NULL or the secret too short.
  */
-wasm_dyld_code_t wasm_dyld_set_timeout(wasm_dyld_t *namespace_,
-                                       uint64_t nanoseconds,
-                                       wasm_dyld_error_t **error);
-
-/**
- * Has `callback` asked again and again, while guests of the namespace run or wait in WASI, whether they are to stop: each time that about
- * so many nanoseconds have gone by (a millisecond at least), from the next outermost call of the host on. If it answers true, what runs
- * ends with WASM_DYLD_INTERRUPTED. NULL: nobody is asked.
- *
- * For hosts that have something to look after meanwhile on the same thread: the signals of an interpreter, a loop of events. Nobody is
- * asked in calls that are shorter. Where a guest calls the host and that enters another namespace, the callback of the inner one is
- * asked. On failure `env` stays the caller's.
- *
- * A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
- */
-wasm_dyld_code_t wasm_dyld_set_watcher(wasm_dyld_t *namespace_,
-                                       uint64_t nanoseconds,
-                                       wasm_dyld_watcher_callback_t callback,
-                                       void *env,
-                                       wasm_dyld_finalizer_t finalizer,
-                                       wasm_dyld_error_t **error);
-
-/**
- * Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
- * head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
- * check on every engine and every time; so does every call from then on, until there is another budget. UINT64_MAX: no bound.
- *
- * Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
- */
-wasm_dyld_code_t wasm_dyld_set_budget(wasm_dyld_t *namespace_,
-                                      uint64_t units,
-                                      wasm_dyld_error_t **error);
-
-/**
- * How many units of the budget are left: UINT64_MAX where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
- * WASM_DYLD_UNSUPPORTED.
- */
-wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
-                                       uint64_t *units,
-                                       wasm_dyld_error_t **error);
+wasm_dyld_code_t wasm_dyld_config_set_code_store(wasm_dyld_config_t *config,
+                                                 wasm_dyld_kept_get_callback_t get,
+                                                 wasm_dyld_kept_put_callback_t put,
+                                                 const uint8_t *secret,
+                                                 size_t secret_size,
+                                                 void *env,
+                                                 wasm_dyld_finalizer_t finalizer,
+                                                 wasm_dyld_error_t **error);
 
 /**
  * Opens a shared library that has the functions of wasm.h ("libwasmer.so", or a path): an engine chosen at run time.
