@@ -615,6 +615,12 @@ typedef struct {
 } wasm_dyld_engine_description_t;
 
 /**
+ * Tells whether the guest is to stop. Called on the thread that the guest runs on, while that waits for the answer. It may look at the
+ * namespace, though not at its memory, and not change it: see the top of this file.
+ */
+typedef bool (*wasm_dyld_watcher_callback_t)(void *env);
+
+/**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
  * is an errno of the host system, negated. It may look at the namespace, though not at its memory, and not change it: see the top
  * of this file.
@@ -1089,6 +1095,74 @@ size_t wasm_dyld_library_path_count(const wasm_dyld_t *namespace_);
  */
 const char *wasm_dyld_library_path_at(const wasm_dyld_t *namespace_,
                                       size_t index);
+
+/**
+ * Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
+ * wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
+ *
+ * Not at all is the default, and costs nothing. Otherwise guests look again and again, at function entries and loops, whether they
+ * are to stop: by the engine's own means (WASM_DYLD_CONTROL_INTERRUPT, and the bundled engine made so, by wasm_dyld_engine_new or by a host
+ * that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_control(wasm_dyld_config_t *config,
+                                              wasm_dyld_control_t control,
+                                              wasm_dyld_error_t **error);
+
+/**
+ * Interrupts what runs in the namespace: it ends with WASM_DYLD_INTERRUPTED, soon. Nothing happens if nothing runs: the next call is not
+ * interrupted.
+ *
+ * May be called by any thread at any time, by callbacks and by signal handlers: it takes no lock and no memory. A handle that was
+ * deleted is WASM_DYLD_INVALID_ARGUMENT, a namespace made without a control WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_interrupt(const wasm_dyld_t *namespace_);
+
+/**
+ * Sets how long each outermost call of the host may take from then on, in nanoseconds of wall time: a load, a run, a call, an unloading. What
+ * takes longer ends with WASM_DYLD_TIMED_OUT. 0: as long as it likes. The time that a call has left is not changed by calls inside of it.
+ *
+ * A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_set_timeout(wasm_dyld_t *namespace_,
+                                       uint64_t nanoseconds,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Has `callback` asked again and again, while guests of the namespace run or wait in WASI, whether they are to stop: each time that about
+ * so many nanoseconds have gone by (a millisecond at least), from the next outermost call of the host on. If it answers true, what runs
+ * ends with WASM_DYLD_INTERRUPTED. NULL: nobody is asked.
+ *
+ * For hosts that have something to look after meanwhile on the same thread: the signals of an interpreter, a loop of events. Nobody is
+ * asked in calls that are shorter. Where a guest calls the host and that enters another namespace, the callback of the inner one is
+ * asked. On failure `env` stays the caller's.
+ *
+ * A namespace made without a control answers WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_set_watcher(wasm_dyld_t *namespace_,
+                                       uint64_t nanoseconds,
+                                       wasm_dyld_watcher_callback_t callback,
+                                       void *env,
+                                       wasm_dyld_finalizer_t finalizer,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
+ * head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
+ * check on every engine and every time; so does every call from then on, until there is another budget. UINT64_MAX: no bound.
+ *
+ * Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
+ */
+wasm_dyld_code_t wasm_dyld_set_budget(wasm_dyld_t *namespace_,
+                                      uint64_t units,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * How many units of the budget are left: UINT64_MAX where there is no bound. Needs WASM_DYLD_CONTROL_BUDGET, else
+ * WASM_DYLD_UNSUPPORTED.
+ */
+wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
+                                       uint64_t *units,
+                                       wasm_dyld_error_t **error);
 
 /**
  * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),

@@ -12,6 +12,7 @@ fn generate() -> String {
         "kept",
         "engine",
         "namespace",
+        "control",
         "symbol",
         "object",
         "wasi",
