@@ -3,7 +3,7 @@
  */
 #include "check.hh"
 
-static_assert(static_cast<std::uint32_t>(Code::internal) == WASM_DYLD_INTERNAL && WASM_DYLD_INTERNAL == 13, "a code is new: has Code got it?");
+static_assert(static_cast<std::uint32_t>(Code::out_of_budget) == WASM_DYLD_OUT_OF_BUDGET && WASM_DYLD_OUT_OF_BUDGET == 16, "a code is new: has Code got it?");
 static_assert(std::is_nothrow_copy_constructible_v<Error> && std::is_nothrow_move_assignable_v<Error>);
 
 struct MoveOnly {

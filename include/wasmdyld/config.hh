@@ -39,7 +39,8 @@ enum class Limit : std::uint32_t {
     memory_pages = WASM_DYLD_LIMIT_MEMORY_PAGES, ///< Pages of 64 KiB in the memory.
     table_slots = WASM_DYLD_LIMIT_TABLE_SLOTS,   ///< Slots in the table.
     objects = WASM_DYLD_LIMIT_OBJECTS,           ///< Objects in the namespace.
-    nesting = WASM_DYLD_LIMIT_NESTING            ///< Calls from guest to host to guest, one inside the other.
+    nesting = WASM_DYLD_LIMIT_NESTING,           ///< Calls from guest to host to guest, one inside the other.
+    host_memory = WASM_DYLD_LIMIT_HOST_MEMORY    ///< Bytes of the host's memory that the linker uses for the objects.
 };
 
 /// A library that an open callback gives.
@@ -56,6 +57,10 @@ using OpenCallback = std::function<Result<std::optional<Opened>>(std::string_vie
 /// Gets debug output: the category's name, and a text. Both are good for the call only. It may look at the namespace; what changes that
 /// is Code::busy. What it throws is dropped.
 using TraceCallback = std::function<void(std::string_view category, std::string_view text)>;
+
+/// Tells whether the guest is to stop. It may look at the namespace, though not at its memory; what changes that is Code::busy. What it
+/// throws stops the guest, too, and is the cause of the error.
+using WatcherCallback = std::function<bool()>;
 
 namespace detail {
 
@@ -96,6 +101,24 @@ struct OpenEnv {
         failure.sign = "failed with " + std::to_string(number);
         namespace_->failure = std::move(failure);
         return number;
+    }
+};
+
+struct WatcherEnv {
+    WatcherCallback callback;
+    std::weak_ptr<State> state;
+
+    static bool call(void *env) noexcept
+    {
+        WatcherEnv &self = *static_cast<WatcherEnv *>(env);
+        return guarded([&] { return self.callback(); }, [&] { return self.refuse(); });
+    }
+
+    bool refuse()
+    {
+        if (Shared namespace_ = state.lock())
+            namespace_->failure = Failure{"interrupted", current_text(), std::current_exception()};
+        return true;
     }
 };
 
@@ -155,6 +178,15 @@ class Config {
     {
         return add([=](auto config, auto error) {
             return wasm_dyld_config_set_limit(config, static_cast<wasm_dyld_limit_t>(limit), value, error);
+        });
+    }
+
+    /// Whether guests can be stopped. They cannot by default, which costs nothing; otherwise they check again and again whether they are to
+    /// stop: by the engine's own means, if it was made with EngineOptions::control, else by what the linker puts into their modules.
+    Config &control(Control control)
+    {
+        return add([=](auto config, auto error) {
+            return wasm_dyld_config_set_control(config, static_cast<wasm_dyld_control_t>(control), error);
         });
     }
 

@@ -224,6 +224,13 @@ class EngineLibrary {
     std::shared_ptr<const detail::LibraryState> state_;
 };
 
+/// Whether guests can be stopped.
+enum class Control : std::uint32_t {
+    none = WASM_DYLD_CONTROL_NONE,           ///< They run as they are. The default.
+    interrupt = WASM_DYLD_CONTROL_INTERRUPT, ///< By NamespaceRef::interrupt, a time-out, a watcher.
+    budget = WASM_DYLD_CONTROL_BUDGET        ///< By these, and by a budget that counts the same on every engine.
+};
+
 /// How an engine is made.
 class EngineOptions {
   public:
@@ -242,10 +249,19 @@ class EngineOptions {
         return *this;
     }
 
+    /// Has the engine check by itself whether guests are to stop, where it can: namespaces whose Config says Control::interrupt then need
+    /// no checks in their modules.
+    EngineOptions &control(Control control)
+    {
+        control_ = control;
+        return *this;
+    }
+
   private:
     friend class Engine;
     std::optional<EngineLibrary> library_;
     std::optional<std::string> cache_;
+    Control control_ = Control::none;
 };
 
 /**
@@ -277,6 +293,11 @@ class Engine {
             if (!set)
                 return set.error();
         }
+        auto controlled = detail::checked([&](auto error) {
+            return wasm_dyld_config_set_control(config.get(), static_cast<wasm_dyld_control_t>(options.control_), error);
+        });
+        if (!controlled)
+            return controlled.error();
         auto made = detail::checked([&](auto error) { return wasm_dyld_engine_new(config.get(), &state->raw, error); });
         if (!made)
             return made.error();

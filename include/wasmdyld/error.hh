@@ -51,7 +51,10 @@ enum class Code : std::uint32_t {
     trap = WASM_DYLD_TRAP,                         ///< The guest trapped.
     exit = WASM_DYLD_EXIT,                         ///< The guest exited: see Error::exit_code.
     busy = WASM_DYLD_BUSY,                         ///< The namespace is in the midst of something that excludes the request.
-    internal = WASM_DYLD_INTERNAL                  ///< A defect of the library.
+    internal = WASM_DYLD_INTERNAL,                 ///< A defect of the library.
+    interrupted = WASM_DYLD_INTERRUPTED,           ///< The guest was interrupted: see NamespaceRef::interrupt.
+    timed_out = WASM_DYLD_TIMED_OUT,               ///< The guest took longer than it may: see NamespaceRef::try_set_timeout.
+    out_of_budget = WASM_DYLD_OUT_OF_BUDGET        ///< The guest has used up its budget: see NamespaceRef::try_set_budget.
 };
 
 /// A symbol without a definition.

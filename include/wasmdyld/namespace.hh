@@ -5,6 +5,8 @@
 #ifndef WASMDYLD_NAMESPACE_HH
 #define WASMDYLD_NAMESPACE_HH
 
+#include <chrono>
+
 #include <wasmdyld/config.hh>
 #include <wasmdyld/host.hh>
 #include <wasmdyld/object.hh>
@@ -47,6 +49,26 @@ struct Located {
 };
 
 template <class T> class GuestArray;
+
+/**
+ * Interrupts a namespace from elsewhere: a thread, a signal handler. A value, to be copied to wherever it is needed; it may outlive the
+ * namespace.
+ */
+class Interrupter {
+  public:
+    /// Of no namespace.
+    Interrupter() = default;
+
+    /// What runs in the namespace ends with Code::interrupted, soon; nothing happens if nothing runs. Takes no lock and no memory:
+    /// Code::ok, Code::unsupported if the namespace was made without a control, Code::invalid_argument if it is gone.
+    Code interrupt() const noexcept { return static_cast<Code>(wasm_dyld_interrupt(dyld_)); }
+
+  private:
+    friend class NamespaceRef;
+    explicit Interrupter(wasm_dyld_t *dyld) : dyld_(dyld) {}
+
+    wasm_dyld_t *dyld_ = nullptr; // a handle, which is not used again for another namespace
+};
 
 /**
  * A reference to a namespace, as host functions get it. Copy it as you like; it is of the namespace's thread. Once the namespace is gone,
@@ -166,6 +188,58 @@ class NamespaceRef : public Scope {
     {
         std::int32_t code = 0;
         return dyld() && wasm_dyld_take_exit(dyld(), &code) ? std::optional(code) : std::nullopt;
+    }
+
+    /// As Interrupter::interrupt, from any thread, as long as the Namespace is neither moved nor deleted meanwhile: an Interrupter bears
+    /// that, too.
+    Code interrupt() const noexcept { return interrupter().interrupt(); }
+
+    /// What interrupts this namespace, for other threads to have.
+    Interrupter interrupter() const noexcept { return Interrupter(dyld()); }
+
+    /// How long each outermost call of the host may take from then on: a load, a run, a call, an unloading. What takes longer is
+    /// Code::timed_out. Nothing: as long as it likes; zero or less: no time at all. Code::unsupported without Config::control.
+    Result<void> try_set_timeout(std::optional<std::chrono::nanoseconds> timeout) const
+    {
+        // In C, 0 is no bound.
+        std::uint64_t count = timeout ? static_cast<std::uint64_t>(std::max<std::int64_t>(timeout->count(), 1)) : 0;
+        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_timeout(dyld, count, error); });
+    }
+
+    /// Gives the guests a budget for all that follows, in units: a check at a function's entry or a loop's head is one. What is beyond it
+    /// is Code::out_of_budget, at the same check on every engine. Nothing: no bound. Code::unsupported without Control::budget.
+    Result<void> try_set_budget(std::optional<std::uint64_t> units) const
+    {
+        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_budget(dyld, units.value_or(UINT64_MAX), error); });
+    }
+
+    /// What is left of the budget; nothing if there is no bound. Code::unsupported without Control::budget.
+    Result<std::optional<std::uint64_t>> try_budget_left() const
+    {
+        std::uint64_t left = 0;
+        auto asked = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_budget_left(dyld, &left, error); });
+        if (!asked)
+            return asked.error();
+        return left == UINT64_MAX ? std::nullopt : std::optional(left);
+    }
+
+    /// Has a callback asked again and again, each time that about so much time has gone by while guests run or wait, whether they are to
+    /// stop: for what the host has to look after meanwhile on the same thread. A millisecond at least. An empty callback: nobody is asked.
+    /// It goes with the namespace, or when there is another. Code::unsupported without Config::control.
+    Result<void> try_set_watcher(std::chrono::nanoseconds every, WatcherCallback callback) const
+    {
+        auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(every.count(), 0));
+        if (!callback)
+            return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_watcher(dyld, count, nullptr, nullptr, nullptr, error); });
+        auto env = std::make_unique<detail::WatcherEnv>();
+        env->callback = std::move(callback);
+        env->state = state_;
+        return detail::enter(state_, [&](auto dyld, auto error) {
+            auto code = wasm_dyld_set_watcher(dyld, count, detail::WatcherEnv::call, env.get(), detail::finalize<detail::WatcherEnv>, error);
+            if (code == WASM_DYLD_OK)
+                static_cast<void>(env.release());
+            return code;
+        });
     }
 
     /// The memory that all objects share.
@@ -289,6 +363,14 @@ class NamespaceRef : public Scope {
     {
         try_call(function, arguments, results).value();
     }
+    /// As try_set_timeout.
+    void set_timeout(std::optional<std::chrono::nanoseconds> timeout) const { try_set_timeout(timeout).value(); }
+    /// As try_set_budget.
+    void set_budget(std::optional<std::uint64_t> units) const { try_set_budget(units).value(); }
+    /// As try_budget_left.
+    std::optional<std::uint64_t> budget_left() const { return try_budget_left().value(); }
+    /// As try_set_watcher.
+    void set_watcher(std::chrono::nanoseconds every, WatcherCallback callback) const { try_set_watcher(every, std::move(callback)).value(); }
     /// As try_table.
     wasm_table_t *table() const { return try_table().value(); }
     /// As try_allocate.
