@@ -1,8 +1,5 @@
-//! A function's body with checks: at its entry, at each loop's head, in front of each bulk operation, and where a stretch of code
-//! without any of these is long.
-//!
-//! A function of a few instructions that calls nothing and does not loop goes without: each call of it counts in its caller
-//! ([`path`](super::path)).
+//! A function's body with checks: at its entry, where it needs one, at each loop's head, in front of each bulk operation, and where a
+//! stretch of code without any of these is long.
 
 use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
@@ -11,14 +8,12 @@ use super::super::fault;
 use super::bulk::Bulk;
 use super::check::Checks;
 use super::edit::Edit;
+use super::entries::Entries;
 use super::hints::Hints;
-use super::path::{self, Path};
+use super::path::Path;
 use super::survey::Survey;
 use super::{MAX_BODY, MAX_LOCALS, no_room};
 use crate::error::Result;
-
-/// Bytes of the code of a function that may go without a check.
-const SMALL: usize = 128;
 
 /// i64, as the type of a local.
 const I64: u8 = 0x7e;
@@ -26,6 +21,7 @@ const I64: u8 = 0x7e;
 pub(super) struct Bodies<'a> {
     bytes: &'a [u8],
     survey: &'a Survey,
+    entries: &'a Entries,
     checks: Checks,
     /// The code of the function at hand, and where its checks branch.
     code: Vec<u8>,
@@ -37,10 +33,16 @@ pub(super) struct Bodies<'a> {
 }
 
 impl<'a> Bodies<'a> {
-    pub fn new(bytes: &'a [u8], survey: &'a Survey, checks: Checks) -> Bodies<'a> {
+    pub fn new(
+        bytes: &'a [u8],
+        survey: &'a Survey,
+        entries: &'a Entries,
+        checks: Checks,
+    ) -> Bodies<'a> {
         Bodies {
             bytes,
             survey,
+            entries,
             checks,
             code: Vec::new(),
             branches: Vec::new(),
@@ -68,10 +70,11 @@ impl<'a> Bodies<'a> {
 
         self.code.clear();
         self.branches.clear();
-        let checked = self.operators(locals.get_binary_reader(), total)?;
+        self.operators(locals.get_binary_reader(), total)?;
+        let enters = self.entries.is_checked(n);
         let mut head = Vec::new();
         let types = self.bytes.get(types..code).unwrap_or_default();
-        if !checked {
+        if !enters && self.branches.is_empty() {
             groups.encode(&mut head);
             head.extend_from_slice(types);
         } else {
@@ -81,12 +84,11 @@ impl<'a> Bodies<'a> {
             groups.saturating_add(1).encode(&mut head);
             head.extend_from_slice(types);
             head.extend_from_slice(&[1, I64]);
-            let entry = self.checks.fixed(&mut head, total, 1);
+            let entry = enters.then(|| self.checks.fixed(&mut head, total, 1));
             self.checked = self.checked.saturating_add(1);
             let inside = self.branches.iter();
             let inside = inside.map(|branch| branch.saturating_add(head.len()));
-            let mut branches = vec![entry];
-            branches.extend(inside);
+            let branches: Vec<usize> = entry.into_iter().chain(inside).collect();
             let func = u32::try_from(n).unwrap_or(u32::MAX);
             let func = func.saturating_add(self.checks.ask).saturating_add(1);
             self.hints.unlikely(func, &branches);
@@ -101,16 +103,13 @@ impl<'a> Bodies<'a> {
         Ok(())
     }
 
-    /// Copies a function's operators to `code`, with the checks among them. Whether the function needs a check at its entry. `left` is
-    /// the local that checks use.
-    fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<bool> {
+    /// Copies a function's operators to `code`, with the checks among them. `left` is the local that checks use.
+    fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<()> {
         let (out, branches) = (&mut self.code, &mut self.branches);
         let start = code.original_position();
-        let small = code.bytes_remaining() <= SMALL;
         let mut edit = Edit::new(self.bytes, start, self.survey);
         let mut path = Path::new();
         let mut operators = OperatorsReader::new(code);
-        let mut entry = !small;
         // A length that the code states right in front of the operator.
         let mut stated = None;
         while !operators.eof() {
@@ -121,14 +120,10 @@ impl<'a> Bodies<'a> {
                 branches.push(self.checks.fixed(out, left, 1));
                 path.checked();
             }
-            let mut more = 0;
+            let more = self.entries.weight(&operator, self.survey);
             if let Some(bulk) = Bulk::of(&operator, self.survey) {
                 match stated.map(|length| bulk.units(length)) {
-                    Some(units) if units <= FEW_UNITS => {
-                        more = u32::try_from(units)
-                            .unwrap_or(0)
-                            .saturating_mul(STATED_UNIT);
-                    }
+                    Some(units) if units <= FEW_UNITS => {}
                     _ => {
                         edit.copy(out, start);
                         branches.push(self.checks.bulk(out, left, bulk));
@@ -136,7 +131,6 @@ impl<'a> Bodies<'a> {
                 }
             }
             refuse_waiting(&operator, self.survey, start)?;
-            entry |= path::calls(&operator);
             edit.operator(out, &operator, start, end);
             path.pass(&operator, more);
             if matches!(operator, Operator::Loop { .. }) {
@@ -152,13 +146,12 @@ impl<'a> Bodies<'a> {
         }
         operators.finish().map_err(fault::reader)?;
         edit.copy(out, operators.original_position());
-        Ok(entry || !self.branches.is_empty())
+        Ok(())
     }
 }
 
-/// Bulk operations whose code states that they cost no more than this count as so many instructions.
+/// Bulk operations whose code states that they cost no more than this count as instructions do.
 const FEW_UNITS: u64 = 64;
-const STATED_UNIT: u32 = 8;
 
 /// A thread that waits on a shared memory runs no code, and no engine lets go of it.
 pub(super) fn refuse_waiting(operator: &Operator<'_>, survey: &Survey, at: usize) -> Result<()> {

@@ -1,9 +1,9 @@
 //! Checks put into a module, so that a host can stop, time out and budget a guest on any engine.
 //!
 //! [`Mode::Counted`]: the module counts units down in an imported global and calls an imported function where that falls below zero.
-//! A unit is a function entered, a turn of a loop, 64 bytes or 4 elements of a bulk operation ([`bulk`]), or a
-//! stretch of [`path::STRETCH`] instructions without any of these. Functions of a few instructions that call nothing and do not loop
-//! cost nothing themselves ([`body`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
+//! A unit is a function entered, a turn of a loop, 64 bytes or 4 elements of a bulk operation ([`bulk`]), or a stretch of
+//! [`path::STRETCH`] instructions without any of these. Functions from whose entry it is not far to the next check, or to their end,
+//! cost nothing themselves ([`entries`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
 //!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
 //! front of each bulk operation, in functions that have many. All other modules stay as they are.
@@ -20,8 +20,10 @@ mod bulk;
 mod check;
 mod custom;
 mod edit;
+mod entries;
 mod hints;
 mod light;
+mod named;
 mod path;
 mod sections;
 mod survey;

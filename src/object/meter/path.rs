@@ -5,11 +5,8 @@
 
 use wasmparser::{Catch, Handle, Operator, ResumeTable};
 
-/// Instructions without a check, calls and the like counted as several ([`weight`]), after which there is one.
-pub(super) const STRETCH: u32 = 1_000;
-
-/// What calls, too, may be a function without a check of its own.
-const CALL: u32 = 8;
+/// Instructions without a check, those of called functions that have none among them, after which there is one.
+pub(super) const STRETCH: u32 = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -64,10 +61,7 @@ impl Path {
 
     /// `more`: what the operator counts for beyond one.
     pub fn pass(&mut self, operator: &Operator<'_>, more: u32) {
-        self.now = self
-            .now
-            .saturating_add(weight(operator))
-            .saturating_add(more);
+        self.now = self.now.saturating_add(1).saturating_add(more);
         match operator {
             Operator::Block { .. } | Operator::Try { .. } => self.push(Kind::Other),
             Operator::Loop { .. } => self.push(Kind::Loop),
@@ -158,14 +152,12 @@ impl Path {
     }
 }
 
-/// Whether it leads into other code.
-pub(super) fn calls(operator: &Operator<'_>) -> bool {
+/// Whether it leads into code that is not known, other than by the call of an imported function.
+pub(super) fn leads_away(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
-        Operator::Call { .. }
-            | Operator::CallIndirect { .. }
+        Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
-            | Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. }
             | Operator::ReturnCallRef { .. }
             | Operator::Resume { .. }
@@ -173,16 +165,5 @@ pub(super) fn calls(operator: &Operator<'_>) -> bool {
             | Operator::ResumeThrowRef { .. }
             | Operator::Suspend { .. }
             | Operator::Switch { .. }
-            | Operator::Throw { .. }
-            | Operator::ThrowRef
-            | Operator::Rethrow { .. }
     )
-}
-
-fn weight(operator: &Operator<'_>) -> u32 {
-    match operator {
-        Operator::ArrayNewFixed { array_size, .. } => array_size.saturating_add(1),
-        operator if calls(operator) => CALL,
-        _ => 1,
-    }
 }

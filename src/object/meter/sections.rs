@@ -12,6 +12,7 @@ use super::body::Bodies;
 use super::check::Checks;
 use super::custom::{self, Fate};
 use super::edit::Edit;
+use super::entries::Entries;
 use super::survey::Survey;
 use super::{most, too_large};
 use crate::abi;
@@ -30,7 +31,8 @@ pub(super) fn rewrite(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
         units: survey.imported_globals,
         ask: survey.imported_funcs,
     };
-    let mut bodies = Bodies::new(bytes, &survey, checks);
+    let entries = Entries::of(bytes, &survey)?;
+    let mut bodies = Bodies::new(bytes, &survey, &entries, checks);
     let mut writer = Writer {
         bytes,
         survey: &survey,

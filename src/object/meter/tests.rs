@@ -126,8 +126,6 @@ fn bulk_operations_cost_by_their_length() {
           (memory $wide i64 1)
           (table 1 funcref)
           (func (type 0) (local $left i64)
-            global.get $units i64.const 1 i64.sub local.tee $left global.set $units
-            local.get $left i64.const 0 i64.lt_s if call $ask end
             local.get 0 i32.const 0 local.get 0
             i64.extend_i32_u local.tee $left i32.wrap_i64
             global.get $units local.get $left i64.const 6 i64.shr_u i64.sub local.tee $left global.set $units
@@ -204,7 +202,8 @@ fn long_straight_code_is_checked_every_stretch() {
     let calls = "call 1 ".repeat(path::STRETCH as usize);
     let text = format!("(module (func {calls}) (func i32.const 1 drop))");
     let bytes = counted(&assemble(&text)).unwrap();
-    assert_eq!(count_checks(&bytes), 8);
+    // Each call counts with the three instructions that it leads to.
+    assert_eq!(count_checks(&bytes), 4);
 }
 
 /// A branch past a check leads to one: else each could stand in a block that is left before it.
@@ -235,8 +234,83 @@ fn what_catches_begins_with_a_check() {
       (func try call $f catch $t nop catch_all nop end)
       (func (block $b (try_table (catch_all $b) call $f)) nop))"#;
     let bytes = counted(&assemble(text)).unwrap();
-    // Three entries; both handlers; behind the block.
-    assert_eq!(count_checks(&bytes), 3 + 2 + 1);
+    // The entry of what calls itself; both handlers; behind the block.
+    assert_eq!(count_checks(&bytes), 1 + 2 + 1);
+}
+
+/// How many functions have a check, where none loops nor is long.
+fn checked_entries(text: &str) -> usize {
+    counted(&assemble(text)).map_or(0, |bytes| count_checks(&bytes))
+}
+
+#[test]
+fn circles_of_calls_have_a_check() {
+    // Itself, by an ordinary call and by a tail call.
+    assert_eq!(checked_entries("(module (func $f call $f))"), 1);
+    assert_eq!(checked_entries("(module (func $f return_call $f))"), 1);
+    // One is enough for a circle, whatever leads into it.
+    let circle = "(func $a call $b) (func $b call $c) (func $c call $a)";
+    assert_eq!(checked_entries(&format!("(module {circle})")), 1);
+    assert_eq!(
+        checked_entries(&format!("(module (func call $b) {circle} (func call $c))")),
+        1
+    );
+    // Two circles that share a function, and two that do not.
+    let shared = "(func $a call $b call $c) (func $b call $a) (func $c call $a)";
+    assert_eq!(checked_entries(&format!("(module {shared})")), 1);
+    let apart = "(func $a call $a call $b) (func $b call $b)";
+    assert_eq!(checked_entries(&format!("(module {apart})")), 2);
+}
+
+/// What may be called from outside and calls outside may close a circle that is not seen.
+#[test]
+fn what_others_call_and_calls_others_has_a_check() {
+    let module = |rest: &str| {
+        format!(
+            r#"(module (type $v (func)) (import "env" "f" (func $f)) (table 1 funcref) {rest})"#
+        )
+    };
+    for call in [
+        "call $f",
+        "return_call $f",
+        "i32.const 0 call_indirect (type $v)",
+    ] {
+        // By nobody; by the module alone.
+        assert_eq!(checked_entries(&module(&format!("(func {call})"))), 0);
+        let own = format!("(func call $own) (func $own {call})");
+        assert_eq!(checked_entries(&module(&own)), 0);
+        // By export, element, and reference in code or in a global.
+        for open in [
+            r#"(func (export "g") {})"#,
+            "(elem (i32.const 0) $g) (func $g {})",
+            "(elem declare func $g) (func $g {}) (func ref.func $g drop)",
+            "(global funcref (ref.func $g)) (func $g {})",
+            // By way of another.
+            r#"(func (export "h") call $g) (func $g {})"#,
+        ] {
+            let text = module(&open.replace("{}", call));
+            assert_eq!(checked_entries(&text), 1, "{text}");
+        }
+    }
+    // What calls nobody else is not checked, unless it is long.
+    let nops = |count: u32| {
+        let nops = "nop ".repeat(count as usize);
+        module(&format!(r#"(func (export "g") {nops})"#))
+    };
+    assert_eq!(checked_entries(&nops(entries::OPEN - 1)), 0);
+    assert_eq!(checked_entries(&nops(entries::OPEN)), 1);
+}
+
+/// Each calls the next a few times: what happens doubles at each step, until one is checked.
+#[test]
+fn weights_add_up_along_calls() {
+    let mut text = String::from("(module ");
+    for n in 0..64 {
+        text += &format!("(func $f{n} call $f{0} call $f{0})", n + 1);
+    }
+    text += "(func $f64))";
+    let checked = checked_entries(&text);
+    assert!((4..=16).contains(&checked), "{checked}");
 }
 
 #[test]

@@ -1,0 +1,245 @@
+//! Which functions need a check at their entry.
+//!
+//! A function goes without where little can happen from its entry to the next check, and nothing can come back to it without one:
+//!
+//! - it is not what closes a circle of direct calls: each circle has a function that is checked;
+//! - others reach it by direct calls only, and it weighs at most [`OWN`] instructions, with those of its callees up to their first checks; or
+//! - others may call it by its export or by a pointer, it calls nothing but functions of its own module directly, and its weight is at
+//!   most [`OPEN`].
+//!
+//! So whatever a call of unknown target leads to without a check weighs at most [`OPEN`], in this module or another, and cannot come
+//! back.
+
+use wasmparser::{BinaryReader, FunctionBody, Operator};
+
+use super::super::fault;
+use super::super::section::{self, Sections};
+use super::bulk::Bulk;
+use super::named;
+use super::path;
+use super::survey::Survey;
+use crate::error::Result;
+
+/// The most that a function reached by direct calls only may weigh without a check.
+pub(super) const OWN: u32 = path::STRETCH;
+/// The most for one that others may call.
+pub(super) const OPEN: u32 = 500;
+
+/// A call of a function that has a check itself.
+const CHECKED_CALL: u32 = 2;
+/// A bulk operation of a length for which there is no check.
+const BULK: u32 = 64;
+
+#[derive(Default)]
+pub(super) struct Entries {
+    /// Of each function that the module defines: how many instructions may run in it without a check; [`CHECKED`] if
+    /// it has one at its entry.
+    weights: Vec<u32>,
+}
+
+const CHECKED: u32 = u32::MAX;
+
+impl Entries {
+    pub fn of(bytes: &[u8], survey: &Survey) -> Result<Entries> {
+        let calls = Calls::read(bytes, survey)?;
+        Ok(Entries {
+            weights: calls.weights(),
+        })
+    }
+
+    /// Whether the n-th function that the module defines has a check at its entry.
+    pub fn is_checked(&self, n: usize) -> bool {
+        self.weights.get(n).is_none_or(|&weight| weight == CHECKED)
+    }
+
+    /// What an operator counts for in the code that it stands in, beyond one.
+    pub fn weight(&self, operator: &Operator<'_>, survey: &Survey) -> u32 {
+        let (Operator::Call { function_index } | Operator::ReturnCall { function_index }) =
+            operator
+        else {
+            return by_itself(operator, survey);
+        };
+        match function_index.checked_sub(survey.imported_funcs) {
+            None => OPEN,
+            Some(n) => match self.weights.get(position(n)) {
+                None | Some(&CHECKED) => CHECKED_CALL,
+                Some(&weight) => weight,
+            },
+        }
+    }
+}
+
+/// What an operator other than a direct call counts for, beyond one. What may lead anywhere makes a function weigh more than [`OPEN`].
+fn by_itself(operator: &Operator<'_>, survey: &Survey) -> u32 {
+    match operator {
+        operator if path::leads_away(operator) => OPEN,
+        Operator::ArrayNewFixed { array_size, .. } => *array_size,
+        operator if Bulk::of(operator, survey).is_some() => BULK,
+        _ => 0,
+    }
+}
+
+/// The direct calls of a module, and what its functions weigh by themselves.
+struct Calls {
+    functions: Vec<Function>,
+    /// Callees among the module's own functions, one function's behind those of the one before.
+    callees: Vec<u32>,
+}
+
+struct Function {
+    own: u32,
+    /// Where its callees end.
+    end: usize,
+    /// Others may call it.
+    open: bool,
+}
+
+fn position(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+impl Calls {
+    fn read(bytes: &[u8], survey: &Survey) -> Result<Calls> {
+        let mut calls = Calls {
+            functions: Vec::new(),
+            callees: Vec::new(),
+        };
+        // Functions that are named where they may be taken from.
+        let mut open = Vec::new();
+        for section in Sections::new(bytes) {
+            let section = section?;
+            if section.id == section::CODE {
+                let mut reader = section.reader();
+                for _ in 0..reader.read_var_u32().map_err(fault::reader)? {
+                    let body = reader.read_reader().map_err(fault::reader)?;
+                    calls.function(body, survey, &mut open)?;
+                }
+            } else {
+                named::functions(&section, &mut open)?;
+            }
+        }
+        for index in open {
+            let n = index.checked_sub(survey.imported_funcs).map(position);
+            if let Some(function) = n.and_then(|n| calls.functions.get_mut(n)) {
+                function.open = true;
+            }
+        }
+        Ok(calls)
+    }
+
+    fn function(
+        &mut self,
+        body: BinaryReader<'_>,
+        survey: &Survey,
+        open: &mut Vec<u32>,
+    ) -> Result<()> {
+        let body = FunctionBody::new(body);
+        let mut operators = body.get_operators_reader().map_err(fault::reader)?;
+        let mut own = 0_u32;
+        while !operators.eof() {
+            let operator = operators.read().map_err(fault::reader)?;
+            let more = match &operator {
+                Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    match function_index.checked_sub(survey.imported_funcs) {
+                        Some(callee) => {
+                            self.callees.push(callee);
+                            0
+                        }
+                        None => OPEN,
+                    }
+                }
+                Operator::RefFunc { function_index } => {
+                    open.push(*function_index);
+                    0
+                }
+                operator => by_itself(operator, survey),
+            };
+            own = own.saturating_add(1).saturating_add(more);
+        }
+        self.functions.push(Function {
+            own,
+            end: self.callees.len(),
+            open: false,
+        });
+        Ok(())
+    }
+
+    fn callees(&self, n: usize) -> &[u32] {
+        let start = match n.checked_sub(1) {
+            Some(before) => self.functions.get(before).map_or(0, |f| f.end),
+            None => 0,
+        };
+        let end = self.functions.get(n).map_or(start, |f| f.end);
+        self.callees.get(start..end).unwrap_or_default()
+    }
+
+    /// Decides callees before their callers. What is met again while it is being decided closes a circle, and is checked.
+    fn weights(&self) -> Vec<u32> {
+        let mut weights = vec![0; self.functions.len()];
+        let mut states = vec![State::New; self.functions.len()];
+        // Functions that are being decided, with how many of their callees have been.
+        let mut under_way: Vec<(usize, usize)> = Vec::new();
+        for first in 0..self.functions.len() {
+            if states.get(first) == Some(&State::New) {
+                under_way.push((first, 0));
+            }
+            while let Some((n, next)) = under_way.last_mut() {
+                let n = *n;
+                if let Some(state @ State::New) = states.get_mut(n) {
+                    *state = State::UnderWay;
+                }
+                if let Some(&callee) = self.callees(n).get(*next) {
+                    *next = next.saturating_add(1);
+                    let callee = position(callee);
+                    match states.get_mut(callee) {
+                        Some(State::New) => under_way.push((callee, 0)),
+                        Some(state @ State::UnderWay) => *state = State::Circle,
+                        _ => {}
+                    }
+                    continue;
+                }
+                under_way.pop();
+                let in_circle = states.get(n) == Some(&State::Circle);
+                let weight = match in_circle {
+                    true => CHECKED,
+                    false => self.decide(n, &weights, &states),
+                };
+                if let (Some(place), Some(state)) = (weights.get_mut(n), states.get_mut(n)) {
+                    *place = weight;
+                    *state = State::Decided;
+                }
+            }
+        }
+        weights
+    }
+
+    /// A function whose callees are decided, or will be checked.
+    fn decide(&self, n: usize, weights: &[u32], states: &[State]) -> u32 {
+        let Some(function) = self.functions.get(n) else {
+            return CHECKED;
+        };
+        let mut weight = function.own;
+        for &callee in self.callees(n) {
+            let callee = position(callee);
+            let of_callee = match (states.get(callee), weights.get(callee)) {
+                (Some(State::Decided), Some(&weight)) if weight != CHECKED => weight,
+                _ => CHECKED_CALL,
+            };
+            weight = weight.saturating_add(of_callee);
+        }
+        let most = if function.open { OPEN } else { OWN };
+        match weight > most {
+            true => CHECKED,
+            false => weight,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    UnderWay,
+    /// Under way, and called by what it calls itself.
+    Circle,
+    Decided,
+}
