@@ -41,7 +41,7 @@ pub use memory::{Memory, OutOfBounds, pages_for};
 pub use module::{
     ExportName, Exports, ExternVec, ImportName, Imports, Instance, InstantiateError, Module,
 };
-pub(crate) use nesting::{has_room, inside, is_near_end};
+pub(crate) use nesting::{Room, inside, room};
 pub use shim::{EngineCache, EngineOptions, Shim, Stage};
 pub use store::{OwnedEngine, OwnedStore, Store};
 pub use sys::wasm_valkind_t as ValKind;

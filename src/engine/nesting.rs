@@ -26,9 +26,20 @@ enum Bounds {
     },
 }
 
+/// What is known of a thread: one look-up for all of it, since each costs a few nanoseconds in a shared library.
+struct Thread {
+    bounds: Cell<Bounds>,
+    /// Entries into host functions under way.
+    depth: Cell<u32>,
+}
+
 thread_local! {
-    static BOUNDS: Cell<Bounds> = const { Cell::new(Bounds::Unasked) };
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static THREAD: Thread = const {
+        Thread {
+            bounds: Cell::new(Bounds::Unasked),
+            depth: Cell::new(0),
+        }
+    };
 }
 
 /// An entry into host code. Dropped on the way back, also by a panic.
@@ -37,63 +48,92 @@ pub(crate) struct Entered(());
 impl Entered {
     /// `None` if the host has been entered too deep already.
     pub(crate) fn new() -> Option<Entered> {
-        let depth = DEPTH.get();
-        let here = (&raw const depth).addr();
-        if is_deep(here, depth) {
-            return None;
-        }
-        DEPTH.set(depth + 1);
-        Some(Entered(()))
+        THREAD.with(|thread| {
+            let depth = thread.depth.get();
+            if thread.bounds().near_end((&raw const depth).addr(), depth) {
+                return None;
+            }
+            thread.depth.set(depth + 1);
+            Some(Entered(()))
+        })
     }
-}
-
-/// Whether too little of the stack is left to call guest code once more, `depth` such calls deep. Host functions that are not ours
-/// count no entries, so they end here.
-pub(crate) fn is_near_end(depth: u32) -> bool {
-    is_deep((&raw const depth).addr(), depth)
-}
-
-/// Whether the thread's stack has that many bytes left, and what host functions need besides; yes where its extent is not known.
-pub(crate) fn has_room(bytes: usize) -> bool {
-    let here = (&raw const bytes).addr();
-    match bounds() {
-        Bounds::Known { low, high } if (low..high).contains(&here) => {
-            here - low >= bytes.saturating_add(LEAST_RESERVE)
-        }
-        _ => true,
-    }
-}
-
-/// Whether host code that a guest called is running on this thread.
-pub(crate) fn inside() -> bool {
-    DEPTH.get() > 0
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
+        THREAD.with(|thread| thread.depth.set(thread.depth.get() - 1));
     }
 }
 
-fn is_deep(here: usize, depth: u32) -> bool {
-    match bounds() {
-        Bounds::Known { low, high } if (low..high).contains(&here) => {
-            // On a very small stack the full reserve would leave nothing to run on.
-            here - low < RESERVE.min((high - low) / 4)
+/// What the thread's stack has for a call of the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Enough,
+    /// Too little to call once more. Host functions that are not ours count no entries, so they end here.
+    NearEnd,
+    /// Less than an outermost call wants.
+    TooSmall,
+}
+
+/// The room for a call that is `depth` such calls deep. An outermost one wants `wanted` bytes for the guest; behind that the engine counts by
+/// itself.
+pub(crate) fn room(depth: u32, wanted: usize) -> Room {
+    THREAD.with(|thread| {
+        let (here, bounds) = ((&raw const depth).addr(), thread.bounds());
+        let outermost = depth == 0 && thread.depth.get() == 0;
+        if outermost && !bounds.has_room(here, wanted) {
+            Room::TooSmall
+        } else if bounds.near_end(here, depth) {
+            Room::NearEnd
+        } else {
+            Room::Enough
         }
-        _ => depth >= MAX_DEPTH,
+    })
+}
+
+/// Whether host code that a guest called is running on this thread.
+pub(crate) fn inside() -> bool {
+    THREAD.with(|thread| thread.depth.get() > 0)
+}
+
+impl Thread {
+    /// The extent of the thread's stack; asked once a thread, since the answer is read from a file on some systems.
+    #[inline]
+    fn bounds(&self) -> Bounds {
+        match self.bounds.get() {
+            Bounds::Unasked => self.ask(),
+            known => known,
+        }
+    }
+
+    #[cold]
+    fn ask(&self) -> Bounds {
+        let asked = ask();
+        self.bounds.set(asked);
+        asked
     }
 }
 
-/// The extent of the thread's stack; asked once a thread, since the answer is read from a file on some systems.
-fn bounds() -> Bounds {
-    let known = BOUNDS.get();
-    if !matches!(known, Bounds::Unasked) {
-        return known;
+impl Bounds {
+    /// Whether the stack has that many bytes left at `here`, and what host functions need besides; yes where its extent is not known.
+    fn has_room(self, here: usize, bytes: usize) -> bool {
+        match self {
+            Bounds::Known { low, high } if (low..high).contains(&here) => {
+                here - low >= bytes.saturating_add(LEAST_RESERVE)
+            }
+            _ => true,
+        }
     }
-    let asked = ask();
-    BOUNDS.set(asked);
-    asked
+
+    fn near_end(self, here: usize, depth: u32) -> bool {
+        match self {
+            Bounds::Known { low, high } if (low..high).contains(&here) => {
+                // On a very small stack the full reserve would leave nothing to run on.
+                here - low < RESERVE.min((high - low) / 4)
+            }
+            _ => depth >= MAX_DEPTH,
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -151,7 +191,7 @@ mod tests {
                 .spawn(|| {
                     let mut levels = 0;
                     dive(&mut levels);
-                    assert_eq!(DEPTH.get(), 0);
+                    assert!(!inside());
                     levels
                 })
                 .unwrap()
@@ -168,16 +208,24 @@ mod tests {
         let thread = std::thread::Builder::new().stack_size(256 * 1024);
         let asked = thread.spawn(|| {
             let here = 0u8;
-            let Bounds::Known { low, high } = bounds() else {
+            let here = (&raw const here).addr();
+            let bounds = THREAD.with(Thread::bounds);
+            let Bounds::Known { low, high } = bounds else {
                 return;
             };
-            let left = (&raw const here).addr() - low;
+            let left = here - low;
             assert!(left < high - low);
-            assert!(!has_room(left));
-            // The frames of the questions themselves take a few bytes more.
-            assert!(!has_room(left - LEAST_RESERVE + 1));
-            assert!(has_room(left - LEAST_RESERVE - 4096));
-            assert!(has_room(0));
+            assert!(!bounds.has_room(here, left));
+            assert!(!bounds.has_room(here, left - LEAST_RESERVE + 1));
+            assert!(bounds.has_room(here, left - LEAST_RESERVE));
+            assert!(bounds.has_room(here, 0));
+            // The frames of the question itself take a few bytes more.
+            assert_eq!(room(0, left - LEAST_RESERVE + 1), Room::TooSmall);
+            assert_eq!(room(0, left - LEAST_RESERVE - 4096), Room::Enough);
+            // Behind the outermost call it is the engine's to count.
+            assert_eq!(room(1, left), Room::Enough);
+            let _entered = Entered::new().unwrap();
+            assert_eq!(room(0, left), Room::Enough);
         });
         asked.unwrap().join().unwrap();
     }

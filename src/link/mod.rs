@@ -5,6 +5,7 @@ mod backtrace;
 mod budget;
 mod calls;
 mod define;
+mod entry;
 mod exit;
 mod exit_list;
 mod export_getters;

@@ -16,16 +16,14 @@ use super::meter::Meter;
 use super::modules::{EngineCode, Modules};
 use super::stats::{Clock, Statistics};
 use super::texts::Texts;
-use crate::abi;
 use crate::config::Config;
 use crate::control::{self, Control, Watcher};
 use crate::engine::{
-    self, Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Func, Global,
-    HostFunc, HostTrap, Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val,
-    shim,
+    Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Global, HostFunc, HostTrap,
+    Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, shim,
 };
 use crate::error::{Code, Error, Frame, Result};
-use crate::object::{ExportItem, GlobalType, STACK_POINTER_TYPE};
+use crate::object::GlobalType;
 use crate::plan::{
     Definition, Groups, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map,
 };
@@ -421,79 +419,9 @@ impl Namespace {
         self.side.exit.take().map(|(code, _)| code)
     }
 
-    /// Calls guest code: no borrow may be held.
-    pub(super) fn call(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
-        if self.state.try_borrow_mut().is_err() {
-            return Err(in_use());
-        }
-        let _entry = self.enter();
-        self.side.control.check()?;
-        self.check_stack()?;
-        let _depth = self.side.enter(self.config.nesting)?;
-        let stack = self.stack_pointer();
-        self.side.forget_exit();
-        let outcome = func.call(args, results);
-        outcome.map_err(|trap| {
-            self.unwind(stack);
-            self.trapped(&trap)
-        })
-    }
-
     /// The host enters: what it begins here can be stopped as a whole, until the result is dropped.
     pub(super) fn enter(&self) -> control::Entry<'_> {
         self.side.control.enter()
-    }
-
-    /// Whether the thread's stack has what the engine lets guests use. Behind the outermost call the engine counts by itself.
-    pub(super) fn check_stack(&self) -> Result<()> {
-        let wanted = shim::of(self.store.api()).guest_stack();
-        if self.side.depth.get() > 0 || engine::inside() || engine::has_room(wanted) {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::Limit,
-            format!(
-                "the native stack of this thread is too small or nearly full: the engine lets guests use {} KiB of it; run them on a thread with 1 MiB or more",
-                wanted / 1024
-            ),
-        ))
-    }
-
-    /// The guest's stack pointer, as far as the linker can see it.
-    pub(super) fn stack_pointer(&self) -> Option<Val> {
-        self.with_stack_pointer(Global::get)
-    }
-
-    /// A trap leaves frames on the guest's stack; this takes them off.
-    pub(super) fn unwind(&self, stack: Option<Val>) {
-        if let Some(stack) = stack {
-            self.with_stack_pointer(|global| global.set(stack));
-        }
-    }
-
-    fn with_stack_pointer<T>(&self, with: impl FnOnce(&Global) -> T) -> Option<T> {
-        let state = self.state();
-        if let Some(global) = &state.space.as_ref()?.stack_pointer {
-            return Some(with(global));
-        }
-        // A fixed main whose stack pointer could not be made by the linker exports it. What is no stack pointer is not touched, whatever
-        // its name: its value may be one that wasm.h cannot carry.
-        let main = state.model.main?;
-        let object = &state.model.nodes.get(&main)?.found.object;
-        let export = *object.by_name.get(abi::STACK_POINTER)?;
-        match object.exports.get(export as usize)?.item {
-            ExportItem::Global {
-                ty: STACK_POINTER_TYPE,
-                ..
-            } => {}
-            _ => return None,
-        }
-        let export = state.export(Definition {
-            object: main,
-            export,
-        })?;
-        let global = export.as_global()?;
-        Some(with(&global))
     }
 
     /// What a trap means: the guest was stopped, or ended itself, or something went wrong.
@@ -515,7 +443,7 @@ impl Namespace {
     }
 }
 
-fn in_use() -> Error {
+pub(super) fn in_use() -> Error {
     Error::new(
         Code::Busy,
         "the namespace is in use: a callback that it makes while it works cannot change it, nor call the guest",
@@ -619,6 +547,7 @@ impl Side {
         self.inner.take();
     }
 
+    /// One level more, of `limit` at most.
     pub fn enter(&self, limit: u32) -> Result<Depth<'_>> {
         self.is_here()?;
         let depth = self.depth.get();
@@ -626,15 +555,6 @@ impl Side {
             return Err(Error::new(
                 Code::Limit,
                 format!("guest and host call each other more than {limit} levels deep"),
-            ));
-        }
-        // A host that allows more than the native stack holds.
-        if engine::is_near_end(depth) {
-            return Err(Error::new(
-                Code::Limit,
-                format!(
-                    "guest and host call each other {depth} levels deep: the native stack is nearly full"
-                ),
             ));
         }
         self.depth.set(depth + 1);
