@@ -14,6 +14,7 @@ fn generate() -> String {
         "namespace",
         "control",
         "symbol",
+        "function",
         "object",
         "wasi",
     ];

@@ -255,6 +255,23 @@ class NamespaceRef : public Scope {
         return table;
     }
 
+    /// What a pointer of the guest's leads to, to be called: Code::invalid_argument if it is null or leads to no function, and
+    /// Code::type_mismatch if it is known to have another type.
+    template <class Sig, class = std::enable_if_t<std::is_function_v<Sig>>> Result<Function<Sig>> try_function_at(Ptr<Sig> pointer) const
+    {
+        using Type = detail::Signature<Sig>;
+        std::vector<wasm_valkind_t> kinds(Type::params.begin(), Type::params.end());
+        kinds.insert(kinds.end(), Type::results.begin(), Type::results.end());
+        wasm_dyld_func_t *prepared = nullptr;
+        auto made = detail::enter(state_, [&](auto dyld, auto error) {
+            return wasm_dyld_func_at(dyld, pointer.address(), kinds.data(), Type::params.size(), Type::results.size(), &prepared, error);
+        });
+        if (!made)
+            return made.error();
+        return Function<Sig>(state_, nullptr, nullptr, detail::Prepared(prepared, wasm_dyld_func_delete),
+                             "the function at " + std::to_string(pointer.address()));
+    }
+
     /// Memory for `count` elements, of the guest's malloc: Code::not_found if no object has malloc and free, Code::limit if there is no
     /// memory left. The elements are not initialized.
     template <class T> Result<GuestArray<T>> try_allocate(std::uint32_t count) const;
@@ -373,6 +390,8 @@ class NamespaceRef : public Scope {
     void set_watcher(std::chrono::nanoseconds every, WatcherCallback callback) const { try_set_watcher(every, std::move(callback)).value(); }
     /// As try_table.
     wasm_table_t *table() const { return try_table().value(); }
+    /// As try_function_at.
+    template <class Sig> Function<Sig> function_at(Ptr<Sig> pointer) const { return try_function_at(pointer).value(); }
     /// As try_allocate.
     template <class T> GuestArray<T> allocate(std::uint32_t count) const;
     /// As try_copy.
@@ -448,8 +467,13 @@ class NamespaceRef : public Scope {
             auto allocate = scope.try_symbol("malloc"), give_back = scope.try_symbol("free");
             if (!allocate || !give_back || !allocate->try_function<Ptr<>(std::uint32_t)>() || !give_back->try_function<void(Ptr<>)>())
                 return false;
+            auto call_malloc = detail::prepare(state_, allocate->function_), call_free = detail::prepare(state_, give_back->function_);
+            if (!call_malloc || !call_free)
+                return false;
             state_->malloc = allocate->function_;
             state_->free = give_back->function_;
+            state_->call_malloc = *call_malloc;
+            state_->call_free = *call_free;
             state_->allocator = allocate->holder_;
             return true;
         };
@@ -569,14 +593,14 @@ template <class T> Result<GuestArray<T>> NamespaceRef::try_allocate(std::uint32_
     Error no_memory(Code::limit, "the guest has no memory for " + std::to_string(size) + " bytes");
     if (size > UINT32_MAX)
         return no_memory;
-    Function<Ptr<>(std::uint32_t)> malloc(state_, state_->allocator, state_->malloc, "malloc");
+    Function<Ptr<>(std::uint32_t)> malloc(state_, state_->allocator, state_->malloc, state_->call_malloc, "malloc");
     // Of nothing, malloc may give null.
     auto made = malloc.try_call(size ? static_cast<std::uint32_t>(size) : 1);
     if (!made)
         return made.error();
     if (!*made)
         return no_memory;
-    return GuestArray<T>({state_, state_->allocator, state_->free, "free"}, made->template as<T>(), count);
+    return GuestArray<T>({state_, state_->allocator, state_->free, state_->call_free, "free"}, made->template as<T>(), count);
 }
 
 template <class T> Result<GuestArray<std::remove_cv_t<T>>> NamespaceRef::try_copy(Span<T> elements) const

@@ -67,7 +67,10 @@ class Symbol {
             return Error(Code::invalid_argument, name_ + ": the object that it was found in was unloaded");
         if (auto fits = detail::check_type<Sig>(state_, function_, name_); !fits)
             return fits.error();
-        return Function<Sig>(state_, holder_, function_, name_);
+        auto prepared = detail::prepare(state_, function_);
+        if (!prepared)
+            return prepared.error();
+        return Function<Sig>(state_, holder_, function_, *prepared, name_);
     }
 
     /// A pointer to the datum, or, if T is a function type, the guest's pointer to the function, whose type is checked.

@@ -32,6 +32,7 @@ struct State {
 
     // The guest's own, once they were looked up, and the object in which they were found.
     wasm_func_t *malloc = nullptr, *free = nullptr;
+    std::shared_ptr<wasm_dyld_func_t> call_malloc, call_free;
     wasm_dyld_object_t *allocator = nullptr;
 
     State() = default;
@@ -48,6 +49,9 @@ struct State {
 };
 
 using Shared = std::shared_ptr<State>;
+
+/// A function that was prepared to be called; handles share it.
+using Prepared = std::shared_ptr<wasm_dyld_func_t>;
 
 inline Error gone() { return Error(Code::invalid_argument, "there is no namespace: it is gone, or this was moved from"); }
 
@@ -79,6 +83,16 @@ template <class Call> Result<void> enter(const Shared &state, Call &&call)
             error = error.with_cause(frame.state->failure->cause);
     }
     return error;
+}
+
+/// Prepares a function that a look-up gave.
+inline Result<Prepared> prepare(const Shared &state, const wasm_func_t *function)
+{
+    wasm_dyld_func_t *prepared = nullptr;
+    auto made = enter(state, [&](auto dyld, auto error) { return wasm_dyld_func_new(dyld, function, &prepared, error); });
+    if (!made)
+        return made.error();
+    return Prepared(prepared, wasm_dyld_func_delete);
 }
 
 /// A text that engines take: UTF-8 without NUL, what is no UTF-8 replaced.

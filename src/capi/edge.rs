@@ -3,10 +3,13 @@
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::error::wasm_dyld_error_t;
+use super::function::wasm_dyld_cell_t;
 use super::handles::{Handles, MOST};
+use super::quick::QuickHandles;
 use super::types::wasm_dyld_code_t;
 use crate::engine::sys::wasm_func_t;
 use crate::engine::{Api, Borrowed, Func};
@@ -69,14 +72,62 @@ pub trait Handle: Sized + 'static {
 }
 
 fn none<T: Handle>(raw: *const T) -> Error {
-    let what = if raw.is_null() {
-        "is NULL"
-    } else {
-        "is no live handle of that type"
-    };
-    let why = format!("the {} {what}", T::NAME);
-    Error::new(Code::InvalidArgument, why)
+    no_handle(T::NAME, raw.is_null())
 }
+
+#[cold]
+fn no_handle(name: &str, is_null: bool) -> Error {
+    let what = match is_null {
+        true => "is NULL",
+        false => "is no live handle of that type",
+    };
+    Error::new(Code::InvalidArgument, format!("the {name} {what}"))
+}
+
+/// Types that C holds by a handle which is looked up without a lock, with every call. As [`Handle`], but what is found is of one thread at a
+/// time, as the header says of it.
+pub trait QuickHandle: Sized + 'static {
+    const NAME: &'static str;
+
+    fn table() -> &'static QuickHandles<Self>;
+
+    /// Gives the object to C.
+    fn give(self) -> Result<*mut Self> {
+        let handle = Self::table().insert(Rc::new(self)).map_err(|_| {
+            let why = format!("there are {MOST} handles of a {}: delete some", Self::NAME);
+            Error::new(Code::Limit, why)
+        })?;
+        Ok(std::ptr::without_provenance_mut(handle))
+    }
+
+    /// What C holds. It is the caller's, too: a callback may delete the handle while it is used.
+    #[inline]
+    fn lend(raw: *const Self) -> Result<Rc<Self>> {
+        let found = Self::table().get(raw.addr());
+        found.ok_or_else(|| no_handle(Self::NAME, raw.is_null()))
+    }
+
+    /// Ends the handle. What it named goes when nobody uses it any more.
+    fn take(raw: *mut Self) -> Option<Rc<Self>> {
+        Self::table().remove(raw.addr())
+    }
+}
+
+/// Makes a type one that C holds in this way; the number is one of those of [`handle`].
+macro_rules! quick_handle {
+    ($type:ident, $number:literal, $name:literal) => {
+        impl $crate::capi::edge::QuickHandle for $type {
+            const NAME: &'static str = $name;
+
+            fn table() -> &'static $crate::capi::quick::QuickHandles<Self> {
+                static TABLE: $crate::capi::quick::QuickHandles<$type> =
+                    $crate::capi::quick::QuickHandles::new($number);
+                &TABLE
+            }
+        }
+    };
+}
+pub(super) use quick_handle;
 
 /// Makes a type one that C holds. Each has a number of its own, below 8.
 macro_rules! handle {
@@ -232,6 +283,31 @@ pub fn bytes_mut<'a>(raw: *mut u8, len: usize, what: &str) -> Result<&'a mut [u8
         )),
         // SAFETY: the header says that `raw` points to `len` bytes that are the caller's during the call.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw, len) }),
+    }
+}
+
+/// As [`bytes`], of structures of plain values.
+pub fn list<'a, T: Copy>(raw: *const T, len: usize, what: &str) -> Result<&'a [T]> {
+    match (raw.is_null(), len) {
+        (_, 0) => Ok(&[]),
+        (true, _) => Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is NULL"),
+        )),
+        // SAFETY: the header says that `raw` points to `len` of them, which stay as they are during the call.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(raw, len) }),
+    }
+}
+
+/// Numbers of a call, as their bits.
+#[inline]
+pub fn cells<'a>(raw: *mut wasm_dyld_cell_t, len: usize) -> Result<&'a mut [u64]> {
+    match (raw.is_null(), len) {
+        (_, 0) => Ok(&mut []),
+        (true, _) => Err(Error::new(Code::InvalidArgument, "the cells are NULL")),
+        // SAFETY: the header says that `raw` points to `len` cells that are the caller's during the call. Each is of the size of its bits; what
+        // a smaller number leaves open of them is as the host's memory has it, and is not looked at.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw.cast::<u64>(), len) }),
     }
 }
 

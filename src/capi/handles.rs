@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One table's objects by their handles.
 pub struct Handles<T> {
-    /// Tells handles of this table from those of others. Less than 8.
-    kind: usize,
+    layout: Layout,
     entries: Mutex<Entries<T>>,
 }
 
@@ -46,11 +45,42 @@ const fn mask(bits: u32) -> usize {
 /// Handles of one type that are alive at a time, at most.
 pub const MOST: usize = mask(POSITION_BITS) + 1;
 
-impl<T> Handles<T> {
+/// The last generation of a position.
+pub const GENERATIONS: usize = mask(GENERATION_BITS);
+
+/// How the handles of a table are laid out.
+#[derive(Clone, Copy)]
+pub struct Layout {
+    /// Tells handles of this table from those of others. Less than 8.
+    kind: usize,
+}
+
+impl Layout {
     pub const fn new(kind: usize) -> Self {
         assert!(kind < 8);
+        Layout { kind }
+    }
+
+    pub const fn handle(self, position: usize, generation: usize) -> usize {
+        MARK | generation << GENERATION_AT | position << POSITION_AT | self.kind << KIND_AT | 1
+    }
+
+    /// The position in what may be a handle of this table.
+    pub const fn position(self, handle: usize) -> usize {
+        (handle >> POSITION_AT) & mask(POSITION_BITS)
+    }
+
+    /// The position and the generation in what may be a handle of this table: it is one if [`handle`](Self::handle) gives it back.
+    pub const fn parts(self, handle: usize) -> (usize, usize) {
+        let generation = (handle >> GENERATION_AT) & mask(GENERATION_BITS);
+        (self.position(handle), generation)
+    }
+}
+
+impl<T> Handles<T> {
+    pub const fn new(kind: usize) -> Self {
         Handles {
-            kind,
+            layout: Layout::new(kind),
             entries: Mutex::new(Entries {
                 all: Vec::new(),
                 free: Vec::new(),
@@ -64,13 +94,12 @@ impl<T> Handles<T> {
     }
 
     fn handle(&self, position: usize, generation: usize) -> usize {
-        MARK | generation << GENERATION_AT | position << POSITION_AT | self.kind << KIND_AT | 1
+        self.layout.handle(position, generation)
     }
 
     /// The position and the generation in a handle of this table.
     fn parts(&self, handle: usize) -> Option<(usize, usize)> {
-        let position = (handle >> POSITION_AT) & mask(POSITION_BITS);
-        let generation = (handle >> GENERATION_AT) & mask(GENERATION_BITS);
+        let (position, generation) = self.layout.parts(handle);
         (self.handle(position, generation) == handle).then_some((position, generation))
     }
 
@@ -120,7 +149,7 @@ impl<T> Handles<T> {
         }
         let object = entry.object.take()?;
         // A position whose generations are spent is not used any more.
-        if generation < mask(GENERATION_BITS) {
+        if generation < GENERATIONS {
             entry.generation += 1;
             entries.free.push(position);
         }

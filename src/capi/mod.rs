@@ -6,10 +6,12 @@ mod control;
 mod edge;
 mod engine;
 mod error;
+mod function;
 mod handles;
 mod kept;
 mod namespace;
 mod object;
+mod quick;
 mod symbol;
 mod types;
 #[cfg(feature = "wasi")]

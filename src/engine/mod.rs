@@ -42,7 +42,7 @@ pub use module::{
     ExportName, Exports, ExternVec, ImportName, Imports, Instance, InstantiateError, Module,
 };
 pub(crate) use nesting::{Room, inside, room};
-pub use shim::{EngineCache, EngineOptions, Shim, Stage};
+pub use shim::{EngineCache, EngineOptions, QuickCall, Shim, Stage};
 pub use store::{OwnedEngine, OwnedStore, Store};
 pub use sys::wasm_valkind_t as ValKind;
 pub use trap::Trap;
@@ -50,5 +50,5 @@ pub use types::{
     EngineFuncType, EngineGlobalType, EngineMemoryType, EngineTableType, func_type, global_type,
     table_type,
 };
-pub(crate) use val::number_of;
 pub use val::{Val, host_args, host_results};
+pub(crate) use val::{number_of, type_of};

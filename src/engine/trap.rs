@@ -35,6 +35,12 @@ impl Trap {
         NonNull::new(raw).map(|raw| Trap { api, raw })
     }
 
+    /// # Safety
+    /// `raw` is a trap of the engine behind `api`, and ours.
+    pub(super) unsafe fn from_raw_owned(api: &'static Api, raw: NonNull<wasm_trap_t>) -> Trap {
+        Trap { api, raw }
+    }
+
     pub fn raw(&self) -> *mut wasm_trap_t {
         self.raw.as_ptr()
     }

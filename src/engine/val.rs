@@ -119,6 +119,30 @@ impl Val {
         }
     }
 
+    /// A number by its bits, of which a smaller kind has the low ones.
+    pub const fn of_bits(kind: wasm_valkind_t, bits: u64) -> Val {
+        let of = match kind {
+            WASM_I32 | WASM_F32 => wasm_val_union {
+                i64: (bits & 0xffff_ffff).cast_signed(),
+            },
+            _ => wasm_val_union {
+                i64: bits.cast_signed(),
+            },
+        };
+        Val(wasm_val_t { kind, of })
+    }
+
+    /// A number's bits, those above a smaller kind zero.
+    pub const fn bits(self) -> u64 {
+        // SAFETY: the kind says which field was written; these are numbers, of which every bit pattern is one.
+        unsafe {
+            match self.0.kind {
+                WASM_I32 | WASM_F32 => self.0.of.i32.cast_unsigned() as u64,
+                _ => self.0.of.i64.cast_unsigned(),
+            }
+        }
+    }
+
     pub(crate) const fn as_raw(&self) -> &wasm_val_t {
         &self.0
     }

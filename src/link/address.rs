@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::namespace::{Namespace, State};
 use crate::abi;
 use crate::error::{Code, Error, Result};
-use crate::object::ExportItem;
+use crate::object::{ExportItem, FuncType};
 use crate::plan::{FuncId, Node, ObjectId, Role, function_in_own_segment, within};
 use crate::search::{View, shown_folders};
 
@@ -45,6 +45,15 @@ impl Namespace {
                 format!("slot {slot} holds no object's function"),
             )
         })
+    }
+
+    /// The name and the type of a function that lies in a slot, if its object exports it.
+    pub(super) fn exported(&self, at: &Address) -> Option<(Arc<str>, Arc<FuncType>)> {
+        let state = self.state();
+        let object = &state.model.nodes.get(&at.object)?.found.object;
+        let (name, _) = at.symbol.as_ref()?;
+        let sig = object.func_type(*object.by_name.get(name)?)?;
+        Some((name.clone(), sig))
     }
 
     /// The datum at an address, for addresses in an object's data.

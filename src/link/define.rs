@@ -32,27 +32,42 @@ impl Namespace {
     pub fn call_checked(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
         let ty = self.type_of(func)?;
         callable(&ty)?;
-        let (params, wanted) = (ty.params.len(), ty.results.len());
-        if args.len() != params || results.len() != wanted {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                format!(
-                    "the function takes {params} arguments and gives {wanted} results; {} and {} were given",
-                    args.len(),
-                    results.len()
-                ),
-            ));
-        }
-        for (n, (arg, wanted)) in args.iter().zip(&ty.params).enumerate() {
-            if !arg.is(*wanted) {
-                return Err(Error::new(
-                    Code::InvalidArgument,
-                    format!("argument {n} is {arg:?}, the function takes {wanted}"),
-                ));
-            }
-        }
+        fits(&ty, args, results)?;
         self.call(func, args, results)
     }
+}
+
+/// Whether these arguments and as many results are what a function of the type takes and gives.
+#[inline]
+pub(super) fn fits(ty: &FuncType, args: &[Val], results: &[Val]) -> Result<()> {
+    let (params, wanted) = (ty.params.len(), ty.results.len());
+    if args.len() == params
+        && results.len() == wanted
+        && args.iter().zip(&ty.params).all(|(arg, &ty)| arg.is(ty))
+    {
+        return Ok(());
+    }
+    Err(unfit(ty, args, results))
+}
+
+#[cold]
+fn unfit(ty: &FuncType, args: &[Val], results: &[Val]) -> Error {
+    let mut all = args.iter().zip(&ty.params).enumerate();
+    let why = match all.find(|(_, (arg, ty))| !arg.is(**ty)) {
+        Some((n, (arg, wanted)))
+            if args.len() == ty.params.len() && results.len() == ty.results.len() =>
+        {
+            format!("argument {n} is {arg:?}, the function takes {wanted}")
+        }
+        _ => format!(
+            "the function takes {} arguments and gives {} results; {} and {} were given",
+            ty.params.len(),
+            ty.results.len(),
+            args.len(),
+            results.len()
+        ),
+    };
+    Error::new(Code::InvalidArgument, why)
 }
 
 /// What an importer may count on: the size now, which not every engine tells with the type (Q10).

@@ -47,13 +47,13 @@ impl Namespace {
     }
 }
 
-/// Imports in the engine's order (Q1), given in that of the module: the table, `resolve` or `slot`, then numbers.
+/// Imports in the engine's order (Q1), given in that of the module: the table, `resolve`, `slot` or the memory, then numbers.
 fn in_engine_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
     if shim::of(module.api()).import_order_is_declared() {
         return Ok(given.to_vec());
     }
     let imports = module.imports();
-    let named = [glue::TABLE, glue::RESOLVE, glue::SLOT];
+    let named = [glue::TABLE, glue::RESOLVE, glue::SLOT, glue::MEMORY];
     let declared: usize = imports
         .iter()
         .filter(|i| named.iter().any(|n| n.as_bytes() == i.name))

@@ -23,6 +23,7 @@ pub const NAME: &str = "wasmdyld";
 pub const TABLE: &str = "table";
 pub const RESOLVE: &str = "resolve";
 pub const SLOT: &str = "slot";
+pub const MEMORY: &str = "memory";
 
 /// The name of the n-th item.
 pub fn numbered(n: usize) -> String {
@@ -31,13 +32,13 @@ pub fn numbered(n: usize) -> String {
 
 /// Function types, each once.
 #[derive(Default)]
-struct Types {
-    section: TypeSection,
+pub(super) struct Types {
+    pub section: TypeSection,
     index: HashMap<Arc<FuncType>, u32>,
 }
 
 impl Types {
-    fn of(&mut self, sig: &Arc<FuncType>) -> Result<u32> {
+    pub fn of(&mut self, sig: &Arc<FuncType>) -> Result<u32> {
         if let Some(&known) = self.index.get(sig) {
             return Ok(known);
         }
@@ -58,7 +59,7 @@ impl Types {
     }
 }
 
-fn val_type(ty: OurValType) -> Result<ValType> {
+pub(super) fn val_type(ty: OurValType) -> Result<ValType> {
     Ok(match ty {
         OurValType::I32 => ValType::I32,
         OurValType::I64 => ValType::I64,
@@ -87,7 +88,7 @@ fn val_type(ty: OurValType) -> Result<ValType> {
     })
 }
 
-fn table_import() -> EntityType {
+pub(super) fn table_import() -> EntityType {
     EntityType::Table(TableType {
         element_type: RefType::FUNCREF,
         table64: false,
@@ -97,7 +98,7 @@ fn table_import() -> EntityType {
     })
 }
 
-fn finish(sections: &[&dyn Section]) -> Vec<u8> {
+pub(super) fn finish(sections: &[&dyn Section]) -> Vec<u8> {
     let mut bytes = Module::HEADER.to_vec();
     for section in sections {
         section.append_to(&mut bytes);
@@ -110,7 +111,7 @@ fn finish(sections: &[&dyn Section]) -> Vec<u8> {
 
 /// Passes all parameters on and ends in a call through the table, as a tail call where the engine has them: then a
 /// stub adds no frame, and a chain of tail calls through stubs needs no stack.
-fn call_slot(
+pub(super) fn call_slot(
     function: &mut Function,
     sig: &FuncType,
     ty: u32,

@@ -13,10 +13,13 @@ use crate::error::{Code, Error, Result};
 use crate::object::FuncType;
 use crate::plan::{Callee, FuncId, ObjectId};
 
+/// A function, the object that it goes with, and its type.
+type Known = (Callee, Option<ObjectId>, Arc<FuncType>);
+
 #[derive(Default)]
 pub(super) struct Handed {
     /// By the handle's address. A handle lives as long as the object that defines the function; the host's own have no object.
-    known: HashMap<usize, (Option<ObjectId>, Arc<FuncType>)>,
+    known: HashMap<usize, Known>,
     /// As many objects had been unloaded when those that are gone were last taken out.
     swept: u64,
 }
@@ -36,25 +39,25 @@ pub(super) fn note(state: &State, handed: &mut Handed, address: usize, callee: C
         handed.swept = state.unloads;
         let live = &state.live;
         let there = |owner: &Option<ObjectId>| owner.is_none_or(|id| live.contains_key(&id));
-        handed.known.retain(|_, (owner, _)| there(owner));
+        handed.known.retain(|_, (_, owner, _)| there(owner));
     }
-    handed.known.insert(address, (owner, sig));
+    handed.known.insert(address, (callee, owner, sig));
 }
 
 impl Namespace {
-    /// The type behind a handle that the host has from us.
-    fn handed(&self, func: &Func) -> Option<Arc<FuncType>> {
+    /// What is behind a handle that the host has from us.
+    pub(super) fn handed(&self, func: &Func) -> Option<Known> {
         let handed = self.handed.borrow();
-        let (owner, sig) = handed.known.get(&func.raw().addr())?;
+        let known = handed.known.get(&func.raw().addr())?;
         // The address of what is gone may be another's.
-        let there = owner.is_none_or(|id| self.state().live.contains_key(&id));
-        there.then(|| sig.clone())
+        let there = known.1.is_none_or(|id| self.state().live.contains_key(&id));
+        there.then(|| known.clone())
     }
 
     /// A function's type: what its module says where the host has it from us, else what the engine says.
     pub fn type_of(&self, func: &Func) -> Result<Arc<FuncType>> {
-        if let Some(known) = self.handed(func) {
-            return Ok(known);
+        if let Some((_, _, sig)) = self.handed(func) {
+            return Ok(sig);
         }
         let told = func.ty().ok_or_else(|| {
             let why = "the function's type cannot be expressed in wasm.h: call it from a module";

@@ -9,6 +9,7 @@ use std::time::Duration;
 use foldhash::{HashMap, HashSet};
 
 use super::exit_list::ExitList;
+use super::function::Caller;
 use super::handed::Handed;
 use super::host::HostValue;
 use super::load::Load;
@@ -23,7 +24,7 @@ use crate::engine::{
     Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, shim,
 };
 use crate::error::{Code, Error, Frame, Result};
-use crate::object::GlobalType;
+use crate::object::{FuncType, GlobalType};
 use crate::plan::{
     Definition, Groups, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map,
 };
@@ -60,6 +61,8 @@ pub(super) struct Space {
     /// Calls through the table on behalf of the linker, made when first needed.
     pub calls: Option<Rc<ExternVec>>,
     pub _calls: Option<Instance>,
+    /// Calls of functions by type, through the table.
+    pub callers: HashMap<Arc<FuncType>, Rc<Caller>>,
 }
 
 /// Functions made for imports of one load. Dropping them makes the guest's calls trap.

@@ -102,5 +102,6 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
         stack_pointer,
         calls: None,
         _calls: None,
+        callers: Default::default(),
     })
 }

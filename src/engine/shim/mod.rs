@@ -13,6 +13,8 @@ mod wasmtime_epochs;
 mod wasmtime_library;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_mapped;
+#[cfg(feature = "wasmtime")]
+mod wasmtime_quick;
 mod wasmtime_text;
 
 pub use described::{Description, TextOf};
@@ -23,6 +25,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::api::Api;
+use super::externs::Func;
 use super::frame::EngineFrame;
 use super::kept::{self, Keeper, Place, SharedModule, Sharing};
 use super::module::Module;
@@ -32,7 +35,7 @@ use super::trap::Trap;
 use super::types::plain_value_type;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
-use crate::object::ValType;
+use crate::object::{FuncType, ValType};
 
 /// One engine's ways. What a shim does not say is as the header leaves it: right for every engine, if terse.
 pub trait Shim: Send + Sync {
@@ -172,6 +175,17 @@ pub trait Shim: Send + Sync {
         unsafe { plain_value_type(api, ty) }
     }
 
+    /// A quicker way to call a function again and again than `wasm_func_call`, where the engine has a public one. `ty` is the function's type;
+    /// the way is given for numbers alone.
+    fn quick_call(
+        &self,
+        _store: Store,
+        _func: &Func,
+        _ty: &FuncType,
+    ) -> Option<Box<dyn QuickCall>> {
+        None
+    }
+
     /// A new engine with the defaults that dynamic linking wants. The header itself has no options.
     fn new_engine(&self, api: &'static Api, _options: &EngineOptions) -> Result<OwnedEngine> {
         // SAFETY: no precondition.
@@ -181,6 +195,16 @@ pub trait Shim: Send + Sync {
             None => Err(Error::new(Code::Engine, "the engine made no engine")),
         }
     }
+}
+
+/// A function in the engine's own form.
+pub trait QuickCall {
+    /// Calls the function.
+    ///
+    /// # Safety
+    /// `store` is the one that the function was made for, and alive. `cells` has room for the arguments and for the results, of which there
+    /// may be more; it begins with the arguments' bits as [`Val::bits`](crate::engine::Val::bits) has them, and afterwards with the results'.
+    unsafe fn call(&self, store: Store, cells: &mut [u64]) -> Result<(), Trap>;
 }
 
 /// Engines of which nothing is known but that they have `wasm.h`.

@@ -11,10 +11,12 @@ use wasmtime_c_api::wasmtime as w;
 use super::wasmtime_cache as cache;
 use super::wasmtime_epochs as epochs;
 use super::wasmtime_mapped::MappedCode;
+use super::wasmtime_quick as quick;
 use super::wasmtime_text;
-use super::{EngineOptions, Shim, Stage};
+use super::{EngineOptions, QuickCall, Shim, Stage};
 use crate::control::Control;
 use crate::engine::api::{Api, origin};
+use crate::engine::externs::Func;
 use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::kept::{self, Keeper, SharedModule, Sharing};
 use crate::engine::module::Module;
@@ -23,7 +25,7 @@ use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
 use crate::engine::vec::VecBuf;
 use crate::error::{Code, Error, Result};
-use crate::object::{HeapType, ValType};
+use crate::object::{FuncType, HeapType, ValType};
 
 pub(super) struct Wasmtime;
 
@@ -219,6 +221,10 @@ impl Shim for Wasmtime {
     fn settings(&self, options: &EngineOptions) -> Option<[u8; 32]> {
         let engine = c::wasm_engine_new_with_config(config(options).ok()?);
         Some(cache::settings(engine_in(&engine), VERSION))
+    }
+
+    fn quick_call(&self, store: Store, func: &Func, ty: &FuncType) -> Option<Box<dyn QuickCall>> {
+        quick::of(store, func, ty)
     }
 
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {

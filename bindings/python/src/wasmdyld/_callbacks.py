@@ -130,6 +130,7 @@ class HostFunction(Callee):
             api.wasm_functype_delete(functype)
         if not function:
             raise MemoryError("the engine makes no function")
+        self.state.changes += overriding
         try:
             self.state.call(dyld.wasm_dyld_define, module, name, api.wasm_func_as_extern(function), override_flag(overriding))
         finally:

@@ -55,6 +55,8 @@ class Error(Exception):
         """What the guest passed to exit, if that is what ended it."""
         self.frames = frames
         """The functions of the guest that were running when it trapped, the innermost first, as far as the engine tells."""
+        self.rows_done: Optional[int] = None
+        """For how many rows Function.rows had been done with, if it was called by that."""
 
     # Some of the built-in bases show the repr of their argument.
     def __str__(self) -> str:

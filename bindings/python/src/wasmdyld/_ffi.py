@@ -25,6 +25,9 @@ WASM_DYLD_TRAP = 10
 WASM_DYLD_EXIT = 11
 WASM_DYLD_BUSY = 12
 WASM_DYLD_INTERNAL = 13
+WASM_DYLD_INTERRUPTED = 14
+WASM_DYLD_TIMED_OUT = 15
+WASM_DYLD_OUT_OF_BUDGET = 16
 WASM_DYLD_FUNC = 0
 WASM_DYLD_DATA = 1
 WASM_DYLD_NUMBER = 2
@@ -124,6 +127,16 @@ class wasm_val_vec_t(Structure):
         data: Any
 
 
+class wasm_dyld_column_t(Structure):
+    _fields_ = [
+        ("address", c_uint64),
+        ("stride", c_uint64),
+    ]
+    if TYPE_CHECKING:
+        address: int
+        stride: int
+
+
 wasm_dyld_read_callback_t = CFUNCTYPE(c_int64, c_void_p, c_void_p, c_size_t)
 
 
@@ -212,6 +225,12 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_dlsym_next": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_function_type": (c_uint32, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_size_t), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_dladdr": (c_uint32, c_void_p, c_uint32, c_uint64, POINTER(c_void_p), POINTER(c_char_p), POINTER(c_uint64), POINTER(c_void_p)),
+    "wasm_dyld_func_new": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_func_at": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, c_size_t, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_func_delete": (None, c_void_p),
+    "wasm_dyld_func_call": (c_uint32, c_void_p, POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(c_void_p)),
+    "wasm_dyld_func_call_cells": (c_uint32, c_void_p, c_void_p, c_size_t, POINTER(c_void_p)),
+    "wasm_dyld_func_call_rows": (c_uint32, c_void_p, POINTER(wasm_dyld_column_t), c_size_t, c_uint64, POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_object_count": (c_size_t, c_void_p),
     "wasm_dyld_object_at": (c_void_p, c_void_p, c_size_t),
     "wasm_dyld_object_name": (c_char_p, c_void_p, c_void_p),
@@ -332,6 +351,12 @@ class Functions:
     wasm_dyld_dlsym_next: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_function_type: Callable[[Any, Any, Any, int, Any, Any, Any], int]
     wasm_dyld_dladdr: Callable[[Any, int, int, Any, Any, Any, Any], int]
+    wasm_dyld_func_new: Callable[[Any, Any, Any, Any], int]
+    wasm_dyld_func_at: Callable[[Any, int, Any, int, int, Any, Any], int]
+    wasm_dyld_func_delete: Callable[[Any], None]
+    wasm_dyld_func_call: Callable[[Any, Any, Any, Any], int]
+    wasm_dyld_func_call_cells: Callable[[Any, Any, int, Any], int]
+    wasm_dyld_func_call_rows: Callable[[Any, Any, int, int, Any, Any], int]
     wasm_dyld_object_count: Callable[[Any], int]
     wasm_dyld_object_at: Callable[[Any, int], Optional[int]]
     wasm_dyld_object_name: Callable[[Any, Any], Optional[bytes]]

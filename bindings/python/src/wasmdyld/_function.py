@@ -1,10 +1,13 @@
 """Functions of guests."""
 
+from struct import error as StructError
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 from ._callbacks import Prototype
-from ._convert import DEFAULTS, Call, Converter, converter, converters, results_of
-from ._errors import Error
+from ._convert import DEFAULTS, F32, F64, I32, I64, Anything, Call, Converter, Float, Int, converter, converters, results_of
+from ._errors import Closed, Error, InvalidArgument
+from ._quick import Quick
+from ._rows import call_rows
 from ._types import FuncType, of_function
 
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ class _Unset:
 
 
 UNSET = _Unset()
+
+# What these give of a number is the number.
+AS_IS: Tuple[Converter, ...] = (*DEFAULTS.values(), I32, I64, F32, F64)
 
 
 class Function:
@@ -44,6 +50,9 @@ class Function:
         self._last = last
         self._pointer = 0
         self._type = FuncType()
+        self._quick: Optional[Quick] = None
+        self._seen = -1
+        self._plain = self._as_is = False
         self._argtypes: Optional[Tuple[Converter, ...]] = None
         self._restype: Any = UNSET
         self._results: Optional[Tuple[Converter, ...]] = None
@@ -83,12 +92,11 @@ class Function:
 
     @argtypes.setter
     def argtypes(self, types: Optional[Sequence[Any]]) -> None:
-        if types is None:
-            self._argtypes = None
-            return
-        given = converters(types)
-        self._fits("argtypes", [c.kind for c in given], self.type.params)
+        given = None if types is None else converters(types)
+        if given is not None:
+            self._fits("argtypes", [c.kind for c in given], self.type.params)
         self._argtypes = given
+        self._settle()
 
     @property
     def restype(self) -> Any:
@@ -105,27 +113,87 @@ class Function:
             if results:
                 self._fits("restype", [c.kind for c in results], self.type.results)
         self._restype, self._results = type, results
+        self._settle()
 
     def _fits(self, what: str, given: Sequence[str], wanted: Sequence[str]) -> None:
         if list(given) != list(wanted):
             raise TypeError(f"{what} of {self}: ({', '.join(given)}) does not fit")
 
     def __call__(self, *arguments: Any) -> Any:
-        core = self._core
+        quick = self._quick
+        if quick is not None and self._plain and self._seen == quick.state.changes:
+            try:
+                quick.pack(quick.cells, 0, *arguments, *self._last)
+            except (StructError, TypeError, OverflowError):
+                pass  # What is no such number is looked at one by one.
+            else:
+                answers = quick.run()
+                if answers is not None:
+                    result = (answers[0] if len(answers) == 1 else answers or None) if self._as_is else self._result(answers)
+                    return result if self.errcheck is None else self.errcheck(result, self, arguments)
+        return self._call(arguments)
+
+    def rows(self, *columns: Any, rows: Optional[int] = None, out: Any = None) -> Any:
+        """Calls it once for each row of arguments, crossing into the guest once: `add.rows(array("i", [1, 2]), array("i", [3, 4]))`.
+
+        A column is a buffer of numbers as wide as the parameter (array, memoryview, numpy), an Allocation, which is used where it is, or one
+        number for all rows. How many rows there are is told by the columns, or by `rows`. The results come as an array, several as a tuple of
+        arrays; with `out`, a buffer or an Allocation or a tuple of those, they go there, and that is given back.
+
+        If the function traps, the error's `rows_done` says for how many rows it had returned; their results are in `out`.
+        """
+        for _ in range(2):
+            quick = self._prepared()
+            if self._last:
+                raise TypeError(f"{self} is called by its pointer: look it up by its name to call it for rows")
+            try:
+                return call_rows(self._core, quick, str(self), columns, rows, out)
+            except InvalidArgument:
+                # It may have been unloaded by a guest.
+                if self._resolve() == quick.pointer:
+                    raise
+                self._quick = None
+        raise AssertionError("not reached")
+
+    def _prepared(self) -> Quick:
+        """The function, looked up anew and prepared."""
         pointer = self._refresh()
         type = self._type
         if not type.plain:
             raise TypeError(f"{self} cannot be called from Python, which has nothing for all of these types")
+        state = self._core.state
+        quick = self._quick
+        if quick is None or quick.pointer != pointer:
+            whole = FuncType((*type.params, *("i32" for _ in self._last)), type.results)
+            quick = self._quick = Quick(state, pointer, whole)
+        self._seen = state.changes
+        self._settle()
+        return quick
+
+    def _settle(self) -> None:
+        """Whether arguments and results are plain numbers, for which nothing is done but what `struct` does."""
+        given = self._argtypes or ()
+        self._plain = all(isinstance(kind, (Int, Float, Anything)) for kind in given)
+        results = self._results
+        self._as_is = (results is None or all(result in AS_IS for result in results) and results != ()) and not _is_plain_callable(self._restype)
+
+    def _call(self, arguments: Tuple[Any, ...]) -> Any:
+        core = self._core
+        quick = self._prepared()
+        type = self._type
         if len(arguments) != len(type.params):
             plural = "" if len(type.params) == 1 else "s"
             raise TypeError(f"{self} takes {len(type.params)} argument{plural}, {len(arguments)} given")
         call = Call(core)
         try:
-            numbers = self._numbers(arguments, call)
-            if self._last:
-                type = FuncType((*type.params, *("i32" for _ in self._last)), type.results)
-                numbers += self._last
-            answers = core.invoke(pointer, type, numbers)
+            numbers = [*self._numbers(arguments, call), *self._last]
+            answers = quick.call(numbers)
+            if answers is None:
+                # The object went while its arguments were made, or the address is another function's.
+                self._quick = None
+                answers = self._prepared().call(numbers)
+            if answers is None:
+                raise Closed(f"{self} was unloaded")
             result = self._result(answers)
         except BaseException:
             try:
@@ -149,7 +217,7 @@ class Function:
                 raise
         return numbers
 
-    def _result(self, answers: List[Any]) -> Any:
+    def _result(self, answers: Sequence[Any]) -> Any:
         core = self._core
         results = self._results
         if results == ():

@@ -142,6 +142,7 @@ class Namespace:
         """
         if isinstance(value, Global):
             extern = self._state.api.wasm_global_as_extern(value.handle)
+            self._state.changes += 1
             self._state.call(dyld.wasm_dyld_define, c_name(module, "the module"), c_name(name), extern, override_flag(overriding))
             return
         if not callable(value):

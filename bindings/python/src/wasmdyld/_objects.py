@@ -224,6 +224,7 @@ class Library:
             # Not before it is known that this thread may.
             state.check()
             self._closed = True
+            state.changes += 1
             try:
                 state.call(dyld.wasm_dyld_unload, self._object.handle)
             except Busy:

@@ -4,8 +4,9 @@ import ctypes
 import itertools
 import threading
 import weakref
+from collections import deque
 from ctypes import byref, c_void_p
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import _ffi
 from ._engine import EngineHandle
@@ -25,6 +26,8 @@ class Handles:
             raise MemoryError("the engine makes no store")
         self.namespace = c_void_p()
         self.owned: Dict[int, Callable[[int], None]] = {}
+        # Owned, and forgotten by whoever had them; deleted where the namespace is used.
+        self.retired: "Deque[int]" = deque()
         self.running = 0
         self.closed = False
 
@@ -36,6 +39,10 @@ class Handles:
         delete = self.owned.pop(handle, None)
         if delete is not None:
             delete(handle)
+
+    def delete_retired(self) -> None:
+        while self.retired:
+            self.disown(self.retired.popleft())
 
     def close(self) -> None:
         # A thread that runs a guest at the interpreter's exit goes on doing so until the process ends.
@@ -57,6 +64,8 @@ class State:
         self.api = engine.api
         self.thread = threading.get_ident()
         self.in_callback_of_io = 0
+        # Rises with what may change where names lead.
+        self.changes = 0
         self.views: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
         # What C knows by number is kept here.
         self.callees: List[Callee] = []
@@ -86,14 +95,27 @@ class State:
 
     def call(self, function: Callable[..., int], *arguments: Any) -> None:
         """Calls a C function with the namespace, the arguments and an error, and raises what went wrong: in C or in a callback."""
-        namespace = self.namespace
+        self.call_prepared(function, self.namespace, *arguments)
+
+    def call_prepared(self, function: Callable[..., int], *arguments: Any) -> None:
+        """As `call`, of a function that is not given the namespace."""
+        self.check()
         error = c_void_p()
         handles = self.handles
         handles.running += 1
         try:
-            code = function(namespace, *arguments, byref(error))
+            code = function(*arguments, byref(error))
         finally:
             handles.running -= 1
+        self.finish(code, error)
+
+    def has_exception(self) -> bool:
+        """Whether an exception of a callback waits to be raised, or to be forgotten."""
+        return self._pending is not None or self._deferred is not None
+
+    def finish(self, code: int, error: c_void_p) -> None:
+        """Raises what a call went wrong with, and lets go of what it did not."""
+        handles = self.handles
         pending, self._pending = self._pending, None
         deferred = None
         if not handles.running:

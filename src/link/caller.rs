@@ -1,0 +1,217 @@
+//! The generated module that calls functions of one type through the table: one by its slot, or one for each row of arguments in memory.
+
+use std::sync::Arc;
+
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemArg, MemoryType,
+    ValType,
+};
+
+use super::glue::{MEMORY, TABLE, Types, call_slot, finish, numbered, table_import, val_type};
+use crate::error::Result;
+use crate::object::{FuncType, ValType as OurValType};
+
+/// Positions of the exports. The function that calls a slot takes the function's arguments and the slot, and gives its results.
+pub const CALL: usize = 0;
+/// Takes how many rows there are, the slot, and for each column, parameters first, its address and its stride.
+pub const ROWS: usize = 1;
+/// The global that says how many rows are done.
+pub const DONE: usize = 2;
+
+/// Bytes of a value in a column; `None` for what lies in no memory.
+pub fn width(ty: OurValType) -> Option<u64> {
+    match ty {
+        OurValType::I32 | OurValType::F32 => Some(4),
+        OurValType::I64 | OurValType::F64 => Some(8),
+        OurValType::V128 | OurValType::Ref { .. } => None,
+    }
+}
+
+/// The module for functions of type `sig`; without [`ROWS`] where a value of theirs lies in no memory.
+pub fn caller(sig: &Arc<FuncType>, tail_calls: bool) -> Result<Vec<u8>> {
+    let mut types = Types::default();
+    let callee = types.of(sig)?;
+    let slot = sig.params.len() as u32;
+    let call = FuncType {
+        params: [&sig.params[..], &[OurValType::I32]].concat(),
+        results: sig.results.clone(),
+    };
+    let call = types.of(&Arc::new(call))?;
+    let mut imports = ImportSection::new();
+    imports.import("", TABLE, table_import());
+    let memory = MemoryType {
+        minimum: 0,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
+    let (mut functions, mut exports, mut code) = (
+        FunctionSection::new(),
+        ExportSection::new(),
+        CodeSection::new(),
+    );
+    functions.function(call);
+    exports.export(&numbered(CALL), ExportKind::Func, 0);
+    let mut body = Function::new([]);
+    call_slot(
+        &mut body,
+        sig,
+        callee,
+        &Instruction::LocalGet(slot),
+        tail_calls,
+    );
+    code.function(&body);
+
+    let mut globals = GlobalSection::new();
+    if has_rows(sig) {
+        imports.import("", MEMORY, EntityType::Memory(memory));
+        functions.function(types.of(&Arc::new(rows_type(sig)))?);
+        exports.export(&numbered(ROWS), ExportKind::Func, 1);
+        let done = GlobalType {
+            val_type: ValType::I64,
+            mutable: true,
+            shared: false,
+        };
+        globals.global(done, &ConstExpr::i64_const(0));
+        exports.export(&numbered(DONE), ExportKind::Global, 0);
+        code.function(&rows(sig, callee)?);
+    }
+    Ok(finish(&[
+        &types.section,
+        &imports,
+        &functions,
+        &globals,
+        &exports,
+        &code,
+    ]))
+}
+
+/// Whether functions of the type can be called for rows.
+pub fn has_rows(sig: &FuncType) -> bool {
+    let mut all = sig.params.iter().chain(&sig.results);
+    all.all(|&ty| width(ty).is_some())
+}
+
+fn rows_type(sig: &FuncType) -> FuncType {
+    let columns = sig.params.len() + sig.results.len();
+    let mut params = vec![OurValType::I64, OurValType::I32];
+    params.resize(2 + 2 * columns, OurValType::I32);
+    FuncType {
+        params,
+        results: Vec::new(),
+    }
+}
+
+/// The loop. All arguments of a row are read before its results are written, and its results before the next row is read.
+fn rows(sig: &FuncType, callee: u32) -> Result<Function> {
+    const COUNT: u32 = 0;
+    const SLOT: u32 = 1;
+    let address = |column: usize| 2 + 2 * column as u32;
+    let stride = |column: usize| 3 + 2 * column as u32;
+    let (params, results) = (sig.params.len(), sig.results.len());
+    let done = 2 + 2 * (params + results) as u32;
+    let result = |n: usize| done + 1 + n as u32;
+    let mut locals = vec![(1, ValType::I64)];
+    for &ty in &sig.results {
+        locals.push((1, val_type(ty)?));
+    }
+    let mut body = Function::new(locals);
+    let mut put = |instruction: Instruction<'_>| {
+        body.instruction(&instruction);
+    };
+    put(Instruction::I64Const(0));
+    put(Instruction::GlobalSet(0));
+    put(Instruction::Block(BlockType::Empty));
+    put(Instruction::Loop(BlockType::Empty));
+    put(Instruction::LocalGet(done));
+    put(Instruction::LocalGet(COUNT));
+    put(Instruction::I64GeU);
+    put(Instruction::BrIf(1));
+    for (n, &ty) in sig.params.iter().enumerate() {
+        put(Instruction::LocalGet(address(n)));
+        put(load(ty));
+    }
+    put(Instruction::LocalGet(SLOT));
+    put(Instruction::CallIndirect {
+        type_index: callee,
+        table_index: 0,
+    });
+    for n in (0..results).rev() {
+        put(Instruction::LocalSet(result(n)));
+    }
+    for (n, &ty) in sig.results.iter().enumerate() {
+        put(Instruction::LocalGet(address(params + n)));
+        put(Instruction::LocalGet(result(n)));
+        put(store(ty));
+    }
+    for column in 0..params + results {
+        put(Instruction::LocalGet(address(column)));
+        put(Instruction::LocalGet(stride(column)));
+        put(Instruction::I32Add);
+        put(Instruction::LocalSet(address(column)));
+    }
+    put(Instruction::LocalGet(done));
+    put(Instruction::I64Const(1));
+    put(Instruction::I64Add);
+    put(Instruction::LocalTee(done));
+    put(Instruction::GlobalSet(0));
+    put(Instruction::Br(0));
+    put(Instruction::End);
+    put(Instruction::End);
+    put(Instruction::End);
+    Ok(body)
+}
+
+/// Any address will do.
+const UNALIGNED: MemArg = MemArg {
+    offset: 0,
+    align: 0,
+    memory_index: 0,
+};
+
+fn load(ty: OurValType) -> Instruction<'static> {
+    match ty {
+        OurValType::I64 => Instruction::I64Load(UNALIGNED),
+        OurValType::F32 => Instruction::F32Load(UNALIGNED),
+        OurValType::F64 => Instruction::F64Load(UNALIGNED),
+        // `has_rows` leaves nothing else.
+        _ => Instruction::I32Load(UNALIGNED),
+    }
+}
+
+fn store(ty: OurValType) -> Instruction<'static> {
+    match ty {
+        OurValType::I64 => Instruction::I64Store(UNALIGNED),
+        OurValType::F32 => Instruction::F32Store(UNALIGNED),
+        OurValType::F64 => Instruction::F64Store(UNALIGNED),
+        _ => Instruction::I32Store(UNALIGNED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_generated_is_valid() {
+        use OurValType::{F32, F64, I32, I64};
+        let types: [(&[OurValType], &[OurValType]); 4] = [
+            (&[], &[]),
+            (&[I32, I32], &[I32]),
+            (&[I32, I64, F32, F64], &[F64, F32, I64, I32]),
+            (&[OurValType::FUNCREF], &[I32]),
+        ];
+        for (params, results) in types {
+            let sig = Arc::new(FuncType {
+                params: params.to_vec(),
+                results: results.to_vec(),
+            });
+            for tail_calls in [false, true] {
+                let bytes = caller(&sig, tail_calls).unwrap();
+                wasmparser::validate(&bytes).unwrap();
+            }
+        }
+    }
+}
