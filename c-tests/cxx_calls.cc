@@ -158,6 +158,78 @@ static void failing()
     ok("calls that fail");
 }
 
+static void pointers_to_functions()
+{
+    Namespace in = make_namespace();
+    Library echo = load_echo(in);
+    Ptr<int(int, int)> pointer = VALUE(echo.try_pointer<int(int, int)>("add"));
+    auto add = VALUE(in.try_function_at(pointer));
+    CHECK(add && VALUE(add.try_call(30, 12)) == 42 && !add.raw());
+    ERROR(in.try_function_at(Ptr<int(int, int)>()), Code::invalid_argument, {"slot 0"});
+    ERROR(in.try_function_at(Ptr<double(int)>(pointer.address())), Code::type_mismatch, {"add", "(i32) -> f64"});
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    CHECK(in.function_at(pointer)(1, 2) == 3);
+#endif
+    VALUE(echo.try_unload());
+    ERROR(add.try_call(1, 2), Code::invalid_argument, {"unloaded"});
+    ok("pointers to functions");
+}
+
+/* A structure as the guest has it. */
+struct Pair {
+    std::int32_t a, b, sum;
+};
+
+static void rows()
+{
+    Namespace in = make_namespace();
+    struct module *m = module_new();
+    m->memory_size = 4096;
+    Library room = load(in, "room.so", m), echo = load_echo(in);
+    auto base = static_cast<std::uint32_t>(VALUE(room.try_place()).memory_base);
+    Memory memory = in.memory();
+    Ptr<Pair> pairs(base);
+    for (std::int32_t i = 0; i < 10; i++)
+        VALUE(memory.try_write(pairs + i, Pair{i, 10 * i, 0}));
+    auto add = VALUE(echo.try_function<int(int, int)>("add"));
+    std::uint64_t done = 0;
+    auto member = [&](std::uint32_t n) { return Column<int>(Ptr<const int>(base + 4 * n), sizeof(Pair)); };
+    VALUE(add.try_rows(10, member(0), member(1), member(2), &done));
+    CHECK(done == 10 && VALUE(memory.try_read(pairs + 9)).sum == 99);
+    /* One value for all; arrays; results where arguments were. */
+    Ptr<int> numbers(base + 1024);
+    for (std::int32_t i = 0; i < 4; i++)
+        VALUE(memory.try_write(numbers + i, i));
+    VALUE(add.try_rows(4, numbers, Column<int>(Ptr<const int>(base + 16), 0), numbers));
+    CHECK(VALUE(memory.try_read(numbers + 3)) == 3 + VALUE(memory.try_read(Ptr<int>(base + 16))));
+    ERROR(add.try_rows(4, numbers, Ptr<int>(), numbers), Code::invalid_argument, {"argument 1", "null"});
+    ERROR(add.try_rows(UINT64_MAX, numbers, numbers, numbers), Code::invalid_argument, {"not within"});
+    /* Several results; none. */
+    auto turn = VALUE(echo.try_function<std::tuple<double, float, std::int64_t, int>(int, std::int64_t, float, double)>("turn"));
+    Ptr<double> real(base + 2048);
+    Ptr<std::int64_t> wide(base + 2056);
+    VALUE(memory.try_write(real, 2.5));
+    VALUE(memory.try_write(wide, std::int64_t{1} << 40));
+    VALUE(turn.try_rows(1, numbers, wide, Ptr<float>(base + 1024), real, {Ptr<double>(base + 2080), Ptr<float>(base + 2088), Ptr<std::int64_t>(base + 2096), Ptr<int>(base + 2104)}));
+    CHECK(VALUE(memory.try_read(Ptr<double>(base + 2080))) == 2.5 && VALUE(memory.try_read(Ptr<std::int64_t>(base + 2096))) == std::int64_t{1} << 40);
+    VALUE(VALUE(echo.try_function<void()>("nothing")).try_rows(3, {}, &done));
+    CHECK(done == 3);
+    /* What trips half way. */
+    auto div = VALUE(echo.try_function<int(int, int)>("div"));
+    for (std::int32_t i = 0; i < 4; i++)
+        VALUE(memory.try_write(numbers + i, 2 - i));
+    ERROR(div.try_rows(4, numbers, numbers, numbers, &done), Code::trap);
+    CHECK(done == 2 && VALUE(memory.try_read(numbers + 1)) == 1);
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    add.rows(2, numbers, numbers, numbers);
+    CHECK(VALUE(memory.try_read(numbers)) == 2);
+    THROWS(div.rows(1, numbers + 2, numbers + 2, numbers, &done), Code::trap);
+    CHECK(done == 0);
+#endif
+    ERROR(Function<int(int)>().try_rows(1, numbers, numbers), Code::invalid_argument, {"no function"});
+    ok("rows");
+}
+
 /* A real library with its libc. */
 static void real_libraries()
 {
@@ -184,6 +256,8 @@ int main()
     symbols();
     next();
     failing();
+    pointers_to_functions();
+    rows();
     real_libraries();
     return 0;
 }

@@ -1,7 +1,9 @@
 """Calling functions: numbers, strings, buffers, argtypes and restype."""
 
 import ctypes
+import gc
 import math
+from array import array
 from pathlib import Path
 from typing import Any, Callable
 
@@ -244,3 +246,107 @@ def test_global_functions_follow_what_is_loaded(ns: Namespace) -> None:
 @pytest.mark.parametrize("convert", [int, float, bool, str, bytes])
 def test_python_types_stand_for_c_types(convert: Callable[..., Any], guests: Path) -> None:
     assert repr(wasmdyld.CFUNCTYPE(None, convert)).startswith("<wasmdyld type CFUNCTYPE")
+
+
+def test_a_function_calls_itself_through_python(ns: Namespace) -> None:
+    def back(value: c_int) -> c_int:
+        return value if value <= 0 else value + int(lib.through(value - 1))
+
+    ns.define("env", "back", back)
+    lib = ns.load_bytes("through.so", wat('(import "env" "back" (func $back (param i32) (result i32))) (func (export "through") (param i32) (result i32) local.get 0 call $back)'))
+    assert lib.through(0) == 0
+    assert lib.through(10) == 55
+
+    def fails(value: c_int) -> c_int:
+        raise OverflowError("mine")
+
+    ns.define("env", "back", fails)
+    other = ns.load_bytes("other.so", wat('(import "env" "back" (func $back (param i32) (result i32))) (func (export "through") (param i32) (result i32) local.get 0 call $back)'))
+    with pytest.raises(OverflowError, match="mine"):
+        other.through(1)
+    assert lib.through(3) == 6
+
+
+def test_prepared_functions_do_not_stay(ns: Namespace) -> None:
+    handles = ns._core.state.handles  # type: ignore[attr-defined]
+    before = len(handles.owned)
+    for number in range(20):
+        library = ns.load_bytes("mirror.so", wat(MIRROR))
+        assert library.i32(number) == number
+        library.unload()
+        del library
+        gc.collect()
+    assert len(handles.owned) <= before + 3
+
+
+ROWS = """
+    (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
+    (func (export "div") (param i32 i32) (result i32) local.get 0 local.get 1 i32.div_s)
+    (func (export "mix") (param i64 f32 f64) (result f64 i64) local.get 2 local.get 1 f64.promote_f32 f64.add local.get 0)
+    (func (export "none") (param i32))
+"""
+
+
+@pytest.fixture
+def table(ns: Namespace) -> Library:
+    ns.load("libcalc.so", wasmdyld.RTLD_GLOBAL)  # With a libc, which has malloc.
+    return ns.load_bytes("rows.so", wat(ROWS))
+
+
+def test_rows(ns: Namespace, table: Library) -> None:
+    one, two = array("i", range(1000)), array("i", range(0, 10_000, 10))
+    sums = table.add.rows(one, two)
+    assert isinstance(sums, array) and sums.typecode == "i" and list(sums) == [11 * n for n in range(1000)]
+    assert list(table.add.rows(one, 5)[:3]) == [5, 6, 7]
+    assert list(table.add.rows(-1, 2**32 - 1, rows=2)) == [-2, -2]
+    assert list(table.add.rows(memoryview(one)[::2], memoryview(two)[1::2])[:2]) == [10, 32]
+    assert list(table.add.rows(one, two, rows=3)) == [0, 11, 22]
+    assert list(table.add.rows(array("i"), array("i"))) == []
+    reals, wide = table.mix.rows(array("q", [1, -(2**40)]), array("f", [0.5, 1.5]), 2)
+    assert list(reals) == [2.5, 3.5] and list(wide) == [1, -(2**40)]
+    assert table.none.rows(one) is None
+    # Into what is there already, and where the guest has it.
+    out = array("I", bytes(4000))
+    assert table.add.rows(one, one, out=out) is out and out[999] == 1998
+    with ns.alloc(16) as guest:
+        guest.pack("4i", 1, 2, 3, 4)
+        assert table.add.rows(guest, guest, out=guest) is guest
+        assert guest.unpack("4i") == (2, 4, 6, 8)
+
+
+def test_rows_that_do_not_fit(table: Library) -> None:
+    one = array("i", [1, 2, 3])
+    with pytest.raises(TypeError, match="takes 2 columns, 1 given"):
+        table.add.rows(one)
+    with pytest.raises(TypeError, match="column 2 of add.* 4 bytes"):
+        table.add.rows(one, array("q", [1, 2, 3]))
+    with pytest.raises(TypeError, match="column 1 of add"):
+        table.add.rows(array("f", [1]), one)
+    with pytest.raises(TypeError, match="column 1 of add"):
+        table.add.rows(1.5, one)
+    with pytest.raises(OverflowError, match="column 1 of add"):
+        table.add.rows(2**32, one)
+    with pytest.raises(ValueError, match="one length"):
+        table.add.rows(one, one[:2])
+    with pytest.raises(ValueError, match="one length"):
+        table.add.rows(1, 2)
+    with pytest.raises(ValueError, match="4 rows"):
+        table.add.rows(one, one, rows=4)
+    with pytest.raises(ValueError, match="do not fit"):
+        table.add.rows(one, one, out=array("i", [0]))
+    with pytest.raises(TypeError, match="written to"):
+        table.add.rows(one, one, out=memoryview(bytes(12)).cast("i"))
+
+
+def test_rows_that_trap(table: Library) -> None:
+    out = array("i", [-1] * 5)
+    with pytest.raises(wasmdyld.Trap) as caught:
+        table.div.rows(100, array("i", [1, 2, 0, 4, 5]), out=out)
+    assert caught.value.rows_done == 2 and list(out) == [100, 50, -1, -1, -1]
+    assert list(table.div.rows(100, array("i", [4]))) == [25]
+    with pytest.raises(wasmdyld.Trap) as caught:
+        table.div(1, 0)
+    assert caught.value.rows_done is None
+    table.unload()
+    with pytest.raises(wasmdyld.Closed):
+        table.div.rows(1, 1, rows=1)

@@ -4,6 +4,7 @@ import array
 from ctypes import byref, c_uint64
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
+from ._convert import BITS, integer
 from ._errors import Error
 from ._ffi import wasm_dyld_column_t
 from ._library import dyld
@@ -31,13 +32,8 @@ class Column:
             self.rows = len(value) // self.width
         elif isinstance(value, (int, float)) and not writable:
             # One for all rows.
-            code = TYPECODES[kind]
-            if code in "iq" and isinstance(value, float):
-                raise TypeError(f"expected an int for {kind}, got float")
-            bits = 8 * self.width
-            if code in "iq" and value >= 1 << (bits - 1):
-                value -= 1 << bits
-            self.view = memoryview(array.array(code, [value])).cast("B")
+            number = integer(value, 8 * self.width) if kind in BITS else float(value)
+            self.view = memoryview(array.array(TYPECODES[kind], [number])).cast("B")
             self.stride = 0
         else:
             self.view = self._bytes(memoryview(value), writable)
@@ -45,7 +41,7 @@ class Column:
 
     def _bytes(self, view: "memoryview[Any]", writable: bool) -> "memoryview[Any]":
         form = view.format.lstrip("@=<")
-        fits = form in INTEGERS if self.kind in ("i32", "i64") else form == TYPECODES[self.kind]
+        fits = form in INTEGERS if self.kind in BITS else form == TYPECODES[self.kind]
         if len(form) != 1 or not fits or view.itemsize != self.width:
             raise TypeError(f"a column of {self.kind} has values of {self.width} bytes each; this buffer has the format {view.format!r}")
         if writable and (view.readonly or not view.c_contiguous):
