@@ -268,7 +268,7 @@ def test_a_function_calls_itself_through_python(ns: Namespace) -> None:
 
 
 def test_prepared_functions_do_not_stay(ns: Namespace) -> None:
-    handles = ns._core.state.handles  # type: ignore[attr-defined]
+    handles = ns._core.state.handles
     before = len(handles.owned)
     for number in range(20):
         library = ns.load_bytes("mirror.so", wat(MIRROR))
