@@ -197,11 +197,15 @@ mod tests {
     #[test]
     fn what_is_generated_is_valid() {
         use OurValType::{F32, F64, I32, I64};
+        const FUNCREF: OurValType = OurValType::Ref {
+            nullable: true,
+            heap: crate::object::HeapType::Func,
+        };
         let types: [(&[OurValType], &[OurValType]); 4] = [
             (&[], &[]),
             (&[I32, I32], &[I32]),
             (&[I32, I64, F32, F64], &[F64, F32, I64, I32]),
-            (&[OurValType::FUNCREF], &[I32]),
+            (&[FUNCREF], &[I32]),
         ];
         for (params, results) in types {
             let sig = Arc::new(FuncType {
