@@ -494,6 +494,16 @@ typedef struct wasm_dyld_engine_t wasm_dyld_engine_t;
 typedef struct wasm_dyld_error_t wasm_dyld_error_t;
 
 /**
+ * A function of a namespace, prepared to be called again and again: what wasm_dyld_call finds out with every call, its type above all, is
+ * found out once.
+ *
+ * Made by wasm_dyld_func_new and wasm_dyld_func_at; the caller's, who deletes it with wasm_dyld_func_delete, before or after the namespace.
+ * It keeps nothing alive: when the object that defines the function is unloaded, or the namespace deleted, its calls are
+ * WASM_DYLD_INVALID_ARGUMENT. It is of its namespace's thread.
+ */
+typedef struct wasm_dyld_func_t wasm_dyld_func_t;
+
+/**
  * An object of a namespace. The pointer is a name and points to nothing: it is never deleted. Using it after the object was
  * unloaded, or with another namespace, is an error; no object gets the name of an earlier one.
  */
@@ -619,6 +629,44 @@ typedef struct {
  * namespace, though not at its memory, and not change it: see the top of this file.
  */
 typedef bool (*wasm_dyld_watcher_callback_t)(void *env);
+
+/**
+ * The bits of a number, for wasm_dyld_func_call_cells.
+ */
+typedef union {
+  /**
+   * An i32.
+   */
+  int32_t i32;
+  /**
+   * An i64.
+   */
+  int64_t i64;
+  /**
+   * An f32.
+   */
+  float f32;
+  /**
+   * An f64.
+   */
+  double f64;
+} wasm_dyld_cell_t;
+
+/**
+ * Where the values of a parameter or a result lie in the guest's memory, for wasm_dyld_func_call_rows: that of row n, counted from 0, at
+ * `address` + n * `stride`, little-endian, in 4 bytes (i32, f32) or 8 (i64, f64). No alignment is asked for.
+ */
+typedef struct {
+  /**
+   * Where the value of the first row is. Not 0, which is the guest's null pointer.
+   */
+  uint64_t address;
+  /**
+   * Bytes from one row's value to the next one's: the size of a value for an array, that of the structure for an array of structures, 0
+   * for one value that serves all rows.
+   */
+  uint64_t stride;
+} wasm_dyld_column_t;
 
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
@@ -1222,6 +1270,74 @@ wasm_dyld_code_t wasm_dyld_dladdr(wasm_dyld_t *namespace_,
                                   const char **symbol,
                                   uint64_t *symbol_value,
                                   wasm_dyld_error_t **error);
+
+/**
+ * Prepares a function that wasm_dyld_dlsym or wasm_dyld_dlsym_next gave for this namespace; no other is taken
+ * (WASM_DYLD_INVALID_ARGUMENT). As for wasm_dyld_call, its type has numbers and funcref only, else the error is WASM_DYLD_UNSUPPORTED. On
+ * success `*prepared` is the caller's, see wasm_dyld_func_t; `function` stays the namespace's.
+ */
+wasm_dyld_code_t wasm_dyld_func_new(wasm_dyld_t *namespace_,
+                                    const wasm_func_t *function,
+                                    wasm_dyld_func_t **prepared,
+                                    wasm_dyld_error_t **error);
+
+/**
+ * Prepares what is in a table slot, which is what the guest knows as a pointer to a function. `kinds` has the numbers of wasm.h for the
+ * types (WASM_I32), those of the `params` parameters first, then those of the `results` results; NULL if there are none.
+ *
+ * A slot without a function, 0 among them, is WASM_DYLD_INVALID_ARGUMENT. If an object exports the function, its type is compared now
+ * (WASM_DYLD_TYPE_MISMATCH); of others each call compares it, and traps where it is another one. The slot of an object goes with that
+ * object. Of a slot that the guest gave out itself, calls find what is in it then.
+ */
+wasm_dyld_code_t wasm_dyld_func_at(wasm_dyld_t *namespace_,
+                                   uint64_t slot,
+                                   const uint8_t *kinds,
+                                   size_t params,
+                                   size_t results,
+                                   wasm_dyld_func_t **prepared,
+                                   wasm_dyld_error_t **error);
+
+/**
+ * Deletes a prepared function; the function itself stays. NULL is allowed. A call that is under way ends as it would.
+ */
+void wasm_dyld_func_delete(wasm_dyld_func_t *function);
+
+/**
+ * Calls a prepared function, as wasm_dyld_call does: `args` and `results` must fit its type, NULL stands for none; after a trap the guest's
+ * stack pointer is as it was, and the error has the functions that were running.
+ */
+wasm_dyld_code_t wasm_dyld_func_call(const wasm_dyld_func_t *function,
+                                     const wasm_val_vec_t *args,
+                                     wasm_val_vec_t *results,
+                                     wasm_dyld_error_t **error);
+
+/**
+ * Calls a prepared function of numbers alone without telling their types again: the quickest way. `cells` has room for `count` values,
+ * which are at least as many as the function takes, and as it gives; it begins with the arguments, in the field of their type, and after a call
+ * that worked with the results. Fewer are WASM_DYLD_INVALID_ARGUMENT; a function with funcref is WASM_DYLD_UNSUPPORTED. Otherwise as
+ * wasm_dyld_func_call.
+ */
+wasm_dyld_code_t wasm_dyld_func_call_cells(const wasm_dyld_func_t *function,
+                                           wasm_dyld_cell_t *cells,
+                                           size_t count,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Calls a prepared function once for each of `rows` rows: the arguments come out of the guest's memory, the results go there, and host and
+ * guest are crossed once. `columns` has `count` entries: one for each parameter, then one for each result. Rows are done in order; a row's
+ * arguments are read before its results are written, so that results may stand where arguments were.
+ *
+ * Numbers only (WASM_DYLD_UNSUPPORTED). All columns are checked before anything runs: one that is null, or not all within the memory as it is
+ * now, is WASM_DYLD_INVALID_ARGUMENT. `*done` (may be NULL) gets the number of rows that were done: all of them, or, where the function trapped
+ * or the guest exited, those before; their results have been written. Each namespace makes one small module for each type, when it is first
+ * needed, and gives the function a table slot if it has none.
+ */
+wasm_dyld_code_t wasm_dyld_func_call_rows(const wasm_dyld_func_t *function,
+                                          const wasm_dyld_column_t *columns,
+                                          size_t count,
+                                          uint64_t rows,
+                                          uint64_t *done,
+                                          wasm_dyld_error_t **error);
 
 /**
  * How many objects there are.
