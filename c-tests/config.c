@@ -230,6 +230,10 @@ static void flags(void)
     for (uint32_t number = 0; number < 4; number++)
         WORKS(wasm_dyld_config_set_guest(config, number, &error));
     FAILS(wasm_dyld_config_set_guest(config, 4, &error), INVALID, "guest flags 0x4", NULL);
+    WORKS(wasm_dyld_config_set_launch(config, WASM_DYLD_LAUNCH_NO_CLOSURE, &error));
+    WORKS(wasm_dyld_config_set_launch(config, 0, &error));
+    FAILS(wasm_dyld_config_set_launch(config, 2, &error), INVALID, "launch flags 0x2", NULL);
+    FAILS(wasm_dyld_config_set_launch(NULL, 0, &error), INVALID, "NULL", NULL);
     WORKS(wasm_dyld_wasi_add_folder(wasi, "/", "/a", WASM_DYLD_FOLDER_READ_ONLY, &error));
     WORKS(wasm_dyld_wasi_add_folder(wasi, "/", "/b", WASM_DYLD_FOLDER_READ_WRITE, &error));
     /* One of the two, said. */

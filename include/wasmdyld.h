@@ -423,6 +423,27 @@ typedef uint32_t wasm_dyld_guest_flag_t;
 #endif // __cplusplus
 
 /**
+ * Flags of wasm_dyld_config_set_launch.
+ */
+enum wasm_dyld_launch_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Launch closures are neither used nor kept: the first load of the namespace searches, reads, parses and plans as any other.
+   */
+  WASM_DYLD_LAUNCH_NO_CLOSURE = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_launch_flag_t wasm_dyld_launch_flag_t;
+#else
+typedef uint32_t wasm_dyld_launch_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
  */
 enum wasm_dyld_folder_flag_t
@@ -826,6 +847,18 @@ wasm_dyld_code_t wasm_dyld_config_set_guest(wasm_dyld_config_t *config,
                                             wasm_dyld_error_t **error);
 
 /**
+ * Sets how the first load of the namespace is made: flags of wasm_dyld_launch_flag_t, 0 for the default. They replace those set before.
+ *
+ * By default, where the engine keeps compiled code (wasm_dyld_config_set_engine_cache), the same folder keeps what the first load from
+ * files comes to: which files it found and which places had none, the objects' metadata and the plan. A namespace whose first load is
+ * asked for in the same way uses that while all of these places are as they were, and does not read the files. What a load asks an
+ * open callback for is not kept, nor are loads from bytes. The debug category "statistics" tells what was used, or why not.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_launch(wasm_dyld_config_t *config,
+                                             uint32_t flags,
+                                             wasm_dyld_error_t **error);
+
+/**
  * Sets a callback that is asked for every library before the library paths are searched, and for what guests open by a path,
  * with the path as the guest wrote it. `finalizer` (may be NULL) is
  * called with `env` when the namespace, or a configuration that never became one, is deleted.
@@ -848,7 +881,7 @@ wasm_dyld_code_t wasm_dyld_config_set_trace(wasm_dyld_config_t *config,
 
 /**
  * Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated by colons), WASMDYLD_PRELOAD,
- * WASMDYLD_BIND_NOW and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
+ * WASMDYLD_BIND_NOW, WASMDYLD_NO_LAUNCH_CLOSURE and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
  */
 wasm_dyld_code_t wasm_dyld_config_read_env(wasm_dyld_config_t *config,
                                            wasm_dyld_error_t **error);

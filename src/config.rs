@@ -105,8 +105,8 @@ impl Config {
         }
     }
 
-    /// Adds what the environment says: `WASMDYLD_LIBRARY_PATH`, `WASMDYLD_PRELOAD`, `WASMDYLD_BIND_NOW` and `WASMDYLD_DEBUG`
-    /// (to standard error).
+    /// Adds what the environment says: `WASMDYLD_LIBRARY_PATH`, `WASMDYLD_PRELOAD`, `WASMDYLD_BIND_NOW`,
+    /// `WASMDYLD_NO_LAUNCH_CLOSURE` and `WASMDYLD_DEBUG` (to standard error).
     pub fn read_env(&mut self) -> Result<()> {
         let paths = std::env::var_os("WASMDYLD_LIBRARY_PATH").unwrap_or_default();
         let paths = std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty());
@@ -117,6 +117,9 @@ impl Config {
         }
         if std::env::var_os("WASMDYLD_BIND_NOW").is_some_and(|v| !v.is_empty()) {
             self.bind = Bind::Now;
+        }
+        if std::env::var_os("WASMDYLD_NO_LAUNCH_CLOSURE").is_some_and(|v| !v.is_empty()) {
+            self.launch_closures = false;
         }
         if let Ok(list) = std::env::var("WASMDYLD_DEBUG") {
             self.trace = Trace::stderr(trace::parse(&list).context(|| "WASMDYLD_DEBUG")?);

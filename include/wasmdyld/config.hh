@@ -202,6 +202,14 @@ class Config {
         return guest(WASM_DYLD_GUEST_SEES_PATHS, shown);
     }
 
+    /// Whether the first load of the namespace may use, and keep, what an earlier one came to (wasm_dyld_config_set_launch). It may by
+    /// default.
+    Config &launch_closure(bool used)
+    {
+        const std::uint32_t flags = used ? 0 : WASM_DYLD_LAUNCH_NO_CLOSURE;
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_launch(config, flags, error); });
+    }
+
     /// Asks a callback for every library before the library paths are searched, and for what guests open by a path. Each namespace has a
     /// copy of it, which goes with the namespace.
     Config &open(OpenCallback callback)

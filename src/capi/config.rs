@@ -10,7 +10,7 @@ use super::edge::{self, Environment, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::types::{
     self, BindNumber, LimitNumber, PltNumber, RuntimePathNumber, wasm_dyld_code_t,
-    wasm_dyld_guest_flag_t, wasm_dyld_limit_t,
+    wasm_dyld_guest_flag_t, wasm_dyld_launch_flag_t, wasm_dyld_limit_t,
 };
 use crate::config::{Config, MIN_STACK};
 use crate::engine::sys::wasm_engine_t;
@@ -278,6 +278,26 @@ pub extern "C" fn wasm_dyld_config_set_guest(
     })
 }
 
+/// Sets how the first load of the namespace is made: flags of wasm_dyld_launch_flag_t, 0 for the default. They replace those set before.
+///
+/// By default, where the engine keeps compiled code (wasm_dyld_config_set_engine_cache), the same folder keeps what the first load from
+/// files comes to: which files it found and which places had none, the objects' metadata and the plan. A namespace whose first load is
+/// asked for in the same way uses that while all of these places are as they were, and does not read the files. What a load asks an
+/// open callback for is not kept, nor are loads from bytes. The debug category "statistics" tells what was used, or why not.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_set_launch(
+    config: *mut wasm_dyld_config_t,
+    flags: u32,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    const NO_CLOSURE: u32 = wasm_dyld_launch_flag_t::WASM_DYLD_LAUNCH_NO_CLOSURE as u32;
+    with(config, error, |c| {
+        let flags = types::flags(flags, &[NO_CLOSURE], "launch")?;
+        c.config.launch_closures = flags & NO_CLOSURE == 0;
+        Ok(())
+    })
+}
+
 /// Sets a callback that is asked for every library before the library paths are searched, and for what guests open by a path,
 /// with the path as the guest wrote it. `finalizer` (may be NULL) is
 /// called with `env` when the namespace, or a configuration that never became one, is deleted.
@@ -380,7 +400,7 @@ pub extern "C" fn wasm_dyld_config_set_trace(
 }
 
 /// Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated by colons), WASMDYLD_PRELOAD,
-/// WASMDYLD_BIND_NOW and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
+/// WASMDYLD_BIND_NOW, WASMDYLD_NO_LAUNCH_CLOSURE and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_read_env(
     config: *mut wasm_dyld_config_t,

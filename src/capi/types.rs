@@ -180,6 +180,13 @@ pub enum wasm_dyld_guest_flag_t {
     WASM_DYLD_GUEST_SEES_PATHS = 2,
 }
 
+/// Flags of wasm_dyld_config_set_launch.
+#[repr(u32)]
+pub enum wasm_dyld_launch_flag_t {
+    /// Launch closures are neither used nor kept: the first load of the namespace searches, reads, parses and plans as any other.
+    WASM_DYLD_LAUNCH_NO_CLOSURE = 1,
+}
+
 /// Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
 #[cfg_attr(
     not(feature = "wasi"),

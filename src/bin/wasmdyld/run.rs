@@ -27,6 +27,7 @@ const TRAPPED: u8 = 134;
   WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
   WASMDYLD_BIND_NOW      if not empty, overrides --bind lazy
   WASMDYLD_ENGINE        as --engine
+  WASMDYLD_NO_LAUNCH_CLOSURE  if not empty, as --no-launch-closure
   WASMDYLD_DEBUG         categories of debug output; `help` lists them
 
 Exit status: the program's own; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
@@ -57,6 +58,9 @@ pub struct Run {
     /// Where the engine keeps compiled code between runs
     #[arg(long, value_name = "DIR|off", value_hint = ValueHint::DirPath)]
     engine_cache: Option<PathBuf>,
+    /// Search, read and plan, also where what the program needs is known from an earlier run and has not changed
+    #[arg(long)]
+    no_launch_closure: bool,
     /// Write what lies where, once everything is loaded; `-` is standard error
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     map: Option<PathBuf>,
@@ -125,6 +129,7 @@ impl Run {
         let mut config = args::config(&self.search, Some(&self.link))?;
         config.guest_dlopen = !self.no_dlopen;
         config.guest_paths = self.show_paths;
+        config.launch_closures &= !self.no_launch_closure;
         config.progress = progress::observer(self.progress);
         Ok(config)
     }

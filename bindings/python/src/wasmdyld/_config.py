@@ -28,6 +28,7 @@ def new_config(
     limits: Optional[Mapping[Limit, int]],
     guest_dlopen: bool,
     guest_paths: bool,
+    launch_closure: bool,
     open: Optional[OpenCallback],
     trace: Optional[Trace],
     read_env: bool,
@@ -56,6 +57,8 @@ def new_config(
         guest = 0 if guest_dlopen else _ffi.WASM_DYLD_GUEST_NO_DLOPEN
         guest |= _ffi.WASM_DYLD_GUEST_SEES_PATHS if guest_paths else 0
         check(dyld.wasm_dyld_config_set_guest, config, guest)
+        if not launch_closure:
+            check(dyld.wasm_dyld_config_set_launch, config, _ffi.WASM_DYLD_LAUNCH_NO_CLOSURE)
         none = _ffi.wasm_dyld_finalizer_t()
         if open is not None:
             check(dyld.wasm_dyld_config_set_open, config, open_callback, Opener(state, open).number, none)

@@ -54,6 +54,7 @@ WASM_DYLD_PROGRAM = 65536
 WASM_DYLD_OVERRIDE = 1
 WASM_DYLD_GUEST_NO_DLOPEN = 1
 WASM_DYLD_GUEST_SEES_PATHS = 2
+WASM_DYLD_LAUNCH_NO_CLOSURE = 1
 WASM_DYLD_FOLDER_READ_ONLY = 1
 WASM_DYLD_FOLDER_READ_WRITE = 2
 WASM_DYLD_ENGINE_DECLARED_ORDER = 1
@@ -190,6 +191,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_config_set_runtime_path": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_config_set_limit": (c_uint32, c_void_p, c_uint32, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_config_set_guest": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_config_set_launch": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_config_set_open": (c_uint32, c_void_p, wasm_dyld_open_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
     "wasm_dyld_config_set_trace": (c_uint32, c_void_p, c_char_p, wasm_dyld_trace_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
     "wasm_dyld_config_read_env": (c_uint32, c_void_p, POINTER(c_void_p)),
@@ -316,6 +318,7 @@ class Functions:
     wasm_dyld_config_set_runtime_path: Callable[[Any, int, Any], int]
     wasm_dyld_config_set_limit: Callable[[Any, int, int, Any], int]
     wasm_dyld_config_set_guest: Callable[[Any, int, Any], int]
+    wasm_dyld_config_set_launch: Callable[[Any, int, Any], int]
     wasm_dyld_config_set_open: Callable[[Any, Any, Any, Any, Any], int]
     wasm_dyld_config_set_trace: Callable[[Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_config_read_env: Callable[[Any, Any], int]

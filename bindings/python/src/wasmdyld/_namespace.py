@@ -62,12 +62,13 @@ class Namespace:
         limits: Optional[Mapping[Limit, int]] = None,
         guest_dlopen: bool = True,
         guest_paths: bool = False,
+        launch_closure: bool = True,
         read_env: bool = False,
     ) -> None:
         handle = engine_of(engine)
         self._state = state = State(handle)
         try:
-            options = (library_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, open, trace, read_env)
+            options = (library_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace, read_env)
             config = new_config(state, handle, *options)
             # Takes the configuration.
             check(dyld.wasm_dyld_new, state.handles.store, config, byref(state.handles.namespace))
