@@ -161,8 +161,27 @@ pub fn generate(spec: &Spec) -> Vec<Library> {
         .collect()
 }
 
+/// A program that needs the first library, calls nothing and ends.
+pub fn program(spec: &Spec) -> Vec<u8> {
+    let imports: Vec<(usize, usize)> = (0..spec.imports).map(|k| (0, k % spec.exports)).collect();
+    module(usize::MAX, &[0], &imports, 0, &["_start"])
+}
+
 /// One library. `imports` are pairs of a library and a symbol of it.
 fn library(number: usize, needed: &[usize], imports: &[(usize, usize)], exports: usize) -> Vec<u8> {
+    // What every library of wasm-ld has.
+    let steps = ["__wasm_call_ctors", "__wasm_apply_data_relocs"];
+    module(number, needed, imports, exports, &steps)
+}
+
+/// A module that exports so many symbols, and functions that do nothing.
+fn module(
+    number: usize,
+    needed: &[usize],
+    imports: &[(usize, usize)],
+    exports: usize,
+    steps: &[&str],
+) -> Vec<u8> {
     let mut types = TypeSection::new();
     for (params, results) in TYPES {
         types
@@ -213,9 +232,8 @@ fn library(number: usize, needed: &[usize], imports: &[(usize, usize)], exports:
             in_table.push(index);
         }
     }
-    // What every library of wasm-ld has.
     let nothing = 1;
-    for name in ["__wasm_call_ctors", "__wasm_apply_data_relocs"] {
+    for name in steps {
         export_section.export(name, ExportKind::Func, imported_functions + functions.len());
         functions.function(nothing);
         code.function(&body(&[]));

@@ -50,12 +50,12 @@ static void setters(void)
         WORKS(wasm_dyld_config_set_plt(config, (wasm_dyld_plt_t)number, &error));
         WORKS(wasm_dyld_config_set_runtime_path(config, (wasm_dyld_runtime_path_t)number, &error));
     }
-    for (uint32_t number = 0; number < 4; number++)
+    for (uint32_t number = 0; number < 5; number++)
         WORKS(wasm_dyld_config_set_limit(config, (wasm_dyld_limit_t)number, 100, &error));
     FAILS(wasm_dyld_config_set_bind(config, (wasm_dyld_bind_t)2, &error), INVALID, "bind mode 2", NULL);
     FAILS(wasm_dyld_config_set_plt(config, (wasm_dyld_plt_t)3, &error), INVALID, "3", NULL);
     FAILS(wasm_dyld_config_set_runtime_path(config, (wasm_dyld_runtime_path_t)0xffffffff, &error), INVALID, "4294967295", NULL);
-    FAILS(wasm_dyld_config_set_limit(config, (wasm_dyld_limit_t)4, 1, &error), INVALID, "limit 4", NULL);
+    FAILS(wasm_dyld_config_set_limit(config, (wasm_dyld_limit_t)5, 1, &error), INVALID, "limit 5", NULL);
     FAILS(wasm_dyld_config_set_limit(config, WASM_DYLD_LIMIT_NESTING, UINT64_MAX, &error), INVALID, "too large", NULL);
     WORKS(wasm_dyld_config_set_trace(config, "libs,bindings", NULL, NULL, NULL, &error));
     FAILS(wasm_dyld_config_set_trace(config, "libs,nonsense", NULL, NULL, NULL, &error), INVALID, "nonsense", NULL);
