@@ -3,6 +3,9 @@
  */
 #include "check.hh"
 
+#include <map>
+#include <mutex>
+
 static struct module *sample()
 {
     struct module *m = module_new();
@@ -53,6 +56,40 @@ static void linked()
     wasm_store_delete(raw);
     ERROR(EngineLibrary::try_describe_linked({}), Code::busy);
     ok("the linked engine");
+}
+
+static void kept_elsewhere()
+{
+    std::map<std::string, std::vector<std::uint8_t>> shelf;
+    std::mutex mutex;
+    int found = 0;
+    CodeStore store;
+    store.get = [&](const std::string &name) -> std::optional<std::vector<std::uint8_t>> {
+        std::lock_guard<std::mutex> lock(mutex);
+        auto file = shelf.find(name);
+        if (file == shelf.end())
+            return std::nullopt;
+        found++;
+        return file->second;
+    };
+    store.put = [&](const std::string &name, const std::uint8_t *bytes, std::size_t size) {
+        std::lock_guard<std::mutex> lock(mutex);
+        shelf[name].assign(bytes, bytes + size);
+    };
+    store.secret.assign(16, 7);
+    std::size_t kept = 0;
+    for (int round = 0; round < 2; round++) {
+        Engine engine = VALUE(Engine::try_create(EngineOptions().code_store(store).prebuilt("nowhere")));
+        serves(VALUE(Namespace::try_create(VALUE(Store::try_create(engine)))));
+        CHECK(!shelf.empty() && (round == 0 || shelf.size() == kept));
+        kept = shelf.size();
+    }
+    CHECK(found > 0);
+    store.secret.resize(3);
+    ERROR(Engine::try_create(EngineOptions().code_store(store)), Code::invalid_argument, {"16 bytes"});
+    ERROR(Engine::try_create(EngineOptions().code_store({})), Code::invalid_argument, {"NULL"});
+    ERROR(Engine::try_create(EngineOptions().prebuilt("")), Code::invalid_argument, {"empty"});
+    ok("code in a place of the host's");
 }
 
 static void failing()
@@ -125,6 +162,7 @@ static void opened(const char *name, const char *path)
 int main()
 {
     linked();
+    kept_elsewhere();
     failing();
     compiled();
     const char *engines = std::getenv("WASMDYLD_TEST_ENGINES");

@@ -231,6 +231,71 @@ enum class Control : std::uint32_t {
     budget = WASM_DYLD_CONTROL_BUDGET        ///< By these, and by a budget that counts the same on every engine.
 };
 
+/// A place of the host's for compiled code, an object store for instance, that a fleet of hosts shares. **What comes from there is run as
+/// machine code**: either nobody else can write to it, or the hosts share a secret by which they seal what they keep there; whoever knows
+/// it can run what he likes. See wasm_dyld_config_set_code_store.
+///
+/// Both functions are called by whichever thread loads something, and by several at once. What they throw is as if they had found or kept
+/// nothing.
+struct CodeStore {
+    /// The file of this name (64 hexadecimal digits), or nothing.
+    std::function<std::optional<std::vector<std::uint8_t>>(const std::string &name)> get;
+    /// Keeps a file, in the place of one of its name. If empty, nothing is kept.
+    std::function<void(const std::string &name, const std::uint8_t *bytes, std::size_t size)> put;
+    /// Empty, or at least 16 bytes that nobody can guess.
+    std::vector<std::uint8_t> secret;
+};
+
+namespace detail {
+
+template <class Env> void finalize(void *env) { delete static_cast<Env *>(env); }
+
+/// Gives a callback's environment to a function of the C interface, which owns it from then on, unless it fails.
+template <class Env, class Call> Result<void> give(std::unique_ptr<Env> env, Call &&call)
+{
+    auto given = checked([&](auto error) { return call(static_cast<void *>(env.get()), finalize<Env>, error); });
+    if (given)
+        static_cast<void>(env.release());
+    return given;
+}
+
+struct CodeStoreEnv {
+    CodeStore store;
+
+    static std::int32_t get(void *env, const char *name, wasm_dyld_kept_give_t give, void *to) noexcept
+    {
+        auto ask = [&] {
+            auto found = static_cast<CodeStoreEnv *>(env)->store.get(name);
+            if (!found)
+                return std::int32_t{1};
+            give(to, found->data(), found->size());
+            return std::int32_t{0};
+        };
+        return guarded(ask, [] { return std::int32_t{-1}; });
+    }
+
+    static void put(void *env, const char *name, const std::uint8_t *bytes, std::size_t size) noexcept
+    {
+        auto keep = [&] {
+            static_cast<CodeStoreEnv *>(env)->store.put(name, bytes, size);
+            return 0;
+        };
+        static_cast<void>(guarded(keep, [] { return 0; }));
+    }
+};
+
+inline Result<void> set_code_store(wasm_dyld_config_t *config, const CodeStore &store)
+{
+    auto env = std::make_unique<CodeStoreEnv>();
+    env->store = store;
+    return give(std::move(env), [&](void *raw, auto finalizer, auto error) {
+        return wasm_dyld_config_set_code_store(config, store.get ? CodeStoreEnv::get : nullptr, store.put ? CodeStoreEnv::put : nullptr,
+                                               store.secret.empty() ? nullptr : store.secret.data(), store.secret.size(), raw, finalizer, error);
+    });
+}
+
+} // namespace detail
+
 /// How an engine is made.
 class EngineOptions {
   public:
@@ -257,11 +322,50 @@ class EngineOptions {
         return *this;
     }
 
+    /// Looks for compiled code in a folder that somebody has filled before (`wasmdyld cache add`), too. Nothing is written to it. May be
+    /// said of several; without one, those of the system are looked into.
+    EngineOptions &prebuilt(std::string folder)
+    {
+        prebuilt_.push_back(std::move(folder));
+        return *this;
+    }
+
+    /// Keeps compiled code in a place of the host's: see CodeStore.
+    EngineOptions &code_store(CodeStore store)
+    {
+        store_ = std::move(store);
+        return *this;
+    }
+
   private:
     friend class Engine;
+
+    Result<void> apply(wasm_dyld_config_t *config) const
+    {
+        if (cache_) {
+            if (auto fits = detail::no_nul(*cache_, "cache folder"); !fits)
+                return fits;
+            auto set = detail::checked([&](auto error) {
+                return wasm_dyld_config_set_engine_cache(config, cache_->empty() ? nullptr : cache_->c_str(), error);
+            });
+            if (!set)
+                return set;
+        }
+        for (const std::string &folder : prebuilt_) {
+            if (auto fits = detail::no_nul(folder, "cache folder"); !fits)
+                return fits;
+            auto added = detail::checked([&](auto error) { return wasm_dyld_config_add_prebuilt_cache(config, folder.c_str(), error); });
+            if (!added)
+                return added;
+        }
+        return store_ ? detail::set_code_store(config, *store_) : Result<void>();
+    }
+
     std::optional<EngineLibrary> library_;
     std::optional<std::string> cache_;
     Control control_ = Control::none;
+    std::vector<std::string> prebuilt_;
+    std::optional<CodeStore> store_;
 };
 
 /**
@@ -276,16 +380,8 @@ class Engine {
     {
         auto state = std::make_shared<detail::EngineState>();
         std::unique_ptr<wasm_dyld_config_t, decltype(&wasm_dyld_config_delete)> config(wasm_dyld_config_new(), wasm_dyld_config_delete);
-        if (options.cache_) {
-            const std::string &folder = *options.cache_;
-            auto set = detail::no_nul(folder, "cache folder");
-            if (set)
-                set = detail::checked([&](auto error) {
-                    return wasm_dyld_config_set_engine_cache(config.get(), folder.empty() ? nullptr : folder.c_str(), error);
-                });
-            if (!set)
-                return set.error();
-        }
+        if (auto applied = options.apply(config.get()); !applied)
+            return applied.error();
         if (options.library_) {
             state->library = options.library_->state_;
             auto set = detail::checked(

@@ -120,17 +120,6 @@ inline std::string utf8(std::string_view text)
     return good;
 }
 
-template <class Env> void finalize(void *env) { delete static_cast<Env *>(env); }
-
-/// Gives a callback's environment to a function of the C interface, which owns it from then on, unless it fails.
-template <class Env, class Call> Result<void> give(std::unique_ptr<Env> env, Call &&call)
-{
-    auto given = checked([&](auto error) { return call(static_cast<void *>(env.get()), finalize<Env>, error); });
-    if (given)
-        static_cast<void>(env.release());
-    return given;
-}
-
 } // namespace detail
 
 #ifdef WASMDYLD_NO_EXCEPTIONS
