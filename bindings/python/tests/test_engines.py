@@ -8,14 +8,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import pytest
 import wasmtime
 
 import wasmdyld
 from support import GUESTS, absent, wat
-from wasmdyld import CFUNCTYPE, Engine, EngineDescription, Namespace, Output, Wasi
+from wasmdyld import CFUNCTYPE, CodeStore, Engine, EngineDescription, Namespace, Output, Wasi
 
 
 def engines() -> Dict[str, str]:
@@ -122,6 +122,53 @@ def test_the_cache(tmp_path: Path) -> None:
     shared.chmod(0o777)
     with pytest.raises(wasmdyld.Error, match="shared"):
         Engine(cache=shared)
+
+
+def test_a_place_for_code(capsys: pytest.CaptureFixture[str]) -> None:
+    shelf: Dict[str, bytes] = {}
+    found: List[str] = []
+
+    def get(name: str) -> Optional[bytes]:
+        if name in shelf:
+            found.append(name)
+        return shelf.get(name)
+
+    def answer(store: CodeStore) -> None:
+        with Engine(store=store) as engine, Namespace(engine=engine) as ns:
+            ns.load_bytes("m.so", wat('(func (export "f"))')).f()
+
+    ours = CodeStore(get, shelf.__setitem__, secret=b"x" * 16)
+    answer(ours)
+    kept = dict(shelf)
+    assert kept and not found and all(len(name) == 64 for name in kept)
+    answer(ours)
+    assert found and shelf == kept
+    # What another has sealed is not there.
+    answer(CodeStore(shelf.get, secret=b"y" * 16))
+    assert shelf == kept
+
+    def fails(*_: object) -> None:
+        raise OSError("no answer")
+
+    answer(CodeStore(fails, fails))
+    assert "no answer" in capsys.readouterr().err
+    with pytest.raises(wasmdyld.InvalidArgument, match="16 bytes"):
+        Engine(store=CodeStore(get, secret=b"short"))
+
+
+def test_a_folder_that_somebody_has_filled(tmp_path: Path) -> None:
+    folder = tmp_path / "built"
+    folder.mkdir(mode=0o700)
+    with Engine(cache=folder) as engine, Namespace(engine=engine) as ns:
+        ns.load_bytes("m.so", wat('(func (export "f"))')).f()
+    built = sorted(folder.rglob("*"))
+    with Engine(prebuilt=[tmp_path / "missing", folder]) as engine, Namespace(engine=engine) as ns:
+        ns.load_bytes("m.so", wat('(func (export "f"))')).f()
+        ns.load_bytes("n.so", wat('(func (export "g"))')).g()
+    assert sorted(folder.rglob("*")) == built
+    folder.chmod(0o777)
+    with pytest.raises(wasmdyld.InvalidArgument, match="built"):
+        Engine(prebuilt=[folder])
 
 
 THEIRS = """

@@ -34,7 +34,7 @@ from ._convert import (
     u32,
     u64,
 )
-from ._engine import Engine, EngineDescription
+from ._engine import CodeStore, Engine, EngineDescription
 from ._enums import (
     RTLD_DEEPBIND,
     RTLD_GLOBAL,
@@ -91,6 +91,7 @@ __all__ = [
     "Callback",
     "Closed",
     "Code",
+    "CodeStore",
     "Converter",
     "Engine",
     "EngineDescription",

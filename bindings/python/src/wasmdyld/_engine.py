@@ -1,11 +1,13 @@
 """Engines: the bundled one, or one in a shared library of its own."""
 
 import ctypes
+import itertools
+import sys
 import threading
 import weakref
 from ctypes import byref, c_void_p
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _ffi
 from ._errors import Closed, Unsupported, check, text
@@ -28,6 +30,85 @@ class EngineDescription:
     """What the engine refused last on this thread."""
 
 
+@dataclass(frozen=True)
+class CodeStore:
+    """A place for compiled code that a fleet shares: an object store, a cache server.
+
+    **What comes from there is run as machine code.** Either nobody else can write to it, or the hosts share a `secret` of at least 16
+    bytes, by which they seal what they keep there; whoever knows it can run what he likes. Both functions are called by whichever
+    thread loads something, and by several at once. What they raise is shown by sys.excepthook and is as if they had found or kept
+    nothing.
+    """
+
+    get: Callable[[str], Optional[bytes]]
+    """Gives the file of this name (64 hexadecimal digits), or None."""
+    put: Optional[Callable[[str, bytes], Any]] = None
+    """Keeps a file, in the place of one of its name. Without it nothing is kept."""
+    secret: Optional[bytes] = None
+
+
+# By number; C gives them up.
+_stores: Dict[int, CodeStore] = {}
+_numbers = itertools.count(1)
+
+
+def get_code(env: Optional[int], name: bytes, give: Any, to: Any) -> int:
+    try:
+        found = _stores[env or 0].get(name.decode())
+        if found is None:
+            return 1
+        give(to, bytes(found), len(found))
+        return 0
+    except BaseException as error:
+        unraisable(error)
+        return -1
+
+
+def put_code(env: Optional[int], name: bytes, data: Optional[int], size: int) -> None:
+    try:
+        put = _stores[env or 0].put
+        if put is not None:
+            put(name.decode(), ctypes.string_at(data or 0, size))
+    except BaseException as error:
+        unraisable(error)
+
+
+def forget_store(env: Optional[int]) -> None:
+    _stores.pop(env or 0, None)
+
+
+def unraisable(error: BaseException) -> None:
+    """Nobody is there to catch it: as the interpreter tells of an error in a finalizer."""
+    print("wasmdyld: in a CodeStore:", file=sys.stderr)
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+get_callback = _ffi.wasm_dyld_kept_get_callback_t(get_code)
+put_callback = _ffi.wasm_dyld_kept_put_callback_t(put_code)
+forget_callback = _ffi.wasm_dyld_finalizer_t(forget_store)
+
+
+def set_store(config: c_void_p, store: CodeStore) -> None:
+    number = next(_numbers)
+    _stores[number] = store
+    put = put_callback if store.put is not None else _ffi.wasm_dyld_kept_put_callback_t()
+    secret = store.secret
+    try:
+        check(
+            dyld.wasm_dyld_config_set_code_store,
+            config,
+            get_callback,
+            put,
+            secret,
+            0 if secret is None else len(secret),
+            number,
+            forget_callback,
+        )
+    except BaseException:
+        _stores.pop(number)
+        raise
+
+
 class EngineHandle:
     """The engine itself. It goes when neither the Engine nor a namespace needs it any more."""
 
@@ -36,6 +117,8 @@ class EngineHandle:
         path: Optional[PathLike],
         cache: Union[bool, PathLike],
         description: Optional[EngineDescription],
+        prebuilt: Sequence[PathLike],
+        store: Optional[CodeStore],
     ) -> None:
         library, engine = c_void_p(), c_void_p()
         config = c_void_p(dyld.wasm_dyld_config_new())
@@ -48,6 +131,10 @@ class EngineHandle:
             if cache is not False:
                 folder = None if cache is True else c_path(cache, "the cache folder")
                 check(dyld.wasm_dyld_config_set_engine_cache, config, folder)
+            for built in prebuilt:
+                check(dyld.wasm_dyld_config_add_prebuilt_cache, config, c_path(built, "the cache folder"))
+            if store is not None:
+                set_store(config, store)
             check(dyld.wasm_dyld_engine_new, config, byref(engine))
         except BaseException:
             dyld.wasm_dyld_engine_close(library)
@@ -75,6 +162,7 @@ class Engine:
     `library` is a shared library with the functions of wasm.h ("libwasmi.so", or a path), whose code runs in this process; without
     it, it is the engine that the linker's library has inside. `cache` keeps compiled code between processes, for engines that
     can: True in a folder of the engine's choice, or a path. What is in there runs as machine code; nobody else may write to it.
+    `prebuilt` are folders that somebody has filled before, which are read only; `store` is a place that a fleet shares.
     """
 
     def __init__(
@@ -83,8 +171,10 @@ class Engine:
         *,
         cache: Union[bool, PathLike] = False,
         description: Optional[EngineDescription] = None,
+        prebuilt: Sequence[PathLike] = (),
+        store: Optional[CodeStore] = None,
     ) -> None:
-        self._handle: Optional[EngineHandle] = EngineHandle(library, cache, description)
+        self._handle: Optional[EngineHandle] = EngineHandle(library, cache, description, prebuilt, store)
         self._name = self._handle.name
 
     @property

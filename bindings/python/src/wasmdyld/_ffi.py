@@ -39,10 +39,14 @@ WASM_DYLD_PLT_HOST = 2
 WASM_DYLD_RUNTIME_PATH_OFF = 0
 WASM_DYLD_RUNTIME_PATH_ORIGIN = 1
 WASM_DYLD_RUNTIME_PATH_ANY = 2
+WASM_DYLD_CONTROL_NONE = 0
+WASM_DYLD_CONTROL_INTERRUPT = 1
+WASM_DYLD_CONTROL_BUDGET = 2
 WASM_DYLD_LIMIT_MEMORY_PAGES = 0
 WASM_DYLD_LIMIT_TABLE_SLOTS = 1
 WASM_DYLD_LIMIT_OBJECTS = 2
 WASM_DYLD_LIMIT_NESTING = 3
+WASM_DYLD_LIMIT_HOST_MEMORY = 4
 WASM_DYLD_LAZY = 1
 WASM_DYLD_NOW = 2
 WASM_DYLD_NOLOAD = 4
@@ -69,6 +73,15 @@ wasm_dyld_finalizer_t = CFUNCTYPE(None, c_void_p)
 
 
 wasm_dyld_trace_callback_t = CFUNCTYPE(None, c_void_p, c_char_p, c_char_p)
+
+
+wasm_dyld_kept_give_t = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t)
+
+
+wasm_dyld_kept_get_callback_t = CFUNCTYPE(c_int32, c_void_p, c_char_p, wasm_dyld_kept_give_t, c_void_p)
+
+
+wasm_dyld_kept_put_callback_t = CFUNCTYPE(None, c_void_p, c_char_p, c_void_p, c_size_t)
 
 
 wasm_dyld_text_callback_t = CFUNCTYPE(c_size_t, c_void_p, c_char_p, c_void_p, c_size_t)
@@ -126,6 +139,9 @@ class wasm_val_vec_t(Structure):
     if TYPE_CHECKING:
         size: int
         data: Any
+
+
+wasm_dyld_watcher_callback_t = CFUNCTYPE(c_bool, c_void_p)
 
 
 class wasm_dyld_column_t(Structure):
@@ -197,6 +213,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_config_read_env": (c_uint32, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_config_set_engine_cache": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
     "wasm_dyld_engine_new": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_config_add_prebuilt_cache": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
+    "wasm_dyld_config_set_code_store": (c_uint32, c_void_p, wasm_dyld_kept_get_callback_t, wasm_dyld_kept_put_callback_t, c_void_p, c_size_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
     "wasm_dyld_engine_open": (c_uint32, c_char_p, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_engine_close": (None, c_void_p),
     "wasm_dyld_engine_name": (c_char_p, c_void_p),
@@ -223,6 +241,12 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_link_map": (c_char_p, c_void_p),
     "wasm_dyld_library_path_count": (c_size_t, c_void_p),
     "wasm_dyld_library_path_at": (c_char_p, c_void_p, c_size_t),
+    "wasm_dyld_config_set_control": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_interrupt": (c_uint32, c_void_p),
+    "wasm_dyld_set_timeout": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
+    "wasm_dyld_set_watcher": (c_uint32, c_void_p, c_uint64, wasm_dyld_watcher_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
+    "wasm_dyld_set_budget": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
+    "wasm_dyld_budget_left": (c_uint32, c_void_p, POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_dlsym": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_dlsym_next": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_function_type": (c_uint32, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_size_t), POINTER(c_size_t), POINTER(c_void_p)),
@@ -324,6 +348,8 @@ class Functions:
     wasm_dyld_config_read_env: Callable[[Any, Any], int]
     wasm_dyld_config_set_engine_cache: Callable[[Any, Optional[bytes], Any], int]
     wasm_dyld_engine_new: Callable[[Any, Any, Any], int]
+    wasm_dyld_config_add_prebuilt_cache: Callable[[Any, Optional[bytes], Any], int]
+    wasm_dyld_config_set_code_store: Callable[[Any, Any, Any, Any, int, Any, Any, Any], int]
     wasm_dyld_engine_open: Callable[[Optional[bytes], Any, Any], int]
     wasm_dyld_engine_close: Callable[[Any], None]
     wasm_dyld_engine_name: Callable[[Any], Optional[bytes]]
@@ -350,6 +376,12 @@ class Functions:
     wasm_dyld_link_map: Callable[[Any], Optional[bytes]]
     wasm_dyld_library_path_count: Callable[[Any], int]
     wasm_dyld_library_path_at: Callable[[Any, int], Optional[bytes]]
+    wasm_dyld_config_set_control: Callable[[Any, int, Any], int]
+    wasm_dyld_interrupt: Callable[[Any], int]
+    wasm_dyld_set_timeout: Callable[[Any, int, Any], int]
+    wasm_dyld_set_watcher: Callable[[Any, int, Any, Any, Any, Any], int]
+    wasm_dyld_set_budget: Callable[[Any, int, Any], int]
+    wasm_dyld_budget_left: Callable[[Any, Any, Any], int]
     wasm_dyld_dlsym: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_dlsym_next: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_function_type: Callable[[Any, Any, Any, int, Any, Any, Any], int]
