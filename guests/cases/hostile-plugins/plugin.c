@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 /* The host's. It calls `again` of the plugin. */
-int host_calls_back(int n);
+__attribute__((import_module("env"), import_name("host_calls_back"))) int host_calls_back(int n);
 
 static volatile int never;
 
