@@ -294,11 +294,13 @@ enum wasm_dyld_limit_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow.
+   * Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow, and each memory that
+   * a module has for itself.
    */
   WASM_DYLD_LIMIT_MEMORY_PAGES = 0,
   /**
-   * Slots in the table; 10,000,000 by default. A maximum that is set also binds the guest's own table.grow.
+   * Slots in the table; 10,000,000 by default. A maximum that is set also binds the guest's own table.grow, and, if it is lower, each
+   * table that a module has for itself.
    */
   WASM_DYLD_LIMIT_TABLE_SLOTS = 1,
   /**

@@ -3,7 +3,7 @@
 use crate::abi;
 use crate::control;
 use crate::error::{Context, Result};
-use crate::object::ParseLimits;
+use crate::object::{Bounds, ParseLimits};
 use crate::plan::{Bind, LoadLimits, Options, Plt};
 use crate::search::SearchOptions;
 use crate::trace::{self, Trace};
@@ -14,6 +14,9 @@ pub const DEFAULT_STACK: u64 = 1 << 20;
 
 /// Less than this holds no frame worth having.
 pub const MIN_STACK: u64 = 1024;
+
+/// More than any program known by a factor of a thousand; 16 bytes a slot on most engines.
+const DEFAULT_SLOTS: u64 = 10_000_000;
 
 pub struct Config {
     pub search: SearchOptions,
@@ -67,8 +70,7 @@ impl Default for Config {
             stack_size: DEFAULT_STACK,
             limits: LoadLimits {
                 memory_pages: abi::MAX_PAGES,
-                // More than any program known by a factor of a thousand; 16 bytes a slot on most engines.
-                table_slots: 10_000_000,
+                table_slots: DEFAULT_SLOTS,
                 // wasmtime makes 10,000 instances in a store (Q14), and generated modules need some.
                 objects: 8_000,
                 host_memory: u64::MAX,
@@ -87,6 +89,20 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How far memories and tables may grow that a module has for itself: as far as the namespace's, where the host has said how far.
+    pub fn bounds(&self) -> Bounds {
+        let LoadLimits {
+            memory_pages,
+            table_slots,
+            ..
+        } = self.limits;
+        let memory = Some(memory_pages.saturating_mul(abi::PAGE));
+        Bounds {
+            memory: memory.filter(|_| memory_pages < abi::MAX_PAGES),
+            table: Some(table_slots).filter(|&slots| slots < DEFAULT_SLOTS),
+        }
+    }
+
     /// Options of a load for which nothing else is said.
     pub fn options(&self) -> Options {
         Options {

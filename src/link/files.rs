@@ -158,6 +158,11 @@ impl Files<'_> {
             stack_pointer = what.stack_pointer;
             moved = true;
         }
+        // Behind that, since the program's own memory and table are the namespace's.
+        if let Some(clamped) = object::clamp(&bytes, self.config.bounds()).map_err(unfit)? {
+            bytes = clamped;
+            moved = true;
+        }
         let metered = object::meter(&bytes, self.metering).map_err(unfit)?;
         let checked = metered.is_some();
         bytes = metered.unwrap_or(bytes);

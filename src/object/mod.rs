@@ -1,6 +1,7 @@
 //! bytes -> [`Object`]: everything that linking needs to know of a module, read without an engine.
 
 mod budget;
+mod clamp;
 mod constant;
 mod convert;
 mod data;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
+pub use clamp::{Bounds, clamp};
 pub use explain::{Explanation, explain};
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
 pub use metadata::{Brief, Metadata, Step};

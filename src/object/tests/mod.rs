@@ -1,8 +1,9 @@
 //! Tests of reading and rewriting modules, on modules written as text and on damaged bytes.
 
 #[cfg(test)]
-mod constant;
+mod clamp;
 #[cfg(test)]
+mod constant;
 mod dylink;
 #[cfg(test)]
 mod explain;
