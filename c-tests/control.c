@@ -445,13 +445,6 @@ static void growth(void)
     SAME(wasm_memory_size(memory), 40);
     SAME(CALL1(host.dyld, find(host.dyld, NULL, "grow_table"), 100), -1);
     CHECK(CALL1(host.dyld, find(host.dyld, NULL, "grow_table"), 5) > 0);
-    /* (module (memory 1) (func (export "own") (result i32) (memory.grow (i32.const 1000)))): a memory of the module's own. */
-    static const uint8_t own[] = {0,    0x61, 0x73, 0x6d, 1,    0,    0,    0,    1, 5, 1,    0x60, 0,    1, 0x7f, 3,    2,
-                                  1,    0,    5,    3,    1,    0,    1,    7,    7, 1, 3,    0x6f, 0x77, 0x6e, 0,    0,
-                                  0x0a, 9,    1,    7,    0,    0x41, 0xe8, 0x07, 0x40, 0, 0x0b};
-    wasm_dyld_object_t *with_own = NULL;
-    WORKS(wasm_dyld_load_bytes(host.dyld, "own.so", own, sizeof own, 0, &with_own, &error));
-    SAME(CALL0(host.dyld, find(host.dyld, with_own, "own")), -1);
     host_delete(&host);
     ok("memory and table grow as far as they may");
 }
