@@ -297,3 +297,66 @@ fn list_verify_and_prune() {
         Some(2)
     );
 }
+
+/// What a build machine has compiled is all that a run needs: with a folder of its own it adds no code to that.
+#[test]
+fn added_on_a_build_machine() {
+    let folder = scratch("added");
+    program(&folder);
+    let add = |args: &[&str]| {
+        cache(
+            &folder,
+            &[&["add", "--dir", "built", "-L", "."], args].concat(),
+        )
+    };
+    let added = add(&["--format", "json", "main.wasm"]);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let answer: Value = serde_json::from_str(&added.stdout).expect("JSON");
+    let built = files(&folder.join("built"));
+    assert_eq!(answer["files"], built.len());
+    assert!(built.len() > LIBRARIES, "{added}", added = added.stdout);
+    let run = |prebuilt: &str| {
+        let mut command = run(&folder);
+        ran(command.env("WASMDYLD_PREBUILT_CACHE", prebuilt))
+    };
+    assert_eq!(run("nowhere:built").code, Some(RIGHT));
+    let own = list(&folder);
+    let code = own["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| file["kind"] != "record");
+    assert_eq!(code.count(), 0, "{own}");
+    assert_eq!(files(&folder.join("built")), built);
+    // All is there.
+    assert_eq!(add(&["main.wasm"]).stdout, "0 files added to built, 0 B\n");
+    // Without the folder everything is compiled.
+    fs::remove_dir_all(folder.join("kept")).unwrap();
+    assert_eq!(run("nowhere").code, Some(RIGHT));
+    assert!(files(&folder.join("kept")).len() > LIBRARIES);
+    // What cannot be loaded is told, and nothing ran: the program would end with another code.
+    let missing = add(&["main.wasm", "nowhere.wasm"]);
+    assert_eq!(missing.code, Some(127));
+    assert!(
+        missing.stderr.contains("nowhere.wasm"),
+        "{}",
+        missing.stderr
+    );
+    wat(
+        &folder,
+        "start.wasm",
+        r#"(module (func $f unreachable) (start $f) (func (export "_start")))"#,
+    );
+    let start = add(&["start.wasm"]);
+    assert_eq!(start.code, Some(0), "{}", start.stderr);
+    // Others could write to it.
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder.join("built"), fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = run("built");
+    assert_eq!(refused.code, Some(127));
+    assert!(
+        refused.stderr.contains("can be written to by others"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -1,6 +1,7 @@
 //! Executing plans: the imperative shell around [`crate::plan`], through the engine layer.
 
 mod address;
+mod ahead;
 mod backtrace;
 mod budget;
 mod caller;

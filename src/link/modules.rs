@@ -15,6 +15,9 @@ use crate::object::{Object, meter};
 const MAX_TOTAL: usize = 64 << 20;
 const MAX_ONE: usize = 16 << 20;
 
+/// What a module counts for that came without its bytes.
+const UNKNOWN_SIZE: usize = 16 << 10;
+
 #[derive(Default)]
 pub(super) struct Modules {
     kept: HashMap<ModuleKey, Kept>,
@@ -108,8 +111,7 @@ impl Namespace {
     /// Remembers a module.
     fn remember(&self, key: ModuleKey, module: Module) -> Rc<Module> {
         let module = Rc::new(module);
-        // Of what was compiled elsewhere the size is not known, and it is not the namespace that keeps it in memory.
-        self.modules.borrow_mut().keep(key, 0, &module);
+        self.modules.borrow_mut().keep(key, UNKNOWN_SIZE, &module);
         module
     }
 

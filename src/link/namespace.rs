@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use foldhash::{HashMap, HashSet};
 
+use super::ahead::Ahead;
 use super::exit_list::ExitList;
 use super::function::Caller;
 use super::handed::Handed;
@@ -175,6 +176,8 @@ pub struct Namespace {
     pub(super) instances: Cell<u64>,
     pub(super) modules: RefCell<Modules>,
     pub(super) engine_code: OnceCell<EngineCode>,
+    /// What is loaded is only to be compiled.
+    pub(super) ahead: Cell<Ahead>,
     /// A sweep is under way.
     pub(super) sweeping: Cell<bool>,
     /// Types of the functions that the host was given. Apart from the books: a callback may look symbols up where these are in use.
@@ -240,6 +243,7 @@ impl Namespace {
             instances: Cell::new(0),
             modules: RefCell::default(),
             engine_code: OnceCell::new(),
+            ahead: Cell::default(),
             sweeping: Cell::new(false),
             handed: RefCell::default(),
             clock: Clock::default(),

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::ahead::Ahead;
 use super::glue;
 use super::launch::Keys;
 use super::namespace::{Linkage, LoadedObject, Namespace, State};
@@ -101,6 +102,9 @@ impl Transaction<'_> {
         self.make_lazy_stubs()?;
         self.make_trampolines()?;
         self.make_host_functions()?;
+        if self.ns.ahead.get() == Ahead::Asked {
+            return self.stop_ahead();
+        }
         for &id in &self.plan.order {
             self.instantiate(id)?;
         }
@@ -328,6 +332,22 @@ impl Transaction<'_> {
         export
             .ok_or_else(|| lost("an export"))
             .and_then(|e| raw(e.as_extern()))
+    }
+
+    /// Compiles what is left to compile, and ends the load as one that failed: nothing of the guest's has run.
+    fn stop_ahead(&mut self) -> Result<()> {
+        for fills in self.plan.fills.chunks(FILLS_A_MODULE) {
+            let state = self.ns.state();
+            let types = fills.iter().map(|fill| {
+                let sig = self.callee_type(&state, &fill.callee);
+                Some((fill.slot, sig?))
+            });
+            let slots = types.collect::<Option<Vec<_>>>();
+            let slots = slots.ok_or_else(|| lost("a function's type"))?;
+            self.ns.compile_generated(&glue::fills(&slots)?)?;
+        }
+        self.ns.ahead.set(Ahead::Done);
+        Err(Error::new(Code::Internal, "it was only to be compiled"))
     }
 
     /// Puts functions into the slots that no element segment filled.

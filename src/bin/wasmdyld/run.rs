@@ -27,6 +27,7 @@ const TRAPPED: u8 = 134;
   WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
   WASMDYLD_BIND_NOW      if not empty, overrides --bind lazy
   WASMDYLD_ENGINE        as --engine
+  WASMDYLD_PREBUILT_CACHE  as --prebuilt-cache, folders separated by colons
   WASMDYLD_NO_LAUNCH_CLOSURE  if not empty, as --no-launch-closure
   WASMDYLD_DEBUG         categories of debug output; `help` lists them
 
@@ -58,6 +59,10 @@ pub struct Run {
     /// Where the engine keeps compiled code between runs
     #[arg(long, value_name = "DIR|off", value_hint = ValueHint::DirPath)]
     engine_cache: Option<PathBuf>,
+    /// A folder of compiled code that somebody has filled (`wasmdyld cache add`), to be read only; may be repeated. Without it, those of the
+    /// system: /usr/local/lib/wasmdyld/cache and /usr/lib/wasmdyld/cache
+    #[arg(long, value_name = "DIR", env = "WASMDYLD_PREBUILT_CACHE", value_delimiter = ':', value_hint = ValueHint::DirPath)]
+    prebuilt_cache: Vec<PathBuf>,
     /// Search, read and plan, also where what the program needs is known from an earlier run and has not changed
     #[arg(long)]
     no_launch_closure: bool,
@@ -101,6 +106,7 @@ impl Run {
         };
         let options = EngineOptions {
             cache,
+            prebuilt: (!self.prebuilt_cache.is_empty()).then(|| self.prebuilt_cache.clone()),
             ..EngineOptions::default()
         };
         let engine = shim::of(api).new_engine(api, &options)?;

@@ -1,5 +1,6 @@
 //! `wasmdyld cache`: the compiled code that is kept between runs.
 
+mod add;
 mod list;
 mod tend;
 
@@ -31,6 +32,8 @@ enum Command {
     Verify(tend::Verify),
     /// Remove what was not used for longest
     Prune(tend::Prune),
+    /// Compile programs and libraries ahead
+    Add(add::Add),
 }
 
 impl Cache {
@@ -39,6 +42,7 @@ impl Cache {
             Command::List(list) => list.execute(),
             Command::Verify(verify) => verify.execute(),
             Command::Prune(prune) => prune.execute(),
+            Command::Add(add) => add.execute(),
         })
     }
 }
