@@ -206,7 +206,7 @@ class Config {
     /// default.
     Config &launch_closure(bool used)
     {
-        const std::uint32_t flags = used ? 0 : WASM_DYLD_LAUNCH_NO_CLOSURE;
+        const std::uint32_t flags = used ? 0u : static_cast<std::uint32_t>(WASM_DYLD_LAUNCH_NO_CLOSURE);
         return add([=](auto config, auto error) { return wasm_dyld_config_set_launch(config, flags, error); });
     }
 

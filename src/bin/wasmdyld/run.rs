@@ -4,10 +4,14 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use clap::{Args, ValueHint};
 use wasmdyld::config::Config;
-use wasmdyld::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
+use wasmdyld::engine::{
+    Api, EngineCache, EngineLibrary, EngineOptions, OwnedEngine, OwnedStore, shim,
+};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
 use wasmdyld::trace;
@@ -122,7 +126,13 @@ impl Run {
         if let Some(file) = &self.map {
             write_map(file, &ns.link_map())?;
         }
-        ns.run()
+        let outcome = ns.run();
+        // The process is about to end, and all of this with it. Leak checkers find it here.
+        static LIVES_ON: AtomicPtr<(Rc<Namespace>, OwnedStore, OwnedEngine)> =
+            AtomicPtr::new(std::ptr::null_mut());
+        let all = Box::into_raw(Box::new((ns, store, engine)));
+        LIVES_ON.store(all, Ordering::Relaxed);
+        outcome
     }
 
     fn config(&self) -> Result<Config> {
