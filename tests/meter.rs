@@ -1,0 +1,305 @@
+//! What guests use of their budget is the same on every engine and however calls between their objects are bound; and what never ends is
+//! stopped by its budget, wherever it runs.
+//!
+//! The guests are libraries of `cargo xtask guests`, and two small ones.
+#![cfg(all(feature = "cli", feature = "wasmtime", feature = "wasi"))]
+
+#[path = "support/c.rs"]
+mod c;
+
+use std::rc::Rc;
+
+use wasmdyld::config::Config;
+use wasmdyld::control::Mode;
+use wasmdyld::engine::{Api, EngineLibrary, EngineOptions, Func, OwnedEngine, Val, shim};
+use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::link::{Flags, Namespace, SearchIn, Source, Symbol};
+use wasmdyld::object::ValType;
+use wasmdyld::plan::{Bind, Plt};
+use wasmdyld::wasi::WasiConfig;
+
+const SQL: &str = "
+CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price INTEGER);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+  INSERT INTO item (name, price) SELECT 'item ' || (i * 7919 % 200), i * 31 % 97 FROM n;
+CREATE INDEX by_price ON item (price, name);
+SELECT price % 10, count(*), sum(price) FROM item GROUP BY 1 ORDER BY 2;
+DELETE FROM item WHERE id % 3 = 0;
+";
+
+/// Uses calls of every kind, loops and bulk operations; `ends` calls back.
+const USER: &str = r#"(module
+  (@dylink.0 (mem-info (memory 64 0) (table 1 0)) (needed "libused.so"))
+  (type $step (func (param i32) (result i32)))
+  (import "env" "memory" (memory 0))
+  (import "env" "__indirect_function_table" (table 0 funcref))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "__table_base" (global $slot i32))
+  (import "env" "used" (func $used (param i32) (result i32)))
+  (import "env" "step" (func $imported (type $step)))
+  (elem (global.get $slot) $step)
+  (func $step (export "step") (type $step)
+    (i32.add (local.get 0) (i32.const 1)))
+  (func $recurses (param i32) (result i32)
+    (if (result i32) (local.get 0)
+      (then (call $recurses (i32.sub (local.get 0) (i32.const 1))))
+      (else (i32.const 7))))
+  (func (export "work") (param $n i32) (result i32) (local $sum i32)
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum) (call $used (local.get $n))))
+      (local.set $sum (call $imported (local.get $sum)))
+      (local.set $sum (call_indirect (type $step) (local.get $sum) (global.get $slot)))
+      (local.set $sum (i32.add (local.get $sum) (call $recurses (local.get $n))))
+      (memory.fill (global.get $base) (i32.const 1) (i32.and (local.get $n) (i32.const 63)))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum)))"#;
+
+const USED: &str = r#"(module
+  (@dylink.0 (mem-info (memory 4096 0)))
+  (import "env" "memory" (memory 0))
+  (import "env" "__memory_base" (global $base i32))
+  (func (export "used") (param $n i32) (result i32)
+    (memory.copy (global.get $base) (global.get $base) (i32.const 4096))
+    (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $n)))"#;
+
+/// What never ends, by the export `endless`.
+const ENDLESS: [(&str, &str); 6] = [
+    ("a loop", r#"(func (export "endless") (loop (br 0)))"#),
+    (
+        "a loop of bulk operations",
+        r#"(memory $own 64) (func (export "endless")
+             (loop (memory.fill $own (i32.const 0) (i32.const 1) (i32.const 0x400000)) (br 0)))"#,
+    ),
+    (
+        "tail calls",
+        r#"(func $f (export "endless") (return_call $f))"#,
+    ),
+    (
+        "tail calls of another function",
+        r#"(func $f (export "endless") (return_call $g)) (func $g (return_call $f))"#,
+    ),
+    (
+        "calls by pointer",
+        r#"(type $v (func)) (table $own 1 funcref) (elem (table $own) (i32.const 0) func $f)
+           (func $f (return_call_indirect $own (type $v) (i32.const 0)))
+           (func (export "endless") (call $f))"#,
+    ),
+    (
+        "calls between that double",
+        r#"(func $a (call $b) (call $b)) (func $b (call $c) (call $c)) (func $c (call $d) (call $d))
+           (func $d (call $e) (call $e)) (func $e (call $f) (call $f)) (func $f (call $g) (call $g)) (func $g (call $h) (call $h))
+           (func $h (call $i) (call $i)) (func $i (call $j) (call $j)) (func $j (nop))
+           (func (export "endless") (loop (call $a) (br 0)))"#,
+    ),
+];
+
+fn assemble(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The linked engine, and those that were built.
+fn engines() -> Vec<(String, &'static Api)> {
+    let mut engines = vec![("linked".to_string(), Api::linked())];
+    for (name, path) in c::engines() {
+        // SAFETY: engines that were built for the tests.
+        let library = unsafe { EngineLibrary::open(&path) }.expect("an engine");
+        let library: &'static EngineLibrary = Box::leak(Box::new(library));
+        engines.push((name, library.api()));
+    }
+    engines
+}
+
+fn engine(api: &'static Api) -> OwnedEngine {
+    let made = shim::of(api).new_engine(api, &EngineOptions::default());
+    made.expect("an engine")
+}
+
+fn call(ns: &Rc<Namespace>, name: &str, args: &[u32]) -> Result<u32> {
+    let Symbol::Func { callee, sig } = ns.dlsym(SearchIn::Global, name)? else {
+        panic!("{name} is no function");
+    };
+    let args: Vec<Val> = args.iter().map(|arg| Val::u32(*arg)).collect();
+    let zero = |ty: &ValType| match ty {
+        ValType::I64 => Val::i64(0),
+        _ => Val::u32(0),
+    };
+    let mut results: Vec<Val> = sig.results.iter().map(zero).collect();
+    // SAFETY: the namespace keeps the function during the call.
+    let func = unsafe { Func::lend(ns.store().api(), ns.func_ptr(callee)?) };
+    ns.call_checked(&func, &args, &mut results)?;
+    Ok(results.first().and_then(|v| v.as_u32()).unwrap_or(0))
+}
+
+fn load(ns: &Rc<Namespace>, name: &str, text: &str) -> Result<()> {
+    let source = Source::Bytes {
+        name: name.to_string(),
+        bytes: assemble(text),
+    };
+    let flags = Flags {
+        global: true,
+        ..Flags::default()
+    };
+    ns.load(source, flags).map(drop)
+}
+
+/// Runs `work` in a namespace whose modules count.
+fn within<T>(
+    engine: &OwnedEngine,
+    (bind, plt): (Bind, Plt),
+    work: impl FnOnce(&Rc<Namespace>) -> Result<T>,
+) -> Result<T> {
+    let store = engine.new_store()?;
+    let mut config = Config {
+        control: Mode::Budget,
+        bind,
+        plt,
+        ..Config::default()
+    };
+    config.search.library_paths.push(c::guests().join("lib"));
+    let ns = Namespace::new(store.store(), config);
+    ns.define_wasi(WasiConfig::new().build()?)?;
+    let outcome = work(&ns);
+    drop(ns);
+    drop(store);
+    outcome
+}
+
+const MANY: u64 = 1 << 50;
+
+/// What is used, from the first load on.
+fn used(ns: &Rc<Namespace>, work: impl FnOnce(&Rc<Namespace>) -> Result<()>) -> Result<u64> {
+    ns.set_budget(Some(MANY))?;
+    work(ns)?;
+    Ok(MANY - ns.budget_left()?.expect("a budget"))
+}
+
+fn sqlite(ns: &Rc<Namespace>) -> Result<()> {
+    let flags = Flags {
+        global: true,
+        ..Flags::default()
+    };
+    ns.load(Source::Name("libsqlite3.so".to_string()), flags)?;
+    let put = |text: &str| -> Result<u32> {
+        let at = call(ns, "malloc", &[text.len() as u32 + 1])?;
+        let bytes = [text.as_bytes(), b"\0"].concat();
+        ns.memory()?.write(at.into(), &bytes).expect("memory");
+        Ok(at)
+    };
+    let place = call(ns, "malloc", &[4])?;
+    assert_eq!(call(ns, "sqlite3_open", &[put(":memory:")?, place])?, 0);
+    let database = ns.memory()?.read_u32(place.into()).expect("memory");
+    let done = call(ns, "sqlite3_exec", &[database, put(SQL)?, 0, 0, 0])?;
+    assert_eq!(done, 0);
+    call(ns, "sqlite3_close", &[database]).map(drop)
+}
+
+fn small(ns: &Rc<Namespace>) -> Result<()> {
+    load(ns, "libused.so", USED)?;
+    load(ns, "libuser.so", USER)?;
+    call(ns, "work", &[100]).map(drop)
+}
+
+#[test]
+fn the_same_is_used_on_every_engine_and_however_calls_are_bound() {
+    let ways = [
+        (Bind::Now, Plt::Auto),
+        (Bind::Now, Plt::Wasm),
+        (Bind::Now, Plt::Host),
+        (Bind::Lazy, Plt::Auto),
+    ];
+    type Guest = fn(&Rc<Namespace>) -> Result<()>;
+    let mut guests: Vec<(&str, Guest, &[(Bind, Plt)])> = vec![("small", small, &ways)];
+    if c::guests().join("lib/libsqlite3.so").exists() {
+        // The engines take their time to compile it.
+        guests.push(("SQLite", sqlite, &ways[..1]));
+    } else {
+        c::skip::skip("the guests", "cargo xtask guests");
+    }
+    for (guest, work, ways) in guests {
+        let mut all = Vec::new();
+        for (name, api) in engines() {
+            let engine = engine(api);
+            for &way in ways {
+                let used = within(&engine, way, |ns| used(ns, work));
+                let used = used.unwrap_or_else(|e| panic!("{guest} on {name}, {way:?}: {e}"));
+                all.push((used, name.clone(), way));
+            }
+        }
+        let (first, ..) = all[0];
+        assert!(first > 1_000, "{guest}: {first}");
+        assert!(
+            all.iter().all(|(used, ..)| *used == first),
+            "{guest}: {all:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_never_ends_is_stopped_by_its_budget() {
+    for (name, api) in engines() {
+        let engine = engine(api);
+        for (what, text) in ENDLESS {
+            let shown = format!("{what} on {name}");
+            let text = format!(r#"(module (@dylink.0) {text})"#);
+            let outcome = within(&engine, (Bind::Now, Plt::Auto), |ns| {
+                if let Err(error) = load(ns, "libendless.so", &text) {
+                    // Not every engine has tail calls and several memories.
+                    return Ok(Err(error));
+                }
+                ns.set_budget(Some(100_000))?;
+                let error = call(ns, "endless", &[]).expect_err(&shown);
+                assert_eq!(ns.budget_left()?, Some(0), "{shown}");
+                Ok(Ok(error))
+            });
+            match outcome.unwrap_or_else(|e| panic!("{shown}: {e}")) {
+                Ok(error) => assert_eq!(error.code(), Code::OutOfBudget, "{shown}: {error}"),
+                Err(error) => assert_eq!(error.code(), Code::Unsupported, "{shown}: {error}"),
+            }
+        }
+    }
+}
+
+/// While it is loaded, and while it goes: in a start function, a relocation, a constructor, an exit handler.
+#[test]
+fn what_never_ends_is_stopped_where_the_linker_calls_it() {
+    let places = [
+        ("a start function", r#"(start $f) (func $f (loop (br 0)))"#),
+        (
+            "a relocation",
+            r#"(func (export "__wasm_apply_data_relocs") (loop (br 0)))"#,
+        ),
+        (
+            "a constructor",
+            r#"(func (export "__wasm_call_ctors") (loop (br 0)))"#,
+        ),
+    ];
+    for (name, api) in engines() {
+        let engine = engine(api);
+        for (what, text) in places {
+            let outcome = within(&engine, (Bind::Now, Plt::Auto), |ns| {
+                ns.set_budget(Some(1_000_000))?;
+                let text = format!(r#"(module (@dylink.0) {text})"#);
+                let error: Error = load(ns, "libendless.so", &text).expect_err(what);
+                assert_eq!(error.code(), Code::OutOfBudget, "{what} on {name}: {error}");
+                // The load is undone, and with a new budget the namespace is used on.
+                assert_eq!(ns.object_count(), 0);
+                ns.set_budget(None)?;
+                small(ns)
+            });
+            outcome.unwrap_or_else(|e| panic!("{what} on {name}: {e}"));
+        }
+    }
+}
+
+/// A module with checks shows nothing of them: what it imports and exports is what its file says.
+#[test]
+fn the_imports_of_checks_are_no_symbols() {
+    let engine = engine(Api::linked());
+    let shown = within(&engine, (Bind::Now, Plt::Auto), |ns| {
+        small(ns)?;
+        Ok(ns.link_map().to_string())
+    });
+    let shown = shown.unwrap_or_else(|e| panic!("{e}"));
+    assert!(!shown.contains("wasmdyld:control"), "{shown}");
+}
