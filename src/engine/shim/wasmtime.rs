@@ -229,17 +229,17 @@ impl Shim for Wasmtime {
 
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
         let mut config = config(options)?;
-        let places = kept::places(options)?;
-        let maps = !places.is_empty() && MappedCode::WORKS_HERE;
-        let mapped = maps.then(|| Arc::new(MappedCode::default()));
+        let mut places = kept::places(options)?;
+        if places.is_empty() {
+            places.push(Arc::new(kept::Memory::default()));
+        }
+        let mapped = MappedCode::WORKS_HERE.then(|| Arc::new(MappedCode::default()));
         if let Some(mapped) = &mapped {
             config_in(&mut config).with_custom_code_memory(Some(mapped.clone()));
         }
         let engine = c::wasm_engine_new_with_config(config);
         epochs::known(engine_in(&engine), options.interruptible);
-        if !places.is_empty() {
-            cache::attach(engine_in(&engine), places, VERSION, mapped.as_ref());
-        }
+        cache::attach(engine_in(&engine), places, VERSION, mapped.as_ref());
         let raw = Box::into_raw(engine);
         // SAFETY: a new engine, ours; a box is never NULL.
         Ok(unsafe { OwnedEngine::from_raw(api, NonNull::new_unchecked(raw).cast()) })

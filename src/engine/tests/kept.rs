@@ -274,11 +274,23 @@ fn a_file_that_others_can_write_to_is_not_there() {
     assert_eq!(all(&with(&place), &[modules[0].0]), [-1]);
 }
 
+/// Without any folder, a namespace that comes when the first has gone compiles nothing either.
+#[test]
+fn an_engine_remembers_what_it_has_compiled() {
+    let f = Fixture::new();
+    let (key, bytes) = modules(8).pop().unwrap();
+    assert_eq!(keeper(&f).find(f.store(), &[key]).len(), 1);
+    assert!(keeper(&f).find(f.store(), &[key])[0].is_none());
+    drop(keeper(&f).compile(f.store(), key, &bytes).unwrap());
+    assert!(keeper(&f).find(f.store(), &[key])[0].is_some());
+    let other = Fixture::new();
+    assert!(keeper(&other).find(other.store(), &[key])[0].is_none());
+}
+
 /// Without any folder: stores of one engine have one module, which is compiled once, and goes with the last of them.
 #[test]
 fn stores_of_an_engine_share_what_is_compiled() {
     let f = Fixture::new();
-    assert!(f.store().shim().keeper(f.store()).is_none());
     let sharing = f.store().shim().sharing(f.store()).unwrap();
     let (key, bytes) = modules(8).pop().unwrap();
     let compiled = AtomicUsize::new(0);
