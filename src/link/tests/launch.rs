@@ -542,7 +542,7 @@ fn loads_that_are_not_kept() {
     // Without a folder each engine remembers its own.
     let no_cache = EngineOptions::default();
     let (launched, _) = run(&no_cache, place.config(), &place.at.join("main.wasm"), MAIN);
-    assert_eq!(launched, Launched::Miss("none is kept"));
+    assert_eq!(launched, Launched::Miss("none is kept".to_string()));
     // Later loads, and bytes.
     let world = World::of_files(&place.engine(), place.config());
     load(&world, &place.at.join("main.wasm"), MAIN).unwrap();
