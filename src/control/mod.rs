@@ -140,6 +140,7 @@ impl Control {
 
     /// The host enters. The outermost entry begins anew: an interrupt that came before it found nothing to stop, and time counts from
     /// here.
+    #[inline]
     pub fn enter(&self) -> Entry<'_> {
         let entries = self.entries.get();
         self.entries.set(entries.saturating_add(1));
@@ -203,6 +204,7 @@ impl Control {
     }
 
     /// Fails if the guest is to stop, or has been stopped: none of its code is to run.
+    #[inline]
     pub fn check(&self) -> Result<()> {
         match self.wants() {
             None => Ok(()),
@@ -240,6 +242,7 @@ impl Control {
         true
     }
 
+    #[inline]
     fn wants(&self) -> Option<Stop> {
         let stop = self.stopped.get().or_else(|| self.signal.wants())?;
         self.stopped.set(Some(stop));
@@ -248,6 +251,7 @@ impl Control {
 }
 
 impl Drop for Entry<'_> {
+    #[inline]
     fn drop(&mut self) {
         let Entry(control) = *self;
         let entries = control.entries.get().saturating_sub(1);

@@ -87,6 +87,7 @@ impl Signal {
         ring(self.bell.load(SeqCst));
     }
 
+    #[inline]
     pub(super) fn begin(&self) {
         // Written by the namespace's own thread alone. An interrupt at the same time may find the entry or miss it.
         let number = self.entries.load(Relaxed).wrapping_add(1);
@@ -94,6 +95,7 @@ impl Signal {
         self.running.store(number, Relaxed);
     }
 
+    #[inline]
     pub(super) fn end(&self) {
         self.running.store(0, Relaxed);
         self.deadline.store(NEVER, Relaxed);

@@ -149,6 +149,7 @@ impl Func {
     /// The function's type must have a [form in C](FuncType::has_c_form), and `args` and `results` must be as many and of the kinds that
     /// it says: wasmer does not notice every mistake (Q6). References among the results are the caller's, to free with
     /// [`Ref::from_val`].
+    #[inline]
     pub fn call(&self, args: &[Val], results: &mut [Val]) -> Result<(), Trap> {
         let args = VecBuf::view(args);
         let mut results = VecBuf::view_mut(results);
@@ -210,6 +211,7 @@ impl Global {
 
     /// The value of a global whose type [passes through `wasm.h`](crate::object::ValType::has_c_form), which the caller knows from the
     /// module that defines it: engines end the process on others (Q4), or when they are asked for the type (Q5).
+    #[inline]
     pub fn get(&self) -> Val {
         let mut value = *Val::zero(WASM_I32).as_raw();
         // SAFETY: the handle is alive; the engine writes a whole value.

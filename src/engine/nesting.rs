@@ -77,6 +77,7 @@ pub(crate) enum Room {
 
 /// The room for a call that is `depth` such calls deep. An outermost one wants `wanted` bytes for the guest; behind that the engine counts by
 /// itself.
+#[inline]
 pub(crate) fn room(depth: u32, wanted: usize) -> Room {
     THREAD.with(|thread| {
         let (here, bounds) = ((&raw const depth).addr(), thread.bounds());
@@ -116,6 +117,7 @@ impl Thread {
 
 impl Bounds {
     /// Whether the stack has that many bytes left at `here`, and what host functions need besides; yes where its extent is not known.
+    #[inline]
     fn has_room(self, here: usize, bytes: usize) -> bool {
         match self {
             Bounds::Known { low, high } if (low..high).contains(&here) => {
@@ -125,6 +127,7 @@ impl Bounds {
         }
     }
 
+    #[inline]
     fn near_end(self, here: usize, depth: u32) -> bool {
         match self {
             Bounds::Known { low, high } if (low..high).contains(&here) => {

@@ -16,6 +16,7 @@ pub(crate) struct VecBuf<T> {
 }
 
 impl<T> VecBuf<T> {
+    #[inline]
     pub(crate) const fn empty() -> Self {
         VecBuf {
             head: wasm_vec_t {
@@ -27,15 +28,18 @@ impl<T> VecBuf<T> {
     }
 
     /// A view of `items` for a parameter that the engine only reads.
+    #[inline]
     pub(crate) fn view(items: &[T]) -> Self {
         Self::from_parts(items.as_ptr().cast_mut(), items.len())
     }
 
     /// A view of `items` whose elements the engine overwrites.
+    #[inline]
     pub(crate) fn view_mut(items: &mut [T]) -> Self {
         Self::from_parts(items.as_mut_ptr(), items.len())
     }
 
+    #[inline]
     fn from_parts(data: *mut T, size: usize) -> Self {
         let mut buf = Self::empty();
         // An empty vector is {0, NULL} in the header; Rust's dangling pointer would mean something else to an engine.

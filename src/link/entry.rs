@@ -9,6 +9,7 @@ use crate::plan::Definition;
 
 impl Namespace {
     /// Calls guest code: no borrow may be held.
+    #[inline]
     pub(super) fn call(&self, func: &Func, args: &[Val], results: &mut [Val]) -> Result<()> {
         self.run_guest(|| func.call(args, results))
     }
@@ -37,6 +38,7 @@ impl Namespace {
     }
 
     /// Whether the thread's stack has what the engine lets guests use, and what one call more needs.
+    #[inline]
     pub(super) fn check_stack(&self) -> Result<()> {
         let wanted = shim::of(self.store.api()).guest_stack();
         let depth = self.side.depth.get();

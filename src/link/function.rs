@@ -13,7 +13,7 @@ use super::define::{callable, fits};
 use super::namespace::{Namespace, in_use};
 use super::order::{lost, raw};
 use crate::engine::sys::wasm_func_t;
-use crate::engine::{ExternVec, Feature, Func, Instance, QuickCall, Val, number_of, shim};
+use crate::engine::{ExternVec, Feature, Func, Instance, QuickCall, Val, ValKind, number_of, shim};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
 use crate::plan::{Callee, ObjectId};
@@ -31,6 +31,8 @@ pub(super) struct Caller {
 pub struct Function {
     ns: Weak<Namespace>,
     sig: Arc<FuncType>,
+    /// The kinds of its parameters, as `wasm.h` numbers them.
+    kinds: Box<[ValKind]>,
     target: Target,
     quick: Option<Box<dyn QuickCall>>,
     /// The object that it goes with; none for functions of the host, and for slots that are no object's.
@@ -99,8 +101,10 @@ impl Namespace {
         quick: Option<Box<dyn QuickCall>>,
         owner: Option<ObjectId>,
     ) -> Function {
+        let kinds = sig.params.iter().filter_map(|&ty| number_of(ty));
         Function {
             ns: Rc::downgrade(self),
+            kinds: kinds.collect(),
             sig,
             target,
             quick,
@@ -167,9 +171,17 @@ impl Function {
     }
 
     /// Calls it. The arguments are checked against its type.
+    #[inline]
     pub fn call(&self, args: &[Val], results: &mut [Val]) -> Result<()> {
         let ns = self.here()?;
-        fits(&self.sig, args, results)?;
+        let (takes, gives) = (self.kinds.len(), self.sig.results.len());
+        let same = args
+            .iter()
+            .zip(&self.kinds)
+            .all(|(arg, &kind)| arg.kind() == kind);
+        if args.len() != takes || results.len() != gives || !same {
+            fits(&self.sig, args, results)?;
+        }
         if self.quick.is_none() {
             return match &self.target {
                 Target::Own(func, _) => ns.run_guest(|| {
@@ -196,6 +208,7 @@ impl Function {
     }
 
     /// Calls it with arguments as bits, in whose place the results come; numbers only. See [`Val::bits`].
+    #[inline]
     pub fn call_cells(&self, cells: &mut [u64]) -> Result<()> {
         let ns = self.here()?;
         let wanted = self.sig.params.len().max(self.sig.results.len());
@@ -249,6 +262,7 @@ impl Function {
     }
 
     /// Where the engine has no quicker way.
+    #[inline]
     fn run_cells(&self, ns: &Rc<Namespace>, cells: &mut [u64]) -> Result<()> {
         if !caller::has_rows(&self.sig) {
             let why = format!(

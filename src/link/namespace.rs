@@ -427,6 +427,7 @@ impl Namespace {
     }
 
     /// The host enters: what it begins here can be stopped as a whole, until the result is dropped.
+    #[inline]
     pub(super) fn enter(&self) -> control::Entry<'_> {
         self.side.control.enter()
     }
@@ -477,6 +478,7 @@ fn info(model: &Model, id: ObjectId) -> Option<ObjectInfo> {
 pub(super) struct Depth<'a>(&'a Cell<u32>);
 
 impl Drop for Depth<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
@@ -513,6 +515,7 @@ impl Side {
         Depth(&self.telling)
     }
 
+    #[inline]
     fn is_here(&self) -> Result<()> {
         if self.telling.get() > 0 {
             return Err(Error::new(
@@ -549,12 +552,14 @@ impl Side {
     }
 
     /// What a call left that the host made without the linker's help is not the next call's.
+    #[inline]
     pub fn forget_exit(&self) {
         self.exit.take();
         self.inner.take();
     }
 
     /// One level more, of `limit` at most.
+    #[inline]
     pub fn enter(&self, limit: u32) -> Result<Depth<'_>> {
         self.is_here()?;
         let depth = self.depth.get();

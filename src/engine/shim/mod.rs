@@ -217,6 +217,7 @@ impl Shim for Generic {
 }
 
 /// The shim for the engine behind `api`: known by functions that only it has, or described by the host.
+#[inline]
 pub fn of(api: &'static Api) -> &'static dyn Shim {
     *api.shim.get_or_init(|| of_known(api).unwrap_or(&Generic))
 }
