@@ -142,6 +142,10 @@ impl Control {
     /// here.
     #[inline]
     pub fn enter(&self) -> Entry<'_> {
+        // Nobody can stop it but those whose guests wait for it, and these stay as they are.
+        if self.mode == Mode::Off {
+            return Entry(self);
+        }
         let entries = self.entries.get();
         self.entries.set(entries.saturating_add(1));
         if entries == 0 {
@@ -254,6 +258,9 @@ impl Drop for Entry<'_> {
     #[inline]
     fn drop(&mut self) {
         let Entry(control) = *self;
+        if control.mode == Mode::Off {
+            return;
+        }
         let entries = control.entries.get().saturating_sub(1);
         control.entries.set(entries);
         if entries == 0 {
