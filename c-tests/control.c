@@ -322,6 +322,8 @@ static bool watches(void *env)
     SAME(call("loops"), WASM_DYLD_BUSY);
     wasm_dyld_error_delete(error);
     error = NULL;
+    /* Longer than until it is told anew that it is time. */
+    sleep_ms(3);
     return ++asked >= answered_after;
 }
 

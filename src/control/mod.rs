@@ -241,7 +241,10 @@ impl Control {
             if (watcher.ask)() {
                 self.signal.interrupt();
             }
-            self.signal.set_look(clock(), watcher.every);
+            let now = clock();
+            let at = self.signal.set_look(now, watcher.every);
+            // While the host was asked, there was no time to look at.
+            timer::watch(&self.signal, now, at);
         }
         true
     }

@@ -23,6 +23,9 @@ TRANSLATED = {
     Code.EXIT: wasmdyld.Exit,
     Code.BUSY: wasmdyld.Busy,
     Code.INTERNAL: wasmdyld.InternalError,
+    Code.INTERRUPTED: wasmdyld.Interrupted,
+    Code.TIMED_OUT: wasmdyld.TimedOut,
+    Code.OUT_OF_BUDGET: wasmdyld.OutOfBudget,
 }
 
 

@@ -36,6 +36,13 @@ def show(ns: wasmdyld.Namespace) -> None:
     wasmdyld.Namespace(engine=Path("libwasmi.so"), wasi=False, bind=wasmdyld.Bind.LAZY)
     wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=wasmdyld.INHERIT, stderr=lambda data: None, stdin=b""))
 
+    wasmdyld.Namespace(control=wasmdyld.Control.BUDGET, timeout=0.5, budget=1_000_000)
+    assert_type(ns.timeout, Optional[float])
+    assert_type(ns.budget, Optional[int])
+    ns.budget, ns.timeout = 5, None
+    ns.interrupt()
+    lib.some_function(1, timeout=0.5)
+
     # Mistakes: an ignore that is not needed is an error.
     ns.load(5)  # type: ignore[arg-type]
     ns.memory.write(1, "text")  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, List, Optional, Tuple, U
 
 from . import _ffi
 from ._convert import DEFAULTS, Call, Converter, Number, converter, converters, func_type, pointer, results_of
+from ._entry import entry
 from ._errors import Closed
 from ._library import dyld
 from ._state import Callee, callee
@@ -86,6 +87,7 @@ def prototype(function: Callable[..., Any], type: Union[Prototype, FuncType, str
     return Prototype(results_of(hints["return"]), tuple(converter(hints[name]) for name in names))
 
 
+@entry(None)
 def enter(env: Optional[int], arguments: Any, results: Any) -> Optional[int]:
     host: Optional[HostFunction] = callee(env)
     return None if host is None else host.enter(arguments.contents, results.contents)

@@ -6,7 +6,7 @@ from typing import Iterable, Mapping, Optional, Tuple, Union
 
 from . import _ffi
 from ._engine import EngineHandle
-from ._enums import Bind, Limit, Plt, RuntimePath
+from ._enums import Bind, Control, Limit, Plt, RuntimePath
 from ._errors import check
 from ._library import dyld
 from ._state import State
@@ -32,6 +32,7 @@ def new_config(
     open: Optional[OpenCallback],
     trace: Optional[Trace],
     read_env: bool,
+    control: Control,
 ) -> c_void_p:
     """A C configuration, for wasm_dyld_new to take."""
     config = c_void_p(dyld.wasm_dyld_config_new())
@@ -44,6 +45,7 @@ def new_config(
             check(dyld.wasm_dyld_config_add_library_path, config, c_path(folder, "a folder of library_paths"))
         for name in _several(preload, "preload"):
             check(dyld.wasm_dyld_config_add_preload, config, c_path(name, "a name of preload"))
+        check(dyld.wasm_dyld_config_set_control, config, int(control))
         if stack_size is not None:
             check(dyld.wasm_dyld_config_set_stack_size, config, _natural(stack_size, "stack_size"))
         if bind is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _ffi
+from ._enums import Control
 from ._errors import Closed, Unsupported, check, text
 from ._ffi import Functions
 from ._library import LazyFunctions, dyld
@@ -119,6 +120,7 @@ class EngineHandle:
         description: Optional[EngineDescription],
         prebuilt: Sequence[PathLike],
         store: Optional[CodeStore],
+        interruptible: bool,
     ) -> None:
         library, engine = c_void_p(), c_void_p()
         config = c_void_p(dyld.wasm_dyld_config_new())
@@ -135,6 +137,8 @@ class EngineHandle:
                 check(dyld.wasm_dyld_config_add_prebuilt_cache, config, c_path(built, "the cache folder"))
             if store is not None:
                 set_store(config, store)
+            if interruptible:
+                check(dyld.wasm_dyld_config_set_control, config, int(Control.INTERRUPT))
             check(dyld.wasm_dyld_engine_new, config, byref(engine))
         except BaseException:
             dyld.wasm_dyld_engine_close(library)
@@ -142,6 +146,7 @@ class EngineHandle:
         finally:
             dyld.wasm_dyld_config_delete(config)
         self.library = library
+        self.interruptible = interruptible and path is None
         self.engine = engine
         self.api = functions(library)
         weakref.finalize(self, delete, self.api, engine, library)
@@ -163,6 +168,8 @@ class Engine:
     it, it is the engine that the linker's library has inside. `cache` keeps compiled code between processes, for engines that
     can: True in a folder of the engine's choice, or a path. What is in there runs as machine code; nobody else may write to it.
     `prebuilt` are folders that somebody has filled before, which are read only; `store` is a place that a fleet shares.
+    `interruptible` has the bundled engine check by itself whether guests are to stop: that is what Ctrl-C and time-outs take. It costs
+    a few percent of the guests' time, also of those that nobody stops; with False none.
     """
 
     def __init__(
@@ -173,8 +180,9 @@ class Engine:
         description: Optional[EngineDescription] = None,
         prebuilt: Sequence[PathLike] = (),
         store: Optional[CodeStore] = None,
+        interruptible: bool = True,
     ) -> None:
-        self._handle: Optional[EngineHandle] = EngineHandle(library, cache, description, prebuilt, store)
+        self._handle: Optional[EngineHandle] = EngineHandle(library, cache, description, prebuilt, store, interruptible)
         self._name = self._handle.name
 
     @property

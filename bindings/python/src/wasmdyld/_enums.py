@@ -22,6 +22,9 @@ class Code(IntEnum):
     EXIT = _ffi.WASM_DYLD_EXIT
     BUSY = _ffi.WASM_DYLD_BUSY
     INTERNAL = _ffi.WASM_DYLD_INTERNAL
+    INTERRUPTED = _ffi.WASM_DYLD_INTERRUPTED
+    TIMED_OUT = _ffi.WASM_DYLD_TIMED_OUT
+    OUT_OF_BUDGET = _ffi.WASM_DYLD_OUT_OF_BUDGET
 
 
 class Flags(IntFlag):
@@ -77,6 +80,16 @@ class RuntimePath(IntEnum):
     ANY = _ffi.WASM_DYLD_RUNTIME_PATH_ANY
 
 
+class Control(IntEnum):
+    """Whether guests can be stopped."""
+
+    NONE = _ffi.WASM_DYLD_CONTROL_NONE
+    INTERRUPT = _ffi.WASM_DYLD_CONTROL_INTERRUPT
+    """By Ctrl-C and other signals, by interrupt(), by time-outs."""
+    BUDGET = _ffi.WASM_DYLD_CONTROL_BUDGET
+    """By these, and by a budget, which counts the same on every engine."""
+
+
 class Limit(IntEnum):
     """Bounds of a namespace."""
 
@@ -84,3 +97,4 @@ class Limit(IntEnum):
     TABLE_SLOTS = _ffi.WASM_DYLD_LIMIT_TABLE_SLOTS
     OBJECTS = _ffi.WASM_DYLD_LIMIT_OBJECTS
     NESTING = _ffi.WASM_DYLD_LIMIT_NESTING
+    HOST_MEMORY = _ffi.WASM_DYLD_LIMIT_HOST_MEMORY

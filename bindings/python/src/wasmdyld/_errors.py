@@ -150,6 +150,24 @@ class Busy(Error, RuntimeError):
     default_code = Code.BUSY
 
 
+class Interrupted(Error):
+    """The guest was stopped by Namespace.interrupt."""
+
+    default_code = Code.INTERRUPTED
+
+
+class TimedOut(Error, TimeoutError):
+    """The guest took longer than it may."""
+
+    default_code = Code.TIMED_OUT
+
+
+class OutOfBudget(Error):
+    """The guest has used up its budget."""
+
+    default_code = Code.OUT_OF_BUDGET
+
+
 class InternalError(Error):
     """A defect of the linker."""
 
@@ -169,6 +187,9 @@ CLASSES: Dict[Code, Type[Error]] = {
         Trap,
         Exit,
         Busy,
+        Interrupted,
+        TimedOut,
+        OutOfBudget,
         InternalError,
     )
 }

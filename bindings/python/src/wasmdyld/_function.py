@@ -30,7 +30,7 @@ class Function:
 
     What it takes and gives comes from the module: ints, floats; several results are a tuple. Where the guest wants a pointer,
     None is NULL, a str or bytes is copied into the guest's memory for the time of the call, with a NUL at its end, and a bytearray
-    is copied in and back out. `argtypes` and `restype` say more, as those of ctypes do.
+    is copied in and back out. `timeout` is how many seconds it may take. `argtypes` and `restype` say more, as those of ctypes do.
     """
 
     def __init__(
@@ -119,7 +119,10 @@ class Function:
         if list(given) != list(wanted):
             raise TypeError(f"{what} of {self}: ({', '.join(given)}) does not fit")
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, timeout: Optional[float] = None) -> Any:
+        if timeout is not None:
+            with self._core.state.within(timeout):
+                return self(*arguments)
         quick = self._quick
         if quick is not None and self._plain and self._seen == quick.state.changes:
             try:

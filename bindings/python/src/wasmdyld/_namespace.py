@@ -7,13 +7,14 @@ from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional,
 from ._callbacks import Callback, HostFunction, Prototype, adapted, override_flag, prototype
 from ._config import Trace, new_config
 from ._core import Core
-from ._engine import Engine, engine_of
-from ._enums import Bind, Flags, Limit, Plt, RuntimePath, SymbolKind
-from ._errors import Busy, NotFound, check
+from ._engine import Engine, EngineHandle, engine_of
+from ._enums import Bind, Code, Control, Flags, Limit, Plt, RuntimePath, SymbolKind
+from ._errors import Busy, NotFound, Unsupported, check
 from ._function import Function, pointer_function
 from ._library import dyld
 from ._memory import Allocation, Buffer, Memory
 from ._objects import Library, Object, Symbol
+from ._signals import watch
 from ._state import State
 from ._store import Global, Module, byte_vector
 from ._text import PathLike, c_name, c_path
@@ -21,6 +22,9 @@ from ._types import FuncType
 from ._wasi import OpenCallback, Wasi
 
 Type = Union[Prototype, FuncType, str, None]
+
+
+NO_BUDGET = (1 << 64) - 1
 
 
 class Address(NamedTuple):
@@ -41,6 +45,8 @@ class Namespace:
     engine library; by default the bundled engine. `open` is asked first for every library, by its name and by who needs it: it
     gives the bytes, or (bytes, identity), where libraries of the same identity are the same, or None for the search to go on.
     `trace` is categories of debug output ("libs,bindings", "all"), which goes to standard error, or (categories, function).
+    `control` says whether guests can be stopped, by Ctrl-C for instance: on the bundled engine they can unless it is Control.NONE, on
+    others if it is Control.INTERRUPT, or if there is a `timeout` or a `budget`: see these properties.
     `read_env` takes over what the variables WASMDYLD_... say. The other options are those of the C interface.
 
     A namespace belongs to the thread that makes it. `with` closes it.
@@ -64,45 +70,58 @@ class Namespace:
         guest_paths: bool = False,
         launch_closure: bool = True,
         read_env: bool = False,
+        control: Optional[Control] = None,
+        timeout: Optional[float] = None,
+        budget: Optional[int] = None,
     ) -> None:
         handle = engine_of(engine)
+        if control is None:
+            control = default_control(handle, timeout, budget)
         self._state = state = State(handle)
         try:
-            options = (library_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace, read_env)
-            config = new_config(state, handle, *options)
+            options = (library_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace)
+            config = new_config(state, handle, *options, read_env, control)
             # Takes the configuration.
             check(dyld.wasm_dyld_new, state.handles.store, config, byref(state.handles.namespace))
+            if control is not Control.NONE:
+                watch(state)
+            if timeout is not None:
+                state.timeout = timeout
             if wasi is not False:
                 (wasi if isinstance(wasi, Wasi) else Wasi())._apply(state)
         except BaseException:
             state.close()
             raise
         self._core = Core(state)
+        if budget is not None:
+            self.budget = budget
 
     # Loading
 
-    def load(self, name: PathLike, flags: int = 0) -> Library:
+    def load(self, name: PathLike, flags: int = 0, *, timeout: Optional[float] = None) -> Library:
         """Loads a library with all that it needs and runs the constructors, or gives the one that is loaded already.
 
         A name with a slash is a path, one without is searched. `flags` are RTLD_NOW, RTLD_GLOBAL and so on. With RTLD_NOLOAD, a
-        library that is not loaded is not found.
+        library that is not loaded is not found. `timeout` is how many seconds it may take, constructors included.
         """
         handle = c_void_p()
-        self._state.call(dyld.wasm_dyld_load, c_path(name, "the name"), int(flags), byref(handle))
+        with self._state.within(timeout):
+            self._state.call(dyld.wasm_dyld_load, c_path(name, "the name"), int(flags), byref(handle))
         return self._library(handle, os.fspath(name))
 
-    def load_bytes(self, name: str, data: bytes, flags: int = 0, *, module: Optional[Module] = None) -> Library:
+    def load_bytes(self, name: str, data: bytes, flags: int = 0, *, module: Optional[Module] = None, timeout: Optional[float] = None) -> Library:
         """Loads a library from its bytes. It is found under `name`, a file name, when others need it.
 
         `module` is what the engine has compiled of just these bytes before: see compile and deserialize.
         """
         handle = c_void_p()
-        if module is None:
-            self._state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
-        else:
-            # Takes the module, also on failure.
-            arguments = (c_name(name), module.take(), data, len(data), int(flags), byref(handle))
-            self._state.call(dyld.wasm_dyld_load_compiled, *arguments)
+        with self._state.within(timeout):
+            if module is None:
+                self._state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
+            else:
+                # Takes the module, also on failure.
+                arguments = (c_name(name), module.take(), data, len(data), int(flags), byref(handle))
+                self._state.call(dyld.wasm_dyld_load_compiled, *arguments)
         return self._library(handle, name)
 
     def _library(self, handle: c_void_p, name: str) -> Library:
@@ -110,17 +129,57 @@ class Namespace:
             raise NotFound(f"{name} is not loaded")
         return Library(self._core, handle.value)
 
-    def run(self, program: Optional[PathLike] = None) -> int:
-        """Runs a program and gives its exit code: the program at this path, or the one that was loaded with Flags.PROGRAM."""
+    def run(self, program: Optional[PathLike] = None, *, timeout: Optional[float] = None) -> int:
+        """Runs a program and gives its exit code: the program at this path, or the one that was loaded with Flags.PROGRAM. `timeout` is
+        how many seconds it may run, and as many to load it."""
         if program is not None:
-            self.load(program, Flags.PROGRAM)
+            self.load(program, Flags.PROGRAM, timeout=timeout)
         code = c_int32()
-        self._state.call(dyld.wasm_dyld_run, byref(code))
+        with self._state.within(timeout):
+            self._state.call(dyld.wasm_dyld_run, byref(code))
         return code.value
 
     def finish(self) -> None:
         """Ends the guest as its `exit` does: runs exit handlers and flushes its stdio. For namespaces without a program."""
         self._state.call(dyld.wasm_dyld_finish)
+
+    # Stopping guests
+
+    def interrupt(self) -> None:
+        """Stops what runs in the namespace: it raises Interrupted, soon. Nothing happens if nothing runs. Any thread may call it."""
+        # The handle of a namespace that is gone is refused, and is not used for another one.
+        code = dyld.wasm_dyld_interrupt(self._state.handles.namespace)
+        if code == Code.UNSUPPORTED:
+            raise Unsupported("the namespace cannot stop its guests: make it with control=Control.INTERRUPT")
+
+    @property
+    def timeout(self) -> Optional[float]:
+        """How many seconds each load, run or call may take; what takes longer raises TimedOut. None: as long as it likes.
+
+        Calls inside of another one, by Python functions that the guest calls, share the time of that one.
+        """
+        return self._state.timeout
+
+    @timeout.setter
+    def timeout(self, seconds: Optional[float]) -> None:
+        self._state.timeout = seconds
+
+    @property
+    def budget(self) -> Optional[int]:
+        """What the guests have left for all that follows, in units: a unit is a function that is entered or a loop that goes round once.
+        It is the same number on every engine, every time. What is beyond it raises OutOfBudget. None: as many as they like.
+
+        It takes Control.BUDGET, which a namespace has that is made with a budget.
+        """
+        left = c_uint64()
+        self._state.call(dyld.wasm_dyld_budget_left, byref(left))
+        return None if left.value == NO_BUDGET else left.value
+
+    @budget.setter
+    def budget(self, units: Optional[int]) -> None:
+        if units is not None and not 0 <= units < NO_BUDGET:
+            raise OverflowError(f"a budget of {units}")
+        self._state.call(dyld.wasm_dyld_set_budget, NO_BUDGET if units is None else units)
 
     def compile(self, data: bytes) -> Module:
         """Has the engine compile a module, for load_bytes and to be kept (Module.serialize)."""
@@ -260,3 +319,10 @@ class Namespace:
 
     def __repr__(self) -> str:
         return f"<wasmdyld.Namespace{' (closed)' if self.closed else ''}>"
+
+
+def default_control(engine: EngineHandle, timeout: Optional[float], budget: Optional[int]) -> Control:
+    """What is asked for, or costs little: on other engines guests check by what the linker puts into their modules."""
+    if budget is not None:
+        return Control.BUDGET
+    return Control.INTERRUPT if timeout is not None or engine.interruptible else Control.NONE

@@ -2,11 +2,13 @@
 
 import ctypes
 import itertools
+import math
 import threading
 import weakref
 from collections import deque
+from contextlib import contextmanager
 from ctypes import byref, c_void_p
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from . import _ffi
 from ._engine import EngineHandle
@@ -30,6 +32,8 @@ class Handles:
         self.retired: "Deque[int]" = deque()
         self.running = 0
         self.closed = False
+        # What C calls as long as the namespace is there.
+        self.watcher: Any = None
 
     def own(self, handle: int, delete: Callable[[int], None]) -> None:
         """Something of the store that has to go before it does."""
@@ -72,6 +76,7 @@ class State:
         self._pending: Optional[BaseException] = None
         self._pending_text = ""
         self._deferred: Optional[BaseException] = None
+        self._timeout: Optional[float] = None
         self.close = weakref.finalize(self, self.handles.close)
 
     def check(self) -> None:
@@ -130,6 +135,33 @@ class State:
             problem = pending
         raise deferred or problem
 
+    @property
+    def timeout(self) -> Optional[float]:
+        """How many seconds each call may take that is not inside of another one."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds: Optional[float]) -> None:
+        self.call(dyld.wasm_dyld_set_timeout, nanoseconds(seconds))
+        self._timeout = seconds
+
+    @contextmanager
+    def within(self, seconds: Optional[float]) -> Iterator[None]:
+        """Calls within this may take so long each; None: as long as they may anyway."""
+        if seconds is None:
+            yield
+            return
+        self.check()
+        if self.handles.running:
+            raise Busy("a call inside of another one shares the time of that one: it cannot be given a timeout of its own")
+        before = self._timeout
+        self.timeout = seconds
+        try:
+            yield
+        finally:
+            if not self.handles.closed:
+                self.timeout = before
+
     def trap(self, exception: BaseException) -> Optional[int]:
         """A trap that ends the guest because of an exception, which is raised where Python called the guest."""
         try:
@@ -150,6 +182,15 @@ class State:
         """Keeps an exception that cannot stop the guest, to be raised when the call returns to Python. The first one counts."""
         if self._deferred is None:
             self._deferred = exception
+
+
+def nanoseconds(seconds: Optional[float]) -> int:
+    """As the C interface counts: 0 is no bound."""
+    if seconds is None or seconds == math.inf:
+        return 0
+    if not seconds >= 0:
+        raise ValueError(f"a timeout of {seconds} seconds: None is no timeout, 0 no time")
+    return min(max(math.ceil(seconds * 1e9), 1), (1 << 64) - 1)
 
 
 class Callee:

@@ -8,6 +8,7 @@ from ctypes import byref, c_char_p, c_size_t, c_void_p
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, Tuple, Union, runtime_checkable
 
 from . import _ffi
+from ._entry import entry
 from ._errors import check
 from ._library import dyld
 from ._state import Callee, State, callee
@@ -185,11 +186,13 @@ class Sink(Quiet):
         return 0
 
 
+@entry(-errno.EIO)
 def read_stdin(env: Optional[int], buffer: int, size: int) -> int:
     source: Optional[Source] = callee(env)
     return -errno.EIO if source is None else source.guarded(-1, lambda: source.fill(buffer, size))
 
 
+@entry(errno.EIO)
 def write_output(env: Optional[int], data: int, size: int) -> int:
     sink: Optional[Sink] = callee(env)
     return errno.EIO if sink is None else sink.guarded(1, lambda: sink.take(data, size))
@@ -227,6 +230,7 @@ class Opener(Callee):
             return -1
 
 
+@entry(-1)
 def answer_open(env: Optional[int], name: bytes, needed_by: Optional[bytes], data: Any, size: Any, identity: Any, length: Any) -> int:
     opener: Optional[Opener] = callee(env)
     return 1 if opener is None else opener.answer(name, needed_by, (data, size, identity, length))
@@ -242,6 +246,7 @@ class Tracer(Quiet):
         return 0
 
 
+@entry(0)
 def say_trace(env: Optional[int], category: bytes, text: bytes) -> None:
     tracer: Optional[Tracer] = callee(env)
     if tracer is not None:
