@@ -266,3 +266,44 @@ fn compiled_code_is_kept_where_asked_and_nowhere_when_off() {
         "the second run adds nothing: generated modules are the same bytes"
     );
 }
+
+#[test]
+fn launch_closures_are_used_and_can_be_switched_off() {
+    let folder = scratch("launch");
+    let (lib, empty) = (guests().join("lib"), folder.join("empty"));
+    fs::create_dir_all(&empty).expect("a folder");
+    let says = |more: &[&str], variable: &str, value: &Path| {
+        let mut command = wasmdyld();
+        command
+            .arg("run")
+            .arg("--engine-cache")
+            .arg(folder.join("kept"));
+        command.arg("-L").arg(&empty).arg("-L").arg(&lib).args(more);
+        command
+            .env("WASMDYLD_DEBUG", "statistics")
+            .env(variable, value);
+        let done = ran(command.arg(hello()));
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert_eq!(done.stdout, "Hello from a program with a shared libc.\n");
+        let mut lines = done.stderr.lines();
+        let line = lines.find_map(|line| line.split_once("launch closure: "));
+        line.expect("what a closure did").1.to_string()
+    };
+    let usual = || says(&[], "UNUSED", Path::new(""));
+    assert_eq!(usual(), "miss: none is kept");
+    assert_eq!(usual(), "hit");
+    let on = Path::new("1");
+    assert_eq!(
+        says(&["--no-launch-closure"], "UNUSED", on),
+        "none: they are switched off"
+    );
+    let off = says(&[], "WASMDYLD_NO_LAUNCH_CLOSURE", on);
+    assert_eq!(off, "none: they are switched off");
+    // What the environment says of the search is part of it.
+    let other = says(&[], "WASMDYLD_LIBRARY_PATH", &folder);
+    assert_eq!(other, "miss: none is kept");
+    assert_eq!(usual(), "hit");
+    // An earlier folder has the library since.
+    fs::copy(lib.join("libc.so"), empty.join("libc.so")).expect("a copy");
+    assert!(usual().ends_with("empty/libc.so is there"));
+}

@@ -152,7 +152,7 @@ impl Places {
                 None => path
                     .ancestors()
                     .skip(1)
-                    .find(|at| at.exists())
+                    .find(|at| at.as_os_str().is_empty() || at.exists())
                     .is_none_or(is_local),
             };
             if !local {
@@ -208,6 +208,7 @@ fn is_local(_path: &Path) -> bool {
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 fn statfs(path: &Path) -> Option<libc::statfs> {
+    // A name alone lies in the current folder.
     let path = match path.as_os_str().is_empty() {
         true => Path::new("."),
         false => path,
