@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     let target = command.ancestors().nth(2).unwrap_or(command);
     let scratch = target.join("tmp/bench-startup");
     let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(scratch.join("data"))?;
+    fs::create_dir_all(&scratch)?;
     let programs = programs(&target.join("guests"), &scratch)?;
     std::thread::sleep(SETTLED);
     let toywasm = std::env::var_os("WASMDYLD_BENCH_TOYWASM");
@@ -61,6 +61,13 @@ fn main() -> Result<()> {
         let theirs = || match &toywasm {
             Some(toywasm) => self::theirs(toywasm, program, &scratch),
             None => Command::new("true"),
+        };
+        // Each run has an empty folder.
+        let run = |command| {
+            let data = scratch.join("data");
+            let _ = fs::remove_dir_all(&data);
+            fs::create_dir(&data)?;
+            run(command)
         };
         let first = run(ours(&[]))?;
         run(ours(&[]))?;
@@ -175,7 +182,7 @@ fn run(mut command: Command) -> Result<Cost> {
         usage.assume_init()
     };
     if status != 0 {
-        println!("{command:?} ended with {status}");
+        return Err(Error::other(format!("{command:?} ended with {status}")));
     }
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
     Ok(Cost {
