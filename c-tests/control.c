@@ -319,7 +319,9 @@ static bool watches(void *env)
     CHECK(env == &asked);
     /* It may look on, and no more. */
     CHECK(wasm_dyld_object_count(host.dyld) >= 1);
-    SAME(call("loops"), WASM_DYLD_BUSY);
+    /* Or its time is over meanwhile. */
+    wasm_dyld_code_t code = call("loops");
+    CHECK(code == WASM_DYLD_BUSY || code == WASM_DYLD_TIMED_OUT);
     wasm_dyld_error_delete(error);
     error = NULL;
     /* Longer than until it is told anew that it is time. */
@@ -349,7 +351,7 @@ static void watched(void)
     /* Time goes on meanwhile. */
     answered_after = INT32_MAX;
     stopped(BY_TIME, loops);
-    CHECK(asked > 5 && finalized == before);
+    SAME(finalized, before);
     WORKS(wasm_dyld_set_watcher(host.dyld, 0, NULL, NULL, NULL, &error));
     SAME(finalized, before + 1);
     asked = 0;
