@@ -40,6 +40,52 @@ fn a_trap_prints_the_engines_text_and_exits_134() {
     );
 }
 
+/// As timeout(1) does.
+#[test]
+fn a_program_that_is_stopped_exits_124() {
+    let folder = scratch("stopped");
+    let endless = wat(&folder, "endless.wasm", &program("(loop (br 0))"));
+    let text = program("").replace(
+        "(func (export",
+        "(start $loops) (func $loops (loop (br 0))) (func (export",
+    );
+    let starting = wat(&folder, "starting.wasm", &text);
+    for file in [&endless, &starting] {
+        for (option, value, said) in [
+            (
+                "--timeout",
+                "50ms",
+                "longer than 50ms: give it more with --timeout",
+            ),
+            ("--timeout", "0s", "--timeout"),
+            ("--budget", "100000", "budget of 100000 units"),
+        ] {
+            let ran = ran(wasmdyld().args(["run", option, value]).arg(file));
+            assert_eq!(ran.code, Some(124), "{option}: {}", ran.stderr);
+            assert!(ran.stderr.contains(said), "{option}: {}", ran.stderr);
+        }
+    }
+    let rounds = |n: u32| {
+        let body = format!(
+            "(local $n i32) (local.set $n (i32.const {n})) (loop (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"
+        );
+        wat(&folder, "rounds.wasm", &program(&body))
+    };
+    // The same each time: what is enough is enough.
+    let bounded = |n| ran(wasmdyld().args(["run", "--budget", "5000"]).arg(rounds(n))).code;
+    assert_eq!((bounded(4900), bounded(5100)), (Some(0), Some(124)));
+    let file = rounds(10);
+    let both = ["run", "--timeout", "1h", "--budget", "1000000"];
+    assert_eq!(ran(wasmdyld().args(both).arg(&file)).code, Some(0));
+    for bad in ["5", "soon", "-1s"] {
+        let ran = ran(wasmdyld()
+            .args(["run", &format!("--timeout={bad}")])
+            .arg(&file));
+        assert_eq!(ran.code, Some(2), "{bad}: {}", ran.stderr);
+        assert!(ran.stderr.contains("--timeout"), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn standard_input_passes_through() {
     // Reads into 16.., writes back as many bytes as came.

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Instant;
 
 use clap::{Args, ValueHint};
 use wasmdyld::config::Config;
+use wasmdyld::control::Mode;
 use wasmdyld::engine::{
     Api, EngineCache, EngineLibrary, EngineOptions, OwnedEngine, OwnedStore, shim,
 };
@@ -18,8 +20,11 @@ use wasmdyld::trace;
 use wasmdyld::wasi::{Input, Output, WasiConfig};
 
 use crate::args::{self, LinkArgs, SearchArgs};
+use crate::bounds::BoundArgs;
 use crate::{progress, style};
 
+/// The program was stopped: what timeout(1) exits with.
+const STOPPED: u8 = 124;
 /// The program could not be loaded; ld.so and shells use the same number.
 const CANNOT_LOAD: u8 = 127;
 /// The program trapped: what a shell shows for SIGABRT.
@@ -35,7 +40,7 @@ const TRAPPED: u8 = 134;
   WASMDYLD_NO_LAUNCH_CLOSURE  if not empty, as --no-launch-closure
   WASMDYLD_DEBUG         categories of debug output; `help` lists them
 
-Exit status: the program's own; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
+Exit status: the program's own; 124 if --timeout or --budget stopped it; 127 if it cannot be loaded; 134 if it traps; 2 for a wrong command line.")]
 pub struct Run {
     #[command(flatten)]
     search: SearchArgs,
@@ -49,6 +54,8 @@ pub struct Run {
     /// Set an environment variable of the program; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    #[command(flatten)]
+    bounds: BoundArgs,
     #[command(flatten)]
     link: LinkArgs,
     /// Do not let the program open libraries itself
@@ -90,6 +97,7 @@ impl Run {
                 style::print_error(&error);
                 ExitCode::from(match (error.code(), error.exit_code()) {
                     (_, Some(code)) => code as u8,
+                    (Code::TimedOut | Code::OutOfBudget, _) => STOPPED,
                     (Code::Trap, _) => TRAPPED,
                     _ => CANNOT_LOAD,
                 })
@@ -111,8 +119,10 @@ impl Run {
         let options = EngineOptions {
             cache,
             prebuilt: (!self.prebuilt_cache.is_empty()).then(|| self.prebuilt_cache.clone()),
+            interruptible: self.bounds.mode() == Mode::Interrupt,
             ..EngineOptions::default()
         };
+        let start = Instant::now();
         let engine = shim::of(api).new_engine(api, &options)?;
         let store = engine.new_store()?;
         let ns = Namespace::new(store.store(), self.config()?);
@@ -121,12 +131,17 @@ impl Run {
             main: true,
             ..Flags::default()
         };
+        let bounds = self.bounds;
+        bounds.set_budget(&ns)?;
+        bounds.set_time_left(&ns, start)?;
         let program = self.command.into_iter().next().unwrap_or_default();
-        ns.load(Source::Path(program.into()), main)?;
+        ns.load(Source::Path(program.into()), main)
+            .map_err(|why| bounds.explain(why))?;
         if let Some(file) = &self.map {
             write_map(file, &ns.link_map())?;
         }
-        let outcome = ns.run();
+        bounds.set_time_left(&ns, start)?;
+        let outcome = ns.run().map_err(|why| bounds.explain(why));
         // The process is about to end, and all of this with it. Leak checkers find it here.
         static LIVES_ON: AtomicPtr<(Rc<Namespace>, OwnedStore, OwnedEngine)> =
             AtomicPtr::new(std::ptr::null_mut());
@@ -145,6 +160,7 @@ impl Run {
         let mut config = args::config(&self.search, Some(&self.link))?;
         config.guest_dlopen = !self.no_dlopen;
         config.guest_paths = self.show_paths;
+        config.control = self.bounds.mode();
         config.launch_closures &= !self.no_launch_closure;
         config.progress = progress::observer(self.progress);
         Ok(config)

@@ -1,0 +1,62 @@
+//! What a program may use before it is stopped.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use wasmdyld::control::Mode;
+use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::link::Namespace;
+
+#[derive(Args)]
+pub struct BoundArgs {
+    /// Stop the program when this time is over, loading included: 500ms, 5s, "2m 30s"
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// Stop the program when it has done so much: entering a function is a unit, as is going round a loop once
+    #[arg(long, value_name = "UNITS")]
+    budget: Option<u64>,
+}
+
+impl BoundArgs {
+    /// What the namespace has to be able to do.
+    pub fn mode(&self) -> Mode {
+        match (self.budget, self.timeout) {
+            (Some(_), _) => Mode::Budget,
+            (None, Some(_)) => Mode::Interrupt,
+            (None, None) => Mode::Off,
+        }
+    }
+
+    pub fn set_budget(&self, ns: &Namespace) -> Result<()> {
+        match self.budget {
+            Some(_) => ns.set_budget(self.budget),
+            None => Ok(()),
+        }
+    }
+
+    /// What the next call may take of the time that has begun at `start`.
+    pub fn set_time_left(&self, ns: &Namespace, start: Instant) -> Result<()> {
+        let Some(timeout) = self.timeout else {
+            return Ok(());
+        };
+        let left = timeout.saturating_sub(start.elapsed());
+        ns.control().set_timeout(Some(left))
+    }
+
+    /// An error in the words of the command.
+    pub fn explain(&self, error: Error) -> Error {
+        let why = match (error.code(), self.timeout, self.budget) {
+            (Code::TimedOut, Some(timeout), _) => {
+                let timeout = humantime::format_duration(timeout);
+                format!("the program has taken longer than {timeout}: give it more with --timeout")
+            }
+            (Code::OutOfBudget, _, Some(budget)) => {
+                format!(
+                    "the program has used up its budget of {budget} units: give it more with --budget"
+                )
+            }
+            _ => return error,
+        };
+        Error::new(error.code(), why).with_frames(error.frames().to_vec())
+    }
+}
