@@ -17,7 +17,7 @@ use super::object;
 use super::place::Place;
 use super::plan::PlanForm;
 use crate::engine::ModuleKey;
-use crate::object::{Brief, Metadata, Object};
+use crate::object::{Brief, Metadata};
 use crate::plan::needed::Closure;
 use crate::plan::{Found, Identity, ObjectId, Plan, Role};
 
@@ -161,7 +161,7 @@ impl FoundForm<'_> {
         // What was written by this form and is unchanged is read by it; what is neither is an object without exports.
         let read = move || {
             let bytes = record.get(range.clone()).unwrap_or_default();
-            object::decode(bytes).unwrap_or_else(Object::default)
+            object::decode(bytes).unwrap_or_default()
         };
         let path = self.path.map(|path| Path::new(OsStr::from_bytes(path)));
         Some(Found {
