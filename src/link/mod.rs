@@ -55,6 +55,6 @@ pub use namespace::{Namespace, ObjectInfo};
 pub use open::{Flags, Party, Source};
 pub use rows::Column;
 pub use service::{Call, Service, definitions};
-pub use stats::{Clock, Statistics};
+pub use stats::{Clock, Launched, Statistics};
 pub use symbols::{SearchIn, Symbol};
 pub use texts::cut;
