@@ -9,7 +9,7 @@ use super::config::{path, wasm_dyld_config_t, wasm_dyld_finalizer_t, with};
 use super::edge::{self, Environment, Given};
 use super::error::wasm_dyld_error_t;
 use super::types::wasm_dyld_code_t;
-use crate::engine::kept::{MIN_SECRET, Place, Remote};
+use crate::engine::kept::{MIN_SECRET, Place, Put, Remote};
 use crate::error::{Code, Error};
 
 /// Takes the bytes that a wasm_dyld_kept_get_callback_t has found, and copies them; `to` is what that was called with.
@@ -95,7 +95,7 @@ pub extern "C" fn wasm_dyld_config_set_code_store(
             return refused("the secret has less than 16 bytes");
         }
         let env = Arc::new(Environment::new(env, finalizer));
-        let put = put.map(|put| -> Box<dyn Fn(&str, &[u8]) + Send + Sync> {
+        let put = put.map(|put| -> Put {
             let env = env.clone();
             Box::new(move |name, bytes| keep(put, &env, name, bytes))
         });

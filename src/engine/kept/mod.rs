@@ -29,5 +29,5 @@ pub use key::ModuleKey;
 pub use look::{Contents, Kept, folder_to_change, folder_to_read, look};
 pub use memory::Memory;
 pub use place::{Name, Place};
-pub use remote::{MIN_SECRET, Remote};
+pub use remote::{Get, MIN_SECRET, Put, Remote};
 pub use shared::{SharedModule, Sharing};

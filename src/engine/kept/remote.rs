@@ -21,8 +21,10 @@ pub const MIN_SECRET: usize = 16;
 /// Names that are known to be there: so many, then they are forgotten.
 const MAX_KNOWN: usize = 4096;
 
-type Get = Box<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
-type Put = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
+/// Gives the file of a name.
+pub type Get = Box<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
+/// Keeps a file under a name.
+pub type Put = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
 
 /// A place behind two functions of the host's, which several threads call at once.
 pub struct Remote {
