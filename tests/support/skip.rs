@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Programs that tests run, and Debian's packages that have them.
-const TOOLS: [(&str, &str); 12] = [
+const TOOLS: [(&str, &str); 13] = [
     ("bash", "bash"),
     ("c++", "g++"),
     ("cc", "gcc"),
@@ -21,6 +21,7 @@ const TOOLS: [(&str, &str); 12] = [
     ("gcc", "gcc"),
     ("mandoc", "mandoc"),
     ("pkg-config", "pkg-config"),
+    ("redis-server", "redis-server"),
     ("valgrind", "valgrind"),
 ];
 
