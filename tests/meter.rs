@@ -13,7 +13,7 @@ use wasmdyld::config::Config;
 use wasmdyld::control::Mode;
 use wasmdyld::engine::{Api, EngineLibrary, EngineOptions, Func, OwnedEngine, Val, shim};
 use wasmdyld::error::{Code, Error, Result};
-use wasmdyld::link::{Flags, Namespace, SearchIn, Source, Symbol};
+use wasmdyld::link::{Column, Flags, Namespace, SearchIn, Source, Symbol};
 use wasmdyld::object::ValType;
 use wasmdyld::plan::{Bind, Plt};
 use wasmdyld::wasi::WasiConfig;
@@ -302,4 +302,46 @@ fn the_imports_of_checks_are_no_symbols() {
     });
     let shown = shown.unwrap_or_else(|e| panic!("{e}"));
     assert!(!shown.contains("wasmdyld:control"), "{shown}");
+}
+
+/// A call for each of many rows is a loop of the linker's: a row costs a unit, also where the function itself costs none.
+#[test]
+fn rows_are_counted() {
+    let add = r#"(module (@dylink.0 (mem-info (memory 64 2)))
+      (import "env" "memory" (memory 0))
+      (global (export "data") i32 (i32.const 0))
+      (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"#;
+    for (name, api) in engines() {
+        let outcome = within(&engine(api), (Bind::Now, Plt::Auto), |ns| {
+            load(ns, "libadd.so", add)?;
+            let Symbol::Func { callee, .. } = ns.dlsym(SearchIn::Global, "add")? else {
+                panic!("no function");
+            };
+            let Symbol::Data { address, .. } = ns.dlsym(SearchIn::Global, "data")? else {
+                panic!("no data");
+            };
+            // SAFETY: the namespace keeps the function during the call.
+            let func = unsafe { Func::lend(api, ns.func_ptr(callee)?) };
+            let add = ns.prepare_call(&func)?;
+            let columns = [Column { address, stride: 0 }; 3];
+            assert_eq!(
+                used(ns, |_| add.call_rows(&columns, 1_000).1)?,
+                1_000,
+                "{name}"
+            );
+            ns.set_budget(Some(300_000))?;
+            let (done, ran) = add.call_rows(&columns, 1 << 40);
+            let error = ran.expect_err("a budget that is used up");
+            assert_eq!(
+                (error.code(), done),
+                (Code::OutOfBudget, 300_000),
+                "{name}: {error}"
+            );
+            ns.set_budget(None)?;
+            let (done, ran) = add.call_rows(&columns, 5);
+            assert_eq!(done, 5, "{name}");
+            ran
+        });
+        outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
 }

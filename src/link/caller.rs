@@ -9,6 +9,7 @@ use wasm_encoder::{
 };
 
 use super::glue::{MEMORY, TABLE, Types, call_slot, finish, numbered, table_import, val_type};
+use crate::abi;
 use crate::error::Result;
 use crate::object::{FuncType, ValType as OurValType};
 
@@ -28,8 +29,9 @@ pub fn width(ty: OurValType) -> Option<u64> {
     }
 }
 
-/// The module for functions of type `sig`; without [`ROWS`] where a value of theirs lies in no memory.
-pub fn caller(sig: &Arc<FuncType>, tail_calls: bool) -> Result<Vec<u8>> {
+/// The module for functions of type `sig`; without [`ROWS`] where a value of theirs lies in no memory. `counted`: each row is a turn of a
+/// loop, as [`meter`](crate::object::meter) counts them; the last two imports are those of its checks.
+pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, counted: bool) -> Result<Vec<u8>> {
     let mut types = Types::default();
     let callee = types.of(sig)?;
     let slot = sig.params.len() as u32;
@@ -52,8 +54,11 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool) -> Result<Vec<u8>> {
         ExportSection::new(),
         CodeSection::new(),
     );
+    let counted = counted && has_rows(sig);
+    // Behind what is imported.
+    let (first, done) = (u32::from(counted), u32::from(counted));
     functions.function(call);
-    exports.export(&numbered(CALL), ExportKind::Func, 0);
+    exports.export(&numbered(CALL), ExportKind::Func, first);
     let mut body = Function::new([]);
     call_slot(
         &mut body,
@@ -67,16 +72,17 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool) -> Result<Vec<u8>> {
     let mut globals = GlobalSection::new();
     if has_rows(sig) {
         imports.import("", MEMORY, EntityType::Memory(memory));
+        if counted {
+            let units = EntityType::Global(COUNTER);
+            imports.import(abi::CONTROL, abi::CONTROL_UNITS, units);
+            let ask = types.of(&Arc::new(FuncType::default()))?;
+            imports.import(abi::CONTROL, abi::CONTROL_ASK, EntityType::Function(ask));
+        }
         functions.function(types.of(&Arc::new(rows_type(sig)))?);
-        exports.export(&numbered(ROWS), ExportKind::Func, 1);
-        let done = GlobalType {
-            val_type: ValType::I64,
-            mutable: true,
-            shared: false,
-        };
-        globals.global(done, &ConstExpr::i64_const(0));
-        exports.export(&numbered(DONE), ExportKind::Global, 0);
-        code.function(&rows(sig, callee)?);
+        exports.export(&numbered(ROWS), ExportKind::Func, first + 1);
+        globals.global(COUNTER, &ConstExpr::i64_const(0));
+        exports.export(&numbered(DONE), ExportKind::Global, done);
+        code.function(&rows(sig, callee, counted)?);
     }
     Ok(finish(&[
         &types.section,
@@ -87,6 +93,12 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool) -> Result<Vec<u8>> {
         &code,
     ]))
 }
+
+const COUNTER: GlobalType = GlobalType {
+    val_type: ValType::I64,
+    mutable: true,
+    shared: false,
+};
 
 /// Whether functions of the type can be called for rows.
 pub fn has_rows(sig: &FuncType) -> bool {
@@ -105,7 +117,8 @@ fn rows_type(sig: &FuncType) -> FuncType {
 }
 
 /// The loop. All arguments of a row are read before its results are written, and its results before the next row is read.
-fn rows(sig: &FuncType, callee: u32) -> Result<Function> {
+fn rows(sig: &FuncType, callee: u32, counted: bool) -> Result<Function> {
+    let done_global = u32::from(counted);
     const COUNT: u32 = 0;
     const SLOT: u32 = 1;
     let address = |column: usize| 2 + 2 * column as u32;
@@ -122,13 +135,18 @@ fn rows(sig: &FuncType, callee: u32) -> Result<Function> {
         body.instruction(&instruction);
     };
     put(Instruction::I64Const(0));
-    put(Instruction::GlobalSet(0));
+    put(Instruction::GlobalSet(done_global));
     put(Instruction::Block(BlockType::Empty));
     put(Instruction::Loop(BlockType::Empty));
     put(Instruction::LocalGet(done));
     put(Instruction::LocalGet(COUNT));
     put(Instruction::I64GeU);
     put(Instruction::BrIf(1));
+    if counted {
+        CHECK
+            .iter()
+            .for_each(|instruction| put(instruction.clone()));
+    }
     for (n, &ty) in sig.params.iter().enumerate() {
         put(Instruction::LocalGet(address(n)));
         put(load(ty));
@@ -156,13 +174,27 @@ fn rows(sig: &FuncType, callee: u32) -> Result<Function> {
     put(Instruction::I64Const(1));
     put(Instruction::I64Add);
     put(Instruction::LocalTee(done));
-    put(Instruction::GlobalSet(0));
+    put(Instruction::GlobalSet(done_global));
     put(Instruction::Br(0));
     put(Instruction::End);
     put(Instruction::End);
     put(Instruction::End);
     Ok(body)
 }
+
+/// Takes a unit for a row; below zero it asks.
+const CHECK: [Instruction<'static>; 10] = [
+    Instruction::GlobalGet(0),
+    Instruction::I64Const(1),
+    Instruction::I64Sub,
+    Instruction::GlobalSet(0),
+    Instruction::GlobalGet(0),
+    Instruction::I64Const(0),
+    Instruction::I64LtS,
+    Instruction::If(BlockType::Empty),
+    Instruction::Call(0),
+    Instruction::End,
+];
 
 /// Any address will do.
 const UNALIGNED: MemArg = MemArg {
@@ -212,8 +244,9 @@ mod tests {
                 params: params.to_vec(),
                 results: results.to_vec(),
             });
-            for tail_calls in [false, true] {
-                let bytes = caller(&sig, tail_calls).unwrap();
+            let ways = [false, true].map(|tail_calls| [(tail_calls, false), (tail_calls, true)]);
+            for (tail_calls, counted) in ways.into_iter().flatten() {
+                let bytes = caller(&sig, tail_calls, counted).unwrap();
                 wasmparser::validate(&bytes).unwrap();
             }
         }

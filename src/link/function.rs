@@ -15,7 +15,7 @@ use super::order::{lost, raw};
 use crate::engine::sys::wasm_func_t;
 use crate::engine::{ExternVec, Feature, Func, Instance, QuickCall, Val, ValKind, number_of, shim};
 use crate::error::{Code, Error, Result};
-use crate::object::{FuncType, ValType};
+use crate::object::{FuncType, Metering, ValType};
 use crate::plan::{Callee, ObjectId};
 
 /// Values that need no allocation.
@@ -119,19 +119,19 @@ impl Namespace {
             return Ok(known.clone());
         }
         let tail_calls = self.features.has(self.store, Feature::TailCalls);
-        let module = self.compile_generated(&caller::caller(sig, tail_calls)?)?;
+        let counted = self.metering() == Metering::Counted;
+        let module = self.compile_generated(&caller::caller(sig, tail_calls, counted)?)?;
         let mut state = self.change()?;
         let space = state.space()?;
-        let imports = [
-            raw(space.table.as_extern())?,
-            raw(space.memory.as_extern())?,
-        ];
-        let imports = match caller::has_rows(sig) {
-            true => &imports[..],
-            false => &imports[..1],
-        };
-        // SAFETY: memory and table live as long as their space, beyond this function.
-        let instance = unsafe { self.instantiate_generated(&module, imports)? };
+        let mut imports = vec![raw(space.table.as_extern())?];
+        if caller::has_rows(sig) {
+            imports.push(raw(space.memory.as_extern())?);
+            if counted {
+                imports.extend(self.meter_imports()?);
+            }
+        }
+        // SAFETY: memory and table live as long as their space, beyond this function; what the checks use as long as the namespace.
+        let instance = unsafe { self.instantiate_generated(&module, &imports)? };
         let made = Rc::new(Caller {
             exports: instance.exports(),
             _instance: instance,

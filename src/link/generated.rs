@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::glue;
 use super::namespace::Namespace;
 use super::order::lost;
+use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{ExternPtr, Instance, Module, ModuleKey, shim};
 use crate::error::{Code, Error, Result};
@@ -67,6 +68,9 @@ fn in_engine_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
             {
                 Some(n) => n + declared,
                 None if i.name == glue::TABLE.as_bytes() => 0,
+                // Those of checks come last.
+                None if i.name == abi::CONTROL_UNITS.as_bytes() => given.len().wrapping_sub(2),
+                None if i.name == abi::CONTROL_ASK.as_bytes() => given.len().wrapping_sub(1),
                 None => 1,
             };
             given.get(n).copied()
