@@ -53,7 +53,7 @@ fn load(engine: &Engine, guest: &Guest) -> (f64, Rc<Namespace>, wasmdyld::engine
         ..Flags::default()
     };
     let start = Instant::now();
-    let source = Source::Path(guest.program.clone().into());
+    let source = Source::Path(guest.program.clone());
     ns.load(source, flags).expect("the program loads");
     (start.elapsed().as_secs_f64() * 1e3, ns, store)
 }

@@ -68,7 +68,7 @@ enum Work {
 }
 
 fn wrong(what: &str) -> Error {
-    Error::new(Code::Internal, what.to_string())
+    Error::new(Code::Internal, what)
 }
 
 impl Guest {

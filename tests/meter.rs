@@ -208,8 +208,9 @@ fn the_same_is_used_on_every_engine_and_however_calls_are_bound() {
         (Bind::Now, Plt::Host),
         (Bind::Lazy, Plt::Auto),
     ];
-    type Guest = fn(&Rc<Namespace>) -> Result<()>;
-    let mut guests: Vec<(&str, Guest, &[(Bind, Plt)])> = vec![("small", small, &ways)];
+    type Work = fn(&Rc<Namespace>) -> Result<()>;
+    type Guest<'a> = (&'a str, Work, &'a [(Bind, Plt)]);
+    let mut guests: Vec<Guest<'_>> = vec![("small", small, &ways)];
     if c::guests().join("lib/libsqlite3.so").exists() {
         // The engines take their time to compile it.
         guests.push(("SQLite", sqlite, &ways[..1]));

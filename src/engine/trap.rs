@@ -35,6 +35,7 @@ impl Trap {
         NonNull::new(raw).map(|raw| Trap { api, raw })
     }
 
+    #[cfg(feature = "wasmtime")]
     /// # Safety
     /// `raw` is a trap of the engine behind `api`, and ours.
     pub(super) unsafe fn from_raw_owned(api: &'static Api, raw: NonNull<wasm_trap_t>) -> Trap {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -79,6 +80,8 @@ impl Code {
 pub struct Mapping {
     start: NonNull<u8>,
     size: usize,
+    /// Device and inode of the file.
+    file: (u64, u64),
 }
 
 // SAFETY: memory that is only read, and unmapped by whoever has it last.
@@ -88,6 +91,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn new(file: &File, size: usize) -> io::Result<Mapping> {
+        let meta = file.metadata()?;
         // SAFETY: a new mapping at an address of the system's choice.
         let start = unsafe {
             libc::mmap(
@@ -100,9 +104,18 @@ impl Mapping {
             )
         };
         match NonNull::new(start.cast::<u8>()) {
-            Some(at) if start != libc::MAP_FAILED => Ok(Mapping { start: at, size }),
+            Some(at) if start != libc::MAP_FAILED => Ok(Mapping {
+                start: at,
+                size,
+                file: (meta.dev(), meta.ino()),
+            }),
             _ => Err(io::Error::last_os_error()),
         }
+    }
+
+    /// What tells its file from others that are there.
+    pub fn file(&self) -> (u64, u64) {
+        self.file
     }
 
     pub fn bytes(&self) -> &[u8] {

@@ -16,6 +16,10 @@ use crate::engine::kept::{Code, Keeper, Mapping};
 /// comes beyond is copied.
 const MAX_MAPPINGS: usize = 4096;
 
+/// Mappings of one file that an engine holds: a host whose namespaces come one after the other maps the same code for each, and never lets go
+/// of it. What comes beyond is copied, and goes with its namespace.
+const MAX_OF_FILE: usize = 4;
+
 /// The mappings of one engine.
 #[derive(Debug, Default)]
 pub(super) struct MappedCode {
@@ -42,7 +46,10 @@ impl MappedCode {
                 .rev()
                 .any(|known| Arc::ptr_eq(known, mapping))
             {
-                if mappings.len() >= MAX_MAPPINGS {
+                let of_file = mappings
+                    .iter()
+                    .filter(|known| known.file() == mapping.file());
+                if mappings.len() >= MAX_MAPPINGS || of_file.count() >= MAX_OF_FILE {
                     return None;
                 }
                 mappings.push(mapping.clone());
