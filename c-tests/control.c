@@ -42,6 +42,21 @@ static wasm_trap_t *again(const wasm_val_vec_t *arguments, wasm_val_vec_t *resul
     return NULL;
 }
 
+static struct host another;
+
+/* A guest of another namespace is stopped for the sake of the one that waits for it. */
+static wasm_trap_t *beyond(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    (void)results;
+    wasm_dyld_error_t *problem = NULL;
+    wasm_val_vec_t none = WASM_EMPTY_VEC;
+    wasm_dyld_code_t code = wasm_dyld_call(another.dyld, find(another.dyld, NULL, "loops"), &none, &none, &problem);
+    CHECK(code == WASM_DYLD_INTERRUPTED || code == WASM_DYLD_TIMED_OUT);
+    wasm_dyld_error_delete(problem);
+    return NULL;
+}
+
 static wasm_trap_t *sweeps(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
 {
     (void)arguments;
@@ -50,24 +65,31 @@ static wasm_trap_t *sweeps(const wasm_val_vec_t *arguments, wasm_val_vec_t *resu
     return NULL;
 }
 
+static struct host host_in(size_t way)
+{
+    struct host made;
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_control(config, ways[way].control, &error));
+    if (ways[way].engine)
+        return host_with(config);
+    WORKS(wasm_dyld_engine_new(NULL, &made.engine, &error));
+    made.store = wasm_store_new(made.engine);
+    WORKS(wasm_dyld_new(made.store, config, &made.dyld, &error));
+    return made;
+}
+
 /* What is called and loaded again and again while the rest comes and goes. */
 static void begin(size_t way)
 {
-    wasm_dyld_config_t *config = wasm_dyld_config_new();
-    WORKS(wasm_dyld_config_set_control(config, ways[way].control, &error));
-    if (ways[way].engine) {
-        host = host_with(config);
-    } else {
-        WORKS(wasm_dyld_engine_new(NULL, &host.engine, &error));
-        host.store = wasm_store_new(host.engine);
-        WORKS(wasm_dyld_new(host.store, config, &host.dyld, &error));
-    }
+    host = host_in(way);
+    define_function(&host, "env", "beyond", 0, 0, beyond);
     define_function(&host, "env", "again", 0, 0, again);
     define_function(&host, "env", "sweeps", 0, 0, sweeps);
     struct module *m = module_new();
-    uint32_t host_again = module_import(m, "env", "again", "", "");
+    uint32_t host_again = module_import(m, "env", "again", "", ""), to_another = module_import(m, "env", "beyond", "", "");
     module_function(m, "loops", "", "", CODE(ENDLESS));
     module_function(m, "swallowed", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_again, BR, 0, END));
+    module_function(m, "through", "", "", CODE(CALL, (uint8_t)to_another));
     module_function(m, "one", "", "i", CODE(I32_CONST, 1));
     /* Calls itself by a tail of its own, a thousand deep, and begins anew. */
     uint32_t deep = m->functions;
@@ -205,6 +227,24 @@ static void handlers(struct module *m)
     module_slot(m, module_function(m, NULL, "", "", CODE(ENDLESS)));
     module_function(m, "__wasm_call_ctors", "", "",
                     CODE(GLOBAL_GET, 1, CALL, (uint8_t)atexit, DROP, GLOBAL_GET, 1, I32_CONST, 1, I32_ADD, CALL, (uint8_t)atexit, DROP));
+}
+
+static wasm_dyld_code_t through(void) { return call("through"); }
+
+/* The other namespace has no bounds of its own. */
+static void in_another(size_t way)
+{
+    another = host_in(way);
+    struct module *m = module_new();
+    module_function(m, "loops", "", "", CODE(ENDLESS));
+    WORKS(load_module(another.dyld, "loops.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+    for (int by = 0; by < MEANS; by++) {
+        if (by == BY_BUDGET)
+            continue;
+        stopped(by, through);
+        usable(1);
+    }
+    host_delete(&another);
 }
 
 static wasm_dyld_object_t *leaving;
@@ -471,6 +511,7 @@ int main(void)
         for (int by = 0; by < MEANS; by++)
             if (by != BY_BUDGET || ways[way].control == WASM_DYLD_CONTROL_BUDGET)
                 everywhere(by);
+        in_another(way);
         in_wasi();
         watched();
         if (ways[way].control == WASM_DYLD_CONTROL_BUDGET)

@@ -152,9 +152,28 @@ impl Control {
             self.stopped.set(None);
             self.signal.begin();
             self.set_times();
-            self.outer.set(CURRENT.replace(self));
+            let outer = CURRENT.replace(self);
+            self.outer.set(outer);
+            if !outer.is_null() {
+                self.enter_from_another();
+            }
         }
         Entry(self)
+    }
+
+    /// The guest that waits for this one may be stopped meanwhile: its own engine, if it has checks of its own, is not the one to be told.
+    #[cold]
+    fn enter_from_another(&self) {
+        let now = clock();
+        each(|control| {
+            if let Some(at) = control.signal.next() {
+                timer::watch_always(&control.signal, now, at);
+            }
+        });
+        // SAFETY: as in `each`: the outer one is in the chain.
+        if let Some(outer) = unsafe { self.outer.get().as_ref() } {
+            outer.signal.entered(&self.signal);
+        }
     }
 
     /// When the guest has to look, in the entry that begins.
@@ -216,6 +235,15 @@ impl Control {
         }
     }
 
+    /// Fails if the guest has been stopped in this entry.
+    #[inline]
+    pub fn check_stopped(&self) -> Result<()> {
+        match self.stopped.get() {
+            None => Ok(()),
+            Some(stop) => Err(stop.error()),
+        }
+    }
+
     /// The guest's counter stands at `counter`, below zero: what it is to stand at, or why the guest is to stop.
     pub fn ask(&self, counter: i64) -> Result<i64, Stop> {
         if let Some(stop) = wanted() {
@@ -227,9 +255,11 @@ impl Control {
         })
     }
 
-    /// Why the guest was stopped in this entry, if it was.
+    /// Why the guest was stopped in this entry, if it was: for its own sake, or for that of one that waits for it.
     pub fn stopped(&self) -> Option<Stop> {
-        self.stopped.get()
+        let mut stopped = self.stopped.get();
+        each(|control| stopped = stopped.or(control.stopped.get()));
+        stopped
     }
 
     /// Asks the host, if it is time. False: nobody is to be asked.
@@ -267,7 +297,12 @@ impl Drop for Entry<'_> {
         let entries = control.entries.get().saturating_sub(1);
         control.entries.set(entries);
         if entries == 0 {
-            CURRENT.set(control.outer.replace(ptr::null()));
+            let outer = control.outer.replace(ptr::null());
+            CURRENT.set(outer);
+            // SAFETY: it is in the chain that is left: see `each`.
+            if let Some(outer) = unsafe { outer.as_ref() } {
+                outer.signal.left();
+            }
             control.signal.end();
         }
     }

@@ -1,7 +1,10 @@
 //! The part of a control that other threads and signal handlers reach: atomics alone, no lock, no memory taken or given back.
 
+use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
 use std::time::{Duration, Instant};
 
 use super::Stop;
@@ -29,6 +32,10 @@ pub struct Signal {
     /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
     bell: AtomicI32,
     kick: OnceLock<Kick>,
+    /// That of the namespace which a function of the host's has entered, called by a guest of this one. Others read it while they are
+    /// counted here.
+    inner: AtomicPtr<Signal>,
+    readers: AtomicUsize,
 }
 
 /// Nanoseconds since the process first asked.
@@ -56,6 +63,8 @@ impl Signal {
             watched: AtomicU64::new(NEVER),
             bell: AtomicI32::new(-1),
             kick: OnceLock::new(),
+            inner: AtomicPtr::new(ptr::null_mut()),
+            readers: AtomicUsize::new(0),
         }
     }
 
@@ -85,6 +94,30 @@ impl Signal {
             kick();
         }
         ring(self.bell.load(SeqCst));
+        self.readers.fetch_add(1, SeqCst);
+        // SAFETY: whoever takes it away waits until nobody is counted any more.
+        if let Some(inner) = unsafe { self.inner.load(SeqCst).as_ref() } {
+            inner.wake();
+        }
+        self.readers.fetch_sub(1, SeqCst);
+    }
+
+    /// Another namespace is entered while a guest of this one waits: it is woken as well, until [`left`](Self::left).
+    pub(super) fn entered(&self, inner: &Signal) {
+        self.inner.store(ptr::from_ref(inner).cast_mut(), SeqCst);
+        // Who came just before has not seen it.
+        if self.wants().is_some() {
+            inner.wake();
+        }
+    }
+
+    /// The other namespace is left.
+    pub(super) fn left(&self) {
+        self.inner.store(ptr::null_mut(), SeqCst);
+        // Those who have seen it are done soon. A signal handler of this thread is done before this goes on.
+        while self.readers.load(SeqCst) > 0 {
+            std::thread::yield_now();
+        }
     }
 
     #[inline]
@@ -134,7 +167,7 @@ impl Signal {
     }
 
     /// How long it is until then.
-    pub(super) fn left(&self) -> Option<Duration> {
+    pub(super) fn time_left(&self) -> Option<Duration> {
         let at = self.next()?;
         Some(Duration::from_nanos(at.saturating_sub(clock())))
     }

@@ -33,12 +33,20 @@ fn lock() -> MutexGuard<'static, Watch> {
     WATCH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An entry begins in which the guest has to look at this time.
+/// An entry begins in which the guest has to look at this time. Where no engine has to be told, the guest looks by itself.
+#[inline]
 pub(super) fn watch(signal: &Arc<Signal>, now: u64, at: u64) {
+    if signal.has_kick() {
+        watch_always(signal, now, at);
+    }
+}
+
+/// The same, where another one has to be told.
+pub(super) fn watch_always(signal: &Arc<Signal>, now: u64, at: u64) {
     // The thread looks by then anyway, and finds the later time: calls one after the other cost no lock. One that is long overdue was
     // for a thread that this process does not have: it was forked off.
     let watched = signal.watched.load(SeqCst);
-    if signal.has_kick() && (watched > at || watched < now.saturating_sub(LATE)) {
+    if watched > at || watched < now.saturating_sub(LATE) {
         lock().add(signal, at);
     }
 }

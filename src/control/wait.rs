@@ -51,7 +51,7 @@ fn wait_with_bells(
         }
         let own = until.map(|until| until.saturating_duration_since(Instant::now()));
         let mut left = own.or(bounded.then_some(Duration::MAX));
-        each(|control| left = left.into_iter().chain(control.signal.left()).min());
+        each(|control| left = left.into_iter().chain(control.signal.time_left()).min());
         let milliseconds = left.map_or(-1, milliseconds);
         let length = entries.len() as libc::nfds_t;
         // SAFETY: the pointer and the length are those of a live vector of `pollfd`.

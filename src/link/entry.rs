@@ -28,7 +28,10 @@ impl Namespace {
         self.check_stack()?;
         let _depth = self.side.enter(self.config.nesting)?;
         self.side.forget_exit();
-        run().map_err(|trap| self.ended(&trap, stack))
+        run().map_err(|trap| self.ended(&trap, stack))?;
+        // A function of the host's may have kept it to itself that the guest was stopped, and the guest have come to its end before the
+        // next check.
+        self.side.control.check_stopped()
     }
 
     #[cold]

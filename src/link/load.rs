@@ -131,7 +131,7 @@ impl Load {
         };
         let taken = self.taken.as_ref();
         let made_space = taken.is_some_and(|taken| taken.layout.memory.before.is_none());
-        unload::remove(ns, &gone, made_space);
+        unload::remove(ns, &gone);
         // What the guest opened in its constructors is kept by nothing any more.
         if let Err(error) = unload::sweep(ns) {
             told(ns, &error);

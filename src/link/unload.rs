@@ -121,11 +121,11 @@ fn sweep_all(ns: &Namespace) -> Result<()> {
                 // The program has ended, and run the other handlers as it did. What is dead is asked anew: a handler may have
                 // opened some of it.
                 let dead = ns.state().dead();
-                remove(ns, &dead, false);
+                remove(ns, &dead);
                 return Err(error);
             }
             Some(error) => outcome = outcome.and(error),
-            None => remove(ns, &order.iter().copied().collect(), false),
+            None => remove(ns, &order.iter().copied().collect()),
         }
     }
 }
@@ -171,9 +171,8 @@ impl LastCall {
     }
 }
 
-/// Removes exactly `gone`. If nothing is left, memory and table stay for the next load, unless they are to be `unmade`. No guest
-/// code runs.
-pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
+/// Removes exactly `gone`. If nothing is left, memory and table stay for the next load. No guest code runs.
+pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>) {
     let trace = &ns.config().trace;
     let told = gone.iter().filter(|_| trace.on(Category::Init));
     let names: Vec<Arc<str>> = told.filter_map(|&id| Some(ns.object(id)?.name)).collect();
@@ -207,7 +206,7 @@ pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>, unmade: bool) {
             }
         }
         if state.model.nodes.is_empty() {
-            empty(ns, state, fixed || unmade);
+            empty(ns, state, fixed);
         }
         let buried: Vec<LoadedObject> =
             gone.iter().filter_map(|id| state.live.remove(id)).collect();
