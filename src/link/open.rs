@@ -109,23 +109,9 @@ impl Namespace {
         Ok(Some(root))
     }
 
-    fn carry_out(self: &Rc<Self>, mut prepared: Prepared, busy: Busy<'_>) -> Result<()> {
+    fn carry_out(self: &Rc<Self>, prepared: Box<Prepared>, busy: Busy<'_>) -> Result<()> {
         let shows_errors = prepared.shows_errors();
-        let pending = if prepared.closure.fresh.is_empty() {
-            self.commit(prepared, None)
-        } else {
-            let plan = match prepared.plan.take() {
-                Some(kept) => kept,
-                None => self.clock.time(Phase::Plan, || self.plan(&prepared))?,
-            };
-            self.trace_plan(&prepared, &plan);
-            let (plan, keys) = self
-                .clock
-                .time(Phase::Link, || transaction::execute(self, &prepared, plan))?;
-            self.clock
-                .time(Phase::Keep, || self.keep_launch(&prepared, &plan, &keys));
-            self.commit(prepared, Some(plan))
-        };
+        let pending = self.link(prepared)?;
         // Beyond here the namespace is consistent and open: constructors may load.
         drop(busy);
         self.clock
@@ -134,6 +120,27 @@ impl Namespace {
             self.reserve_error_text();
         }
         Ok(())
+    }
+
+    /// The plan, executed and committed. Gives the objects whose constructors are to run, in order.
+    ///
+    /// A frame of its own, since constructors load libraries one inside the other: what is needed here is not on the stack meanwhile.
+    #[inline(never)]
+    fn link(self: &Rc<Self>, mut prepared: Box<Prepared>) -> Result<Vec<ObjectId>> {
+        if prepared.closure.fresh.is_empty() {
+            return Ok(self.commit(*prepared, None));
+        }
+        let plan = match prepared.plan.take() {
+            Some(kept) => kept,
+            None => self.clock.time(Phase::Plan, || self.plan(&prepared))?,
+        };
+        self.trace_plan(&prepared, &plan);
+        let (plan, keys) = self
+            .clock
+            .time(Phase::Link, || transaction::execute(self, &prepared, plan))?;
+        self.clock
+            .time(Phase::Keep, || self.keep_launch(&prepared, &plan, &keys));
+        Ok(self.commit(*prepared, Some(plan)))
     }
 
     /// The new objects become part of the namespace. Gives the objects whose constructors are to run, in order. Cannot fail.

@@ -68,12 +68,13 @@ impl Prepared {
 }
 
 impl Namespace {
-    /// `None`: what is asked for is not loaded, and is not to be.
+    /// `None`: what is asked for is not loaded, and is not to be. On the heap, since it waits while constructors load other libraries.
+    #[inline(never)]
     pub(super) fn prepare(
         self: &Rc<Self>,
         source: Source,
         flags: Flags,
-    ) -> Result<Option<Prepared>> {
+    ) -> Result<Option<Box<Prepared>>> {
         unload::bury(self);
         self.define_services()?;
         // Told here, an engine that cannot do it is named; later it would fail in some odd way.
@@ -91,7 +92,7 @@ impl Namespace {
         };
         let options = self.options(flags);
         let record = match self.recall(&source, flags, &options) {
-            Recalled::Hit(prepared) => return Ok(Some(*prepared)),
+            Recalled::Hit(prepared) => return Ok(Some(prepared)),
             Recalled::Miss(record) => Some(record),
             Recalled::Unfit => None,
         };
@@ -107,7 +108,7 @@ impl Namespace {
         let root = closure.roots.first().copied();
         let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
         export_getters::provide(self, &closure)?;
-        Ok(Some(Prepared {
+        Ok(Some(Box::new(Prepared {
             given: Given::Bytes(files.bytes),
             options,
             party: flags.party,
@@ -115,7 +116,7 @@ impl Namespace {
             root,
             plan: None,
             record: files.record,
-        }))
+        })))
     }
 
     fn options(&self, flags: Flags) -> Options {

@@ -12,7 +12,7 @@ use super::place::{Name, Place};
 
 /// Beyond it those go that were not used for longest.
 const MAX_BYTES: u64 = 64 << 20;
-const MAX_FILES: usize = 1024;
+const MAX_FILES: usize = 256;
 
 /// Files by name.
 #[derive(Debug, Default)]
