@@ -5,14 +5,21 @@
 
 use std::cell::Cell;
 
-/// Lent at once. A check costs a few nanoseconds at the least, so that the guest asks, and can be stopped, every millisecond or so;
-/// asking costs less than a hundredth of that.
-const LENT: u64 = 100_000;
+/// Lent at once, at the most and at the least. A check stands for a few instructions or for thousands, or for a call of the host: how much
+/// is lent goes by how long the last took.
+const MOST: u64 = 20_000;
+const LEAST: u64 = 100;
+
+/// Nanoseconds after which the guest is to ask again, more or less. Asking takes less than a thousandth of that.
+const OFTEN: u64 = 500_000;
 
 pub struct Budget {
     /// Without what is lent. `None`: no bound.
     left: Cell<Option<u64>>,
     lent: Cell<u64>,
+    /// How much is to be lent next, and when that was found.
+    pace: Cell<u64>,
+    asked: Cell<u64>,
 }
 
 impl Default for Budget {
@@ -20,6 +27,8 @@ impl Default for Budget {
         Budget {
             left: Cell::new(None),
             lent: Cell::new(0),
+            pace: Cell::new(LEAST),
+            asked: Cell::new(0),
         }
     }
 }
@@ -43,8 +52,10 @@ impl Budget {
         Some(self.left.get()?.saturating_add(unused))
     }
 
-    /// The guest asks for more, its counter below zero. `None`: the budget does not hold what it has used; nothing is left of it.
-    pub fn ask(&self, counter: i64) -> Option<i64> {
+    /// The guest asks for more, its counter below zero, at a time in nanoseconds. `None`: the budget does not hold what it has used; nothing
+    /// is left of it.
+    pub fn ask(&self, counter: i64, now: u64) -> Option<i64> {
+        self.set_pace(now);
         let owed = counter.min(0).unsigned_abs();
         if let Some(left) = self.left.get() {
             let rest = left.checked_sub(owed);
@@ -57,8 +68,27 @@ impl Budget {
         Some(self.lend())
     }
 
+    /// What stands in the guest's counter is taken back: the guest asks at its next check.
+    pub fn recall(&self, counter: i64) {
+        let unused = u64::try_from(counter).unwrap_or(0).min(self.lent.get());
+        self.left
+            .set(self.left.get().map(|left| left.saturating_add(unused)));
+        self.lent.set(0);
+    }
+
+    fn set_pace(&self, now: u64) {
+        let took = now.saturating_sub(self.asked.replace(now));
+        let pace = self.pace.get();
+        self.pace.set(match took {
+            0..OFTEN => pace.saturating_mul(2).min(MOST),
+            _ if took > 2 * OFTEN => (pace / 4).max(LEAST),
+            _ => pace,
+        });
+    }
+
     fn lend(&self) -> i64 {
-        let lent = self.left.get().map_or(LENT, |left| left.min(LENT));
+        let pace = self.pace.get();
+        let lent = self.left.get().map_or(pace, |left| left.min(pace));
         self.left
             .set(self.left.get().map(|left| left.saturating_sub(lent)));
         self.lent.set(lent);
@@ -80,7 +110,7 @@ mod tests {
         for step in steps {
             counter -= step as i64;
             if counter < 0 {
-                match budget.ask(counter) {
+                match budget.ask(counter, 0) {
                     Some(more) => counter = more,
                     None => return (used, None),
                 }
@@ -120,6 +150,30 @@ mod tests {
         assert_eq!(run(&budget, end.unwrap(), [1].into_iter()), (0, None));
         let counter = budget.set(Some(5));
         assert_eq!(run(&budget, counter, [1 << 40].into_iter()), (0, None));
+    }
+
+    #[test]
+    fn who_takes_long_asks_often() {
+        let budget = Budget::default();
+        let mut counter = budget.set(None);
+        for n in 0..20 {
+            counter = budget.ask(counter - 1 - counter, n).unwrap();
+        }
+        assert_eq!(counter, MOST as i64);
+        for n in 1..20 {
+            counter = budget.ask(-1, n * 1_000_000_000).unwrap();
+        }
+        assert_eq!(counter, LEAST as i64);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_used() {
+        let budget = Budget::default();
+        let counter = budget.set(Some(1_000));
+        budget.recall(counter - 30);
+        assert_eq!(budget.left(Some(0)), Some(970));
+        let (used, end) = run(&budget, 0, std::iter::repeat(1));
+        assert_eq!((used, end), (970, None));
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub struct Control {
     watcher: RefCell<Option<Rc<Watcher>>>,
     /// The budget, where checks count.
     pub budget: Budget,
+    /// Takes back what stands in the guest's counter.
+    recall: RefCell<Option<Recall>>,
     /// The control of the namespace whose guest, by way of the host, entered this one.
     outer: Cell<*const Control>,
 }
@@ -98,6 +100,9 @@ thread_local! {
     /// The namespace that was entered last on this thread, and is not left.
     static CURRENT: Cell<*const Control> = const { Cell::new(ptr::null()) };
 }
+
+/// How a control takes back what stands in its guest's counter.
+pub type Recall = Box<dyn Fn(&Budget)>;
 
 /// An entry of the host into a namespace, until it is dropped.
 pub struct Entry<'a>(&'a Control);
@@ -113,6 +118,7 @@ impl Control {
             timeout: Cell::new(None),
             watcher: RefCell::new(None),
             budget: Budget::default(),
+            recall: RefCell::new(None),
             outer: Cell::new(ptr::null()),
         }
     }
@@ -235,6 +241,26 @@ impl Control {
         }
     }
 
+    /// How what stands in the guest's counter is taken back; `None`: it is gone.
+    pub fn set_recall(&self, recall: Option<Recall>) {
+        drop(self.recall.replace(recall));
+    }
+
+    /// The guest goes on, whatever a function of the host's has made of the stop: it is to look at its very next check.
+    #[inline]
+    fn goes_on(&self) {
+        if self.stopped.get().is_some() || self.signal.wants().is_some() {
+            self.look_soon();
+        }
+    }
+
+    #[cold]
+    fn look_soon(&self) {
+        if let Some(recall) = &*self.recall.borrow() {
+            recall(&self.budget);
+        }
+    }
+
     /// Fails if the guest has been stopped in this entry.
     #[inline]
     pub fn check_stopped(&self) -> Result<()> {
@@ -249,7 +275,7 @@ impl Control {
         if let Some(stop) = wanted() {
             return Err(stop);
         }
-        self.budget.ask(counter).ok_or_else(|| {
+        self.budget.ask(counter, clock()).ok_or_else(|| {
             self.stopped.set(Some(Stop::Spent));
             Stop::Spent
         })
@@ -296,15 +322,18 @@ impl Drop for Entry<'_> {
         }
         let entries = control.entries.get().saturating_sub(1);
         control.entries.set(entries);
-        if entries == 0 {
-            let outer = control.outer.replace(ptr::null());
-            CURRENT.set(outer);
-            // SAFETY: it is in the chain that is left: see `each`.
-            if let Some(outer) = unsafe { outer.as_ref() } {
-                outer.signal.left();
-            }
-            control.signal.end();
+        if entries > 0 {
+            control.goes_on();
+            return;
         }
+        let outer = control.outer.replace(ptr::null());
+        CURRENT.set(outer);
+        // SAFETY: it is in the chain that is left: see `each`.
+        if let Some(outer) = unsafe { outer.as_ref() } {
+            outer.signal.left();
+            outer.goes_on();
+        }
+        control.signal.end();
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::namespace::Namespace;
 use super::order::raw;
-use crate::control::Checks;
+use crate::control::{Budget, Checks};
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{EngineGlobalType, Global, HostFunc, HostTrap, Val};
 use crate::error::Result;
@@ -60,6 +60,12 @@ impl Namespace {
         };
         let ask = HostFunc::new(self.store, &FuncType::default(), Box::new(body))?;
         self.side.units.replace(Some(units.clone()));
+        let counter = units.clone();
+        let recall = move |budget: &Budget| {
+            budget.recall(counter.get().as_i64().unwrap_or(0));
+            counter.set(Val::i64(0));
+        };
+        self.side.control.set_recall(Some(Box::new(recall)));
         Ok(Meter { units, ask })
     }
 

@@ -578,6 +578,7 @@ impl Drop for Namespace {
     /// Engines want handles gone before their store; the host deletes the store after the namespace.
     fn drop(&mut self) {
         self.side.memory.take();
+        self.side.control.set_recall(None);
         self.side.units.take();
     }
 }

@@ -8,6 +8,7 @@ use super::exit;
 use super::host::HostValue;
 use super::namespace::Namespace;
 use crate::abi;
+use crate::control;
 use crate::dlfcn;
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Error, Result};
@@ -101,6 +102,10 @@ impl Service {
             }
             let numbers = numbers.get(..args.len()).unwrap_or_default();
             let value = (self.body)(&Call { ns: &ns, caller }, numbers)?;
+            // A guest that is to stop goes no further, whatever became of what it has called here.
+            if let Some(stop) = control::wanted() {
+                return Err(stop.error().into());
+            }
             if let Some(result) = results.first_mut() {
                 *result = Val::u32(value);
             }

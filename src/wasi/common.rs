@@ -15,6 +15,7 @@ use super::errno::{Raw, finish, trap};
 use super::paths::{self, Preopened};
 use super::strings::Strings;
 use super::{FileIdentity, Preview1, Signature, Stop};
+use crate::control;
 use crate::error::Result;
 use crate::object::ValType;
 
@@ -122,7 +123,7 @@ functions! {
     own proc_exit(code: i32);
     wiggle proc_raise(signal: i32) -> errno;
     wiggle sched_yield() -> errno;
-    wiggle random_get(buf: i32, buf_len: i32) -> errno;
+    own random_get(buf: i32, buf_len: i32) -> errno;
     wiggle sock_accept(fd: i32, flags: i32, opened: i32) -> errno;
     wiggle sock_recv(fd: i32, iovs: i32, iovs_len: count, flags: i32, nread: i32, roflags: i32) -> errno;
     wiggle sock_send(fd: i32, iovs: i32, iovs_len: count, flags: i32, nwritten: i32) -> errno;
@@ -239,6 +240,28 @@ impl Common {
                 nevents,
             ),
         )
+    }
+
+    /// In pieces, between which the guest may be stopped.
+    fn random_get(&self, memory: &mut [u8], buf: i32, len: i32) -> Called {
+        const PIECE: u32 = 1 << 20;
+        let (mut at, mut left) = (buf as u32, len as u32);
+        loop {
+            let piece = left.min(PIECE);
+            let context = &mut self.context()?;
+            let memory = &mut GuestMemory::Unshared(&mut *memory);
+            let got = run(
+                "random_get",
+                preview1::random_get(context, memory, at as i32, piece as i32),
+            )?;
+            (at, left) = (at.wrapping_add(piece), left.saturating_sub(piece));
+            if got != SUCCESS || left == 0 {
+                return Ok(got);
+            }
+            if control::wanted().is_some() {
+                return Ok(Some(Errno::Intr as i32));
+            }
+        }
     }
 
     /// wasi-common would trap on a code of 126 or more; C programs do exit with 127 and 255.

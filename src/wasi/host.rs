@@ -39,6 +39,9 @@ pub struct HostFile {
 /// What a pipe that can be written to takes without waiting (PIPE_BUF of Linux).
 const AT_ONCE: usize = 4096;
 
+/// What is read from a file or written to it at a time where the guest may be stopped: some milliseconds' worth.
+const AT_A_TIME: usize = 16 << 20;
+
 impl HostFile {
     /// A standard stream of the process, by a descriptor duplicated from its own.
     #[cfg(unix)]
@@ -81,9 +84,39 @@ impl HostFile {
         self.waits && control::is_watched()
     }
 
+    /// How much is read or written at a time.
+    fn most(&self, waits: usize) -> usize {
+        match (control::is_watched(), self.waits) {
+            (false, _) => usize::MAX,
+            (true, true) => waits,
+            (true, false) => AT_A_TIME,
+        }
+    }
+
     fn writable(&self) -> Result<&File, Error> {
         writable(&self.file, self.read_only)
     }
+}
+
+/// The first `most` bytes of the first buffer that has any, if there are more in all.
+fn first_of<'a>(bufs: &'a mut [io::IoSliceMut<'_>], most: usize) -> Option<&'a mut [u8]> {
+    let all = bufs.iter().map(|buf| buf.len());
+    if all.fold(0, usize::saturating_add) <= most {
+        return None;
+    }
+    let first = bufs.iter_mut().find(|buf| !buf.is_empty())?;
+    let length = first.len().min(most);
+    first.get_mut(..length)
+}
+
+/// The same of what is to be written.
+fn first_to_write<'a>(bufs: &'a [io::IoSlice<'_>], most: usize) -> Option<&'a [u8]> {
+    let all = bufs.iter().map(|buf| buf.len());
+    if all.fold(0, usize::saturating_add) <= most {
+        return None;
+    }
+    let first = bufs.iter().find(|buf| !buf.is_empty())?;
+    first.get(..first.len().min(most))
 }
 
 fn writable<T>(inner: &T, read_only: bool) -> Result<&T, Error> {
@@ -168,7 +201,14 @@ impl WasiFile for HostFile {
 
     async fn read_vectored<'a>(&self, bufs: &mut [io::IoSliceMut<'a>]) -> Result<u64, Error> {
         self.ready(libc::POLLIN)?;
-        self.file.read_vectored(bufs).await
+        match first_of(bufs, self.most(AT_A_TIME)) {
+            None => self.file.read_vectored(bufs).await,
+            Some(piece) => {
+                self.file
+                    .read_vectored(&mut [io::IoSliceMut::new(piece)])
+                    .await
+            }
+        }
     }
 
     async fn read_vectored_at<'a>(
@@ -176,20 +216,22 @@ impl WasiFile for HostFile {
         bufs: &mut [io::IoSliceMut<'a>],
         offset: u64,
     ) -> Result<u64, Error> {
-        self.file.read_vectored_at(bufs, offset).await
+        match first_of(bufs, self.most(AT_A_TIME)) {
+            None => self.file.read_vectored_at(bufs, offset).await,
+            Some(piece) => {
+                let piece = &mut [io::IoSliceMut::new(piece)];
+                self.file.read_vectored_at(piece, offset).await
+            }
+        }
     }
 
     async fn write_vectored<'a>(&self, bufs: &[io::IoSlice<'a>]) -> Result<u64, Error> {
         let file = self.writable()?;
-        let first = bufs.iter().find(|buf| !buf.is_empty());
-        match first.filter(|_| self.may_be_stopped()) {
+        self.ready(libc::POLLOUT)?;
+        // More might wait, half written. Guests write the rest themselves.
+        match first_to_write(bufs, self.most(AT_ONCE)) {
             None => file.write_vectored(bufs).await,
-            // More might wait, half written. Guests write the rest themselves.
-            Some(buf) => {
-                self.ready(libc::POLLOUT)?;
-                let at_once = buf.get(..AT_ONCE).unwrap_or(buf);
-                file.write_vectored(&[io::IoSlice::new(at_once)]).await
-            }
+            Some(piece) => file.write_vectored(&[io::IoSlice::new(piece)]).await,
         }
     }
 
@@ -198,7 +240,14 @@ impl WasiFile for HostFile {
         bufs: &[io::IoSlice<'a>],
         offset: u64,
     ) -> Result<u64, Error> {
-        self.writable()?.write_vectored_at(bufs, offset).await
+        let file = self.writable()?;
+        match first_to_write(bufs, self.most(AT_ONCE)) {
+            None => file.write_vectored_at(bufs, offset).await,
+            Some(piece) => {
+                let piece = &[io::IoSlice::new(piece)];
+                file.write_vectored_at(piece, offset).await
+            }
+        }
     }
 
     async fn seek(&self, pos: io::SeekFrom) -> Result<u64, Error> {

@@ -30,6 +30,8 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+use wasmparser::{Validator, WasmFeatures};
+
 use super::fault;
 use crate::error::{Code, Error, Result};
 
@@ -51,13 +53,19 @@ pub enum Mode {
 /// memory, since what comes out has at most [`most`] bytes.
 ///
 /// # Errors
-/// The module imports from the reserved name by itself; it has no room for the checks; its code is damaged; or it waits on a shared
+/// The module is not valid; it imports from the reserved name by itself; it has no room for the checks; its code is damaged; or it waits on a shared
 /// memory, in which no check can stop it.
 pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     match mode {
         Mode::Off => Ok(None),
         Mode::Light => light::rewrite(bytes),
-        Mode::Counted => sections::rewrite(bytes),
+        Mode::Counted => {
+            // What is not valid must not become so by what is added: a local, a type, two imports.
+            Validator::new_with_features(WasmFeatures::all())
+                .validate_all(bytes)
+                .map_err(fault::reader)?;
+            sections::rewrite(bytes)
+        }
     }
 }
 

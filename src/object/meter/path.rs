@@ -8,6 +8,10 @@ use wasmparser::{Catch, Handle, Operator, ResumeTable};
 /// Instructions without a check, those of called functions that have none among them, after which there is one.
 pub(super) const STRETCH: u32 = 10_000;
 
+/// Instructions behind a call after which there is one. What was called may have called this function again, and so on: the way back leads
+/// through as many of these as there are frames on the stack.
+const TAIL: u32 = 500;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Loop,
@@ -63,6 +67,9 @@ impl Path {
     pub fn pass(&mut self, operator: &Operator<'_>, more: u32) {
         self.now = self.now.saturating_add(1).saturating_add(more);
         match operator {
+            Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
+                self.now = self.now.max(STRETCH - TAIL);
+            }
             Operator::Block { .. } | Operator::Try { .. } => self.push(Kind::Other),
             Operator::Loop { .. } => self.push(Kind::Loop),
             Operator::If { .. } => self.push(Kind::If),
