@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::namespace::{Namespace, Space};
 use crate::engine::{EngineGlobalType, Global, Memory, Table, Val};
 use crate::error::{Code, Error, Result};
-use crate::object::{GlobalType, HeapType, Limits, MemoryType, TableType, ValType};
+use crate::object::{GlobalType, Limits, MemoryType, TableType, ValType};
 use crate::plan::{Extent, Placement, Plan};
 
 /// Zeroes memory and nulls slots.
@@ -77,10 +77,7 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
     let table = Table::new(
         ns.store,
         TableType {
-            element: ValType::Ref {
-                nullable: true,
-                heap: HeapType::Func,
-            },
+            element: ValType::FUNCREF,
             limits: limits(&layout.table),
             table64: false,
         },

@@ -12,8 +12,7 @@ use wasmparser::{BinaryReader, Operator, TableInit};
 
 use super::section::{self, Section, Sections};
 use super::{
-    ExportItem, ExternType, GlobalType, HeapType, MemoryType, Object, TableType, ValType, convert,
-    fault,
+    ExportItem, ExternType, GlobalType, MemoryType, Object, TableType, ValType, convert, fault,
 };
 use crate::abi;
 use crate::error::Result;
@@ -131,12 +130,8 @@ fn movable_memory(object: &Object) -> Option<MemoryType> {
 
 /// Table 0 is the module's own only where no table is imported.
 fn movable_table(object: &Object) -> Option<TableType> {
-    let nullable_func = ValType::Ref {
-        nullable: true,
-        heap: HeapType::Func,
-    };
     match object.table {
-        Some((0, ty)) if ty.element == nullable_func => Some(ty),
+        Some((0, ty)) if ty.element == ValType::FUNCREF => Some(ty),
         _ => None,
     }
 }

@@ -160,6 +160,12 @@ fn list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
 }
 
 impl ValType {
+    /// What the table that objects share holds.
+    pub const FUNCREF: ValType = ValType::Ref {
+        nullable: true,
+        heap: HeapType::Func,
+    };
+
     /// Whether values of this type may pass through `wasm.h`, be it as a global's value, an argument or a result: the one place that
     /// decides it, for all engines alike, so that a program that runs on one runs on the others.
     ///

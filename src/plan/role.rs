@@ -4,14 +4,8 @@ use super::lifecycle::lacks_relocations;
 use super::model::Role;
 use crate::abi;
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, GlobalType, HeapType, Object, ValType};
+use crate::object::{ExternType, GlobalType, Object, ValType};
 use crate::text;
-
-/// What the shared table holds.
-const FUNCREF: ValType = ValType::Ref {
-    nullable: true,
-    heap: HeapType::Func,
-};
 
 fn unsupported(message: String) -> Error {
     Error::new(Code::Unsupported, message)
@@ -105,7 +99,7 @@ fn linkable(object: &Object) -> Result<()> {
             ExternType::Table(ty)
                 if import.module.as_ref() == abi::ENV
                     && import.name.as_ref() == abi::INDIRECT_FUNCTION_TABLE
-                    && ty.element != FUNCREF =>
+                    && ty.element != ValType::FUNCREF =>
             {
                 return Err(unsupported(format!(
                     "{} is a table of {}; the one that objects share is of funcref",

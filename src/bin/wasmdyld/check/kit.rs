@@ -8,7 +8,7 @@ use wasmdyld::engine::{
     OwnedStore, Store, Table, Trap, Val, shim,
 };
 use wasmdyld::error::Error;
-use wasmdyld::object::{FuncType, GlobalType, HeapType, Limits, MemoryType, TableType, ValType};
+use wasmdyld::object::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// A note on what went well, or why it did not.
 pub type Answer<T = String> = Result<T, Reason>;
@@ -53,11 +53,6 @@ pub fn same<T: PartialEq + Debug>(what: &str, got: T, wanted: T) -> Answer<()> {
 pub fn fine() -> Answer {
     Ok(String::new())
 }
-
-pub const FUNCREF: ValType = ValType::Ref {
-    nullable: true,
-    heap: HeapType::Func,
-};
 
 pub struct Kit {
     // In this order: the store goes before its engine.
@@ -135,7 +130,7 @@ impl Kit {
 
     pub fn table(&self, min: u64, max: u64) -> Answer<Table> {
         let ty = TableType {
-            element: FUNCREF,
+            element: ValType::FUNCREF,
             limits: limits(min, max),
             table64: false,
         };
