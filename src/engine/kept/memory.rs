@@ -3,7 +3,7 @@
 //!
 //! It goes with its engine. What it holds is code as the engine writes it, not modules: these would keep the engine.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::blob::Blob;
@@ -20,7 +20,10 @@ pub struct Memory(Mutex<Files>);
 
 #[derive(Debug, Default)]
 struct Files {
-    by_name: HashMap<String, Held>,
+    /// Ordered, since a hash table of entries that come and go grows once, at a time that its seed decides.
+    by_name: BTreeMap<String, Held>,
+    /// Their names by when they were last used.
+    by_use: BTreeMap<u64, String>,
     bytes: u64,
     /// Rises with every use.
     uses: u64,
@@ -42,26 +45,34 @@ impl Memory {
 impl Files {
     fn remove(&mut self, name: &str) {
         if let Some(held) = self.by_name.remove(name) {
+            self.by_use.remove(&held.used);
             self.bytes = self.bytes.saturating_sub(held.blob.bytes().len() as u64);
         }
     }
 
-    /// Makes room for `more` bytes, and somewhat more, so that this is rare.
+    fn add(&mut self, name: &str, blob: Blob) {
+        self.uses += 1;
+        self.bytes = self.bytes.saturating_add(blob.bytes().len() as u64);
+        self.by_use.insert(self.uses, name.to_string());
+        let used = self.uses;
+        self.by_name.insert(name.to_string(), Held { blob, used });
+    }
+
+    fn get(&mut self, name: &str) -> Option<Blob> {
+        let held = self.by_name.get_mut(name)?;
+        let name = self.by_use.remove(&held.used)?;
+        self.uses += 1;
+        held.used = self.uses;
+        self.by_use.insert(self.uses, name);
+        Some(held.blob.clone())
+    }
+
+    /// Makes room for one more file of `more` bytes, and no more room than that: what is held does not go up and down.
     fn make_room(&mut self, more: u64) {
-        if self.bytes.saturating_add(more) <= MAX_BYTES && self.by_name.len() < MAX_FILES {
-            return;
-        }
-        let mut by_use: Vec<(u64, String)> = self
-            .by_name
-            .iter()
-            .map(|(name, held)| (held.used, name.clone()))
-            .collect();
-        by_use.sort_unstable();
-        for (_, name) in by_use {
-            let fits = self.bytes.saturating_add(more) <= MAX_BYTES / 8 * 7;
-            if fits && self.by_name.len() < MAX_FILES / 8 * 7 {
-                break;
-            }
+        while self.bytes.saturating_add(more) > MAX_BYTES || self.by_name.len() >= MAX_FILES {
+            let Some((_, name)) = self.by_use.pop_first() else {
+                return;
+            };
             self.remove(&name);
         }
     }
@@ -69,12 +80,7 @@ impl Files {
 
 impl Place for Memory {
     fn get(&self, name: &Name) -> Option<Blob> {
-        let mut files = self.files();
-        files.uses += 1;
-        let uses = files.uses;
-        let held = files.by_name.get_mut(name.as_str())?;
-        held.used = uses;
-        Some(held.blob.clone())
+        self.files().get(name.as_str())
     }
 
     fn has(&self, name: &Name) -> bool {
@@ -91,12 +97,7 @@ impl Place for Memory {
         let mut files = self.files();
         files.remove(name.as_str());
         files.make_room(file.size());
-        files.uses += 1;
-        let used = files.uses;
-        files.bytes = files.bytes.saturating_add(file.size());
-        files
-            .by_name
-            .insert(name.as_str().to_string(), Held { blob, used });
+        files.add(name.as_str(), blob);
     }
 
     fn discard(&self, name: &Name) {
@@ -154,5 +155,21 @@ mod tests {
             put(&memory, n, 1);
         }
         assert!(memory.files().by_name.len() <= MAX_FILES);
+    }
+
+    /// A host that watches its memory would take what rises between two clearings for a leak.
+    #[test]
+    fn what_is_held_stays_the_same_once_it_is_full() {
+        let memory = Memory::default();
+        for n in 0..3 * MAX_FILES {
+            put(&memory, n, 1000);
+            assert!(memory.get(&name(n)).is_some());
+            if n >= MAX_FILES {
+                assert_eq!(memory.files().by_name.len(), MAX_FILES);
+                assert!(memory.has(&name(n + 1 - MAX_FILES)) && !memory.has(&name(n - MAX_FILES)));
+            }
+            let files = memory.files();
+            assert_eq!(files.by_use.len(), files.by_name.len());
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Each is known here as long as somebody has it: a module goes when the last namespace has let go of it. Of several that want the same
 //! module at once, one compiles it and the others wait for that.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -55,7 +55,8 @@ pub struct Sharing {
 
 #[derive(Debug, Default)]
 struct Slots {
-    by_key: HashMap<ModuleKey, Arc<Slot>>,
+    /// Ordered, since a hash table of entries that come and go grows once, at a time that its seed decides.
+    by_key: BTreeMap<ModuleKey, Arc<Slot>>,
     /// When there are so many, those of modules that are gone are looked for.
     sweep_at: usize,
 }
