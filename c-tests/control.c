@@ -16,6 +16,12 @@
 static struct host host;
 static wasm_dyld_t *volatile interrupted;
 
+static void sleep_ms(long ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
 /* The way in which a namespace stops its guests. */
 static const struct {
     const char *what;
@@ -57,6 +63,38 @@ static wasm_trap_t *beyond(const wasm_val_vec_t *arguments, wasm_val_vec_t *resu
     return NULL;
 }
 
+static int hurt;
+
+/* At its third call the guest is to stop: it makes no fourth. */
+static wasm_trap_t *hurts(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    (void)results;
+    if (++hurt == 3)
+        SAME(wasm_dyld_interrupt(host.dyld), WASM_DYLD_OK);
+    return NULL;
+}
+
+/* What it has left is taken from it. */
+static wasm_trap_t *starves(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    (void)results;
+    if (++hurt == 3)
+        WORKS(wasm_dyld_set_budget(host.dyld, 0, &error));
+    return NULL;
+}
+
+/* It takes long, so that the guest has used nearly nothing of what it was lent. */
+static wasm_trap_t *lingers(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
+{
+    (void)arguments;
+    (void)results;
+    sleep_ms(10);
+    CHECK(++hurt < 20);
+    return NULL;
+}
+
 static wasm_trap_t *sweeps(const wasm_val_vec_t *arguments, wasm_val_vec_t *results)
 {
     (void)arguments;
@@ -85,8 +123,16 @@ static void begin(size_t way)
     define_function(&host, "env", "beyond", 0, 0, beyond);
     define_function(&host, "env", "again", 0, 0, again);
     define_function(&host, "env", "sweeps", 0, 0, sweeps);
+    define_function(&host, "env", "hurts", 0, 0, hurts);
+    define_function(&host, "env", "starves", 0, 0, starves);
+    define_function(&host, "env", "lingers", 0, 0, lingers);
     struct module *m = module_new();
     uint32_t host_again = module_import(m, "env", "again", "", ""), to_another = module_import(m, "env", "beyond", "", "");
+    uint32_t host_hurts = module_import(m, "env", "hurts", "", ""), host_starves = module_import(m, "env", "starves", "", "");
+    uint32_t host_lingers = module_import(m, "env", "lingers", "", "");
+    module_function(m, "hurt", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_hurts, BR, 0, END));
+    module_function(m, "starved", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_starves, BR, 0, END));
+    module_function(m, "lingering", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_lingers, BR, 0, END));
     module_function(m, "loops", "", "", CODE(ENDLESS));
     module_function(m, "swallowed", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_again, BR, 0, END));
     module_function(m, "through", "", "", CODE(CALL, (uint8_t)to_another));
@@ -104,12 +150,6 @@ static void usable(size_t objects)
 {
     SAME(wasm_dyld_object_count(host.dyld), objects);
     SAME(CALL0(host.dyld, find(host.dyld, NULL, "one")), 1);
-}
-
-static void sleep_ms(long ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
 }
 
 static void *interrupts(void *unused)
@@ -191,6 +231,7 @@ static wasm_dyld_code_t call(const char *name)
 static wasm_dyld_code_t loops(void) { return call("loops"); }
 static wasm_dyld_code_t swallowed(void) { return call("swallowed"); }
 static wasm_dyld_code_t recurses(void) { return call("recurses"); }
+static wasm_dyld_code_t lingering(void) { return call("lingering"); }
 
 static wasm_dyld_code_t start(void)
 {
@@ -321,6 +362,29 @@ static void in_wasi(void)
     close(input);
     close(ends[0]);
     close(ends[1]);
+}
+
+/* A function of the host's asks for the stop, or takes so long that it is time. The guest is lent much before. */
+static void by_the_host(size_t way)
+{
+    wasm_val_t many = WASM_I32_VAL(10000000);
+    wasm_val_vec_t arguments = {1, &many}, none = WASM_EMPTY_VEC;
+    WORKS(wasm_dyld_call(host.dyld, find(host.dyld, NULL, "rounds"), &arguments, &none, &error));
+    hurt = 0;
+    FAILS(call("hurt"), WASM_DYLD_INTERRUPTED, NULL);
+    SAME(hurt, 3);
+    usable(1);
+    hurt = 0;
+    stopped(BY_TIME, lingering);
+    stopped(BY_THREAD, lingering);
+    usable(1);
+    if (ways[way].control != WASM_DYLD_CONTROL_BUDGET)
+        return;
+    hurt = 0;
+    FAILS(call("starved"), WASM_DYLD_OUT_OF_BUDGET, NULL);
+    SAME(hurt, 3);
+    WORKS(wasm_dyld_set_budget(host.dyld, UINT64_MAX, &error));
+    usable(1);
 }
 
 /* As much as it has, whatever it was given at once. */
@@ -513,6 +577,7 @@ int main(void)
                 everywhere(by);
         in_another(way);
         in_wasi();
+        by_the_host(way);
         watched();
         if (ways[way].control == WASM_DYLD_CONTROL_BUDGET)
             budgets();

@@ -1,8 +1,13 @@
 //! Externs that the host defines.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::host::HostValue;
 use super::namespace::Namespace;
-use crate::engine::{Extern, ExternKind, Func, Val};
+use crate::control::{self, Checks};
+use crate::engine::{Extern, ExternKind, Func, HostFunc, Val};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, FuncType, Limits, MemoryType, TableType};
 use crate::plan::Precedence;
@@ -24,8 +29,32 @@ impl Namespace {
             true => Precedence::Before,
             false => Precedence::Behind,
         };
-        self.define(module, name, HostValue::Extern(own), ty, precedence)
-            .map(drop)
+        let value = match (&ty, self.control().checks()) {
+            (ExternType::Func(ty), Checks::Counted) => {
+                self.watched(own, ty.clone(), format!("{module}.{name}"))
+            }
+            _ => HostValue::Extern(own),
+        };
+        self.define(module, name, value, ty, precedence).map(drop)
+    }
+
+    /// A function of the host's from which no guest comes back that is to stop. Where the guest looks only when it has used what it was
+    /// lent, it could call a slow function many times until then.
+    fn watched(&self, own: Extern, ty: Arc<FuncType>, name: String) -> HostValue {
+        let (own, store) = (Rc::new(own), self.store());
+        let make = move || {
+            let own = own.clone();
+            let body = move |args: &[Val], results: &mut [Val]| {
+                let func = own.as_func().ok_or("a function of the host's is none")?;
+                func.call(args, results)?;
+                match control::wanted() {
+                    None => Ok(()),
+                    Some(stop) => Err(stop.error().into()),
+                }
+            };
+            HostFunc::new(store, &ty, Box::new(body)).context(|| format!("defining {name}"))
+        };
+        HostValue::Func(OnceCell::new(), Box::new(make))
     }
 
     /// Calls a function on behalf of the host, whose arguments may not fit it.
