@@ -421,6 +421,41 @@ static void budgets(void)
     usable(1);
 }
 
+static uint64_t used_by(const char *name, int32_t length)
+{
+    uint64_t before = 1000000, left = 0;
+    WORKS(wasm_dyld_set_budget(host.dyld, before, &error));
+    CALL1(host.dyld, find(host.dyld, NULL, name), length);
+    WORKS(wasm_dyld_budget_left(host.dyld, &left, &error));
+    return before - left;
+}
+
+static wasm_dyld_code_t fills(void) { return call("fills"); }
+
+/* What WASI does for a guest is paid for: the same on every engine. */
+static void budgets_of_wasi(void)
+{
+    struct module *m = module_new();
+    uint32_t random = module_import(m, "wasi_snapshot_preview1", "random_get", "ii", "i");
+    m->memory_size = 70000;
+    module_function(m, "random", "i", "i", CODE(GLOBAL_GET, 0, LOCAL_GET, 0, CALL, (uint8_t)random));
+    module_function(m, "fills", "", "", CODE(LOOP, NOTHING, GLOBAL_GET, 0, I32_CONST, 0x80, 0x80, 4, CALL, (uint8_t)random, DROP, BR, 0, END));
+    wasm_dyld_object_t *fuller = NULL;
+    WORKS(load_module(host.dyld, "random.so", m, WASM_DYLD_GLOBAL, &fuller, &error));
+    uint64_t of_none = used_by("random", 0);
+    CHECK(of_none >= 100 && of_none <= 103);
+    SAME(used_by("random", 65536), of_none + 1024);
+    SAME(used_by("random", 640), of_none + 10);
+    stopped(BY_BUDGET, fills);
+    WORKS(wasm_dyld_set_budget(host.dyld, 1123, &error));
+    FAILS(wasm_dyld_call(host.dyld, find(host.dyld, NULL, "random"), &(wasm_val_vec_t){1, &(wasm_val_t)WASM_I32_VAL(65536)},
+                         &(wasm_val_vec_t){1, &(wasm_val_t)WASM_INIT_VAL}, &error),
+          WASM_DYLD_OUT_OF_BUDGET, NULL);
+    WORKS(wasm_dyld_set_budget(host.dyld, UINT64_MAX, &error));
+    WORKS(wasm_dyld_unload(host.dyld, fuller, &error));
+    usable(1);
+}
+
 static int asked, answered_after, finalized;
 
 static bool watches(void *env)
@@ -579,8 +614,10 @@ int main(void)
         in_wasi();
         by_the_host(way);
         watched();
-        if (ways[way].control == WASM_DYLD_CONTROL_BUDGET)
+        if (ways[way].control == WASM_DYLD_CONTROL_BUDGET) {
             budgets();
+            budgets_of_wasi();
+        }
         host_delete(&host);
         ok(ways[way].what);
     }

@@ -206,8 +206,9 @@ class NamespaceRef : public Scope {
         return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_timeout(dyld, count, error); });
     }
 
-    /// Gives the guests a budget for all that follows, in units: a check at a function's entry or a loop's head is one. What is beyond it
-    /// is Code::out_of_budget, at the same check on every engine. Nothing: no bound. Code::unsupported without Control::budget.
+    /// Gives the guests a budget for all that follows, in units: a check at a function's entry or a loop's head is one, what more costs is
+    /// said at wasm_dyld_set_budget. What is beyond it is Code::out_of_budget, at the same check on every engine. Nothing: no bound.
+    /// Code::unsupported without Control::budget.
     Result<void> try_set_budget(std::optional<std::uint64_t> units) const
     {
         return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_budget(dyld, units.value_or(UINT64_MAX), error); });

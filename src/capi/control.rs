@@ -7,7 +7,8 @@
 //! undone, an object that is being unloaded goes. The namespace is used on afterwards; what the guest had in its own data is as it was at
 //! that moment.
 //!
-//! A host function that the guest called is not stopped: the guest stops when it returns, or at once if it calls the guest.
+//! A host function that the guest called is not broken off. The guest is stopped when it returns, at its next check at the latest, or at once
+//! if the function calls the guest. So a host function may stop its own guest, by wasm_dyld_interrupt or by taking the budget.
 
 #![allow(non_camel_case_types)]
 
@@ -124,8 +125,13 @@ pub extern "C" fn wasm_dyld_set_watcher(
 }
 
 /// Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
-/// head; operations on many bytes or elements at once cost more. What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same
-/// check on every engine and every time; so does every call from then on, until there is another budget. UINT64_MAX: no bound.
+/// head. Operations on many bytes at once cost a unit more for each 64 bytes, on elements of tables and arrays for each 4. A call of WASI or
+/// of the linker (dlsym, for instance) costs 100, and one for each 64 bytes that it moves or that its paths have; an entry of a folder that is
+/// listed costs 16. UINT64_MAX: no bound.
+///
+/// What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same check on every engine and every time. Until there is another
+/// budget, so does whatever comes to a check: loops, chains of calls, calls of WASI. A function that has no check, since it does little and
+/// calls nothing, runs all the same.
 ///
 /// Needs WASM_DYLD_CONTROL_BUDGET, else WASM_DYLD_UNSUPPORTED. May be called while the guest runs, by a host function that it called.
 #[unsafe(no_mangle)]

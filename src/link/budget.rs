@@ -1,7 +1,7 @@
 //! A namespace's budget, and the counter in which its guests count it down.
 
-use super::namespace::Namespace;
-use crate::control::Mode;
+use super::namespace::{Namespace, Side};
+use crate::control::{Checks, Mode, Stop};
 use crate::engine::Val;
 use crate::error::Result;
 
@@ -24,5 +24,28 @@ impl Namespace {
         let units = self.side.units.borrow();
         let counter = units.as_ref().and_then(|units| units.get().as_i64());
         Ok(control.budget.left(counter))
+    }
+}
+
+impl Side {
+    /// Takes units for work that the host has done for the guest. An error if the guest is to stop: its budget does not hold them.
+    pub(super) fn charge(&self, units: u64) -> Result<()> {
+        if self.control.checks() != Checks::Counted {
+            return Ok(());
+        }
+        let counter = self.units.borrow();
+        // Without one no guest's code counts yet.
+        let Some(counter) = &*counter else {
+            return Ok(());
+        };
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
+        let left = counter.get().as_i64().unwrap_or(-1).saturating_sub(units);
+        // Also where the guest is stopped: it is owed then.
+        counter.set(Val::i64(left));
+        if left < 0 {
+            let lent = self.control.ask(left).map_err(Stop::error)?;
+            counter.set(Val::i64(lent));
+        }
+        Ok(())
     }
 }

@@ -73,6 +73,9 @@ const EXIT: &[Service] = &[
     },
 ];
 
+/// Units that a call costs where guests have a budget, as one of WASI's.
+const PRICE: u64 = 100;
+
 /// More parameters than any service has.
 const MAX_PARAMS: usize = 8;
 
@@ -106,6 +109,7 @@ impl Service {
             if let Some(stop) = control::wanted() {
                 return Err(stop.error().into());
             }
+            ns.side.charge(PRICE)?;
             if let Some(result) = results.first_mut() {
                 *result = Val::u32(value);
             }

@@ -11,8 +11,10 @@ use wasi_common::snapshots::preview_1::types::Errno;
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as preview1;
 use wiggle::GuestMemory;
 
+use super::descriptors::Listed;
 use super::errno::{Raw, finish, trap};
 use super::paths::{self, Preopened};
+use super::price::{self, Measure};
 use super::strings::Strings;
 use super::{FileIdentity, Preview1, Signature, Stop};
 use crate::control;
@@ -21,10 +23,10 @@ use crate::object::ValType;
 
 /// As many vectors as a POSIX system takes at once (`IOV_MAX`). Reading or writing fewer than asked for is always
 /// allowed, and so a guest cannot have the host list hundreds of millions.
-const MAX_VECTORS: u32 = 1024;
+pub(super) const MAX_VECTORS: u32 = 1024;
 
 /// Twice what `select` needs for 1,024 descriptors in both directions. Of a poll nothing can be left out.
-const MAX_SUBSCRIPTIONS: u32 = 4096;
+pub(super) const MAX_SUBSCRIPTIONS: u32 = 4096;
 
 /// A guest's WASI context.
 pub struct Common {
@@ -32,6 +34,8 @@ pub struct Common {
     args: Strings,
     env: Strings,
     preopened: Vec<Preopened>,
+    /// What its folders count.
+    listed: Listed,
 }
 
 /// An errno, nothing from a function without results, or no return.
@@ -42,7 +46,8 @@ type Call = fn(&Common, &mut [u8], &[u64]) -> Called;
 /// The one list of functions: name, parameters with their types, and what runs them.
 ///
 /// `wiggle` takes wasi-common's function of that name, whose Rust type checks the parameter list; `own` takes the
-/// method of [`Common`]. A `count` is an `i32` that counts vectors.
+/// method of [`Common`]. An `i32` is called by what it says of the work that is to be paid for: a `length` in bytes, a `count` of vectors,
+/// `subs` of subscriptions, `moved` where the call writes how many bytes it has moved.
 macro_rules! functions {
     ($($who:ident $name:ident($($param:ident: $ty:tt),*) $(-> $result:ident)?;)*) => {
         pub(super) static SIGNATURES: &[Signature] = &[$(Signature {
@@ -50,6 +55,8 @@ macro_rules! functions {
             params: &[$(functions!(@type $ty)),*],
             results: &[$(functions!(@type $result))?],
         }),*];
+
+        static MEASURES: &[&[Measure]] = &[$(&[$(functions!(@measure $ty)),*]),*];
 
         static CALLS: &[Call] = &[$(
             |common, memory, args| {
@@ -64,9 +71,15 @@ macro_rules! functions {
     (@type i64) => { ValType::I64 };
     (@type $i32:ident) => { ValType::I32 };
 
-    (@arg i32 $raw:ident) => { $raw as u32 as i32 };
+    (@measure length) => { Measure::Length };
+    (@measure count) => { Measure::Vectors };
+    (@measure subs) => { Measure::Subscriptions };
+    (@measure moved) => { Measure::Moved };
+    (@measure $free:ident) => { Measure::None };
+
     (@arg i64 $raw:ident) => { $raw as i64 };
     (@arg count $raw:ident) => { ($raw as u32).min(MAX_VECTORS) as i32 };
+    (@arg $i32:ident $raw:ident) => { $raw as u32 as i32 };
 
     (@call own $name:ident $common:ident $memory:ident [$($arg:expr),*]) => {
         $common.$name($memory, $($arg),*)
@@ -96,37 +109,37 @@ functions! {
     wiggle fd_filestat_get(fd: i32, stat: i32) -> errno;
     wiggle fd_filestat_set_size(fd: i32, size: i64) -> errno;
     wiggle fd_filestat_set_times(fd: i32, atim: i64, mtim: i64, flags: i32) -> errno;
-    wiggle fd_pread(fd: i32, iovs: i32, iovs_len: count, offset: i64, nread: i32) -> errno;
+    wiggle fd_pread(fd: i32, iovs: i32, iovs_len: count, offset: i64, nread: moved) -> errno;
     wiggle fd_prestat_get(fd: i32, prestat: i32) -> errno;
-    wiggle fd_prestat_dir_name(fd: i32, path: i32, path_len: i32) -> errno;
-    wiggle fd_pwrite(fd: i32, iovs: i32, iovs_len: count, offset: i64, nwritten: i32) -> errno;
-    wiggle fd_read(fd: i32, iovs: i32, iovs_len: count, nread: i32) -> errno;
-    wiggle fd_readdir(fd: i32, buf: i32, buf_len: i32, cookie: i64, used: i32) -> errno;
+    wiggle fd_prestat_dir_name(fd: i32, path: i32, path_len: length) -> errno;
+    wiggle fd_pwrite(fd: i32, iovs: i32, iovs_len: count, offset: i64, nwritten: moved) -> errno;
+    wiggle fd_read(fd: i32, iovs: i32, iovs_len: count, nread: moved) -> errno;
+    wiggle fd_readdir(fd: i32, buf: i32, buf_len: i32, cookie: i64, used: moved) -> errno;
     wiggle fd_renumber(fd: i32, to: i32) -> errno;
     wiggle fd_seek(fd: i32, offset: i64, whence: i32, newoffset: i32) -> errno;
     wiggle fd_sync(fd: i32) -> errno;
     wiggle fd_tell(fd: i32, offset: i32) -> errno;
-    wiggle fd_write(fd: i32, iovs: i32, iovs_len: count, nwritten: i32) -> errno;
-    wiggle path_create_directory(fd: i32, path: i32, path_len: i32) -> errno;
-    wiggle path_filestat_get(fd: i32, flags: i32, path: i32, path_len: i32, stat: i32) -> errno;
-    wiggle path_filestat_set_times(fd: i32, flags: i32, path: i32, path_len: i32, atim: i64, mtim: i64, fst_flags: i32)
+    wiggle fd_write(fd: i32, iovs: i32, iovs_len: count, nwritten: moved) -> errno;
+    wiggle path_create_directory(fd: i32, path: i32, path_len: length) -> errno;
+    wiggle path_filestat_get(fd: i32, flags: i32, path: i32, path_len: length, stat: i32) -> errno;
+    wiggle path_filestat_set_times(fd: i32, flags: i32, path: i32, path_len: length, atim: i64, mtim: i64, fst_flags: i32)
         -> errno;
-    wiggle path_link(old_fd: i32, old_flags: i32, old: i32, old_len: i32, new_fd: i32, new: i32, new_len: i32) -> errno;
-    wiggle path_open(fd: i32, dirflags: i32, path: i32, path_len: i32, oflags: i32, rights_base: i64,
+    wiggle path_link(old_fd: i32, old_flags: i32, old: i32, old_len: length, new_fd: i32, new: i32, new_len: length) -> errno;
+    wiggle path_open(fd: i32, dirflags: i32, path: i32, path_len: length, oflags: i32, rights_base: i64,
         rights_inheriting: i64, fdflags: i32, opened: i32) -> errno;
-    wiggle path_readlink(fd: i32, path: i32, path_len: i32, buf: i32, buf_len: i32, used: i32) -> errno;
-    wiggle path_remove_directory(fd: i32, path: i32, path_len: i32) -> errno;
-    wiggle path_rename(fd: i32, old: i32, old_len: i32, new_fd: i32, new: i32, new_len: i32) -> errno;
-    wiggle path_symlink(old: i32, old_len: i32, fd: i32, new: i32, new_len: i32) -> errno;
-    wiggle path_unlink_file(fd: i32, path: i32, path_len: i32) -> errno;
-    own poll_oneoff(subscriptions: i32, events: i32, nsubscriptions: i32, nevents: i32) -> errno;
+    wiggle path_readlink(fd: i32, path: i32, path_len: length, buf: i32, buf_len: i32, used: moved) -> errno;
+    wiggle path_remove_directory(fd: i32, path: i32, path_len: length) -> errno;
+    wiggle path_rename(fd: i32, old: i32, old_len: length, new_fd: i32, new: i32, new_len: length) -> errno;
+    wiggle path_symlink(old: i32, old_len: length, fd: i32, new: i32, new_len: length) -> errno;
+    wiggle path_unlink_file(fd: i32, path: i32, path_len: length) -> errno;
+    own poll_oneoff(subscriptions: i32, events: i32, nsubscriptions: subs, nevents: i32) -> errno;
     own proc_exit(code: i32);
     wiggle proc_raise(signal: i32) -> errno;
     wiggle sched_yield() -> errno;
-    own random_get(buf: i32, buf_len: i32) -> errno;
+    own random_get(buf: i32, buf_len: length) -> errno;
     wiggle sock_accept(fd: i32, flags: i32, opened: i32) -> errno;
-    wiggle sock_recv(fd: i32, iovs: i32, iovs_len: count, flags: i32, nread: i32, roflags: i32) -> errno;
-    wiggle sock_send(fd: i32, iovs: i32, iovs_len: count, flags: i32, nwritten: i32) -> errno;
+    wiggle sock_recv(fd: i32, iovs: i32, iovs_len: count, flags: i32, nread: moved, roflags: i32) -> errno;
+    wiggle sock_send(fd: i32, iovs: i32, iovs_len: count, flags: i32, nwritten: moved) -> errno;
     wiggle sock_shutdown(fd: i32, how: i32) -> errno;
 }
 
@@ -148,12 +161,19 @@ fn run(function: &str, future: impl Future<Output = Raw>) -> Called {
 const SUCCESS: Option<i32> = Some(Errno::Success as i32);
 
 impl Common {
-    pub fn new(ctx: WasiCtx, args: Strings, env: Strings, preopened: Vec<Preopened>) -> Self {
+    pub fn new(
+        ctx: WasiCtx,
+        args: Strings,
+        env: Strings,
+        preopened: Vec<Preopened>,
+        listed: Listed,
+    ) -> Self {
         Common {
             ctx: RefCell::new(ctx),
             args,
             env,
             preopened,
+            listed,
         }
     }
 
@@ -280,6 +300,18 @@ impl Preview1 for Common {
             Some(call) => call(self, memory, args),
             None => Err(trap(format!("no WASI function has index {index}"))),
         }
+    }
+
+    fn units(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
+        let measures = MEASURES.get(index).copied().unwrap_or_default();
+        let succeeded = outcome == SUCCESS;
+        let name = SIGNATURES.get(index).map_or("", |function| function.name);
+        let more = match name {
+            "args_get" => self.args.size(),
+            "environ_get" => self.env.size(),
+            _ => self.listed.take().saturating_mul(price::ENTRY),
+        };
+        price::units(measures, args, memory, succeeded, more)
     }
 
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {

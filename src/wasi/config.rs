@@ -156,7 +156,7 @@ impl WasiConfig {
             ctx.push_preopened_dir(Box::new(dir), &entry.guest)
                 .map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         }
-        let common = Common::new(ctx, args, env, preopened);
+        let common = Common::new(ctx, args, env, preopened, descriptors.listed);
         for fd in closed {
             common.close(fd);
         }

@@ -325,6 +325,10 @@ impl HostDir {
     async fn list(&self) -> Result<Arc<[ReaddirEntity]>, Error> {
         let mut entries = Vec::new();
         for entry in self.dir.readdir(ReaddirCursor::from(0)).await? {
+            self.descriptors.listed.add(1);
+            if control::wanted().is_some() {
+                return Err(Errno::Intr.into());
+            }
             match entry {
                 Ok(mut entry) => {
                     entry.next = ReaddirCursor::from(entries.len() as u64 + 1);

@@ -34,6 +34,11 @@ impl Strings {
         true
     }
 
+    /// Bytes that a guest is given with them.
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64 + self.starts.len() as u64 * 4
+    }
+
     /// Writes the number of strings to `count` and the bytes that they take to `size`.
     pub fn sizes(&self, memory: &mut [u8], count: i32, size: i32) -> Result<(), Stop> {
         // Neither exceeds `bytes.len()`, which `push` keeps within 32 bits.

@@ -143,3 +143,43 @@ fn a_guest_opens_no_more_than_it_may() {
         Some(Errno::Mfile as i32)
     );
 }
+
+/// What a call costs a guest that has a budget.
+fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> u64 {
+    let outcome = guest.call(name, args).unwrap();
+    let functions = guest.wasi.functions();
+    let index = functions.iter().position(|f| f.name == name).unwrap();
+    let memory = &aligned(&mut guest.backing)[..SIZE];
+    guest.wasi.units(index, memory, args, outcome)
+}
+
+#[test]
+fn what_the_host_does_for_a_guest_has_a_price() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    for n in 0..40 {
+        std::fs::write(dir.join(&format!("file{n:02}")), [7; 1000]).unwrap();
+    }
+    // An entry, those of the folder itself and of the one above included, is looked at whether it is told or not.
+    let none_told = cost(&mut guest, "fd_readdir", &[3, DATA, 0, 0, OUT]);
+    assert_eq!(none_told, 100 + 42 * 16);
+    assert_eq!(
+        cost(&mut guest, "fd_readdir", &[3, DATA, 640, 1, OUT]),
+        100 + 10
+    );
+    let fd = guest.open(3, "file07", 0, 2).unwrap();
+    guest.vectors(&[(DATA, 4000)]);
+    let vectors = 2048;
+    guest.put(vectors, &(DATA as u32).to_le_bytes());
+    guest.put(vectors + 4, &4000u32.to_le_bytes());
+    // What came, and not what was asked for.
+    assert_eq!(
+        cost(&mut guest, "fd_read", &[fd, vectors, 1, OUT]),
+        100 + (1000 + 8) / 64
+    );
+    assert_eq!(cost(&mut guest, "fd_read", &[fd, vectors, 1, OUT]), 100);
+    assert_eq!(
+        cost(&mut guest, "random_get", &[DATA, 6400]),
+        100 + 6400 / 64
+    );
+}

@@ -1,0 +1,83 @@
+//! What a call costs where guests have a budget: the same on every engine, and the same each time for a guest that gets the same.
+//!
+//! The guest's own checks see one unit of a call, whatever the host does for it.
+
+use super::common::{MAX_SUBSCRIPTIONS, MAX_VECTORS};
+
+/// A call by itself: about what a call of the system takes, in checks.
+const CALL: u64 = 100;
+
+/// Bytes that are moved for a unit, as for the guest's own copying (`object::meter`).
+const BYTES: u64 = 64;
+
+/// Bytes that an entry of a folder stands for when the host lists it: it looks at each.
+pub const ENTRY: u64 = 1024;
+
+/// What a parameter says of the work of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Nothing.
+    None,
+    /// So many bytes are read or filled.
+    Length,
+    /// So many vectors are read.
+    Vectors,
+    /// So many subscriptions are read, and as many events written.
+    Subscriptions,
+    /// Where the call has written how many bytes it has moved.
+    Moved,
+}
+
+/// Units of a call with these arguments, after which the guest's memory is this. `succeeded`: it has given its results; `more`: bytes that
+/// no argument tells of.
+pub fn units(measures: &[Measure], args: &[u64], memory: &[u8], succeeded: bool, more: u64) -> u64 {
+    let each = measures.iter().zip(args).map(|(measure, &arg)| {
+        let arg = arg as u32;
+        match measure {
+            Measure::None => 0,
+            // What is beyond the memory is not looked at.
+            Measure::Length => u64::from(arg).min(memory.len() as u64),
+            Measure::Vectors => u64::from(arg.min(MAX_VECTORS)) * 8,
+            Measure::Subscriptions if arg > MAX_SUBSCRIPTIONS => 0,
+            Measure::Subscriptions => u64::from(arg) * (48 + 32),
+            Measure::Moved if succeeded => moved(memory, arg),
+            Measure::Moved => 0,
+        }
+    });
+    let bytes = each.fold(more, u64::saturating_add);
+    CALL.saturating_add(bytes / BYTES)
+}
+
+fn moved(memory: &[u8], at: u32) -> u64 {
+    let at = at as usize;
+    let word = memory.get(at..at.saturating_add(4));
+    let word = word.and_then(|word| word.try_into().ok());
+    word.map_or(0, |word| u32::from_le_bytes(word).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Measure::*;
+
+    #[test]
+    fn bytes_cost_what_they_are() {
+        let mut memory = vec![0; 1 << 16];
+        memory[40..44].copy_from_slice(&6400u32.to_le_bytes());
+        let of = |measures: &[Measure], args: &[u64], succeeded| {
+            units(measures, args, &memory, succeeded, 0)
+        };
+        assert_eq!(of(&[], &[], true), 100);
+        assert_eq!(of(&[None, Length], &[1 << 15, 640], true), 110);
+        assert_eq!(of(&[None, Length], &[0, u32::MAX.into()], false), 1124);
+        assert_eq!(of(&[Vectors, Moved], &[16, 40], true), 202);
+        assert_eq!(of(&[Vectors, Moved], &[16, 40], false), 102);
+        assert_eq!(of(&[Moved], &[(1 << 16) - 3], true), 100);
+        assert_eq!(of(&[Moved], &[u32::MAX.into()], true), 100);
+        assert_eq!(of(&[Subscriptions], &[4096], true), 100 + 4096 * 80 / 64);
+        assert_eq!(of(&[Subscriptions], &[4097], true), 100);
+        assert_eq!(of(&[Vectors], &[u32::MAX.into()], true), 228);
+        assert_eq!(units(&[], &[], &[], true, 10 * ENTRY), 260);
+        assert!(units(&[Length], &[64], &memory, true, u64::MAX) > 1 << 57);
+    }
+}
