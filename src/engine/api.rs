@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
-use super::shim::Shim;
+use super::shim::{LibraryCode, Shim};
 use super::sys::*;
 use crate::error::{Code, Error};
 
@@ -32,6 +32,8 @@ macro_rules! wasm_api {
             pub(crate) shim: OnceLock<&'static dyn Shim>,
             /// It has been seen to do what linking stands on.
             pub(crate) capable: OnceLock<()>,
+            /// What its engines have of compiled code in common, where no function of the engine's tells them apart.
+            pub(crate) code: OnceLock<LibraryCode>,
         }
 
         /// Nothing is linked: for fuzzers that run no engine.
@@ -86,6 +88,7 @@ macro_rules! wasm_api {
                     symbols: Symbols::Program,
                     shim: OnceLock::new(),
                     capable: OnceLock::new(),
+ code: OnceLock::new(),
                 }
             }
 
@@ -113,6 +116,7 @@ macro_rules! wasm_api {
                     symbols,
                     shim: OnceLock::new(),
                     capable: OnceLock::new(),
+ code: OnceLock::new(),
                 })
             }
         }
@@ -345,6 +349,7 @@ impl Api {
         Api {
             shim: OnceLock::new(),
             capable: OnceLock::new(),
+            code: OnceLock::new(),
             ..Api::linked().clone()
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn ask(store: Store) -> Result<()> {
         return Err(cannot(store, why));
     }
 
-    let module = Module::new(store, MODULE).ok_or_else(|| {
+    let module = Module::compile(store, MODULE).ok_or_else(|| {
         cannot(
             store,
             "it refuses a module that imports a memory and a global",

@@ -111,7 +111,7 @@ impl EngineFeatures {
         let has = if store.shim().validation_is_final() {
             Module::validate(store, bytes)
         } else {
-            Module::new(store, bytes).is_some()
+            Module::compile(store, bytes).is_some()
         };
         known.set(Some(has));
         has

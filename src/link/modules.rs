@@ -100,7 +100,7 @@ impl Namespace {
         let places = found.iter_mut().filter(|found| found.is_none());
         for ((place, key), module) in places.zip(missing).zip(taken_up) {
             let shared = module.and_then(|module| match &sharing {
-                Some(sharing) => sharing.find_or_make(self.store, key, || Some(module)),
+                Some(sharing) => sharing.find_or_make(self.store, key, |_| Some(module)),
                 None => Some(module),
             });
             *place = shared.map(|module| self.remember(key, module));
@@ -116,13 +116,17 @@ impl Namespace {
     }
 
     fn compile_anew(&self, key: ModuleKey, bytes: &[u8]) -> Option<Rc<Module>> {
-        let compile = || match self.keeper() {
-            Some(keeper) => keeper.compile(self.store, key, bytes),
+        let compile = |made_before| match self.keeper() {
+            Some(keeper) => {
+                let kept = || keeper.find(self.store, &[key]).pop().flatten();
+                let kept = if made_before { kept() } else { None };
+                kept.or_else(|| keeper.compile(self.store, key, bytes))
+            }
             None => Module::compile(self.store, bytes),
         };
         let module = match self.sharing() {
             Some(sharing) => sharing.find_or_make(self.store, key, compile)?,
-            None => compile()?,
+            None => compile(false)?,
         };
         let module = Rc::new(module);
         if bytes.len() <= MAX_ONE {

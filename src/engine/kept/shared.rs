@@ -61,9 +61,17 @@ struct Slots {
     sweep_at: usize,
 }
 
-/// One module, as each engine has it.
+/// One module.
 #[derive(Debug, Default)]
-struct Slot(Mutex<Vec<Weak<SharedModule>>>);
+struct Slot(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// As each engine has it.
+    modules: Vec<Weak<SharedModule>>,
+    /// Somebody has made it before, whether or not it could be shared.
+    made: bool,
+}
 
 /// At least so many slots stay before any is looked at.
 const FEW: usize = 64;
@@ -74,26 +82,28 @@ impl Sharing {
         let slot = lock(&self.slots).by_key.get(&key).cloned()?;
         // Whoever compiles it holds the lock: worth waiting for.
         let known = lock(&slot.0);
-        obtain(store, &known)
+        obtain(store, &known.modules)
     }
 
-    /// The module of this key: that which a store of the same engine has, else what `make` gives, which is then shared.
+    /// The module of this key: that which a store of the same engine has, else what `make` gives, which is then shared. `make` is told
+    /// whether the module has been made before: where modules cannot be shared, its code may have been kept in the meantime.
     pub fn find_or_make(
         &self,
         store: Store,
         key: ModuleKey,
-        make: impl FnOnce() -> Option<Module>,
+        make: impl FnOnce(bool) -> Option<Module>,
     ) -> Option<Module> {
         let slot = self.slot(key);
         let mut known = lock(&slot.0);
-        if let Some(module) = obtain(store, &known) {
+        if let Some(module) = obtain(store, &known.modules) {
             return Some(module);
         }
-        let mut module = make()?;
+        let mut module = make(known.made)?;
+        known.made = true;
         if let Some(shared) = shim::of(store.api()).share(&module) {
             let shared = Arc::new(shared);
-            known.retain(|other| other.strong_count() > 0);
-            known.push(Arc::downgrade(&shared));
+            known.modules.retain(|other| other.strong_count() > 0);
+            known.modules.push(Arc::downgrade(&shared));
             module.hold(shared);
         }
         Some(module)
@@ -105,7 +115,8 @@ impl Sharing {
             // A slot that somebody is at has its lock taken, or is about to: its count tells.
             slots.by_key.retain(|_, slot| {
                 let known = slot.0.try_lock();
-                let gone = known.is_ok_and(|known| known.iter().all(|one| one.strong_count() == 0));
+                let is_gone = |one: &Weak<SharedModule>| one.strong_count() == 0;
+                let gone = known.is_ok_and(|known| known.modules.iter().all(is_gone));
                 Arc::strong_count(slot) > 1 || !gone
             });
             slots.sweep_at = slots.by_key.len() * 2;

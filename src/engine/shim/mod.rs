@@ -2,6 +2,7 @@
 
 mod described;
 mod frames;
+mod library_code;
 mod wasmer;
 mod wasmi;
 #[cfg(feature = "wasmtime")]
@@ -18,6 +19,7 @@ mod wasmtime_quick;
 mod wasmtime_text;
 
 pub use described::{Description, TextOf};
+pub(crate) use library_code::LibraryCode;
 
 use std::ffi::CStr;
 use std::path::PathBuf;

@@ -2,10 +2,14 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use super::{Shim, Stage, frames};
+use super::{Shim, Stage, frames, library_code};
 use crate::engine::api::Api;
 use crate::engine::frame::{EngineFrame, ModuleName};
+use crate::engine::kept::{self, Keeper, Sharing};
+use crate::engine::module::Module;
+use crate::engine::store::Store;
 use crate::engine::sys::wasm_frame_t;
 use crate::engine::trap::Trap;
 
@@ -68,6 +72,25 @@ impl Shim for Wasmer {
 
     fn instance_outlives_handle(&self) -> bool {
         true
+    }
+
+    /// Stores share code and not modules: it lacks the functions for these (Q3), and takes a module of another engine for one of its own,
+    /// with types and code that are not (Q27). Sharing sees to it that each is compiled once.
+    fn sharing(&self, store: Store) -> Option<Arc<Sharing>> {
+        Some(library_code::sharing(store))
+    }
+
+    fn keeper(&self, store: Store) -> Option<Arc<Keeper>> {
+        library_code::keeper(store)
+    }
+
+    fn serialize(&self, module: &Module) -> Option<Vec<u8>> {
+        library_code::serialize(module)
+    }
+
+    unsafe fn take_up(&self, store: Store, code: &kept::Code) -> Option<Module> {
+        // SAFETY: by the caller's promise.
+        unsafe { library_code::take_up(store, code) }
     }
 
     fn last_error(&self, api: &'static Api) -> Option<String> {

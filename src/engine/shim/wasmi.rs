@@ -1,6 +1,11 @@
 //! wasmi, an interpreter.
 
-use super::{Shim, Stage};
+use std::sync::Arc;
+
+use super::{Shim, Stage, library_code};
+use crate::engine::kept::{SharedModule, Sharing};
+use crate::engine::module::Module;
+use crate::engine::store::Store;
 use crate::engine::trap::Trap;
 
 /// Imports come grouped by kind, exports in alphabetical order (Q1), as the trait has it.
@@ -49,6 +54,19 @@ impl Shim for Wasmi {
 
     fn instance_outlives_handle(&self) -> bool {
         true
+    }
+
+    /// Modules are shared and their code is not kept: the functions that would write and read it end the process (Q26).
+    fn sharing(&self, store: Store) -> Option<Arc<Sharing>> {
+        Some(library_code::sharing(store))
+    }
+
+    fn share(&self, module: &Module) -> Option<SharedModule> {
+        library_code::share(module)
+    }
+
+    fn obtain(&self, store: Store, shared: &SharedModule) -> Option<Module> {
+        library_code::obtain(store, shared)
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use super::{EngineOptions, Shim, Stage, frames, wasmtime_text};
+use super::{EngineOptions, Shim, Stage, frames, library_code, wasmtime_text};
 use crate::engine::api::Api;
 use crate::engine::frame::{EngineFrame, ModuleName};
-use crate::engine::store::OwnedEngine;
+use crate::engine::kept::{self, Keeper, SharedModule, Sharing};
+use crate::engine::module::Module;
+use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{
     WASM_EXTERNREF, WASM_F32, WASM_F64, WASM_FUNCREF, WASM_I32, WASM_I64, wasm_byte_vec_t,
     wasm_config_t, wasm_engine_t, wasm_frame_t, wasm_trap_t, wasm_valtype_t,
@@ -117,6 +120,31 @@ impl Shim for WasmtimeLibrary {
 
     fn instance_outlives_handle(&self) -> bool {
         true
+    }
+
+    fn sharing(&self, store: Store) -> Option<Arc<Sharing>> {
+        Some(library_code::sharing(store))
+    }
+
+    fn share(&self, module: &Module) -> Option<SharedModule> {
+        library_code::share(module)
+    }
+
+    fn obtain(&self, store: Store, shared: &SharedModule) -> Option<Module> {
+        library_code::obtain(store, shared)
+    }
+
+    fn keeper(&self, store: Store) -> Option<Arc<Keeper>> {
+        library_code::keeper(store)
+    }
+
+    fn serialize(&self, module: &Module) -> Option<Vec<u8>> {
+        library_code::serialize(module)
+    }
+
+    unsafe fn take_up(&self, store: Store, code: &kept::Code) -> Option<Module> {
+        // SAFETY: by the caller's promise.
+        unsafe { library_code::take_up(store, code) }
     }
 
     fn instance_limit(&self, text: &str) -> Option<u64> {

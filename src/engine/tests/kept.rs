@@ -311,7 +311,7 @@ fn stores_of_an_engine_share_what_is_compiled() {
             scope.spawn(|| {
                 let store = engine.store();
                 barrier.wait();
-                let module = sharing.find_or_make(store.store(), key, || {
+                let module = sharing.find_or_make(store.store(), key, |_| {
                     compiled.fetch_add(1, Ordering::Relaxed);
                     Module::compile(store.store(), &bytes)
                 });
@@ -329,14 +329,14 @@ fn stores_of_an_engine_share_what_is_compiled() {
     // All have let go of it.
     assert!(sharing.find(f.store(), key).is_none());
     // Another engine's is another's.
-    let module = sharing.find_or_make(f.store(), key, || Module::compile(f.store(), &bytes));
+    let module = sharing.find_or_make(f.store(), key, |_| Module::compile(f.store(), &bytes));
     let other = Fixture::new();
     assert!(sharing.find(other.store(), key).is_none());
     assert!(sharing.find(f.store(), key).is_some());
     drop(module);
     // What has gone is swept out.
     for n in 0..1000u32 {
-        let module = sharing.find_or_make(f.store(), ModuleKey::of(&n.to_le_bytes()), || {
+        let module = sharing.find_or_make(f.store(), ModuleKey::of(&n.to_le_bytes()), |_| {
             Module::compile(f.store(), &bytes)
         });
         drop(module);

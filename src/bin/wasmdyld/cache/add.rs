@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 use wasmdyld::engine::kept::{self, Disk};
 use wasmdyld::engine::{Api, EngineCache, EngineOptions, OwnedEngine, shim};
-use wasmdyld::error::{Context, Result};
+use wasmdyld::error::{Code, Context, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
 use wasmdyld::survey::Survey;
 use wasmdyld::wasi::WasiConfig;
@@ -71,6 +71,10 @@ impl Add {
             prebuilt: Some(Vec::new()),
             ..EngineOptions::default()
         };
+        if shim::of(api).settings(&options).is_none() {
+            let why = "the engine keeps no compiled code in folders";
+            return Err(Error::new(Code::Unsupported, why));
+        }
         let engine = shim::of(api).new_engine(api, &options)?;
         for file in &self.files {
             self.add(&engine, file)?;

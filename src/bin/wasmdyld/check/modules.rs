@@ -1,6 +1,6 @@
 //! Modules and instances: orders, refusals, numbers.
 
-use wasmdyld::engine::{ExternKind, Instance};
+use wasmdyld::engine::{ExternKind, Instance, Module, ModuleKey};
 
 use super::kit::{Answer, Kit, Made, fine, same};
 
@@ -56,7 +56,7 @@ pub fn exports_in_pairs(kit: &Kit) -> Answer {
 
 pub fn invalid_module(kit: &Kit) -> Answer {
     for bytes in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0\x01\xff", b"garbage"] {
-        if wasmdyld::engine::Module::new(kit.store(), bytes).is_some() {
+        if Module::new(kit.store(), bytes).is_some() {
             return Err(format!("it takes {bytes:?} for a module").into());
         }
     }
@@ -89,6 +89,39 @@ pub fn start_traps(kit: &Kit) -> Answer {
             None => Err("it gives no reason".into()),
         },
     }
+}
+
+const SEVEN: &str = r#"(module (func (export "f") (result i32) (i32.const 7)))"#;
+
+fn gives_seven(kit: &Kit, module: &Module) -> Answer<()> {
+    same("a call", kit.instance_of(module, &[])?.int("f", &[])?, 7)
+}
+
+/// As namespaces have one another's modules.
+pub fn shared(kit: &Kit) -> Answer {
+    let (shim, module) = (kit.store().shim(), kit.module(SEVEN)?);
+    let shared = shim.share(&module);
+    let shared = shared.ok_or("it has no function for it that the linker uses")?;
+    drop(module);
+    let again = shim.obtain(kit.store(), &shared);
+    gives_seven(
+        kit,
+        &again.ok_or("a store does not obtain what was shared")?,
+    )?;
+    fine()
+}
+
+/// As code is kept for namespaces that come later.
+pub fn kept(kit: &Kit) -> Answer {
+    let keeper = kit.store().shim().keeper(kit.store());
+    let keeper = keeper.ok_or("it has no functions for it that the linker uses")?;
+    let bytes = super::kit::bytes(SEVEN)?;
+    let key = ModuleKey::of(&bytes);
+    let module = keeper.compile(kit.store(), key, &bytes);
+    drop(module.ok_or("it refuses the module")?);
+    let again = keeper.find(kit.store(), &[key]).pop().flatten();
+    gives_seven(kit, &again.ok_or("it does not read what it wrote")?)?;
+    fine()
 }
 
 const MANY: usize = 12_000;

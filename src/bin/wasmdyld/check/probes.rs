@@ -81,6 +81,10 @@ pub const PROBES: &[Probe] = probes! {
         May("a damaged file may end the whole process"), modules::invalid_module;
     "wrong-signature", "import of a wrong type refused",
         May("only the linker's own check stands between libraries that do not fit"), modules::wrong_signature;
+    "modules-shared", "modules shared by stores",
+        May("each namespace compiles its libraries, or takes up their code"), modules::shared;
+    "code-kept", "compiled code written and read",
+        May("namespaces that come one after the other compile their libraries anew"), modules::kept;
     "reference-types", "reference types",
         May("libraries that use them cannot be loaded"), |kit| features::feature(kit, Feature::ReferenceTypes);
     "tail-calls", "tail calls",
