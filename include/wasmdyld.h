@@ -294,8 +294,9 @@ enum wasm_dyld_limit_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow, and each memory that
-   * a module has for itself.
+   * Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow, each memory that a module
+   * has besides, and on the bundled engine what guests keep as objects of the engine (exceptions, structures, arrays), all of a store
+   * together, as well as memories without a maximum that others make in the store.
    */
   WASM_DYLD_LIMIT_MEMORY_PAGES = 0,
   /**

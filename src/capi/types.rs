@@ -126,8 +126,9 @@ pub enum wasm_dyld_control_t {
 /// Bounds that a host can set.
 #[repr(u32)]
 pub enum wasm_dyld_limit_t {
-    /// Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow, and each memory that
-    /// a module has for itself.
+    /// Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow, each memory that a module
+    /// has besides, and on the bundled engine what guests keep as objects of the engine (exceptions, structures, arrays), all of a store
+    /// together, as well as memories without a maximum that others make in the store.
     WASM_DYLD_LIMIT_MEMORY_PAGES = 0,
     /// Slots in the table; 10,000,000 by default. A maximum that is set also binds the guest's own table.grow, and, if it is lower, each
     /// table that a module has for itself.

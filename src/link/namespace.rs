@@ -226,6 +226,9 @@ impl Namespace {
         let side = Rc::new(Side::new(config.control));
         let control = &side.control;
         control.settle(store.shim().watch(store, control));
+        if let Some(bytes) = config.bounds().memory {
+            store.shim().bound_objects(store, bytes);
+        }
         let told = side.clone();
         config.trace.wrap(|sink| {
             Box::new(move |category, text| {

@@ -11,6 +11,8 @@ mod wasmtime;
 mod wasmtime_cache;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_epochs;
+#[cfg(feature = "wasmtime")]
+mod wasmtime_heap;
 mod wasmtime_library;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_mapped;
@@ -156,6 +158,10 @@ pub trait Shim: Send + Sync {
     fn watch(&self, _store: Store, _control: &Control) -> bool {
         false
     }
+
+    /// Has what guests of the store keep beside their memories and tables, exceptions and other objects, take no more than so many bytes in all.
+    /// Nothing where the engine has no way.
+    fn bound_objects(&self, _store: Store, _bytes: u64) {}
 
     /// Whether an instance lives on in its store when its handle is deleted, so that this may be done while its code runs.
     fn instance_outlives_handle(&self) -> bool {

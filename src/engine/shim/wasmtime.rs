@@ -10,6 +10,7 @@ use wasmtime_c_api::wasmtime as w;
 
 use super::wasmtime_cache as cache;
 use super::wasmtime_epochs as epochs;
+use super::wasmtime_heap as heap;
 use super::wasmtime_mapped::MappedCode;
 use super::wasmtime_quick as quick;
 use super::wasmtime_text;
@@ -187,6 +188,11 @@ impl Shim for Wasmtime {
         // SAFETY: our opaque type stands for this one, which is alive; nothing of the engine runs in it while a namespace is made, or
         // it waits for a host function, as where the C interface reaches the store.
         epochs::watch(unsafe { store_in(store) }, control)
+    }
+
+    fn bound_objects(&self, store: Store, bytes: u64) {
+        // SAFETY: as in `watch`.
+        heap::bound(unsafe { store_in(store) }, bytes);
     }
 
     fn instance_outlives_handle(&self) -> bool {

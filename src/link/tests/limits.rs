@@ -1,6 +1,7 @@
 //! Memories and tables at the ends of what modules may declare.
 
 use super::world::World;
+use crate::config::Config;
 use crate::engine::Api;
 use crate::error::Code;
 use crate::link::Flags;
@@ -47,5 +48,52 @@ fn a_shared_table_of_another_type_is_refused_by_the_planner() {
         let error = world.open("odd.so", Flags::default()).unwrap_err();
         assert_eq!(error.code(), Code::Unsupported, "{error}");
         assert!(error.to_string().contains("funcref"), "{error}");
+    }
+}
+
+/// What keeps this many objects of some hundred bytes: structures with arrays, and exceptions.
+fn hoarder(exceptions: bool, count: u32) -> String {
+    let one = match exceptions {
+        true => {
+            "(block $caught (result exnref)
+               (try_table (catch_all_ref $caught)
+                 (throw $tag (v128.const i64x2 1 2) (v128.const i64x2 1 2) (v128.const i64x2 1 2) (v128.const i64x2 1 2)))
+               (unreachable))
+             (local.set $exception)
+             (table.set $kept (local.get $n) (local.get $exception))"
+        }
+        false => {
+            "(local.set $list (struct.new $node (local.get $list) (array.new_default $bytes (i32.const 80))))"
+        }
+    };
+    format!(
+        r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+          (type $bytes (array (mut i8)))
+          (type $node (struct (field (ref null $node)) (field (ref $bytes))))
+          (tag $tag (param v128 v128 v128 v128))
+          (table $kept 1000000 exnref)
+          (func (export "__wasm_call_ctors") (local $n i32) (local $exception exnref) (local $list (ref null $node))
+            (loop $again
+              {one}
+              (local.set $n (i32.add (local.get $n) (i32.const 1)))
+              (br_if $again (i32.lt_u (local.get $n) (i32.const {count}))))))"#
+    )
+}
+
+#[test]
+fn objects_of_guests_take_no_more_than_a_memory_may() {
+    for exceptions in [false, true] {
+        let outcome = |pages: Option<u64>, count| {
+            let mut config = Config::default();
+            config.limits.memory_pages = pages.unwrap_or(config.limits.memory_pages);
+            let world = World::with(Api::linked(), config);
+            world.put("hoarder.so", &hoarder(exceptions, count));
+            world
+                .open("hoarder.so", Flags::default())
+                .map_err(|error| error.code())
+        };
+        assert_eq!(outcome(Some(100), 200_000), Err(Code::Trap));
+        outcome(Some(100), 5_000).unwrap();
+        outcome(None, 200_000).unwrap();
     }
 }
