@@ -7,6 +7,7 @@
 #include "check.h"
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -503,6 +504,61 @@ static void watched(void)
     SAME(asked, 0);
 }
 
+static volatile bool over;
+
+static void *spins(void *unused)
+{
+    (void)unused;
+    while (!over)
+        wasm_dyld_interrupt(host.dyld);
+    return NULL;
+}
+
+/* What a child does with the namespace of its parent: it stops guests in every way, has a guest wait, loads and ends. */
+static void in_child(size_t way)
+{
+    signal(SIGALRM, SIG_DFL);
+    alarm(20);
+    tester = pthread_self();
+    for (int by = 0; by < MEANS; by++) {
+        if (by == BY_BUDGET && ways[way].control != WASM_DYLD_CONTROL_BUDGET)
+            continue;
+        stopped(by, loops);
+        if (by != BY_BUDGET)
+            stopped(by, waits);
+    }
+    usable(1);
+    host_delete(&host);
+    _exit(0);
+}
+
+/* Forked while other threads interrupt, and while they wait for the timer: none of them is in the child. */
+static void forks(size_t way)
+{
+    pthread_t threads[2];
+    WORKS(wasm_dyld_set_timeout(host.dyld, 20000000, &error));
+    FAILS(waits(), WASM_DYLD_TIMED_OUT, NULL);
+    WORKS(wasm_dyld_set_timeout(host.dyld, 0, &error));
+    over = false;
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        CHECK(pthread_create(&threads[i], NULL, spins, NULL) == 0);
+    for (int n = 0; n < 6; n++) {
+        pid_t child = fork();
+        if (child == 0)
+            in_child(way);
+        int status = -1;
+        CHECK(child > 0 && waitpid(child, &status, 0) == child);
+        SAME(status, 0);
+    }
+    over = true;
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    /* The parent's guest waits on while the child is interrupted, and the other way round. */
+    stopped(BY_THREAD, waits);
+    stopped(BY_TIME, waits);
+    usable(1);
+}
+
 static void without(void)
 {
     uint64_t left;
@@ -614,6 +670,7 @@ int main(void)
         in_wasi();
         by_the_host(way);
         watched();
+        forks(way);
         if (ways[way].control == WASM_DYLD_CONTROL_BUDGET) {
             budgets();
             budgets_of_wasi();

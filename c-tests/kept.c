@@ -1,9 +1,12 @@
 /* Compiled code in a place of the host's, and in folders that somebody has filled before. */
 
+#define _POSIX_C_SOURCE 200809L
 #include "build.h"
 #include "check.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* A place in memory: what a host would have on a server. */
 struct shelf_of_code {
@@ -224,8 +227,48 @@ static void given_up(void)
     ok("given up once");
 }
 
+/* A module that nobody has compiled before. */
+static int32_t compiles(struct host *host, int n)
+{
+    char name[32];
+    struct module *m = module_new();
+    snprintf(name, sizeof name, "answer%d", n);
+    module_function(m, name, "", "i", CODE(I32_CONST, 42));
+    WORKS(load_module(host->dyld, name, m, WASM_DYLD_GLOBAL, NULL, &error));
+    return CALL0(host->dyld, find(host->dyld, NULL, name));
+}
+
+/* The threads that the engine compiles on are not there in a child, nor in a child of that. */
+static void forked(void)
+{
+    struct host host = host_new();
+    SAME(compiles(&host, 0), 42);
+    for (int n = 0; n < 3; n++) {
+        pid_t child = fork();
+        int status = -1;
+        if (child == 0) {
+            alarm(20);
+            SAME(compiles(&host, 1), 42);
+            pid_t grandchild = fork();
+            alarm(20);
+            SAME(compiles(&host, 2), 42);
+            host_delete(&host);
+            if (grandchild == 0)
+                _exit(0);
+            CHECK(waitpid(grandchild, &status, 0) == grandchild);
+            _exit(status != 0);
+        }
+        CHECK(child > 0 && waitpid(child, &status, 0) == child);
+        SAME(status, 0);
+    }
+    SAME(compiles(&host, 3), 42);
+    host_delete(&host);
+    ok("children compile");
+}
+
 int main(void)
 {
+    forked();
     kept_on_a_shelf();
     sealed();
     brought_nearer();

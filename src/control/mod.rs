@@ -7,6 +7,7 @@
 //! No engine, and nothing of the linker: a [`Control`] belongs to a namespace and to its thread, its [`Signal`] to all threads.
 
 mod budget;
+mod forked;
 mod registry;
 mod signal;
 mod timer;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use budget::Budget;
+pub use forked::{generation, notice};
 pub use registry::{Registered, interrupt};
 pub use signal::Signal;
 use signal::clock;
@@ -109,6 +111,9 @@ pub struct Entry<'a>(&'a Control);
 
 impl Control {
     pub fn new(mode: Mode) -> Control {
+        if mode != Mode::Off {
+            forked::notice();
+        }
         Control {
             mode,
             signal: Arc::new(Signal::new(mode != Mode::Off)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
 use super::Signal;
+use super::forked::Readers;
 use crate::error::{Code, Error, Result};
 
 /// Lines of the first block; each further block has twice as many.
@@ -20,7 +21,7 @@ struct Line {
     handle: AtomicUsize,
     signal: AtomicPtr<Signal>,
     /// Those who are looking at it.
-    readers: AtomicUsize,
+    readers: Readers,
 }
 
 static LINES: [AtomicPtr<Line>; BLOCKS] = [const { AtomicPtr::new(ptr::null_mut()) }; BLOCKS];
@@ -77,10 +78,8 @@ impl Drop for Registered {
     fn drop(&mut self) {
         let Registered(line) = *self;
         line.handle.store(0, SeqCst);
-        // Whoever has seen the handle is done soon: it writes a few words. A signal handler of this thread is done before this goes on.
-        while line.readers.load(SeqCst) > 0 {
-            std::thread::yield_now();
-        }
+        // Whoever has seen the handle is done soon: it writes a few words.
+        line.readers.wait();
         let signal = line.signal.swap(ptr::null_mut(), SeqCst);
         // SAFETY: from `Arc::into_raw`, taken back once; no reader has it any more, since those that come see that the handle is gone.
         drop(unsafe { Arc::from_raw(signal) });
@@ -91,13 +90,11 @@ impl Drop for Registered {
 /// false: it cannot stop its guests.
 pub fn interrupt(handle: usize, position: usize) -> Option<bool> {
     let line = line(position).filter(|_| handle != 0)?;
-    line.readers.fetch_add(1, SeqCst);
+    let _reading = line.readers.enter();
     let known = line.handle.load(SeqCst) == handle;
     // SAFETY: the signal lives as long as the line has its handle, and whoever takes the handle away waits for us.
     let signal = unsafe { line.signal.load(SeqCst).as_ref() };
-    let heard = signal.filter(|_| known).map(Signal::interrupt);
-    line.readers.fetch_sub(1, SeqCst);
-    heard
+    signal.filter(|_| known).map(Signal::interrupt)
 }
 
 #[cfg(test)]

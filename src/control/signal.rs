@@ -3,11 +3,12 @@
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{
-    AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+    AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
 };
 use std::time::{Duration, Instant};
 
 use super::Stop;
+use super::forked::{Readers, generation};
 
 /// Has an engine look soon whether its guests are to stop. Called by any thread and by signal handlers.
 pub type Kick = Box<dyn Fn() + Send + Sync>;
@@ -29,13 +30,17 @@ pub struct Signal {
     look: AtomicU64,
     /// The time that the timer's thread will look here.
     pub(super) watched: AtomicU64,
+    /// The process in which that holds.
+    pub(super) watched_in: AtomicU32,
     /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
     bell: AtomicI32,
+    /// The process that has made it. A child has the same one, and makes another: what it took from this one would be the parent's.
+    bell_of: AtomicU32,
     kick: OnceLock<Kick>,
     /// That of the namespace which a function of the host's has entered, called by a guest of this one. Others read it while they are
     /// counted here.
     inner: AtomicPtr<Signal>,
-    readers: AtomicUsize,
+    readers: Readers,
 }
 
 /// Nanoseconds since the process first asked.
@@ -61,10 +66,12 @@ impl Signal {
             deadline: AtomicU64::new(NEVER),
             look: AtomicU64::new(NEVER),
             watched: AtomicU64::new(NEVER),
+            watched_in: AtomicU32::new(0),
             bell: AtomicI32::new(-1),
+            bell_of: AtomicU32::new(0),
             kick: OnceLock::new(),
             inner: AtomicPtr::new(ptr::null_mut()),
-            readers: AtomicUsize::new(0),
+            readers: Readers::default(),
         }
     }
 
@@ -94,12 +101,11 @@ impl Signal {
             kick();
         }
         ring(self.bell.load(SeqCst));
-        self.readers.fetch_add(1, SeqCst);
+        let _reading = self.readers.enter();
         // SAFETY: whoever takes it away waits until nobody is counted any more.
         if let Some(inner) = unsafe { self.inner.load(SeqCst).as_ref() } {
             inner.wake();
         }
-        self.readers.fetch_sub(1, SeqCst);
     }
 
     /// Another namespace is entered while a guest of this one waits: it is woken as well, until [`left`](Self::left).
@@ -114,10 +120,8 @@ impl Signal {
     /// The other namespace is left.
     pub(super) fn left(&self) {
         self.inner.store(ptr::null_mut(), SeqCst);
-        // Those who have seen it are done soon. A signal handler of this thread is done before this goes on.
-        while self.readers.load(SeqCst) > 0 {
-            std::thread::yield_now();
-        }
+        // Those who have seen it are done soon.
+        self.readers.wait();
     }
 
     #[inline]
@@ -185,12 +189,18 @@ impl Signal {
     #[cfg(unix)]
     pub(super) fn bell(&self) -> Option<i32> {
         let known = self.bell.load(SeqCst);
-        if known >= 0 {
+        let process = generation();
+        if known >= 0 && self.bell_of.load(SeqCst) == process {
             return Some(known);
         }
         let made = make_bell()?;
-        // Only the namespace's own thread makes one.
+        // Only the namespace's own thread makes one. Who rings the parent's meanwhile wakes that for nothing.
         self.bell.store(made, SeqCst);
+        self.bell_of.store(process, SeqCst);
+        if known >= 0 {
+            // SAFETY: ours: the child's own descriptor of it.
+            unsafe { libc::close(known) };
+        }
         Some(made)
     }
 }

@@ -2,11 +2,13 @@
 //! of its own has to be told when it is time: one thread does that for all namespaces, started when the first one needs it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering::SeqCst;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::Signal;
+use super::forked::generation;
 use super::signal::clock;
 
 /// How late the thread may be, in nanoseconds.
@@ -17,20 +19,50 @@ const LATE: u64 = 1_000_000_000;
 struct Watch {
     by_time: BTreeMap<(u64, u64), Weak<Signal>>,
     number: u64,
-    /// The process that has the thread: one that was forked off has none.
-    thread_of: Option<u32>,
+    has_thread: bool,
 }
 
-static WATCH: Mutex<Watch> = Mutex::new(Watch {
-    by_time: BTreeMap::new(),
-    number: 0,
-    thread_of: None,
-});
-static EARLIER: Condvar = Condvar::new();
+/// What a process watches. A child begins anew: it has no such thread, and the lock may be held by one that it has not either.
+struct OfProcess {
+    generation: u32,
+    watch: Mutex<Watch>,
+    earlier: Condvar,
+}
 
-fn lock() -> MutexGuard<'static, Watch> {
-    // No step of the thread leaves it half done.
-    WATCH.lock().unwrap_or_else(PoisonError::into_inner)
+static OF_PROCESS: AtomicPtr<OfProcess> = AtomicPtr::new(ptr::null_mut());
+
+fn of_process() -> &'static OfProcess {
+    let process = generation();
+    let known = OF_PROCESS.load(SeqCst);
+    // SAFETY: NULL, or what was leaked below.
+    if let Some(of) = unsafe { known.as_ref() }
+        && of.generation == process
+    {
+        return of;
+    }
+    let made = Box::into_raw(Box::new(OfProcess {
+        generation: process,
+        watch: Mutex::default(),
+        earlier: Condvar::new(),
+    }));
+    // Of two threads that come here one is first. What was the parent's stays behind.
+    let chosen = match OF_PROCESS.compare_exchange(known, made, SeqCst, SeqCst) {
+        Ok(_) => made,
+        Err(first) => {
+            // SAFETY: made above, and nobody else has seen it.
+            drop(unsafe { Box::from_raw(made) });
+            first
+        }
+    };
+    // SAFETY: never given back.
+    unsafe { &*chosen }
+}
+
+impl OfProcess {
+    fn lock(&self) -> MutexGuard<'_, Watch> {
+        // No step of the thread leaves it half done.
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An entry begins in which the guest has to look at this time. Where no engine has to be told, the guest looks by itself.
@@ -43,72 +75,76 @@ pub(super) fn watch(signal: &Arc<Signal>, now: u64, at: u64) {
 
 /// The same, where another one has to be told.
 pub(super) fn watch_always(signal: &Arc<Signal>, now: u64, at: u64) {
-    // The thread looks by then anyway, and finds the later time: calls one after the other cost no lock. One that is long overdue was
-    // for a thread that this process does not have: it was forked off.
+    // The thread looks by then anyway, and finds the later time: calls one after the other cost no lock. One that is long overdue was for
+    // a thread that could not be started.
     let watched = signal.watched.load(SeqCst);
-    if watched > at || watched < now.saturating_sub(LATE) {
-        lock().add(signal, at);
+    let is_ours = signal.watched_in.load(SeqCst) == generation();
+    if !is_ours || watched > at || watched < now.saturating_sub(LATE) {
+        let of = of_process();
+        of.add(&mut of.lock(), signal, at);
     }
 }
 
-impl Watch {
-    fn add(&mut self, signal: &Arc<Signal>, at: u64) {
+impl OfProcess {
+    fn add(&'static self, watch: &mut Watch, signal: &Arc<Signal>, at: u64) {
         signal.watched.store(at, SeqCst);
-        self.number += 1;
-        self.by_time
-            .insert((at, self.number), Arc::downgrade(signal));
-        let process = std::process::id();
-        if self.thread_of != Some(process) {
+        signal.watched_in.store(self.generation, SeqCst);
+        watch.number += 1;
+        watch
+            .by_time
+            .insert((at, watch.number), Arc::downgrade(signal));
+        if !watch.has_thread {
             let thread = std::thread::Builder::new().name("wasm-dyld-timer".into());
             // Without a thread the guest runs on until WASI or the next entry looks at the clock.
-            let started = thread.stack_size(64 << 10).spawn(run).is_ok();
-            self.thread_of = started.then_some(process);
+            let started = thread.stack_size(64 << 10).spawn(|| self.run());
+            watch.has_thread = started.is_ok();
         }
-        if self
+        if watch
             .by_time
             .first_key_value()
             .is_some_and(|((first, _), _)| *first == at)
         {
-            EARLIER.notify_one();
+            self.earlier.notify_one();
         }
     }
-}
 
-fn run() {
-    let mut watch = lock();
-    loop {
-        let now = clock();
-        let Some(first) = watch.by_time.first_entry() else {
-            watch = EARLIER.wait(watch).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
-        let (at, _) = *first.key();
-        if at > now {
-            let wait = Duration::from_nanos(at - now);
-            let waited = EARLIER.wait_timeout(watch, wait);
-            (watch, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            continue;
-        }
-        if let Some(signal) = first.remove().upgrade() {
-            look(&mut watch, &signal, at, now);
+    fn run(&'static self) {
+        let mut watch = self.lock();
+        loop {
+            let now = clock();
+            let Some(first) = watch.by_time.first_entry() else {
+                let waited = self.earlier.wait(watch);
+                watch = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (at, _) = *first.key();
+            if at > now {
+                let wait = Duration::from_nanos(at - now);
+                let waited = self.earlier.wait_timeout(watch, wait);
+                (watch, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            if let Some(signal) = first.remove().upgrade() {
+                self.look(&mut watch, &signal, at, now);
+            }
         }
     }
-}
 
-/// It is time for one of them: its entry has to look, or another one is under way, or none.
-fn look(watch: &mut Watch, signal: &Arc<Signal>, at: u64, now: u64) {
-    if signal.watched.load(SeqCst) != at {
-        // An earlier look has taken its place.
-        return;
-    }
-    signal.watched.store(u64::MAX, SeqCst);
-    match signal.next() {
-        // A guest that is just on its way to the host and back may miss one look.
-        Some(at) if at <= now => {
-            signal.wake();
-            watch.add(signal, now.saturating_add(1_000_000));
+    /// It is time for one of them: its entry has to look, or another one is under way, or none.
+    fn look(&'static self, watch: &mut Watch, signal: &Arc<Signal>, at: u64, now: u64) {
+        if signal.watched.load(SeqCst) != at {
+            // An earlier look has taken its place.
+            return;
         }
-        Some(at) => watch.add(signal, at),
-        None => {}
+        signal.watched.store(u64::MAX, SeqCst);
+        match signal.next() {
+            // A guest that is just on its way to the host and back may miss one look.
+            Some(at) if at <= now => {
+                signal.wake();
+                self.add(watch, signal, now.saturating_add(1_000_000));
+            }
+            Some(at) => self.add(watch, signal, at),
+            None => {}
+        }
     }
 }

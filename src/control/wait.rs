@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::forked::generation;
 use super::signal::hush;
 use super::{Mode, Stop, each, wanted};
 
@@ -32,19 +33,13 @@ fn wait_with_bells(
     until: Option<Instant>,
     bounded: bool,
 ) -> io::Result<Waited> {
-    each(|control| {
-        if control.mode == Mode::Off {
-            return;
-        }
-        if let Some(bell) = control.signal.bell() {
-            entries.push(libc::pollfd {
-                fd: bell,
-                events: libc::POLLIN,
-                revents: 0,
-            });
-        }
-    });
+    let mut process = None;
     loop {
+        // A signal handler may have forked, and a child has bells of its own.
+        if process.replace(generation()) != Some(generation()) {
+            entries.truncate(count);
+            add_bells(entries);
+        }
         // After the bells are there: who asks later rings one.
         if let Some(stop) = wanted() {
             return Ok(Waited::Stopped(stop));
@@ -79,6 +74,21 @@ fn wait_with_bells(
             return Ok(Waited::TimedOut);
         }
     }
+}
+
+fn add_bells(entries: &mut Vec<libc::pollfd>) {
+    each(|control| {
+        if control.mode == Mode::Off {
+            return;
+        }
+        if let Some(bell) = control.signal.bell() {
+            entries.push(libc::pollfd {
+                fd: bell,
+                events: libc::POLLIN,
+                revents: 0,
+            });
+        }
+    });
 }
 
 /// Rounded up, so that waiting does not turn into spinning just before the end.

@@ -65,8 +65,13 @@ impl Module {
     /// Compiles `bytes`, whatever is kept.
     pub(crate) fn compile(store: Store, bytes: &[u8]) -> Option<Module> {
         let api = store.api();
-        // SAFETY: the vector views `bytes`, which the call reads only.
-        let raw = unsafe { (api.wasm_module_new)(store.raw(), VecBuf::view(bytes).as_ptr()) };
+        let mut raw = ptr::null_mut();
+        // SAFETY: the vector views `bytes`, which the call reads only. Of the store it uses no more than the engine, which is for all threads.
+        unsafe {
+            store.shim().compiling(&mut || {
+                raw = (api.wasm_module_new)(store.raw(), VecBuf::view(bytes).as_ptr());
+            });
+        }
         // SAFETY: a new module, ours.
         NonNull::new(raw).map(|raw| unsafe { Module::from_raw(api, raw) })
     }

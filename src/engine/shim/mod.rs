@@ -12,6 +12,8 @@ mod wasmtime_cache;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_epochs;
 #[cfg(feature = "wasmtime")]
+mod wasmtime_forked;
+#[cfg(feature = "wasmtime")]
 mod wasmtime_heap;
 mod wasmtime_library;
 #[cfg(feature = "wasmtime")]
@@ -157,6 +159,15 @@ pub trait Shim: Send + Sync {
     /// Called for every namespace, also where nothing is to be stopped: an engine may need to be told that.
     fn watch(&self, _store: Store, _control: &Control) -> bool {
         false
+    }
+
+    /// Runs `compile`, which has the engine compile something. Engines that have threads for that may need help in a process that was forked
+    /// off.
+    ///
+    /// # Safety
+    /// `compile` does nothing that is for this thread alone.
+    unsafe fn compiling(&self, compile: &mut dyn FnMut()) {
+        compile();
     }
 
     /// Has what guests of the store keep beside their memories and tables, exceptions and other objects, take no more than so many bytes in all.

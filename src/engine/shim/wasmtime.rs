@@ -10,6 +10,7 @@ use wasmtime_c_api::wasmtime as w;
 
 use super::wasmtime_cache as cache;
 use super::wasmtime_epochs as epochs;
+use super::wasmtime_forked as forked;
 use super::wasmtime_heap as heap;
 use super::wasmtime_mapped::MappedCode;
 use super::wasmtime_quick as quick;
@@ -135,10 +136,18 @@ impl Shim for Wasmtime {
         // the compiler) needs a second compilation.
         let error = unsafe { c::wasmtime_module_validate(engine, bytes.as_ptr(), bytes.len()) }
             .or_else(|| {
-                let mut module = std::ptr::null_mut();
-                let error = unsafe {
-                    c::wasmtime_module_new(engine, bytes.as_ptr(), bytes.len(), &mut module)
-                };
+                let (mut module, mut error) = (std::ptr::null_mut(), None);
+                // SAFETY: as above; the engine compiles on any thread.
+                unsafe {
+                    forked::compiling(&mut || {
+                        error = c::wasmtime_module_new(
+                            engine,
+                            bytes.as_ptr(),
+                            bytes.len(),
+                            &mut module,
+                        );
+                    });
+                }
                 if !module.is_null() {
                     // SAFETY: made just now, ours.
                     drop(unsafe { Box::from_raw(module) });
@@ -188,6 +197,11 @@ impl Shim for Wasmtime {
         // SAFETY: our opaque type stands for this one, which is alive; nothing of the engine runs in it while a namespace is made, or
         // it waits for a host function, as where the C interface reaches the store.
         epochs::watch(unsafe { store_in(store) }, control)
+    }
+
+    unsafe fn compiling(&self, compile: &mut dyn FnMut()) {
+        // SAFETY: by the caller's promise.
+        unsafe { forked::compiling(compile) }
     }
 
     fn bound_objects(&self, store: Store, bytes: u64) {
