@@ -253,10 +253,12 @@ static void forked(void)
             alarm(20);
             SAME(compiles(&host, 2), 42);
             host_delete(&host);
-            if (grandchild == 0)
-                _exit(0);
-            CHECK(waitpid(grandchild, &status, 0) == grandchild);
-            _exit(status != 0);
+            if (grandchild > 0) {
+                CHECK(waitpid(grandchild, &status, 0) == grandchild);
+                SAME(status, 0);
+            }
+            /* What the parent's threads held is nobody's here: valgrind is not to see it. */
+            execlp("true", "true", (char *)NULL);
         }
         CHECK(child > 0 && waitpid(child, &status, 0) == child);
         SAME(status, 0);
