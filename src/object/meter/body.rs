@@ -10,10 +10,13 @@ use super::check::Checks;
 use super::edit::Edit;
 use super::entries::Entries;
 use super::hints::Hints;
-use super::path::Path;
+use super::path::{self, Path};
 use super::survey::Survey;
 use super::{MAX_BODY, MAX_LOCALS, no_room};
 use crate::error::Result;
+
+/// So many locals cost a unit where a function is entered: engines make them zero.
+const LOCALS: u32 = 1024;
 
 /// i64, as the type of a local.
 const I64: u8 = 0x7e;
@@ -84,7 +87,8 @@ impl<'a> Bodies<'a> {
             groups.saturating_add(1).encode(&mut head);
             head.extend_from_slice(types);
             head.extend_from_slice(&[1, I64]);
-            let entry = enters.then(|| self.checks.fixed(&mut head, total, 1));
+            let cost = (total / LOCALS).saturating_add(1);
+            let entry = enters.then(|| self.checks.fixed(&mut head, total, cost));
             self.checked = self.checked.saturating_add(1);
             let inside = self.branches.iter();
             let inside = inside.map(|branch| branch.saturating_add(head.len()));
@@ -108,7 +112,7 @@ impl<'a> Bodies<'a> {
         let (out, branches) = (&mut self.code, &mut self.branches);
         let start = code.original_position();
         let mut edit = Edit::new(self.bytes, start, self.survey);
-        let mut path = Path::new();
+        let mut path = Path::new(path::COUNTED);
         let mut operators = OperatorsReader::new(code);
         // A length that the code states right in front of the operator.
         let mut stated = None;
@@ -120,7 +124,8 @@ impl<'a> Bodies<'a> {
                 branches.push(self.checks.fixed(out, left, 1));
                 path.checked();
             }
-            let more = self.entries.weight(&operator, self.survey);
+            let first = self.bytes.get(start).copied().unwrap_or_default();
+            let more = self.entries.weight(&operator, first, self.survey);
             if let Some(bulk) = Bulk::of(&operator, self.survey) {
                 match stated.map(|length| bulk.units(length)) {
                     Some(units) if units <= FEW_UNITS => {}

@@ -10,11 +10,11 @@
 //! So whatever a call of unknown target leads to without a check weighs at most [`OPEN`], in this module or another, and cannot come
 //! back.
 
-use wasmparser::{BinaryReader, FunctionBody, Operator};
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 use super::super::fault;
 use super::super::section::{self, Sections};
-use super::bulk::Bulk;
+use super::cost;
 use super::named;
 use super::path;
 use super::survey::Survey;
@@ -25,10 +25,10 @@ pub(super) const OWN: u32 = path::STRETCH;
 /// The most for one that others may call.
 pub(super) const OPEN: u32 = 500;
 
-/// A call of a function that has a check itself.
+/// A call of a function that has a check itself, without what it passes.
 const CHECKED_CALL: u32 = 2;
-/// A bulk operation of a length for which there is no check.
-const BULK: u32 = 64;
+/// So many locals take as long as an instruction: engines make them zero, all at once.
+const LOCALS: u32 = 4;
 
 #[derive(Default)]
 pub(super) struct Entries {
@@ -43,7 +43,7 @@ impl Entries {
     pub fn of(bytes: &[u8], survey: &Survey) -> Result<Entries> {
         let calls = Calls::read(bytes, survey)?;
         Ok(Entries {
-            weights: calls.weights(),
+            weights: calls.weights(survey),
         })
     }
 
@@ -52,17 +52,17 @@ impl Entries {
         self.weights.get(n).is_none_or(|&weight| weight == CHECKED)
     }
 
-    /// What an operator counts for in the code that it stands in, beyond one.
-    pub fn weight(&self, operator: &Operator<'_>, survey: &Survey) -> u32 {
+    /// What an operator, with this first byte, counts for in the code that it stands in, beyond one.
+    pub fn weight(&self, operator: &Operator<'_>, first: u8, survey: &Survey) -> u32 {
         let (Operator::Call { function_index } | Operator::ReturnCall { function_index }) =
             operator
         else {
-            return by_itself(operator, survey);
+            return by_itself(operator, first, survey);
         };
         match function_index.checked_sub(survey.imported_funcs) {
             None => OPEN,
             Some(n) => match self.weights.get(position(n)) {
-                None | Some(&CHECKED) => CHECKED_CALL,
+                None | Some(&CHECKED) => checked_call(position(n), survey),
                 Some(&weight) => weight,
             },
         }
@@ -70,13 +70,16 @@ impl Entries {
 }
 
 /// What an operator other than a direct call counts for, beyond one. What may lead anywhere makes a function weigh more than [`OPEN`].
-fn by_itself(operator: &Operator<'_>, survey: &Survey) -> u32 {
-    match operator {
-        operator if path::leads_away(operator) => OPEN,
-        Operator::ArrayNewFixed { array_size, .. } => *array_size,
-        operator if Bulk::of(operator, survey).is_some() => BULK,
-        _ => 0,
+fn by_itself(operator: &Operator<'_>, first: u8, survey: &Survey) -> u32 {
+    match path::leads_away(operator) {
+        true => OPEN,
+        false => cost::of(operator, first, survey),
     }
+}
+
+/// A call of the n-th function, which has a check itself.
+fn checked_call(n: usize, survey: &Survey) -> u32 {
+    CHECKED_CALL.saturating_add(survey.passes(n))
 }
 
 /// The direct calls of a module, and what its functions weigh by themselves.
@@ -112,7 +115,7 @@ impl Calls {
                 let mut reader = section.reader();
                 for _ in 0..reader.read_var_u32().map_err(fault::reader)? {
                     let body = reader.read_reader().map_err(fault::reader)?;
-                    calls.function(body, survey, &mut open)?;
+                    calls.function(bytes, body, survey, &mut open)?;
                 }
             } else {
                 named::functions(&section, &mut open)?;
@@ -129,15 +132,22 @@ impl Calls {
 
     fn function(
         &mut self,
+        bytes: &[u8],
         body: BinaryReader<'_>,
         survey: &Survey,
         open: &mut Vec<u32>,
     ) -> Result<()> {
         let body = FunctionBody::new(body);
-        let mut operators = body.get_operators_reader().map_err(fault::reader)?;
+        let mut locals = body.get_locals_reader().map_err(fault::reader)?;
         let mut own = 0_u32;
+        for _ in 0..locals.get_count() {
+            let (count, _) = locals.read().map_err(fault::reader)?;
+            own = own.saturating_add(count / LOCALS);
+        }
+        own = own.saturating_add(survey.passes(self.functions.len()));
+        let mut operators = OperatorsReader::new(locals.get_binary_reader());
         while !operators.eof() {
-            let operator = operators.read().map_err(fault::reader)?;
+            let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
             let more = match &operator {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     match function_index.checked_sub(survey.imported_funcs) {
@@ -148,11 +158,13 @@ impl Calls {
                         None => OPEN,
                     }
                 }
-                Operator::RefFunc { function_index } => {
-                    open.push(*function_index);
-                    0
+                operator => {
+                    if let Operator::RefFunc { function_index } = operator {
+                        open.push(*function_index);
+                    }
+                    let first = bytes.get(start).copied().unwrap_or_default();
+                    by_itself(operator, first, survey)
                 }
-                operator => by_itself(operator, survey),
             };
             own = own.saturating_add(1).saturating_add(more);
         }
@@ -174,7 +186,7 @@ impl Calls {
     }
 
     /// Decides callees before their callers. What is met again while it is being decided closes a circle, and is checked.
-    fn weights(&self) -> Vec<u32> {
+    fn weights(&self, survey: &Survey) -> Vec<u32> {
         let mut weights = vec![0; self.functions.len()];
         let mut states = vec![State::New; self.functions.len()];
         // Functions that are being decided, with how many of their callees have been.
@@ -202,7 +214,7 @@ impl Calls {
                 let in_circle = states.get(n) == Some(&State::Circle);
                 let weight = match in_circle {
                     true => CHECKED,
-                    false => self.decide(n, &weights, &states),
+                    false => self.decide(n, &weights, &states, survey),
                 };
                 if let (Some(place), Some(state)) = (weights.get_mut(n), states.get_mut(n)) {
                     *place = weight;
@@ -214,7 +226,7 @@ impl Calls {
     }
 
     /// A function whose callees are decided, or will be checked.
-    fn decide(&self, n: usize, weights: &[u32], states: &[State]) -> u32 {
+    fn decide(&self, n: usize, weights: &[u32], states: &[State], survey: &Survey) -> u32 {
         let Some(function) = self.functions.get(n) else {
             return CHECKED;
         };
@@ -223,7 +235,7 @@ impl Calls {
             let callee = position(callee);
             let of_callee = match (states.get(callee), weights.get(callee)) {
                 (Some(State::Decided), Some(&weight)) if weight != CHECKED => weight,
-                _ => CHECKED_CALL,
+                _ => checked_call(callee, survey),
             };
             weight = weight.saturating_add(of_callee);
         }

@@ -1,10 +1,11 @@
 //! Places for an engine's own checks.
 //!
 //! Engines with interrupts of their own look for them at function entries and loop heads. Between two of these a function may fill
-//! gigabytes any number of times, so an empty loop is put in front of each bulk operation.
+//! gigabytes any number of times, so an empty loop is put in front of each bulk operation, where there are many. It may also be long: where
+//! functions return to their callers, a whole stack of such ends may run, so that one is put behind each long stretch of code.
 
 use wasm_encoder::Encode;
-use wasmparser::{BinaryReader, FunctionBody};
+use wasmparser::{BinaryReader, FunctionBody, Operator};
 
 use super::super::fault;
 use super::super::section::{self, Section, Sections};
@@ -12,15 +13,33 @@ use super::body::refuse_waiting;
 use super::bulk::Bulk;
 use super::custom::{self, Fate};
 use super::edit::Edit;
+use super::path::{Bounds, Path};
 use super::survey::Survey;
-use super::{MAX_BODY, check, most, no_room, too_large};
+use super::{MAX_BODY, check, cost, most, no_room, too_large};
 use crate::error::Result;
 
 /// A function with more bulk operations gets the loops: more than compilers make of a function of any program known.
 pub(super) const FEW: usize = 64;
 
+/// Instructions without a loop after which there is one: more than compilers make of nearly all functions, and little enough that a stack
+/// full of returns to such ends takes a second at the most.
+pub(super) const STRETCH: u32 = 30_000;
+
+/// Engines look where functions are entered, so that a stretch may begin with a call.
+const BOUNDS: Bounds = Bounds {
+    stretch: STRETCH,
+    tail: STRETCH,
+    caught: STRETCH / 2,
+};
+
 /// First bytes of the operators that work on memories and tables, and on arrays.
 const PREFIXES: (u8, u8) = (0xfc, 0xfb);
+
+/// Whether a function of these bytes may need a loop, or has to be read to find out.
+fn may_need_loops(body: &[u8]) -> bool {
+    memchr::memchr2_iter(PREFIXES.0, PREFIXES.1, body).count() > FEW
+        || cost::bound(body) >= STRETCH.into()
+}
 
 pub(super) fn rewrite(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let survey = Survey::of(bytes)?;
@@ -60,7 +79,7 @@ fn with_loops(bytes: &[u8], section: &Section<'_>, survey: &Survey) -> Result<Op
         let body = reader.read_reader().map_err(fault::reader)?;
         let range = body.range();
         let contents = bytes.get(range.clone()).unwrap_or_default();
-        if !shared && memchr::memchr2_iter(PREFIXES.0, PREFIXES.1, contents).count() <= FEW {
+        if !shared && !may_need_loops(contents) {
             continue;
         }
         let Some(body) = body_with_loops(bytes, body, survey)? else {
@@ -84,28 +103,65 @@ fn with_loops(bytes: &[u8], section: &Section<'_>, survey: &Survey) -> Result<Op
     Ok(Some(out))
 }
 
-/// `None`: the function has few bulk operations.
+/// `None`: the function needs none.
 fn body_with_loops(
     bytes: &[u8],
     body: BinaryReader<'_>,
     survey: &Survey,
 ) -> Result<Option<Vec<u8>>> {
     let range = body.range();
-    let code = FunctionBody::new(body).get_operators_reader();
-    let mut operators = code.map_err(fault::reader)?;
+    let places = Places::of(bytes, body, survey)?;
+    if places.stretches.is_empty() && places.bulk.len() <= FEW {
+        return Ok(None);
+    }
+    let mut all = places.stretches;
+    if places.bulk.len() > FEW {
+        all.extend(places.bulk);
+        all.sort_unstable();
+        all.dedup();
+    }
     let mut edit = Edit::unmoved(bytes, range.start);
     let mut out = Vec::new();
-    let mut found = 0_usize;
-    while !operators.eof() {
-        let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
-        refuse_waiting(&operator, survey, start)?;
-        if Bulk::of(&operator, survey).is_some() {
-            found = found.saturating_add(1);
-            edit.copy(&mut out, start);
-            check::empty_loop(&mut out);
-        }
+    for place in all {
+        edit.copy(&mut out, place);
+        check::empty_loop(&mut out);
     }
-    operators.finish().map_err(fault::reader)?;
     edit.copy(&mut out, range.end);
-    Ok((found > FEW).then_some(out))
+    Ok(Some(out))
+}
+
+/// Where a function may get empty loops: in front of these offsets.
+#[derive(Default)]
+struct Places {
+    /// Where a long stretch of code lies behind.
+    stretches: Vec<usize>,
+    bulk: Vec<usize>,
+}
+
+impl Places {
+    fn of(bytes: &[u8], body: BinaryReader<'_>, survey: &Survey) -> Result<Places> {
+        let mut places = Places::default();
+        let mut path = Path::new(BOUNDS);
+        let code = FunctionBody::new(body).get_operators_reader();
+        let mut operators = code.map_err(fault::reader)?;
+        while !operators.eof() {
+            let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
+            refuse_waiting(&operator, survey, start)?;
+            if path.is_due(&operator) {
+                places.stretches.push(start);
+                path.checked();
+            }
+            if Bulk::of(&operator, survey).is_some() {
+                places.bulk.push(start);
+            }
+            // What is called looks for itself where it is entered.
+            let first = bytes.get(start).copied().unwrap_or_default();
+            path.pass(&operator, cost::of(&operator, first, survey));
+            if matches!(operator, Operator::Loop { .. }) {
+                path.checked();
+            }
+        }
+        operators.finish().map_err(fault::reader)?;
+        Ok(places)
+    }
 }

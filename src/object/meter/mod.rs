@@ -2,11 +2,12 @@
 //!
 //! [`Mode::Counted`]: the module counts units down in an imported global and calls an imported function where that falls below zero.
 //! A unit is a function entered, a turn of a loop, 64 bytes or 4 elements of a bulk operation ([`bulk`]), or a stretch of
-//! [`path::STRETCH`] instructions without any of these. Functions from whose entry it is not far to the next check, or to their end,
+//! [`path::STRETCH`] instructions without any of these, slow ones counted as many ([`cost`]). Functions from whose entry it is not far to the next check, or to their end,
 //! cost nothing themselves ([`entries`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
 //!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
-//! front of each bulk operation, in functions that have many. All other modules stay as they are.
+//! front of each bulk operation, in functions that have many, and behind each long stretch of code without a loop. All other modules
+//! stay as they are.
 //!
 //! Operators are copied as they stand, and only those that name a function or a global are written anew: what is not touched cannot
 //! change its meaning, and no encoder has to know the proposal that an operator comes from.
@@ -18,6 +19,7 @@
 mod body;
 mod bulk;
 mod check;
+mod cost;
 mod custom;
 mod edit;
 mod entries;
@@ -41,7 +43,7 @@ pub enum Mode {
     /// Nothing.
     #[default]
     Off,
-    /// Places for the engine's own checks, in front of many bulk operations.
+    /// Places for the engine's own checks, in front of many bulk operations and behind long stretches of code.
     Light,
     /// Checks that count units and ask the host.
     Counted,

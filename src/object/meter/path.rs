@@ -1,16 +1,29 @@
 //! How far code runs without a check, on the longest way through a function's blocks.
 //!
 //! A way leads forward only, since each loop begins with a check. At the end of a block, the longest of the ways that lead there
-//! counts; an exception may come from anywhere in a block, so what catches it begins as if a whole stretch lay behind.
+//! counts; an exception may come from anywhere in a block, so what catches it begins as if a good part of a stretch lay behind.
 
 use wasmparser::{Catch, Handle, Operator, ResumeTable};
 
-/// Instructions without a check, those of called functions that have none among them, after which there is one.
-pub(super) const STRETCH: u32 = 10_000;
+/// Instructions that may run without a check.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// On any way, those of called functions that have none among them.
+    pub stretch: u32,
+    /// From a call on. What was called may have called this function again, and so on: the way back leads through as many of these as
+    /// there are frames on the stack.
+    pub tail: u32,
+    /// From where an exception is caught.
+    pub caught: u32,
+}
 
-/// Instructions behind a call after which there is one. What was called may have called this function again, and so on: the way back leads
-/// through as many of these as there are frames on the stack.
-const TAIL: u32 = 500;
+/// Where checks count.
+pub(super) const COUNTED: Bounds = Bounds {
+    stretch: STRETCH,
+    tail: STRETCH / 2,
+    caught: 0,
+};
+pub(super) const STRETCH: u32 = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -30,15 +43,17 @@ struct Frame {
 
 pub(super) struct Path {
     now: u32,
+    bounds: Bounds,
     /// The innermost last; the first is the function itself.
     frames: Vec<Frame>,
 }
 
 impl Path {
     /// Right behind a check, at the beginning of a function.
-    pub fn new() -> Path {
+    pub fn new(bounds: Bounds) -> Path {
         let mut path = Path {
             now: 0,
+            bounds,
             frames: Vec::new(),
         };
         path.push(Kind::Other);
@@ -56,7 +71,7 @@ impl Path {
                 | Operator::CatchAll
                 | Operator::Delegate { .. }
         );
-        self.now >= STRETCH && !ends
+        self.now >= self.bounds.stretch && !ends
     }
 
     pub fn checked(&mut self) {
@@ -68,7 +83,9 @@ impl Path {
         self.now = self.now.saturating_add(1).saturating_add(more);
         match operator {
             Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
-                self.now = self.now.max(STRETCH - TAIL);
+                self.now = self
+                    .now
+                    .max(self.bounds.stretch.saturating_sub(self.bounds.tail));
             }
             Operator::Block { .. } | Operator::Try { .. } => self.push(Kind::Other),
             Operator::Loop { .. } => self.push(Kind::Loop),
@@ -77,7 +94,7 @@ impl Path {
             Operator::End | Operator::Delegate { .. } => self.end(),
             Operator::Catch { .. } | Operator::CatchAll => {
                 self.branch(0, self.now);
-                self.now = STRETCH;
+                self.now = self.caught();
             }
             Operator::TryTable { try_table } => {
                 for catch in &try_table.catches {
@@ -85,7 +102,7 @@ impl Path {
                     | Catch::OneRef { label, .. }
                     | Catch::All { label }
                     | Catch::AllRef { label }) = catch;
-                    self.branch(*label, STRETCH);
+                    self.branch(*label, self.caught());
                 }
                 self.push(Kind::Other);
             }
@@ -110,6 +127,14 @@ impl Path {
             }
             _ => {}
         }
+    }
+
+    /// Where what catches begins. The exception may come from what stands last.
+    fn caught(&self) -> u32 {
+        let Bounds {
+            stretch, caught, ..
+        } = self.bounds;
+        self.now.max(stretch.saturating_sub(caught))
     }
 
     fn push(&mut self, kind: Kind) {
@@ -153,7 +178,7 @@ impl Path {
     fn handlers(&mut self, table: &ResumeTable) {
         for handle in &table.handlers {
             if let Handle::OnLabel { label, .. } = handle {
-                self.branch(*label, STRETCH);
+                self.branch(*label, self.caught());
             }
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Survey {
     pub tables: Vec<bool>,
     /// Parameters of each type; none for what is no function's.
     params: Vec<u32>,
+    /// Fields of each type that is a structure's, else parameters and results.
+    widths: Vec<u32>,
     /// The type of each function that the module defines.
     funcs: Vec<u32>,
 }
@@ -61,6 +63,17 @@ impl Survey {
         self.params.get(usize::try_from(ty).ok()?).copied()
     }
 
+    /// Fields of a type, or parameters and results.
+    pub fn width(&self, ty: u32) -> u32 {
+        let ty = usize::try_from(ty).unwrap_or(usize::MAX);
+        self.widths.get(ty).copied().unwrap_or(0)
+    }
+
+    /// Parameters and results of the n-th function that the module defines.
+    pub fn passes(&self, n: usize) -> u32 {
+        self.funcs.get(n).map_or(0, |ty| self.width(*ty))
+    }
+
     pub fn memory(&self, index: u32) -> Option<Memory> {
         self.memories.get(usize::try_from(index).ok()?).copied()
     }
@@ -73,11 +86,16 @@ impl Survey {
     fn types(&mut self, reader: BinaryReader<'_>) -> wasmparser::Result<()> {
         for group in TypeSectionReader::new(reader)? {
             for ty in group?.into_types() {
-                let params = match &ty.composite_type.inner {
-                    CompositeInnerType::Func(func) => func.params().len(),
-                    _ => 0,
+                let (params, width) = match &ty.composite_type.inner {
+                    CompositeInnerType::Func(func) => {
+                        let params = func.params().len();
+                        (params, params.saturating_add(func.results().len()))
+                    }
+                    CompositeInnerType::Struct(fields) => (0, fields.fields.len()),
+                    _ => (0, 0),
                 };
                 self.params.push(u32::try_from(params).unwrap_or(u32::MAX));
+                self.widths.push(u32::try_from(width).unwrap_or(u32::MAX));
                 self.types = self.types.saturating_add(1);
             }
         }

@@ -202,8 +202,8 @@ fn long_straight_code_is_checked_every_stretch() {
     let calls = "call 1 ".repeat(path::STRETCH as usize);
     let text = format!("(module (func {calls}) (func i32.const 1 drop))");
     let bytes = counted(&assemble(&text)).unwrap();
-    // Each call counts with the three instructions that it leads to.
-    assert_eq!(count_checks(&bytes), 4);
+    // Each call counts with the three instructions that it leads to, and from a call it is half as far to the next check.
+    assert_eq!(count_checks(&bytes), 4 * 2);
 }
 
 /// A branch past a check leads to one: else each could stand in a block that is left before it.
@@ -525,6 +525,115 @@ fn the_light_mode_only_parts_many_bulk_operations() {
     // Bytes that only look like such operations are none.
     let constants = format!("(module (func {}))", "i32.const 0x7c drop ".repeat(100));
     assert_eq!(meter(&assemble(&constants), Mode::Light).unwrap(), None);
+}
+
+/// What takes an engine long, and is no operation of a length.
+const HEAVY: [&str; 6] = [
+    "ref.func $g drop",
+    "elem.drop 0",
+    "data.drop 0",
+    "i32.const 0 table.get 0 drop",
+    "struct.new_default $s drop",
+    "i32.const 0 i32.const 0 memory.atomic.notify drop",
+];
+
+fn with_heavy(code: &str) -> Vec<u8> {
+    assemble(&format!(
+        "(module (type $s (struct)) (memory 1) (table 1 funcref) (elem func $g) (data \"\") (func $g) (func $f {code}))"
+    ))
+}
+
+#[test]
+fn what_is_heavy_counts_as_many_instructions() {
+    for heavy in HEAVY {
+        let count = path::STRETCH as usize / 100 + 1;
+        let bytes = counted(&with_heavy(&format!("{heavy} ").repeat(count))).expect("checks");
+        // At the entry, and where a stretch is full.
+        assert_eq!(count_checks(&bytes), 2, "{heavy}");
+    }
+    // As many fields as are made, and as many locals as are made zero.
+    let text = format!(
+        "(module (type $s (struct {})) (func {}))",
+        "(field i64)".repeat(10_000),
+        "struct.new_default $s drop ".repeat(5)
+    );
+    assert_eq!(count_checks(&counted(&assemble(&text)).unwrap()), 1 + 5);
+    let text = format!("(module (func (local {})))", "i64 ".repeat(45_000));
+    let bytes = counted(&assemble(&text)).expect("a check");
+    let cost = [0x42, 44, 0x7d];
+    assert!(bytes.windows(3).any(|code| code == cost), "44 units");
+}
+
+/// How many empty loops stand in the code.
+fn count_loops(bytes: &[u8]) -> usize {
+    let empty = [0x03, 0x40, 0x0b];
+    bytes.windows(3).filter(|code| *code == empty).count()
+}
+
+#[test]
+fn the_light_mode_parts_long_stretches() {
+    let light = |bytes: &[u8]| meter(bytes, Mode::Light).unwrap();
+    for heavy in HEAVY {
+        let least = light::STRETCH as usize / 110;
+        assert_eq!(
+            light(&with_heavy(&format!("{heavy} ").repeat(least / 2))),
+            None
+        );
+        let bytes = light(&with_heavy(&format!("{heavy} ").repeat(10 * least)));
+        let bytes = bytes.expect("loops");
+        validate(&bytes);
+        assert!((8..=10).contains(&count_loops(&bytes)), "{heavy}");
+    }
+    let nops = "nop ".repeat(4 * light::STRETCH as usize + 1);
+    let bytes = light(&with_heavy(&nops)).expect("loops");
+    assert_eq!(count_loops(&bytes), 4);
+    // A loop that is there already will do.
+    let nops = "nop ".repeat(light::STRETCH as usize - 9);
+    assert_eq!(
+        light(&with_heavy(&format!("loop {nops} end ").repeat(5))),
+        None
+    );
+    // The ways past each other do not add up; one behind the other do.
+    let choice = format!("i32.const 0 if {nops} else {nops} end ");
+    assert_eq!(light(&with_heavy(&choice)), None);
+    let bytes = light(&with_heavy(&choice.repeat(3))).expect("loops");
+    assert!(count_loops(&bytes) >= 2);
+}
+
+/// Functions that are not read for being light are light.
+#[test]
+fn what_code_weighs_is_bounded_by_its_bytes() {
+    let codes = HEAVY.into_iter().chain([
+        "local.get 0 i32.const 0 i32.const 9 memory.fill",
+        "i32.const 0 memory.grow drop",
+        "f64.const 0 f64.sqrt f64.const 0 f64.div drop",
+        "i64.const 1 i64.const 1 i64.rem_u drop",
+        "v128.const i64x2 0 0 f64x2.sqrt drop",
+        "f64.const 0 i32.trunc_sat_f64_s drop",
+        "i32.const 0 i32.const 1 i32.atomic.rmw.add drop",
+        "i32.const 0 ref.i31 drop",
+        "i32.const 1 i32.const 2 array.new_fixed $a 2 drop",
+    ]);
+    for code in codes {
+        let text = format!(
+            "(module (type $s (struct)) (type $a (array i32)) (memory 1) (table 1 funcref) (elem func $g) (data \"\") (func $g) (func $f (local i32) {code}))"
+        );
+        let bytes = assemble(&text);
+        let survey = survey::Survey::of(&bytes).unwrap();
+        let section = Sections::new(&bytes).map(|section| section.unwrap());
+        let code = section.into_iter().find(|s| s.id == section::CODE).unwrap();
+        for body in wasmparser::CodeSectionReader::new(code.reader()).unwrap() {
+            let body = body.unwrap();
+            let mut weight = 0;
+            let mut operators = body.get_operators_reader().unwrap();
+            while !operators.eof() {
+                let (operator, at) = operators.read_with_offset().unwrap();
+                weight += 1 + u64::from(cost::of(&operator, bytes[at], &survey));
+            }
+            let bound = cost::bound(&bytes[body.range()]);
+            assert!(weight <= bound, "{text}: {weight}, {bound}");
+        }
+    }
 }
 
 /// All modules of a folder and those below it.
