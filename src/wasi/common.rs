@@ -46,7 +46,7 @@ type Call = fn(&Common, &mut [u8], &[u64]) -> Called;
 /// The one list of functions: name, parameters with their types, and what runs them.
 ///
 /// `wiggle` takes wasi-common's function of that name, whose Rust type checks the parameter list; `own` takes the
-/// method of [`Common`]. An `i32` is called by what it says of the work that is to be paid for: a `length` in bytes, a `count` of vectors,
+/// method of [`Common`]. An `i32` is called by what it says of the work that is to be paid for: a `length` in bytes, that of a `path`, a `count` of vectors,
 /// `subs` of subscriptions, `moved` where the call writes how many bytes it has moved.
 macro_rules! functions {
     ($($who:ident $name:ident($($param:ident: $ty:tt),*) $(-> $result:ident)?;)*) => {
@@ -71,6 +71,7 @@ macro_rules! functions {
     (@type i64) => { ValType::I64 };
     (@type $i32:ident) => { ValType::I32 };
 
+    (@measure path) => { Measure::Path };
     (@measure length) => { Measure::Length };
     (@measure count) => { Measure::Vectors };
     (@measure subs) => { Measure::Subscriptions };
@@ -111,7 +112,7 @@ functions! {
     wiggle fd_filestat_set_times(fd: i32, atim: i64, mtim: i64, flags: i32) -> errno;
     wiggle fd_pread(fd: i32, iovs: i32, iovs_len: count, offset: i64, nread: moved) -> errno;
     wiggle fd_prestat_get(fd: i32, prestat: i32) -> errno;
-    wiggle fd_prestat_dir_name(fd: i32, path: i32, path_len: length) -> errno;
+    wiggle fd_prestat_dir_name(fd: i32, path: i32, path_len: i32) -> errno;
     wiggle fd_pwrite(fd: i32, iovs: i32, iovs_len: count, offset: i64, nwritten: moved) -> errno;
     wiggle fd_read(fd: i32, iovs: i32, iovs_len: count, nread: moved) -> errno;
     wiggle fd_readdir(fd: i32, buf: i32, buf_len: i32, cookie: i64, used: moved) -> errno;
@@ -120,18 +121,18 @@ functions! {
     wiggle fd_sync(fd: i32) -> errno;
     wiggle fd_tell(fd: i32, offset: i32) -> errno;
     wiggle fd_write(fd: i32, iovs: i32, iovs_len: count, nwritten: moved) -> errno;
-    wiggle path_create_directory(fd: i32, path: i32, path_len: length) -> errno;
-    wiggle path_filestat_get(fd: i32, flags: i32, path: i32, path_len: length, stat: i32) -> errno;
-    wiggle path_filestat_set_times(fd: i32, flags: i32, path: i32, path_len: length, atim: i64, mtim: i64, fst_flags: i32)
+    wiggle path_create_directory(fd: i32, path: i32, path_len: path) -> errno;
+    wiggle path_filestat_get(fd: i32, flags: i32, path: i32, path_len: path, stat: i32) -> errno;
+    wiggle path_filestat_set_times(fd: i32, flags: i32, path: i32, path_len: path, atim: i64, mtim: i64, fst_flags: i32)
         -> errno;
-    wiggle path_link(old_fd: i32, old_flags: i32, old: i32, old_len: length, new_fd: i32, new: i32, new_len: length) -> errno;
-    wiggle path_open(fd: i32, dirflags: i32, path: i32, path_len: length, oflags: i32, rights_base: i64,
+    wiggle path_link(old_fd: i32, old_flags: i32, old: i32, old_len: path, new_fd: i32, new: i32, new_len: path) -> errno;
+    wiggle path_open(fd: i32, dirflags: i32, path: i32, path_len: path, oflags: i32, rights_base: i64,
         rights_inheriting: i64, fdflags: i32, opened: i32) -> errno;
-    wiggle path_readlink(fd: i32, path: i32, path_len: length, buf: i32, buf_len: i32, used: moved) -> errno;
-    wiggle path_remove_directory(fd: i32, path: i32, path_len: length) -> errno;
-    wiggle path_rename(fd: i32, old: i32, old_len: length, new_fd: i32, new: i32, new_len: length) -> errno;
-    wiggle path_symlink(old: i32, old_len: length, fd: i32, new: i32, new_len: length) -> errno;
-    wiggle path_unlink_file(fd: i32, path: i32, path_len: length) -> errno;
+    wiggle path_readlink(fd: i32, path: i32, path_len: path, buf: i32, buf_len: i32, used: moved) -> errno;
+    wiggle path_remove_directory(fd: i32, path: i32, path_len: path) -> errno;
+    wiggle path_rename(fd: i32, old: i32, old_len: path, new_fd: i32, new: i32, new_len: path) -> errno;
+    wiggle path_symlink(old: i32, old_len: path, fd: i32, new: i32, new_len: path) -> errno;
+    wiggle path_unlink_file(fd: i32, path: i32, path_len: path) -> errno;
     own poll_oneoff(subscriptions: i32, events: i32, nsubscriptions: subs, nevents: i32) -> errno;
     own proc_exit(code: i32);
     wiggle proc_raise(signal: i32) -> errno;
@@ -296,6 +297,10 @@ impl Preview1 for Common {
     }
 
     fn call(&self, index: usize, memory: &mut [u8], args: &[u64]) -> Called {
+        let measures = MEASURES.get(index).copied().unwrap_or_default();
+        if price::has_long_path(measures, args) {
+            return Ok(Some(Errno::Nametoolong as i32));
+        }
         match CALLS.get(index) {
             Some(call) => call(self, memory, args),
             None => Err(trap(format!("no WASI function has index {index}"))),

@@ -13,6 +13,9 @@ const BYTES: u64 = 64;
 /// Bytes that an entry of a folder stands for when the host lists it: it looks at each.
 pub const ENTRY: u64 = 1024;
 
+/// A path that is longer names nothing on any system. To read one of a gigabyte takes seconds, in which no guest can be stopped.
+const LONGEST_PATH: u32 = 64 << 10;
+
 /// What a parameter says of the work of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -20,12 +23,20 @@ pub enum Measure {
     None,
     /// So many bytes are read or filled.
     Length,
+    /// So many bytes of a path are read.
+    Path,
     /// So many vectors are read.
     Vectors,
     /// So many subscriptions are read, and as many events written.
     Subscriptions,
     /// Where the call has written how many bytes it has moved.
     Moved,
+}
+
+/// Whether a call with these arguments names something by a path that is too long to be looked at.
+pub fn has_long_path(measures: &[Measure], args: &[u64]) -> bool {
+    let mut lengths = measures.iter().zip(args);
+    lengths.any(|(&measure, &arg)| measure == Measure::Path && arg as u32 > LONGEST_PATH)
 }
 
 /// Units of a call with these arguments, after which the guest's memory is this. `succeeded`: it has given its results; `more`: bytes that
@@ -36,7 +47,7 @@ pub fn units(measures: &[Measure], args: &[u64], memory: &[u8], succeeded: bool,
         match measure {
             Measure::None => 0,
             // What is beyond the memory is not looked at.
-            Measure::Length => u64::from(arg).min(memory.len() as u64),
+            Measure::Length | Measure::Path => u64::from(arg).min(memory.len() as u64),
             Measure::Vectors => u64::from(arg.min(MAX_VECTORS)) * 8,
             Measure::Subscriptions if arg > MAX_SUBSCRIPTIONS => 0,
             Measure::Subscriptions => u64::from(arg) * (48 + 32),

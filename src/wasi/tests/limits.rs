@@ -153,6 +153,21 @@ fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> u64 {
     guest.wasi.units(index, memory, args, outcome)
 }
 
+/// They are refused before anything is read, be it in the memory or not.
+#[test]
+fn paths_without_end_are_not_looked_at() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let errno = Errno::Nametoolong;
+    for length in [u32::MAX.into(), 65_537] {
+        guest.expect(errno, "path_filestat_get", &[3, 0, DATA, length, OUT]);
+        let opening = [3, 0, DATA, length, 0, 2, 2, 0, OUT];
+        guest.expect(errno, "path_open", &opening);
+        guest.expect(errno, "path_rename", &[3, DATA, 1, 3, DATA, length]);
+        guest.expect(errno, "path_symlink", &[DATA, length, 3, DATA, 1]);
+    }
+}
+
 #[test]
 fn what_the_host_does_for_a_guest_has_a_price() {
     let dir = TempDir::new();
