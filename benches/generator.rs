@@ -330,6 +330,7 @@ pub fn dylink(memory_size: u32, table_size: u32, needed: &[String]) -> Vec<u8> {
 
 /// The engine to measure: a library that `WASMDYLD_ENGINE` names, else the linked one.
 #[allow(dead_code, reason = "a module of several programs")]
+#[cfg(feature = "wasmtime")]
 pub fn engine() -> wasmdyld::error::Result<&'static wasmdyld::engine::Api> {
     use wasmdyld::engine::{Api, EngineLibrary};
     match std::env::var_os("WASMDYLD_ENGINE") {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::object::{
-    ConstValue, Dylink, Export, ExportItem, ExternType, Features, Filled, FuncType, GlobalType,
-    Import, MemoryType, Object, Segment, TableType,
+    ConstValue, Dylink, ExportItem, Exports, ExternType, Features, Filled, FuncType, GlobalType,
+    Imports, MemoryType, Object, Segment, TableType,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -129,7 +129,6 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         dylink,
         imports: all_imports,
         exports: all_exports,
-        by_name: _,
         imported_funcs,
         imported_globals,
         func_imports,
@@ -158,25 +157,25 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
     let mut imports = Vec::with_capacity(all_imports.len());
     for import in all_imports {
         let module = *module.entry(import.module.as_ref()).or_insert_with(|| {
-            modules.push(&import.module);
+            modules.push(import.module);
             (modules.len() - 1) as u32
         });
         imports.push(ImportForm {
             module,
-            name: &import.name,
-            ty: match &import.ty {
+            name: import.name.text(),
+            ty: match import.ty {
                 ExternType::Func(sig) => ExternForm::Func(types.of(sig)),
                 ExternType::Global(ty) => ExternForm::Global(*ty),
-                ExternType::Table(ty) => ExternForm::Table(*ty),
-                ExternType::Memory(ty) => ExternForm::Memory(*ty),
+                ExternType::Table(ty) => ExternForm::Table(**ty),
+                ExternType::Memory(ty) => ExternForm::Memory(**ty),
                 ExternType::Tag(sig) => ExternForm::Tag(types.of(sig)),
             },
             weak: import.weak,
         });
     }
     let exports = all_exports.iter().map(|export| ExportForm {
-        name: &export.name,
-        item: match &export.item {
+        name: export.name.text(),
+        item: match export.item {
             ExportItem::Func { index, sig } => ItemForm::Func {
                 index: *index,
                 ty: types.of(sig),
@@ -191,11 +190,11 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
             },
             ExportItem::Table { index, ty } => ItemForm::Table {
                 index: *index,
-                ty: *ty,
+                ty: **ty,
             },
             ExportItem::Memory { index, ty } => ItemForm::Memory {
                 index: *index,
-                ty: *ty,
+                ty: **ty,
             },
             ExportItem::Tag { index, sig } => ItemForm::Tag {
                 index: *index,
@@ -250,45 +249,43 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
     let form: Form<'_> = postcard::from_bytes(bytes).ok()?;
     let types = form.types.shared();
     let ty = |n: u32| types.get(n as usize).cloned();
-    let modules: Vec<Arc<str>> = form.modules.into_iter().map(Arc::from).collect();
-    let import = |import: ImportForm<'_>| {
-        Some(Import {
-            module: modules.get(import.module as usize)?.clone(),
-            name: import.name.into(),
-            ty: match import.ty {
-                ExternForm::Func(n) => ExternType::Func(ty(n)?),
-                ExternForm::Global(ty) => ExternType::Global(ty),
-                ExternForm::Table(ty) => ExternType::Table(ty),
-                ExternForm::Memory(ty) => ExternType::Memory(ty),
-                ExternForm::Tag(n) => ExternType::Tag(ty(n)?),
+    let mut imports = Imports::default();
+    for module in form.modules {
+        imports.add_module(module);
+    }
+    imports.reserve(form.imports.len(), 0);
+    for import in form.imports {
+        let ty = match import.ty {
+            ExternForm::Func(n) => ExternType::Func(ty(n)?),
+            ExternForm::Global(ty) => ExternType::Global(ty),
+            ExternForm::Table(ty) => ExternType::Table(ty.into()),
+            ExternForm::Memory(ty) => ExternType::Memory(ty.into()),
+            ExternForm::Tag(n) => ExternType::Tag(ty(n)?),
+        };
+        imports.push(import.module, import.name, ty, import.weak)?;
+    }
+    let mut exports = Exports::default();
+    exports.reserve(form.exports.len(), 0);
+    for export in form.exports {
+        let item = match export.item {
+            ItemForm::Func { index, ty: n } => ExportItem::Func { index, sig: ty(n)? },
+            ItemForm::Data { value, ty } => ExportItem::Data { value, ty },
+            ItemForm::Global { index, ty } => ExportItem::Global { index, ty },
+            ItemForm::Table { index, ty } => ExportItem::Table {
+                index,
+                ty: ty.into(),
             },
-            weak: import.weak,
-        })
-    };
-    let export = |export: ExportForm<'_>| {
-        Some(Export {
-            name: export.name.into(),
-            item: match export.item {
-                ItemForm::Func { index, ty: n } => ExportItem::Func { index, sig: ty(n)? },
-                ItemForm::Data { value, ty } => ExportItem::Data { value, ty },
-                ItemForm::Global { index, ty } => ExportItem::Global { index, ty },
-                ItemForm::Table { index, ty } => ExportItem::Table { index, ty },
-                ItemForm::Memory { index, ty } => ExportItem::Memory { index, ty },
-                ItemForm::Tag { index, ty: n } => ExportItem::Tag { index, sig: ty(n)? },
+            ItemForm::Memory { index, ty } => ExportItem::Memory {
+                index,
+                ty: ty.into(),
             },
-            tls: export.tls,
-            weak: export.weak,
-        })
-    };
-    let exports: Vec<Export> = form
-        .exports
-        .into_iter()
-        .map(export)
-        .collect::<Option<_>>()?;
-    let names = exports.iter().zip(0..);
+            ItemForm::Tag { index, ty: n } => ExportItem::Tag { index, sig: ty(n)? },
+        };
+        exports.push(export.name, item).ok()?;
+        exports.mark(export.name, export.tls, export.weak);
+    }
     let shared = |names: Vec<&str>| names.into_iter().map(Arc::from).collect();
     Some(Object {
-        by_name: names.map(|(export, n)| (export.name.clone(), n)).collect(),
         dylink: form.dylink.map(|dylink| Dylink {
             legacy: dylink.legacy,
             memory_size: dylink.memory_size,
@@ -298,11 +295,7 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
             needed: shared(dylink.needed),
             runtime_path: shared(dylink.runtime_path),
         }),
-        imports: form
-            .imports
-            .into_iter()
-            .map(import)
-            .collect::<Option<_>>()?,
+        imports,
         exports,
         imported_funcs: form.imported_funcs,
         imported_globals: form.imported_globals,

@@ -129,7 +129,7 @@ impl<'a> PlanForm<'a> {
         let tags = tags.map(|(name, n)| Some((Arc::from(name), ty(n)?)));
         Some(Plan {
             objects: objects.collect(),
-            group: Scope::unread(group?),
+            group: Scope::of(group?),
             order: self.order,
             init: self.init,
             layout: self.layout,

@@ -52,7 +52,7 @@ impl Namespace {
         let state = self.state();
         let object = &state.model.nodes.get(&at.object)?.found.object;
         let (name, _) = at.symbol.as_ref()?;
-        let sig = object.func_type(*object.by_name.get(name)?)?;
+        let sig = object.func_type(object.position(name)?)?;
         Some((name.clone(), sig))
     }
 
@@ -68,9 +68,9 @@ impl Namespace {
             )
         })?;
         let exports = node.found.object.exports.iter();
-        let data = exports.filter_map(|export| match &export.item {
+        let data = exports.filter_map(|export| match export.item {
             ExportItem::Data { value, .. } => {
-                Some((export.name.clone(), node.place.address(*value)))
+                Some((export.name.text(), node.place.address(*value)))
             }
             _ => None,
         });
@@ -78,7 +78,9 @@ impl Namespace {
         Ok(Address {
             object,
             // Of several names for one address the first in order, so that the answer is always the same.
-            symbol: below.max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0))),
+            symbol: below
+                .max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)))
+                .map(|(name, at)| (name.into(), at)),
         })
     }
 }
@@ -92,7 +94,7 @@ fn holds(node: &Node, address: u64) -> bool {
         return within;
     }
     let object = &node.found.object;
-    let landmark = |name: &str| match &object.export(name)?.item {
+    let landmark = |name: &str| match object.export(name)?.item {
         ExportItem::Data { value, .. } => Some(node.place.address(*value)),
         _ => None,
     };
@@ -120,8 +122,8 @@ fn at_slot(state: &State, slot: u64) -> Option<Address> {
     let name = defined
         .exports
         .iter()
-        .find_map(|export| match &export.item {
-            ExportItem::Func { index: known, .. } if *known == index => Some(export.name.clone()),
+        .find_map(|export| match export.item {
+            ExportItem::Func { index: known, .. } if *known == index => Some(Arc::from(export.name.text())),
             _ => None,
         });
     Some(Address {

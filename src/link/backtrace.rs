@@ -53,9 +53,9 @@ impl<'a> Candidate<'a> {
     fn function(&self, index: u32) -> Option<&'a str> {
         let mut exports = self.object.exports.iter();
         let export = exports.find(
-            |export| matches!(&export.item, ExportItem::Func { index: of, .. } if *of == index),
+            |export| matches!(export.item, ExportItem::Func { index: of, .. } if *of == index),
         )?;
-        Some(&export.name)
+        Some(export.name.text())
     }
 }
 

@@ -148,18 +148,18 @@ fn type_of(value: &Extern) -> Result<ExternType> {
         ExternKind::Memory => {
             let memory = value.as_memory().ok_or_else(unknown)?;
             let limits = at_least(memory.limits(), memory.pages());
-            Ok(ExternType::Memory(MemoryType {
+            Ok(ExternType::Memory(Box::new(MemoryType {
                 limits,
                 shared: false,
                 memory64: false,
                 page_log2: None,
-            }))
+            })))
         }
         ExternKind::Table => {
             let table = value.as_table().ok_or_else(unknown)?;
             let ty = table.ty().ok_or_else(unknown)?;
             let limits = at_least(ty.limits, table.size().into());
-            Ok(ExternType::Table(TableType { limits, ..ty }))
+            Ok(ExternType::Table(Box::new(TableType { limits, ..ty })))
         }
         ExternKind::Tag | ExternKind::Unknown(_) => Err(unknown()),
     }

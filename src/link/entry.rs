@@ -96,7 +96,7 @@ fn with_stack_pointer<T>(state: &State, with: impl FnOnce(&Global) -> T) -> Opti
     // its name: its value may be one that wasm.h cannot carry.
     let main = state.model.main?;
     let object = &state.model.nodes.get(&main)?.found.object;
-    let export = *object.by_name.get(abi::STACK_POINTER)?;
+    let export = object.position(abi::STACK_POINTER)?;
     match object.exports.get(export as usize)?.item {
         ExportItem::Global {
             ty: STACK_POINTER_TYPE,

@@ -14,7 +14,7 @@ use super::unload;
 use crate::abi;
 use crate::engine::{HostTrap, Val};
 use crate::error::Result;
-use crate::object::{FuncType, ValType};
+use crate::object::{FuncType, Name, ValType};
 use crate::plan::{Definition, ObjectId, Placement, within};
 
 /// `__cxa_atexit(function, argument, dso)`.
@@ -141,7 +141,7 @@ impl State {
         results: usize,
     ) -> Option<Definition> {
         let object = &self.model.nodes.get(&id)?.found.object;
-        let export = *object.by_name.get(name)?;
+        let export = object.position(name)?;
         object.defined_func(export)?;
         let sig = object.func_type(export)?;
         let fits = *sig == ints(params, results);
@@ -182,8 +182,8 @@ fn enter(ns: &Rc<Namespace>, first: u64) -> Result<()> {
             state.exit.searched = state.model.next;
             return Ok(());
         };
-        let runner = state.model.host_callee(abi::LINKER, entry.runner);
-        let runner = runner.map(|(callee, sig, _)| (callee, sig));
+        let runner = state.model.host_callee(abi::LINKER, Name::new(entry.runner));
+        let runner = runner.map(|(callee, sig, _)| (callee, sig.clone()));
         (
             entry,
             libc,

@@ -17,9 +17,7 @@ use crate::plan::needed::Closure;
 fn provider(state: &State, name: &str) -> Option<Definition> {
     let main = state.model.main?;
     let object = &state.model.nodes.get(&main)?.found.object;
-    let export = *object
-        .by_name
-        .get(format!("{}{name}", abi::PROVIDES).as_str())?;
+    let export = object.position(&format!("{}{name}", abi::PROVIDES))?;
     let sig = object.func_type(export)?;
     let fits = sig.params.is_empty() && sig.results == [ValType::I32];
     fits.then_some(Definition {
@@ -72,8 +70,8 @@ pub fn provide(ns: &Namespace, closure: &Closure) -> Result<()> {
             .filter(|import| {
                 [abi::ENV, abi::GOT_FUNC, abi::GOT_MEM].contains(&import.module.as_ref())
             })
-            .map(|import| import.name.clone())
-            .filter(|name| provides(&state, name))
+            .map(|import| Arc::from(import.name.text()))
+            .filter(|name: &Arc<str>| provides(&state, name))
             .collect()
     };
     for name in wanted {

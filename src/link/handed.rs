@@ -27,10 +27,10 @@ pub(super) struct Handed {
 /// Notes that the host is about to get the handle at `address`.
 pub(super) fn note(state: &State, handed: &mut Handed, address: usize, callee: Callee) {
     let (owner, sig) = match (callee.id, callee.export) {
-        (FuncId::Host(id), _) => (None, state.model.host_func(id)),
+        (FuncId::Host(id), _) => (None, state.model.host_func(id).cloned()),
         (_, Some(definition)) => (
             Some(definition.object),
-            state.model.callee(definition).map(|(_, sig)| sig),
+            state.model.callee(definition).map(|(_, sig)| sig.clone()),
         ),
         _ => return,
     };

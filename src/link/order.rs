@@ -36,8 +36,8 @@ type Key<'a> = (&'a [u8], &'a [u8], ExternKind);
 /// All imports of the module, those of its checks among them.
 fn declared(object: &Metadata) -> impl Iterator<Item = Key<'_>> {
     let own = object.imports.iter().map(|import| {
-        let (module, name) = (import.module.as_bytes(), import.name.as_bytes());
-        (module, name, kind_of(&import.ty))
+        let (module, name) = (import.module.as_bytes(), import.name.text().as_bytes());
+        (module, name, kind_of(import.ty))
     });
     let checks = [
         (abi::CONTROL_UNITS, ExternKind::Global),

@@ -12,7 +12,7 @@ use crate::control;
 use crate::dlfcn;
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Error, Result};
-use crate::object::{ExternType, FuncType, ValType};
+use crate::object::{ExternType, FuncType, Name, ValType};
 use crate::plan::{HostDef, ObjectId, Precedence};
 
 /// A call of a service.
@@ -149,7 +149,7 @@ impl Namespace {
                 .state()
                 .model
                 .host
-                .get(service.module, service.name)
+                .get(service.module, Name::new(service.name))
                 .is_none()
             {
                 let value = HostValue::Service(OnceCell::new(), service);

@@ -10,7 +10,7 @@ use super::{export_getters, handed, slots};
 use crate::abi;
 use crate::engine::sys::wasm_func_t;
 use crate::error::{Code, Error, Result};
-use crate::object::{ExportItem, FuncType};
+use crate::object::{ExportItem, FuncType, Name};
 use crate::plan::{Callee, Definition, FuncId, Kind, ObjectId};
 use crate::text;
 
@@ -75,21 +75,21 @@ impl Namespace {
         let model = &state.model;
         let overridden = model
             .host
-            .get(abi::ENV, name)
+            .get(abi::ENV, Name::new(name))
             .is_some_and(|(_, def)| def.overrides(None));
         let definition = match from {
             _ if overridden => return None,
             SearchIn::Object(object) => {
                 let found = &model.nodes.get(&object)?.found;
-                let export = Kind::Symbol.export_of(&found.object, name)?;
+                let export = Kind::Symbol.export_of(&found.object, Name::new(name))?;
                 Definition { object, export }
             }
-            SearchIn::Global => model.global.lookup(name, Kind::Symbol).next()?,
+            SearchIn::Global => model.global.lookup(Name::new(name), Kind::Symbol).next()?,
             SearchIn::After(_) => return None,
         };
         let node = model.nodes.get(&definition.object)?;
         let object = &node.found.object;
-        let value = match &object.exports.get(definition.export as usize)?.item {
+        let value = match object.exports.get(definition.export as usize)?.item {
             ExportItem::Func { index, .. } if object.import_of_func(*index).is_none() => {
                 let function = FuncId::Object {
                     object: definition.object,
@@ -143,8 +143,8 @@ fn host(state: &State, from: SearchIn, name: &str, found: bool) -> Option<(Symbo
     if matches!(from, SearchIn::Object(_)) && !found {
         return None;
     }
-    let (callee, sig, def) = state.model.host_callee(abi::ENV, name)?;
-    Some((Symbol::Func { callee, sig }, def.overrides(None)))
+    let (callee, sig, def) = state.model.host_callee(abi::ENV, Name::new(name))?;
+    Some((Symbol::Func { callee, sig: sig.clone() }, def.overrides(None)))
 }
 
 /// Names that clang gives a function in the place of its own.
@@ -161,22 +161,22 @@ fn find(state: &State, from: SearchIn, name: &str) -> Option<Symbol> {
         SearchIn::Object(object) => {
             let found = &model.nodes.get(&object)?.found;
             // What steers an object's own life is found on itself only.
-            let own = Kind::Symbol.export_of(&found.object, name);
+            let own = Kind::Symbol.export_of(&found.object, Name::new(name));
             let own = own.and_then(|export| symbol(state, Definition { object, export }));
             own.or_else(|| {
                 let group = state.groups.of_handle(model, object);
                 group
-                    .lookup(model, name)
+                    .lookup(model, Name::new(name))
                     .find_map(|definition| symbol(state, definition))
             })
         }
         SearchIn::After(id) => after(state, id).into_iter().find_map(|object| {
             let found = &model.nodes.get(&object)?.found;
-            let export = Kind::Symbol.export_of(&found.object, name)?;
+            let export = Kind::Symbol.export_of(&found.object, Name::new(name))?;
             symbol(state, Definition { object, export })
         }),
         SearchIn::Global => {
-            let mut definitions = model.global.lookup(name, Kind::Symbol);
+            let mut definitions = model.global.lookup(Name::new(name), Kind::Symbol);
             definitions.find_map(|definition| symbol(state, definition))
         }
     }
@@ -208,11 +208,14 @@ fn gives(state: &State, from: SearchIn, name: &str) -> bool {
 
 fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
     if let Some((callee, sig)) = state.model.callee(definition) {
-        return Some(Symbol::Func { callee, sig });
+        return Some(Symbol::Func {
+            callee,
+            sig: sig.clone(),
+        });
     }
     let node = state.model.nodes.get(&definition.object)?;
     let exports = &node.found.object.exports;
-    match &exports.get(definition.export as usize)?.item {
+    match exports.get(definition.export as usize)?.item {
         ExportItem::Data { value, .. } => Some(Symbol::Data {
             address: node.place.address(*value),
             object: definition.object,
@@ -258,23 +261,24 @@ pub fn function(
 ) -> Option<(Callee, Arc<FuncType>)> {
     let model = &state.model;
     let host = model
-        .host_callee(module, name)
-        .map(|(callee, sig, def)| (callee, sig, def.overrides(None)));
+        .host_callee(module, Name::new(name))
+        .map(|(callee, sig, def)| (callee, sig.clone(), def.overrides(None)));
     if module != abi::ENV {
         return host.map(|(callee, sig, _)| (callee, sig));
     }
     if let Some((callee, sig, true)) = host {
         return Some((callee, sig));
     }
+    let shared = |(callee, sig): (Callee, &Arc<FuncType>)| Some((callee, sig.clone()));
     let global = || {
-        let mut definitions = model.global.lookup(name, Kind::Symbol);
-        definitions.find_map(|definition| model.callee(definition))
+        let mut definitions = model.global.lookup(Name::new(name), Kind::Symbol);
+        definitions.find_map(|definition| shared(model.callee(definition)?))
     };
     let local = || {
         let scope = state.groups.of_object(model, importer);
         scope
-            .lookup(model, name)
-            .find_map(|definition| model.callee(definition))
+            .lookup(model, Name::new(name))
+            .find_map(|definition| shared(model.callee(definition)?))
     };
     let deepbind = model.nodes.get(&importer).is_some_and(|n| n.deepbind);
     let found = match deepbind {

@@ -387,7 +387,7 @@ impl Transaction<'_> {
 
     fn callee_type(&self, state: &State, callee: &Callee) -> Option<Arc<FuncType>> {
         match callee.id {
-            FuncId::Host(id) => state.model.host_func(id),
+            FuncId::Host(id) => state.model.host_func(id).cloned(),
             FuncId::Object { .. } => self.func_type(state, callee.export?),
         }
     }

@@ -28,15 +28,13 @@ impl Notes<'_> {
     /// Puts all of it into the object, whose imports and exports are complete.
     pub fn apply(self, object: &mut Object) {
         for &(name, flags) in &self.exports {
-            let export = object
-                .by_name
-                .get(name)
-                .and_then(|&i| object.exports.get_mut(usize::try_from(i).ok()?));
+            let has = |flag: u32| flags & flag != 0;
             // What is noted of a name that is not exported, as after a strip, has no effect.
-            if let Some(export) = export {
-                export.tls |= flags & abi::SYMBOL_TLS != 0;
-                export.weak |= flags & abi::SYMBOL_BINDING_WEAK != 0;
-            }
+            object.exports.mark(
+                name,
+                has(abi::SYMBOL_TLS),
+                has(abi::SYMBOL_BINDING_WEAK),
+            );
         }
         let weak: HashSet<(&str, &str)> = self
             .imports
@@ -45,9 +43,9 @@ impl Notes<'_> {
             .map(|&(module, name, _)| (module, name))
             .collect();
         if !weak.is_empty() {
-            for import in &mut object.imports {
-                import.weak = is_weak(&weak, &import.module, &import.name);
-            }
+            object
+                .imports
+                .mark_weak(|module, name| is_weak(&weak, module, name));
         }
         object.dylink = Some(self.dylink);
     }

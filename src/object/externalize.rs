@@ -140,7 +140,7 @@ fn has_movable_stack_pointer(object: &Object) -> bool {
     let imported = object
         .imports
         .iter()
-        .any(|import| &*import.module == abi::ENV && &*import.name == abi::STACK_POINTER);
+        .any(|import| &**import.module == abi::ENV && &*import.name == abi::STACK_POINTER);
     let exported = object
         .export(abi::STACK_POINTER)
         .map(|export| export.item.clone());

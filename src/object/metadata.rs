@@ -66,7 +66,7 @@ impl Brief {
                 .iter()
                 .any(|import| import.name.as_ref() == abi::DLERROR),
             steps: abi::STEPS.map(|name| {
-                let export = *object.by_name.get(name)?;
+                let export = object.position(name)?;
                 let sig = object.func_type(export);
                 Some(Step {
                     export,

@@ -8,11 +8,14 @@ mod data;
 mod dylink;
 mod elements;
 mod explain;
+mod exports;
 mod externalize;
 mod fault;
 mod features;
+mod imports;
 mod metadata;
 mod meter;
+mod name;
 mod outline;
 mod parse;
 mod section;
@@ -28,14 +31,16 @@ mod types;
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 pub use clamp::{Bounds, clamp};
 pub use explain::{Explanation, explain};
+pub use exports::{Export, Exports, Unfit};
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
+pub use imports::{Import, Imports};
 pub use metadata::{Brief, Metadata, Step};
 pub use meter::{Mode as Metering, meter};
+pub use name::Name;
 pub use outline::{Outline, Part, outline};
 pub use types::*;
 
@@ -61,16 +66,6 @@ pub struct Dylink {
     pub runtime_path: Vec<Arc<str>>,
 }
 
-/// One import, in the module's own order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Import {
-    pub module: Arc<str>,
-    pub name: Arc<str>,
-    pub ty: ExternType,
-    /// `import_info` marks the symbol weak: it may stay undefined.
-    pub weak: bool,
-}
-
 /// What an export stands for, seen from other objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportItem {
@@ -92,26 +87,16 @@ pub enum ExportItem {
     },
     Table {
         index: u32,
-        ty: TableType,
+        ty: Box<TableType>,
     },
     Memory {
         index: u32,
-        ty: MemoryType,
+        ty: Box<MemoryType>,
     },
     Tag {
         index: u32,
         sig: Arc<FuncType>,
     },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
-    pub name: Arc<str>,
-    pub item: ExportItem,
-    /// `export_info` marks the symbol as thread-local: its value is relative to `__tls_base`.
-    pub tls: bool,
-    /// `export_info` marks the symbol weak. Kept for display; the first definition wins, weak or not.
-    pub weak: bool,
 }
 
 /// A run of table slots that the object's own active element segment fills.
@@ -140,10 +125,8 @@ pub struct Filled {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object {
     pub dylink: Option<Dylink>,
-    pub imports: Vec<Import>,
-    pub exports: Vec<Export>,
-    /// Export name -> index in `exports`.
-    pub by_name: HashMap<Arc<str>, u32>,
+    pub imports: Imports,
+    pub exports: Exports,
     pub imported_funcs: u32,
     pub imported_globals: u32,
     /// Position in `imports` of the n-th imported function, table, memory, global and tag.
@@ -199,26 +182,31 @@ impl Object {
 
     /// The object of a module that [`meter`] has put checks into: without the two imports of these. `None`: it does not end in them.
     pub fn metered(mut self) -> Option<Object> {
-        let (ask, units) = (self.imports.pop()?, self.imports.pop()?);
-        let is = |import: &Import, name| &*import.module == abi::CONTROL && &*import.name == name;
-        if !is(&ask, abi::CONTROL_ASK) || !is(&units, abi::CONTROL_UNITS) {
+        let own = self.imports.len().checked_sub(2)?;
+        let last = self.imports.iter().skip(own);
+        let last = last.map(|import| (&**import.module, import.name.text()));
+        if !last.eq([abi::CONTROL_UNITS, abi::CONTROL_ASK].map(|name| (abi::CONTROL, name))) {
             return None;
         }
+        self.imports.truncate(own);
         self.func_imports.pop();
         self.global_imports.pop();
         self.metered = true;
         Some(self)
     }
 
-    pub fn export(&self, name: &str) -> Option<&Export> {
-        self.by_name
-            .get(name)
-            .and_then(|&i| self.exports.get(i as usize))
+    pub fn export(&self, name: &str) -> Option<Export<'_>> {
+        self.exports.get(self.position(name)? as usize)
+    }
+
+    /// The position of the export of a name.
+    pub fn position(&self, name: &str) -> Option<u32> {
+        self.exports.position(Name::new(name))
     }
 
     /// The type of an exported function, by the export's position.
     pub fn func_type(&self, export: u32) -> Option<Arc<FuncType>> {
-        match &self.exports.get(export as usize)?.item {
+        match self.exports.get(export as usize)?.item {
             ExportItem::Func { sig, .. } => Some(sig.clone()),
             _ => None,
         }
@@ -226,7 +214,7 @@ impl Object {
 
     /// The index of an exported function that the module itself defines.
     pub fn defined_func(&self, export: u32) -> Option<u32> {
-        match &self.exports.get(export as usize)?.item {
+        match self.exports.get(export as usize)?.item {
             ExportItem::Func { index, .. } => (*index >= self.imported_funcs).then_some(*index),
             _ => None,
         }

@@ -13,8 +13,8 @@ use super::constant::Global;
 use super::dylink::{self, Notes};
 use super::spaces::IndexSpaces;
 use super::{
-    Base, ConstValue, Export, ExportItem, ExternType, Features, GlobalType, HeapType, Import,
-    Object, ParseLimits, ValType, convert, data, elements, fault, features,
+    Base, ConstValue, ExportItem, ExternType, Features, GlobalType, HeapType, Import, Object,
+    ParseLimits, Unfit, ValType, convert, data, elements, fault, features,
 };
 use crate::abi;
 use crate::error::{Context, Result};
@@ -69,9 +69,9 @@ struct Builder<'a, 'l> {
     notes: Option<Notes<'a>>,
     /// Offset of a `linking` section, which relocatable object files have.
     linking: Option<usize>,
-    /// Module names of imports: a handful, used thousands of times, mostly in runs.
-    modules: HashMap<&'a str, Arc<str>>,
-    last_module: Option<(&'a str, Arc<str>)>,
+    /// Numbers of the module names of imports: a handful, used thousands of times, mostly in runs.
+    modules: HashMap<&'a str, u32>,
+    last_module: Option<(&'a str, u32)>,
 }
 
 impl<'a, 'l> Builder<'a, 'l> {
@@ -166,7 +166,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         // Two empty names, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 4);
         self.spaces.budget.take(start, room, budget::IMPORT)?;
-        self.object.imports.reserve(room);
+        self.object.imports.reserve(room, 0);
         for item in section {
             match item.map_err(fault::reader)? {
                 Imports::Single(at, import) => self.import(at, &import)?,
@@ -194,7 +194,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         self.spaces.budget.take(at, 1, import.name.len())?;
         let ty = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                let sig = self.spaces.add_func(ty, at)?;
+                let sig = self.spaces.add_func(ty, at)?.clone();
                 self.object.func_imports.push(position);
                 ExternType::Func(sig)
             }
@@ -211,47 +211,43 @@ impl<'a, 'l> Builder<'a, 'l> {
                 let ty = convert::table(ty, at)?;
                 self.spaces.add_table(ty, at)?;
                 self.object.table_imports.push(position);
-                ExternType::Table(ty)
+                ExternType::Table(ty.into())
             }
             TypeRef::Memory(ty) => {
                 let ty = convert::memory(ty, at)?;
                 self.spaces.add_memory(ty, at)?;
                 self.object.memory_imports.push(position);
-                ExternType::Memory(ty)
+                ExternType::Memory(ty.into())
             }
             TypeRef::Tag(ty) => {
-                let sig = self.spaces.add_tag(ty.func_type_idx, at)?;
+                let sig = self.spaces.add_tag(ty.func_type_idx, at)?.clone();
                 self.object.tag_imports.push(position);
                 ExternType::Tag(sig)
             }
         };
         let module = self.module(at, import.module)?;
-        self.object.imports.push(Import {
-            module,
-            name: Arc::from(import.name),
-            ty,
-            weak: false,
-        });
-        Ok(())
+        let added = self.object.imports.push(module, import.name, ty, false);
+        added.ok_or_else(|| fault::over_budget(at))
     }
 
-    fn module(&mut self, at: usize, name: &'a str) -> Result<Arc<str>> {
-        if let Some((last, module)) = &self.last_module
-            && *last == name
+    /// The number of an import's module.
+    fn module(&mut self, at: usize, name: &'a str) -> Result<u32> {
+        if let Some((last, module)) = self.last_module
+            && last == name
         {
-            return Ok(Arc::clone(module));
+            return Ok(module);
         }
         let module = match self.modules.get(name) {
-            Some(module) => Arc::clone(module),
+            Some(&module) => module,
             None => {
                 let needed = name.len().saturating_add(budget::NOTE);
                 self.spaces.budget.take(at, 1, needed)?;
-                let module: Arc<str> = Arc::from(name);
-                self.modules.insert(name, Arc::clone(&module));
+                let module = self.object.imports.add_module(name);
+                self.modules.insert(name, module);
                 module
             }
         };
-        self.last_module = Some((name, Arc::clone(&module)));
+        self.last_module = Some((name, module));
         Ok(module)
     }
 
@@ -281,28 +277,20 @@ impl<'a, 'l> Builder<'a, 'l> {
         // An empty name, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 3);
         self.spaces.budget.take(start, room, budget::EXPORT)?;
-        self.object.exports.reserve(room);
-        self.object.by_name.reserve(room);
+        self.object.exports.reserve(room, 0);
         for item in section.into_iter_with_offsets() {
             let (at, export) = item.map_err(fault::reader)?;
             self.check_name(at, export.name)?;
             self.spaces.budget.take(at, 1, export.name.len())?;
             let item = self.export_item(at, export.kind, export.index)?;
-            let name: Arc<str> = Arc::from(export.name);
-            let position = index(self.object.exports.len());
-            let previous = self.object.by_name.insert(Arc::clone(&name), position);
-            if previous.is_some() {
-                return Err(fault::malformed(
+            let added = self.object.exports.push(export.name, item);
+            added.map_err(|unfit| match unfit {
+                Unfit::Second => fault::malformed(
                     at,
-                    format_args!("a second export named {}", fault::quote(&name)),
-                ));
-            }
-            self.object.exports.push(Export {
-                name,
-                item,
-                tls: false,
-                weak: false,
-            });
+                    format_args!("a second export named {}", fault::quote(export.name)),
+                ),
+                Unfit::TooLong => fault::over_budget(at),
+            })?;
         }
         Ok(())
     }
@@ -311,19 +299,19 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok(match kind {
             ExternalKind::Func | ExternalKind::FuncExact => ExportItem::Func {
                 index,
-                sig: self.spaces.func(index, at)?,
+                sig: self.spaces.func(index, at)?.clone(),
             },
             ExternalKind::Table => ExportItem::Table {
                 index,
-                ty: self.spaces.table(index, at)?,
+                ty: self.spaces.table(index, at)?.into(),
             },
             ExternalKind::Memory => ExportItem::Memory {
                 index,
-                ty: self.spaces.memory(index, at)?,
+                ty: self.spaces.memory(index, at)?.into(),
             },
             ExternalKind::Tag => ExportItem::Tag {
                 index,
-                sig: self.spaces.tag(index, at)?,
+                sig: self.spaces.tag(index, at)?.clone(),
             },
             ExternalKind::Global => {
                 let global = self.spaces.global(index, at)?;
@@ -389,7 +377,7 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn finish(mut self) -> Result<(Object, Features)> {
         if let (Some(at), None) = (self.linking, &self.notes) {
             // A linked program that was made with --emit-relocs has the section as well.
-            if self.object.exports.is_empty() || self.object.imports.iter().any(is_object_memory) {
+            if self.object.exports.is_empty() || self.object.imports.iter().any(|import| is_object_memory(&import)) {
                 return Err(fault::unsupported(
                     at,
                     "a wasm object file, not yet linked (link it into a library with -shared)",
@@ -399,6 +387,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         if let Some(notes) = self.notes.take() {
             notes.apply(&mut self.object);
         }
+        self.object.imports.shrink_to_fit();
+        self.object.exports.shrink_to_fit();
         self.object.features = self.spaces.used;
         self.object.footprint = self.spaces.budget.used();
         Ok((self.object, self.claimed))
@@ -427,8 +417,8 @@ fn bodies(code: &[u8], at: usize, count: u32, room: usize) -> Arc<[u32]> {
 }
 
 /// LLVM gives every object file this import in the place of a memory, and the linker takes it away.
-fn is_object_memory(import: &Import) -> bool {
-    matches!(import.ty, ExternType::Memory(_)) && &*import.name == "__linear_memory"
+fn is_object_memory(import: &Import<'_>) -> bool {
+    matches!(import.ty, ExternType::Memory(_)) && import.name.text() == "__linear_memory"
 }
 
 /// The value of an imported global for constant expressions: its own base, if it is one.

@@ -202,15 +202,15 @@ impl IndexSpaces {
         Ok(())
     }
 
-    pub fn add_func(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
-        let sig = self.signature(ty, at)?;
+    pub fn add_func(&mut self, ty: u32, at: usize) -> Result<&Arc<FuncType>> {
+        let sig = signature(&self.types, ty, at)?;
         self.budget.take(at, 1, budget::INDEX)?;
         self.funcs.push(ty);
         Ok(sig)
     }
 
-    pub fn add_tag(&mut self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
-        let sig = self.signature(ty, at)?;
+    pub fn add_tag(&mut self, ty: u32, at: usize) -> Result<&Arc<FuncType>> {
+        let sig = signature(&self.types, ty, at)?;
         self.budget.take(at, 1, budget::INDEX)?;
         self.tags.push(ty);
         self.used.tags = true;
@@ -238,28 +238,16 @@ impl IndexSpaces {
         self.globals.push(global);
     }
 
-    /// The function type with index `ty`, for something at `at` that has this type.
-    fn signature(&self, ty: u32, at: usize) -> Result<Arc<FuncType>> {
-        match get(&self.types, ty) {
-            Some(Some(sig)) => Ok(Arc::clone(sig)),
-            Some(None) => Err(fault::malformed(
-                at,
-                format_args!("type {ty} is no function type"),
-            )),
-            None => Err(fault::out_of_range(at, "type", ty, self.types.len())),
-        }
-    }
-
-    pub fn func(&self, index: u32, at: usize) -> Result<Arc<FuncType>> {
+    pub fn func(&self, index: u32, at: usize) -> Result<&Arc<FuncType>> {
         match get(&self.funcs, index) {
-            Some(&ty) => self.signature(ty, at),
+            Some(&ty) => signature(&self.types, ty, at),
             None => Err(fault::out_of_range(at, "function", index, self.funcs.len())),
         }
     }
 
-    pub fn tag(&self, index: u32, at: usize) -> Result<Arc<FuncType>> {
+    pub fn tag(&self, index: u32, at: usize) -> Result<&Arc<FuncType>> {
         match get(&self.tags, index) {
-            Some(&ty) => self.signature(ty, at),
+            Some(&ty) => signature(&self.types, ty, at),
             None => Err(fault::out_of_range(at, "tag", index, self.tags.len())),
         }
     }
@@ -279,6 +267,18 @@ impl IndexSpaces {
     pub fn global(&self, index: u32, at: usize) -> Result<&Global> {
         get(&self.globals, index)
             .ok_or_else(|| fault::out_of_range(at, "global", index, self.globals.len()))
+    }
+}
+
+/// The function type with index `ty`, for something at `at` that has this type.
+fn signature(types: &[Option<Arc<FuncType>>], ty: u32, at: usize) -> Result<&Arc<FuncType>> {
+    match get(types, ty) {
+        Some(Some(sig)) => Ok(sig),
+        Some(None) => Err(fault::malformed(
+            at,
+            format_args!("type {ty} is no function type"),
+        )),
+        None => Err(fault::out_of_range(at, "type", ty, types.len())),
     }
 }
 

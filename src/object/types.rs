@@ -73,10 +73,12 @@ pub struct TableType {
 pub enum ExternType {
     Func(Arc<FuncType>),
     Global(GlobalType),
-    Table(TableType),
-    Memory(MemoryType),
+    Table(Box<TableType>),
+    Memory(Box<MemoryType>),
     Tag(Arc<FuncType>),
 }
+
+const _: () = assert!(size_of::<ExternType>() <= 16, "each import has one");
 
 /// What a constant address is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -13,9 +13,9 @@ use crate::object::{ExportItem, ExternType, Import, Object};
 const MAX_ALIASES: usize = 64;
 
 /// What to bind to where the first definition is `definition`. `None`: it leads back to itself.
-pub fn original(
-    request: &Request<'_>,
-    lookup: Lookup<'_>,
+pub fn original<'a>(
+    request: &Request<'a>,
+    lookup: Lookup<'a>,
     mut definition: Definition,
 ) -> Option<Binding> {
     for _ in 0..MAX_ALIASES {
@@ -27,7 +27,7 @@ pub fn original(
             return node.bindings.get(position as usize).cloned();
         }
         let import = found.object.imports.get(position as usize)?;
-        match step(request, lookup, import) {
+        match step(request, lookup, &import) {
             Step::There(binding) => return Some(binding),
             Step::Export(next) => definition = next,
             // That import is undefined, which is reported where it stands.
@@ -40,8 +40,8 @@ pub fn original(
 /// The import that an export is.
 fn import_behind(object: &Object, export: u32) -> Option<u32> {
     match object.exports.get(export as usize)?.item {
-        ExportItem::Table { index, .. } => object.table_imports.get(index as usize).copied(),
-        ExportItem::Memory { index, .. } => object.memory_imports.get(index as usize).copied(),
+        ExportItem::Table { index, .. } => object.table_imports.get(*index as usize).copied(),
+        ExportItem::Memory { index, .. } => object.memory_imports.get(*index as usize).copied(),
         _ => None,
     }
 }
@@ -53,24 +53,24 @@ enum Step {
 }
 
 /// As [`super::resolve`] binds an import, up to the first definition.
-fn step(request: &Request<'_>, lookup: Lookup<'_>, import: &Import) -> Step {
-    let host = request.model.host.get(&import.module, &import.name);
-    let same = |ty: &ExternType| Kind::of_import(ty) == Kind::of_import(&import.ty);
+fn step<'a>(request: &Request<'a>, lookup: Lookup<'a>, import: &Import<'a>) -> Step {
+    let host = request.model.host.get(import.module, import.name);
+    let same = |ty: &ExternType| Kind::of_import(ty) == Kind::of_import(import.ty);
     let host = host.filter(|(_, def)| same(&def.ty));
     if import.module.as_ref() != abi::ENV {
         return host.map_or(Step::Nowhere, |(id, _)| Step::There(Binding::Host(id)));
     }
-    if let Some(binding) = linker_provided(&import.name, &import.ty) {
+    if let Some(binding) = linker_provided(&import.name, import.ty) {
         return Step::There(binding);
     }
-    if let Some((id, _)) = host.filter(|(_, def)| def.overrides(Some(&import.ty))) {
+    if let Some((id, _)) = host.filter(|(_, def)| def.overrides(Some(import.ty))) {
         return Step::There(Binding::Host(id));
     }
     match (
-        lookup.all(&import.name, Kind::of_import(&import.ty)).next(),
+        lookup.first(import.name, Kind::of_import(import.ty)),
         host,
     ) {
-        (Some(definition), _) => Step::Export(definition),
+        (Some(first), _) => Step::Export(first.definition),
         (None, Some((id, _))) => Step::There(Binding::Host(id)),
         (None, None) => Step::Nowhere,
     }

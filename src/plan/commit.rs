@@ -120,9 +120,7 @@ impl Model {
                 demoted.insert(id);
             }
         }
-        let nodes = demoted.iter().filter_map(|id| self.nodes.get(id));
-        self.global
-            .remove(&demoted, nodes.map(|node| &*node.found.object));
+        self.global.remove(&demoted);
     }
 
     /// Lets an object into the global scope. False if it was there.

@@ -4,7 +4,7 @@ use super::model::{FuncId, ObjectId, Role};
 use super::resolve::Callee;
 use super::supply::Supply;
 use super::{Extent, Kind, Plan, Planned, Request, bound};
-use crate::object::Import;
+use crate::object::Imports;
 use crate::text::{self, Lines};
 
 /// The whole plan. Deterministic: the same modules give the same text.
@@ -91,7 +91,7 @@ fn callee(request: &Request<'_>, callee: &Callee) -> String {
 fn definition(request: &Request<'_>, d: super::Definition) -> String {
     let found = request.found(d.object);
     let export = found.and_then(|f| f.object.exports.get(d.export as usize));
-    let name = export.map_or("?", |e| e.name.as_ref());
+    let name = export.map_or("?", |e| e.name.text());
     format!("{}:{}", request.name(d.object), text::name(name))
 }
 
@@ -100,7 +100,7 @@ fn imports(
     request: &Request<'_>,
     plan: &Plan,
     planned: &Planned,
-    imports: &[Import],
+    imports: &Imports,
 ) {
     for ((import, supply), binding) in imports
         .iter()
@@ -203,13 +203,13 @@ pub fn symbols(request: &Request<'_>) -> Lines {
     for import in request.fresh.iter().flat_map(|f| &f.object.imports) {
         let kind = match import.module.as_ref() {
             crate::abi::GOT_MEM | crate::abi::GOT_FUNC => Kind::Symbol,
-            _ => Kind::of_import(&import.ty),
+            _ => Kind::of_import(import.ty),
         };
-        if !seen.insert((&import.name, kind)) {
+        if !seen.insert((import.name, kind)) {
             continue;
         }
         let names: Vec<&str> = lookup
-            .all(&import.name, kind)
+            .all(import.name, kind)
             .map(|d| request.name(d.object))
             .collect();
         if !names.is_empty() {

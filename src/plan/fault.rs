@@ -74,8 +74,8 @@ impl Fault {
         let Some(import) = import(request, self.importer, self.import) else {
             return "?".to_string();
         };
-        let (symbol, importer) = (symbol(import), text::name(request.name(self.importer)));
-        let wanted = &import.ty;
+        let (symbol, importer) = (symbol(&import), text::name(request.name(self.importer)));
+        let wanted = import.ty;
         let name = |id: ObjectId| text::name(request.name(id));
         match self.wrong {
             Wrong::Undefined(_) => {
@@ -117,7 +117,7 @@ impl Fault {
             ),
             Wrong::Tag(first) => {
                 let by = first.map_or("an earlier object".into(), |(by, _)| name(by));
-                let given = first_tag(request, first, import);
+                let given = first_tag(request, first, &import);
                 format!("{symbol}: {importer} imports it as {wanted}, {by} as {given}")
             }
             Wrong::Circle => format!(
@@ -135,7 +135,7 @@ impl Fault {
     fn same(&self, request: &Request<'_>, hasher: &RandomState) -> u64 {
         let import = import(request, self.importer, self.import);
         let of_import = import.map(|import| {
-            let ty = match &import.ty {
+            let ty = match import.ty {
                 ExternType::Func(sig) | ExternType::Tag(sig) => Err(Arc::as_ptr(sig) as usize),
                 other => Ok(other),
             };
@@ -143,7 +143,7 @@ impl Fault {
                 abi::GOT_MEM | abi::GOT_FUNC => abi::ENV,
                 other => other,
             };
-            (module, &import.name, ty)
+            (module, import.name, ty)
         });
         hasher.hash_one((self.importer, self.wrong, of_import))
     }
@@ -188,7 +188,7 @@ pub fn error(request: &Request<'_>, faults: &[Fault]) -> Error {
             if missing.is_listed(fault, request, &hasher, MAX_UNDEFINED) {
                 let import = import(request, fault.importer, fault.import);
                 undefined.push(Undefined {
-                    symbol: import.map_or("?".to_string(), symbol),
+                    symbol: import.map_or("?".to_string(), |import| symbol(&import)),
                     importer: text::name(request.name(fault.importer)).into_owned(),
                     wanted: fault.wanted(request),
                 });
@@ -206,7 +206,7 @@ pub fn error(request: &Request<'_>, faults: &[Fault]) -> Error {
     error.list(clashes, clashing.count)
 }
 
-fn import<'a>(request: &Request<'a>, importer: ObjectId, position: u32) -> Option<&'a Import> {
+fn import<'a>(request: &Request<'a>, importer: ObjectId, position: u32) -> Option<Import<'a>> {
     let found = request.found(importer)?;
     found.object.imports.get(position as usize)
 }
@@ -214,31 +214,31 @@ fn import<'a>(request: &Request<'a>, importer: ObjectId, position: u32) -> Optio
 fn item<'a>(request: &Request<'a>, definition: Definition) -> Option<&'a ExportItem> {
     let found = request.found(definition.object)?;
     let export = found.object.exports.get(definition.export as usize)?;
-    Some(&export.item)
+    Some(export.item)
 }
 
 fn given(request: &Request<'_>, callee: &Callee) -> String {
     let given = match (callee.export, callee.id) {
         (Some(definition), _) => item(request, definition).map(extern_type),
-        (None, FuncId::Host(id)) => request.model.host_func(id).map(ExternType::Func),
+        (None, FuncId::Host(id)) => request.model.host_func(id).cloned().map(ExternType::Func),
         (None, FuncId::Object { .. }) => None,
     };
     given.map_or(String::new(), |given| given.to_string())
 }
 
-fn first_tag(request: &Request<'_>, first: Option<(ObjectId, u32)>, of: &Import) -> String {
+fn first_tag(request: &Request<'_>, first: Option<(ObjectId, u32)>, of: &Import<'_>) -> String {
     let sig = match first {
-        Some((by, position)) => import(request, by, position).and_then(|first| match &first.ty {
+        Some((by, position)) => import(request, by, position).and_then(|first| match first.ty {
             ExternType::Tag(sig) => Some(sig),
             _ => None,
         }),
-        None => request.model.tags.get(&of.name),
+        None => request.model.tags.get(of.name.text()),
     };
     sig.map_or(String::new(), |sig| format!("tag {sig}"))
 }
 
 /// The symbol's name, with its module where that is not the linker's; cut, as all names in texts.
-fn symbol(import: &Import) -> String {
+fn symbol(import: &Import<'_>) -> String {
     let name = text::name(&import.name);
     match import.module.as_ref() {
         abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => name.into_owned(),

@@ -5,31 +5,38 @@ use std::sync::Arc;
 use super::Request;
 use super::model::FuncId;
 use super::resolve::Callee;
-use super::scope::{Definition, Kind, Lookup};
+use super::scope::{Defined, Definition, Kind, Lookup};
 use crate::abi;
-use crate::object::{ExportItem, FuncType, Import};
+use crate::object::{ExportItem, FuncType, Import, Name};
 
 /// More re-exports than this on the way to one function are taken for a loop.
 const MAX_ALIASES: usize = 64;
 
 /// What a name stands for where a function is wanted.
-pub enum Target {
-    Func(Callee, Arc<FuncType>),
+pub enum Target<'a> {
+    Func(Callee, &'a Arc<FuncType>),
     /// The first definition is no function.
     Other(Definition),
     None,
 }
 
 enum Step<'a> {
-    Func(Callee, Arc<FuncType>),
+    Func(Callee, &'a Arc<FuncType>),
     /// An alias: the import that is exported again.
-    Import(&'a Import),
+    Import(Import<'a>),
     Other,
     None,
 }
 
 /// The first function of a name, behind all re-exports. An alias that leads nowhere, or back to itself, is no definition.
-pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: &str) -> Target {
+pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: Name<'a>) -> Target<'a> {
+    let Some(first) = lookup.first(name, Kind::Symbol) else {
+        return Target::None;
+    };
+    // Nearly always that is it.
+    if let Some((callee, sig)) = own(&first) {
+        return Target::Func(callee, sig);
+    }
     let mut passed: Vec<Definition> = Vec::new();
     // One entry for each name on the way: its definitions still to be tried, and the host's.
     let mut open = vec![(lookup.all(name, Kind::Symbol), None)];
@@ -49,16 +56,32 @@ pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: &str) -> Ta
             Step::Import(_) if passed.len() == MAX_ALIASES => return Target::None,
             Step::Import(import) => {
                 passed.push(definition);
-                let (host, only) = host_function(request, import);
+                let (host, only) = host_function(request, &import);
                 match (only, host) {
                     (true, Some((callee, sig))) => return Target::Func(callee, sig),
                     (true, None) => {}
-                    (false, host) => open.push((lookup.all(&import.name, Kind::Symbol), host)),
+                    (false, host) => open.push((lookup.all(import.name, Kind::Symbol), host)),
                 }
             }
         }
     }
     Target::None
+}
+
+/// The function of a definition that is no import exported again.
+fn own<'a>(defined: &Defined<'a>) -> Option<(Callee, &'a Arc<FuncType>)> {
+    let ExportItem::Func { index, sig } = defined.item else {
+        return None;
+    };
+    if *index < defined.object.imported_funcs {
+        return None;
+    }
+    let id = FuncId::Object {
+        object: defined.definition.object,
+        index: *index,
+    };
+    let export = Some(defined.definition);
+    Some((Callee { id, export }, sig))
 }
 
 fn step<'a>(request: &Request<'a>, definition: Definition) -> Step<'a> {
@@ -68,7 +91,7 @@ fn step<'a>(request: &Request<'a>, definition: Definition) -> Step<'a> {
     let (Some(found), Some(export)) = (request.found(definition.object), export) else {
         return Step::None;
     };
-    let ExportItem::Func { index, sig } = &export.item else {
+    let ExportItem::Func { index, sig } = export.item else {
         return Step::Other;
     };
     if request.fresh_index(definition.object).is_none() {
@@ -87,20 +110,20 @@ fn step<'a>(request: &Request<'a>, definition: Definition) -> Step<'a> {
                 index: *index,
             };
             let export = Some(definition);
-            Step::Func(Callee { id, export }, sig.clone())
+            Step::Func(Callee { id, export }, sig)
         }
     }
 }
 
 /// The host's function for an import, and whether no object's function can come before it.
-fn host_function(
-    request: &Request<'_>,
-    import: &Import,
-) -> (Option<(Callee, Arc<FuncType>)>, bool) {
+fn host_function<'a>(
+    request: &Request<'a>,
+    import: &Import<'_>,
+) -> (Option<(Callee, &'a Arc<FuncType>)>, bool) {
     let model = request.model;
-    let host = model.host.get(&import.module, &import.name);
+    let host = model.host.get(import.module, import.name);
     let only = import.module.as_ref() != abi::ENV
-        || host.is_some_and(|(_, def)| def.overrides(Some(&import.ty)));
-    let callee = model.host_callee(&import.module, &import.name);
+        || host.is_some_and(|(_, def)| def.overrides(Some(import.ty)));
+    let callee = model.host_callee(import.module, import.name);
     (callee.map(|(callee, sig, _)| (callee, sig)), only)
 }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use foldhash::{HashMap, HashSet};
 
 use super::model::{Model, ObjectId};
-use super::scope::{Definition, Kind, Scope};
-use crate::abi;
+use super::scope::{Definition, Kind, Scope, is_own};
+use crate::object::Name;
 
 /// Objects in a group up to which each is asked for a name; larger groups get an index.
 const FEW: usize = 64;
@@ -87,15 +87,15 @@ impl Group {
     pub fn lookup<'a>(
         &'a self,
         model: &'a Model,
-        name: &'a str,
+        name: Name<'a>,
     ) -> impl Iterator<Item = Definition> {
         let indexed = self.index.iter();
-        let indexed = indexed.flat_map(|index| index.lookup(name, Kind::Symbol));
+        let indexed = indexed.flat_map(move |index| index.lookup(name, Kind::Symbol));
         let asked = match self.index {
-            None if !abi::LIFECYCLE.contains(&name) => &self.order[..],
+            None if !is_own(&name) => &self.order[..],
             _ => &[],
         };
-        let asked = asked.iter().filter_map(|&object| {
+        let asked = asked.iter().filter_map(move |&object| {
             let export = Kind::Symbol.export_of(&model.nodes.get(&object)?.found.object, name)?;
             Some(Definition { object, export })
         });

@@ -234,12 +234,12 @@ impl<'a> Symbols<'a> {
         let mut symbols = Symbols::default();
         for (&object, node) in &model.nodes {
             for export in &node.found.object.exports {
-                let ExportItem::Func { index, .. } = export.item else {
+                let ExportItem::Func { index, .. } = *export.item else {
                     continue;
                 };
                 let function = FuncId::Object { object, index };
                 if model.slots.contains_key(&function) || model.calls.contains_key(&function) {
-                    symbols.exports.entry(function).or_insert(&export.name);
+                    symbols.exports.entry(function).or_insert(export.name.text());
                 }
             }
         }

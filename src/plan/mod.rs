@@ -18,6 +18,8 @@ mod fault;
 mod function;
 mod groups;
 mod holders;
+mod host;
+mod index;
 mod lifecycle;
 mod map;
 mod model;
@@ -48,11 +50,11 @@ pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
 pub use fault::{Fault, Use, Wrong};
 pub use groups::{Group, Groups};
+pub use host::{HostDef, HostDefs, Precedence};
 pub use lifecycle::{Lifecycle, lifecycle};
 pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{
-    Found, FuncId, HostDef, HostDefs, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement,
-    Precedence, Role,
+    Found, FuncId, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement, Role,
 };
 pub use place::{Extent, Layout, Sizes, bound};
 pub use regions::Regions;

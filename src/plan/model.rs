@@ -1,6 +1,5 @@
 //! The namespace as the planner sees it: metadata only, no engine.
 
-use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,12 +7,12 @@ use std::time::SystemTime;
 use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
+use super::host::{HostDef, HostDefs};
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
 use super::scope::{Definition, Scope};
 use super::turns::Init;
-use crate::abi;
-use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Metadata, Segment};
+use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Metadata, Name, Segment};
 
 /// Names an object of a namespace; never used again after the object is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,89 +130,6 @@ pub struct Node {
     pub init: Init,
 }
 
-/// Whether a definition of the host's in `env` comes before those of objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Precedence {
-    #[default]
-    Behind,
-    Before,
-    /// The linker's own functions: before, for imports of their type. A program may use such a name for its own purposes.
-    BeforeIfSame,
-}
-
-/// Something that the host defines.
-#[derive(Clone, Debug, Hash)]
-pub struct HostDef {
-    pub ty: ExternType,
-    pub precedence: Precedence,
-}
-
-impl HostDef {
-    /// Whether it is looked up before the objects, for an import of type `wanted` (`None`: any function).
-    pub fn overrides(&self, wanted: Option<&ExternType>) -> bool {
-        match self.precedence {
-            Precedence::Behind => false,
-            Precedence::Before => true,
-            Precedence::BeforeIfSame => wanted.is_none_or(|wanted| *wanted == self.ty),
-        }
-    }
-}
-
-/// The host's definitions. Numbers are indices into `defs` and stay valid: a new definition of a name gets a new number.
-#[derive(Clone, Debug, Default)]
-pub struct HostDefs {
-    pub defs: Vec<HostDef>,
-    /// Those of `env`, which every look-up of a symbol asks.
-    env: HashMap<String, u32>,
-    by_module: HashMap<String, HashMap<String, u32>>,
-}
-
-impl HostDefs {
-    pub fn define(&mut self, module: &str, name: &str, def: HostDef) -> u32 {
-        let id = self.defs.len() as u32;
-        self.defs.push(def);
-        let names = match module {
-            abi::ENV => &mut self.env,
-            _ => self.by_module.entry(module.to_string()).or_default(),
-        };
-        names.insert(name.to_string(), id);
-        id
-    }
-
-    /// Module and name of each definition, for people.
-    pub fn names(&self) -> HashMap<u32, String> {
-        let env = self.env.iter().map(|(name, &id)| (id, name.clone()));
-        let others = self.by_module.iter().flat_map(|(module, names)| {
-            let names = names.iter();
-            names.map(move |(name, &id)| (id, format!("{module}.{name}")))
-        });
-        env.chain(others).collect()
-    }
-
-    pub fn get(&self, module: &str, name: &str) -> Option<(u32, &HostDef)> {
-        let names = match module {
-            abi::ENV => &self.env,
-            _ => self.by_module.get(module)?,
-        };
-        let id = *names.get(name)?;
-        self.defs.get(id as usize).map(|def| (id, def))
-    }
-}
-
-impl Hash for HostDefs {
-    fn hash<H: Hasher>(&self, to: &mut H) {
-        self.defs.hash(to);
-        let env = self.env.iter().map(|(name, id)| (*id, "", name));
-        let others = self.by_module.iter().flat_map(|(module, names)| {
-            let names = names.iter();
-            names.map(move |(name, id)| (*id, module.as_str(), name))
-        });
-        let mut names: Vec<(u32, &str, &String)> = env.chain(others).collect();
-        names.sort_unstable();
-        names.hash(to);
-    }
-}
-
 /// Data symbols that the linker provides where no object does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Landmarks {
@@ -273,8 +189,8 @@ impl Model {
     pub fn host_callee(
         &self,
         module: &str,
-        name: &str,
-    ) -> Option<(Callee, Arc<FuncType>, &HostDef)> {
+        name: Name<'_>,
+    ) -> Option<(Callee, &Arc<FuncType>, &HostDef)> {
         let (id, def) = self.host.get(module, name)?;
         let callee = Callee {
             id: FuncId::Host(id),
@@ -284,18 +200,18 @@ impl Model {
     }
 
     /// The type of a function that the host defines.
-    pub fn host_func(&self, id: u32) -> Option<Arc<FuncType>> {
+    pub fn host_func(&self, id: u32) -> Option<&Arc<FuncType>> {
         match &self.host.defs.get(id as usize)?.ty {
-            ExternType::Func(sig) => Some(sig.clone()),
+            ExternType::Func(sig) => Some(sig),
             _ => None,
         }
     }
 
     /// The function behind an export of a loaded object, and its type.
-    pub fn callee(&self, definition: Definition) -> Option<(Callee, Arc<FuncType>)> {
+    pub fn callee(&self, definition: Definition) -> Option<(Callee, &Arc<FuncType>)> {
         let node = self.nodes.get(&definition.object)?;
         let object = &node.found.object;
-        let ExportItem::Func { index, sig } = &object.exports.get(definition.export as usize)?.item
+        let ExportItem::Func { index, sig } = object.exports.get(definition.export as usize)?.item
         else {
             return None;
         };
@@ -313,7 +229,7 @@ impl Model {
                 export: Some(definition),
             },
         };
-        Some((callee, sig.clone()))
+        Some((callee, sig))
     }
 
     /// The object behind a file, if it is loaded.

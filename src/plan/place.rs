@@ -373,7 +373,7 @@ fn imported_limits(found: &Found, bindings: &[Binding], kind: Kind) -> Option<Li
     };
     let imports = imports.iter().map(|&position| position as usize);
     let imports = imports.filter(|&position| bindings.get(position) == Some(&shared));
-    let limits = imports.filter_map(|position| match &object.imports.get(position)?.ty {
+    let limits = imports.filter_map(|position| match object.imports.get(position)?.ty {
         ExternType::Memory(ty) => Some(ty.limits),
         ExternType::Table(ty) => Some(ty.limits),
         _ => None,

@@ -9,7 +9,8 @@ use super::alias::original;
 use super::commit::preloaded;
 use super::fault::{self, Fault, Use, Wrong};
 use super::function::{Target, function};
-use super::model::{FuncId, HostDef, ObjectId, Role};
+use super::host::HostDef;
+use super::model::{FuncId, ObjectId, Role};
 use super::scope::{Definition, Kind, Lookup, Scope};
 use super::{Bind, Request, shared};
 use crate::abi;
@@ -135,10 +136,6 @@ impl Scopes {
             preloaded: Scope::default(),
             group: Scope::default(),
         };
-        let found = request.group.iter().filter_map(|&id| request.found(id));
-        scopes
-            .group
-            .reserve(found.map(|found| found.object.exports.len()).sum());
         for &id in request.group {
             let Some(found) = request.found(id) else {
                 continue;
@@ -220,8 +217,8 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
 }
 
 impl<'a> Resolver<'a> {
-    fn import(&mut self, importer: ObjectId, import: &Import) -> Binding {
-        match (import.module.as_ref(), &import.ty) {
+    fn import(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
+        match (import.module.as_ref(), import.ty) {
             (abi::GOT_MEM, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
             (abi::GOT_FUNC, ExternType::Global(ty)) => self.got_func(importer, import, ty),
             (abi::ENV, ty) => match linker_provided(&import.name, ty) {
@@ -233,17 +230,17 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn env(&mut self, importer: ObjectId, import: &Import) -> Binding {
-        let host = self.request.model.host.get(abi::ENV, &import.name);
-        let kind = Kind::of_import(&import.ty);
+    fn env(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
+        let host = self.request.model.host.get(abi::ENV, import.name);
+        let kind = Kind::of_import(import.ty);
         let same_kind = |def: &HostDef| Kind::of_import(&def.ty) == kind;
         let overriding = host.filter(|(_, def)| same_kind(def));
-        if let Some((id, def)) = overriding.filter(|(_, def)| def.overrides(Some(&import.ty))) {
+        if let Some((id, def)) = overriding.filter(|(_, def)| def.overrides(Some(import.ty))) {
             return self.host(importer, import, id, &def.ty);
         }
-        match &import.ty {
-            ExternType::Func(wanted) => match function(self.request, self.lookup, &import.name) {
-                Target::Func(callee, sig) if sig == *wanted => return Binding::Func(callee),
+        match import.ty {
+            ExternType::Func(wanted) => match function(self.request, self.lookup, import.name) {
+                Target::Func(callee, sig) if sig == wanted => return Binding::Func(callee),
                 Target::Func(callee, _) => {
                     if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
                         self.prefer_own(importer, import, callee.export);
@@ -257,23 +254,23 @@ impl<'a> Resolver<'a> {
                         self.prefer_own(importer, import, Some(definition));
                         return Binding::Func(own);
                     }
-                    return self.export(importer, &import.ty, definition);
+                    return self.export(importer, import.ty, definition);
                 }
                 Target::None => {}
             },
             wanted => {
-                if let Some(definition) = self.lookup.all(&import.name, kind).next() {
-                    return self.export(importer, wanted, definition);
+                if let Some(first) = self.lookup.first(import.name, kind) {
+                    return self.export(importer, wanted, first.definition);
                 }
             }
         }
-        if let (ExternType::Func(_), Some(slot)) = (&import.ty, self.provided(import)) {
+        if let (ExternType::Func(_), Some(slot)) = (import.ty, self.provided(import)) {
             return Binding::AtSlot(slot);
         }
         if let Some((id, def)) = host {
             return self.host(importer, import, id, &def.ty);
         }
-        match &import.ty {
+        match import.ty {
             ExternType::Func(sig)
                 if sig.params.is_empty()
                     && sig.results.is_empty()
@@ -299,15 +296,15 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn host_only(&mut self, importer: ObjectId, import: &Import) -> Binding {
-        match self.request.model.host.get(&import.module, &import.name) {
+    fn host_only(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
+        match self.request.model.host.get(import.module, import.name) {
             Some((id, def)) => self.host(importer, import, id, &def.ty),
             None => self.missing(importer, import),
         }
     }
 
-    fn host(&mut self, importer: ObjectId, import: &Import, id: u32, ty: &ExternType) -> Binding {
-        match (&import.ty, ty) {
+    fn host(&mut self, importer: ObjectId, import: Import<'a>, id: u32, ty: &ExternType) -> Binding {
+        match (import.ty, ty) {
             (ExternType::Func(wanted), ExternType::Func(given)) => {
                 if wanted != given {
                     self.wrong(importer, Wrong::Host(id));
@@ -326,19 +323,19 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn got_mem(&mut self, importer: ObjectId, import: &Import, ty: &GlobalType) -> Binding {
+    fn got_mem(&mut self, importer: ObjectId, import: Import<'a>, ty: &GlobalType) -> Binding {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
-        if let Some(definition) = self.lookup.all(&import.name, Kind::Symbol).next() {
-            let datum = |resolver: &Self, definition| {
-                matches!(resolver.item(definition), Some(ExportItem::Data { .. }))
-            };
-            if datum(self, definition) {
+        if let Some(first) = self.lookup.first(import.name, Kind::Symbol) {
+            let definition = first.definition;
+            if let ExportItem::Data { .. } = first.item {
                 return Binding::Data(definition);
             }
             let own = self.own(importer, import);
-            return match own.filter(|&own| datum(self, own)) {
+            let is_datum =
+                |&own: &Definition| matches!(self.item(own), Some(ExportItem::Data { .. }));
+            return match own.filter(is_datum) {
                 Some(own) => {
                     self.prefer_own(importer, import, Some(definition));
                     Binding::Data(own)
@@ -368,19 +365,19 @@ impl<'a> Resolver<'a> {
         Binding::Null
     }
 
-    fn got_func(&mut self, importer: ObjectId, import: &Import, ty: &GlobalType) -> Binding {
+    fn got_func(&mut self, importer: ObjectId, import: Import<'a>, ty: &GlobalType) -> Binding {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
-        let host = self.request.model.host_callee(abi::ENV, &import.name);
+        let host = self.request.model.host_callee(abi::ENV, import.name);
         let host_callee = host.map(|(callee, _, def)| (callee, def.overrides(None)));
         if let Some((callee, true)) = host_callee {
             return Binding::Slot(callee);
         }
-        match function(self.request, self.lookup, &import.name) {
+        match function(self.request, self.lookup, import.name) {
             Target::Func(callee, sig) => {
                 // The type that the importer calls it by is that of its own definition.
-                let own = self.own_func(importer, import, |own| *own != *sig);
+                let own = self.own_func(importer, import, |own| *own != **sig);
                 let Some(own) = own.filter(|own| own.id != callee.id) else {
                     return Binding::Slot(callee);
                 };
@@ -408,8 +405,8 @@ impl<'a> Resolver<'a> {
         Binding::Null
     }
 
-    fn provided(&self, import: &Import) -> Option<u64> {
-        self.request.model.provided.get(&import.name).copied()
+    fn provided(&self, import: Import<'a>) -> Option<u64> {
+        self.request.model.provided.get(import.name.text()).copied()
     }
 
     /// The first definition of an address's symbol is of the wrong kind.
@@ -422,14 +419,14 @@ impl<'a> Resolver<'a> {
     fn host_got(
         &mut self,
         importer: ObjectId,
-        import: &Import,
+        import: Import<'a>,
         ty: &GlobalType,
     ) -> Option<Binding> {
         if ty.content != ValType::I32 {
             self.wrong(importer, Wrong::Wide);
             return Some(Binding::Null);
         }
-        let (id, def) = self.request.model.host.get(&import.module, &import.name)?;
+        let (id, def) = self.request.model.host.get(import.module, import.name)?;
         Some(self.host(importer, import, id, &def.ty))
     }
 
@@ -454,9 +451,9 @@ impl<'a> Resolver<'a> {
 
     /// The importer's own definition of the symbol that it imports. An object imports what it defines where the definition
     /// is weak: a strong one is bound by the static linker (wasm-ld notes no binding of exports in `export_info`).
-    fn own(&self, importer: ObjectId, import: &Import) -> Option<Definition> {
+    fn own(&self, importer: ObjectId, import: Import<'a>) -> Option<Definition> {
         let found = self.request.found(importer)?;
-        let export = Kind::Symbol.export_of(&found.object, &import.name)?;
+        let export = Kind::Symbol.export_of(&found.object, import.name)?;
         let symbol = !abi::LIFECYCLE.contains(&import.name.as_ref());
         symbol.then_some(Definition {
             object: importer,
@@ -468,7 +465,7 @@ impl<'a> Resolver<'a> {
     fn own_func(
         &self,
         importer: ObjectId,
-        import: &Import,
+        import: Import<'a>,
         fits: impl Fn(&FuncType) -> bool,
     ) -> Option<Callee> {
         let definition = self.own(importer, import)?;
@@ -485,7 +482,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The first definition is of another type, as where a program happens to have a name of libc's: the importer gets its own.
-    fn prefer_own(&mut self, importer: ObjectId, import: &Import, first: Option<Definition>) {
+    fn prefer_own(&mut self, importer: ObjectId, import: Import<'a>, first: Option<Definition>) {
         let definer = first.map_or("the host", |first| self.request.name(first.object));
         self.warnings.push(format!(
             "{}: {} uses its own definition, since the first one, of {}, is of another type",
@@ -495,7 +492,7 @@ impl<'a> Resolver<'a> {
         ));
     }
 
-    fn stack_pointer(&mut self, importer: ObjectId, import: &Import) -> Binding {
+    fn stack_pointer(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
         let Some((main, found)) = self.fixed_main() else {
             return Binding::StackPointer;
         };
@@ -506,11 +503,11 @@ impl<'a> Resolver<'a> {
             return Binding::StackPointer;
         }
         let object = &found.object;
-        match object.by_name.get(abi::STACK_POINTER) {
-            Some(&export) => {
+        match object.position(abi::STACK_POINTER) {
+            Some(export) => {
                 let object = main;
                 let definition = Definition { object, export };
-                self.export(importer, &import.ty, definition)
+                self.export(importer, import.ty, definition)
             }
             None => {
                 self.wrong(importer, Wrong::StackPointer(main));
@@ -528,15 +525,15 @@ impl<'a> Resolver<'a> {
     fn namespace_tag(
         &mut self,
         importer: ObjectId,
-        import: &Import,
+        import: Import<'a>,
         sig: &Arc<FuncType>,
     ) -> Binding {
         let position = self.import;
-        let (known, first) = match self.request.model.tags.get(&import.name) {
+        let (known, first) = match self.request.model.tags.get(import.name.text()) {
             Some(known) => (known, None),
             None => {
                 let first = || (sig.clone(), importer, position);
-                let new = self.new_tags.entry(import.name.clone());
+                let new = self.new_tags.entry(import.name.text().into());
                 let (known, by, position) = new.or_insert_with(first);
                 (&*known, Some((*by, *position)))
             }
@@ -544,16 +541,16 @@ impl<'a> Resolver<'a> {
         if known != sig {
             self.wrong(importer, Wrong::Tag(first));
         }
-        Binding::Tag(import.name.clone())
+        Binding::Tag(import.name.text().into())
     }
 
     fn item(&self, definition: Definition) -> Option<&'a ExportItem> {
         let found = self.request.found(definition.object)?;
         let export = found.object.exports.get(definition.export as usize)?;
-        Some(&export.item)
+        Some(export.item)
     }
 
-    fn missing(&mut self, importer: ObjectId, import: &Import) -> Binding {
+    fn missing(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
         if let ExternType::Func(_) = import.ty {
             if import.weak {
                 return Binding::Unresolved { weak: true };
@@ -590,8 +587,8 @@ pub fn extern_type(item: &ExportItem) -> ExternType {
     match item {
         ExportItem::Func { sig, .. } => ExternType::Func(sig.clone()),
         ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => ExternType::Global(*ty),
-        ExportItem::Table { ty, .. } => ExternType::Table(*ty),
-        ExportItem::Memory { ty, .. } => ExternType::Memory(*ty),
+        ExportItem::Table { ty, .. } => ExternType::Table(ty.clone()),
+        ExportItem::Memory { ty, .. } => ExternType::Memory(ty.clone()),
         ExportItem::Tag { sig, .. } => ExternType::Tag(sig.clone()),
     }
 }

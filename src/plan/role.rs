@@ -67,7 +67,7 @@ fn linkable(object: &Object) -> Result<()> {
                 text::name(&import.name)
             )
         };
-        match &import.ty {
+        match import.ty {
             ExternType::Memory(ty) if import.module.as_ref() == abi::ENV => {
                 if ty.memory64 {
                     return Err(unsupported(format!(

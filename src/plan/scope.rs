@@ -5,14 +5,15 @@
 //! function of that name.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
+use super::index::{Index, Member};
 use super::model::ObjectId;
 use crate::abi;
-use crate::object::{ExportItem, ExternType, Metadata, Object, ValType};
+use crate::object::{ExportItem, ExternType, Metadata, Name, Object, ValType};
 
 /// An export of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Kind {
     }
 
     /// Whether an export may be what is asked for. A datum is an immutable i32, and that is also a global.
-    fn takes(self, item: &ExportItem) -> bool {
+    pub(super) fn takes(self, item: &ExportItem) -> bool {
         match item {
             ExportItem::Func { .. } => self == Kind::Symbol,
             ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => {
@@ -59,57 +60,35 @@ impl Kind {
     }
 
     /// The export of `object` under a name, if it may be what is asked for.
-    pub fn export_of(self, object: &Object, name: &str) -> Option<u32> {
-        let export = *object.by_name.get(name)?;
-        let item = &object.exports.get(export as usize)?.item;
+    pub fn export_of(self, object: &Object, name: Name<'_>) -> Option<u32> {
+        let export = object.exports.position(name)?;
+        let item = object.exports.get(export as usize)?.item;
         self.takes(item).then_some(export)
     }
+}
 
-    const ALL: [Kind; 5] = [
-        Kind::Symbol,
-        Kind::Global,
-        Kind::Table,
-        Kind::Memory,
-        Kind::Tag,
-    ];
+/// A definition, and what is there.
+#[derive(Clone, Copy)]
+pub struct Defined<'a> {
+    pub definition: Definition,
+    pub object: &'a Object,
+    pub item: &'a ExportItem,
+}
 
-    fn bit(self) -> u8 {
-        1 << self as u8
-    }
+/// Objects in a scope up to which each is asked for a name, in its own table; larger scopes get an index.
+const FEW: usize = 16;
+
+/// Whether a name steers an object's own life, so that it is no symbol of others.
+pub(super) fn is_own(name: &str) -> bool {
+    name.starts_with('_') && abi::LIFECYCLE.contains(&name)
 }
 
 #[derive(Clone, Default)]
 pub struct Scope {
     order: Vec<ObjectId>,
-    /// Made when first needed of what is still unread.
+    members: Vec<Member>,
+    /// Made when a name is first looked up in many objects.
     index: OnceLock<Index>,
-    unread: Vec<(ObjectId, Metadata)>,
-}
-
-/// Every definition of a name, in scope order; nearly always one.
-#[derive(Clone, Debug, Default)]
-struct Index(HashMap<Arc<str>, Entries>);
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    definition: Definition,
-    /// As what it may be looked up: a bit for each [`Kind`].
-    kinds: u8,
-}
-
-#[derive(Clone, Debug)]
-enum Entries {
-    One(Entry),
-    Many(Vec<Entry>),
-}
-
-impl Entries {
-    fn all(&self) -> &[Entry] {
-        match self {
-            Entries::One(one) => std::slice::from_ref(one),
-            Entries::Many(many) => many,
-        }
-    }
 }
 
 impl fmt::Debug for Scope {
@@ -117,7 +96,8 @@ impl fmt::Debug for Scope {
         let mut shown = f.debug_struct("Scope");
         shown.field("order", &self.order);
         // Whether anybody has asked makes no difference.
-        shown.field("index", self.index()).finish()
+        let definitions = self.index().all(&self.members);
+        shown.field("definitions", &definitions).finish()
     }
 }
 
@@ -130,111 +110,91 @@ impl Scope {
         self.order.is_empty()
     }
 
-    /// A scope of these objects, whose metadata nobody reads before a name is looked up.
-    pub fn unread(objects: Vec<(ObjectId, Metadata)>) -> Scope {
+    /// A scope of these objects, in order, as if each had been [pushed](Self::push).
+    pub fn of(objects: Vec<(ObjectId, Metadata)>) -> Scope {
         Scope {
             order: objects.iter().map(|(id, _)| *id).collect(),
+            members: objects.into_iter().map(Some).collect(),
             index: OnceLock::new(),
-            unread: objects,
         }
     }
 
     /// Names that are defined.
     pub fn len(&self) -> usize {
-        self.index().0.len()
+        self.index().len()
     }
 
-    /// Makes room for that many more symbols.
-    pub fn reserve(&mut self, symbols: usize) {
-        self.change(|index| index.0.reserve(symbols));
-    }
-
-    /// Appends an object and its symbols.
-    pub fn push(&mut self, id: ObjectId, object: &Object) {
+    /// Appends an object and its symbols. Its metadata are not read before a name is looked up.
+    pub fn push(&mut self, id: ObjectId, object: &Metadata) {
         self.order.push(id);
-        self.change(|index| index.add(id, object));
+        self.members.push(Some((id, object.clone())));
+        if let Some(index) = self.index.get_mut() {
+            index.add(&self.members, self.members.len() - 1);
+        }
     }
 
     /// Takes objects and their symbols out, all at once: a name that all of them define is cleared at the first.
-    pub fn remove<'a>(
-        &mut self,
-        gone: &HashSet<ObjectId>,
-        objects: impl Iterator<Item = &'a Object>,
-    ) {
+    pub fn remove(&mut self, gone: &HashSet<ObjectId>) {
         self.order.retain(|id| !gone.contains(id));
-        self.change(|index| index.remove(gone, objects));
+        let goes = |member: &Member| matches!(member, Some((id, _)) if gone.contains(id));
+        if let Some(index) = self.index.get_mut() {
+            index.remove(&self.members, goes);
+        }
+        for member in self.members.iter_mut().filter(|member| goes(member)) {
+            *member = None;
+        }
+        // The index knows members by their places, so these are closed up only now and then.
+        if self.members.len() > 2 * self.order.len() {
+            self.members.retain(Option::is_some);
+            self.index = OnceLock::new();
+        }
     }
 
     /// All definitions of a name that may be what is asked for, the one that wins first.
-    pub fn lookup(&self, name: &str, kind: Kind) -> impl Iterator<Item = Definition> + use<'_> {
-        let all = self.index().0.get(name).map_or(&[][..], Entries::all);
-        let wanted = all.iter().filter(move |one| one.kinds & kind.bit() != 0);
-        wanted.map(|one| one.definition)
+    pub fn lookup<'a>(
+        &'a self,
+        name: Name<'a>,
+        kind: Kind,
+    ) -> impl Iterator<Item = Definition> + use<'a> {
+        self.defined(name, kind).map(|defined| defined.definition)
+    }
+
+    fn defined<'a>(
+        &'a self,
+        name: Name<'a>,
+        kind: Kind,
+    ) -> impl Iterator<Item = Defined<'a>> + use<'a> {
+        let (indexed, asked) = match self.members.len() {
+            0..=FEW if is_own(&name) => (&[][..], &[][..]),
+            0..=FEW => (&[][..], &self.members[..]),
+            _ => (self.index().find(&self.members, name), &[][..]),
+        };
+        let indexed = indexed.iter().filter_map(|entry| {
+            let member = self.members.get(entry.member as usize)?.as_ref()?;
+            Some((member, entry.export))
+        });
+        let asked = asked.iter().flatten();
+        let asked = asked.filter_map(move |member| {
+            let export = member.1.exports.position(name)?;
+            Some((member, export))
+        });
+        let all = indexed.chain(asked);
+        all.filter_map(move |((id, object), export)| {
+            let item = object.exports.get(export as usize)?.item;
+            let definition = Definition {
+                object: *id,
+                export,
+            };
+            kind.takes(item).then_some(Defined {
+                definition,
+                object,
+                item,
+            })
+        })
     }
 
     fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::of(&self.unread))
-    }
-
-    fn change(&mut self, with: impl FnOnce(&mut Index)) {
-        let unread = std::mem::take(&mut self.unread);
-        let index = self.index.take();
-        let mut index = index.unwrap_or_else(|| Index::of(&unread));
-        with(&mut index);
-        self.index = OnceLock::from(index);
-    }
-}
-
-impl Index {
-    fn of(objects: &[(ObjectId, Metadata)]) -> Index {
-        let mut index = Index::default();
-        let exports = objects.iter().map(|(_, object)| object.exports.len());
-        index.0.reserve(exports.sum());
-        for (id, object) in objects {
-            index.add(*id, object);
-        }
-        index
-    }
-
-    fn add(&mut self, id: ObjectId, object: &Object) {
-        for (position, export) in object.exports.iter().enumerate() {
-            let name = export.name.as_ref();
-            if name.starts_with('_') && abi::LIFECYCLE.contains(&name) {
-                continue;
-            }
-            let takes = |kind: &Kind| kind.takes(&export.item);
-            let kinds = Kind::ALL.into_iter().filter(takes);
-            let entry = Entry {
-                definition: Definition {
-                    object: id,
-                    export: position as u32,
-                },
-                kinds: kinds.fold(0, |bits, kind| bits | kind.bit()),
-            };
-            self.0
-                .entry(export.name.clone())
-                .and_modify(|known| match known {
-                    Entries::One(first) => *known = Entries::Many(vec![*first, entry]),
-                    Entries::Many(many) => many.push(entry),
-                })
-                .or_insert(Entries::One(entry));
-        }
-    }
-
-    fn remove<'a>(&mut self, gone: &HashSet<ObjectId>, objects: impl Iterator<Item = &'a Object>) {
-        for export in objects.flat_map(|object| &object.exports) {
-            let empty = match self.0.get_mut(&export.name) {
-                Some(Entries::One(one)) => gone.contains(&one.definition.object),
-                Some(Entries::Many(many)) => {
-                    many.retain(|one| !gone.contains(&one.definition.object));
-                    many.is_empty()
-                }
-                None => false,
-            };
-            if empty {
-                self.0.remove(&export.name);
-            }
-        }
+        self.index.get_or_init(|| Index::of(&self.members))
     }
 }
 
@@ -245,11 +205,14 @@ pub struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    pub fn all(self, name: &str, kind: Kind) -> impl Iterator<Item = Definition> + use<'a> {
-        // Resolved per scope now, so that the iterator does not borrow `name`.
-        let found = self
-            .scopes
-            .map(|scope| scope.map(|scope| scope.lookup(name, kind)));
-        found.into_iter().flatten().flatten()
+    pub fn all(self, name: Name<'a>, kind: Kind) -> impl Iterator<Item = Definition> + use<'a> {
+        let scopes = self.scopes.into_iter().flatten();
+        scopes.flat_map(move |scope| scope.lookup(name, kind))
+    }
+
+    /// The definition that wins.
+    pub fn first(self, name: Name<'a>, kind: Kind) -> Option<Defined<'a>> {
+        let mut scopes = self.scopes.into_iter().flatten();
+        scopes.find_map(|scope| scope.defined(name, kind).next())
     }
 }

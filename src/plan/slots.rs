@@ -178,7 +178,7 @@ fn wanted(
             let callee = match binding {
                 Binding::Slot(callee) => callee,
                 Binding::Func(callee)
-                    if routes.route(importer, callee, &import.ty) == Route::Stub =>
+                    if routes.route(importer, callee, import.ty) == Route::Stub =>
                 {
                     called.insert(callee.id);
                     callee
@@ -273,7 +273,7 @@ fn imports_in_segments(
                 held.push(Held {
                     slot,
                     callee,
-                    direct: routes.route(id, &callee, &import.ty) == Route::Direct,
+                    direct: routes.route(id, &callee, import.ty) == Route::Direct,
                 });
             }
         });

@@ -128,7 +128,7 @@ pub fn supply(
             .imports
             .iter()
             .zip(&bindings)
-            .map(|(import, binding)| supplier.import(id, n, import, binding))
+            .map(|(import, binding)| supplier.import(id, n, &import, binding))
             .collect::<Result<Vec<_>>>()?;
         objects.push(Planned {
             place: *place,
@@ -170,7 +170,7 @@ impl Supplier<'_> {
         &mut self,
         importer: ObjectId,
         n: usize,
-        import: &Import,
+        import: &Import<'_>,
         binding: &Binding,
     ) -> Result<Supply> {
         let place = self.layout.placements.get(n).copied().unwrap_or_default();
@@ -194,7 +194,7 @@ impl Supplier<'_> {
             Binding::Func(callee) => self.func(importer, import, callee)?,
             Binding::Unresolved { weak } => Supply::LazyStub(self.lazy_stubs.add(LazyStub {
                 sig: func_type(import)?,
-                symbol: import.name.clone(),
+                symbol: import.name.text().into(),
                 module: import.module.clone(),
                 importer,
                 weak: *weak,
@@ -207,24 +207,24 @@ impl Supplier<'_> {
         })
     }
 
-    fn func(&mut self, importer: ObjectId, import: &Import, callee: &Callee) -> Result<Supply> {
+    fn func(&mut self, importer: ObjectId, import: &Import<'_>, callee: &Callee) -> Result<Supply> {
         let definition = match (callee.id, callee.export) {
             (FuncId::Host(id), _) => return Ok(Supply::Host(id)),
             (_, Some(definition)) => definition,
             _ => return Err(inconsistent("a function without an export")),
         };
-        let sig = func_type(import)?;
-        Ok(match self.routes.route(importer, callee, &import.ty) {
+        Ok(match self.routes.route(importer, callee, import.ty) {
             Route::Direct => Supply::Export(definition),
             Route::Stub => {
                 let slot = match self.calls.get(&callee.id) {
                     Some(&slot) => slot,
                     None => self.slot(callee.id)?,
                 };
+                let sig = func_type(import)?;
                 Supply::Stub(self.stubs.add(Stub { sig, slot }))
             }
             Route::Host => Supply::Trampoline(self.trampolines.add(Trampoline {
-                sig,
+                sig: func_type(import)?,
                 target: definition,
             })),
         })
@@ -247,22 +247,22 @@ impl Supplier<'_> {
                 .map(|node| &node.place),
         };
         let export = found.and_then(|f| f.object.exports.get(definition.export as usize));
-        match (export.map(|e| &e.item), place) {
+        match (export.map(|e| e.item), place) {
             (Some(ExportItem::Data { value, .. }), Some(place)) => Ok(place.address(*value)),
             _ => Err(inconsistent("a datum without an address")),
         }
     }
 }
 
-fn number(import: &Import, value: u64) -> Result<Supply> {
-    match &import.ty {
+fn number(import: &Import<'_>, value: u64) -> Result<Supply> {
+    match import.ty {
         ExternType::Global(ty) => Ok(Supply::Number { value, ty: *ty }),
         _ => Err(inconsistent("a number for something that is no global")),
     }
 }
 
-fn func_type(import: &Import) -> Result<Arc<FuncType>> {
-    match &import.ty {
+fn func_type(import: &Import<'_>) -> Result<Arc<FuncType>> {
+    match import.ty {
         ExternType::Func(sig) => Ok(sig.clone()),
         _ => Err(inconsistent("a function for something that is none")),
     }

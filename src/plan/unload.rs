@@ -65,9 +65,7 @@ impl Model {
     pub fn remove(&mut self, gone: &HashSet<ObjectId>) -> Vacated {
         let mut vacated = Vacated::default();
         let nodes: Vec<Node> = gone.iter().filter_map(|id| self.nodes.remove(id)).collect();
-        let global = nodes.iter().filter(|node| node.global);
-        self.global
-            .remove(gone, global.map(|node| &*node.found.object));
+        self.global.remove(gone);
         self.loaded.retain(|id| !gone.contains(id));
         self.openings.retain(|id| !gone.contains(id));
         self.changed();

@@ -29,7 +29,11 @@ fn each_once(request: &Request<'_>, order: &[ObjectId], what: &str) -> Result<()
 
 /// Every import is supplied exactly once, and by something that exists by then.
 fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
-    let mut done = HashSet::new();
+    let mut done = vec![false; request.fresh.len()];
+    let exists = |done: &[bool], id| match request.fresh_index(id) {
+        Some(n) => done.get(n) == Some(&true),
+        None => request.model.nodes.contains_key(&id),
+    };
     for &id in &plan.order {
         let n = request.fresh_index(id);
         let planned = n.and_then(|n| plan.objects.get(n));
@@ -42,9 +46,7 @@ fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
         }
         for supply in &planned.imports {
             let there = match supply {
-                Supply::Export(d) => {
-                    request.model.nodes.contains_key(&d.object) || done.contains(&d.object)
-                }
+                Supply::Export(d) => exists(&done, d.object),
                 Supply::Host(host) => request.model.host.defs.len() > *host as usize,
                 Supply::Stub(n) => plan.stubs.len() > *n,
                 Supply::Trampoline(n) => plan.trampolines.len() > *n,
@@ -63,7 +65,9 @@ fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
                 )));
             }
         }
-        done.insert(id);
+        if let Some(done) = n.and_then(|n| done.get_mut(n)) {
+            *done = true;
+        }
     }
     Ok(())
 }

@@ -176,12 +176,12 @@ fn host_defs(assumed: &[String], objects: &[Found]) -> HostDefs {
     }
     // The type of what is assumed is the first importer's.
     for import in objects.iter().flat_map(|found| &found.object.imports) {
-        let (module, name) = (import.module.as_ref(), import.name.as_ref());
+        let (module, name) = (import.module.as_ref(), import.name.text());
         let meant = |assumed: &String| match assumed.strip_prefix(module) {
             Some(rest) => rest.is_empty() || rest.strip_prefix('.') == Some(name),
             None => false,
         };
-        if host.get(module, name).is_none() && assumed.iter().any(meant) {
+        if host.get(module, import.name).is_none() && assumed.iter().any(meant) {
             let def = HostDef {
                 ty: import.ty.clone(),
                 precedence: Precedence::Behind,

@@ -141,12 +141,12 @@ impl<'a> Symbols<'a> {
         runs.map(|rows| SymbolUses { all: self, rows })
     }
 
-    fn import(&self, row: Row) -> Option<&Import> {
+    fn import(&self, row: Row) -> Option<Import<'_>> {
         let found = self.request.found(row.object)?;
         found.object.imports.get(row.position as usize)
     }
 
-    fn export(&self, row: Row) -> Option<&Export> {
+    fn export(&self, row: Row) -> Option<Export<'_>> {
         let found = self.request.found(row.object)?;
         found.object.exports.get(row.position as usize)
     }
@@ -154,12 +154,12 @@ impl<'a> Symbols<'a> {
     /// Module, where it is not the dynamic linker's, and name.
     fn name(&self, row: Row) -> (Option<&str>, &str) {
         if row.exported {
-            return (None, self.export(row).map_or("", |export| &export.name));
+            return (None, self.export(row).map_or("", |export| export.name.text()));
         }
         match self.import(row) {
             Some(import) => match import.module.as_ref() {
-                abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => (None, &import.name),
-                module => (Some(module), &import.name),
+                abi::ENV | abi::GOT_MEM | abi::GOT_FUNC => (None, import.name.text()),
+                module => (Some(module), import.name.text()),
             },
             None => (None, ""),
         }
@@ -201,7 +201,7 @@ impl<'a> Symbols<'a> {
         let import = self.import(row)?;
         let what = match self.binding(row)? {
             Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
-                FuncId::Host(id) => What::Host(ExternType::Func(self.request.model.host_func(id)?)),
+                FuncId::Host(id) => What::Host(ExternType::Func(self.request.model.host_func(id)?.clone())),
                 FuncId::Object { .. } => return None,
             },
             Binding::Host(id) => What::Import(&self.request.model.host.defs.get(*id as usize)?.ty),

@@ -238,7 +238,7 @@ fn imports(object: &Object) -> Vec<String> {
             (abi::ENV, ExternType::Memory(_) | ExternType::Table(_) | ExternType::Global(_))
                 if OF_THE_LINKER.contains(&import.name.as_ref()) =>
             {
-                provided.push(import.name.as_ref());
+                provided.push(import.name.text());
             }
             _ => others += 1,
         }
@@ -313,7 +313,7 @@ fn exports(object: &Object) -> Vec<String> {
 }
 
 /// The exports that others can be bound to.
-fn symbols(object: &Object) -> impl Iterator<Item = &wasmdyld::object::Export> {
+fn symbols(object: &Object) -> impl Iterator<Item = wasmdyld::object::Export<'_>> {
     let life = |name: &str| abi::LIFECYCLE.contains(&name);
     object.exports.iter().filter(move |e| !life(&e.name))
 }
@@ -499,16 +499,16 @@ fn json(module: &Module) -> impl Serialize {
         start_function: object.start.is_some(),
         imports: Each(|| {
             object.imports.iter().map(|import| Import {
-                module: &import.module,
-                name: &import.name,
+                module: import.module,
+                name: import.name.text(),
                 ty: import.ty.to_string(),
                 weak: import.weak,
             })
         }),
         exports: Each(|| {
             object.exports.iter().map(|export| Export {
-                name: &export.name,
-                ty: describe(&export.item),
+                name: export.name.text(),
+                ty: describe(export.item),
                 weak: export.weak,
                 thread_local: export.tls,
                 offset: match &export.item {

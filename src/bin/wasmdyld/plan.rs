@@ -100,7 +100,7 @@ impl View<'_> {
             .objects()
             .get(self.survey.number(definition.object))?;
         let export = found.object.exports.get(definition.export as usize)?;
-        Some(&export.name)
+        Some(export.name.text())
     }
 
     fn callee(&self, callee: &Callee) -> (Option<ObjectId>, Option<&str>) {
@@ -205,7 +205,7 @@ impl View<'_> {
         &self,
         out: &mut Out,
         planned: &Planned,
-        imports: &[wasmdyld::object::Import],
+        imports: &wasmdyld::object::Imports,
     ) -> io::Result<()> {
         let supplies = planned.imports.iter().zip(planned.bindings.iter());
         for (import, (supply, binding)) in imports.iter().zip(supplies) {
@@ -275,7 +275,7 @@ impl View<'_> {
     fn imports<'a>(
         &'a self,
         planned: &'a Planned,
-        imports: &'a [wasmdyld::object::Import],
+        imports: &'a wasmdyld::object::Imports,
     ) -> impl Iterator<Item = Import<'a>> {
         let supplies = planned.imports.iter().zip(planned.bindings.iter());
         imports
@@ -284,8 +284,8 @@ impl View<'_> {
             .map(|(import, (supply, binding))| {
                 let bound = self.bound(supply, binding);
                 Import {
-                    module: &import.module,
-                    name: &import.name,
+                    module: import.module,
+                    name: import.name.text(),
                     ty: import.ty.to_string(),
                     weak: import.weak,
                     how: bound.how,

@@ -184,12 +184,12 @@ fn load(world: &World, program: &Path, flags: Flags) -> Result<String> {
     ))
 }
 
-/// What is comparable of an object: maps have no order.
+/// What is comparable of an object.
 fn known(node: &crate::plan::Node) -> impl std::fmt::Debug {
     let found = &node.found;
     let object = &*found.object;
-    let mut names: Vec<_> = object.by_name.iter().collect();
-    names.sort();
+    let names = object.exports.iter();
+    let names: Vec<_> = names.map(|export| object.position(&export.name)).collect();
     (
         (
             found.name.clone(),
@@ -207,7 +207,7 @@ fn known(node: &crate::plan::Node) -> impl std::fmt::Debug {
             object.bodies.clone(),
             object.data.clone(),
             object.features,
-            format!("{names:?}"),
+            names,
         ),
         (node.bindings.clone(), node.global, node.init),
     )

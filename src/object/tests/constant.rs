@@ -14,7 +14,7 @@ fn constant(ty: &str, expr: &str) -> Option<ConstValue> {
           (global $sum i32 (i32.add (global.get $mb) (global.get $four)))
           (global (export "x") {ty} {expr}))"#
     ));
-    match &object.export("x").unwrap().item {
+    match object.export("x").unwrap().item {
         ExportItem::Data { value, .. } => Some(*value),
         _ => None,
     }

@@ -43,26 +43,25 @@ pub(crate) fn try_everything(bytes: &[u8]) -> bool {
 
 /// What others may rely on in an object, wherever its bytes came from.
 fn check(object: &Object) {
-    assert_eq!(object.by_name.len(), object.exports.len());
-    for (name, &index) in &object.by_name {
-        assert_eq!(&object.exports[index as usize].name, name);
+    for (export, position) in object.exports.iter().zip(0..) {
+        assert_eq!(object.position(&export.name), Some(position));
     }
     assert_eq!(object.func_imports.len(), object.imported_funcs as usize);
     for &import in &object.func_imports {
         assert!(matches!(
-            object.imports[import as usize].ty,
+            object.imports.get(import as usize).unwrap().ty,
             ExternType::Func(_)
         ));
     }
     for &import in &object.global_imports {
         assert!(matches!(
-            object.imports[import as usize].ty,
+            object.imports.get(import as usize).unwrap().ty,
             ExternType::Global(_)
         ));
     }
     for &import in &object.tag_imports {
         assert!(matches!(
-            object.imports[import as usize].ty,
+            object.imports.get(import as usize).unwrap().ty,
             ExternType::Tag(_)
         ));
     }
@@ -295,7 +294,7 @@ fn equal_types_are_one() {
     let sigs: Vec<_> = object
         .imports
         .iter()
-        .map(|import| match &import.ty {
+        .map(|import| match import.ty {
             ExternType::Func(sig) => sig,
             other => panic!("{other}"),
         })

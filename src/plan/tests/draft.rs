@@ -1,5 +1,6 @@
 //! Objects put together by hand, for tests that need many or strange ones.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::abi;
@@ -29,6 +30,8 @@ pub fn sig(params: usize) -> Arc<FuncType> {
 /// A library in the making. Imports come before definitions, as in a module.
 pub struct Draft {
     object: Object,
+    /// Numbers of the modules' names.
+    modules: HashMap<String, u32>,
     next_func: u32,
 }
 
@@ -53,11 +56,11 @@ impl Draft {
     pub fn library() -> Draft {
         let mut draft = Draft::bare();
         let (memory, table) = shared_types();
-        draft.import(abi::ENV, abi::MEMORY, ExternType::Memory(memory));
+        draft.import(abi::ENV, abi::MEMORY, ExternType::Memory(memory.into()));
         draft.import(
             abi::ENV,
             abi::INDIRECT_FUNCTION_TABLE,
-            ExternType::Table(table),
+            ExternType::Table(table.into()),
         );
         draft.import(abi::ENV, abi::STACK_POINTER, ExternType::Global(GOT_ENTRY));
         draft.import(abi::ENV, abi::MEMORY_BASE, ExternType::Global(I32));
@@ -72,6 +75,7 @@ impl Draft {
         };
         Draft {
             object,
+            modules: HashMap::new(),
             next_func: 0,
         }
     }
@@ -79,7 +83,11 @@ impl Draft {
     /// Definitions for an object whose imports are complete.
     pub fn go_on(object: Object) -> Draft {
         let next_func = object.imported_funcs;
-        Draft { object, next_func }
+        Draft {
+            object,
+            modules: HashMap::new(),
+            next_func,
+        }
     }
 
     pub fn dylink(&mut self) -> &mut Dylink {
@@ -110,12 +118,11 @@ impl Draft {
             ExternType::Table(_) => self.object.table_imports.push(position),
             ExternType::Memory(_) => self.object.memory_imports.push(position),
         }
-        self.object.imports.push(Import {
-            module: module.into(),
-            name: name.into(),
-            ty,
-            weak: false,
-        });
+        let number = *self
+            .modules
+            .entry(module.to_string())
+            .or_insert_with(|| self.object.imports.add_module(module));
+        self.object.imports.push(number, name, ty, false).unwrap();
     }
 
     /// Gives the index of the function.
@@ -126,7 +133,7 @@ impl Draft {
 
     pub fn imported_type(&self, index: u32) -> Arc<FuncType> {
         let position = self.object.func_imports[index as usize];
-        match &self.object.imports[position as usize].ty {
+        match self.object.imports.get(position as usize).unwrap().ty {
             ExternType::Func(sig) => sig.clone(),
             _ => unreachable!("not a function"),
         }
@@ -142,7 +149,11 @@ impl Draft {
 
     /// Makes the import added last a weak one.
     pub fn weak(&mut self) {
-        self.object.imports.last_mut().unwrap().weak = true;
+        let last = self.object.imports.iter().next_back().unwrap();
+        let last = (last.module.to_string(), last.name.to_string());
+        self.object.imports.mark_weak(|module, name| {
+            (module, name) == (last.0.as_str(), last.1.as_str())
+        });
     }
 
     /// A function of the object's own.
@@ -162,14 +173,7 @@ impl Draft {
     }
 
     pub fn export(&mut self, name: &str, item: ExportItem) {
-        let position = self.object.exports.len() as u32;
-        self.object.by_name.insert(name.into(), position);
-        self.object.exports.push(Export {
-            name: name.into(),
-            item,
-            tls: false,
-            weak: false,
-        });
+        self.object.exports.push(name, item).unwrap();
     }
 
     /// The table slots that the object fills by itself.

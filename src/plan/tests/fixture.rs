@@ -99,16 +99,16 @@ fn set_up(folder: &Path) -> Result<(World, Vec<Step>)> {
             "main" => world.shelf.put_bytes("main", &bytes, true)?,
             "host" | "override" => {
                 let object = Object::parse(&bytes, &ParseLimits::default())?;
-                for import in object.imports {
+                for import in &object.imports {
                     let def = HostDef {
-                        ty: import.ty,
+                        ty: import.ty.clone(),
                         precedence: if stem == "override" {
                             Precedence::Before
                         } else {
                             Precedence::Behind
                         },
                     };
-                    world.model.host.define(&import.module, &import.name, def);
+                    world.model.host.define(import.module, &import.name, def);
                 }
             }
             library => world

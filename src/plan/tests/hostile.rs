@@ -87,14 +87,14 @@ fn segments_of_other_tables_take_no_slots() {
     draft.import(
         "other",
         "__indirect_function_table",
-        ExternType::Table(table),
+        ExternType::Table(table.into()),
     );
     let f = draft.func("f", sig(0));
     draft.segment_at(Base::None, 1 << 20, vec![Some(f)]);
     let mut world = World::default();
     world.put("a", draft);
     let def = crate::plan::HostDef {
-        ty: ExternType::Table(table),
+        ty: ExternType::Table(table.into()),
         precedence: crate::plan::Precedence::Behind,
     };
     world
@@ -118,7 +118,7 @@ fn minimums_at_the_edge_are_refused_by_the_limits() {
     // The one that counts is the first import of the table.
     draft = {
         let mut object = draft.done();
-        object.imports[1].ty = ExternType::Table(table);
+        *object.imports.types_mut().nth(1).unwrap() = ExternType::Table(table.into());
         Draft::go_on(object)
     };
     assert_eq!(alone(draft).1, Code::Limit);

@@ -71,10 +71,10 @@ fn the_page_that_a_library_asks_for_begins_behind_null() {
     lib.import(
         abi::ENV,
         abi::MEMORY,
-        ExternType::Memory(MemoryType {
+        ExternType::Memory(Box::new(MemoryType {
             limits: Limits { min: 1, max: None },
             ..shared_types().0
-        }),
+        })),
     );
     world.put("lib", lib);
     world.shelf.files.get_mut("main").unwrap().role = Role::FixedMain;

@@ -89,12 +89,12 @@ impl<'a> Naive<'a> {
             let symbol = !abi::LIFECYCLE.contains(&name);
             let mut exports = found.object.exports.iter();
             let export = exports.find(|e| symbol && e.name.as_ref() == name)?;
-            takes(&export.item).then_some((id, &export.item))
+            takes(export.item).then_some((id, export.item))
         })
     }
 
     fn host(&self, module: &str, name: &str, overriding: bool) -> Option<Want> {
-        let (id, def) = self.request.model.host.get(module, name)?;
+        let (id, def) = self.request.model.host.get(module, Name::new(name))?;
         let at_this_point =
             module != abi::ENV || (def.precedence == Precedence::Before) == overriding;
         at_this_point.then_some(match def.ty {
@@ -126,9 +126,9 @@ impl<'a> Naive<'a> {
             if !passed.insert((object, name)) {
                 continue;
             }
-            let import = &found.object.imports[position as usize];
+            let import = found.object.imports.get(position as usize).unwrap();
             let next = match import.module.as_ref() {
-                abi::ENV => self.function(&import.name, passed),
+                abi::ENV => self.function(import.name.text(), passed),
                 module => self
                     .host(module, &import.name, false)
                     .unwrap_or(Want::Undefined),
@@ -142,13 +142,13 @@ impl<'a> Naive<'a> {
     }
 
     /// Where the first definition is of another type than the import, the importer's own one, if that fits.
-    pub fn import(&self, importer: ObjectId, import: &'a Import) -> Want {
+    pub fn import(&self, importer: ObjectId, import: Import<'a>) -> Want {
         let first = self.first(import);
-        let name = import.name.as_ref();
+        let name = import.name.text();
         let found = self.request.found(importer).unwrap();
         let own = found.object.export(name);
         let own = own.filter(|_| !abi::LIFECYCLE.contains(&name));
-        let own_func = own.and_then(|own| match &own.item {
+        let own_func = own.and_then(|own| match own.item {
             ExportItem::Func { index, sig } if found.object.import_of_func(*index).is_none() => {
                 let index = *index;
                 let object = importer;
@@ -160,7 +160,7 @@ impl<'a> Naive<'a> {
             Want::Func(FuncId::Object { .. }) => self.type_of(name),
             _ => None,
         };
-        match (import.module.as_ref(), &import.ty, &first, own_func) {
+        match (import.module.as_ref(), import.ty, &first, own_func) {
             (abi::ENV, ExternType::Func(wanted), Want::Func(FuncId::Object { .. }), _)
                 if given.as_ref() == Some(wanted) =>
             {
@@ -178,7 +178,7 @@ impl<'a> Naive<'a> {
             {
                 Want::Func(own)
             }
-            (abi::GOT_MEM, _, Want::Clash, _) => match own.map(|own| &own.item) {
+            (abi::GOT_MEM, _, Want::Clash, _) => match own.map(|own| own.item) {
                 Some(ExportItem::Data { value, ty }) if ty.content == ValType::I32 => {
                     Want::Data(importer, *value)
                 }
@@ -195,7 +195,7 @@ impl<'a> Naive<'a> {
             return None;
         };
         let object = &self.request.found(object)?.object;
-        object.exports.iter().find_map(|export| match &export.item {
+        object.exports.iter().find_map(|export| match export.item {
             ExportItem::Func { index: of, sig } if *of == index => Some(sig.clone()),
             _ => None,
         })
@@ -207,8 +207,8 @@ impl<'a> Naive<'a> {
         found.is_some_and(|found| found.role == Role::FixedMain)
     }
 
-    fn first(&self, import: &'a Import) -> Want {
-        let name = import.name.as_ref();
+    fn first(&self, import: Import<'a>) -> Want {
+        let name = import.name.text();
         match (import.module.as_ref(), &import.ty) {
             (abi::GOT_FUNC | abi::GOT_MEM, ExternType::Global(ty))
                 if ty.content != ValType::I32 =>
@@ -267,7 +267,7 @@ impl<'a> Naive<'a> {
     fn behind(&self, object: ObjectId, item: &'a ExportItem) -> Want {
         let imports = &self.request.found(object).unwrap().object.imports;
         let of = |want: fn(&ExternType) -> bool, index: u32| {
-            imports.iter().filter(|i| want(&i.ty)).nth(index as usize)
+            imports.iter().filter(|i| want(i.ty)).nth(index as usize)
         };
         let import = match item {
             ExportItem::Table { index, .. } => of(|ty| matches!(ty, ExternType::Table(_)), *index),

@@ -200,8 +200,8 @@ fn world(random: &mut Random) -> World {
             for segment in &mut object.segments {
                 (segment.offset.base, segment.offset.offset) = (Base::None, 1);
             }
-            for import in &mut object.imports {
-                match &mut import.ty {
+            for ty in object.imports.types_mut() {
+                match ty {
                     ExternType::Memory(memory) => memory.limits.min = 2,
                     ExternType::Table(table) => table.limits.min = 1 + slots,
                     _ => {}

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::draft::{Draft, sig};
 use super::world::{Flags, World};
-use crate::object::{ExportItem, ExternType, GlobalType, ValType};
+use crate::object::{ExportItem, ExternType, GlobalType, Name, ValType};
 use crate::plan::*;
 
 const POINTER: GlobalType = GlobalType {
@@ -266,7 +266,8 @@ fn many_names_looked_up_in_a_large_group() {
         for e in 0..exports {
             let id = ObjectId((n % 7) as u32);
             let scope = groups.of_object(&world.model, id);
-            found += scope.lookup(&world.model, &format!("f{n}_{e}")).count();
+            let name = format!("f{n}_{e}");
+            found += scope.lookup(&world.model, Name::new(&name)).count();
         }
     }
     println!("100,000 names in a group of 2,000: {:?}", start.elapsed());

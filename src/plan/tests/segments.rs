@@ -53,12 +53,13 @@ fn data_lie_in_what_the_object_asks_for() {
 }
 
 fn memory() -> ExternType {
-    ExternType::Memory(MemoryType {
+    let ty = MemoryType {
         limits: Limits { min: 0, max: None },
         shared: false,
         memory64: false,
         page_log2: None,
-    })
+    };
+    ExternType::Memory(ty.into())
 }
 
 fn table() -> TableType {
@@ -80,7 +81,7 @@ fn again(of: Option<&str>) -> Draft {
         Some(of) => (format!("memory of {of}"), format!("table of {of}")),
     };
     draft.import(abi::ENV, &memory_name, memory());
-    draft.import(abi::ENV, &table_name, ExternType::Table(table()));
+    draft.import(abi::ENV, &table_name, ExternType::Table(table().into()));
     let name = of.map_or("first", |_| "second");
     let ExternType::Memory(ty) = memory() else {
         unreachable!()
@@ -93,7 +94,7 @@ fn again(of: Option<&str>) -> Draft {
         &format!("table of {name}"),
         ExportItem::Table {
             index: 0,
-            ty: table(),
+            ty: table().into(),
         },
     );
     draft.needs("first");
@@ -109,8 +110,8 @@ fn memory_and_table_are_the_namespaces_under_any_name() {
         world.put("second", again(Some("first")));
         let mut draft = Draft::bare();
         draft.import(abi::ENV, "memory of second", memory());
-        draft.import(abi::ENV, "table of second", ExternType::Table(table()));
-        draft.import(abi::ENV, "table of first", ExternType::Table(table()));
+        draft.import(abi::ENV, "table of second", ExternType::Table(table().into()));
+        draft.import(abi::ENV, "table of first", ExternType::Table(table().into()));
         let f = draft.func("f", sig(0));
         draft.needs("second");
         let object = draft.done();
@@ -152,7 +153,7 @@ fn the_table_imported_twice_is_filled_in_the_objects_own_slots_only() {
     draft.import(
         abi::ENV,
         abi::INDIRECT_FUNCTION_TABLE,
-        ExternType::Table(table()),
+        ExternType::Table(table().into()),
     );
     let f = draft.func("f", sig(0));
     draft.dylink().table_size = 2;
@@ -188,12 +189,12 @@ fn what_is_exported_again_for_ever_is_an_error() {
     let mut world = World::default();
     for (name, from, to) in [("a", "x", "y"), ("b", "y", "x")] {
         let mut draft = Draft::bare();
-        draft.import(abi::ENV, from, ExternType::Table(table()));
+        draft.import(abi::ENV, from, ExternType::Table(table().into()));
         draft.export(
             to,
             ExportItem::Table {
                 index: 0,
-                ty: table(),
+                ty: table().into(),
             },
         );
         draft.needs("a");
@@ -218,7 +219,7 @@ fn limits_hold_for_every_import_of_the_memory() {
         memory64: false,
         page_log2: None,
     };
-    draft.import(abi::ENV, abi::MEMORY, ExternType::Memory(two));
+    draft.import(abi::ENV, abi::MEMORY, ExternType::Memory(two.into()));
     world.put("a", draft);
     let (plan, _) = world.load("a", Flags::default()).unwrap();
     assert_eq!(
@@ -289,16 +290,9 @@ fn the_largest_memory_and_the_largest_stack_end_at_addresses() {
         draft.got_mem(abi::HEAP_END);
         draft.got_mem(abi::HEAP_BASE);
         let mut object = draft.done();
-        object.imports[0].ty = match memory() {
-            ExternType::Memory(ty) => ExternType::Memory(MemoryType {
-                limits: Limits {
-                    min: pages,
-                    max: None,
-                },
-                ..ty
-            }),
-            other => other,
-        };
+        if let Some(ExternType::Memory(ty)) = object.imports.types_mut().next() {
+            ty.limits.min = pages;
+        }
         world.shelf.put("a", object);
         world.load("a", Flags::default()).unwrap();
     }

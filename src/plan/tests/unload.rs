@@ -4,6 +4,7 @@ use foldhash::HashSet;
 
 use super::draft::{Draft, sig};
 use super::world::{Flags, World};
+use crate::object::Name;
 use crate::plan::*;
 
 /// As `wasm_dyld_load` counts.
@@ -80,7 +81,7 @@ pub fn check_model(model: &Model) {
     assert!(model.global.order().iter().all(there));
     assert!(model.names.values().all(there));
     for name in model.nodes.values().flat_map(|n| &n.found.object.exports) {
-        let mut known = model.global.lookup(&name.name, Kind::Symbol);
+        let mut known = model.global.lookup(name.name, Kind::Symbol);
         assert!(known.all(|d| there(&d.object)));
     }
     let mut ranges: Vec<(u64, u64)> = model.memory.iter().collect();
@@ -219,7 +220,7 @@ fn promotion_and_names_are_taken_back() {
             && world
                 .model
                 .global
-                .lookup("f", Kind::Symbol)
+                .lookup(Name::new("f"), Kind::Symbol)
                 .next()
                 .is_none()
     );

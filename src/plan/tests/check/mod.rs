@@ -245,7 +245,7 @@ fn bound(request: &Request<'_>, plan: &Plan) {
             }
             let want = naive.import(id, import);
             assert_ne!(want, Want::Clash, "{text}");
-            match (&import.ty, supply) {
+            match (import.ty, supply) {
                 (ExternType::Func(_), Supply::LazyStub(n)) => {
                     assert_eq!(want, Want::Undefined, "{text}");
                     let lazy = request.options.bind == Bind::Lazy;
@@ -263,16 +263,15 @@ fn bound(request: &Request<'_>, plan: &Plan) {
                 (ExternType::Global(wanted), Supply::Number { value, ty }) => {
                     assert_eq!(wanted, ty, "{text}");
                     assert!(*value <= u64::from(u32::MAX), "{text}");
-                    number(request, plan, &planned.place, import, &want, *value, &text);
+                    number(request, plan, &planned.place, &import, &want, *value, &text);
                 }
                 (ExternType::Global(_), Supply::StackPointer)
                 | (ExternType::Memory(_), Supply::Memory)
                 | (ExternType::Table(_), Supply::Table)
                 | (ExternType::Tag(_), Supply::Tag(_)) => assert_eq!(want, Want::Linker, "{text}"),
                 (ty, Supply::Export(d)) => {
-                    let item = request.found(d.object).unwrap().object.exports[d.export as usize]
-                        .item
-                        .clone();
+                    let definer = &request.found(d.object).unwrap().object;
+                    let item = definer.exports.get(d.export as usize).unwrap().item.clone();
                     assert!(same_kind(ty, &item), "{text}");
                     if import.name.as_ref() != abi::STACK_POINTER {
                         assert_eq!(want, Want::Other(d.object, item), "{text}");
@@ -289,7 +288,7 @@ fn number(
     request: &Request<'_>,
     plan: &Plan,
     own: &Placement,
-    import: &Import,
+    import: &Import<'_>,
     want: &Want,
     value: u64,
     text: &str,
@@ -358,7 +357,7 @@ fn function(
             let sig = request.found(d.object)?.object.func_type(d.export)?;
             Some((sig, Some(defined(request, *d)?)))
         }
-        Supply::Host(id) => Some((request.model.host_func(*id)?, Some(FuncId::Host(*id)))),
+        Supply::Host(id) => Some((request.model.host_func(*id)?.clone(), Some(FuncId::Host(*id)))),
         Supply::Stub(n) => Some((plan.stubs[*n].sig.clone(), None)),
         Supply::Trampoline(n) => {
             let trampoline = &plan.trampolines[*n];

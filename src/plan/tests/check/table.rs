@@ -100,7 +100,7 @@ fn segments(id: ObjectId, object: &Object, place: &Placement, mut each: impl FnM
         .filter(|i| matches!(i.ty, ExternType::Table(_)));
     let shared = tables
         .enumerate()
-        .find(|(_, i)| (&*i.module, &*i.name) == (abi::ENV, abi::INDIRECT_FUNCTION_TABLE));
+        .find(|(_, i)| (&**i.module, i.name.text()) == (abi::ENV, abi::INDIRECT_FUNCTION_TABLE));
     for segment in &object.segments {
         if shared.is_none_or(|(n, _)| n as u32 != segment.table) {
             continue;
