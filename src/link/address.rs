@@ -6,7 +6,7 @@ use super::namespace::{Namespace, State};
 use crate::abi;
 use crate::error::{Code, Error, Result};
 use crate::object::{ExportItem, FuncType};
-use crate::plan::{FuncId, Node, ObjectId, Role, function_in_own_segment, within};
+use crate::plan::{FuncId, Node, ObjectId, Role, function_in_own_segment};
 use crate::search::{View, shown_folders};
 
 /// What lies at an address or in a slot.
@@ -59,30 +59,35 @@ impl Namespace {
     /// The datum at an address, for addresses in an object's data.
     pub fn at_address(&self, address: u64) -> Result<Address> {
         let state = self.state();
-        let mut nodes = state.model.nodes.iter();
-        let found = nodes.find(|(_, node)| holds(node, address));
-        let (&object, node) = found.ok_or_else(|| {
+        let found = state.model.places.at_address(address);
+        let found = found.and_then(|id| Some((id, state.model.nodes.get(&id)?)));
+        let found = found.filter(|(_, node)| holds(node, address));
+        let (object, node) = found.ok_or_else(|| {
             Error::new(
                 Code::NotFound,
                 format!("address {address:#x} lies in no object"),
             )
         })?;
-        let exports = node.found.object.exports.iter();
-        let data = exports.filter_map(|export| match export.item {
-            ExportItem::Data { value, .. } => {
-                Some((export.name.text(), node.place.address(*value)))
-            }
-            _ => None,
-        });
-        let below = data.filter(|(_, at)| *at <= address && holds(node, *at));
         Ok(Address {
             object,
-            // Of several names for one address the first in order, so that the answer is always the same.
-            symbol: below
-                .max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)))
-                .map(|(name, at)| (name.into(), at)),
+            symbol: datum(node, address),
         })
     }
+}
+
+/// The name and the address of the datum that an address is in: the one at or below it that is nearest.
+fn datum(node: &Node, address: u64) -> Option<(Arc<str>, u64)> {
+    let (metadata, place) = (&node.found.object, &node.place);
+    let bases = (place.memory_base, place.table_base);
+    let by_value = metadata.by_value();
+    let below = by_value.data_below(address, bases, |at| holds(node, at));
+    let named = below.filter_map(|(at, export)| {
+        let export = metadata.exports.get(export as usize)?;
+        Some((export.name.text(), at))
+    });
+    // Of several names for one address the first in order, so that the answer is always the same.
+    let nearest = named.max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));
+    nearest.map(|(name, at)| (name.into(), at))
 }
 
 /// Whether an address is one of an object's data. A fixed main has all from address 0 on for its own: of that, what lies in the
@@ -108,24 +113,18 @@ fn holds(node: &Node, address: u64) -> bool {
 
 fn at_slot(state: &State, slot: u64) -> Option<Address> {
     let model = &state.model;
-    let decided = model.slots.iter().find(|(_, at)| **at == slot);
-    let (object, index) = match decided {
-        Some((FuncId::Object { object, index }, _)) => (*object, *index),
-        Some((FuncId::Host(_), _)) => return None,
+    let (object, index) = match model.slots.at(slot) {
+        Some(FuncId::Object { object, index }) => (object, index),
+        Some(FuncId::Host(_)) => return None,
         None => {
-            let mut nodes = model.nodes.iter();
-            let (&id, node) = nodes.find(|(_, node)| within(&node.place, slot))?;
-            (id, function_in_own_segment(node, slot)?)
+            let id = model.places.at_slot(slot)?;
+            (id, function_in_own_segment(model.nodes.get(&id)?, slot)?)
         }
     };
     let defined = &model.nodes.get(&object)?.found.object;
-    let name = defined
-        .exports
-        .iter()
-        .find_map(|export| match export.item {
-            ExportItem::Func { index: known, .. } if *known == index => Some(Arc::from(export.name.text())),
-            _ => None,
-        });
+    let export = defined.by_value().export_of(index);
+    let name = export.and_then(|export| defined.exports.get(export as usize));
+    let name = name.map(|export| Arc::from(export.name.text()));
     Some(Address {
         object,
         symbol: name.map(|name| (name, slot)),

@@ -15,7 +15,7 @@ use crate::abi;
 use crate::engine::{HostTrap, Val};
 use crate::error::Result;
 use crate::object::{FuncType, Name, ValType};
-use crate::plan::{Definition, ObjectId, Placement, within};
+use crate::plan::{Definition, ObjectId};
 
 /// `__cxa_atexit(function, argument, dso)`.
 pub(super) fn cxa_atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
@@ -62,28 +62,19 @@ pub(super) fn atexit(call: &Call<'_>, args: &[u32]) -> Result<u32, HostTrap> {
 fn owner(call: &Call<'_>, slot: u32, dso: Option<u32>) -> Option<ObjectId> {
     let state = call.ns.state();
     let nodes = &state.model.nodes;
-    let holder = |holds: &dyn Fn(&Placement) -> bool| {
-        let mut found = nodes.iter().filter(|(_, node)| holds(&node.place));
-        found.next().map(|(id, _)| *id)
-    };
     let dso = dso.map(u64::from);
     let own_base = |id: &ObjectId| {
         let node = nodes.get(id);
         node.is_some_and(|node| Some(node.place.memory_base) == dso)
     };
     let is_libc = |id: ObjectId| ENTRIES.iter().any(|entry| entry.of(&state, id).is_some());
-    let in_data = || {
-        let dso = dso?;
-        holder(&|place| {
-            let offset = dso.checked_sub(place.memory_base);
-            offset.is_some_and(|offset| offset < place.memory_size)
-        })
-    };
+    let places = &state.model.places;
+    let in_data = || places.at_address(dso?);
     call.caller
         .filter(own_base)
         .or_else(in_data)
         .or(call.caller.filter(|&id| !is_libc(id)))
-        .or_else(|| holder(&|place| within(place, slot.into())))
+        .or_else(|| places.at_slot(slot.into()))
         .or(state.model.main)
 }
 
@@ -182,7 +173,9 @@ fn enter(ns: &Rc<Namespace>, first: u64) -> Result<()> {
             state.exit.searched = state.model.next;
             return Ok(());
         };
-        let runner = state.model.host_callee(abi::LINKER, Name::new(entry.runner));
+        let runner = state
+            .model
+            .host_callee(abi::LINKER, Name::new(entry.runner));
         let runner = runner.map(|(callee, sig, _)| (callee, sig.clone()));
         (
             entry,

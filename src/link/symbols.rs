@@ -144,7 +144,13 @@ fn host(state: &State, from: SearchIn, name: &str, found: bool) -> Option<(Symbo
         return None;
     }
     let (callee, sig, def) = state.model.host_callee(abi::ENV, Name::new(name))?;
-    Some((Symbol::Func { callee, sig: sig.clone() }, def.overrides(None)))
+    Some((
+        Symbol::Func {
+            callee,
+            sig: sig.clone(),
+        },
+        def.overrides(None),
+    ))
 }
 
 /// Names that clang gives a function in the place of its own.

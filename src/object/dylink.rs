@@ -30,11 +30,9 @@ impl Notes<'_> {
         for &(name, flags) in &self.exports {
             let has = |flag: u32| flags & flag != 0;
             // What is noted of a name that is not exported, as after a strip, has no effect.
-            object.exports.mark(
-                name,
-                has(abi::SYMBOL_TLS),
-                has(abi::SYMBOL_BINDING_WEAK),
-            );
+            object
+                .exports
+                .mark(name, has(abi::SYMBOL_TLS), has(abi::SYMBOL_BINDING_WEAK));
         }
         let weak: HashSet<(&str, &str)> = self
             .imports

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{ByValue, Object};
 use crate::abi;
 
 /// The metadata of an object. Clones share it.
@@ -16,6 +16,7 @@ pub struct Metadata(Arc<Shared>);
 struct Shared {
     brief: Brief,
     object: OnceLock<Object>,
+    by_value: OnceLock<ByValue>,
     read: Option<Read>,
 }
 
@@ -89,6 +90,7 @@ impl Metadata {
         Metadata(Arc::new(Shared {
             brief: Brief::of(&object),
             object: OnceLock::from(object),
+            by_value: OnceLock::new(),
             read: None,
         }))
     }
@@ -98,6 +100,7 @@ impl Metadata {
         Metadata(Arc::new(Shared {
             brief,
             object: OnceLock::new(),
+            by_value: OnceLock::new(),
             read: Some(read),
         }))
     }
@@ -105,6 +108,11 @@ impl Metadata {
     /// What is known without reading the rest.
     pub fn brief(&self) -> &Brief {
         &self.0.brief
+    }
+
+    /// The object's exports and segments by what they stand for.
+    pub fn by_value(&self) -> &ByValue {
+        self.0.by_value.get_or_init(|| ByValue::of(self))
     }
 
     /// Whether all of it is in memory.

@@ -1,6 +1,7 @@
 //! bytes -> [`Object`]: everything that linking needs to know of a module, read without an engine.
 
 mod budget;
+mod by_value;
 mod clamp;
 mod constant;
 mod convert;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use by_value::ByValue;
 pub use clamp::{Bounds, clamp};
 pub use explain::{Explanation, explain};
 pub use exports::{Export, Exports, Unfit};

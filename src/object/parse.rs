@@ -377,7 +377,13 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn finish(mut self) -> Result<(Object, Features)> {
         if let (Some(at), None) = (self.linking, &self.notes) {
             // A linked program that was made with --emit-relocs has the section as well.
-            if self.object.exports.is_empty() || self.object.imports.iter().any(|import| is_object_memory(&import)) {
+            if self.object.exports.is_empty()
+                || self
+                    .object
+                    .imports
+                    .iter()
+                    .any(|import| is_object_memory(&import))
+            {
                 return Err(fault::unsupported(
                     at,
                     "a wasm object file, not yet linked (link it into a library with -shared)",

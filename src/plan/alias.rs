@@ -66,10 +66,7 @@ fn step<'a>(request: &Request<'a>, lookup: Lookup<'a>, import: &Import<'a>) -> S
     if let Some((id, _)) = host.filter(|(_, def)| def.overrides(Some(import.ty))) {
         return Step::There(Binding::Host(id));
     }
-    match (
-        lookup.first(import.name, Kind::of_import(import.ty)),
-        host,
-    ) {
+    match (lookup.first(import.name, Kind::of_import(import.ty)), host) {
         (Some(first), _) => Step::Export(first.definition),
         (None, Some((id, _))) => Step::There(Binding::Host(id)),
         (None, None) => Step::Nowhere,

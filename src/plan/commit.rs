@@ -48,7 +48,7 @@ impl Model {
                 deepbind: options.deepbind,
                 init: Init::New,
             };
-            self.nodes.insert(id, node);
+            self.enter_node(id, node);
             self.loaded.push(id);
         }
         let preloaded = preloaded(&closure.roots, |id| {

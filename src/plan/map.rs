@@ -239,7 +239,10 @@ impl<'a> Symbols<'a> {
                 };
                 let function = FuncId::Object { object, index };
                 if model.slots.contains_key(&function) || model.calls.contains_key(&function) {
-                    symbols.exports.entry(function).or_insert(export.name.text());
+                    symbols
+                        .exports
+                        .entry(function)
+                        .or_insert(export.name.text());
                 }
             }
         }

@@ -26,11 +26,13 @@ mod model;
 pub mod needed;
 mod order;
 mod place;
+mod places;
 mod regions;
 mod resolve;
 mod role;
 mod scope;
 mod shared;
+mod slot_map;
 mod slots;
 mod supply;
 mod turns;
@@ -57,10 +59,12 @@ pub use model::{
     Found, FuncId, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement, Role,
 };
 pub use place::{Extent, Layout, Sizes, bound};
+pub use places::Places;
 pub use regions::Regions;
 pub use resolve::{Attempt, Binding, Callee, Scopes, attempt, describe, extern_type};
 pub use role::{program_refused, role_of};
 pub use scope::{Definition, Kind, Lookup, Scope};
+pub use slot_map::SlotMap;
 pub use slots::{Fill, Slots, function_in_own_segment, slot_in_own_segment};
 pub use supply::{LazyStub, Stub, Supply, Trampoline};
 pub use turns::Init;

@@ -8,9 +8,11 @@ use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::host::{HostDef, HostDefs};
+use super::places::Places;
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
 use super::scope::{Definition, Scope};
+use super::slot_map::SlotMap;
 use super::turns::Init;
 use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Metadata, Name, Segment};
 
@@ -146,6 +148,12 @@ pub struct Landmarks {
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub nodes: HashMap<ObjectId, Node>,
+    /// Where the objects of `nodes` lie.
+    pub places: Places,
+    /// The objects of `nodes` by the files that they came from.
+    pub(super) files: HashMap<Identity, ObjectId>,
+    /// Bytes of memory that what is known of the objects takes, by an estimate.
+    pub(super) footprint: u64,
     pub next: u32,
     pub main: Option<ObjectId>,
     pub global: Scope,
@@ -161,9 +169,9 @@ pub struct Model {
     /// Names under which objects were asked for.
     pub names: HashMap<Arc<str>, ObjectId>,
     /// Canonical slots that a plan decided (slots in an object's own segment are found there).
-    pub slots: HashMap<FuncId, u64>,
+    pub slots: SlotMap,
     /// Second slots, through which stubs call functions whose canonical slot lies in a segment that holds such a stub.
-    pub calls: HashMap<FuncId, u64>,
+    pub calls: SlotMap,
     /// All objects, in the order in which they were loaded.
     pub loaded: Vec<ObjectId>,
     /// Objects that were opened themselves, rather than needed, in the order of the first time: the group of each is a scope
@@ -180,9 +188,28 @@ pub struct Model {
 impl Model {
     /// Bytes of memory that what is known of the objects takes, by an estimate.
     pub fn footprint(&self) -> u64 {
-        let all = self.nodes.values();
-        let each = all.map(|node| node.found.object.brief().footprint);
-        each.fold(0, u64::saturating_add)
+        self.footprint
+    }
+
+    /// Takes an object in.
+    pub(super) fn enter_node(&mut self, id: ObjectId, node: Node) {
+        self.places.add(id, &node.place);
+        self.files.insert(node.found.identity.clone(), id);
+        let footprint = node.found.object.brief().footprint;
+        self.footprint = self.footprint.saturating_add(footprint);
+        self.nodes.insert(id, node);
+    }
+
+    /// Takes an object out.
+    pub(super) fn leave_node(&mut self, id: ObjectId) -> Option<Node> {
+        let node = self.nodes.remove(&id)?;
+        self.places.remove(id, &node.place);
+        if self.files.get(&node.found.identity) == Some(&id) {
+            self.files.remove(&node.found.identity);
+        }
+        let footprint = node.found.object.brief().footprint;
+        self.footprint = self.footprint.saturating_sub(footprint);
+        Some(node)
     }
 
     /// A function that the host defines under a name, with its type.
@@ -234,9 +261,6 @@ impl Model {
 
     /// The object behind a file, if it is loaded.
     pub fn by_identity(&self, identity: &Identity) -> Option<ObjectId> {
-        self.nodes
-            .iter()
-            .find(|(_, node)| node.found.identity == *identity)
-            .map(|(id, _)| *id)
+        self.files.get(identity).copied()
     }
 }

@@ -46,6 +46,7 @@ struct Walk<'a, P: Provider> {
     limit: usize,
     closure: Closure,
     by_name: HashMap<Arc<str>, ObjectId>,
+    /// New objects by the files that they came from.
     by_identity: HashMap<Identity, ObjectId>,
 }
 
@@ -56,18 +57,13 @@ pub fn closure<P: Provider>(
     provider: &mut P,
     limit: usize,
 ) -> Result<Closure> {
-    let by_identity = model
-        .nodes
-        .iter()
-        .map(|(id, node)| (node.found.identity.clone(), *id))
-        .collect();
     let mut walk = Walk {
         model,
         provider,
         limit,
         closure: Closure::default(),
         by_name: HashMap::new(),
-        by_identity,
+        by_identity: HashMap::new(),
     };
     for root in roots {
         let id = match root {
@@ -150,8 +146,9 @@ impl<P: Provider> Walk<'_, P> {
         };
         let located = self.provider.locate(name, by).context(wanted_by)?;
         let identity = self.provider.identity(&located);
-        let id = match self.by_identity.get(&identity) {
-            Some(&id) => id,
+        let known = self.model.by_identity(&identity);
+        let id = match known.or_else(|| self.by_identity.get(&identity).copied()) {
+            Some(id) => id,
             None => {
                 let found = self.provider.open(located).context(wanted_by)?;
                 self.add(found)?

@@ -303,7 +303,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn host(&mut self, importer: ObjectId, import: Import<'a>, id: u32, ty: &ExternType) -> Binding {
+    fn host(
+        &mut self,
+        importer: ObjectId,
+        import: Import<'a>,
+        id: u32,
+        ty: &ExternType,
+    ) -> Binding {
         match (import.ty, ty) {
             (ExternType::Func(wanted), ExternType::Func(given)) => {
                 if wanted != given {

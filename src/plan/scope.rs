@@ -76,7 +76,7 @@ pub struct Defined<'a> {
 }
 
 /// Objects in a scope up to which each is asked for a name, in its own table; larger scopes get an index.
-const FEW: usize = 16;
+const FEW: usize = 1;
 
 /// Whether a name steers an object's own life, so that it is no symbol of others.
 pub(super) fn is_own(name: &str) -> bool {

@@ -105,10 +105,7 @@ fn each_entry(
 ) {
     let shared = shared_tables(object, bindings);
     for segment in &object.segments {
-        if shared.get(segment.table as usize) != Some(&true) {
-            continue;
-        }
-        let Some(start) = place.segment_start(segment) else {
+        let Some(start) = start(segment, &shared, place) else {
             continue;
         };
         for (n, func) in segment.funcs.iter().enumerate() {
@@ -310,34 +307,31 @@ fn hold(request: &Request<'_>, held: Vec<Held>, slots: &mut Slots) -> HashSet<Fu
 
 /// The slot that an object's own segment gives one of its functions.
 pub fn slot_in_own_segment(node: &Node, wanted: u32) -> Option<u64> {
-    let mut slot = None;
-    each_entry(
-        &node.found.object,
-        &node.bindings,
-        &node.place,
-        |at, index| {
-            if index == wanted {
-                slot.get_or_insert(at);
-            }
-        },
-    );
-    slot
+    let object = &node.found.object;
+    let shared = shared_tables(object, &node.bindings);
+    let mut entries = object.by_value().entries_of(wanted);
+    entries.find_map(|(segment, place)| {
+        let segment = object.segments.get(segment)?;
+        let start = start(segment, &shared, &node.place)?;
+        Some(start.saturating_add(place))
+    })
 }
 
 /// The function that an object's own segment puts into a slot.
 pub fn function_in_own_segment(node: &Node, wanted: u64) -> Option<u32> {
-    let mut function = None;
-    each_entry(
-        &node.found.object,
-        &node.bindings,
-        &node.place,
-        |at, index| {
-            if at == wanted {
-                function.get_or_insert(index);
-            }
-        },
-    );
-    function
+    let object = &node.found.object;
+    let shared = shared_tables(object, &node.bindings);
+    object.segments.iter().find_map(|segment| {
+        let start = start(segment, &shared, &node.place)?;
+        let place = usize::try_from(wanted.checked_sub(start)?).ok()?;
+        *segment.funcs.get(place)?
+    })
+}
+
+/// The first slot of a segment, if it is one of the shared table.
+fn start(segment: &Segment, shared: &[bool], place: &Placement) -> Option<u64> {
+    let is_shared = shared.get(segment.table as usize) == Some(&true);
+    is_shared.then(|| place.segment_start(segment)).flatten()
 }
 
 /// A segment outside the slots that the object asked for would overwrite its neighbours, one on top of another itself.

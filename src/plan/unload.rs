@@ -64,7 +64,7 @@ impl Model {
     /// Takes objects out: their symbols, names, slots and memory are as if they had never been there.
     pub fn remove(&mut self, gone: &HashSet<ObjectId>) -> Vacated {
         let mut vacated = Vacated::default();
-        let nodes: Vec<Node> = gone.iter().filter_map(|id| self.nodes.remove(id)).collect();
+        let nodes: Vec<Node> = gone.iter().filter_map(|&id| self.leave_node(id)).collect();
         self.global.remove(gone);
         self.loaded.retain(|id| !gone.contains(id));
         self.openings.retain(|id| !gone.contains(id));
@@ -98,16 +98,14 @@ impl Model {
         }
         // Slots of functions that are gone; and those of others that stood in a range that went back.
         let went = Holders::new(nodes.iter().map(|node| (node.place, ())));
-        let dead = |id: &FuncId, slot: &mut u64| {
+        let dead = |id: &FuncId, slot| {
             matches!(id, FuncId::Object { object, .. } if gone.contains(object))
-                || went.of(*slot).is_some()
+                || went.of(slot).is_some()
         };
-        let slots = self.slots.extract_if(dead);
-        let calls = self.calls.extract_if(dead);
-        vacated.slots = slots.chain(calls).map(|(_, slot)| slot).collect();
-        let kept = Holders::new(self.nodes.values().map(|node| (node.place, ())));
+        vacated.slots = self.slots.take(dead);
+        vacated.slots.extend(self.calls.take(dead));
         for &slot in &vacated.slots {
-            if went.of(slot).is_none() && kept.of(slot).is_none() {
+            if went.of(slot).is_none() && self.places.at_slot(slot).is_none() {
                 let _ = self.table.give(slot, 1);
             }
         }

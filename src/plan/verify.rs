@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::model::{ObjectId, Placement, Role};
+use super::places::Ranges;
 use super::regions::align_up;
 use super::supply::inconsistent;
 use super::{Plan, Request, Supply};
@@ -72,17 +73,12 @@ fn imports(request: &Request<'_>, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// All placements, new and old.
+/// The new placements. Those of older objects are a matter of their own plans.
 fn placements<'a>(
     request: &'a Request<'_>,
     plan: &'a Plan,
 ) -> impl Iterator<Item = (&'a super::Found, &'a Placement)> {
-    let old = request
-        .model
-        .nodes
-        .values()
-        .map(|node| (&node.found, &node.place));
-    old.chain(request.fresh.iter().zip(&plan.layout.placements))
+    request.fresh.iter().zip(&plan.layout.placements)
 }
 
 fn memory(request: &Request<'_>, plan: &Plan) -> Result<()> {
@@ -108,11 +104,8 @@ fn memory(request: &Request<'_>, plan: &Plan) -> Result<()> {
             return Err(inconsistent(&format!("address of {}", found.name)));
         }
     }
-    disjoint(
-        used,
-        layout.memory.after.saturating_mul(abi::PAGE),
-        "memory",
-    )
+    let end = layout.memory.after.saturating_mul(abi::PAGE);
+    disjoint(used, request.model.places.memory(), end, "memory")
 }
 
 fn table(request: &Request<'_>, plan: &Plan) -> Result<()> {
@@ -132,42 +125,40 @@ fn table(request: &Request<'_>, plan: &Plan) -> Result<()> {
         .filter(|place| place.table_size > 0)
         .map(|place| (place.table_base, place.table_size))
         .collect();
-    let old: BTreeMap<u64, u64> = (request.model.nodes.values())
-        .map(|node| (node.place.table_base, node.place.table_size))
-        .filter(|&(_, len)| len > 0)
-        .collect();
     let within = |ranges: &BTreeMap<u64, u64>, slot: u64| {
         let before = ranges.range(..=slot).next_back();
         before.is_some_and(|(start, len)| slot - start < *len)
     };
-    disjoint(used, layout.table.after, "table")?;
+    let model = request.model;
+    disjoint(used, model.places.table(), layout.table.after, "table")?;
     // A new slot is its own range; one inside a segment belongs to a new object, whose stub is replaced.
-    let known = request.model.slots.values();
-    let known = known.chain(request.model.calls.values());
-    let mut singles: HashSet<u64> = known.copied().collect();
+    let known = |slot| model.slots.at(slot).is_some() || model.calls.at(slot).is_some();
+    let mut singles: HashSet<u64> = HashSet::new();
     for fill in &plan.fills {
         if within(&free, fill.slot) || fill.slot >= layout.table.after {
             return Err(inconsistent("a function in a free slot"));
         }
-        if within(&old, fill.slot) || (!within(&new, fill.slot) && !singles.insert(fill.slot)) {
+        let mut single = || !known(fill.slot) && singles.insert(fill.slot);
+        if model.places.at_slot(fill.slot).is_some() || !(within(&new, fill.slot) || single()) {
             return Err(inconsistent("two functions in one slot"));
         }
     }
     Ok(())
 }
 
-fn disjoint(mut ranges: Vec<(u64, u64)>, end: u64, what: &str) -> Result<()> {
+/// Whether ranges overlap neither one another nor those of older objects, and all end by `end`.
+fn disjoint(mut ranges: Vec<(u64, u64)>, old: &Ranges, end: u64, what: &str) -> Result<()> {
     ranges.retain(|(_, len)| *len > 0);
     ranges.sort_unstable();
     let mut cursor = 0;
     for (start, len) in ranges {
-        if start < cursor {
-            return Err(inconsistent(&format!(
-                "overlap in the {what} at {start:#x}"
-            )));
+        let own = (start < cursor).then_some(start);
+        if let Some(at) = own.or_else(|| old.overlap(start, len)) {
+            return Err(inconsistent(&format!("overlap in the {what} at {at:#x}")));
         }
         cursor = start.saturating_add(len);
     }
+    let cursor = cursor.max(old.end());
     if cursor > end {
         return Err(inconsistent(&format!(
             "the {what} is used up to {cursor:#x} of {end:#x}"

@@ -79,10 +79,8 @@ impl Survey {
         )
         .context(shown)?;
         let sources = surveyor.sources;
-        let model = Model {
-            host: host_defs(host, &closure.fresh),
-            ..Model::default()
-        };
+        let mut model = Model::default();
+        model.host = host_defs(host, &closure.fresh);
         let options = Options {
             global: main,
             ..config.options()

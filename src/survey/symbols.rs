@@ -154,7 +154,10 @@ impl<'a> Symbols<'a> {
     /// Module, where it is not the dynamic linker's, and name.
     fn name(&self, row: Row) -> (Option<&str>, &str) {
         if row.exported {
-            return (None, self.export(row).map_or("", |export| export.name.text()));
+            return (
+                None,
+                self.export(row).map_or("", |export| export.name.text()),
+            );
         }
         match self.import(row) {
             Some(import) => match import.module.as_ref() {
@@ -201,7 +204,9 @@ impl<'a> Symbols<'a> {
         let import = self.import(row)?;
         let what = match self.binding(row)? {
             Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
-                FuncId::Host(id) => What::Host(ExternType::Func(self.request.model.host_func(id)?.clone())),
+                FuncId::Host(id) => {
+                    What::Host(ExternType::Func(self.request.model.host_func(id)?.clone()))
+                }
                 FuncId::Object { .. } => return None,
             },
             Binding::Host(id) => What::Import(&self.request.model.host.defs.get(*id as usize)?.ty),

@@ -12,7 +12,10 @@ fn world(plt: Plt) -> World {
 
 /// Calls an exported function of no parameters, which traps.
 fn trap(world: &World, object: ObjectId, name: &str) -> Error {
-    let export = world.ns.state().model.nodes[&object].found.object.position(name);
+    let export = world.ns.state().model.nodes[&object]
+        .found
+        .object
+        .position(name);
     let export = export.unwrap();
     let definition = crate::plan::Definition { object, export };
     super::super::calls::export(&world.ns, definition, &[], &mut []).unwrap_err()

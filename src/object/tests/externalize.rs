@@ -25,7 +25,13 @@ fn run(bytes: &[u8]) -> Option<(Object, Externalized)> {
     assert_eq!(after.segments, before.segments);
     assert_eq!(after.start, before.start);
     assert_eq!(after.dylink, before.dylink);
-    assert!(after.imports.iter().take(before.imports.len()).eq(&before.imports));
+    assert!(
+        after
+            .imports
+            .iter()
+            .take(before.imports.len())
+            .eq(&before.imports)
+    );
     // Twice does nothing more.
     assert_eq!(externalize(&rewritten, &after).unwrap(), None);
     Some((after, moved))

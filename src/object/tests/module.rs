@@ -113,7 +113,8 @@ fn types_are_shared() {
         r#"(module (type $t (func (param i32)))
           (import "env" "a" (func (type $t))) (import "env" "b" (func (type $t))))"#,
     );
-    let [ExternType::Func(a), ExternType::Func(b)] = [0, 1].map(|n| object.imports.get(n).unwrap().ty)
+    let [ExternType::Func(a), ExternType::Func(b)] =
+        [0, 1].map(|n| object.imports.get(n).unwrap().ty)
     else {
         panic!("functions");
     };

@@ -151,9 +151,9 @@ impl Draft {
     pub fn weak(&mut self) {
         let last = self.object.imports.iter().next_back().unwrap();
         let last = (last.module.to_string(), last.name.to_string());
-        self.object.imports.mark_weak(|module, name| {
-            (module, name) == (last.0.as_str(), last.1.as_str())
-        });
+        self.object
+            .imports
+            .mark_weak(|module, name| (module, name) == (last.0.as_str(), last.1.as_str()));
     }
 
     /// A function of the object's own.

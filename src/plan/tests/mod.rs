@@ -22,6 +22,8 @@ pub(crate) mod random;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
+mod scope;
+#[cfg(test)]
 mod segments;
 #[cfg(test)]
 mod symbols;

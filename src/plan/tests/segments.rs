@@ -110,8 +110,16 @@ fn memory_and_table_are_the_namespaces_under_any_name() {
         world.put("second", again(Some("first")));
         let mut draft = Draft::bare();
         draft.import(abi::ENV, "memory of second", memory());
-        draft.import(abi::ENV, "table of second", ExternType::Table(table().into()));
-        draft.import(abi::ENV, "table of first", ExternType::Table(table().into()));
+        draft.import(
+            abi::ENV,
+            "table of second",
+            ExternType::Table(table().into()),
+        );
+        draft.import(
+            abi::ENV,
+            "table of first",
+            ExternType::Table(table().into()),
+        );
         let f = draft.func("f", sig(0));
         draft.needs("second");
         let object = draft.done();

@@ -105,10 +105,22 @@ fn each_kind_finds_its_own_under_one_name() {
     }
     let kinds = [Kind::Memory, Kind::Table, Kind::Tag, Kind::Global];
     for (kind, name) in kinds.into_iter().zip(["odd0", "odd1", "odd2", "odd3"]) {
-        let first = world.model.global.lookup(Name::new("s"), kind).next().unwrap();
+        let first = world
+            .model
+            .global
+            .lookup(Name::new("s"), kind)
+            .next()
+            .unwrap();
         assert_eq!(first.object, world.id(name), "{kind:?}");
     }
-    assert_eq!(world.model.global.lookup(Name::new("s"), Kind::Symbol).count(), 1);
+    assert_eq!(
+        world
+            .model
+            .global
+            .lookup(Name::new("s"), Kind::Symbol)
+            .count(),
+        1
+    );
 }
 
 /// Imports its own function `f(int)` and its address, as libc.so does.
@@ -296,7 +308,15 @@ fn a_large_group_finds_what_a_small_one_finds() {
         let names = [format!("l{}", 2 * n), format!("l{}", 2 * n + 1)];
         assert_eq!(objects, names.map(|name| world.id(&name)));
         let small = groups.of_handle(&world.model, objects[0]);
-        assert_eq!(small.lookup(&world.model, Name::new(&name)).next(), Some(found[0]));
+        assert_eq!(
+            small.lookup(&world.model, Name::new(&name)).next(),
+            Some(found[0])
+        );
     }
-    assert_eq!(large.lookup(&world.model, Name::new(abi::CALL_CTORS)).count(), 0);
+    assert_eq!(
+        large
+            .lookup(&world.model, Name::new(abi::CALL_CTORS))
+            .count(),
+        0
+    );
 }

@@ -96,7 +96,7 @@ pub fn check_model(model: &Model) {
     assert_eq!(model.loaded.len(), model.nodes.len());
     assert!(model.loaded.iter().chain(&model.openings).all(there));
     assert!(model.loaded.is_sorted());
-    for (function, slot) in model.slots.iter().chain(&model.calls) {
+    for (function, slot) in model.slots.iter().chain(model.calls.iter()) {
         if let FuncId::Object { object, .. } = function {
             assert!(there(object), "{function:?}");
         }

@@ -357,7 +357,10 @@ fn function(
             let sig = request.found(d.object)?.object.func_type(d.export)?;
             Some((sig, Some(defined(request, *d)?)))
         }
-        Supply::Host(id) => Some((request.model.host_func(*id)?.clone(), Some(FuncId::Host(*id)))),
+        Supply::Host(id) => Some((
+            request.model.host_func(*id)?.clone(),
+            Some(FuncId::Host(*id)),
+        )),
         Supply::Stub(n) => Some((plan.stubs[*n].sig.clone(), None)),
         Supply::Trampoline(n) => {
             let trampoline = &plan.trampolines[*n];

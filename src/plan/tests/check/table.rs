@@ -12,7 +12,7 @@ use crate::plan::*;
 pub fn slots(request: &Request<'_>, plan: &Plan) {
     let naive = Naive::new(request);
     let mut table: HashMap<u64, Option<FuncId>> = HashMap::new();
-    for (&id, &slot) in request.model.slots.iter().chain(&request.model.calls) {
+    for (&id, &slot) in request.model.slots.iter().chain(request.model.calls.iter()) {
         table.insert(slot, Some(id));
     }
     for (&id, node) in &request.model.nodes {
