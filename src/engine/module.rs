@@ -1,7 +1,11 @@
 //! Compiled modules, and their instances.
 
+use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::api::Api;
 use super::externs::{Extern, ExternKind, ExternPtr};
@@ -232,20 +236,54 @@ impl Instance {
     /// The exports, in the order of [`Module::exports`]. Each call makes new handles: call it once and keep the result.
     pub fn exports(&self) -> ExternVec {
         // SAFETY: the instance is alive; the call fills an owned vector.
-        ExternVec(unsafe {
+        ExternVec(Externs::All(unsafe {
             OwnedVec::filled(self.api, |out| {
                 (self.api.wasm_instance_exports)(self.raw.as_ptr(), out);
             })
-        })
+        }))
+    }
+
+    /// The exports as [`exports`](Self::exports) gives them, but each made when it is asked for, where the engine can do that. `store` is
+    /// the instance's.
+    pub fn exports_on_demand(&self, store: Store) -> ExternVec {
+        let exports = store.shim().exports(store, self);
+        exports.unwrap_or_else(|| self.exports())
     }
 }
 
 /// Owned externs in a row; they live as long as this, also without their instance.
-pub struct ExternVec(OwnedVec<*mut wasm_extern_t>);
+pub struct ExternVec(Externs);
+
+enum Externs {
+    All(OwnedVec<*mut wasm_extern_t>),
+    OnDemand {
+        source: Box<dyn ExportSource>,
+        /// Nothing is taken out of it.
+        made: RefCell<HashMap<usize, Extern>>,
+    },
+}
+
+/// What makes the exports of an instance, one at a time.
+pub trait ExportSource {
+    fn len(&self) -> usize;
+
+    /// A handle of the export in this place; `None` if there is none.
+    fn make(&self, index: usize) -> Option<Extern>;
+}
 
 impl ExternVec {
+    pub fn on_demand(source: Box<dyn ExportSource>) -> ExternVec {
+        ExternVec(Externs::OnDemand {
+            source,
+            made: RefCell::default(),
+        })
+    }
+
     pub fn len(&self) -> usize {
-        self.0.as_slice().len()
+        match &self.0 {
+            Externs::All(all) => all.as_slice().len(),
+            Externs::OnDemand { source, .. } => source.len(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -253,8 +291,18 @@ impl ExternVec {
     }
 
     pub fn get(&self, index: usize) -> Option<Borrowed<'_, Extern>> {
-        let raw = NonNull::new(*self.0.as_slice().get(index)?)?;
+        let (api, raw) = match &self.0 {
+            Externs::All(all) => (all.api(), NonNull::new(*all.as_slice().get(index)?)?),
+            Externs::OnDemand { source, made } => {
+                let mut made = made.borrow_mut();
+                let found = match made.entry(index) {
+                    Entry::Occupied(found) => found.into_mut(),
+                    Entry::Vacant(place) => place.insert(source.make(index)?),
+                };
+                (found.api(), NonNull::new(found.raw())?)
+            }
+        };
         // SAFETY: the extern lives as long as the vector.
-        Some(unsafe { Extern::lend(self.0.api(), raw) })
+        Some(unsafe { Extern::lend(api, raw) })
     }
 }

@@ -249,7 +249,7 @@ impl Transaction<'_> {
             let text = format!("{}: {what}: {text}", found.name);
             Error::new(code, text).with_frames(frames.to_vec())
         })?;
-        let exports = self.instantiating(|| instance.exports());
+        let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store));
         let order = export_order(module, &found.object)?;
         if exports.len() != found.object.brief().exports as usize {
             return Err(lost("an export"));
@@ -444,7 +444,7 @@ impl Transaction<'_> {
         // SAFETY: as for objects: nothing is given up while the namespace loads.
         let instance =
             self.instantiating(|| unsafe { self.ns.instantiate_generated(&module, imports) })?;
-        let exports = self.instantiating(|| instance.exports());
+        let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store));
         self.linkage.glue.push(instance);
         Ok(exports)
     }

@@ -12,6 +12,8 @@ mod wasmtime_cache;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_epochs;
 #[cfg(feature = "wasmtime")]
+mod wasmtime_exports;
+#[cfg(feature = "wasmtime")]
 mod wasmtime_forked;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_heap;
@@ -34,7 +36,7 @@ use super::api::Api;
 use super::externs::Func;
 use super::frame::EngineFrame;
 use super::kept::{self, Keeper, Place, SharedModule, Sharing};
-use super::module::Module;
+use super::module::{ExternVec, Instance, Module};
 use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
@@ -92,6 +94,11 @@ pub trait Shim: Send + Sync {
     /// # Safety
     /// The code came from an engine of this build and configuration, unchanged. Where it is mapped, it is given once only.
     unsafe fn take_up(&self, _store: Store, _code: &kept::Code) -> Option<Module> {
+        None
+    }
+
+    /// The exports of an instance, each made when it is asked for. `None` where the engine has only the header's way, which makes all.
+    fn exports(&self, _store: Store, _instance: &Instance) -> Option<ExternVec> {
         None
     }
 

@@ -10,6 +10,7 @@ use wasmtime_c_api::wasmtime as w;
 
 use super::wasmtime_cache as cache;
 use super::wasmtime_epochs as epochs;
+use super::wasmtime_exports as exports;
 use super::wasmtime_forked as forked;
 use super::wasmtime_heap as heap;
 use super::wasmtime_mapped::MappedCode;
@@ -21,7 +22,7 @@ use crate::engine::api::{Api, origin};
 use crate::engine::externs::Func;
 use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::kept::{self, Keeper, SharedModule, Sharing};
-use crate::engine::module::Module;
+use crate::engine::module::{ExternVec, Instance, Module};
 use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
@@ -93,6 +94,10 @@ impl Shim for Wasmtime {
             c::wasm_module_obtain(store, shared.raw().cast().as_ref())?
         };
         own(store, module)
+    }
+
+    fn exports(&self, store: Store, instance: &Instance) -> Option<ExternVec> {
+        exports::of(store, instance)
     }
 
     fn serialize(&self, module: &Module) -> Option<Vec<u8>> {

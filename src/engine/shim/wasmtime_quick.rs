@@ -7,6 +7,7 @@ use wasmtime_c_api as c;
 use wasmtime_c_api::wasmtime as w;
 
 use super::QuickCall;
+use super::wasmtime_exports::Order;
 use crate::engine::externs::Func;
 use crate::engine::store::Store;
 use crate::engine::trap::Trap;
@@ -56,32 +57,20 @@ fn engine_type(ty: ValType) -> Option<w::ValType> {
     })
 }
 
-// A function of the C interface is an extern: its store's reference and what it is. Of the size of both, it has nothing else, in one order or
-// the other. What is called is a box of the error alone.
+// A function of the C interface is an extern. What is called is a box of the error alone.
 const _: () = {
     assert!(size_of::<c::wasm_func_t>() == size_of::<c::wasm_extern_t>());
-    assert!(size_of::<c::wasm_extern_t>() == STORE + size_of::<w::Extern>());
-    assert!(STORE == size_of::<usize>() && align_of::<w::Extern>() <= align_of::<usize>());
     assert!(size_of::<c::wasm_trap_t>() == size_of::<w::Error>());
     assert!(align_of::<c::wasm_trap_t>() == align_of::<w::Error>());
 };
-const STORE: usize = size_of::<c::WasmStoreRef>();
 
-/// The engine's function behind a handle. The order of the two fields is told by where the store's pointer is, since only that is the
-/// same as in the store itself.
+/// The engine's function behind a handle.
 fn func_in(store: Store, func: &Func) -> Option<w::Func> {
-    // SAFETY: both handles are alive, and of these sizes. Each begins or ends with a whole pointer.
+    let start = func.raw().cast::<u8>();
+    // SAFETY: both handles are alive, and of these sizes.
     unsafe {
-        let start = func.raw().cast::<u8>();
-        let of_store = *store.raw().cast::<usize>();
-        let first = *start.cast::<usize>() == of_store;
-        let last = *start.add(size_of::<w::Extern>()).cast::<usize>() == of_store;
-        let which = match (first, last) {
-            (true, false) => start.add(STORE),
-            (false, true) => start,
-            _ => return None,
-        };
-        match &*which.cast::<w::Extern>() {
+        let (_, at) = Order::of::<w::Extern>(store, start)?.offsets::<w::Extern>();
+        match &*start.add(at).cast::<w::Extern>() {
             w::Extern::Func(func) => Some(*func),
             _ => None,
         }

@@ -33,6 +33,54 @@ fn calls_a_function() {
     assert!(item.as_global().is_none() && item.as_table().is_none() && item.as_memory().is_none());
 }
 
+/// Handles that are made one at a time are those that the header's way makes all at once.
+#[test]
+fn exports_are_made_when_asked_for() {
+    let f = Fixture::new();
+    let i = f.instance(
+        r#"(module
+            (func $seven (result i32) i32.const 7) (global $n (mut i32) (i32.const 5)) (table $t 3 funcref) (memory $m 2) (tag $x)
+            (func $n (export "n") (result i32) global.get $n)
+            (export "zz" (func $seven)) (export "" (memory $m)) (export "aa" (table $t)) (export "x" (tag $x))
+            (export "g" (global $n)) (export "again" (func $seven)))"#,
+        &[],
+    );
+    let (all, asked) = (i.exports(), i.exports_on_demand(f.store()));
+    assert_eq!((asked.len(), asked.is_empty()), (all.len(), false));
+    assert!(asked.get(all.len()).is_none() && asked.get(usize::MAX).is_none());
+    for at in (0..all.len()).rev() {
+        let (one, same) = (all.get(at).unwrap(), asked.get(at).unwrap());
+        assert_eq!(one.kind(), same.kind(), "{at}");
+        assert_eq!(
+            same.as_extern().raw(),
+            asked.get(at).unwrap().as_extern().raw()
+        );
+        assert_ne!(same.as_extern().raw(), one.as_extern().raw());
+    }
+    // They outlive the instance's handle, and are the same objects.
+    drop(i);
+    let number = |exports: &ExternVec, at| {
+        let mut results = [Val::i32(0)];
+        let item = exports.get(at).unwrap();
+        item.as_func().unwrap().call(&[], &mut results).unwrap();
+        results[0].as_i32().unwrap()
+    };
+    assert_eq!((number(&asked, 1), number(&asked, 6)), (7, 7));
+    let global = asked.get(5).unwrap();
+    global.as_global().unwrap().set(Val::i32(8));
+    assert_eq!((number(&all, 0), number(&asked, 0)), (8, 8));
+    assert_eq!(asked.get(2).unwrap().as_memory().unwrap().pages(), 2);
+    assert_eq!(asked.get(3).unwrap().as_table().unwrap().size(), 3);
+    // As imports, in place of the others.
+    let imports = [asked.get(4).unwrap(), asked.get(1).unwrap()];
+    let user = f.instance(
+        r#"(module (import "e" "x" (tag)) (import "e" "f" (func $f (result i32)))
+            (func (export "caught") (result i32) (block $h (try_table (catch 0 $h) (throw 0))) (i32.add (call $f) (i32.const 1))))"#,
+        &imports.each_ref().map(|item| item.as_extern()),
+    );
+    assert_eq!(number(&user.exports_on_demand(f.store()), 0), 8);
+}
+
 #[test]
 fn vectors_of_a_c_host() {
     use crate::engine::sys::{wasm_val_t, wasm_val_vec_t};
