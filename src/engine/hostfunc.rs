@@ -75,12 +75,22 @@ impl HostFunc {
     /// Fails for types whose values cannot pass through `wasm.h`.
     pub fn new(store: Store, ty: &FuncType, body: HostBody) -> Result<HostFunc> {
         let engine_type = EngineFuncType::new(store.api(), ty)?;
+        HostFunc::of_type(store, ty, &engine_type, body)
+    }
+
+    /// With the engine's form of `ty`, which may be that of other functions as well.
+    pub fn of_type(
+        store: Store,
+        ty: &FuncType,
+        engine_type: &EngineFuncType,
+        body: HostBody,
+    ) -> Result<HostFunc> {
         let body = Rc::new(Body {
             // A kind for each: the type above would not exist otherwise.
             results: ty.results.iter().filter_map(|&ty| kind_of(ty)).collect(),
             run: body,
         });
-        let func = new_func(store, &engine_type, call_body, &body)?;
+        let func = new_func(store, engine_type, call_body, &body)?;
         Ok(HostFunc { func, _body: body })
     }
 

@@ -1,15 +1,17 @@
 //! WASI preview1 as host functions.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::host::HostValue;
 use super::namespace::{Namespace, Side};
 use crate::control;
-use crate::engine::{HostFunc, HostTrap, Val};
+use crate::engine::{EngineFuncType, HostFunc, HostTrap, Store, Val};
 use crate::error::{Context, Result};
-use crate::object::ExternType;
+use crate::object::{ExternType, FuncType};
 use crate::plan::{Identity, Precedence};
 use crate::wasi::{MODULE, Preview1, Stop};
 
@@ -20,16 +22,21 @@ impl Namespace {
     /// Defines all functions of `wasi` for objects loaded from now on.
     pub fn define_wasi(&self, wasi: Box<dyn Preview1>) -> Result<()> {
         let wasi: Rc<dyn Preview1> = wasi.into();
+        let types = Rc::new(Types::default());
         for (index, function) in wasi.functions().iter().enumerate() {
             let ty = Arc::new(function.ty());
             let (side, wasi, store) = (self.side.clone(), wasi.clone(), self.store);
-            let sig = ty.clone();
+            let (sig, types) = (ty.clone(), types.clone());
             let make = move || {
                 let (side, wasi) = (side.clone(), wasi.clone());
                 let body = move |args: &[Val], results: &mut [Val]| {
                     call(&side, &*wasi, index, args, results)
                 };
-                HostFunc::new(store, &sig, Box::new(body))
+                let of_engine = types.of(store, &sig);
+                of_engine
+                    .and_then(|of_engine| {
+                        HostFunc::of_type(store, &sig, &of_engine, Box::new(body))
+                    })
                     .context(|| format!("defining {MODULE}.{}", function.name))
             };
             self.define(
@@ -51,6 +58,21 @@ impl Namespace {
         };
         *self.guest_files.borrow_mut() = Some(Rc::new(files));
         Ok(())
+    }
+}
+
+/// The engine's form of the functions' types: many functions have the same, and an engine looks each up behind a lock.
+#[derive(Default)]
+struct Types(RefCell<HashMap<FuncType, Rc<EngineFuncType>>>);
+
+impl Types {
+    fn of(&self, store: Store, ty: &FuncType) -> Result<Rc<EngineFuncType>> {
+        if let Some(known) = self.0.borrow().get(ty) {
+            return Ok(known.clone());
+        }
+        let made = Rc::new(EngineFuncType::new(store.api(), ty)?);
+        self.0.borrow_mut().insert(ty.clone(), made.clone());
+        Ok(made)
     }
 }
 
