@@ -60,6 +60,9 @@ struct FoundForm<'a> {
     at: (u32, u32),
 }
 
+/// A closure's bytes, where they were found: what objects have beyond their [`Brief`] is read there when it is asked for.
+type Record = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 /// Writes the first load of a namespace. `None` for one that cannot be kept.
 pub fn encode(
     places: Vec<Place<'_>>,
@@ -102,13 +105,14 @@ pub fn encode(
 }
 
 /// Reads what [`encode`] wrote, if all places are as they were; else why it cannot be used.
-pub fn decode(record: Vec<u8>) -> Result<Launch, String> {
+pub fn decode(record: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Launch, String> {
     let damaged = || "it is damaged".to_string();
-    let record = Arc::new(record);
-    let (head, metadata) = split(&record).ok_or_else(damaged)?;
+    let record: Record = Arc::new(record);
+    let bytes = (*record).as_ref();
+    let (head, metadata) = split(bytes).ok_or_else(damaged)?;
     let head: Head<'_> = postcard::from_bytes(head).map_err(|_| damaged())?;
     head.places.iter().try_for_each(Place::check)?;
-    let start = record.len() - metadata.len();
+    let start = bytes.len() - metadata.len();
     launch(head, &record, start).ok_or_else(damaged)
 }
 
@@ -117,7 +121,7 @@ fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u32::from_le_bytes(*size)).ok()?)
 }
 
-fn launch(head: Head<'_>, record: &Arc<Vec<u8>>, start: usize) -> Option<Launch> {
+fn launch(head: Head<'_>, record: &Record, start: usize) -> Option<Launch> {
     let objects = head.objects.into_iter();
     let fresh: Vec<Found> = objects
         .map(|found| found.found(record, start))
@@ -149,18 +153,19 @@ fn launch(head: Head<'_>, record: &Arc<Vec<u8>>, start: usize) -> Option<Launch>
 }
 
 impl FoundForm<'_> {
-    fn found(self, record: &Arc<Vec<u8>>, start: usize) -> Option<Found> {
+    fn found(self, record: &Record, start: usize) -> Option<Found> {
         let (at, size) = (
             usize::try_from(self.at.0).ok()?,
             usize::try_from(self.at.1).ok()?,
         );
         let from = start.checked_add(at)?;
         let range = from..from.checked_add(size)?;
-        record.get(range.clone())?;
+        (**record).as_ref().get(range.clone())?;
         let record = Arc::clone(record);
         // What was written by this form and is unchanged is read by it; what is neither is an object without exports.
         let read = move || {
-            let bytes = record.get(range.clone()).unwrap_or_default();
+            let bytes = (*record).as_ref().get(range.clone());
+            let bytes = bytes.unwrap_or_default();
             object::decode(bytes).unwrap_or_default()
         };
         let path = self.path.map(|path| Path::new(OsStr::from_bytes(path)));

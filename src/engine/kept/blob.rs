@@ -75,6 +75,12 @@ impl Code {
     }
 }
 
+impl AsRef<[u8]> for Code {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 /// A part of a file in memory, for reading. What the process writes there never reaches the file.
 #[derive(Debug)]
 pub struct Mapping {

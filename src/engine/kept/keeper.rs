@@ -174,8 +174,8 @@ impl Keeper {
 
     /// What was kept as a record under this name, whole and unchanged: something small that belongs to code, such as which modules a
     /// program needs. The name is a hash of what the record is about.
-    pub fn record(&self, name: ModuleKey) -> Option<Vec<u8>> {
-        Some(self.code(RECORDS, name)?.bytes().to_vec())
+    pub fn record(&self, name: ModuleKey) -> Option<Code> {
+        self.code(RECORDS, name)
     }
 
     /// Keeps a record, in the place of what had its name. If it cannot be written it is not kept.

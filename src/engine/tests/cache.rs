@@ -259,7 +259,10 @@ fn what_is_kept_has_bounds() {
     let keeper = Keeper::new([0; 32], vec![std::sync::Arc::new(disk())]);
     keeper.keep_record(ModuleKey::of(b"record"), b"x");
     assert!(!old.exists() && young.exists());
-    assert_eq!(keeper.record(ModuleKey::of(b"record")).unwrap(), b"x");
+    assert_eq!(
+        keeper.record(ModuleKey::of(b"record")).unwrap().bytes(),
+        b"x"
+    );
 }
 
 #[test]

@@ -649,6 +649,7 @@ fn any_bytes_end_in_an_answer() {
     world.ns.define_services().unwrap();
     let name = world.ns.launch_name(&source, MAIN, &options).unwrap();
     let record = world.ns.keeper().unwrap().record(name).unwrap();
+    let record = record.bytes().to_vec();
     assert!(launch::decode(record.clone()).is_ok());
     for at in 0..record.len() {
         for value in [0, 1, 0x7f, 0x80, 0xff] {
