@@ -53,7 +53,25 @@ enum Command {
     Man(generate::ManPages),
 }
 
+/// The command line of `run` alone: what starts programs does not set up the options of all other commands first.
+#[derive(Parser)]
+#[command(name = "wasmdyld", version, styles = style::HELP)]
+struct RunAlone {
+    #[command(subcommand)]
+    command: JustRun,
+}
+
+#[derive(Subcommand)]
+enum JustRun {
+    /// Load a program with its libraries and run it
+    Run(run::Run),
+}
+
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "run") {
+        let JustRun::Run(run) = RunAlone::parse().command;
+        return run.execute();
+    }
     match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Ldd(ldd) => ldd.execute(),
