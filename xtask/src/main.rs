@@ -12,6 +12,7 @@ mod python;
 mod reference;
 mod sanitize;
 mod skipped;
+mod start_order;
 mod test;
 mod util;
 
@@ -37,6 +38,8 @@ tasks:
   fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
   asan               run C tests and guests on wasmi under AddressSanitizer
   miri               run the tests of the pure core under Miri (needs nightly Rust)
+  start-order        write anew which functions starts of programs run, for the linker to lay
+                     side by side (needs valgrind)
   help               this text
 ";
 
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
         "python" => python::main(rest),
+        "start-order" => start_order::main(),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
