@@ -1233,7 +1233,8 @@ wasm_dyld_code_t wasm_dyld_set_watcher(wasm_dyld_t *namespace_,
  * Gives the guests of the namespace a budget: so many units, for all that follows. One unit is a check at a function's entry or a loop's
  * head. Operations on many bytes at once cost a unit more for each 64 bytes, on elements of tables and arrays for each 4. A call of WASI or
  * of the linker (dlsym, for instance) costs 100, and one for each 64 bytes that it moves or that its paths have; an entry of a folder that is
- * listed costs 16. UINT64_MAX: no bound.
+ * listed costs 16; a module that a guest has loaded, one for each byte. What the host loads is free, but for the guest's code that runs in it.
+ * UINT64_MAX: no bound.
  *
  * What is beyond the budget ends with WASM_DYLD_OUT_OF_BUDGET, at the same check on every engine and every time. Until there is another
  * budget, so does whatever comes to a check: loops, chains of calls, calls of WASI. A function that has no check, since it does little and

@@ -48,4 +48,12 @@ impl Side {
         }
         Ok(())
     }
+
+    /// Takes units for modules of so many bytes that a guest has had loaded. What the host loads itself is free.
+    pub(super) fn charge_loading(&self, bytes: u64) -> Result<()> {
+        match self.is_running() {
+            true => self.charge(bytes),
+            false => Ok(()),
+        }
+    }
 }

@@ -23,6 +23,8 @@ pub struct Files<'a> {
     metering: Metering,
     /// Bytes of memory that the namespace's objects take, those opened so far among them.
     pub taken: u64,
+    /// Bytes of the modules read so far, as they are on the disk.
+    pub read: u64,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
     /// Takes down where files were looked for.
@@ -38,6 +40,7 @@ impl<'a> Files<'a> {
             clock,
             metering,
             taken: 0,
+            read: 0,
             bytes: HashMap::new(),
             record: None,
         }
@@ -119,6 +122,7 @@ impl<'a> Files<'a> {
         bytes: Vec<u8>,
         main: bool,
     ) -> Result<Found> {
+        self.read = self.read.saturating_add(bytes.len() as u64);
         let parsed = self.clock.time(Phase::Parse, || self.prepare(bytes, main));
         let (object, bytes, role, stack_pointer) = parsed?;
         let size = bytes.len().saturating_add(object.footprint) as u64;

@@ -503,6 +503,11 @@ impl Side {
         }
     }
 
+    /// Whether a guest has called what runs.
+    pub fn is_running(&self) -> bool {
+        self.depth.get() > 0
+    }
+
     /// Until the result is dropped, the linker runs no guest code.
     #[cfg(feature = "wasi")]
     pub fn leave(&self) -> Result<Busy<'_>> {

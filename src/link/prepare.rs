@@ -101,8 +101,10 @@ impl Namespace {
         files.record = record;
         let found = self
             .clock
-            .time(Phase::Search, || self.collect(source, flags, &mut files))?;
-        let Some(closure) = found else {
+            .time(Phase::Search, || self.collect(source, flags, &mut files));
+        // Before the engine compiles them, which takes longer.
+        self.side.charge_loading(files.read)?;
+        let Some(closure) = found? else {
             return Ok(None);
         };
         let root = closure.roots.first().copied();

@@ -51,6 +51,38 @@ fn a_shared_table_of_another_type_is_refused_by_the_planner() {
     }
 }
 
+#[test]
+fn what_a_guest_loads_is_taken_from_its_budget() {
+    let opener = r#"(module (@dylink.0 (mem-info (memory 16 0) (table 0 0)))
+      (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+      (import "env" "memory" (memory 1)) (import "env" "__memory_base" (global $base i32))
+      (data (global.get $base) "large.so\00")
+      (func (export "__wasm_call_ctors")
+        (if (i32.eqz (call $dlopen (global.get $base) (i32.const 2))) (then unreachable))))"#;
+    let padding = "x".repeat(100_000);
+    let large = library(&format!(r#"(func) (@custom "padding" "{padding}")"#));
+    let size = wat::parse_str(&large).unwrap().len() as u64;
+    let used = |units: u64, opens: &str| {
+        let config = Config {
+            control: crate::control::Mode::Budget,
+            ..Config::default()
+        };
+        let world = World::with(Api::linked(), config);
+        world.put("large.so", &large);
+        world.put("opener.so", opener);
+        world.ns.set_budget(Some(units)).unwrap();
+        let opened = world.open(opens, Flags::default());
+        let left = world.ns.budget_left().unwrap().unwrap();
+        opened.map(|_| units - left).map_err(|error| error.code())
+    };
+    let opening = used(1_000_000, "opener.so").unwrap();
+    assert!((size + 100..size + 200).contains(&opening), "{opening}");
+    assert_eq!(used(opening, "opener.so"), Ok(opening));
+    assert_eq!(used(opening - 1, "opener.so"), Err(Code::OutOfBudget));
+    assert_eq!(used(size, "opener.so"), Err(Code::OutOfBudget));
+    assert_eq!(used(1_000_000, "large.so"), Ok(0));
+}
+
 /// What keeps this many objects of some hundred bytes: structures with arrays, and exceptions.
 fn hoarder(exceptions: bool, count: u32) -> String {
     let one = match exceptions {
