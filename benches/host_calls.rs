@@ -14,7 +14,7 @@ use std::ptr::{NonNull, null_mut};
 
 use wasm_encoder::{
     BlockType, CodeSection, CustomSection, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, ImportSection, Module as Encoder, TypeSection, ValType,
+    FunctionSection, GlobalType, ImportSection, Module as Encoder, TypeSection, ValType,
 };
 use wasmdyld::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_store_t, wasm_trap_t, wasm_val_vec_t,
@@ -173,6 +173,25 @@ fn library() -> Vec<u8> {
         .section(&functions)
         .section(&exports)
         .section(&code);
+    module.finish()
+}
+
+/// A library that imports the guest's stack pointer.
+fn stack_library() -> Vec<u8> {
+    let mut imports = ImportSection::new();
+    let stack_pointer = GlobalType {
+        val_type: ValType::I32,
+        mutable: true,
+        shared: false,
+    };
+    imports.import("env", "__stack_pointer", stack_pointer);
+    let mut module = Encoder::new();
+    module
+        .section(&CustomSection {
+            name: "dylink.0".into(),
+            data: generator::dylink(0, 0, &[]).into(),
+        })
+        .section(&imports);
     module.finish()
 }
 
@@ -416,6 +435,41 @@ fn measure(api: &'static Api, path: Option<&Path>) -> Result<()> {
         ]
     };
     for (what, ns, ratio) in timed(ways)? {
+        println!("  {what:34} {ns:8.1} {ratio:8.2}");
+    }
+    // The same function, beside a library that has the guest's stack pointer.
+    let bytes = stack_library();
+    // SAFETY: as above.
+    unsafe {
+        let loaded = wasm_dyld_load_bytes(
+            ns,
+            c"libstack.so".as_ptr(),
+            bytes.as_ptr(),
+            bytes.len(),
+            0,
+            &raw mut object,
+            null_mut(),
+        );
+        worked("loading", loaded)?;
+    }
+    // SAFETY: as above.
+    let ways: Vec<Way<'_>> = unsafe {
+        vec![
+            (
+                "wasm_func_call",
+                times,
+                Box::new(|| (0..CALLS).all(|_| (api.wasm_func_call)(add, given, got).is_null())),
+            ),
+            (
+                "wasm_dyld_func_call, with a stack",
+                times,
+                Box::new(|| {
+                    (0..CALLS).all(|_| wasm_dyld_func_call(prepared, given, got, null_mut()) == 0)
+                }),
+            ),
+        ]
+    };
+    for (what, ns, ratio) in timed(ways)?.into_iter().skip(1) {
         println!("  {what:34} {ns:8.1} {ratio:8.2}");
     }
     let inside = |run: &Func| {

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::control::{self, Control, Watcher};
 use crate::engine::{
     Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Global, HostFunc, HostTrap,
-    Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, shim,
+    Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Frame, Result};
 use crate::object::{FuncType, GlobalType};
@@ -59,6 +59,8 @@ pub(super) struct Space {
     pub memory: Rc<Memory>,
     pub table: Rc<Table>,
     pub stack_pointer: Option<Global>,
+    /// What the stack pointer was when the first object imported it; `None`: none has, so that no call changes it.
+    pub first_stack: Cell<Option<Val>>,
     /// Calls through the table on behalf of the linker, made when first needed.
     pub calls: Option<Rc<ExternVec>>,
     pub _calls: Option<Instance>,

@@ -1,5 +1,6 @@
 //! The memory and the table of a namespace: made, grown, cleared.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::namespace::{Namespace, Space};
@@ -97,6 +98,7 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
         memory: Rc::new(memory),
         table: Rc::new(table),
         stack_pointer,
+        first_stack: Cell::default(),
         calls: None,
         _calls: None,
         callers: Default::default(),

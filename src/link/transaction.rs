@@ -285,7 +285,13 @@ impl Transaction<'_> {
         let found = match supply {
             Supply::Memory => Some(space.memory.as_extern()),
             Supply::Table => Some(space.table.as_extern()),
-            Supply::StackPointer => space.stack_pointer.as_ref().map(Global::as_extern),
+            Supply::StackPointer => {
+                let global = space.stack_pointer.as_ref();
+                if space.first_stack.get().is_none() {
+                    space.first_stack.set(global.map(Global::get));
+                }
+                global.map(Global::as_extern)
+            }
             Supply::Number { value, ty } => {
                 let own = self.numbers.get(&number_key(importer, *value, *ty));
                 own.or_else(|| state.numbers.get(&(*value, *ty)))

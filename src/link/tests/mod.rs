@@ -15,5 +15,7 @@ mod legacy;
 mod limits;
 pub(crate) mod random;
 #[cfg(test)]
+mod stack;
+#[cfg(test)]
 mod state;
 mod world;
