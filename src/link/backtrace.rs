@@ -139,7 +139,7 @@ impl Namespace {
 
     /// The frames of an error that one of the linker's functions passed on as a trap of its own.
     fn take_inner(&self, why: &str) -> Vec<Frame> {
-        let inner = self.side.inner.take();
+        let inner = self.side.inner.take().map(|inner| *inner);
         // A host function may have kept that trap to itself.
         inner.map_or(Vec::new(), |(text, frames)| match why.contains(&text) {
             true => frames,

@@ -45,7 +45,8 @@ impl Namespace {
     /// Whether the thread's stack has what the engine lets guests use, and what one call more needs.
     #[inline]
     pub(super) fn check_stack(&self) -> Result<()> {
-        let wanted = shim::of(self.store.api()).guest_stack();
+        let asked = || shim::of(self.store.api()).guest_stack();
+        let wanted = *self.guest_stack.get_or_init(asked);
         let depth = self.side.depth.get();
         match engine::room(depth, wanted) {
             Room::Enough => Ok(()),

@@ -33,6 +33,8 @@ pub struct Function {
     sig: Arc<FuncType>,
     /// The kinds of its parameters, as `wasm.h` numbers them.
     kinds: Box<[ValKind]>,
+    /// Those of its results, if all values are numbers.
+    numbers: Option<Box<[ValKind]>>,
     target: Target,
     quick: Option<Box<dyn QuickCall>>,
     /// The object that it goes with; none for functions of the host, and for slots that are no object's.
@@ -101,10 +103,11 @@ impl Namespace {
         quick: Option<Box<dyn QuickCall>>,
         owner: Option<ObjectId>,
     ) -> Function {
-        let kinds = sig.params.iter().filter_map(|&ty| number_of(ty));
+        let kinds = |types: &[ValType]| types.iter().filter_map(|&ty| number_of(ty)).collect();
         Function {
             ns: Rc::downgrade(self),
-            kinds: kinds.collect(),
+            kinds: kinds(&sig.params),
+            numbers: caller::has_rows(&sig).then(|| kinds(&sig.results)),
             sig,
             target,
             quick,
@@ -264,21 +267,21 @@ impl Function {
     /// Where the engine has no quicker way.
     #[inline]
     fn run_cells(&self, ns: &Rc<Namespace>, cells: &mut [u64]) -> Result<()> {
-        if !caller::has_rows(&self.sig) {
+        let Some(gives) = &self.numbers else {
             let why = format!(
                 "a function of type {} takes or gives what is no number",
                 self.sig
             );
             return Err(Error::new(Code::Unsupported, why));
-        }
-        let mut few = [Val::i32(0); 2 * FEW];
+        };
+        let mut few = [Val::i32(0); FEW];
         let mut many = Vec::new();
-        let (params, results) = (self.sig.params.len(), self.sig.results.len());
+        let (params, results) = (self.kinds.len(), gives.len());
         // The slot's place is between arguments and results.
         let values = room(&mut few, &mut many, params + 1 + results);
         let (args, results) = values.split_at_mut(params + 1);
-        for ((arg, cell), &ty) in args.iter_mut().zip(&*cells).zip(&self.sig.params) {
-            *arg = number(ty, *cell);
+        for ((arg, cell), &kind) in args.iter_mut().zip(&*cells).zip(&self.kinds) {
+            *arg = Val::of_bits(kind, *cell);
         }
         match &self.target {
             Target::Own(func, _) => ns.run_guest(|| {

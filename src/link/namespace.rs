@@ -155,7 +155,7 @@ pub(super) struct Side {
     exits: Cell<u64>,
     secret: RandomState,
     /// Text and frames of an error that travels as a trap's text.
-    pub inner: Cell<Option<(String, Vec<Frame>)>>,
+    pub inner: Cell<Option<Box<(String, Vec<Frame>)>>>,
     /// Calls from guest to host to guest.
     pub depth: Cell<u32>,
     /// A WASI function holds a slice of the guest's memory.
@@ -178,6 +178,8 @@ pub struct Namespace {
     pub(super) instances: Cell<u64>,
     pub(super) modules: RefCell<Modules>,
     pub(super) engine_code: OnceCell<EngineCode>,
+    /// What the engine says of itself, for each call: see [`shim::Shim::guest_stack`].
+    pub(super) guest_stack: OnceCell<usize>,
     /// What is loaded is only to be compiled.
     pub(super) ahead: Cell<Ahead>,
     /// A sweep is under way.
@@ -247,6 +249,7 @@ impl Namespace {
             handed_over: Cell::new(0),
             instances: Cell::new(0),
             modules: RefCell::default(),
+            guest_stack: OnceCell::default(),
             engine_code: OnceCell::new(),
             ahead: Cell::default(),
             sweeping: Cell::new(false),

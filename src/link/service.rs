@@ -174,7 +174,7 @@ impl Namespace {
         let text = error.headline();
         if !error.frames().is_empty() {
             let frames = error.frames().to_vec();
-            self.side.inner.set(Some((text.clone(), frames)));
+            self.side.inner.set(Some(Box::new((text.clone(), frames))));
         }
         HostTrap::Message(text)
     }
