@@ -240,6 +240,9 @@ impl Control {
     /// Fails if the guest is to stop, or has been stopped: none of its code is to run.
     #[inline]
     pub fn check(&self) -> Result<()> {
+        if self.mode == Mode::Off {
+            return Ok(());
+        }
         match self.wants() {
             None => Ok(()),
             Some(stop) => Err(stop.error()),

@@ -26,9 +26,14 @@ enum Bounds {
     },
 }
 
+/// What guests want of a stack, and more: whoever has that below has room.
+const AMPLE: usize = 1 << 20;
+
 /// What is known of a thread: one look-up for all of it, since each costs a few nanoseconds in a shared library.
 struct Thread {
     bounds: Cell<Bounds>,
+    /// Where the stack has ample room below, as first address and size: nothing where it is too small, or not known.
+    ample: Cell<(usize, usize)>,
     /// Entries into host functions under way.
     depth: Cell<u32>,
 }
@@ -37,6 +42,7 @@ thread_local! {
     static THREAD: Thread = const {
         Thread {
             bounds: Cell::new(Bounds::Unasked),
+            ample: Cell::new((0, 0)),
             depth: Cell::new(0),
         }
     };
@@ -80,7 +86,12 @@ pub(crate) enum Room {
 #[inline]
 pub(crate) fn room(depth: u32, wanted: usize) -> Room {
     THREAD.with(|thread| {
-        let (here, bounds) = ((&raw const depth).addr(), thread.bounds());
+        let here = (&raw const depth).addr();
+        let (first, size) = thread.ample.get();
+        if here.wrapping_sub(first) < size && wanted <= AMPLE {
+            return Room::Enough;
+        }
+        let bounds = thread.bounds();
         let outermost = depth == 0 && thread.depth.get() == 0;
         if outermost && !bounds.has_room(here, wanted) {
             Room::TooSmall
@@ -111,6 +122,10 @@ impl Thread {
     fn ask(&self) -> Bounds {
         let asked = ask();
         self.bounds.set(asked);
+        if let Bounds::Known { low, high } = asked {
+            let first = low.saturating_add(AMPLE + LEAST_RESERVE);
+            self.ample.set((first, high.saturating_sub(first)));
+        }
         asked
     }
 }
@@ -201,6 +216,30 @@ mod tests {
                 .join()
                 .unwrap();
             assert!(levels >= at_least, "only {levels} levels on {stack} bytes");
+        }
+    }
+
+    /// What is quickly told is what would be told slowly.
+    #[test]
+    fn there_is_ample_room_where_there_is_room() {
+        const { assert!(AMPLE + LEAST_RESERVE >= RESERVE) };
+        for stack in [256 << 10, 1 << 20, 4 << 20] {
+            let thread = std::thread::Builder::new().stack_size(stack);
+            let asked = thread.spawn(|| {
+                let bounds = THREAD.with(Thread::bounds);
+                let (first, size) = THREAD.with(|thread| thread.ample.get());
+                let Bounds::Known { low, high } = bounds else {
+                    return;
+                };
+                for at in [first, first + size / 2, (first + size).saturating_sub(1)] {
+                    if at.wrapping_sub(first) < size {
+                        assert!((low..high).contains(&at));
+                        assert!(bounds.has_room(at, AMPLE) && !bounds.near_end(at, MAX_DEPTH));
+                    }
+                }
+                assert_eq!(size > 0, high - low > AMPLE + LEAST_RESERVE);
+            });
+            asked.unwrap().join().unwrap();
         }
     }
 
