@@ -15,7 +15,7 @@ use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::object::{Metadata, Object, ParseLimits};
 use wasmdyld::plan::needed::{Closure, Provider, Root, closure};
 use wasmdyld::plan::{
-    Bind, Found, Identity, LoadLimits, Model, Options, Plt, Request, plan, role_of,
+    Bind, Found, Identity, LoadLimits, Model, Options, Plt, Request, Sizes, plan, role_of,
 };
 
 /// Other work on the machine only ever adds to a time, since it takes caches away: the best one counts.
@@ -192,6 +192,63 @@ fn load(libraries: &[Library]) -> Result<Load> {
     })
 }
 
+/// Opens libraries one by one, which all need the last one, and closes them again: the time of either.
+fn one_by_one(count: usize) -> Result<(Duration, Duration)> {
+    let libraries = generator::generate(&spec(Shape::Star, count, 10, 10));
+    let mut shelf = Shelf {
+        libraries: libraries.iter().map(|l| (l.name.as_str(), l)).collect(),
+        limits: ParseLimits::default(),
+        parse: Duration::ZERO,
+    };
+    let mut model = Model::default();
+    let mut now = None;
+    let mut opened = Vec::new();
+    let start = Processor::now();
+    // The first one would bring all the others.
+    for library in libraries.iter().skip(1) {
+        let roots = vec![Root::Name(&library.name, None)];
+        let closure: Closure = closure(&model, roots, &mut shelf, count)?;
+        let options = Options {
+            global: false,
+            ..options()
+        };
+        let root = closure.roots.first().copied();
+        let request = Request {
+            model: &model,
+            fresh: &closure.fresh,
+            group: &closure.group,
+            roots: &closure.roots,
+            options: &options,
+            now,
+        };
+        if !closure.fresh.is_empty() {
+            let mut plan = plan(&request)?;
+            now = Some(Sizes {
+                memory_pages: plan.layout.memory.after,
+                table_slots: plan.layout.table.after,
+            });
+            model.commit(closure, &mut plan, &options);
+        }
+        if let Some(node) = root.and_then(|root| model.nodes.get_mut(&root)) {
+            node.opens.host += 1;
+        }
+        opened.extend(root);
+    }
+    let opening = start.elapsed();
+    let start = Processor::now();
+    for id in opened {
+        if let Some(node) = model.nodes.get_mut(&id) {
+            node.opens.host -= 1;
+        }
+        let gone = model.unreachable(|_| false);
+        model.remove(&gone);
+    }
+    if !model.nodes.is_empty() {
+        return Err(Error::new(Code::Internal, "a library stays"));
+    }
+    Ok((opening, start.elapsed()))
+}
+
 /// The best of several loads.
 fn measure(spec: &Spec) -> Result<Load> {
     let libraries = generator::generate(spec);
@@ -316,6 +373,19 @@ fn main() -> Result<()> {
                 time * 1e6 / load.symbols as f64
             );
             before = Some(time);
+        }
+    }
+    if runs("one by one") {
+        println!("\nlibraries opened and closed one by one, x1 x2 x4 x8:");
+        for step in STEPS {
+            let count = 500 * step;
+            let (open, close) = one_by_one(count)?;
+            let each = |time: Duration| ms(time) * 1e3 / count as f64;
+            println!(
+                "  {count:8} libraries, us for each: {:6.1} to open, {:6.1} to close",
+                each(open),
+                each(close)
+            );
         }
     }
     Ok(())

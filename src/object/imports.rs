@@ -128,6 +128,10 @@ impl<'a> Iterator for Iter<'a> {
         self.all.shown(self.rows.next()?)
     }
 
+    fn nth(&mut self, n: usize) -> Option<Import<'a>> {
+        self.all.shown(self.rows.nth(n)?)
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.rows.size_hint()
     }

@@ -166,7 +166,9 @@ impl<'a, 'l> Builder<'a, 'l> {
         // Two empty names, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 4);
         self.spaces.budget.take(start, room, budget::IMPORT)?;
-        self.object.imports.reserve(room, 0);
+        // What is left of the section is names.
+        let names = section.range().len().saturating_sub(room.saturating_mul(4));
+        self.object.imports.reserve(room, names);
         for item in section {
             match item.map_err(fault::reader)? {
                 Imports::Single(at, import) => self.import(at, &import)?,
@@ -277,7 +279,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         // An empty name, a kind and an index.
         let room = fault::room(section.count(), section.range().len(), 3);
         self.spaces.budget.take(start, room, budget::EXPORT)?;
-        self.object.exports.reserve(room, 0);
+        let names = section.range().len().saturating_sub(room.saturating_mul(3));
+        self.object.exports.reserve(room, names);
         for item in section.into_iter_with_offsets() {
             let (at, export) = item.map_err(fault::reader)?;
             self.check_name(at, export.name)?;

@@ -182,7 +182,7 @@ impl<'a> Request<'a> {
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub place: Placement,
-    pub bindings: Arc<[Binding]>,
+    pub bindings: Arc<Vec<Binding>>,
     /// What the engine gets for each import, in the module's order.
     pub imports: Vec<Supply>,
 }

@@ -117,7 +117,7 @@ pub struct Node {
     pub found: Found,
     pub place: Placement,
     /// What each import was bound to.
-    pub bindings: Arc<[Binding]>,
+    pub bindings: Arc<Vec<Binding>>,
     /// Opened so that its symbols are in the global scope.
     pub global: bool,
     pub opens: Opens,

@@ -15,7 +15,7 @@ use super::scope::{Definition, Kind, Lookup, Scope};
 use super::{Bind, Request, shared};
 use crate::abi;
 use crate::error::Result;
-use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, ValType};
+use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, Imports, ValType};
 use crate::text;
 
 /// A function that an import leads to.
@@ -195,15 +195,7 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
     };
     let mut bindings = Vec::with_capacity(request.fresh.len());
     for (id, found) in request.fresh_ids().zip(request.fresh) {
-        let imports = found.object.imports.iter().zip(0..);
-        bindings.push(
-            imports
-                .map(|(import, position)| {
-                    resolver.import = position;
-                    resolver.import(id, import)
-                })
-                .collect(),
-        );
+        bindings.push(resolver.object(id, &found.object.imports));
     }
     let new_tags = resolver.new_tags.into_iter();
     let mut new_tags: Vec<_> = new_tags.map(|(name, (sig, ..))| (name, sig)).collect();
@@ -216,7 +208,23 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
     }
 }
 
+/// How many imports are looked up together.
+const TOGETHER: usize = 64;
+
 impl<'a> Resolver<'a> {
+    fn object(&mut self, importer: ObjectId, imports: &'a Imports) -> Vec<Binding> {
+        let mut bindings = Vec::with_capacity(imports.len());
+        for (import, position) in imports.iter().zip(0..) {
+            if bindings.len().is_multiple_of(TOGETHER) {
+                let next = imports.iter().skip(bindings.len()).take(TOGETHER);
+                self.lookup.fetch(next.map(|import| import.name));
+            }
+            self.import = position;
+            bindings.push(self.import(importer, import));
+        }
+        bindings
+    }
+
     fn import(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
         match (import.module.as_ref(), import.ty) {
             (abi::GOT_MEM, ExternType::Global(ty)) => self.got_mem(importer, import, ty),

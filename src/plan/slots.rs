@@ -214,7 +214,7 @@ fn own_segments<'a>(
             Some(n) => (layout.placements.get(n), bindings.get(n).map(Vec::as_slice)),
             None => {
                 let node = request.model.nodes.get(&object);
-                (node.map(|n| &n.place), node.map(|n| &*n.bindings))
+                (node.map(|n| &n.place), node.map(|n| n.bindings.as_slice()))
             }
         };
         let (Some(place), Some(bindings)) = placed else {

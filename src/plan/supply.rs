@@ -123,16 +123,13 @@ pub fn supply(
         let (Some(found), Some(place)) = (request.fresh.get(n), layout.placements.get(n)) else {
             return Err(inconsistent("an object was not placed"));
         };
-        let imports = found
-            .object
-            .imports
-            .iter()
-            .zip(&bindings)
-            .map(|(import, binding)| supplier.import(id, n, &import, binding))
-            .collect::<Result<Vec<_>>>()?;
+        let mut imports = Vec::with_capacity(bindings.len());
+        for (import, binding) in found.object.imports.iter().zip(&bindings) {
+            imports.push(supplier.import(id, n, &import, binding)?);
+        }
         objects.push(Planned {
             place: *place,
-            bindings: bindings.into(),
+            bindings: Arc::new(bindings),
             imports,
         });
     }
