@@ -139,15 +139,19 @@ impl State {
         fits.then_some(Definition { object: id, export })
     }
 
-    /// The first object that has something: in the global scope, or at all.
+    /// The first object that has something, of those from a number on: in the global scope, or at all.
     fn first_with(
         &self,
+        from: u32,
         of: impl Fn(&State, ObjectId) -> Option<Definition>,
     ) -> Option<Definition> {
-        let global = self.model.global.order().iter().copied();
-        let mut others: Vec<ObjectId> = self.model.nodes.keys().copied().collect();
-        others.sort_unstable();
-        global.chain(others).find_map(|id| of(self, id))
+        let global = self.model.global.order().iter();
+        let global = global.filter(|id| id.0 >= from);
+        // By number, since numbers rise.
+        let loaded = &self.model.loaded;
+        let older = loaded.partition_point(|id| id.0 < from);
+        let others = loaded.get(older..).unwrap_or_default();
+        global.chain(others).find_map(|&id| of(self, id))
     }
 }
 
@@ -166,7 +170,8 @@ fn enter(ns: &Rc<Namespace>, first: u64) -> Result<()> {
             return Ok(());
         }
         let found = ENTRIES.iter().find_map(|entry| {
-            let libc = state.first_with(|state, id| entry.of(state, id));
+            let from = state.exit.searched;
+            let libc = state.first_with(from, |state, id| entry.of(state, id));
             Some((entry, libc?))
         });
         let Some((entry, libc)) = found else {
@@ -292,7 +297,7 @@ impl Namespace {
         }
         let libc = {
             let state = self.state();
-            state.first_with(|state, id| state.own_function(id, abi::CALL_DTORS, 0, 0))
+            state.first_with(0, |state, id| state.own_function(id, abi::CALL_DTORS, 0, 0))
         };
         match libc {
             Some(libc) => outcome.and(end(self, libc)),

@@ -26,10 +26,18 @@ impl Model {
             let node = self.nodes.get(id);
             node.is_some_and(|node| node.init != Init::Called)
         };
-        if !self.nodes.keys().any(waits) {
+        // What they do not need has no part in it, however much is loaded.
+        let mut seen: HashSet<ObjectId> = HashSet::default();
+        let mut open = roots.to_vec();
+        while let Some(id) = open.pop() {
+            if self.nodes.contains_key(&id) && seen.insert(id) {
+                open.extend(self.needed(id));
+            }
+        }
+        if !seen.iter().any(waits) {
             return Vec::new();
         }
-        let mut ids: Vec<ObjectId> = self.nodes.keys().copied().collect();
+        let mut ids: Vec<ObjectId> = seen.into_iter().collect();
         ids.sort_unstable();
         let position = |id: ObjectId| ids.binary_search(&id).ok();
         let mut order = dependencies_first(&ids, position, roots, false, |id| self.needed(id));

@@ -70,6 +70,7 @@ impl WasiSched for Awake {
 struct Guest {
     wasi: Common,
     backing: Vec<u8>,
+    size: usize,
     heap: usize,
     slept: Awake,
 }
@@ -85,13 +86,21 @@ impl Guest {
         Guest {
             wasi,
             backing: vec![0; SIZE + 16],
+            size: SIZE,
             heap: HEAP,
             slept,
         }
     }
 
     fn memory(&mut self) -> &mut [u8] {
-        &mut aligned(&mut self.backing)[..SIZE]
+        let size = self.size;
+        &mut aligned(&mut self.backing)[..size]
+    }
+
+    /// Makes the memory anew, of this size.
+    fn resize(&mut self, size: usize) {
+        self.size = size;
+        self.backing = vec![0; size + 16];
     }
 
     fn call(&mut self, name: &str, args: &[u64]) -> Result<Option<i32>, Stop> {
@@ -101,7 +110,7 @@ impl Guest {
             .iter()
             .position(|f| f.name == name)
             .unwrap_or_else(|| panic!("no function {name}"));
-        let memory = &mut aligned(&mut self.backing)[..SIZE];
+        let memory = &mut aligned(&mut self.backing)[..self.size];
         self.wasi.call(index, memory, args)
     }
 

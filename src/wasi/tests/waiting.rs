@@ -222,3 +222,23 @@ fn cost_of_calls() {
         println!("{label}: {} ns", best.unwrap_or_default());
     }
 }
+
+/// As many as there may be at a time. Each step has twice as many; the times are printed (`--release -- --nocapture`).
+#[test]
+fn many_subscriptions() {
+    let mut guest = waiting(&WasiConfig::new());
+    for count in [512u64, 1_024, 2_048, 4_096] {
+        let events = SUBS + 48 * count;
+        guest.resize((events + 32 * count) as usize);
+        for n in 0..count {
+            let at = SUBS + 48 * n;
+            guest.put(at, &n.to_le_bytes());
+            // The monotonic clock, some time that has come at once.
+            guest.put(at + 16, &1u32.to_le_bytes());
+        }
+        let start = std::time::Instant::now();
+        guest.ok("poll_oneoff", &[SUBS, events, count, OUT]);
+        println!("{count} subscriptions: {:?}", start.elapsed());
+        assert_eq!(u64::from(guest.u32(OUT)), count);
+    }
+}
