@@ -89,7 +89,7 @@ impl<'a> Provider for Shelf<'a> {
 
     fn locate(&mut self, name: &str, _by: Option<&Found>) -> Result<&'a Library> {
         let library = self.libraries.get(name).copied();
-        library.ok_or_else(|| Error::new(Code::NotFound, name.to_string()))
+        library.ok_or_else(|| Error::new(Code::NotFound, name))
     }
 
     fn identity(&self, located: &&'a Library) -> Identity {

@@ -107,7 +107,7 @@ fn imports(
         .zip(&planned.imports)
         .zip(planned.bindings.iter())
     {
-        let (module, name) = (text::name(&import.module), text::name(&import.name));
+        let (module, name) = (text::name(import.module), text::name(&import.name));
         out.line(format_args!(
             "  {module}.{name} = {}",
             supplied(request, plan, supply, binding)
@@ -181,7 +181,7 @@ pub fn bindings(request: &Request<'_>, plan: &Plan) -> Lines {
                 _ if target.is_empty() => continue,
                 _ => target,
             };
-            let (module, name) = (text::name(&import.module), text::name(&import.name));
+            let (module, name) = (text::name(import.module), text::name(&import.name));
             out.line(format_args!(
                 "{}: {module}.{name} -> {target} ({how})",
                 found.name

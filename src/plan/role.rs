@@ -60,13 +60,7 @@ fn has_no_data_address(object: &Object) -> bool {
 
 fn linkable(object: &Object) -> Result<()> {
     for import in &object.imports {
-        let what = || {
-            format!(
-                "{}.{}",
-                text::name(&import.module),
-                text::name(&import.name)
-            )
-        };
+        let what = || format!("{}.{}", text::name(import.module), text::name(&import.name));
         match import.ty {
             ExternType::Memory(ty) if import.module.as_ref() == abi::ENV => {
                 if ty.memory64 {

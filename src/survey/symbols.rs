@@ -211,7 +211,7 @@ impl<'a> Symbols<'a> {
             },
             Binding::Host(id) => What::Import(&self.request.model.host.defs.get(*id as usize)?.ty),
             Binding::Address(_) => What::Word("data"),
-            Binding::Tag(_) | Binding::Nothing => What::Import(&import.ty),
+            Binding::Tag(_) | Binding::Nothing => What::Import(import.ty),
             _ => return None,
         };
         Some(Definer {
@@ -260,7 +260,7 @@ impl SymbolUses<'_> {
             let imported = found.object.imported_funcs;
             Some(Definer {
                 object: Some(row.object),
-                what: What::Item(&export.item),
+                what: What::Item(export.item),
                 weak: export.weak,
                 alias: matches!(&export.item, ExportItem::Func { index, .. } if *index < imported),
             })
@@ -276,7 +276,7 @@ impl SymbolUses<'_> {
                 what: match import.module.as_ref() {
                     abi::GOT_MEM => What::Word("data"),
                     abi::GOT_FUNC => What::Word("address of a function"),
-                    _ => What::Import(&import.ty),
+                    _ => What::Import(import.ty),
                 },
                 weak: import.weak,
                 bound: self.all.binding(row).and_then(Binding::object),

@@ -209,7 +209,7 @@ impl<'a> Naive<'a> {
 
     fn first(&self, import: Import<'a>) -> Want {
         let name = import.name.text();
-        match (import.module.as_ref(), &import.ty) {
+        match (import.module.as_ref(), import.ty) {
             (abi::GOT_FUNC | abi::GOT_MEM, ExternType::Global(ty))
                 if ty.content != ValType::I32 =>
             {
@@ -251,7 +251,7 @@ impl<'a> Naive<'a> {
             (abi::ENV, _) => {
                 let overriding = self.host(abi::ENV, name, true);
                 let object = || {
-                    let (object, item) = self.definitions(name, Some(&import.ty)).next()?;
+                    let (object, item) = self.definitions(name, Some(import.ty)).next()?;
                     Some(self.behind(object, item))
                 };
                 let host = || self.host(abi::ENV, name, false);

@@ -28,7 +28,7 @@ fn object(random: &mut Random) -> Metadata {
 /// Objects come and go, alone and together; a name is asked for after each step, so that the index is there from the beginning.
 #[test]
 fn a_scope_finds_what_a_plain_search_finds() {
-    for seed in 1..40 {
+    for seed in 1..20 {
         let mut random = Random::new(seed);
         let mut scope = Scope::default();
         let mut live: Vec<(ObjectId, Metadata)> = Vec::new();
@@ -62,7 +62,7 @@ fn a_scope_finds_what_a_plain_search_finds() {
 
 #[test]
 fn a_place_tells_its_object() {
-    for seed in 1..40 {
+    for seed in 1..6 {
         let mut random = Random::new(seed);
         let mut places = Places::default();
         let mut live: BTreeMap<u64, (ObjectId, Placement)> = BTreeMap::new();
