@@ -4,6 +4,7 @@
 mod clamp;
 #[cfg(test)]
 mod constant;
+#[cfg(test)]
 mod dylink;
 #[cfg(test)]
 mod explain;
