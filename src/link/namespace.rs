@@ -144,6 +144,9 @@ impl State {
     }
 }
 
+/// Text and frames of an error.
+type Inner = (String, Vec<Frame>);
+
 /// What host functions share with the namespace without keeping it alive.
 pub(super) struct Side {
     pub control: Control,
@@ -155,7 +158,7 @@ pub(super) struct Side {
     exits: Cell<u64>,
     secret: RandomState,
     /// Text and frames of an error that travels as a trap's text.
-    pub inner: Cell<Option<Box<(String, Vec<Frame>)>>>,
+    pub inner: Cell<Option<Box<Inner>>>,
     /// Calls from guest to host to guest.
     pub depth: Cell<u32>,
     /// A WASI function holds a slice of the guest's memory.

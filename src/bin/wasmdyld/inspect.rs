@@ -131,7 +131,7 @@ impl Inspect {
             line!(out, "{}", paint(HEADING, "imports"))?;
             for import in &object.imports {
                 let weak = paint(WARNING, if import.weak { " weak" } else { "" });
-                let module = paint(DIM, name(&import.module));
+                let module = paint(DIM, name(import.module));
                 let symbol = paint(SYMBOL, name(&import.name));
                 let dot = paint(DIM, ".");
                 line!(out, "  {module}{dot}{symbol} {}{weak}", import.ty)?;
@@ -144,7 +144,7 @@ impl Inspect {
                 let weak = paint(WARNING, if export.weak { " weak" } else { "" });
                 let tls = paint(WARNING, if export.tls { " thread-local" } else { "" });
                 let symbol = paint(SYMBOL, name(&export.name));
-                let item = item(object, &export.item);
+                let item = item(object, export.item);
                 line!(out, "  {symbol} {item}{weak}{tls}")?;
             }
         }

@@ -226,7 +226,7 @@ impl View<'_> {
             line!(
                 out,
                 "    {}{}{to} {}",
-                paint(DIM, format!("{}.", name(&import.module))),
+                paint(DIM, format!("{}.", name(import.module))),
                 paint(SYMBOL, name(&import.name)),
                 paint(DIM, format!("({}{value})", bound.how)),
             )?;
