@@ -103,14 +103,14 @@ fn main() -> Result<()> {
         };
         let first = run(ours(&[]))?;
         run(ours(&[]))?;
-        for older in &older {
+        if let Some(older) = &older {
             run(before(older))?;
         }
         let mut runs = Runs::default();
         for _ in 0..ROUNDS {
             runs.kept.push(run(ours(&[]))?);
             runs.without.push(run(ours(&["--no-launch-closure"]))?);
-            for older in &older {
+            if let Some(older) = &older {
                 runs.older.push(run(before(older))?);
             }
             runs.others.push(run(theirs())?);

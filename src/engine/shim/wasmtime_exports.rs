@@ -15,6 +15,9 @@ use crate::engine::externs::Extern;
 use crate::engine::module::{ExportSource, ExternVec, Instance};
 use crate::engine::store::Store;
 
+/// Of fewer exports making all is quicker than finding one by its name.
+const MANY: usize = 64;
+
 struct Exports {
     store: Store,
     instance: w::Instance,
@@ -23,12 +26,15 @@ struct Exports {
     names: OnceCell<Box<[NonNull<str>]>>,
 }
 
-/// The exports of `instance`. `None` where the C interface lays its handles out in a way that is not known.
+/// The exports of `instance`. `None` where they are few, or the C interface lays its handles out in a way that is not known.
 pub(super) fn of(store: Store, instance: &Instance) -> Option<ExternVec> {
-    extern_order(store)?;
     let instance = instance_in(store, instance)?;
     // SAFETY: our opaque type stands for this one; the store is alive, and the instance is its own.
     let module = unsafe { instance.module((*store.raw().cast::<c::WasmStoreRef>()).context()) };
+    if module.exports().len() < MANY {
+        return None;
+    }
+    extern_order(store)?;
     Some(ExternVec::on_demand(Box::new(Exports {
         store,
         instance,

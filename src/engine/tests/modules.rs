@@ -37,14 +37,18 @@ fn calls_a_function() {
 #[test]
 fn exports_are_made_when_asked_for() {
     let f = Fixture::new();
-    let i = f.instance(
+    // Few are made all at once.
+    let more: String = (0..100)
+        .map(|n| format!(r#"(export "more{n}" (func $seven))"#))
+        .collect();
+    let text = format!(
         r#"(module
             (func $seven (result i32) i32.const 7) (global $n (mut i32) (i32.const 5)) (table $t 3 funcref) (memory $m 2) (tag $x)
             (func $n (export "n") (result i32) global.get $n)
             (export "zz" (func $seven)) (export "" (memory $m)) (export "aa" (table $t)) (export "x" (tag $x))
-            (export "g" (global $n)) (export "again" (func $seven)))"#,
-        &[],
+            (export "g" (global $n)) (export "again" (func $seven)) {more})"#
     );
+    let i = f.instance(&text, &[]);
     let (all, asked) = (i.exports(), i.exports_on_demand(f.store()));
     assert_eq!((asked.len(), asked.is_empty()), (all.len(), false));
     assert!(asked.get(all.len()).is_none() && asked.get(usize::MAX).is_none());
