@@ -134,6 +134,9 @@ static void begin(size_t way)
     module_function(m, "hurt", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_hurts, BR, 0, END));
     module_function(m, "starved", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_starves, BR, 0, END));
     module_function(m, "lingering", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_lingers, BR, 0, END));
+    /* They have nothing more to do when it returns. */
+    module_function(m, "hurt_last", "", "", CODE(CALL, (uint8_t)host_hurts));
+    module_function(m, "linger_last", "", "", CODE(CALL, (uint8_t)host_lingers));
     module_function(m, "loops", "", "", CODE(ENDLESS));
     module_function(m, "swallowed", "", "", CODE(LOOP, NOTHING, CALL, (uint8_t)host_again, BR, 0, END));
     module_function(m, "through", "", "", CODE(CALL, (uint8_t)to_another));
@@ -374,6 +377,11 @@ static void by_the_host(size_t way)
     hurt = 0;
     FAILS(call("hurt"), WASM_DYLD_INTERRUPTED, NULL);
     SAME(hurt, 3);
+    hurt = 2;
+    FAILS(call("hurt_last"), WASM_DYLD_INTERRUPTED, NULL);
+    WORKS(wasm_dyld_set_timeout(host.dyld, 2000000, &error));
+    FAILS(call("linger_last"), WASM_DYLD_TIMED_OUT, NULL);
+    WORKS(wasm_dyld_set_timeout(host.dyld, 0, &error));
     usable(1);
     hurt = 0;
     stopped(BY_TIME, lingering);

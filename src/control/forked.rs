@@ -50,14 +50,15 @@ fn pack(generation: u32, count: u32) -> u64 {
 
 impl Readers {
     pub fn enter(&self) -> Reading<'_> {
-        let generation = generation();
-        change(&self.0, |known, count| match known == generation {
-            true => Some(count.saturating_add(1)),
-            false => Some(1),
+        let mut process = 0;
+        change(&self.0, |known, count| {
+            process = generation();
+            let others = if known == process { count } else { 0 };
+            Some((process, others.saturating_add(1)))
         });
         Reading {
             readers: &self.0,
-            generation,
+            generation: process,
         }
     }
 
@@ -75,19 +76,20 @@ impl Readers {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        // It may have been forked meanwhile, by a signal handler: then the count is another process's.
+        // A signal handler may have forked meanwhile. Then the count is another process's, or one of those who are left behind.
         change(self.readers, |known, count| {
-            (known == self.generation).then(|| count.saturating_sub(1))
+            (known == self.generation && generation() == known)
+                .then(|| (known, count.saturating_sub(1)))
         });
     }
 }
 
-/// Without a lock. The new count is one of this generation.
-fn change(readers: &AtomicU64, count: impl Fn(u32, u32) -> Option<u32>) {
-    let generation = generation();
+/// Without a lock. What a fork finds read here, and not yet written, is written for the parent's generation, which does not count in the
+/// child.
+fn change(readers: &AtomicU64, mut next: impl FnMut(u32, u32) -> Option<(u32, u32)>) {
     let _ = readers.fetch_update(SeqCst, SeqCst, |packed| {
-        let (known, before) = parts(packed);
-        count(known, before).map(|count| pack(generation, count))
+        let (known, count) = parts(packed);
+        next(known, count).map(|(generation, count)| pack(generation, count))
     });
 }
 

@@ -321,6 +321,12 @@ impl Control {
     }
 }
 
+impl Drop for Control {
+    fn drop(&mut self) {
+        timer::forget(&self.signal);
+    }
+}
+
 impl Drop for Entry<'_> {
     #[inline]
     fn drop(&mut self) {

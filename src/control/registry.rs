@@ -91,10 +91,12 @@ impl Drop for Registered {
 pub fn interrupt(handle: usize, position: usize) -> Option<bool> {
     let line = line(position).filter(|_| handle != 0)?;
     let _reading = line.readers.enter();
-    let known = line.handle.load(SeqCst) == handle;
+    if line.handle.load(SeqCst) != handle {
+        return None;
+    }
     // SAFETY: the signal lives as long as the line has its handle, and whoever takes the handle away waits for us.
     let signal = unsafe { line.signal.load(SeqCst).as_ref() };
-    signal.filter(|_| known).map(Signal::interrupt)
+    signal.map(Signal::interrupt)
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ pub struct Signal {
     look: AtomicU64,
     /// The time that the timer's thread will look here.
     pub(super) watched: AtomicU64,
-    /// The process in which that holds.
+    /// The number that the timer has given it.
+    pub(super) watched_as: AtomicU64,
+    /// The process in which both hold.
     pub(super) watched_in: AtomicU32,
     /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
     bell: AtomicI32,
@@ -66,6 +68,7 @@ impl Signal {
             deadline: AtomicU64::new(NEVER),
             look: AtomicU64::new(NEVER),
             watched: AtomicU64::new(NEVER),
+            watched_as: AtomicU64::new(0),
             watched_in: AtomicU32::new(0),
             bell: AtomicI32::new(-1),
             bell_of: AtomicU32::new(0),
@@ -89,10 +92,15 @@ impl Signal {
     pub fn interrupt(&self) -> bool {
         let running = self.running.load(SeqCst);
         if self.stops && running > 0 {
-            self.asked.store(running, SeqCst);
+            self.mean(running);
             self.wake();
         }
         self.stops
+    }
+
+    /// The entry of this number is to stop. Another thread may have meant a later one meanwhile.
+    fn mean(&self, entry: u64) {
+        self.asked.fetch_max(entry, SeqCst);
     }
 
     /// Has whoever runs or waits look whether a stop is wanted.
@@ -266,5 +274,24 @@ impl Drop for Signal {
         }
         #[cfg(not(unix))]
         let _ = bell;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_late_takes_no_stop_back() {
+        let signal = Signal::new(true);
+        signal.begin();
+        signal.end();
+        signal.begin();
+        assert!(signal.interrupt());
+        signal.mean(1);
+        assert_eq!(signal.wants(), Some(Stop::Interrupted));
+        signal.end();
+        signal.begin();
+        assert_eq!(signal.wants(), None);
     }
 }

@@ -14,7 +14,7 @@ use super::signal::clock;
 /// How late the thread may be, in nanoseconds.
 const LATE: u64 = 1_000_000_000;
 
-/// The signals to look at, by time. Of equal times each has a number of its own.
+/// The signals to look at, each once, by time. Of equal times each has a number of its own.
 #[derive(Default)]
 struct Watch {
     by_time: BTreeMap<(u64, u64), Weak<Signal>>,
@@ -85,18 +85,38 @@ pub(super) fn watch_always(signal: &Arc<Signal>, now: u64, at: u64) {
     }
 }
 
+/// The signal goes: what it was to be looked at for, in an hour perhaps, is forgotten.
+pub(super) fn forget(signal: &Signal) {
+    let is_watched = signal.watched.load(SeqCst) != u64::MAX;
+    if is_watched && signal.watched_in.load(SeqCst) == generation() {
+        of_process().lock().remove(signal);
+    }
+}
+
+impl Watch {
+    fn remove(&mut self, signal: &Signal) {
+        let (at, number) = (&signal.watched, &signal.watched_as);
+        self.by_time.remove(&(at.load(SeqCst), number.load(SeqCst)));
+    }
+}
+
 impl OfProcess {
     fn add(&'static self, watch: &mut Watch, signal: &Arc<Signal>, at: u64) {
-        signal.watched.store(at, SeqCst);
-        signal.watched_in.store(self.generation, SeqCst);
+        if signal.watched_in.load(SeqCst) == self.generation {
+            watch.remove(signal);
+        }
         watch.number += 1;
+        signal.watched.store(at, SeqCst);
+        signal.watched_as.store(watch.number, SeqCst);
+        signal.watched_in.store(self.generation, SeqCst);
         watch
             .by_time
             .insert((at, watch.number), Arc::downgrade(signal));
         if !watch.has_thread {
             let thread = std::thread::Builder::new().name("wasm-dyld-timer".into());
             // Without a thread the guest runs on until WASI or the next entry looks at the clock.
-            let started = thread.stack_size(64 << 10).spawn(|| self.run());
+            let thread = thread.stack_size(64 << 10);
+            let started = without_signals(|| thread.spawn(|| self.run()));
             watch.has_thread = started.is_ok();
         }
         if watch
@@ -125,17 +145,13 @@ impl OfProcess {
                 continue;
             }
             if let Some(signal) = first.remove().upgrade() {
-                self.look(&mut watch, &signal, at, now);
+                self.look(&mut watch, &signal, now);
             }
         }
     }
 
     /// It is time for one of them: its entry has to look, or another one is under way, or none.
-    fn look(&'static self, watch: &mut Watch, signal: &Arc<Signal>, at: u64, now: u64) {
-        if signal.watched.load(SeqCst) != at {
-            // An earlier look has taken its place.
-            return;
-        }
+    fn look(&'static self, watch: &mut Watch, signal: &Arc<Signal>, now: u64) {
         signal.watched.store(u64::MAX, SeqCst);
         match signal.next() {
             // A guest that is just on its way to the host and back may miss one look.
@@ -146,5 +162,63 @@ impl OfProcess {
             Some(at) => self.add(watch, signal, at),
             None => {}
         }
+    }
+}
+
+/// A thread that `start` starts gets no signals: those that the process handles are for its own threads, whose stacks have room.
+#[cfg(unix)]
+fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are filled by these calls before they are read; the mask is this thread's, and put back.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let started = start();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
+        started
+    }
+}
+
+#[cfg(not(unix))]
+fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    start()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(signal: &Arc<Signal>) -> usize {
+        let of = of_process();
+        let watch = of.lock();
+        let is_it = |other: &&Weak<Signal>| ptr::eq(other.as_ptr(), Arc::as_ptr(signal));
+        watch.by_time.values().filter(is_it).count()
+    }
+
+    #[test]
+    fn a_signal_is_watched_once_and_forgotten_with_its_namespace() {
+        let signal = Arc::new(Signal::new(true));
+        let now = clock();
+        let hour = 3_600_000_000_000;
+        for at in [now + 3 * hour, now + 2 * hour, now + hour, now + 4 * hour] {
+            watch_always(&signal, now, at);
+            assert_eq!(watched(&signal), 1);
+        }
+        forget(&signal);
+        assert_eq!(watched(&signal), 0);
+        assert_eq!(Arc::weak_count(&signal), 0);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn threads_of_ours_get_no_signals() {
+        let blocked = || unsafe {
+            let mut mask = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), &raw mut mask);
+            libc::sigismember(&raw const mask, libc::SIGUSR1) == 1
+        };
+        assert!(!blocked());
+        let thread = without_signals(|| std::thread::spawn(blocked));
+        assert!(!blocked() && thread.join().unwrap());
     }
 }

@@ -29,9 +29,9 @@ impl Namespace {
         let _depth = self.side.enter(self.config.nesting)?;
         self.side.forget_exit();
         run().map_err(|trap| self.ended(&trap, stack))?;
-        // A function of the host's may have kept it to itself that the guest was stopped, and the guest have come to its end before the
-        // next check.
-        self.side.control.check_stopped()
+        // A stop may have come, or a function of the host's have kept it to itself, and the guest have come to its end before the next
+        // check.
+        self.side.control.check()
     }
 
     #[cold]

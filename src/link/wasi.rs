@@ -96,20 +96,27 @@ fn call(
             _ => return Err("a WASI function with a parameter that is no integer".into()),
         };
     }
-    let (outcome, units) = {
+    let asked = {
         let _inside = side.leave()?;
         // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
         let bytes = unsafe { memory.bytes_mut() };
+        wasi.units_asked(index, bytes, raw)
+    };
+    side.charge(asked)?;
+    let (outcome, moved) = {
+        let _inside = side.leave()?;
+        // SAFETY: as above.
+        let bytes = unsafe { memory.bytes_mut() };
         let outcome = wasi.call(index, bytes, raw);
         let returned = outcome.as_ref().ok().copied().flatten();
-        (outcome, wasi.units(index, bytes, raw, returned))
+        (outcome, wasi.units_moved(index, bytes, raw, returned))
     };
     // What the guest waited for may have ended for this reason.
     if let Some(stop) = control::wanted() {
         return Err(stop.error().into());
     }
     if outcome.is_ok() {
-        side.charge(units)?;
+        side.charge(moved)?;
     }
     match outcome {
         Ok(Some(value)) => {

@@ -307,16 +307,24 @@ impl Preview1 for Common {
         }
     }
 
-    fn units(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
+    fn units_asked(&self, index: usize, memory: &[u8], args: &[u64]) -> u64 {
         let measures = MEASURES.get(index).copied().unwrap_or_default();
-        let succeeded = outcome == SUCCESS;
+        price::asked(measures, args, memory.len() as u64)
+    }
+
+    fn units_moved(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
         let name = SIGNATURES.get(index).map_or("", |function| function.name);
-        let more = match name {
+        let untold = match name {
             "args_get" => self.args.size(),
             "environ_get" => self.env.size(),
             _ => self.listed.take().saturating_mul(price::ENTRY),
         };
-        price::units(measures, args, memory, succeeded, more)
+        let measures = MEASURES.get(index).copied().unwrap_or_default();
+        let moved = match outcome == SUCCESS {
+            true => price::moved(measures, args, memory),
+            false => 0,
+        };
+        price::of_bytes(untold.saturating_add(moved))
     }
 
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {

@@ -96,9 +96,15 @@ pub trait Preview1 {
         args: &[u64],
     ) -> std::result::Result<Option<i32>, Stop>;
 
-    /// What a call that has just returned `outcome` costs of a guest's budget, in the units of the checks in modules. The same arguments,
-    /// contents and outcome cost the same each time.
-    fn units(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
+    /// What a call costs of a guest's budget for what its arguments ask, told before it is made, in the units of the checks in modules. The same
+    /// arguments cost the same each time.
+    fn units_asked(&self, index: usize, memory: &[u8], args: &[u64]) -> u64 {
+        let _ = (index, memory, args);
+        0
+    }
+
+    /// What a call that has just returned `outcome` costs besides, for what it has moved and looked at.
+    fn units_moved(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
         let _ = (index, memory, args, outcome);
         0
     }

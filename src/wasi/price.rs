@@ -39,27 +39,36 @@ pub fn has_long_path(measures: &[Measure], args: &[u64]) -> bool {
     lengths.any(|(&measure, &arg)| measure == Measure::Path && arg as u32 > LONGEST_PATH)
 }
 
-/// Units of a call with these arguments, after which the guest's memory is this. `succeeded`: it has given its results; `more`: bytes that
-/// no argument tells of.
-pub fn units(measures: &[Measure], args: &[u64], memory: &[u8], succeeded: bool, more: u64) -> u64 {
+/// Units of a call for what these arguments ask, before it is made: no call is made that the budget does not hold.
+pub fn asked(measures: &[Measure], args: &[u64], memory_size: u64) -> u64 {
     let each = measures.iter().zip(args).map(|(measure, &arg)| {
         let arg = arg as u32;
         match measure {
-            Measure::None => 0,
+            Measure::None | Measure::Moved => 0,
             // What is beyond the memory is not looked at.
-            Measure::Length | Measure::Path => u64::from(arg).min(memory.len() as u64),
+            Measure::Length | Measure::Path => u64::from(arg).min(memory_size),
             Measure::Vectors => u64::from(arg.min(MAX_VECTORS)) * 8,
             Measure::Subscriptions if arg > MAX_SUBSCRIPTIONS => 0,
             Measure::Subscriptions => u64::from(arg) * (48 + 32),
-            Measure::Moved if succeeded => moved(memory, arg),
-            Measure::Moved => 0,
         }
     });
-    let bytes = each.fold(more, u64::saturating_add);
-    CALL.saturating_add(bytes / BYTES)
+    CALL.saturating_add(of_bytes(each.fold(0, u64::saturating_add)))
 }
 
-fn moved(memory: &[u8], at: u32) -> u64 {
+/// Bytes that a call says it has moved, which has succeeded and left the guest's memory like this.
+pub fn moved(measures: &[Measure], args: &[u64], memory: &[u8]) -> u64 {
+    let places = measures.iter().zip(args);
+    let moved = places.filter(|(measure, _)| **measure == Measure::Moved);
+    moved
+        .map(|(_, &at)| word(memory, at as u32))
+        .fold(0, u64::saturating_add)
+}
+
+pub fn of_bytes(bytes: u64) -> u64 {
+    bytes / BYTES
+}
+
+fn word(memory: &[u8], at: u32) -> u64 {
     let at = at as usize;
     let word = memory.get(at..at.saturating_add(4));
     let word = word.and_then(|word| word.try_into().ok());
@@ -73,22 +82,26 @@ mod tests {
 
     #[test]
     fn bytes_cost_what_they_are() {
+        let of = |measures: &[Measure], args: &[u64]| asked(measures, args, 1 << 16);
+        assert_eq!(of(&[], &[]), 100);
+        assert_eq!(of(&[None, Length], &[1 << 15, 640]), 110);
+        assert_eq!(of(&[None, Length], &[0, u32::MAX.into()]), 1124);
+        assert_eq!(of(&[Vectors, Moved], &[16, 40]), 102);
+        assert_eq!(of(&[Subscriptions], &[4096]), 100 + 4096 * 80 / 64);
+        assert_eq!(of(&[Subscriptions], &[4097]), 100);
+        assert_eq!(of(&[Vectors], &[u32::MAX.into()]), 228);
+        assert!(asked(&[Length; 3], &[u32::MAX.into(); 3], u64::MAX) > 3 << 25);
+    }
+
+    #[test]
+    fn what_was_moved_is_read_where_the_call_has_written_it() {
         let mut memory = vec![0; 1 << 16];
         memory[40..44].copy_from_slice(&6400u32.to_le_bytes());
-        let of = |measures: &[Measure], args: &[u64], succeeded| {
-            units(measures, args, &memory, succeeded, 0)
-        };
-        assert_eq!(of(&[], &[], true), 100);
-        assert_eq!(of(&[None, Length], &[1 << 15, 640], true), 110);
-        assert_eq!(of(&[None, Length], &[0, u32::MAX.into()], false), 1124);
-        assert_eq!(of(&[Vectors, Moved], &[16, 40], true), 202);
-        assert_eq!(of(&[Vectors, Moved], &[16, 40], false), 102);
-        assert_eq!(of(&[Moved], &[(1 << 16) - 3], true), 100);
-        assert_eq!(of(&[Moved], &[u32::MAX.into()], true), 100);
-        assert_eq!(of(&[Subscriptions], &[4096], true), 100 + 4096 * 80 / 64);
-        assert_eq!(of(&[Subscriptions], &[4097], true), 100);
-        assert_eq!(of(&[Vectors], &[u32::MAX.into()], true), 228);
-        assert_eq!(units(&[], &[], &[], true, 10 * ENTRY), 260);
-        assert!(units(&[Length], &[64], &memory, true, u64::MAX) > 1 << 57);
+        let of = |measures: &[Measure], args: &[u64]| moved(measures, args, &memory);
+        assert_eq!(of(&[Vectors, Moved], &[16, 40]), 6400);
+        assert_eq!(of(&[Length, None], &[40, 40]), 0);
+        assert_eq!(of(&[Moved], &[(1 << 16) - 3]), 0);
+        assert_eq!(of(&[Moved], &[u32::MAX.into()]), 0);
+        assert_eq!(of_bytes(6400), 100);
     }
 }

@@ -12,7 +12,7 @@ pub struct BoundArgs {
     /// Stop the program when this time is over, loading included: 500ms, 5s, "2m 30s"
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Stop the program when it has done so much: entering a function is a unit, as is going round a loop once
+    /// Stop the program when it has done so much: going round a loop once is a unit, and so are most calls
     #[arg(long, value_name = "UNITS")]
     budget: Option<u64>,
 }

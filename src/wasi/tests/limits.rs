@@ -146,11 +146,15 @@ fn a_guest_opens_no_more_than_it_may() {
 
 /// What a call costs a guest that has a budget.
 fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> u64 {
-    let outcome = guest.call(name, args).unwrap();
     let functions = guest.wasi.functions();
     let index = functions.iter().position(|f| f.name == name).unwrap();
+    let asked = {
+        let memory = &aligned(&mut guest.backing)[..SIZE];
+        guest.wasi.units_asked(index, memory, args)
+    };
+    let outcome = guest.call(name, args).unwrap();
     let memory = &aligned(&mut guest.backing)[..SIZE];
-    guest.wasi.units(index, memory, args, outcome)
+    asked + guest.wasi.units_moved(index, memory, args, outcome)
 }
 
 /// They are refused before anything is read, be it in the memory or not.
