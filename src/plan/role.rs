@@ -11,15 +11,19 @@ fn unsupported(message: String) -> Error {
     Error::new(Code::Unsupported, message)
 }
 
+fn one_memory(what: &str) -> Error {
+    unsupported(format!(
+        "the {what} has more than one memory: all objects of a namespace share one, and none has another; build it with one memory"
+    ))
+}
+
 /// The role of a module that has been externalised if it is to be the main program.
 pub fn role_of(object: &Object, main: bool) -> Result<Role> {
     linkable(object)?;
     let based = imports_env(object, abi::MEMORY_BASE);
     if main {
         if object.defined_memories > 0 {
-            return Err(unsupported(
-                "the program defines a memory that cannot be shared (it has more than one); link it with one memory, or with -Wl,--import-memory".to_string(),
-            ));
+            return Err(one_memory("program"));
         }
         return Ok(if based { Role::Main } else { Role::FixedMain });
     }
@@ -30,6 +34,9 @@ pub fn role_of(object: &Object, main: bool) -> Result<Role> {
         return Err(unsupported(
             "not a shared library: it has no dylink.0 section; compile with -fPIC and link with -shared -Wl,--experimental-pic".to_string(),
         ));
+    }
+    if object.defined_memories > 0 && !object.memory_imports.is_empty() {
+        return Err(one_memory("library"));
     }
     if object.defined_memories > 0 {
         return Err(unsupported(

@@ -55,6 +55,24 @@ fn a_program_constructs_itself_and_a_reactor_is_constructed() {
 }
 
 #[test]
+fn one_memory_is_all_that_a_module_has() {
+    let message = |memories: &str, main: bool| {
+        let text = format!("(module (@dylink.0 (mem-info)) {memories})");
+        let object = Object::parse(&wat::parse_str(text).unwrap(), &Default::default()).unwrap();
+        role_of(&object, main).map_err(|error| error.message().to_string())
+    };
+    let shared = r#"(import "env" "memory" (memory 1))"#;
+    let both = format!("{shared} (memory 1)");
+    assert!(message(shared, false).is_ok() && message(shared, true).is_ok());
+    for main in [false, true] {
+        let refused = message(&both, main).unwrap_err();
+        assert!(refused.contains("more than one memory"), "{refused}");
+    }
+    let refused = message("(memory 1)", false).unwrap_err();
+    assert!(refused.contains("link with -shared"), "{refused}");
+}
+
+#[test]
 fn libraries_with_the_legacy_section() {
     let legacy = |names: &[&str]| chosen(true, names, Role::Library);
     let (relocs, post, ctors) = (
