@@ -320,16 +320,27 @@ fn added_on_a_build_machine() {
         ran(command.env("WASMDYLD_PREBUILT_CACHE", prebuilt))
     };
     assert_eq!(run("nowhere:built").code, Some(RIGHT));
-    let own = list(&folder);
-    let code = own["files"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|file| file["kind"] != "record");
-    assert_eq!(code.count(), 0, "{own}");
+    let code = |own: &Value| {
+        let files = own["files"].as_array().unwrap().iter();
+        files.filter(|file| file["kind"] != "record").count()
+    };
+    assert_eq!(code(&list(&folder)), 0);
     assert_eq!(files(&folder.join("built")), built);
     // All is there.
     assert_eq!(add(&["main.wasm"]).stdout, "0 files added to built, 0 B\n");
+    // Guests that can be stopped run other code.
+    for (kind, value) in [("timeout", "1h"), ("budget", "1000000000")] {
+        let dir = format!("for-{kind}");
+        let added = ["add", "--dir", &dir, "--for", kind, "-L", ".", "main.wasm"];
+        assert_eq!(cache(&folder, &added).code, Some(0));
+        fs::remove_dir_all(folder.join("kept")).unwrap();
+        let mut command = wasmdyld();
+        command.args(["run", "--engine-cache", "kept", "--prebuilt-cache", &dir]);
+        command.args([&format!("--{kind}"), value, "-L", ".", "main.wasm"]);
+        let stoppable = ran(command.current_dir(&folder).stdout(Stdio::null()));
+        assert_eq!(stoppable.code, Some(RIGHT), "{}", stoppable.stderr);
+        assert_eq!(code(&list(&folder)), 0, "{kind}");
+    }
     // Without the folder everything is compiled.
     fs::remove_dir_all(folder.join("kept")).unwrap();
     assert_eq!(run("nowhere").code, Some(RIGHT));

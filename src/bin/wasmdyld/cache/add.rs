@@ -4,8 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 use serde::Serialize;
+use wasmdyld::control::Mode;
 use wasmdyld::engine::kept::{self, Disk};
 use wasmdyld::engine::{Api, EngineCache, EngineOptions, OwnedEngine, shim};
 use wasmdyld::error::{Code, Context, Error, Result};
@@ -41,6 +42,9 @@ pub struct Add {
     search: SearchArgs,
     #[command(flatten)]
     link: LinkArgs,
+    /// Compile for runs with --timeout, or with --budget, which run other code than those without
+    #[arg(long = "for", value_enum, value_name = "OPTION")]
+    runs: Option<Runs>,
     /// When to show what is being compiled
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     progress: progress::When,
@@ -50,6 +54,13 @@ pub struct Add {
     /// Programs or libraries
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
+}
+
+/// By which option of `run` its guests can be stopped.
+#[derive(Clone, Copy, ValueEnum)]
+enum Runs {
+    Timeout,
+    Budget,
 }
 
 #[derive(Serialize)]
@@ -69,6 +80,7 @@ impl Add {
         let options = EngineOptions {
             cache: EngineCache::Dir(path.clone()),
             prebuilt: Some(Vec::new()),
+            interruptible: self.control() == Mode::Interrupt,
             ..EngineOptions::default()
         };
         if shim::of(api).settings(&options).is_none() {
@@ -89,6 +101,14 @@ impl Add {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn control(&self) -> Mode {
+        match self.runs {
+            None => Mode::Off,
+            Some(Runs::Timeout) => Mode::Interrupt,
+            Some(Runs::Budget) => Mode::Budget,
+        }
+    }
+
     fn add(&self, engine: &OwnedEngine, file: &Path) -> Result<()> {
         let mut config = args::config(&self.search, Some(&self.link))?;
         let survey = Survey::of(file, &config, &[])?;
@@ -98,6 +118,7 @@ impl Add {
             ..Flags::default()
         };
         config.launch_closures = false;
+        config.control = self.control();
         config.progress = progress::observer(self.progress);
         let store = engine.new_store()?;
         let ns = Namespace::new(store.store(), config);
