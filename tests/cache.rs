@@ -147,6 +147,41 @@ fn killed_at_any_moment() {
     assert_sound(&folder);
 }
 
+/// A process that may write no file of that size is ended by a signal when it does.
+#[test]
+fn what_is_larger_than_files_may_be_is_not_kept() {
+    let folder = scratch("ulimit");
+    program(&folder);
+    let run_with = |blocks: u32| {
+        let run = run(&folder);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -f {blocks} && exec \"$@\""), "sh"]);
+        shell.arg(run.get_program()).args(run.get_args());
+        for (name, _) in run.get_envs() {
+            shell.env_remove(name);
+        }
+        shell.current_dir(&folder);
+        let ran = ran(&mut shell);
+        assert_eq!(ran.code, Some(RIGHT), "{blocks} blocks: {}", ran.stderr);
+        files(&folder.join("kept"))
+    };
+    let kept = run_with(0);
+    assert!(
+        kept.iter()
+            .all(|file| fs::metadata(file).unwrap().len() == 0)
+            && !kept.iter().any(|file| is_unfinished(file)),
+        "{kept:?}"
+    );
+    // Of 512 or 1024 bytes, as the shell likes. What is small is kept.
+    let kept = run_with(128);
+    assert!(!kept.is_empty() && !kept.iter().any(|file| is_unfinished(file)));
+    let largest = fs::metadata(largest(&folder.join("kept"))).unwrap().len();
+    assert!(largest <= 128 * 1024, "{largest}");
+    let kept = run_with(1 << 20).len();
+    assert!(kept > LIBRARIES, "{kept}");
+    assert_sound(&folder);
+}
+
 fn assert_sound_or_missing(folder: &Path) {
     if folder.join("kept").exists() {
         assert_sound(folder);

@@ -233,7 +233,8 @@ impl Place for Disk {
 
     fn put(&self, name: &Name, file: &Parts<'_>) {
         let size = file.size();
-        if self.writable && size <= self.bounds.bytes / 2 && self.write(name, file).is_ok() {
+        let fits = size <= self.bounds.bytes / 2 && size <= largest_allowed();
+        if self.writable && fits && self.write(name, file).is_ok() {
             self.account(size);
         }
     }
@@ -243,6 +244,17 @@ impl Place for Disk {
             self.remove(name);
         }
     }
+}
+
+/// How large a file this process may write (`ulimit -f`): a signal would end it at the first byte beyond.
+fn largest_allowed() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the call writes to the struct that it is given, and to nothing where it fails.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur
 }
 
 fn note_use(file: &File, used: io::Result<SystemTime>, writable: bool) {
