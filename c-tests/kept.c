@@ -268,8 +268,41 @@ static void forked(void)
     ok("children compile");
 }
 
+/* Whatever the host has compiled without the linker has started the engine's threads as well. The linker has compiled nothing yet. */
+static void forked_after_compiling(void)
+{
+    struct host host = host_new();
+    struct module *m = module_new();
+    for (int n = 0; n < 8; n++)
+        module_function(m, NULL, "", "i", CODE(I32_CONST, 42));
+    struct bytes bytes = module_finish(m);
+    wasm_byte_vec_t binary;
+    wasm_byte_vec_new(&binary, bytes.size, (const char *)bytes.data);
+    free(bytes.data);
+    wasm_module_t *module = wasm_module_new(host.store, &binary);
+    CHECK(module != NULL);
+    wasm_byte_vec_delete(&binary);
+    pid_t child = fork();
+    int status = -1;
+    if (child == 0) {
+        alarm(20);
+        SAME(compiles(&host, 4), 42);
+        /* A function without the result that it promises: the engine is asked what it has against it. */
+        struct module *wrong = module_new();
+        module_function(wrong, "wrong", "", "i", CODE(GLOBAL_GET, 0, 0x1a));
+        FAILS(load_module(host.dyld, "wrong.so", wrong, 0, NULL, &error), WASM_DYLD_MALFORMED, "wrong.so", NULL);
+        execlp("true", "true", (char *)NULL);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    SAME(status, 0);
+    wasm_module_delete(module);
+    host_delete(&host);
+    ok("children compile where the host had compiled");
+}
+
 int main(void)
 {
+    forked_after_compiling();
     forked();
     kept_on_a_shelf();
     sealed();

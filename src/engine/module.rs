@@ -82,8 +82,14 @@ impl Module {
 
     /// Whether the engine would take `bytes`; cheap, since nothing is compiled. wasmer accepts here what it cannot compile (Q12).
     pub fn validate(store: Store, bytes: &[u8]) -> bool {
-        // SAFETY: as in `new`.
-        unsafe { (store.api().wasm_module_validate)(store.raw(), VecBuf::view(bytes).as_ptr()) }
+        let (api, mut is_valid) = (store.api(), false);
+        // SAFETY: as in `compile`. Engines validate on the threads that they compile on.
+        unsafe {
+            store.shim().compiling(&mut || {
+                is_valid = (api.wasm_module_validate)(store.raw(), VecBuf::view(bytes).as_ptr());
+            });
+        }
+        is_valid
     }
 
     /// Tells the module from others that are alive, where the engine can say the same of the module of a [`super::Frame`].

@@ -168,7 +168,7 @@ pub trait Shim: Send + Sync {
         false
     }
 
-    /// Runs `compile`, which has the engine compile something. Engines that have threads for that may need help in a process that was forked
+    /// Runs `compile`, which has the engine compile or validate something. Engines that have threads for that may need help in a process that was forked
     /// off.
     ///
     /// # Safety

@@ -137,28 +137,21 @@ impl Shim for Wasmtime {
                 &own
             }
         };
-        // SAFETY: pointer and length are those of a slice. Validation is quick and finds almost everything; only the rest (limits of
-        // the compiler) needs a second compilation.
-        let error = unsafe { c::wasmtime_module_validate(engine, bytes.as_ptr(), bytes.len()) }
-            .or_else(|| {
-                let (mut module, mut error) = (std::ptr::null_mut(), None);
-                // SAFETY: as above; the engine compiles on any thread.
-                unsafe {
-                    forked::compiling(&mut || {
-                        error = c::wasmtime_module_new(
-                            engine,
-                            bytes.as_ptr(),
-                            bytes.len(),
-                            &mut module,
-                        );
-                    });
-                }
-                if !module.is_null() {
-                    // SAFETY: made just now, ours.
-                    drop(unsafe { Box::from_raw(module) });
-                }
-                error
-            })?;
+        let (mut module, mut error) = (std::ptr::null_mut(), None);
+        // Validation is quick and finds almost everything; only the rest (limits of the compiler) needs a second compilation.
+        // SAFETY: pointer and length are those of a slice; the engine does both on any thread.
+        unsafe {
+            forked::compiling(&mut || {
+                error = c::wasmtime_module_validate(engine, bytes.as_ptr(), bytes.len()).or_else(
+                    || c::wasmtime_module_new(engine, bytes.as_ptr(), bytes.len(), &mut module),
+                );
+            });
+        }
+        if !module.is_null() {
+            // SAFETY: made just now, ours.
+            drop(unsafe { Box::from_raw(module) });
+        }
+        let error = error?;
         Some(error_text(&error))
     }
 
