@@ -65,6 +65,42 @@ static void one_store(void)
     ok("two namespaces in one store");
 }
 
+static wasm_dyld_t *grows(wasm_store_t *store, uint64_t pages)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    if (pages > 0)
+        WORKS(wasm_dyld_config_set_limit(config, WASM_DYLD_LIMIT_MEMORY_PAGES, pages, &error));
+    wasm_dyld_t *dyld = NULL;
+    WORKS(wasm_dyld_new(store, config, &dyld, &error));
+    struct module *m = module_new();
+    module_function(m, "grow", "i", "i", CODE(LOCAL_GET, 0, MEMORY_GROW, 0));
+    WORKS(load_module(dyld, "grows.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+    return dyld;
+}
+
+static int32_t grown(wasm_dyld_t *dyld, int32_t by) { return CALL1(dyld, find(dyld, NULL, "grow"), by); }
+
+/* A limit of one namespace is no other's, whichever was first, and whether it is gone. */
+static void limits_in_one_store(void)
+{
+    struct host host = host_new();
+    wasm_dyld_t *before = grows(host.store, 0);
+    wasm_dyld_t *bounded = grows(host.store, 40);
+    wasm_dyld_t *after = grows(host.store, 0);
+    wasm_dyld_t *explicit = grows(host.store, 65536);
+    SAME(grown(bounded, 100), -1);
+    CHECK(grown(bounded, 5) > 0 && grown(before, 100) > 0 && grown(after, 100) > 0 && grown(explicit, 100) > 0);
+    wasm_dyld_delete(bounded);
+    wasm_dyld_t *last = grows(host.store, 0);
+    CHECK(grown(before, 100) > 0 && grown(after, 100) > 0 && grown(last, 100) > 0);
+    wasm_dyld_delete(before);
+    wasm_dyld_delete(after);
+    wasm_dyld_delete(explicit);
+    wasm_dyld_delete(last);
+    host_delete(&host);
+    ok("limits of namespaces in one store");
+}
+
 static void one_engine(void)
 {
     struct host host = host_new();
@@ -218,6 +254,7 @@ static void threads(void)
 int main(void)
 {
     one_store();
+    limits_in_one_store();
     one_engine();
     plain_engine();
     one_after_the_other();

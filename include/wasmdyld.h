@@ -294,9 +294,11 @@ enum wasm_dyld_limit_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * Pages of 64 KiB in the memory; 65536 by default. A maximum below that also binds the guest's own memory.grow, each memory that a module
-   * has besides, and on the bundled engine what guests keep as objects of the engine (exceptions, structures, arrays), all of a store
-   * together, as well as memories without a maximum that others make in the store.
+   * Pages of 64 KiB in the memory; 65536 by default, to the last of which the bundled engine does not grow it. A maximum below that also
+   * binds the guest's own memory.grow, each memory that a module has besides, and on the bundled engine what guests keep as objects of the
+   * engine (exceptions, structures, arrays), all of a store together. There, as long as the namespace is there, it also
+   * binds memories without a maximum that the host makes in the store, or that modules of other namespaces have for themselves; the memories
+   * that other namespaces' objects share it does not bind. The smallest of several such maxima counts.
    */
   WASM_DYLD_LIMIT_MEMORY_PAGES = 0,
   /**

@@ -1,5 +1,6 @@
 //! A namespace: one store, one memory, one table, and the objects in them.
 
+use std::any::Any;
 use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
@@ -200,6 +201,8 @@ pub struct Namespace {
     pub(super) features: EngineFeatures,
     /// Where modules have checks.
     pub(super) meter: OnceCell<Meter>,
+    /// Held for its life alone: see [`shim::Shim::bound_objects`].
+    _objects_bound: Option<Box<dyn Any>>,
 }
 
 /// Marks the namespace as changing; on drop it is open again.
@@ -233,9 +236,8 @@ impl Namespace {
         let side = Rc::new(Side::new(config.control));
         let control = &side.control;
         control.settle(store.shim().watch(store, control));
-        if let Some(bytes) = config.bounds().memory {
-            store.shim().bound_objects(store, bytes);
-        }
+        let memory = config.bounds().memory;
+        let objects_bound = memory.and_then(|bytes| store.shim().bound_objects(store, bytes));
         let told = side.clone();
         config.trace.wrap(|sink| {
             Box::new(move |category, text| {
@@ -263,6 +265,7 @@ impl Namespace {
             guest_files: RefCell::new(None),
             features: EngineFeatures::default(),
             meter: OnceCell::new(),
+            _objects_bound: objects_bound,
         })
     }
 

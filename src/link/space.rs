@@ -66,10 +66,13 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
         min: extent.after,
         max: extent.max,
     };
+    let mut pages = limits(&layout.memory);
+    let largest = ns.store.shim().largest_memory().max(pages.min);
+    pages.max = pages.max.map(|max| max.min(largest));
     let memory = Memory::new(
         ns.store,
         MemoryType {
-            limits: limits(&layout.memory),
+            limits: pages,
             shared: false,
             memory64: false,
             page_log2: None,

@@ -27,6 +27,7 @@ mod wasmtime_text;
 pub use described::{Description, TextOf};
 pub(crate) use library_code::LibraryCode;
 
+use std::any::Any;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::ptr::NonNull;
@@ -41,6 +42,7 @@ use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
 use super::types::plain_value_type;
+use crate::abi;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
@@ -177,9 +179,16 @@ pub trait Shim: Send + Sync {
         compile();
     }
 
-    /// Has what guests of the store keep beside their memories and tables, exceptions and other objects, take no more than so many bytes in all.
-    /// Nothing where the engine has no way.
-    fn bound_objects(&self, _store: Store, _bytes: u64) {}
+    /// Has what guests of the store keep beside their memories and tables, exceptions and other objects, take no more than so many bytes in all,
+    /// as long as the result is there. Nothing where the engine has no way.
+    fn bound_objects(&self, _store: Store, _bytes: u64) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    /// The largest maximum, in pages, of a memory that [`Self::bound_objects`] does not bind.
+    fn largest_memory(&self) -> u64 {
+        abi::MAX_PAGES
+    }
 
     /// Whether an instance lives on in its store when its handle is deleted, so that this may be done while its code runs.
     fn instance_outlives_handle(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The bundled engine: Wasmtime, through its own additions to `wasm.h`.
 
+use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -202,9 +203,13 @@ impl Shim for Wasmtime {
         unsafe { forked::compiling(compile) }
     }
 
-    fn bound_objects(&self, store: Store, bytes: u64) {
+    fn bound_objects(&self, store: Store, bytes: u64) -> Option<Box<dyn Any>> {
         // SAFETY: as in `watch`.
-        heap::bound(unsafe { store_in(store) }, bytes);
+        Some(Box::new(heap::bound(unsafe { store_in(store) }, bytes)))
+    }
+
+    fn largest_memory(&self) -> u64 {
+        heap::LARGEST_MEMORY
     }
 
     fn instance_outlives_handle(&self) -> bool {

@@ -4,7 +4,7 @@ use super::world::World;
 use crate::config::Config;
 use crate::engine::Api;
 use crate::error::Code;
-use crate::link::Flags;
+use crate::link::{Flags, Namespace};
 use crate::plan::Plt;
 
 fn library(import: &str) -> String {
@@ -127,5 +127,21 @@ fn objects_of_guests_take_no_more_than_a_memory_may() {
         assert_eq!(outcome(Some(100), 200_000), Err(Code::Trap));
         outcome(Some(100), 5_000).unwrap();
         outcome(None, 200_000).unwrap();
+    }
+}
+
+#[test]
+fn the_bound_of_a_namespace_goes_with_it() {
+    for exceptions in [false, true] {
+        let world = World::new(Api::linked(), Plt::Auto);
+        world.put("hoarder.so", &hoarder(exceptions, 200_000));
+        let mut config = Config::default();
+        config.limits.memory_pages = 100;
+        // The engine does not tell whose objects they are.
+        let bounded = Namespace::new(world.ns.store(), config);
+        let refused = world.open("hoarder.so", Flags::default());
+        assert_eq!(refused.unwrap_err().code(), Code::Trap);
+        drop(bounded);
+        world.open("hoarder.so", Flags::default()).unwrap();
     }
 }
