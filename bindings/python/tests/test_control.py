@@ -257,6 +257,8 @@ def test_budgets(make: Make) -> None:
     for bad in (-1, 1 << 64):
         with pytest.raises(OverflowError):
             ns.budget = bad
+    with pytest.raises(TypeError, match="a budget is an int.*got float"):
+        ns.budget = 1.5  # type: ignore[assignment]
     assert make(control=Control.BUDGET).budget is None
     with pytest.raises(wasmdyld.Unsupported):
         make().budget

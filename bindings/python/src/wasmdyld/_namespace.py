@@ -1,5 +1,6 @@
 """Namespaces."""
 
+import operator
 import os
 from ctypes import byref, c_char_p, c_int32, c_uint64, c_void_p
 from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, Union
@@ -166,7 +167,7 @@ class Namespace:
 
     @property
     def budget(self) -> Optional[int]:
-        """What the guests have left for all that follows, in units: a unit is a function that is entered or a loop that goes round once.
+        """What the guests have left for all that follows, in units: a loop that goes round once is one, and so are most calls.
         It is the same number on every engine, every time. What is beyond it raises OutOfBudget. None: as many as they like.
 
         It takes Control.BUDGET, which a namespace has that is made with a budget.
@@ -177,9 +178,16 @@ class Namespace:
 
     @budget.setter
     def budget(self, units: Optional[int]) -> None:
-        if units is not None and not 0 <= units < NO_BUDGET:
-            raise OverflowError(f"a budget of {units}")
-        self._state.call(dyld.wasm_dyld_set_budget, NO_BUDGET if units is None else units)
+        if units is None:
+            number = NO_BUDGET
+        else:
+            try:
+                number = operator.index(units)
+            except TypeError:
+                raise TypeError(f"a budget is an int, or None for as many units as they like; got {type(units).__name__}") from None
+            if not 0 <= number < NO_BUDGET:
+                raise OverflowError(f"a budget of {number}")
+        self._state.call(dyld.wasm_dyld_set_budget, number)
 
     def compile(self, data: bytes) -> Module:
         """Has the engine compile a module, for load_bytes and to be kept (Module.serialize)."""
