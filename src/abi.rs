@@ -83,6 +83,8 @@ pub const LINKER: &str = "wasmdyld";
 pub const CONTROL: &str = "wasmdyld:control";
 /// A mutable i64: the units left until the host is asked.
 pub const CONTROL_UNITS: &str = "units";
+/// A memory of one page: its first four bytes are not zero where the host is to be asked.
+pub const CONTROL_FLAG: &str = "flag";
 /// A function without parameters and results: asks the host. A trap of its ends what runs.
 pub const CONTROL_ASK: &str = "ask";
 

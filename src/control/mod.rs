@@ -1,7 +1,7 @@
 //! What stops a guest from outside: interrupts of other threads and of signal handlers, time-outs, budgets.
 //!
 //! A guest is asked to stop and stops by itself. Its code comes to a check again and again: one that its engine makes (the shim says),
-//! or one that the linker has put into its modules (`object::meter`). WASI checks where it waits (`wait.rs`). A check asks [`wanted`]
+//! or one that the linker has put into its modules (`object::meter`): these count, and ask by themselves from time to time, or look at a flag. WASI checks where it waits (`wait.rs`). A check asks [`wanted`]
 //! and, if a stop is wanted, ends the guest by a trap, which [`Control::finish`] knows again by what it has noted here, not by its text.
 //!
 //! No engine, and nothing of the linker: a [`Control`] belongs to a namespace and to its thread, its [`Signal`] to all threads.
@@ -50,6 +50,8 @@ pub enum Checks {
     None,
     /// Where the engine checks by itself, but not between operations that take long and follow each other without a loop.
     Between,
+    /// At every function and loop, where the guest looks at a flag that others raise.
+    Flag,
     /// At every function and loop, counted.
     Counted,
 }
@@ -132,12 +134,13 @@ impl Control {
         self.mode
     }
 
-    /// What is to be put into modules, where the engine checks by itself (`by_engine`) or does not.
-    pub fn settle(&self, by_engine: bool) {
-        self.checks.set(match (self.mode, by_engine) {
-            (Mode::Off, _) => Checks::None,
-            (Mode::Interrupt, true) => Checks::Between,
-            (Mode::Interrupt, false) | (Mode::Budget, _) => Checks::Counted,
+    /// What is to be put into modules, where the engine checks by itself (`by_engine`), or the signal has a flag, or neither.
+    pub fn settle(&self, by_engine: bool, has_flag: bool) {
+        self.checks.set(match (self.mode, by_engine, has_flag) {
+            (Mode::Off, ..) => Checks::None,
+            (Mode::Interrupt, true, _) => Checks::Between,
+            (Mode::Interrupt, false, true) => Checks::Flag,
+            (Mode::Interrupt, false, false) | (Mode::Budget, ..) => Checks::Counted,
         });
     }
 
@@ -287,6 +290,20 @@ impl Control {
             self.stopped.set(Some(Stop::Spent));
             Stop::Spent
         })
+    }
+
+    /// The guest has seen the flag. `None`: it is the flag of others, since the namespace is gone; else why the guest is to stop, if it is.
+    pub fn ask_for_flag(&self) -> Option<Result<(), Stop>> {
+        // Before: who wants a stop raises the flag afterwards.
+        if !self.signal.lower() {
+            return None;
+        }
+        let Some(stop) = wanted() else {
+            return Some(Ok(()));
+        };
+        // What goes on in spite of it asks again at once.
+        self.signal.raise();
+        Some(Err(stop))
     }
 
     /// Why the guest was stopped in this entry, if it was: for its own sake, or for that of one that waits for it.

@@ -1,6 +1,6 @@
 //! The part of a control that other threads and signal handlers reach: atomics alone, no lock, no memory taken or given back.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
@@ -39,6 +39,8 @@ pub struct Signal {
     /// The process that has made it. A child has the same one, and makes another: what it took from this one would be the parent's.
     bell_of: AtomicU32,
     kick: OnceLock<Kick>,
+    /// What the guests' own code looks at: not zero where it is to ask. Others write it while they are counted below.
+    flag: AtomicPtr<AtomicU32>,
     /// That of the namespace which a function of the host's has entered, called by a guest of this one. Others read it while they are
     /// counted here.
     inner: AtomicPtr<Signal>,
@@ -73,6 +75,7 @@ impl Signal {
             bell: AtomicI32::new(-1),
             bell_of: AtomicU32::new(0),
             kick: OnceLock::new(),
+            flag: AtomicPtr::new(ptr::null_mut()),
             inner: AtomicPtr::new(ptr::null_mut()),
             readers: Readers::default(),
         }
@@ -85,7 +88,42 @@ impl Signal {
 
     /// Whether somebody else has to tell the engine when time is over.
     pub(super) fn has_kick(&self) -> bool {
-        self.kick.get().is_some()
+        self.kick.get().is_some() || !self.flag.load(Relaxed).is_null()
+    }
+
+    /// Where guests look whether they are to ask.
+    ///
+    /// # Safety
+    /// The word stays there until [`take_flag`](Self::take_flag), and guests read it by atomic loads alone.
+    pub unsafe fn set_flag(&self, flag: NonNull<AtomicU32>) {
+        self.flag.store(flag.as_ptr(), SeqCst);
+    }
+
+    /// Nobody writes it any more.
+    pub fn take_flag(&self) {
+        self.flag.store(ptr::null_mut(), SeqCst);
+        // Those who have seen it are done soon.
+        self.readers.wait();
+    }
+
+    fn write_flag(&self, value: u32) -> bool {
+        let _reading = self.readers.enter();
+        // SAFETY: by the promise of `set_flag`; whoever takes it away waits until nobody is counted any more.
+        let flag = unsafe { self.flag.load(SeqCst).as_ref() };
+        if let Some(flag) = flag {
+            flag.store(value, SeqCst);
+        }
+        flag.is_some()
+    }
+
+    /// Guests that look at the flag ask.
+    pub fn raise(&self) {
+        self.write_flag(1);
+    }
+
+    /// They do not ask, until it is raised again. False: there is no flag.
+    pub(super) fn lower(&self) -> bool {
+        self.write_flag(0)
     }
 
     /// What runs is to stop. Nothing, if nothing runs. False: it cannot be stopped.
@@ -108,6 +146,7 @@ impl Signal {
         if let Some(kick) = self.kick.get() {
             kick();
         }
+        self.raise();
         ring(self.bell.load(SeqCst));
         let _reading = self.readers.enter();
         // SAFETY: whoever takes it away waits until nobody is counted any more.

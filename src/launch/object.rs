@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{
     ConstValue, Dylink, ExportItem, Exports, ExternType, Features, Filled, FuncType, GlobalType,
-    Imports, MemoryType, Object, Segment, TableType,
+    Imports, MemoryType, Metering, Object, Segment, TableType,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -38,7 +38,7 @@ struct Form<'a> {
     features: Features,
     module_name: Option<&'a str>,
     bodies: Vec<u32>,
-    metered: bool,
+    metered: Metering,
     footprint: u64,
     code_moved: i64,
     code_rewritten: bool,

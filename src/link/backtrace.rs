@@ -8,7 +8,7 @@ use super::namespace::{Namespace, State};
 use crate::demangle::demangle;
 use crate::engine::{self, Module, ModuleName, Trap};
 use crate::error::{Error, Frame};
-use crate::object::{ExportItem, Object};
+use crate::object::{ExportItem, Metering, Object};
 use crate::plan::Found;
 
 /// More objects that may be meant than anybody wants to read.
@@ -70,7 +70,7 @@ fn shown(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Frame {
     let has_places = !fits.iter().any(|c| c.object.code_rewritten);
     let metered = fits
         .iter()
-        .any(|c| c.object.metered && frame.func_index >= c.object.imported_funcs);
+        .any(|c| c.object.metered != Metering::Off && frame.func_index >= c.object.imported_funcs);
     Frame {
         object: joined(fits.iter().map(|c| c.name)),
         function: name.map(|name| demangle(name).into_owned()),

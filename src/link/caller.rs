@@ -11,7 +11,7 @@ use wasm_encoder::{
 use super::glue::{MEMORY, TABLE, Types, call_slot, finish, numbered, table_import, val_type};
 use crate::abi;
 use crate::error::Result;
-use crate::object::{FuncType, ValType as OurValType};
+use crate::object::{FuncType, Metering, ValType as OurValType};
 
 /// Positions of the exports. The function that calls a slot takes the function's arguments and the slot, and gives its results.
 pub const CALL: usize = 0;
@@ -29,9 +29,9 @@ pub fn width(ty: OurValType) -> Option<u64> {
     }
 }
 
-/// The module for functions of type `sig`; without [`ROWS`] where a value of theirs lies in no memory. `counted`: each row is a turn of a
-/// loop, as [`meter`](crate::object::meter) counts them; the last two imports are those of its checks.
-pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, counted: bool) -> Result<Vec<u8>> {
+/// The module for functions of type `sig`; without [`ROWS`] where a value of theirs lies in no memory. Each row is a turn of a
+/// loop, with such a check as [`meter`](crate::object::meter) makes of this kind; the last two imports are those of the checks, if these have any.
+pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, checks: Metering) -> Result<Vec<u8>> {
     let mut types = Types::default();
     let callee = types.of(sig)?;
     let slot = sig.params.len() as u32;
@@ -54,9 +54,13 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, counted: bool) -> Result<Ve
         ExportSection::new(),
         CodeSection::new(),
     );
-    let counted = counted && has_rows(sig);
+    let checks = match has_rows(sig) {
+        true => checks,
+        false => Metering::Off,
+    };
     // Behind what is imported.
-    let (first, done) = (u32::from(counted), u32::from(counted));
+    let first = u32::from(checks.imports().is_some());
+    let done = done_global(checks);
     functions.function(call);
     exports.export(&numbered(CALL), ExportKind::Func, first);
     let mut body = Function::new([]);
@@ -72,17 +76,20 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, counted: bool) -> Result<Ve
     let mut globals = GlobalSection::new();
     if has_rows(sig) {
         imports.import("", MEMORY, EntityType::Memory(memory));
-        if counted {
-            let units = EntityType::Global(COUNTER);
-            imports.import(abi::CONTROL, abi::CONTROL_UNITS, units);
+        if let Some([looks_at, asks]) = checks.imports() {
+            let ty = match checks {
+                Metering::Flag => EntityType::Memory(FLAG),
+                _ => EntityType::Global(COUNTER),
+            };
+            imports.import(abi::CONTROL, looks_at, ty);
             let ask = types.of(&Arc::new(FuncType::default()))?;
-            imports.import(abi::CONTROL, abi::CONTROL_ASK, EntityType::Function(ask));
+            imports.import(abi::CONTROL, asks, EntityType::Function(ask));
         }
         functions.function(types.of(&Arc::new(rows_type(sig)))?);
         exports.export(&numbered(ROWS), ExportKind::Func, first + 1);
         globals.global(COUNTER, &ConstExpr::i64_const(0));
         exports.export(&numbered(DONE), ExportKind::Global, done);
-        code.function(&rows(sig, callee, counted)?);
+        code.function(&rows(sig, callee, checks)?);
     }
     Ok(finish(&[
         &types.section,
@@ -99,6 +106,19 @@ const COUNTER: GlobalType = GlobalType {
     mutable: true,
     shared: false,
 };
+
+const FLAG: MemoryType = MemoryType {
+    minimum: 1,
+    maximum: Some(1),
+    memory64: false,
+    shared: false,
+    page_size_log2: None,
+};
+
+/// The index of the global that says how many rows are done.
+fn done_global(checks: Metering) -> u32 {
+    u32::from(checks == Metering::Counted)
+}
 
 /// Whether functions of the type can be called for rows.
 pub fn has_rows(sig: &FuncType) -> bool {
@@ -117,8 +137,8 @@ fn rows_type(sig: &FuncType) -> FuncType {
 }
 
 /// The loop. All arguments of a row are read before its results are written, and its results before the next row is read.
-fn rows(sig: &FuncType, callee: u32, counted: bool) -> Result<Function> {
-    let done_global = u32::from(counted);
+fn rows(sig: &FuncType, callee: u32, checks: Metering) -> Result<Function> {
+    let done_global = done_global(checks);
     const COUNT: u32 = 0;
     const SLOT: u32 = 1;
     let address = |column: usize| 2 + 2 * column as u32;
@@ -142,11 +162,14 @@ fn rows(sig: &FuncType, callee: u32, counted: bool) -> Result<Function> {
     put(Instruction::LocalGet(COUNT));
     put(Instruction::I64GeU);
     put(Instruction::BrIf(1));
-    if counted {
-        CHECK
-            .iter()
-            .for_each(|instruction| put(instruction.clone()));
-    }
+    let check = match checks {
+        Metering::Off | Metering::Light => &[],
+        Metering::Counted => &COUNT_A_ROW[..],
+        Metering::Flag => &LOOK[..],
+    };
+    check
+        .iter()
+        .for_each(|instruction| put(instruction.clone()));
     for (n, &ty) in sig.params.iter().enumerate() {
         put(Instruction::LocalGet(address(n)));
         put(load(ty));
@@ -182,8 +205,21 @@ fn rows(sig: &FuncType, callee: u32, counted: bool) -> Result<Function> {
     Ok(body)
 }
 
+/// Asks where the flag, in the memory behind the guest's own, is raised.
+const LOOK: [Instruction<'static>; 5] = [
+    Instruction::I32Const(0),
+    Instruction::I32AtomicLoad(MemArg {
+        offset: 0,
+        align: 2,
+        memory_index: 1,
+    }),
+    Instruction::If(BlockType::Empty),
+    Instruction::Call(0),
+    Instruction::End,
+];
+
 /// Takes a unit for a row; below zero it asks.
-const CHECK: [Instruction<'static>; 10] = [
+const COUNT_A_ROW: [Instruction<'static>; 10] = [
     Instruction::GlobalGet(0),
     Instruction::I64Const(1),
     Instruction::I64Sub,
@@ -244,9 +280,10 @@ mod tests {
                 params: params.to_vec(),
                 results: results.to_vec(),
             });
-            let ways = [false, true].map(|tail_calls| [(tail_calls, false), (tail_calls, true)]);
-            for (tail_calls, counted) in ways.into_iter().flatten() {
-                let bytes = caller(&sig, tail_calls, counted).unwrap();
+            let all = [Metering::Off, Metering::Counted, Metering::Flag];
+            let ways = all.map(|checks| [(false, checks), (true, checks)]);
+            for (tail_calls, checks) in ways.into_iter().flatten() {
+                let bytes = caller(&sig, tail_calls, checks).unwrap();
                 wasmparser::validate(&bytes).unwrap();
             }
         }

@@ -177,8 +177,8 @@ impl Files<'_> {
             object.code_moved = before - first_body(&object);
             object.code_rewritten = checked;
         }
-        if checked && self.metering == Metering::Counted {
-            let hidden = object.metered();
+        if checked && self.metering.imports().is_some() {
+            let hidden = object.metered(self.metering);
             object = hidden.ok_or_else(|| lost("the imports of the checks"))?;
         }
         check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer))

@@ -15,7 +15,7 @@ use super::order::{lost, raw};
 use crate::engine::sys::wasm_func_t;
 use crate::engine::{ExternVec, Feature, Func, Instance, QuickCall, Val, ValKind, number_of, shim};
 use crate::error::{Code, Error, Result};
-use crate::object::{FuncType, Metering, ValType};
+use crate::object::{FuncType, ValType};
 use crate::plan::{Callee, ObjectId};
 
 /// Values that need no allocation.
@@ -122,14 +122,14 @@ impl Namespace {
             return Ok(known.clone());
         }
         let tail_calls = self.features.has(self.store, Feature::TailCalls);
-        let counted = self.metering() == Metering::Counted;
-        let module = self.compile_generated(&caller::caller(sig, tail_calls, counted)?)?;
+        let checks = self.metering();
+        let module = self.compile_generated(&caller::caller(sig, tail_calls, checks)?)?;
         let mut state = self.change()?;
         let space = state.space()?;
         let mut imports = vec![raw(space.table.as_extern())?];
         if caller::has_rows(sig) {
             imports.push(raw(space.memory.as_extern())?);
-            if counted {
+            if checks.imports().is_some() {
                 imports.extend(self.meter_imports()?);
             }
         }

@@ -55,6 +55,7 @@ fn in_engine_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
     }
     let imports = module.imports();
     let named = [glue::TABLE, glue::RESOLVE, glue::SLOT, glue::MEMORY];
+    let checks = [abi::CONTROL_UNITS.as_bytes(), abi::CONTROL_FLAG.as_bytes()];
     let declared: usize = imports
         .iter()
         .filter(|i| named.iter().any(|n| n.as_bytes() == i.name))
@@ -69,7 +70,7 @@ fn in_engine_order<T: Copy>(module: &Module, given: &[T]) -> Result<Vec<T>> {
                 Some(n) => n + declared,
                 None if i.name == glue::TABLE.as_bytes() => 0,
                 // Those of checks come last.
-                None if i.name == abi::CONTROL_UNITS.as_bytes() => given.len().wrapping_sub(2),
+                None if checks.contains(&i.name) => given.len().wrapping_sub(2),
                 None if i.name == abi::CONTROL_ASK.as_bytes() => given.len().wrapping_sub(1),
                 None => 1,
             };

@@ -12,6 +12,7 @@ mod exit;
 mod exit_list;
 mod export_getters;
 mod files;
+mod flag;
 mod function;
 mod generated;
 mod glue;

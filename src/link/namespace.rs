@@ -11,6 +11,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::ahead::Ahead;
 use super::exit_list::ExitList;
+use super::flag::Flag;
 use super::function::Caller;
 use super::handed::Handed;
 use super::host::HostValue;
@@ -20,7 +21,7 @@ use super::modules::{EngineCode, Modules};
 use super::stats::{Clock, Statistics};
 use super::texts::Texts;
 use crate::config::Config;
-use crate::control::{self, Control, Watcher};
+use crate::control::{self, Control, Mode, Watcher};
 use crate::engine::{
     Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Global, HostFunc, HostTrap,
     Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val, shim,
@@ -203,6 +204,8 @@ pub struct Namespace {
     pub(super) meter: OnceCell<Meter>,
     /// Held for its life alone: see [`shim::Shim::bound_objects`].
     _objects_bound: Option<Box<dyn Any>>,
+    /// What their checks look at, where these do not count.
+    pub(super) flag: Option<Flag>,
 }
 
 /// Marks the namespace as changing; on drop it is open again.
@@ -235,7 +238,11 @@ impl Namespace {
     pub fn new(store: Store, mut config: Config) -> Rc<Namespace> {
         let side = Rc::new(Side::new(config.control));
         let control = &side.control;
-        control.settle(store.shim().watch(store, control));
+        let by_engine = store.shim().watch(store, control);
+        let may_have_flag = control.mode() == Mode::Interrupt && !by_engine;
+        let flag = may_have_flag.then(|| Flag::new(store, control.signal()));
+        let flag = flag.flatten();
+        control.settle(by_engine, flag.is_some());
         let memory = config.bounds().memory;
         let objects_bound = memory.and_then(|bytes| store.shim().bound_objects(store, bytes));
         let told = side.clone();
@@ -266,6 +273,7 @@ impl Namespace {
             features: EngineFeatures::default(),
             meter: OnceCell::new(),
             _objects_bound: objects_bound,
+            flag,
         })
     }
 

@@ -8,7 +8,7 @@ use crate::abi;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{ExternKind, ExternPtr, Module, shim};
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, Metadata};
+use crate::object::{ExternType, Metadata, Metering};
 
 pub fn lost(what: &str) -> Error {
     Error::new(
@@ -39,12 +39,13 @@ fn declared(object: &Metadata) -> impl Iterator<Item = Key<'_>> {
         let (module, name) = (import.module.as_bytes(), import.name.text().as_bytes());
         (module, name, kind_of(import.ty))
     });
-    let checks = [
-        (abi::CONTROL_UNITS, ExternKind::Global),
-        (abi::CONTROL_ASK, ExternKind::Func),
-    ];
+    let kinds = match object.metered {
+        Metering::Flag => [ExternKind::Memory, ExternKind::Func],
+        _ => [ExternKind::Global, ExternKind::Func],
+    };
+    let checks = object.metered.imports().into_iter().flatten().zip(kinds);
     let checks = checks.map(|(name, kind)| (abi::CONTROL.as_bytes(), name.as_bytes(), kind));
-    own.chain(checks.into_iter().filter(|_| object.metered))
+    own.chain(checks)
 }
 
 /// Import vectors are in the engine's order of imports, which is not always the module's (Q1).

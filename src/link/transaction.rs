@@ -31,7 +31,7 @@ use crate::engine::{
     Val,
 };
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{FuncType, GlobalType};
+use crate::object::{FuncType, GlobalType, Metering};
 use crate::plan::needed::Closure;
 use crate::plan::{Callee, Definition, Found, FuncId, Identity, ObjectId, Plan, Stub, Supply};
 
@@ -206,7 +206,7 @@ impl Transaction<'_> {
                 .iter()
                 .map(|supply| self.supply(&state, id, supply))
                 .collect::<Result<Vec<_>>>()?;
-            if found.object.brief().metered {
+            if found.object.brief().metered != Metering::Off {
                 in_module_order.extend(self.ns.meter_imports()?);
             }
             in_engine_order(module, &found.object, in_module_order)?

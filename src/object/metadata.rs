@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByValue, Object};
+use super::{ByValue, Metering, Object};
 use crate::abi;
 
 /// The metadata of an object. Clones share it.
@@ -33,7 +33,7 @@ pub struct Brief {
     /// The metadata come from a `dylink` section, of before LLVM 13.
     pub legacy: bool,
     /// As in [`Object::metered`] and [`Object::footprint`].
-    pub metered: bool,
+    pub metered: Metering,
     pub footprint: u64,
     /// It imports the function that tells guests of errors.
     pub calls_dlerror: bool,

@@ -156,9 +156,9 @@ pub struct Object {
     pub module_name: Option<Arc<str>>,
     /// Where the body of each function that the module defines begins in its bytes.
     pub bodies: Arc<[u32]>,
-    /// The module's last two imports are those of the checks that [`meter`] has put into it ([`abi::CONTROL_UNITS`],
-    /// [`abi::CONTROL_ASK`]). They are in the index spaces, and not in [`Object::imports`]: they are no symbols.
-    pub metered: bool,
+    /// The module's last two imports are those of the checks of this kind that [`meter`] has put into it ([`Metering::imports`]). They are in
+    /// the index spaces, and not in [`Object::imports`]: they are no symbols.
+    pub metered: Metering,
     /// Bytes of memory that all this takes, and a plan of it, by an estimate that is rather too high.
     pub footprint: usize,
     /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it.
@@ -182,18 +182,27 @@ impl Object {
             })
     }
 
-    /// The object of a module that [`meter`] has put checks into: without the two imports of these. `None`: it does not end in them.
-    pub fn metered(mut self) -> Option<Object> {
+    /// The object of a module that [`meter`] has put checks of this kind into: without the two imports of these. `None`: it does not
+    /// end in them.
+    pub fn metered(mut self, mode: Metering) -> Option<Object> {
+        let names = mode.imports()?;
         let own = self.imports.len().checked_sub(2)?;
         let last = self.imports.iter().skip(own);
         let last = last.map(|import| (&**import.module, import.name.text()));
-        if !last.eq([abi::CONTROL_UNITS, abi::CONTROL_ASK].map(|name| (abi::CONTROL, name))) {
+        if !last.eq(names.map(|name| (abi::CONTROL, name))) {
             return None;
         }
         self.imports.truncate(own);
         self.func_imports.pop();
-        self.global_imports.pop();
-        self.metered = true;
+        if mode == Metering::Flag {
+            self.memory_imports.pop();
+            // What the module itself uses.
+            let own = self.memory_imports.len() + self.defined_memories as usize;
+            self.features.multi_memory = own > 1;
+        } else {
+            self.global_imports.pop();
+        }
+        self.metered = mode;
         Some(self)
     }
 

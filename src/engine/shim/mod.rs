@@ -170,6 +170,12 @@ pub trait Shim: Send + Sync {
         false
     }
 
+    /// Whether a memory that cannot grow stays where it is as long as its store lives, and other threads may write to it meanwhile, so that code
+    /// which reads it by an atomic load sees that soon.
+    fn memory_stays(&self) -> bool {
+        false
+    }
+
     /// Runs `compile`, which has the engine compile or validate something. Engines that have threads for that may need help in a process that was forked
     /// off.
     ///

@@ -198,6 +198,10 @@ impl Shim for Wasmtime {
         epochs::watch(unsafe { store_in(store) }, control)
     }
 
+    fn memory_stays(&self) -> bool {
+        true
+    }
+
     unsafe fn compiling(&self, compile: &mut dyn FnMut()) {
         // SAFETY: by the caller's promise.
         unsafe { forked::compiling(compile) }

@@ -1,13 +1,14 @@
-//! A function's body with checks: at its entry, where it needs one, at each loop's head, in front of each bulk operation, and where a
+//! A function's body with checks: at its entry, where it needs one, in each turn of a loop, in front of each bulk operation, and where a
 //! stretch of code without any of these is long.
 
 use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 use super::super::fault;
+use super::back::{Back, Labels};
 use super::bulk::Bulk;
-use super::check::Checks;
-use super::edit::Edit;
+use super::check::{self, Checks};
+use super::edit::{Edit, Moves};
 use super::entries::Entries;
 use super::hints::Hints;
 use super::path::{self, Path};
@@ -26,6 +27,7 @@ pub(super) struct Bodies<'a> {
     survey: &'a Survey,
     entries: &'a Entries,
     checks: Checks,
+    moves: Moves,
     /// The code of the function at hand, and where its checks branch.
     code: Vec<u8>,
     branches: Vec<usize>,
@@ -41,12 +43,14 @@ impl<'a> Bodies<'a> {
         survey: &'a Survey,
         entries: &'a Entries,
         checks: Checks,
+        moves: Moves,
     ) -> Bodies<'a> {
         Bodies {
             bytes,
             survey,
             entries,
             checks,
+            moves,
             code: Vec::new(),
             branches: Vec::new(),
             hints: Hints::default(),
@@ -81,12 +85,15 @@ impl<'a> Bodies<'a> {
             groups.encode(&mut head);
             head.extend_from_slice(types);
         } else {
-            if total >= MAX_LOCALS {
+            let counts = self.checks.count();
+            if counts && total >= MAX_LOCALS {
                 return Err(no_room(start, "as many locals as a function may have"));
             }
-            groups.saturating_add(1).encode(&mut head);
+            groups.saturating_add(counts.into()).encode(&mut head);
             head.extend_from_slice(types);
-            head.extend_from_slice(&[1, I64]);
+            if counts {
+                head.extend_from_slice(&[1, I64]);
+            }
             let cost = (total / LOCALS).saturating_add(1);
             let entry = enters.then(|| self.checks.fixed(&mut head, total, cost));
             self.checked = self.checked.saturating_add(1);
@@ -107,12 +114,16 @@ impl<'a> Bodies<'a> {
         Ok(())
     }
 
-    /// Copies a function's operators to `code`, with the checks among them. `left` is the local that checks use.
+    /// Copies a function's operators to `code`, with the checks among them. `left` is the local that checks use which count.
+    ///
+    /// These stand at the heads of loops, so that each turn is counted that is begun. Others stand where a turn ends, on the way back alone:
+    /// what is run through once has none.
     fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<()> {
         let (out, branches) = (&mut self.code, &mut self.branches);
         let start = code.original_position();
-        let mut edit = Edit::new(self.bytes, start, self.survey);
+        let mut edit = Edit::new(self.bytes, start, self.moves);
         let mut path = Path::new(path::COUNTED);
+        let mut labels = (!self.checks.count()).then(Labels::new);
         let mut operators = OperatorsReader::new(code);
         // A length that the code states right in front of the operator.
         let mut stated = None;
@@ -132,13 +143,31 @@ impl<'a> Bodies<'a> {
                     _ => {
                         edit.copy(out, start);
                         branches.push(self.checks.bulk(out, left, bulk));
+                        if labels.is_some() {
+                            path.checked();
+                        }
                     }
                 }
             }
             refuse_waiting(&operator, self.survey, start)?;
+            match labels.as_ref().map(|labels| labels.back(&operator)) {
+                None | Some(Back::No) => {}
+                Some(Back::May) => {
+                    edit.copy(out, start);
+                    branches.push(self.checks.fixed(out, left, 1));
+                    path.checked();
+                }
+                Some(Back::If(depth)) => {
+                    edit.copy(out, start);
+                    branches.push(check::back_if(out, self.checks, depth));
+                    edit.skip(end);
+                }
+            }
             edit.operator(out, &operator, start, end);
             path.pass(&operator, more);
-            if matches!(operator, Operator::Loop { .. }) {
+            if let Some(labels) = &mut labels {
+                labels.pass(&operator);
+            } else if matches!(operator, Operator::Loop { .. }) {
                 edit.copy(out, end);
                 branches.push(self.checks.fixed(out, left, 1));
                 path.checked();

@@ -1,33 +1,70 @@
 //! The code of a check.
 
-use wasm_encoder::{BlockType, Encode, Instruction};
+use wasm_encoder::{BlockType, Encode, Instruction, MemArg};
 
 use super::bulk::{Bulk, Price};
 
-/// How code of one module counts and asks.
+/// How code of one module asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Checks {
-    /// Index of the global.
-    pub units: u32,
+    pub when: When,
     /// Index of the function.
     pub ask: u32,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(super) enum When {
+    /// When the units in the global of this index are used up.
+    Spent(u32),
+    /// When the host has raised the flag in the memory of this index.
+    Raised(u32),
+}
+
 impl Checks {
-    /// Takes `cost` units. `left` is an i64 local for the check's own use. Gives where in `out` the branch stands that asks.
+    pub fn count(self) -> bool {
+        matches!(self.when, When::Spent(_))
+    }
+
+    /// Takes `cost` units, where checks count. `left` is an i64 local for the check's own use then. Gives where in `out` the branch stands
+    /// that asks.
     pub fn fixed(self, out: &mut Vec<u8>, left: u32, cost: u32) -> usize {
+        match self.when {
+            When::Spent(units) => {
+                emit(
+                    out,
+                    &[
+                        Instruction::GlobalGet(units),
+                        Instruction::I64Const(cost.into()),
+                    ],
+                );
+                self.take(out, units, left)
+            }
+            When::Raised(memory) => self.look(out, memory),
+        }
+    }
+
+    /// Another thread raises the flag: no engine takes what an atomic load gave before for what it gives.
+    fn look(self, out: &mut Vec<u8>, memory: u32) -> usize {
         emit(
             out,
             &[
-                Instruction::GlobalGet(self.units),
-                Instruction::I64Const(cost.into()),
+                Instruction::I32Const(0),
+                Instruction::I32AtomicLoad(MemArg {
+                    offset: 0,
+                    align: 2,
+                    memory_index: memory,
+                }),
             ],
         );
-        self.take(out, left)
+        self.ask_if(out)
     }
 
     /// Takes what a bulk operation costs, whose length is on top of the stack, and stays there. Gives what [`fixed`](Checks::fixed) gives.
     pub fn bulk(self, out: &mut Vec<u8>, left: u32, bulk: Bulk) -> usize {
+        let units = match self.when {
+            When::Spent(units) => units,
+            When::Raised(memory) => return self.look(out, memory),
+        };
         if bulk.wide {
             emit(out, &[Instruction::LocalTee(left)]);
         } else {
@@ -42,10 +79,7 @@ impl Checks {
         }
         emit(
             out,
-            &[
-                Instruction::GlobalGet(self.units),
-                Instruction::LocalGet(left),
-            ],
+            &[Instruction::GlobalGet(units), Instruction::LocalGet(left)],
         );
         match bulk.price {
             Price::Less(shift) => emit(
@@ -62,22 +96,27 @@ impl Checks {
                 ],
             ),
         }
-        self.take(out, left)
+        self.take(out, units, left)
     }
 
     /// The units left and the cost are on the stack.
-    fn take(self, out: &mut Vec<u8>, left: u32) -> usize {
+    fn take(self, out: &mut Vec<u8>, units: u32, left: u32) -> usize {
         emit(
             out,
             &[
                 Instruction::I64Sub,
                 Instruction::LocalTee(left),
-                Instruction::GlobalSet(self.units),
+                Instruction::GlobalSet(units),
                 Instruction::LocalGet(left),
                 Instruction::I64Const(0),
                 Instruction::I64LtS,
             ],
         );
+        self.ask_if(out)
+    }
+
+    /// Whether to ask is on the stack.
+    fn ask_if(self, out: &mut Vec<u8>) -> usize {
         let branch = out.len();
         emit(
             out,
@@ -97,6 +136,16 @@ pub(super) fn empty_loop(out: &mut Vec<u8>) {
         out,
         &[Instruction::Loop(BlockType::Empty), Instruction::End],
     );
+}
+
+/// Stands for a branch to a loop without parameters that is taken if the number on the stack is not zero: asks first if it is taken. Gives
+/// what [`Checks::fixed`] gives.
+pub(super) fn back_if(out: &mut Vec<u8>, checks: Checks, depth: u32) -> usize {
+    emit(out, &[Instruction::If(BlockType::Empty)]);
+    let branch = checks.fixed(out, 0, 0);
+    let outside = depth.saturating_add(1);
+    emit(out, &[Instruction::Br(outside), Instruction::End]);
+    branch
 }
 
 fn emit(out: &mut Vec<u8>, instructions: &[Instruction<'_>]) {

@@ -4,15 +4,14 @@ use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, Result};
 
 use super::super::section::Section;
-use super::edit::Edit;
-use super::survey::Survey;
+use super::edit::{Edit, Moves};
 
 /// What becomes of a custom section.
 pub(super) enum Fate {
     Stays,
     /// It tells of places in the code, which move: DWARF, source maps, branch hints, relocations.
     Goes,
-    /// It holds indices of functions and globals.
+    /// It holds indices of functions, globals and memories.
     Names,
 }
 
@@ -31,15 +30,16 @@ pub(super) fn fate(section: &Section<'_>) -> Fate {
     }
 }
 
-// Subsections of `name` whose entries begin with a function's or global's index.
+// Subsections of `name` whose entries begin with the index of a function, a memory or a global.
 const FUNCTIONS: u8 = 1;
 const LOCALS: u8 = 2;
 const LABELS: u8 = 3;
+const MEMORIES: u8 = 6;
 const GLOBALS: u8 = 7;
 
 /// The contents of the section `name` with indices as the rewritten module has them. An error means that it is damaged: names only help
 /// people, so that the module goes without.
-pub(super) fn names(bytes: &[u8], section: &Section<'_>, survey: &Survey) -> Result<Vec<u8>> {
+pub(super) fn names(bytes: &[u8], section: &Section<'_>, moves: Moves) -> Result<Vec<u8>> {
     let mut reader = section.reader();
     reader.read_string()?;
     let mut out = bytes
@@ -50,9 +50,9 @@ pub(super) fn names(bytes: &[u8], section: &Section<'_>, survey: &Survey) -> Res
         let id = reader.read_u8()?;
         let mut contents = reader.read_reader()?;
         let range = contents.range();
-        let mut edit = Edit::new(bytes, range.start, survey);
+        let mut edit = Edit::new(bytes, range.start, moves);
         let mut subsection = Vec::with_capacity(range.len());
-        if matches!(id, FUNCTIONS | LOCALS | LABELS | GLOBALS) {
+        if matches!(id, FUNCTIONS | LOCALS | LABELS | MEMORIES | GLOBALS) {
             indices(&mut subsection, &mut edit, &mut contents, id)?;
         }
         edit.copy(&mut subsection, range.end);
@@ -72,12 +72,12 @@ fn indices(
         let start = reader.original_position();
         let index = reader.read_var_u32()?;
         let end = reader.original_position();
-        if id == GLOBALS {
-            edit.global(out, start, end, index);
-        } else {
-            edit.func(out, start, end, index);
+        match id {
+            GLOBALS => edit.global(out, start, end, index),
+            MEMORIES => edit.memory(out, start, end, index),
+            _ => edit.func(out, start, end, index),
         }
-        if matches!(id, FUNCTIONS | GLOBALS) {
+        if matches!(id, FUNCTIONS | MEMORIES | GLOBALS) {
             reader.skip_string()?;
             continue;
         }

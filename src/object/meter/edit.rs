@@ -4,37 +4,41 @@ use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, ConstExpr, Operator, OperatorsReader};
 
 use super::super::fault;
-use super::survey::Survey;
+use super::access;
 use crate::error::Result;
+
+/// The first function, global and memory that moves by one. Those of a kind stay where nothing is imported of that kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moves {
+    pub func: u32,
+    pub global: u32,
+    pub memory: u32,
+}
+
+/// Nothing of a kind moves.
+pub(super) const STAYS: u32 = u32::MAX;
 
 /// Copies a range of a module from front to back. Places are offsets in the module.
 pub(super) struct Edit<'a> {
     bytes: &'a [u8],
     /// How far the range has been copied.
     at: usize,
-    first_func: u32,
-    first_global: u32,
+    moves: Moves,
 }
 
 impl<'a> Edit<'a> {
-    /// Functions and globals from those that the module defines on move by one.
-    pub fn new(bytes: &'a [u8], at: usize, survey: &Survey) -> Edit<'a> {
-        Edit {
-            bytes,
-            at,
-            first_func: survey.imported_funcs,
-            first_global: survey.imported_globals,
-        }
+    pub fn new(bytes: &'a [u8], at: usize, moves: Moves) -> Edit<'a> {
+        Edit { bytes, at, moves }
     }
 
     /// Nothing moves.
     pub fn unmoved(bytes: &'a [u8], at: usize) -> Edit<'a> {
-        Edit {
-            bytes,
-            at,
-            first_func: u32::MAX,
-            first_global: u32::MAX,
-        }
+        let moves = Moves {
+            func: STAYS,
+            global: STAYS,
+            memory: STAYS,
+        };
+        Edit { bytes, at, moves }
     }
 
     /// Copies up to `end`.
@@ -56,15 +60,44 @@ impl<'a> Edit<'a> {
 
     /// A function's index that stands from `start` to `end`.
     pub fn func(&mut self, out: &mut Vec<u8>, start: usize, end: usize, index: u32) {
-        if let Some(index) = moved(index, self.first_func) {
+        if let Some(index) = moved(index, self.moves.func) {
             self.number(out, start, end, index);
         }
     }
 
     pub fn global(&mut self, out: &mut Vec<u8>, start: usize, end: usize, index: u32) {
-        if let Some(index) = moved(index, self.first_global) {
+        if let Some(index) = moved(index, self.moves.global) {
             self.number(out, start, end, index);
         }
+    }
+
+    pub fn memory(&mut self, out: &mut Vec<u8>, start: usize, end: usize, index: u32) {
+        if let Some(index) = moved(index, self.moves.memory) {
+            self.number(out, start, end, index);
+        }
+    }
+
+    /// An active data segment that begins at `start`, of this memory. The first memory need not be named there; any other must.
+    pub fn segment(
+        &mut self,
+        out: &mut Vec<u8>,
+        start: usize,
+        end: usize,
+        memory: u32,
+    ) -> Result<()> {
+        const OF_MEMORY: u32 = 2;
+        let Some(index) = moved(memory, self.moves.memory) else {
+            return Ok(());
+        };
+        let mut reader = self.reader(start, end);
+        if reader.read_var_u32().map_err(fault::reader)? == OF_MEMORY {
+            reader.read_var_u32().map_err(fault::reader)?;
+        }
+        self.copy(out, start);
+        OF_MEMORY.encode(out);
+        index.encode(out);
+        self.skip(reader.original_position());
+        Ok(())
     }
 
     /// Reads a range of the module; positions are those in it.
@@ -84,6 +117,13 @@ impl<'a> Edit<'a> {
         let start = reader.original_position();
         let index = reader.read_var_u32().map_err(fault::reader)?;
         self.global(out, start, reader.original_position(), index);
+        Ok(())
+    }
+
+    pub fn read_memory(&mut self, out: &mut Vec<u8>, reader: &mut BinaryReader<'_>) -> Result<()> {
+        let start = reader.original_position();
+        let index = reader.read_var_u32().map_err(fault::reader)?;
+        self.memory(out, start, reader.original_position(), index);
         Ok(())
     }
 
@@ -109,7 +149,50 @@ impl<'a> Edit<'a> {
             | Operator::GlobalAtomicRmwCmpxchg { global_index, .. } => {
                 self.global(out, self.last_number(end), end, global_index);
             }
-            _ => {}
+            Operator::MemorySize { mem }
+            | Operator::MemoryGrow { mem }
+            | Operator::MemoryFill { mem }
+            | Operator::MemoryDiscard { mem }
+            | Operator::MemoryInit { mem, .. } => {
+                self.memory(out, self.last_number(end), end, mem);
+            }
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                let source = self.last_number(end);
+                self.memory(out, self.last_number(source), source, dst_mem);
+                self.memory(out, source, end, src_mem);
+            }
+            _ => self.access(out, op, start, end),
+        }
+    }
+
+    /// An operator that reads or writes a memory: what it says of the place begins with flags, and with the memory's index unless that is 0.
+    fn access(&mut self, out: &mut Vec<u8>, op: &Operator<'_>, start: usize, end: usize) {
+        const HAS_INDEX: u32 = 1 << 6;
+        if self.moves.memory == STAYS {
+            return;
+        }
+        let memory = access::memory(op);
+        let Some(index) = memory.and_then(|memory| moved(memory, self.moves.memory)) else {
+            return;
+        };
+        let mut reader = self.reader(start, end);
+        let mut read = || -> wasmparser::Result<_> {
+            if matches!(reader.read_u8()?, 0xfc..=0xfe) {
+                reader.read_var_u32()?;
+            }
+            let at = reader.original_position();
+            let flags = reader.read_var_u32()?;
+            if flags & HAS_INDEX != 0 {
+                reader.read_var_u32()?;
+            }
+            Ok((at, flags, reader.original_position()))
+        };
+        // It has been read before.
+        if let Ok((at, flags, rest)) = read() {
+            self.copy(out, at);
+            (flags | HAS_INDEX).encode(out);
+            index.encode(out);
+            self.skip(rest);
         }
     }
 

@@ -5,6 +5,10 @@
 //! [`path::STRETCH`] instructions without any of these, slow ones counted as many ([`cost`]). Functions from whose entry it is not far to the next check, or to their end,
 //! cost nothing themselves ([`entries`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
 //!
+//! [`Mode::Flag`]: the module looks at a word of an imported memory, which the host writes from whatever thread, and calls the
+//! imported function where it is not zero. It looks where functions are entered, as above, where a loop begins its next turn ([`back`]), in front
+//! of each bulk operation, and behind long stretches. Nothing is counted.
+//!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
 //! front of each bulk operation, in functions that have many, and behind each long stretch of code without a loop. All other modules
 //! stay as they are.
@@ -12,10 +16,12 @@
 //! Operators are copied as they stand, and only those that name a function or a global are written anew: what is not touched cannot
 //! change its meaning, and no encoder has to know the proposal that an operator comes from.
 //!
-//! The two imports come last. So functions and globals that the module defines move by one; all that names them is renumbered: code,
-//! constant expressions, exports, the start function, elements and the `name` section. Sections about places in the code are dropped
+//! The two imports come last. So functions, and globals or memories, that the module defines move by one; all that names them is
+//! renumbered: code, constant expressions, exports, the start function, elements, data and the `name` section. Sections about places in the code are dropped
 //! ([`custom`]). All others stay as they are.
 
+mod access;
+mod back;
 mod body;
 mod bulk;
 mod check;
@@ -32,13 +38,15 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{Validator, WasmFeatures};
 
 use super::fault;
+use crate::abi;
 use crate::error::{Code, Error, Result};
 
 /// What is put into a module.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// Nothing.
     #[default]
@@ -47,6 +55,19 @@ pub enum Mode {
     Light,
     /// Checks that count units and ask the host.
     Counted,
+    /// Checks that ask the host where it has raised a flag.
+    Flag,
+}
+
+impl Mode {
+    /// The names of the two imports, below [`abi::CONTROL`], in which a module with such checks ends.
+    pub fn imports(self) -> Option<[&'static str; 2]> {
+        match self {
+            Mode::Off | Mode::Light => None,
+            Mode::Counted => Some([abi::CONTROL_UNITS, abi::CONTROL_ASK]),
+            Mode::Flag => Some([abi::CONTROL_FLAG, abi::CONTROL_ASK]),
+        }
+    }
 }
 
 /// The rewritten module, or `None` where it stays as it is.
@@ -61,12 +82,12 @@ pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     match mode {
         Mode::Off => Ok(None),
         Mode::Light => light::rewrite(bytes),
-        Mode::Counted => {
+        Mode::Counted | Mode::Flag => {
             // What is not valid must not become so by what is added: a local, a type, two imports.
             Validator::new_with_features(WasmFeatures::all())
                 .validate_all(bytes)
                 .map_err(fault::reader)?;
-            sections::rewrite(bytes)
+            sections::rewrite(bytes, mode)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A module with checks that count, section by section.
+//! A module with checks, section by section.
 
 use wasm_encoder::Encode;
 use wasmparser::{
@@ -9,12 +9,12 @@ use wasmparser::{
 use super::super::fault;
 use super::super::section::{self, Section, Sections};
 use super::body::Bodies;
-use super::check::Checks;
+use super::check::{Checks, When};
 use super::custom::{self, Fate};
-use super::edit::Edit;
+use super::edit::{Edit, Moves, STAYS};
 use super::entries::Entries;
 use super::survey::Survey;
-use super::{most, too_large};
+use super::{Mode, most, too_large};
 use crate::abi;
 use crate::error::Result;
 
@@ -22,20 +22,32 @@ use crate::error::Result;
 const NOTHING_TO_NOTHING: [u8; 3] = [0x60, 0, 0];
 /// An import's kind, and the type of the global.
 const MUTABLE_I64: [u8; 3] = [0x03, 0x7e, 0x01];
+/// The same of the memory: one page, and never more.
+const MEMORY_OF_A_PAGE: [u8; 4] = [0x02, 0x01, 0x01, 0x01];
 const KIND_FUNC: u8 = 0x00;
 
 /// `None`: the module has no code that needs a check.
-pub(super) fn rewrite(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     let survey = Survey::of(bytes)?;
-    let checks = Checks {
-        units: survey.imported_globals,
-        ask: survey.imported_funcs,
+    let (func, global) = (survey.imported_funcs, survey.imported_globals);
+    let memory = survey.imported_memories;
+    let (when, global, memory) = match mode {
+        Mode::Flag => (When::Raised(memory), STAYS, memory),
+        _ => (When::Spent(global), global, STAYS),
     };
+    let moves = Moves {
+        func,
+        global,
+        memory,
+    };
+    let checks = Checks { when, ask: func };
     let entries = Entries::of(bytes, &survey)?;
-    let mut bodies = Bodies::new(bytes, &survey, &entries, checks);
+    let mut bodies = Bodies::new(bytes, &survey, &entries, checks, moves);
     let mut writer = Writer {
         bytes,
         survey: &survey,
+        checks,
+        moves,
         out: bytes.get(..section::HEADER).unwrap_or_default().to_vec(),
         types_written: false,
         imports_written: false,
@@ -55,6 +67,8 @@ pub(super) fn rewrite(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
 struct Writer<'a> {
     bytes: &'a [u8],
     survey: &'a Survey,
+    checks: Checks,
+    moves: Moves,
     out: Vec<u8>,
     types_written: bool,
     imports_written: bool,
@@ -119,7 +133,7 @@ impl<'a> Writer<'a> {
             Fate::Stays => self.out.extend_from_slice(section.whole),
             Fate::Goes => {}
             Fate::Names => {
-                if let Ok(contents) = custom::names(self.bytes, section, self.survey) {
+                if let Ok(contents) = custom::names(self.bytes, section, self.moves) {
                     let begun = self.begin(section::CUSTOM);
                     self.out.extend_from_slice(&contents);
                     self.end(begun)?;
@@ -132,8 +146,16 @@ impl<'a> Writer<'a> {
     fn imports(&mut self, section: Option<&Section<'a>>) -> Result<()> {
         let mut imports = Vec::new();
         abi::CONTROL.encode(&mut imports);
-        abi::CONTROL_UNITS.encode(&mut imports);
-        imports.extend_from_slice(&MUTABLE_I64);
+        match self.checks.when {
+            When::Spent(_) => {
+                abi::CONTROL_UNITS.encode(&mut imports);
+                imports.extend_from_slice(&MUTABLE_I64);
+            }
+            When::Raised(_) => {
+                abi::CONTROL_FLAG.encode(&mut imports);
+                imports.extend_from_slice(&MEMORY_OF_A_PAGE);
+            }
+        }
         abi::CONTROL.encode(&mut imports);
         abi::CONTROL_ASK.encode(&mut imports);
         imports.push(KIND_FUNC);
@@ -173,7 +195,7 @@ impl<'a> Writer<'a> {
 
     /// A section that is copied with other numbers.
     fn edited(&mut self, section: &Section<'a>, with: With) -> Result<()> {
-        let mut edit = Edit::new(self.bytes, section.offset, self.survey);
+        let mut edit = Edit::new(self.bytes, section.offset, self.moves);
         let reader = section.reader();
         let end = reader.range().end;
         let begun = self.begin(section.id);
@@ -244,7 +266,8 @@ fn exports(out: &mut Vec<u8>, edit: &mut Edit<'_>, mut reader: BinaryReader<'_>)
         match reader.read::<ExternalKind>().map_err(fault::reader)? {
             ExternalKind::Func | ExternalKind::FuncExact => edit.read_func(out, &mut reader)?,
             ExternalKind::Global => edit.read_global(out, &mut reader)?,
-            ExternalKind::Table | ExternalKind::Memory | ExternalKind::Tag => {
+            ExternalKind::Memory => edit.read_memory(out, &mut reader)?,
+            ExternalKind::Table | ExternalKind::Tag => {
                 reader.read_var_u32().map_err(fault::reader)?;
             }
         }
@@ -277,7 +300,13 @@ fn elements(out: &mut Vec<u8>, edit: &mut Edit<'_>, reader: BinaryReader<'_>) ->
 
 fn data(out: &mut Vec<u8>, edit: &mut Edit<'_>, reader: BinaryReader<'_>) -> Result<()> {
     for segment in DataSectionReader::new(reader).map_err(fault::reader)? {
-        if let DataKind::Active { offset_expr, .. } = segment.map_err(fault::reader)?.kind {
+        let segment = segment.map_err(fault::reader)?;
+        if let DataKind::Active {
+            memory_index,
+            offset_expr,
+        } = segment.kind
+        {
+            edit.segment(out, segment.range.start, segment.range.end, memory_index)?;
             edit.expression(out, &offset_expr)?;
         }
     }

@@ -24,6 +24,7 @@ pub(super) struct Survey {
     pub types: u32,
     pub imported_funcs: u32,
     pub imported_globals: u32,
+    pub imported_memories: u32,
     pub memories: Vec<Memory>,
     /// Which tables have 64-bit indices.
     pub tables: Vec<bool>,
@@ -132,7 +133,10 @@ impl Survey {
             }
             TypeRef::Global(_) => self.imported_globals = self.imported_globals.saturating_add(1),
             TypeRef::Table(ty) => self.tables.push(ty.table64),
-            TypeRef::Memory(ty) => self.memories.push(Memory::from(ty)),
+            TypeRef::Memory(ty) => {
+                self.imported_memories = self.imported_memories.saturating_add(1);
+                self.memories.push(Memory::from(ty));
+            }
             TypeRef::Tag(_) => {}
         }
         Ok(())

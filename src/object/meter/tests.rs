@@ -21,7 +21,7 @@ fn validate(bytes: &[u8]) {
 fn counted(bytes: &[u8]) -> Option<Vec<u8>> {
     let rewritten = meter(bytes, Mode::Counted).unwrap_or_else(|e| panic!("{e}"))?;
     validate(&rewritten);
-    check_agreement(bytes, &rewritten);
+    check_agreement(bytes, &rewritten, Mode::Counted);
     Some(rewritten)
 }
 
@@ -674,7 +674,7 @@ fn real_guests_stay_valid() {
             Validator::new_with_features(WasmFeatures::all())
                 .validate_all(rewritten)
                 .unwrap_or_else(|e| panic!("{what}: {e}"));
-            check_agreement(&bytes, rewritten);
+            check_agreement(&bytes, rewritten, Mode::Counted);
             before += bytes.len();
             after += rewritten.len();
         }

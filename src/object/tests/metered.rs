@@ -3,22 +3,33 @@
 use super::super::{Export, ExportItem, Metering, meter};
 use super::*;
 
-/// Metadata agree: functions and globals of the module's own have moved by one.
-pub(crate) fn check_agreement(before: &[u8], after: &[u8]) {
+/// Metadata agree: functions of the module's own have moved by one, and so have its globals or, where checks look at a flag, its memories.
+pub(crate) fn check_agreement(before: &[u8], after: &[u8], mode: Metering) {
     let before = parse_bytes(before).expect("a module");
     let after = parse_bytes(after).expect("a module with checks");
-    let after = after.metered().expect("its two imports");
+    let after = after.metered(mode).expect("its two imports");
+    let flag = mode == Metering::Flag;
     let (funcs, globals) = (before.imported_funcs, before.imported_globals);
+    let stays = u32::MAX;
+    let (first_global, first_memory) = match flag {
+        true => (stays, before.memory_imports.len() as u32),
+        false => (globals, stays),
+    };
     let moved = |index: u32, first: u32| index + u32::from(index >= first);
     assert_eq!(after.imported_funcs, funcs + 1);
-    assert_eq!(after.imported_globals, globals + 1);
+    assert_eq!(after.imported_globals, globals + u32::from(!flag));
+    assert_eq!(after.memory_imports, before.memory_imports);
     assert_eq!(after.imports, before.imports);
     assert_eq!(after.func_imports, before.func_imports);
     assert_eq!(after.global_imports, before.global_imports);
     assert_eq!(after.tag_imports, before.tag_imports);
     assert_eq!(after.start, before.start.map(|index| moved(index, funcs)));
     assert_eq!(after.dylink, before.dylink);
-    assert_eq!(after.data, before.data);
+    let mut data = before.data.clone();
+    for filled in &mut data {
+        filled.memory = moved(filled.memory, first_memory);
+    }
+    assert_eq!(after.data, data);
     assert_eq!((after.memory, after.table), (before.memory, before.table));
     assert_eq!(after.features, before.features);
     assert_eq!(after.bodies.len(), before.bodies.len());
@@ -31,7 +42,11 @@ pub(crate) fn check_agreement(before: &[u8], after: &[u8]) {
                 sig,
             },
             ExportItem::Global { index, ty } => ExportItem::Global {
-                index: moved(index, globals),
+                index: moved(index, first_global),
+                ty,
+            },
+            ExportItem::Memory { index, ty } => ExportItem::Memory {
+                index: moved(index, first_memory),
                 ty,
             },
             item => item,
@@ -51,15 +66,15 @@ pub(crate) fn check_agreement(before: &[u8], after: &[u8]) {
 /// Rewrites `bytes`, which are a module that parses, in every mode: nothing but a refusal with a reason may come of damaged code, and of
 /// a valid module a valid one.
 pub(crate) fn try_metering(bytes: &[u8], is_valid: impl Fn(&[u8]) -> bool) {
-    for mode in [Metering::Light, Metering::Counted] {
+    for mode in [Metering::Light, Metering::Counted, Metering::Flag] {
         match meter(bytes, mode) {
             Ok(Some(rewritten)) => {
                 assert!(rewritten.len() <= bytes.len() + bytes.len() / 2 + (16 << 20));
                 if is_valid(bytes) {
                     assert!(is_valid(&rewritten), "a rewritten module is invalid");
                 }
-                if mode == Metering::Counted {
-                    check_agreement(bytes, &rewritten);
+                if mode.imports().is_some() {
+                    check_agreement(bytes, &rewritten, mode);
                     let again = meter(&rewritten, mode).expect_err("it has the reserved imports");
                     assert_eq!(again.code(), Code::Unsupported);
                 }

@@ -1,0 +1,92 @@
+//! The flag that guests look at where they are asked to stop by checks that do not count ([`Checks::Flag`](crate::control::Checks::Flag)).
+//!
+//! All namespaces of a store have the same one: functions of one may run where another was entered, and whatever runs in a store runs on
+//! one thread, whose entries tell what is to stop.
+
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use crate::control::Signal;
+use crate::engine::{Memory, Module, Store};
+use crate::object::{Limits, MemoryType};
+
+/// A module with two memories that looks at the second as checks do.
+const PROBE: &[u8] = &[
+    b'\0', b'a', b's', b'm', 1, 0, 0, 0, // (func)
+    1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, // (memory 1 1) (memory 1 1)
+    5, 7, 2, 1, 1, 1, 1, 1, 1, // i32.const 0 i32.atomic.load 1 drop
+    10, 12, 1, 10, 0, 0x41, 0, 0xfe, 0x10, 0x42, 1, 0, 0x1a, 0x0b,
+];
+
+/// One page, and never more.
+const PAGE: MemoryType = MemoryType {
+    limits: Limits {
+        min: 1,
+        max: Some(1),
+    },
+    memory64: false,
+    shared: false,
+    page_log2: None,
+};
+
+thread_local! {
+    /// The flags of stores that have namespaces.
+    static FLAGS: RefCell<Vec<(usize, Weak<Memory>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The flag, as one namespace has it.
+pub(super) struct Flag {
+    memory: Rc<Memory>,
+    signal: Arc<Signal>,
+}
+
+impl Flag {
+    /// `None`: the engine is none for that.
+    pub fn new(store: Store, signal: &Arc<Signal>) -> Option<Flag> {
+        if !store.shim().memory_stays() || !Module::validate(store, PROBE) {
+            return None;
+        }
+        let memory = of_store(store)?;
+        let (base, size) = memory.parts();
+        let word = NonNull::new(base.cast::<AtomicU32>()).filter(|word| word.is_aligned())?;
+        if size < size_of::<AtomicU32>() {
+            return None;
+        }
+        // SAFETY: the memory does not move, by the shim's word, and lives longer than `Flag`, which takes the address away again. Guests
+        // look at it by atomic loads.
+        unsafe { signal.set_flag(word) };
+        Some(Flag {
+            memory,
+            signal: signal.clone(),
+        })
+    }
+
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+impl Drop for Flag {
+    /// Whoever still calls functions of the namespace is to be told that it is gone.
+    fn drop(&mut self) {
+        self.signal.raise();
+        self.signal.take_flag();
+    }
+}
+
+fn of_store(store: Store) -> Option<Rc<Memory>> {
+    let key = store.raw() as usize;
+    FLAGS.with_borrow_mut(|flags| {
+        flags.retain(|(_, flag)| flag.strong_count() > 0);
+        let known = flags.iter().find(|(of, _)| *of == key);
+        if let Some(known) = known.and_then(|(_, flag)| flag.upgrade()) {
+            return Some(known);
+        }
+        let made = Rc::new(Memory::new(store, PAGE).ok()?);
+        flags.push((key, Rc::downgrade(&made)));
+        Some(made)
+    })
+}
