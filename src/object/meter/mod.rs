@@ -29,6 +29,8 @@ mod cost;
 mod custom;
 mod edit;
 mod entries;
+#[cfg(test)]
+mod flag_tests;
 mod hints;
 mod light;
 mod named;

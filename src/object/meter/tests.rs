@@ -7,11 +7,11 @@ use super::super::tests::metered::check_agreement;
 use super::*;
 use crate::object::{Object, ParseLimits};
 
-fn assemble(text: &str) -> Vec<u8> {
+pub(super) fn assemble(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn validate(bytes: &[u8]) {
+pub(super) fn validate(bytes: &[u8]) {
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(bytes)
         .unwrap_or_else(|e| panic!("{e}"));
@@ -26,7 +26,7 @@ fn counted(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Contents of all sections but `name` and hints: sizes of sections are written with room to spare.
-fn sections(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub(super) fn sections(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let sections = Sections::new(bytes).map(|section| section.unwrap());
     let kept = sections.filter(|section| {
         let name = section.reader().read_string().unwrap_or_default();
@@ -173,7 +173,7 @@ fn units_of_a_length_never_overflow_nor_turn_negative() {
 }
 
 /// How many checks stand in the code: calls of the function that asks.
-fn count_checks(bytes: &[u8]) -> usize {
+pub(super) fn count_checks(bytes: &[u8]) -> usize {
     let object = Object::parse(bytes, &ParseLimits::default()).unwrap();
     let ask = object.imported_funcs - 1;
     let mut found = 0;
@@ -637,7 +637,7 @@ fn what_code_weighs_is_bounded_by_its_bytes() {
 }
 
 /// All modules of a folder and those below it.
-fn modules_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+pub(super) fn modules_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };

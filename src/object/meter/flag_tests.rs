@@ -1,0 +1,320 @@
+//! Checks that look at a flag.
+
+use std::path::Path;
+
+use super::super::tests::metered::check_agreement;
+use super::tests::{assemble, count_checks, modules_below, sections, validate};
+use super::*;
+use crate::object::{Object, ParseLimits};
+
+fn flagged(bytes: &[u8]) -> Option<Vec<u8>> {
+    let rewritten = meter(bytes, Mode::Flag).unwrap_or_else(|e| panic!("{e}"))?;
+    validate(&rewritten);
+    check_agreement(bytes, &rewritten, Mode::Flag);
+    Some(rewritten)
+}
+
+/// `LOOK` in `after` stands for a check of the memory `$flag`.
+fn becomes(before: &str, after: &str) {
+    let rewritten = flagged(&assemble(before)).expect("checks");
+    let look = "i32.const 0 i32.atomic.load $flag if call $ask end";
+    let wanted = assemble(&after.replace("LOOK", look));
+    validate(&wanted);
+    assert_eq!(sections(&rewritten), sections(&wanted));
+}
+
+/// What is run through once is not checked, and the way out of a loop is not either.
+#[test]
+fn turns_are_checked_where_they_end() {
+    becomes(
+        r#"(module
+          (type $v (func))
+          (import "env" "memory" (memory 1))
+          (import "env" "f" (func $f))
+          (global $own (mut i32) (i32.const 0))
+          (export "loop" (func $loop))
+          (func $loop (param i32)
+            loop $outer
+              loop $inner
+                local.get 0
+                br_if $inner
+              end
+              local.get 0
+              global.set $own
+              block $done
+                local.get 0
+                br_if $done
+                br $outer
+              end
+              loop $once end
+            end
+            call $f))"#,
+        r#"(module
+          (type $v (func))
+          (type $loop (func (param i32)))
+          (type $ask (func))
+          (import "env" "memory" (memory 1))
+          (import "env" "f" (func $f (type $v)))
+          (import "wasmdyld:control" "flag" (memory $flag 1 1))
+          (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+          (global $own (mut i32) (i32.const 0))
+          (export "loop" (func $loop))
+          (func $loop (type $loop)
+            LOOK
+            loop $outer
+              loop $inner
+                local.get 0
+                if
+                  LOOK
+                  br $inner
+                end
+              end
+              local.get 0
+              global.set $own
+              block $done
+                local.get 0
+                br_if $done
+                LOOK
+                br $outer
+              end
+              loop $once end
+            end
+            call $f))"#,
+    );
+}
+
+/// Where a loop takes values from the stack, and where a branch has other labels as well, the check stands in front.
+#[test]
+fn branches_that_may_lead_back_are_checked_in_front() {
+    becomes(
+        r#"(module
+          (func $values (param i32) (result i32)
+            local.get 0
+            loop $l (param i32) (result i32)
+              local.get 0
+              br_if $l
+            end)
+          (func $table (param i32)
+            block $out
+              loop $l
+                local.get 0
+                br_table $out $l $out
+              end
+            end)
+          (func $null (param funcref)
+            loop $l
+              local.get 0
+              br_on_null $l
+              drop
+            end)
+          (tag $t)
+          (func $caught
+            loop $l
+              try_table (catch_all $l)
+                throw $t
+              end
+            end))"#,
+        r#"(module
+          (type (func (param i32) (result i32)))
+          (type (func (param i32)))
+          (type (func (param funcref)))
+          (type (func))
+          (type $ask (func))
+          (import "wasmdyld:control" "flag" (memory $flag 1 1))
+          (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+          (tag $t (type 3))
+          (func $values (type 0)
+            local.get 0
+            loop $l (type 0)
+              local.get 0
+              LOOK
+              br_if $l
+            end)
+          (func $table (type 1)
+            block $out
+              loop $l
+                local.get 0
+                LOOK
+                br_table $out $l $out
+              end
+            end)
+          (func $null (type 2)
+            loop $l
+              local.get 0
+              LOOK
+              br_on_null $l
+              drop
+            end)
+          (func $caught (type 3)
+            loop $l
+              LOOK
+              try_table (catch_all $l)
+                throw $t
+              end
+            end))"#,
+    );
+}
+
+/// The flag's memory comes before those that a module defines, and behind those that it imports.
+#[test]
+fn memories_of_the_modules_own_move() {
+    becomes(
+        r#"(module
+          (import "env" "memory" (memory $env 1))
+          (memory $own 1)
+          (memory $wide i64 1)
+          (export "own" (memory $own))
+          (export "env" (memory $env))
+          (func (param i32 i64)
+            loop $l
+              (drop (i32.load $env offset=8 (local.get 0)))
+              (i32.store8 $own offset=300 (local.get 0) (i32.const 1))
+              (drop (i64.load32_u $wide offset=0x100000000 align=1 (local.get 1)))
+              (drop (v128.load8_lane $own offset=7 3 (local.get 0) (v128.const i64x2 0 0)))
+              (drop (v128.load $own (local.get 0)))
+              (drop (i32.atomic.rmw.add $own offset=4 (local.get 0) (i32.const 1)))
+              (drop (memory.size $own))
+              (drop (memory.grow $env (i32.const 0)))
+              (memory.copy $own $env (i32.const 0) (i32.const 0) (i32.const 8))
+              (memory.copy $env $wide (i32.const 0) (i64.const 0) (i32.const 8))
+              (memory.fill $wide (i64.const 0) (i32.const 0) (i64.const 8))
+              (memory.init $own $passive (i32.const 0) (i32.const 0) (i32.const 1))
+              br $l
+            end)
+          (data (memory $env) (i32.const 0) "a")
+          (data (memory $own) (i32.const 300) "b")
+          (data $passive "c")
+          (data (memory $wide) (i64.const 5) "d"))"#,
+        r#"(module
+          (type (func (param i32 i64)))
+          (type $ask (func))
+          (import "env" "memory" (memory $env 1))
+          (import "wasmdyld:control" "flag" (memory $flag 1 1))
+          (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+          (memory $own 1)
+          (memory $wide i64 1)
+          (export "own" (memory $own))
+          (export "env" (memory $env))
+          (func (type 0)
+            loop $l
+              (drop (i32.load $env offset=8 (local.get 0)))
+              (i32.store8 $own offset=300 (local.get 0) (i32.const 1))
+              (drop (i64.load32_u $wide offset=0x100000000 align=1 (local.get 1)))
+              (drop (v128.load8_lane $own offset=7 3 (local.get 0) (v128.const i64x2 0 0)))
+              (drop (v128.load $own (local.get 0)))
+              (drop (i32.atomic.rmw.add $own offset=4 (local.get 0) (i32.const 1)))
+              (drop (memory.size $own))
+              (drop (memory.grow $env (i32.const 0)))
+              (memory.copy $own $env (i32.const 0) (i32.const 0) (i32.const 8))
+              (memory.copy $env $wide (i32.const 0) (i64.const 0) (i32.const 8))
+              (memory.fill $wide (i64.const 0) (i32.const 0) (i64.const 8))
+              (memory.init $own $passive (i32.const 0) (i32.const 0) (i32.const 1))
+              LOOK
+              br $l
+            end)
+          (data (memory $env) (i32.const 0) "a")
+          (data (memory $own) (i32.const 300) "b")
+          (data $passive "c")
+          (data (memory $wide) (i64.const 5) "d"))"#,
+    );
+}
+
+/// A single memory of the module's own is the first, which data need not name and accesses name by nothing.
+#[test]
+fn the_first_memory_of_the_modules_own_is_named_from_then_on() {
+    becomes(
+        r#"(module
+          (memory 1)
+          (func (loop (i32.store (i32.const 0) (i32.load8_s offset=1 (i32.const 0))) (br 0)))
+          (data (i32.const 8) "a"))"#,
+        r#"(module
+          (type (func))
+          (type $ask (func))
+          (import "wasmdyld:control" "flag" (memory $flag 1 1))
+          (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+          (memory $own 1)
+          (func (type 0)
+            (loop
+              (i32.store $own (i32.const 0) (i32.load8_s $own offset=1 (i32.const 0)))
+              LOOK
+              (br 0)))
+          (data (memory $own) (i32.const 8) "a"))"#,
+    );
+}
+
+#[test]
+fn bulk_operations_are_checked_unless_they_are_known_to_be_short() {
+    becomes(
+        r#"(module
+          (import "env" "memory" (memory 1))
+          (func (param i32)
+            (memory.fill (local.get 0) (i32.const 0) (local.get 0))
+            (memory.copy (local.get 0) (i32.const 0) (i32.const 4096))))"#,
+        r#"(module
+          (type (func (param i32)))
+          (type $ask (func))
+          (import "env" "memory" (memory 1))
+          (import "wasmdyld:control" "flag" (memory $flag 1 1))
+          (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+          (func (type 0)
+            local.get 0 i32.const 0 local.get 0
+            LOOK
+            memory.fill
+            (memory.copy (local.get 0) (i32.const 0) (i32.const 4096))))"#,
+    );
+}
+
+/// No loop's head is a check, so that the way through one counts from before.
+#[test]
+fn long_code_is_checked_in_and_behind_loops_that_turn_once() {
+    let third = "nop ".repeat(path::STRETCH as usize / 3);
+    let piece = format!("loop {third} i32.const 0 br_if 0 end ");
+    let bytes = flagged(&assemble(&format!("(module (func {}))", piece.repeat(9)))).unwrap();
+    // One on each way back, and at the entry, and one for each three pieces but the first.
+    let found = count_checks(&bytes);
+    assert!((9 + 1 + 2..=9 + 1 + 4).contains(&found), "{found}");
+}
+
+#[test]
+fn what_has_nothing_to_stop_stays_as_it_is() {
+    let text = r#"(module (memory 1) (func (export "f") (drop (i32.load (i32.const 0)))))"#;
+    assert_eq!(flagged(&assemble(text)), None);
+}
+
+#[test]
+fn what_the_module_itself_uses_is_told_apart() {
+    let flagged = |text: &str| {
+        let bytes = flagged(&assemble(text)).unwrap();
+        let object = Object::parse(&bytes, &ParseLimits::default()).unwrap();
+        object.metered(Mode::Flag).unwrap().features.multi_memory
+    };
+    assert!(!flagged("(module (memory 1) (func (loop (br 0))))"));
+    assert!(flagged(
+        "(module (memory 1) (memory 1) (func (loop (br 0))))"
+    ));
+}
+
+#[test]
+fn the_guests_are_valid_with_a_flag() {
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/guests");
+    if !guests.join("lib/libc.so").exists() {
+        return crate::skip::skip("the guests", "cargo xtask guests");
+    }
+    let mut paths = Vec::new();
+    for folder in ["lib", "cases"] {
+        modules_below(&guests.join(folder), &mut paths);
+    }
+    let (mut before, mut after) = (0, 0);
+    for path in &paths {
+        let bytes = std::fs::read(path).expect("a guest");
+        if Object::parse(&bytes, &ParseLimits::default()).is_err() {
+            continue;
+        }
+        if let Some(rewritten) = flagged(&bytes) {
+            before += bytes.len();
+            after += rewritten.len();
+        }
+    }
+    assert!(before > 1 << 20, "{before} bytes");
+    assert!(after < before + before / 4, "{before} bytes became {after}");
+}
