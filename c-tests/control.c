@@ -30,8 +30,8 @@ static const struct {
     /* The engine is made for it, where it can be. */
     bool engine;
 } ways[] = {
-    {"the engine's own checks, where it has some", WASM_DYLD_CONTROL_INTERRUPT, true},
-    {"checks in the modules", WASM_DYLD_CONTROL_INTERRUPT, false},
+    {"the engine's own checks, where it has some", WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE, true},
+    {"checks in the modules", WASM_DYLD_CONTROL_INTERRUPT, true},
     {"checks that count", WASM_DYLD_CONTROL_BUDGET, true},
 };
 
@@ -584,7 +584,7 @@ static void without(void)
     SAME(wasm_dyld_interrupt(NULL), WASM_DYLD_INVALID_ARGUMENT);
     SAME(wasm_dyld_interrupt((wasm_dyld_t *)&host), WASM_DYLD_INVALID_ARGUMENT);
     wasm_dyld_config_t *config = wasm_dyld_config_new();
-    FAILS(wasm_dyld_config_set_control(config, 3, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_config_set_control(config, 4, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
     WORKS(wasm_dyld_config_set_control(config, WASM_DYLD_CONTROL_INTERRUPT, &error));
     host = host_with(config);
     FAILS(wasm_dyld_set_budget(host.dyld, 1, &error), WASM_DYLD_UNSUPPORTED, "WASM_DYLD_CONTROL_BUDGET", NULL);

@@ -89,7 +89,7 @@ static void while_it_waits()
 
 static void timeouts()
 {
-    Namespace in = make(Control::interrupt);
+    Namespace in = make(Control::interrupt_by_engine);
     Library library = loops(in);
     auto endless = VALUE(library.try_function<void()>("loops"));
     for (std::chrono::nanoseconds timeout : {std::chrono::nanoseconds(10ms), std::chrono::nanoseconds(0), std::chrono::nanoseconds(-1s)}) {

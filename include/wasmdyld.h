@@ -276,6 +276,10 @@ enum wasm_dyld_control_t
    * By these, and by a budget that counts the same on every engine: wasm_dyld_set_budget.
    */
   WASM_DYLD_CONTROL_BUDGET = 2,
+  /**
+   * As WASM_DYLD_CONTROL_INTERRUPT. wasm_dyld_engine_new makes an engine that checks by itself, where the engine can.
+   */
+  WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE = 3,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1183,12 +1187,15 @@ const char *wasm_dyld_library_path_at(const wasm_dyld_t *namespace_,
                                       size_t index);
 
 /**
- * Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
- * wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
+ * Sets whether guests of the namespace can be stopped, and whether they can be given a budget.
  *
  * Not at all is the default, and costs nothing. Otherwise guests look again and again, at function entries and loops, whether they
- * are to stop: by the engine's own means (WASM_DYLD_CONTROL_INTERRUPT, and the bundled engine made so, by wasm_dyld_engine_new or by a host
- * that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
+ * are to stop: by checks that the linker puts into the modules as it loads them, on any engine. Such modules are rewritten: traces tell no
+ * places in them, and a load takes longer, unless it is one that the cache keeps whole.
+ *
+ * With WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE, said before wasm_dyld_engine_new with this configuration, the bundled engine checks by itself:
+ * modules stay as they are, and run more slowly than with checks of their own. So it does in namespaces with WASM_DYLD_CONTROL_INTERRUPT, where
+ * the engine was made so, or by a host that has switched epochs on. Where the engine has no such means, the modules get checks.
  */
 wasm_dyld_code_t wasm_dyld_config_set_control(wasm_dyld_config_t *config,
                                               wasm_dyld_control_t control,

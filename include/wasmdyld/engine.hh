@@ -228,7 +228,9 @@ class EngineLibrary {
 enum class Control : std::uint32_t {
     none = WASM_DYLD_CONTROL_NONE,           ///< They run as they are. The default.
     interrupt = WASM_DYLD_CONTROL_INTERRUPT, ///< By NamespaceRef::interrupt, a time-out, a watcher.
-    budget = WASM_DYLD_CONTROL_BUDGET        ///< By these, and by a budget that counts the same on every engine.
+    budget = WASM_DYLD_CONTROL_BUDGET,       ///< By these, and by a budget that counts the same on every engine.
+    /// As `interrupt`, by checks of the engine's own, where it is made for them and can.
+    interrupt_by_engine = WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE
 };
 
 /// A place of the host's for compiled code, an object store for instance, that a fleet of hosts shares. **What comes from there is run as
@@ -314,8 +316,8 @@ class EngineOptions {
         return *this;
     }
 
-    /// Has the engine check by itself whether guests are to stop, where it can: namespaces whose Config says Control::interrupt then need
-    /// no checks in their modules.
+    /// With Control::interrupt_by_engine the engine checks by itself whether guests are to stop, where it can: namespaces whose Config says
+    /// that, or Control::interrupt, then need no checks in their modules.
     EngineOptions &control(Control control)
     {
         control_ = control;

@@ -27,12 +27,15 @@ use crate::error::{Code, Error};
 /// namespace, though not at its memory, and not change it: see the top of this file.
 pub type wasm_dyld_watcher_callback_t = Option<unsafe extern "C" fn(env: *mut c_void) -> bool>;
 
-/// Sets whether guests of the namespace can be stopped, and whether they can be given a budget. For an engine that is to be made with
-/// wasm_dyld_engine_new, say it before, with this configuration: the bundled engine then checks by itself.
+/// Sets whether guests of the namespace can be stopped, and whether they can be given a budget.
 ///
 /// Not at all is the default, and costs nothing. Otherwise guests look again and again, at function entries and loops, whether they
-/// are to stop: by the engine's own means (WASM_DYLD_CONTROL_INTERRUPT, and the bundled engine made so, by wasm_dyld_engine_new or by a host
-/// that has switched epochs on), else by checks that the linker puts into the modules as it loads them, on any engine.
+/// are to stop: by checks that the linker puts into the modules as it loads them, on any engine. Such modules are rewritten: traces tell no
+/// places in them, and a load takes longer, unless it is one that the cache keeps whole.
+///
+/// With WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE, said before wasm_dyld_engine_new with this configuration, the bundled engine checks by itself:
+/// modules stay as they are, and run more slowly than with checks of their own. So it does in namespaces with WASM_DYLD_CONTROL_INTERRUPT, where
+/// the engine was made so, or by a host that has switched epochs on. Where the engine has no such means, the modules get checks.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_set_control(
     config: *mut wasm_dyld_config_t,
@@ -40,12 +43,12 @@ pub extern "C" fn wasm_dyld_config_set_control(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with(config, error, |parts| {
-        let mode = types::control(control).ok_or_else(|| {
+        let (mode, by_engine) = types::control(control).ok_or_else(|| {
             let why = format!("there is no control {control}");
             Error::new(Code::InvalidArgument, why)
         })?;
         parts.config.control = mode;
-        parts.engine.interruptible = mode == Mode::Interrupt;
+        parts.engine.interruptible = by_engine;
         Ok(())
     })
 }

@@ -121,6 +121,8 @@ pub enum wasm_dyld_control_t {
     WASM_DYLD_CONTROL_INTERRUPT = 1,
     /// By these, and by a budget that counts the same on every engine: wasm_dyld_set_budget.
     WASM_DYLD_CONTROL_BUDGET = 2,
+    /// As WASM_DYLD_CONTROL_INTERRUPT. wasm_dyld_engine_new makes an engine that checks by itself, where the engine can.
+    WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE = 3,
 }
 
 /// Bounds that a host can set.
@@ -277,14 +279,17 @@ pub fn plt(number: PltNumber) -> Option<Plt> {
     }
 }
 
-pub fn control(number: ControlNumber) -> Option<Mode> {
+/// What a namespace can do about its guests, and whether its engine is to be made with means of its own for that.
+pub fn control(number: ControlNumber) -> Option<(Mode, bool)> {
     const NONE: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_NONE as u32;
     const INTERRUPT: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_INTERRUPT as u32;
     const BUDGET: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_BUDGET as u32;
+    const BY_ENGINE: u32 = wasm_dyld_control_t::WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE as u32;
     match number {
-        NONE => Some(Mode::Off),
-        INTERRUPT => Some(Mode::Interrupt),
-        BUDGET => Some(Mode::Budget),
+        NONE => Some((Mode::Off, false)),
+        INTERRUPT => Some((Mode::Interrupt, false)),
+        BUDGET => Some((Mode::Budget, false)),
+        BY_ENGINE => Some((Mode::Interrupt, true)),
         _ => None,
     }
 }

@@ -278,4 +278,8 @@ def test_without_a_control(make: Make) -> None:
         checked = make(engine=engine, control=Control.INTERRUPT)
         with pytest.raises(wasmdyld.TimedOut):
             checked.load_bytes("loops.so", LOOPS).loops(timeout=0.02)
+        # The engine has no means of its own, so that these get checks, too.
+        checked = make(engine=engine, control=Control.INTERRUPT_BY_ENGINE)
+        with pytest.raises(wasmdyld.TimedOut):
+            checked.load_bytes("loops.so", LOOPS).loops(timeout=0.02)
     ns.close()

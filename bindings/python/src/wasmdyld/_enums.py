@@ -88,6 +88,8 @@ class Control(IntEnum):
     """By Ctrl-C and other signals, by interrupt(), by time-outs."""
     BUDGET = _ffi.WASM_DYLD_CONTROL_BUDGET
     """By these, and by a budget, which counts the same on every engine."""
+    INTERRUPT_BY_ENGINE = _ffi.WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE
+    """As INTERRUPT: by the engine's own checks, if it was made with them."""
 
 
 class Limit(IntEnum):
