@@ -1,5 +1,5 @@
 //! What guests use of their budget is the same on every engine and however calls between their objects are bound; and what never ends is
-//! stopped by its budget, wherever it runs.
+//! stopped by its budget, its time or an interrupt, wherever it runs.
 //!
 //! The guests are libraries of `cargo xtask guests`, and two small ones.
 #![cfg(all(feature = "cli", feature = "wasmtime", feature = "wasi"))]
@@ -7,11 +7,14 @@
 #[path = "support/c.rs"]
 mod c;
 
+use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
 
 use wasmdyld::config::Config;
-use wasmdyld::control::Mode;
-use wasmdyld::engine::{Api, EngineLibrary, EngineOptions, Func, OwnedEngine, Val, shim};
+use wasmdyld::control::{Checks, Mode};
+use wasmdyld::engine::{Api, EngineLibrary, EngineOptions, Extern, Func, OwnedEngine, Val, shim};
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Column, Flags, Namespace, SearchIn, Source, Symbol};
 use wasmdyld::object::ValType;
@@ -146,12 +149,21 @@ fn load(ns: &Rc<Namespace>, name: &str, text: &str) -> Result<()> {
 /// Runs `work` in a namespace whose modules count.
 fn within<T>(
     engine: &OwnedEngine,
+    way: (Bind, Plt),
+    work: impl FnOnce(&Rc<Namespace>) -> Result<T>,
+) -> Result<T> {
+    within_mode(engine, Mode::Budget, way, work)
+}
+
+fn within_mode<T>(
+    engine: &OwnedEngine,
+    control: Mode,
     (bind, plt): (Bind, Plt),
     work: impl FnOnce(&Rc<Namespace>) -> Result<T>,
 ) -> Result<T> {
     let store = engine.new_store()?;
     let mut config = Config {
-        control: Mode::Budget,
+        control,
         bind,
         plt,
         ..Config::default()
@@ -339,6 +351,160 @@ fn rows_are_counted() {
                 "{name}: {error}"
             );
             ns.set_budget(None)?;
+            let (done, ran) = add.call_rows(&columns, 5);
+            assert_eq!(done, 5, "{name}");
+            ran
+        });
+        outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
+/// Soon, beside the time that it takes to run a test at all.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Interrupts whatever runs in the namespace, until `work` is done.
+fn interrupted<T>(ns: &Rc<Namespace>, work: impl FnOnce() -> T) -> T {
+    let (done, signal) = (AtomicBool::new(false), ns.control().signal());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                signal.interrupt();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let outcome = work();
+        done.store(true, SeqCst);
+        outcome
+    })
+}
+
+/// By checks in the modules, since the engines have none of their own: those of the linked one look at a flag.
+#[test]
+fn what_never_ends_is_stopped_by_time_and_by_interrupts() {
+    for (name, api) in engines() {
+        let engine = engine(api);
+        for (what, text) in ENDLESS {
+            let shown = format!("{what} on {name}");
+            let text = format!(r#"(module (@dylink.0) {text})"#);
+            let outcome = within_mode(&engine, Mode::Interrupt, (Bind::Now, Plt::Auto), |ns| {
+                let checks = ns.control().checks();
+                let flagged = name == "linked";
+                assert_eq!(checks == Checks::Flag, flagged, "{shown}: {checks:?}");
+                if let Err(error) = load(ns, "libendless.so", &text) {
+                    // Not every engine has tail calls and several memories.
+                    assert_eq!(error.code(), Code::Unsupported, "{shown}: {error}");
+                    return Ok(());
+                }
+                ns.control().set_timeout(Some(SOON))?;
+                let error = call(ns, "endless", &[]).expect_err(&shown);
+                assert_eq!(error.code(), Code::TimedOut, "{shown}: {error}");
+                ns.control().set_timeout(None)?;
+                let error = interrupted(ns, || call(ns, "endless", &[])).expect_err(&shown);
+                assert_eq!(error.code(), Code::Interrupted, "{shown}: {error}");
+                small(ns)
+            });
+            outcome.unwrap_or_else(|e| panic!("{shown}: {e}"));
+        }
+    }
+}
+
+/// What is asked for before something runs has no effect on it, and guests that ask in vain go on.
+#[test]
+fn guests_that_are_not_meant_go_on() {
+    if !c::guests().join("lib/libsqlite3.so").exists() {
+        return c::skip::skip("the guests", "cargo xtask guests");
+    }
+    let engine = engine(Api::linked());
+    let outcome = within_mode(&engine, Mode::Interrupt, (Bind::Now, Plt::Auto), |ns| {
+        assert_eq!(ns.control().checks(), Checks::Flag);
+        let (done, signal) = (AtomicBool::new(false), ns.control().signal());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    signal.raise();
+                    std::thread::yield_now();
+                }
+            });
+            let ran = sqlite(ns).and_then(|()| small(ns));
+            done.store(true, SeqCst);
+            ran
+        })
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn func(ns: &Rc<Namespace>, name: &str) -> Result<Extern> {
+    let Symbol::Func { callee, .. } = ns.dlsym(SearchIn::Global, name)? else {
+        panic!("{name} is no function");
+    };
+    // SAFETY: the namespace keeps the function while it is copied.
+    let func = unsafe { Func::lend(ns.store().api(), ns.func_ptr(callee)?) };
+    let raw = NonNull::new(func.as_extern().raw()).expect("a function");
+    // SAFETY: as above.
+    let func = unsafe { Extern::lend(ns.store().api(), raw) };
+    Ok(func.duplicate().expect("a copy"))
+}
+
+/// Code of one namespace runs in an entry of another, without the host between them. And it outlives its namespace.
+#[test]
+fn functions_of_another_namespace_are_stopped() {
+    let endless = r#"(module (@dylink.0) (func (export "endless") (loop (br 0))))"#;
+    let user = r#"(module (@dylink.0) (import "env" "beyond" (func $f)) (func (export "calls") (call $f)))"#;
+    for (name, api) in engines() {
+        let engine = engine(api);
+        let store = engine.new_store().expect("a store");
+        let make = || {
+            let config = Config {
+                control: Mode::Interrupt,
+                ..Config::default()
+            };
+            Namespace::new(store.store(), config)
+        };
+        let run = || -> Result<()> {
+            let (owner, caller) = (make(), make());
+            load(&owner, "libendless.so", endless)?;
+            let beyond = func(&owner, "endless")?;
+            caller.define_extern("env", "beyond", &beyond, false)?;
+            load(&caller, "libuser.so", user)?;
+            let error = interrupted(&caller, || call(&caller, "calls", &[])).expect_err(&name);
+            assert_eq!(error.code(), Code::Interrupted, "{name}: {error}");
+            drop(owner);
+            // It asks a namespace that is gone, if it is not stopped before.
+            caller.control().set_timeout(Some(SOON))?;
+            call(&caller, "calls", &[]).expect_err(&name);
+            let beyond = beyond.as_func().expect("a function");
+            beyond.call(&[], &mut []).expect_err(&name);
+            Ok(())
+        };
+        run().unwrap_or_else(|e| panic!("{name}: {e}"));
+        drop(store);
+    }
+}
+
+#[test]
+fn rows_are_stopped() {
+    let add = r#"(module (@dylink.0 (mem-info (memory 64 2)))
+      (import "env" "memory" (memory 0))
+      (global (export "data") i32 (i32.const 0))
+      (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"#;
+    for (name, api) in engines() {
+        let engine = engine(api);
+        let outcome = within_mode(&engine, Mode::Interrupt, (Bind::Now, Plt::Auto), |ns| {
+            load(ns, "libadd.so", add)?;
+            let Symbol::Data { address, .. } = ns.dlsym(SearchIn::Global, "data")? else {
+                panic!("no data");
+            };
+            let Symbol::Func { callee, .. } = ns.dlsym(SearchIn::Global, "add")? else {
+                panic!("no function");
+            };
+            // SAFETY: the namespace keeps the function during the call.
+            let func = unsafe { Func::lend(api, ns.func_ptr(callee)?) };
+            let add = ns.prepare_call(&func)?;
+            let columns = [Column { address, stride: 0 }; 3];
+            let (done, ran) = interrupted(ns, || add.call_rows(&columns, 1 << 40));
+            let error = ran.expect_err("rows without an end");
+            assert_eq!(error.code(), Code::Interrupted, "{name}: {error}");
+            assert!(done < 1 << 40, "{name}: {done}");
             let (done, ran) = add.call_rows(&columns, 5);
             assert_eq!(done, 5, "{name}");
             ran
