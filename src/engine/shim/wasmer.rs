@@ -28,6 +28,10 @@ impl Shim for Wasmer {
         true
     }
 
+    fn memory_stays(&self) -> bool {
+        true
+    }
+
     /// The text is the message; a trap of the guest's has a backtrace behind it.
     fn trap_cause(&self, text: &str) -> String {
         let first = text.split("\n    at ").next().unwrap_or(text);

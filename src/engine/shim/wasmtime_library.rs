@@ -36,6 +36,10 @@ impl Shim for WasmtimeLibrary {
         true
     }
 
+    fn memory_stays(&self) -> bool {
+        true
+    }
+
     fn trap_cause(&self, text: &str) -> String {
         wasmtime_text::cause(text)
     }
