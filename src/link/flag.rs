@@ -83,7 +83,7 @@ impl Drop for Flag {
 fn takes_checks(store: Store) -> bool {
     match store.shim().validation_is_final() {
         true => Module::validate(store, PROBE),
-        // wasmer validates what its compiler then refuses (Q12).
+        // Q12: what validates may not compile.
         false => Module::compile(store, PROBE).is_some(),
     }
 }
