@@ -117,7 +117,7 @@ impl<'a> Bodies<'a> {
     /// Copies a function's operators to `code`, with the checks among them. `left` is the local that checks use which count.
     ///
     /// These stand at the heads of loops, so that each turn is counted that is begun. Others stand where a turn ends, on the way back alone:
-    /// what is run through once has none.
+    /// what is run through once has none. So do bulk operations: where calls return, a whole stack of them may be done without a turn.
     fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<()> {
         let (out, branches) = (&mut self.code, &mut self.branches);
         let start = code.original_position();
