@@ -319,6 +319,7 @@ impl Drop for Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
 
     #[test]
     fn who_comes_late_takes_no_stop_back() {
@@ -332,5 +333,35 @@ mod tests {
         signal.end();
         signal.begin();
         assert_eq!(signal.wants(), None);
+    }
+
+    #[test]
+    fn a_flag_is_written_until_it_is_taken_away() {
+        let (signal, done) = (Signal::new(true), AtomicBool::new(false));
+        assert!(!signal.has_kick() && !signal.lower());
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !done.load(SeqCst) {
+                        signal.wake();
+                    }
+                });
+            }
+            for _ in 0..2_000 {
+                let flag = AtomicU32::new(0);
+                // SAFETY: it stays there until it is taken away below.
+                unsafe { signal.set_flag(NonNull::from(&flag)) };
+                assert!(signal.has_kick() && signal.lower());
+                signal.begin();
+                signal.interrupt();
+                assert!(flag.load(SeqCst) == 1 && signal.wants().is_some());
+                signal.end();
+                signal.take_flag();
+                flag.store(7, SeqCst);
+                std::thread::yield_now();
+                assert_eq!(flag.load(SeqCst), 7);
+            }
+            done.store(true, SeqCst);
+        });
     }
 }
