@@ -1,13 +1,14 @@
 //! Names of symbols: hashed once, when they are read, and kept one behind the other.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 
-/// A name with its hash, which is the same everywhere in the process: all tables of symbols are looked up by it.
+/// A name with its hash, which is the same everywhere in the process: all tables of symbols are looked up by it. It is not `Hash`: what is told
+/// apart by a hash alone needs more bits than these.
 #[derive(Clone, Copy)]
 pub struct Name<'a> {
     text: &'a str,
@@ -63,12 +64,6 @@ impl PartialEq for Name<'_> {
 }
 
 impl Eq for Name<'_> {}
-
-impl Hash for Name<'_> {
-    fn hash<H: Hasher>(&self, to: &mut H) {
-        to.write_u32(self.hash);
-    }
-}
 
 impl fmt::Debug for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

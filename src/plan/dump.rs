@@ -205,7 +205,7 @@ pub fn symbols(request: &Request<'_>) -> Lines {
             crate::abi::GOT_MEM | crate::abi::GOT_FUNC => Kind::Symbol,
             _ => Kind::of_import(import.ty),
         };
-        if !seen.insert((import.name, kind)) {
+        if !seen.insert((import.name.text(), kind)) {
             continue;
         }
         let names: Vec<&str> = lookup

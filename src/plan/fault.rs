@@ -143,7 +143,7 @@ impl Fault {
                 abi::GOT_MEM | abi::GOT_FUNC => abi::ENV,
                 other => other,
             };
-            (module, import.name, ty)
+            (module, import.name.text(), ty)
         });
         hasher.hash_one((self.importer, self.wrong, of_import))
     }

@@ -168,6 +168,16 @@ def test_a_thousand_namespaces(engine: wasmdyld.Engine) -> None:
     assert mappings() - mapped < 100
 
 
+def test_what_the_package_loads_itself_is_the_same_in_all_namespaces(tmp_path: Path) -> None:
+    engine = wasmdyld.Engine(cache=tmp_path)
+    kept = []
+    for n in range(3):
+        with Namespace(engine=engine) as ns, ns.callback(lambda x: x, "(f64) -> f64") as callback:
+            assert ns.function_at(callback.slot, "(f64) -> f64")(n) == n
+        kept.append({file.name for file in tmp_path.iterdir()})
+    assert kept[0] and kept[1] == kept[0] and kept[2] == kept[0]
+
+
 def in_thread(work: Callable[[], Any]) -> Any:
     outcome: List[Any] = []
 

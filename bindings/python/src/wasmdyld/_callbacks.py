@@ -206,7 +206,7 @@ class Batch:
         self.targets: List[Optional[Callable[[List[Number]], List[Number]]]] = [None] * count
         self._free = free
         host = HostFunction(core, FuncType((*type.params, "i32"), type.results), self.run)
-        name = str(host.number)
+        name = core.thunks.name()
         host.define(c_name(MODULE), c_name(name), False)
         self.base = core.thunks.callbacks(type, MODULE, name, count)
         free.extend((self, index) for index in range(count))

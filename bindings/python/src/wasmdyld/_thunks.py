@@ -26,6 +26,10 @@ class Thunks:
         self._core.state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
         return handle.value or 0
 
+    def name(self) -> str:
+        """A name that nothing else of this package's has in the namespace. The same ones come in each, so that its libraries are compiled once."""
+        return str(next(self._numbers))
+
     def callbacks(self, type: FuncType, module: str, name: str, count: int) -> int:
         """Loads functions that call what was defined as `module`.`name`; gives the slot of the first, the others follow."""
         data = _emit.callbacks(type, module, name, count)
