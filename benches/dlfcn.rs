@@ -76,14 +76,7 @@ fn assemble(text: &str) -> Result<Vec<u8>> {
 
 /// A library of so many symbols that needs nothing.
 fn library(exports: usize) -> Vec<u8> {
-    let spec = Spec {
-        shape: Shape::Chain,
-        libraries: 1,
-        exports,
-        imports: 0,
-        own_imports: 0,
-        seed: 1,
-    };
+    let spec = Spec::new(Shape::Chain, 1, exports, 0);
     generator::generate(&spec).remove(0).bytes
 }
 

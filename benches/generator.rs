@@ -44,6 +44,20 @@ pub struct Spec {
     pub seed: u64,
 }
 
+impl Spec {
+    /// Libraries that import from others alone.
+    pub const fn new(shape: Shape, libraries: usize, exports: usize, imports: usize) -> Spec {
+        Spec {
+            shape,
+            libraries,
+            exports,
+            imports,
+            own_imports: 0,
+            seed: 1,
+        }
+    }
+}
+
 pub struct Library {
     pub name: String,
     pub bytes: Vec<u8>,

@@ -38,14 +38,7 @@ const fn case(
 ) -> Case {
     Case {
         name,
-        spec: Spec {
-            shape,
-            libraries,
-            exports,
-            imports,
-            own_imports: 0,
-            seed: 1,
-        },
+        spec: Spec::new(shape, libraries, exports, imports),
         goal: match goal_ms {
             Some(ms) => Some(Duration::from_millis(ms)),
             None => None,

@@ -84,6 +84,16 @@ struct Shelf<'a> {
     parse: Duration,
 }
 
+impl<'a> Shelf<'a> {
+    fn of(libraries: &'a [Library]) -> Shelf<'a> {
+        Shelf {
+            libraries: libraries.iter().map(|l| (l.name.as_str(), l)).collect(),
+            limits: ParseLimits::default(),
+            parse: Duration::ZERO,
+        }
+    }
+}
+
 impl<'a> Provider for Shelf<'a> {
     type Located = &'a Library;
 
@@ -152,11 +162,7 @@ impl Load {
 }
 
 fn load(libraries: &[Library]) -> Result<Load> {
-    let mut shelf = Shelf {
-        libraries: libraries.iter().map(|l| (l.name.as_str(), l)).collect(),
-        limits: ParseLimits::default(),
-        parse: Duration::ZERO,
-    };
+    let mut shelf = Shelf::of(libraries);
     let (live, calls) = (LIVE.load(Ordering::Relaxed), CALLS.load(Ordering::Relaxed));
     let mut model = Model::default();
     let root = generator::library_name(0);
@@ -194,12 +200,8 @@ fn load(libraries: &[Library]) -> Result<Load> {
 
 /// Opens libraries one by one, which all need the last one, and closes them again: the time of either.
 fn one_by_one(count: usize) -> Result<(Duration, Duration)> {
-    let libraries = generator::generate(&spec(Shape::Star, count, 10, 10));
-    let mut shelf = Shelf {
-        libraries: libraries.iter().map(|l| (l.name.as_str(), l)).collect(),
-        limits: ParseLimits::default(),
-        parse: Duration::ZERO,
-    };
+    let libraries = generator::generate(&Spec::new(Shape::Star, count, 10, 10));
+    let mut shelf = Shelf::of(&libraries);
     let mut model = Model::default();
     let mut now = None;
     let mut opened = Vec::new();
@@ -262,31 +264,20 @@ fn measure(spec: &Spec) -> Result<Load> {
     Ok(best)
 }
 
-const fn spec(shape: Shape, libraries: usize, exports: usize, imports: usize) -> Spec {
-    Spec {
-        shape,
-        libraries,
-        exports,
-        imports,
-        own_imports: 0,
-        seed: 1,
-    }
-}
-
 const CASES: &[(&str, Spec, bool)] = &[
     (
         "10 x 10,000 star",
-        spec(Shape::Star, 11, 10_000, 10_000),
+        Spec::new(Shape::Star, 11, 10_000, 10_000),
         true,
     ),
     (
         "10 x 10,000 cycle",
-        spec(Shape::Cycle, 10, 10_000, 10_000),
+        Spec::new(Shape::Cycle, 10, 10_000, 10_000),
         false,
     ),
     (
         "1,000 x 100 chain",
-        spec(Shape::Chain, 1_000, 100, 100),
+        Spec::new(Shape::Chain, 1_000, 100, 100),
         false,
     ),
 ];
@@ -299,19 +290,19 @@ type Grow = fn(usize) -> Spec;
 
 const GROWTH: &[(&str, Grow)] = &[
     ("imports of 10 libraries", |step| {
-        spec(Shape::Star, 11, 1_000, 1_250 * step)
+        Spec::new(Shape::Star, 11, 1_000, 1_250 * step)
     }),
     ("exports of 10 libraries", |step| {
-        spec(Shape::Star, 11, 1_250 * step, 1_000)
+        Spec::new(Shape::Star, 11, 1_250 * step, 1_000)
     }),
     ("libraries in a chain", |step| {
-        spec(Shape::Chain, 250 * step, 50, 50)
+        Spec::new(Shape::Chain, 250 * step, 50, 50)
     }),
     ("libraries in a circle", |step| {
-        spec(Shape::Cycle, 250 * step, 50, 50)
+        Spec::new(Shape::Cycle, 250 * step, 50, 50)
     }),
     ("libraries around one", |step| {
-        spec(Shape::Star, 250 * step, 50, 50)
+        Spec::new(Shape::Star, 250 * step, 50, 50)
     }),
 ];
 

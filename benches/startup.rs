@@ -222,14 +222,7 @@ fn programs(guests: &Path, scratch: &Path) -> Result<Vec<Program>> {
 /// A program that needs the first of 1,000 libraries, each of which needs the next and imports ten functions and data of it.
 fn write_chain(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    let spec = Spec {
-        shape: Shape::Chain,
-        libraries: 1_000,
-        exports: 10,
-        imports: 10,
-        own_imports: 0,
-        seed: 0,
-    };
+    let spec = Spec::new(Shape::Chain, 1_000, 10, 10);
     for library in generator::generate(&spec) {
         fs::write(folder.join(library.name), library.bytes)?;
     }

@@ -272,15 +272,6 @@ impl Control {
         }
     }
 
-    /// Fails if the guest has been stopped in this entry.
-    #[inline]
-    pub fn check_stopped(&self) -> Result<()> {
-        match self.stopped.get() {
-            None => Ok(()),
-            Some(stop) => Err(stop.error()),
-        }
-    }
-
     /// The guest's counter stands at `counter`, below zero: what it is to stand at, or why the guest is to stop.
     pub fn ask(&self, counter: i64) -> Result<i64, Stop> {
         if let Some(stop) = wanted() {

@@ -96,16 +96,10 @@ fn call(
             _ => return Err("a WASI function with a parameter that is no integer".into()),
         };
     }
-    let asked = {
-        let _inside = side.leave()?;
-        // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
-        let bytes = unsafe { memory.bytes_mut() };
-        wasi.units_asked(index, bytes, raw)
-    };
-    side.charge(asked)?;
+    side.charge(wasi.units_asked(index, memory.size(), raw))?;
     let (outcome, moved) = {
         let _inside = side.leave()?;
-        // SAFETY: as above.
+        // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
         let bytes = unsafe { memory.bytes_mut() };
         let outcome = wasi.call(index, bytes, raw);
         let returned = outcome.as_ref().ok().copied().flatten();

@@ -307,9 +307,9 @@ impl Preview1 for Common {
         }
     }
 
-    fn units_asked(&self, index: usize, memory: &[u8], args: &[u64]) -> u64 {
+    fn units_asked(&self, index: usize, memory_size: u64, args: &[u64]) -> u64 {
         let measures = MEASURES.get(index).copied().unwrap_or_default();
-        price::asked(measures, args, memory.len() as u64)
+        price::asked(measures, args, memory_size)
     }
 
     fn units_moved(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {

@@ -97,9 +97,9 @@ pub trait Preview1 {
     ) -> std::result::Result<Option<i32>, Stop>;
 
     /// What a call costs of a guest's budget for what its arguments ask, told before it is made, in the units of the checks in modules. The same
-    /// arguments cost the same each time.
-    fn units_asked(&self, index: usize, memory: &[u8], args: &[u64]) -> u64 {
-        let _ = (index, memory, args);
+    /// arguments, with as many bytes of memory, cost the same each time.
+    fn units_asked(&self, index: usize, memory_size: u64, args: &[u64]) -> u64 {
+        let _ = (index, memory_size, args);
         0
     }
 

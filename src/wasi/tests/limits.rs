@@ -148,10 +148,7 @@ fn a_guest_opens_no_more_than_it_may() {
 fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> u64 {
     let functions = guest.wasi.functions();
     let index = functions.iter().position(|f| f.name == name).unwrap();
-    let asked = {
-        let memory = &aligned(&mut guest.backing)[..SIZE];
-        guest.wasi.units_asked(index, memory, args)
-    };
+    let asked = guest.wasi.units_asked(index, SIZE as u64, args);
     let outcome = guest.call(name, args).unwrap();
     let memory = &aligned(&mut guest.backing)[..SIZE];
     asked + guest.wasi.units_moved(index, memory, args, outcome)
