@@ -251,6 +251,91 @@ static void threads(void)
     ok("namespaces on several threads");
 }
 
+static struct host moved;
+static wasm_dyld_t *neighbour;
+
+static void *in_thread(void *step)
+{
+    ((void (*)(void))(uintptr_t)step)();
+    return NULL;
+}
+
+static void in_a_thread_of_its_own(void (*step)(void))
+{
+    pthread_t thread;
+    SAME(pthread_create(&thread, NULL, in_thread, (void *)(uintptr_t)step), 0);
+    SAME(pthread_join(thread, NULL), 0);
+}
+
+static wasm_dyld_config_t *stoppable(void)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_control(config, WASM_DYLD_CONTROL_INTERRUPT, &error));
+    return config;
+}
+
+static void is_made(void)
+{
+    moved = host_with(stoppable());
+    struct module *m = counter(NULL);
+    module_function(m, "loops", "", "", CODE(LOOP, NOTHING, BR, 0, END));
+    module_function(m, "traps", "", "", CODE(UNREACHABLE));
+    WORKS(load_module(moved.dyld, "counter.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+}
+
+static void gets_a_neighbour(void)
+{
+    WORKS(wasm_dyld_new(moved.store, stoppable(), &neighbour, &error));
+    WORKS(wasm_dyld_define(neighbour, "env", "others", wasm_func_as_extern(find(moved.dyld, NULL, "loops")), 0, &error));
+    struct module *m = module_new();
+    uint32_t others = module_import(m, "env", "others", "", "");
+    module_function(m, "through", "", "", CODE(CALL, (uint8_t)others));
+    WORKS(load_module(neighbour, "neighbour.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+}
+
+static void is_stopped(void)
+{
+    wasm_val_vec_t none = WASM_EMPTY_VEC;
+    WORKS(wasm_dyld_set_timeout(moved.dyld, 20000000, &error));
+    FAILS(wasm_dyld_call(moved.dyld, find(moved.dyld, NULL, "loops"), &none, &none, &error), WASM_DYLD_TIMED_OUT, NULL);
+    WORKS(wasm_dyld_set_timeout(moved.dyld, 0, &error));
+    FAILS(wasm_dyld_call(moved.dyld, find(moved.dyld, NULL, "traps"), &none, &none, &error), WASM_DYLD_TRAP, NULL);
+}
+
+/* The code that runs is that of the one namespace, what is to stop the entry into the other. */
+static void is_stopped_by_its_neighbour(void)
+{
+    wasm_val_vec_t none = WASM_EMPTY_VEC;
+    WORKS(wasm_dyld_set_timeout(neighbour, 20000000, &error));
+    FAILS(wasm_dyld_call(neighbour, find(neighbour, NULL, "through"), &none, &none, &error), WASM_DYLD_TIMED_OUT, NULL);
+}
+
+static int32_t counted;
+
+static void counts(void) { SAME(CALL0(moved.dyld, find(moved.dyld, NULL, "count")), ++counted); }
+
+static void ends(void)
+{
+    wasm_dyld_delete(neighbour);
+    host_delete(&moved);
+}
+
+/* A namespace, its neighbour and their store, in one thread after the other. */
+static void from_thread_to_thread(void)
+{
+    void (*const steps[])(void) = {is_made, counts, gets_a_neighbour, is_stopped, is_stopped_by_its_neighbour, counts, ends};
+    for (size_t here = 0; here <= COUNT_OF(steps); here++) {
+        counted = 0;
+        /* All but one in threads that end, and that one here. */
+        for (size_t step = 0; step < COUNT_OF(steps); step++)
+            if (step == here)
+                steps[step]();
+            else
+                in_a_thread_of_its_own(steps[step]);
+    }
+    ok("a namespace that moves between threads");
+}
+
 int main(void)
 {
     one_store();
@@ -260,5 +345,6 @@ int main(void)
     one_after_the_other();
     memories();
     threads();
+    from_thread_to_thread();
     return 0;
 }

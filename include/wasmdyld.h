@@ -547,8 +547,10 @@ typedef struct wasm_dyld_output_t wasm_dyld_output_t;
 /**
  * A namespace: a memory, a table and the objects linked in them, in one store.
  *
- * It belongs to the thread that uses its store: use both from one thread at a time. What callbacks may call stands at the top of
- * this file. Delete it before its store.
+ * It belongs to the thread that uses its store: use both from one thread at a time. While no function of either is running, both may move to another
+ * thread, which may delete them as well; the host sees to it that the one thread has done before the other begins, by a lock for instance. A
+ * callback that waits for another thread must not have that use the namespace. What callbacks may call stands at the top of this file. Delete
+ * it before its store.
  */
 typedef struct wasm_dyld_t wasm_dyld_t;
 

@@ -1,13 +1,11 @@
 //! The flag that guests look at where they are asked to stop by checks that do not count ([`Checks::Flag`](crate::control::Checks::Flag)).
 //!
 //! All namespaces of a store have the same one: functions of one may run where another was entered, and whatever runs in a store runs on
-//! one thread, whose entries tell what is to stop.
+//! one thread at a time, whose entries tell what is to stop.
 
-use std::cell::RefCell;
 use std::ptr::NonNull;
-use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::control::Signal;
 use crate::engine::{Memory, Module, Store};
@@ -34,14 +32,26 @@ const PAGE: MemoryType = MemoryType {
     page_log2: None,
 };
 
-thread_local! {
-    /// The flags of stores that have namespaces.
-    static FLAGS: RefCell<Vec<(usize, Weak<Memory>)>> = const { RefCell::new(Vec::new()) };
+/// The flag of a store that has namespaces.
+struct Known {
+    store: usize,
+    memory: Weak<Memory>,
+}
+
+// SAFETY: others than the thread that uses the store look at the number, and at how many hold the memory, which is counted by atomics.
+unsafe impl Send for Known {}
+
+/// Of all threads, since a store may move between them, and between two namespaces that are made in it.
+static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+
+fn known() -> MutexGuard<'static, Vec<Known>> {
+    // Nothing panics while it is locked, and no code of others runs; a poisoned lock is as good.
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The flag, as one namespace has it.
 pub(super) struct Flag {
-    memory: Rc<Memory>,
+    memory: Arc<Memory>,
     signal: Arc<Signal>,
 }
 
@@ -88,21 +98,30 @@ fn takes_checks(store: Store) -> bool {
     }
 }
 
-fn of_store(store: Store) -> Option<Rc<Memory>> {
+fn of_store(store: Store) -> Option<Arc<Memory>> {
     let key = store.raw() as usize;
-    FLAGS.with_borrow_mut(|flags| {
-        flags.retain(|(_, flag)| flag.strong_count() > 0);
-        let known = flags.iter().find(|(of, _)| *of == key);
-        if let Some(known) = known.and_then(|(_, flag)| flag.upgrade()) {
-            return Some(known);
-        }
-        if !takes_checks(store) {
-            return None;
-        }
-        let made = Rc::new(Memory::new(store, PAGE).ok()?);
-        flags.push((key, Rc::downgrade(&made)));
-        Some(made)
-    })
+    let found = {
+        let mut known = known();
+        known.retain(|one| one.memory.strong_count() > 0);
+        let one = known.iter().find(|one| one.store == key);
+        one.and_then(|one| one.memory.upgrade())
+    };
+    found.or_else(|| make(store, key))
+}
+
+/// Nobody else makes one for this store meanwhile: it is this thread's.
+fn make(store: Store, key: usize) -> Option<Arc<Memory>> {
+    if !takes_checks(store) {
+        return None;
+    }
+    // Counted by atomics, though the memory is one thread's at a time: others look whether it is still there.
+    #[expect(clippy::arc_with_non_send_sync)]
+    let made = Arc::new(Memory::new(store, PAGE).ok()?);
+    known().push(Known {
+        store: key,
+        memory: Arc::downgrade(&made),
+    });
+    Some(made)
 }
 
 #[cfg(test)]
