@@ -14,7 +14,7 @@ import pytest
 
 import wasmdyld
 from support import GUESTS, Make, wat
-from wasmdyld import Library, Namespace, _state
+from wasmdyld import Namespace, _state
 
 SAMPLE = wat(
     """(import "host" "f" (func $f (param i32) (result i32)))
@@ -193,20 +193,7 @@ def in_thread(work: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
-def test_other_threads_are_refused(ns: Namespace, calc: Library) -> None:
-    calc.calc_print
-    uses: List[Callable[[], Any]] = [
-        lambda: calc.calc_print(),
-        lambda: calc.calc_crash,
-        lambda: ns.load("libz.so"),
-        lambda: len(ns.memory),
-        lambda: ns.close(),
-        lambda: calc.unload(),
-    ]
-    for use in uses:
-        assert isinstance(in_thread(use), wasmdyld.WrongThread)
-    assert calc.calc_evaluate("1 2 +") == 3
-
+def test_each_thread_has_a_namespace_of_its_own(ns: Namespace) -> None:
     paths = ns.library_paths
 
     def own() -> float:

@@ -14,6 +14,7 @@ from ._errors import Closed
 from ._library import dyld
 from ._state import Callee, callee
 from ._text import c_name
+from ._turns import in_turn
 from ._types import KINDS, FuncType, new_functype
 
 if TYPE_CHECKING:
@@ -232,10 +233,11 @@ class Pool:
     """All batches of a type. What is released is used again last."""
 
     def __init__(self, core: "Core", type: FuncType) -> None:
-        self._core, self._type = core, type
+        self._core, self._state, self._type = core, core.state, type
         self._free: Deque[Tuple[Batch, int]] = deque()
         self._next = FEWEST
 
+    @in_turn
     def take(self) -> Tuple[Batch, int]:
         self._core.state.check()
         if not self._free:

@@ -13,6 +13,7 @@ from ._memory import Memory
 from ._state import State
 from ._text import c_name
 from ._thunks import Thunks
+from ._turns import in_turn
 from ._types import KINDS, FuncType
 
 
@@ -25,7 +26,7 @@ class Found(NamedTuple):
 
 class Core:
     def __init__(self, state: State) -> None:
-        self.state = state
+        self.state = self._state = state
         self.memory = Memory(state)
         self.thunks = Thunks(self)
         self.pools: Dict[FuncType, Pool] = {}
@@ -62,6 +63,7 @@ class Core:
         self.state.call(dyld.wasm_dyld_call, function, byref(vectors[0]), byref(vectors[1]))
         return [getattr(value.of, kind) for value, kind in zip(answers, results)]
 
+    @in_turn
     def objects(self) -> List[int]:
         namespace = self.state.namespace
         count = dyld.wasm_dyld_object_count(namespace)
@@ -86,6 +88,7 @@ class Core:
             return self._of_heap(name)
         raise NotFound(f"no object of the namespace has {name}: memory of the guest comes from its libc, and none is loaded")
 
+    @in_turn
     def malloc(self, size: int) -> int:
         """Memory of the guest's heap."""
         if not 0 <= size < 1 << 32:
@@ -98,6 +101,7 @@ class Core:
             raise MemoryError(f"the guest has no {size} bytes left")
         return address
 
+    @in_turn
     def free(self, address: int) -> None:
         type = FuncType(("i32",), ())
         self.invoke(self._of_heap("free"), type, [address - (1 << 32) if address >> 31 else address])

@@ -76,10 +76,6 @@ class Closed(InvalidArgument):
     """Something that was closed or unloaded is used."""
 
 
-class WrongThread(InvalidArgument, RuntimeError):
-    """A namespace is used by another thread than the one that made it."""
-
-
 class NotFound(Error, LookupError):
     """A library, file or symbol was not found."""
 
@@ -148,6 +144,10 @@ class Busy(Error, RuntimeError):
     """The namespace is in the midst of something that excludes the request."""
 
     default_code = Code.BUSY
+
+
+class WrongThread(Busy):
+    """A namespace is used while another thread uses it. One that is not in use may be used by any thread."""
 
 
 class Interrupted(Error):

@@ -1,6 +1,7 @@
 """Functions of guests."""
 
 from struct import error as StructError
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 from ._callbacks import Prototype
@@ -8,6 +9,7 @@ from ._convert import DEFAULTS, F32, F64, I32, I64, Anything, Call, Converter, F
 from ._errors import Closed, Error, InvalidArgument
 from ._quick import Quick
 from ._rows import call_rows
+from ._turns import in_turn, refused
 from ._types import FuncType, of_function
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Function:
         last: Tuple[int, ...] = (),
     ) -> None:
         self._core = core
+        self._state = core.state
         self.__name__ = name
         self._place = place
         self._resolve = resolve
@@ -76,6 +79,7 @@ class Function:
 
     _as_parameter_ = slot
 
+    @in_turn
     def _refresh(self) -> int:
         # Asked anew each time: the object may have been unloaded, by the guest as well, and another one loaded.
         pointer = self._resolve()
@@ -120,22 +124,40 @@ class Function:
             raise TypeError(f"{what} of {self}: ({', '.join(given)}) does not fit")
 
     def __call__(self, *arguments: Any, timeout: Optional[float] = None) -> Any:
-        if timeout is not None:
-            with self._core.state.within(timeout):
-                return self(*arguments)
-        quick = self._quick
-        if quick is not None and self._plain and self._seen == quick.state.changes:
+        # As in_turn, without the price of one more function.
+        state = self._state
+        me = get_ident()
+        mine = state.thread == me
+        if not mine:
             try:
-                quick.pack(quick.cells, 0, *arguments, *self._last)
-            except (StructError, TypeError, OverflowError):
-                pass  # What is no such number is looked at one by one.
-            else:
-                answers = quick.run()
-                if answers is not None:
-                    result = (answers[0] if len(answers) == 1 else answers or None) if self._as_is else self._result(answers)
-                    return result if self.errcheck is None else self.errcheck(result, self, arguments)
-        return self._call(arguments)
+                del state.turn[0]
+            except KeyError:
+                raise refused(state) from None
+            state.thread = me
+        try:
+            if state.last != me:
+                state.move(me)
+            if timeout is not None:
+                with state.within(timeout):
+                    return self(*arguments)
+            quick = self._quick
+            if quick is not None and self._plain and self._seen == state.changes:
+                try:
+                    quick.pack(quick.cells, 0, *arguments, *self._last)
+                except (StructError, TypeError, OverflowError):
+                    pass  # What is no such number is looked at one by one.
+                else:
+                    answers = quick.run()
+                    if answers is not None:
+                        result = (answers[0] if len(answers) == 1 else answers or None) if self._as_is else self._result(answers)
+                        return result if self.errcheck is None else self.errcheck(result, self, arguments)
+            return self._call(arguments)
+        finally:
+            if not mine:
+                state.thread = 0
+                state.turn[0] = None
 
+    @in_turn
     def rows(self, *columns: Any, rows: Optional[int] = None, out: Any = None) -> Any:
         """Calls it once for each row of arguments, crossing into the guest once: `add.rows(array("i", [1, 2]), array("i", [3, 4]))`.
 

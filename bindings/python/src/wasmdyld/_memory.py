@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
 from ._errors import InvalidArgument
 from ._library import dyld
 from ._state import State
+from ._turns import in_turn
 
 if TYPE_CHECKING:
     from ._core import Core
@@ -30,6 +31,7 @@ class Memory:
         self._state.call(dyld.wasm_dyld_memory, byref(memory))
         return memory
 
+    @in_turn
     def __len__(self) -> int:
         """Bytes; grows in pages of 64 KiB when the guest needs more."""
         return self._state.api.wasm_memory_data_size(self._raw())
@@ -82,6 +84,7 @@ class Memory:
         """Writes numbers, by a format of the struct module."""
         self.write(address, struct.pack(_little(format), *values))
 
+    @in_turn
     def view(self, address: int = 0, size: Optional[int] = None, format: str = "B") -> "memoryview[Any]":
         """A view of the memory itself, not a copy; `size` in bytes, to the end by default. `format` is one of memoryview.cast.
 
@@ -101,6 +104,7 @@ class Memory:
         self._state.views[id(array)] = array
         return _cast(memoryview(array).cast("B"), format)
 
+    @in_turn
     def grow(self, pages: int) -> int:
         """Adds pages of 64 KiB, and gives the number of bytes that there were."""
         before = len(self)
@@ -153,6 +157,7 @@ class Allocation:
 
     def __init__(self, core: "Core", size: int) -> None:
         self._core = core
+        self._state = core.state
         self.size = size
         self._address: Optional[int] = core.malloc(size)
 
@@ -210,6 +215,7 @@ class Allocation:
         self._address = None
         return address
 
+    @in_turn
     def free(self) -> None:
         """Gives it back to the guest's heap. Once is enough; again does nothing."""
         if self._address is not None:

@@ -3,7 +3,7 @@
 import operator
 import os
 from ctypes import byref, c_char_p, c_int32, c_uint64, c_void_p
-from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, TypeVar, Union
 
 from ._callbacks import Callback, HostFunction, Prototype, adapted, override_flag, prototype
 from ._config import Trace, new_config
@@ -19,10 +19,12 @@ from ._signals import watch
 from ._state import State
 from ._store import Global, Module, byte_vector
 from ._text import PathLike, c_name, c_path
+from ._turns import in_turn
 from ._types import FuncType
 from ._wasi import OpenCallback, Wasi
 
 Type = Union[Prototype, FuncType, str, None]
+T = TypeVar("T")
 
 
 NO_BUDGET = (1 << 64) - 1
@@ -50,7 +52,7 @@ class Namespace:
     others if it is Control.INTERRUPT, or if there is a `timeout` or a `budget`: see these properties.
     `read_env` takes over what the variables WASMDYLD_... say. The other options are those of the C interface.
 
-    A namespace belongs to the thread that makes it. `with` closes it.
+    A namespace may move between threads, and one thread uses it at a time: another one that comes meanwhile gets WrongThread. `with` closes it.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Namespace:
 
     # Loading
 
+    @in_turn
     def load(self, name: PathLike, flags: int = 0, *, timeout: Optional[float] = None) -> Library:
         """Loads a library with all that it needs and runs the constructors, or gives the one that is loaded already.
 
@@ -110,6 +113,7 @@ class Namespace:
             self._state.call(dyld.wasm_dyld_load, c_path(name, "the name"), int(flags), byref(handle))
         return self._library(handle, os.fspath(name))
 
+    @in_turn
     def load_bytes(self, name: str, data: bytes, flags: int = 0, *, module: Optional[Module] = None, timeout: Optional[float] = None) -> Library:
         """Loads a library from its bytes. It is found under `name`, a file name, when others need it.
 
@@ -130,6 +134,7 @@ class Namespace:
             raise NotFound(f"{name} is not loaded")
         return Library(self._core, handle.value)
 
+    @in_turn
     def run(self, program: Optional[PathLike] = None, *, timeout: Optional[float] = None) -> int:
         """Runs a program and gives its exit code: the program at this path, or the one that was loaded with Flags.PROGRAM. `timeout` is
         how many seconds it may run, and as many to load it."""
@@ -152,6 +157,16 @@ class Namespace:
         code = dyld.wasm_dyld_interrupt(self._state.handles.namespace)
         if code == Code.UNSUPPORTED:
             raise Unsupported("the namespace cannot stop its guests: make it with control=Control.INTERRUPT")
+
+    async def to_thread(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Calls a function of the guest's, or any other, in a thread, as asyncio.to_thread does, and stops the guest if the task is cancelled.
+
+        Where that is (asyncio.timeout, Ctrl-C in asyncio.run), asyncio.to_thread would leave a guest behind that runs on. The task ends when the thread
+        has done with the namespace, which is good for further use then.
+        """
+        from ._tasks import in_thread
+
+        return await in_thread(self, function, *arguments, **named)
 
     @property
     def timeout(self) -> Optional[float]:
@@ -189,11 +204,13 @@ class Namespace:
                 raise OverflowError(f"a budget of {number}")
         self._state.call(dyld.wasm_dyld_set_budget, number)
 
+    @in_turn
     def compile(self, data: bytes) -> Module:
         """Has the engine compile a module, for load_bytes and to be kept (Module.serialize)."""
         vector = byte_vector(data)
         return Module(self._state, self._state.api.wasm_module_new(self._state.store, byref(vector)))
 
+    @in_turn
     def deserialize(self, data: bytes) -> Module:
         """Takes what Module.serialize gave. It runs as machine code: only what nobody else can have changed."""
         vector = byte_vector(data)
@@ -201,6 +218,7 @@ class Namespace:
 
     # What the host gives to guests
 
+    @in_turn
     def define(self, module: str, name: str, value: Union[Callable[..., Any], Global], type: Type = None, overriding: bool = False) -> None:
         """Defines what objects that are loaded from now on get for the import `module`.`name`.
 
@@ -218,10 +236,12 @@ class Namespace:
         made = prototype(value, type)
         HostFunction(self._core, made.type, adapted(self._core, value, made)).define(c_name(module, "the module"), c_name(name), overriding)
 
+    @in_turn
     def callback(self, function: Callable[..., Any], type: Type = None) -> Callback:
         """A function pointer of the guest that leads to a Python function; its type as for define. Keep it while the guest has it."""
         return Callback(self._core, function, prototype(function, type))
 
+    @in_turn
     def new_global(self, kind: str, value: Union[int, float] = 0, mutable: bool = False) -> Global:
         """A global variable ("i32", "i64", "f32", "f64") to define."""
         self._state.check()
@@ -238,6 +258,7 @@ class Namespace:
         """Memory from the guest's malloc, with what happens to be in it. `with` frees it."""
         return Allocation(self._core, size)
 
+    @in_turn
     def buffer(self, data: Union[Buffer, str]) -> Allocation:
         """Memory from the guest's malloc with a copy of some bytes, or of a text and a NUL. `with` frees it."""
         content = data.encode() + b"\0" if isinstance(data, str) else bytes(data)
@@ -246,6 +267,7 @@ class Namespace:
         return made
 
     @property
+    @in_turn
     def table_size(self) -> int:
         """Slots of the table that function pointers lead to."""
         table = c_void_p()
@@ -262,11 +284,13 @@ class Namespace:
         """A function of the global scope; see Library for those of libraries."""
         return self.symbol(name).function()
 
+    @in_turn
     def function_at(self, slot: int, type: Union[Prototype, FuncType, str]) -> Function:
         """The function that a function pointer of the guest leads to."""
         self._state.check()
         return pointer_function(self._core, slot, prototype(pointer_function, type))
 
+    @in_turn
     def dladdr(self, value: Union[int, Function, Allocation], kind: SymbolKind = SymbolKind.DATA) -> Address:
         """Tells what an address in memory belongs to; with SymbolKind.FUNC, or for a Function, a table slot."""
         if isinstance(value, Function):
@@ -281,15 +305,18 @@ class Namespace:
         return Address(Object(self._core, handle.value or 0), symbol, None if symbol is None else at.value)
 
     @property
+    @in_turn
     def objects(self) -> List[Object]:
         """All objects, in the order in which they were loaded; also the small ones that this package makes for callbacks."""
         return [Object(self._core, handle) for handle in self._core.objects()]
 
+    @in_turn
     def link_map(self) -> str:
         """What lies where in memory and table, the objects, what each needs and what keeps it: a text for people."""
         return (dyld.wasm_dyld_link_map(self._state.namespace) or b"").decode("utf-8", "replace")
 
     @property
+    @in_turn
     def library_paths(self) -> List[str]:
         """The folders that are searched, in order."""
         namespace = self._state.namespace
@@ -297,6 +324,7 @@ class Namespace:
         return [os.fsdecode(dyld.wasm_dyld_library_path_at(namespace, index) or b"") for index in range(count)]
 
     @property
+    @in_turn
     def instance_count(self) -> int:
         """How many instances have been made in the store so far. Some engines make a limited number (the bundled one 10,000)."""
         return dyld.wasm_dyld_instance_count(self._state.namespace)
@@ -307,6 +335,7 @@ class Namespace:
     def closed(self) -> bool:
         return self._state.handles.closed
 
+    @in_turn
     def close(self) -> None:
         """Ends it, with all that it holds. The guest's exit handlers do not run: see finish. Again does nothing."""
         state = self._state

@@ -7,6 +7,7 @@ from ._enums import SymbolKind
 from ._errors import Busy, Closed, SymbolNotFound
 from ._function import Function
 from ._library import dyld
+from ._turns import in_turn
 
 if TYPE_CHECKING:
     from ._core import Core
@@ -63,6 +64,7 @@ class Object:
 
     def __init__(self, core: "Core", handle: int) -> None:
         self._core = core
+        self._state = core.state
         self._handle = handle
         self._name = self.name
 
@@ -75,11 +77,13 @@ class Object:
         return None if found is None else found.decode("utf-8", "surrogateescape")
 
     @property
+    @in_turn
     def loaded(self) -> bool:
         """Whether it is still loaded."""
         return dyld.wasm_dyld_object_name(self._core.state.namespace, self._handle) is not None
 
     @property
+    @in_turn
     def name(self) -> str:
         """Its file name, or what it was loaded under."""
         name = self._text(dyld.wasm_dyld_object_name(self._core.state.namespace, self._handle))
@@ -88,18 +92,21 @@ class Object:
         return name
 
     @property
+    @in_turn
     def path(self) -> Optional[str]:
         """The path of its file; None if it came from bytes."""
         self.name
         return self._text(dyld.wasm_dyld_object_path(self._core.state.namespace, self._handle))
 
     @property
+    @in_turn
     def origin(self) -> Optional[str]:
         """The folder of its path; None if it came from bytes."""
         self.name
         return self._text(dyld.wasm_dyld_object_origin(self._core.state.namespace, self._handle))
 
     @property
+    @in_turn
     def needed(self) -> List["Object"]:
         """The libraries that it needs itself."""
         self.name
@@ -123,18 +130,21 @@ class Object:
         return Place(*(part.value for part in parts))
 
     @property
+    @in_turn
     def is_program(self) -> bool:
         """Whether it is the main program."""
         self.name
         return dyld.wasm_dyld_object_is_program(self._core.state.namespace, self._handle)
 
     @property
+    @in_turn
     def is_global(self) -> bool:
         """Whether its symbols are in the global scope."""
         self.name
         return dyld.wasm_dyld_object_is_global(self._core.state.namespace, self._handle)
 
     @property
+    @in_turn
     def is_nodelete(self) -> bool:
         """Whether it is never unloaded."""
         self.name
@@ -166,6 +176,7 @@ class Library:
 
     def __init__(self, core: "Core", handle: int) -> None:
         self._core = core
+        self._state = core.state
         self._object = Object(core, handle)
         self._functions: Dict[str, Function] = {}
         self._closed = False
@@ -217,11 +228,12 @@ class Library:
             raise SymbolNotFound(f"{name} in {self._object._name} is a function, not a datum: its pointer is .slot")
         return symbol.value
 
+    @in_turn
     def unload(self) -> None:
         """Takes one loading back (dlclose): at the last one its exit handlers run and it goes, unless something needs it."""
         if not self._closed:
-            state = self._core.state
-            # Not before it is known that this thread may.
+            state = self._state
+            # Not before it is known that it may be used.
             state.check()
             self._closed = True
             state.changes += 1

@@ -4,7 +4,6 @@ import ctypes
 import struct
 import weakref
 from ctypes import byref, c_void_p
-from threading import get_ident
 from typing import Any, Optional, Tuple
 
 from ._enums import Code
@@ -17,7 +16,7 @@ CELLS = {"i32": "i4x", "i64": "q", "f32": "f4x", "f64": "d"}
 
 
 class Quick:
-    """A function of the engine's by its pointer, for numbers alone. `pack` puts arguments into `cells`, `run` calls it.
+    """A function of the engine's by its pointer, for numbers alone. `pack` puts arguments into `cells`, `run` calls it, both in one turn.
 
     The cells are the function's own: a call reads them before the guest runs, and writes them when it has ended, so that calls inside of
     calls do not disturb each other.
@@ -47,7 +46,7 @@ class Quick:
         """Calls the function with what is in the cells. None if it is gone; what else goes wrong is raised."""
         state = self.state
         handles = state.handles
-        if handles.closed or get_ident() != state.thread or state.in_callback_of_io:
+        if handles.closed or state.in_callback_of_io:
             state.check()
         handles.running += 1
         try:

@@ -2,7 +2,8 @@
 
 Python runs handlers of signals in the main thread, where it goes from one instruction to the next. While a guest runs in that thread
 there is none; so the linker asks us every few milliseconds (wasm_dyld_set_watcher). Nothing is changed about how signals are handled: no
-handler is replaced, the descriptor of set_wakeup_fd stays the program's, and no thread of ours waits.
+handler is replaced, the descriptor of set_wakeup_fd stays the program's, and no thread of ours waits. A namespace that has moved to another
+thread is not asked there.
 """
 
 import threading
@@ -42,12 +43,21 @@ def look(of: "weakref.ref[State]") -> Generator[bool, Any, None]:
 
 
 def watch(state: "State") -> None:
-    """Has handlers of signals run while guests of this namespace do. Only the main thread's: elsewhere Python runs none."""
-    if threading.current_thread() is not threading.main_thread():
-        return
+    """Has handlers of signals run while guests of this namespace do."""
     looks = look(weakref.ref(state))
     next(looks)
-    callback = _ffi.wasm_dyld_watcher_callback_t(looks.send)
     # As long as the namespace.
-    state.handles.watcher = callback
-    check(dyld.wasm_dyld_set_watcher, state.handles.namespace, EVERY, callback, None, _ffi.wasm_dyld_finalizer_t())
+    state.handles.watcher = _ffi.wasm_dyld_watcher_callback_t(looks.send)
+    follow(state)
+
+
+def follow(state: "State") -> None:
+    """Looks only while the namespace is the main thread's: Python runs handlers in no other one, and ends those that ask for its lock when the
+    interpreter ends, in the midst of a guest."""
+    handles = state.handles
+    wanted = handles.watcher is not None and threading.current_thread() is threading.main_thread()
+    if wanted == handles.watched or handles.closed:
+        return
+    callback = handles.watcher if wanted else _ffi.wasm_dyld_watcher_callback_t()
+    check(dyld.wasm_dyld_set_watcher, handles.namespace, EVERY, callback, None, _ffi.wasm_dyld_finalizer_t())
+    handles.watched = wanted

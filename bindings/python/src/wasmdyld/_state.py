@@ -3,18 +3,19 @@
 import ctypes
 import itertools
 import math
-import threading
 import weakref
 from collections import deque
 from contextlib import contextmanager
 from ctypes import byref, c_void_p
+from threading import get_ident
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from . import _ffi
 from ._engine import EngineHandle
 from ._enums import Code
-from ._errors import Busy, Closed, WrongThread, take
+from ._errors import Busy, Closed, take
 from ._library import dyld
+from ._turns import in_turn, refused
 
 
 class Handles:
@@ -32,8 +33,11 @@ class Handles:
         self.retired: "Deque[int]" = deque()
         self.running = 0
         self.closed = False
+        # Whoever uses the namespace has taken the entry: see _turns.
+        self.turn: Dict[int, None] = {0: None}
         # What C calls as long as the namespace is there.
         self.watcher: Any = None
+        self.watched = False
 
     def own(self, handle: int, delete: Callable[[int], None]) -> None:
         """Something of the store that has to go before it does."""
@@ -48,9 +52,18 @@ class Handles:
         while self.retired:
             self.disown(self.retired.popleft())
 
+    def forget(self) -> None:
+        """Nobody has the namespace any more, or the interpreter ends. A thread that uses it then goes on doing so until the process ends."""
+        if self.running:
+            return
+        try:
+            del self.turn[0]
+        except KeyError:
+            return
+        self.close()
+
     def close(self) -> None:
-        # A thread that runs a guest at the interpreter's exit goes on doing so until the process ends.
-        if self.closed or self.running:
+        if self.closed:
             return
         self.closed = True
         while self.owned:
@@ -61,12 +74,16 @@ class Handles:
 
 
 class State:
-    """A namespace's handles, its thread, and the exceptions of its callbacks on their way through the guest."""
+    """A namespace's handles, the thread whose turn it is, and the exceptions of its callbacks on their way through the guest."""
 
     def __init__(self, engine: EngineHandle) -> None:
         self.handles = Handles(engine)
         self.api = engine.api
-        self.thread = threading.get_ident()
+        self.turn = self.handles.turn
+        # Who has taken the turn; 0: nobody.
+        self.thread = 0
+        # Who had it last.
+        self.last = get_ident()
         self.in_callback_of_io = 0
         # Rises with what may change where names lead.
         self.changes = 0
@@ -77,16 +94,32 @@ class State:
         self._pending_text = ""
         self._deferred: Optional[BaseException] = None
         self._timeout: Optional[float] = None
-        self.close = weakref.finalize(self, self.handles.close)
+        self.forget = weakref.finalize(self, self.handles.forget)
+
+    @property
+    def _state(self) -> "State":
+        return self
+
+    def close(self) -> None:
+        """Ends the namespace, in this thread's turn."""
+        self.forget.detach()
+        self.handles.close()
 
     def check(self) -> None:
         """Refuses what would not be safe."""
         if self.handles.closed:
             raise Closed("the namespace is closed")
-        if threading.get_ident() != self.thread:
-            raise WrongThread("a namespace belongs to the thread that made it; this is another one")
+        if self.thread and self.thread != get_ident():
+            raise refused(self)
         if self.in_callback_of_io:
             raise Busy("a callback for input, output or debug output must not use the namespace")
+
+    def move(self, thread: int) -> None:
+        """Another thread uses the namespace than before."""
+        from ._signals import follow
+
+        self.last = thread
+        follow(self)
 
     @property
     def namespace(self) -> c_void_p:
@@ -102,6 +135,7 @@ class State:
         """Calls a C function with the namespace, the arguments and an error, and raises what went wrong: in C or in a callback."""
         self.call_prepared(function, self.namespace, *arguments)
 
+    @in_turn
     def call_prepared(self, function: Callable[..., int], *arguments: Any) -> None:
         """As `call`, of a function that is not given the namespace."""
         self.check()

@@ -8,6 +8,7 @@ from . import _ffi
 from ._convert import DEFAULTS
 from ._errors import Closed, EngineRefused, InvalidArgument
 from ._state import State
+from ._turns import in_turn
 from ._types import KINDS, NUMBERS
 
 
@@ -26,6 +27,7 @@ class Owned:
             raise Closed(f"the {type(self).__name__.lower()} is gone")
         return self._handle
 
+    @in_turn
     def close(self) -> None:
         """Deletes it; what was made of it stays."""
         self._state.check()
@@ -56,6 +58,7 @@ class Global(Owned):
         return made
 
     @property
+    @in_turn
     def value(self) -> Union[int, float]:
         """Its value now."""
         out = _ffi.wasm_val_t()
@@ -64,6 +67,7 @@ class Global(Owned):
         return found
 
     @value.setter
+    @in_turn
     def value(self, value: Union[int, float]) -> None:
         if not self.mutable:
             raise InvalidArgument("the global is constant")
@@ -81,6 +85,7 @@ class Module(Owned):
             raise EngineRefused("the engine does not take the module")
         super().__init__(state, handle, state.api.wasm_module_delete)
 
+    @in_turn
     def serialize(self) -> bytes:
         """The compiled code, for Namespace.deserialize of the same engine in the same version."""
         vector = _ffi.wasm_byte_vec_t()
