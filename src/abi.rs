@@ -22,6 +22,10 @@ pub const DYLINK_IMPORT_INFO: u8 = 4;
 pub const DYLINK_RUNTIME_PATH: u8 = 5;
 pub const DYLINK_COPY_PROVIDED: u8 = 6;
 
+/// Ours, since `dylink.0` has no place for it: the name that others are to need a library by (DT_SONAME of ELF), as one string. `wasmdyld-ld`
+/// writes it behind the other sections. LLVM's `--soname` sets the name of the module, which every other module has as well.
+pub const SONAME: &str = "wasmdyld.soname";
+
 // Symbol flags in `export_info` and `import_info`, as in the linking section.
 pub const SYMBOL_BINDING_WEAK: u32 = 0x1;
 pub const SYMBOL_TLS: u32 = 0x100;

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Code, Context, Error, Result};
 use crate::launch::{Stamp, is_absent};
+use crate::object::unfit_file_name;
 use crate::plan::{Found, Identity};
 use crate::text;
 use crate::trace::{Category, Trace};
@@ -58,8 +59,6 @@ pub struct SearchOptions {
 
 /// Larger files are refused before they are read. The largest modules known are below 50 MB.
 pub const MAX_FILE: u64 = 1 << 30;
-/// NAME_MAX of Linux.
-const MAX_NAME: usize = 255;
 /// PATH_MAX of Linux.
 const MAX_PATH: usize = 4096;
 const CALLBACK: &str = "the host's open callback";
@@ -156,19 +155,7 @@ impl Located {
 
 /// A needed name is one path component of reasonable length.
 pub fn check_name(name: &str) -> Result<()> {
-    let why = if name.is_empty() {
-        "it is empty"
-    } else if name.len() > MAX_NAME {
-        "it is longer than a file name can be"
-    } else if name.contains('\0') {
-        "it contains a NUL"
-    } else if name.contains(text::is_unsafe) {
-        "it contains a character that cannot be shown"
-    } else if name.contains('/') || name.contains('\\') {
-        "it contains a path separator; a needed library is named by its file name alone"
-    } else if name == "." || name == ".." {
-        "it is a folder"
-    } else {
+    let Some(why) = unfit_file_name(name) else {
         return Ok(());
     };
     Err(Error::new(

@@ -55,6 +55,7 @@ struct DylinkForm<'a> {
     needed: Vec<&'a str>,
     #[serde(borrow)]
     runtime_path: Vec<&'a str>,
+    soname: Option<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,6 +215,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
             table_p2align: dylink.table_p2align,
             needed: dylink.needed.iter().map(AsRef::as_ref).collect(),
             runtime_path: dylink.runtime_path.iter().map(AsRef::as_ref).collect(),
+            soname: dylink.soname.as_deref(),
         }),
         types: types.types(),
         modules,
@@ -294,6 +296,7 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
             table_p2align: dylink.table_p2align,
             needed: shared(dylink.needed),
             runtime_path: shared(dylink.runtime_path),
+            soname: dylink.soname.map(Arc::from),
         }),
         imports,
         exports,

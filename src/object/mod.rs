@@ -21,6 +21,7 @@ mod outline;
 mod parse;
 mod section;
 mod sniff;
+mod soname;
 mod spaces;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(
@@ -44,6 +45,7 @@ pub use metadata::{Brief, Metadata, Step};
 pub use meter::{Mode as Metering, meter};
 pub use name::Name;
 pub use outline::{Outline, Part, outline};
+pub use soname::unfit_file_name;
 pub use types::*;
 
 use crate::abi;
@@ -66,6 +68,8 @@ pub struct Dylink {
     pub needed: Vec<Arc<str>>,
     /// Search path entries for the needed libraries (`$ORIGIN` unexpanded).
     pub runtime_path: Vec<Arc<str>>,
+    /// The name by which others are to need it, whatever its file is called.
+    pub soname: Option<Arc<str>>,
 }
 
 /// What an export stands for, seen from other objects.

@@ -11,6 +11,7 @@ use wasmparser::{
 use super::budget::{self, Budget};
 use super::constant::Global;
 use super::dylink::{self, Notes};
+use super::soname;
 use super::spaces::IndexSpaces;
 use super::{
     Base, ConstValue, ExportItem, ExternType, Features, GlobalType, HeapType, Import, Object,
@@ -67,6 +68,7 @@ struct Builder<'a, 'l> {
     spaces: IndexSpaces,
     claimed: Features,
     notes: Option<Notes<'a>>,
+    soname: Option<Arc<str>>,
     /// Offset of a `linking` section, which relocatable object files have.
     linking: Option<usize>,
     /// Numbers of the module names of imports: a handful, used thousands of times, mostly in runs.
@@ -83,6 +85,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             spaces: IndexSpaces::new(Budget::for_module(bytes)),
             claimed: Features::default(),
             notes: None,
+            soname: None,
             linking: None,
             modules: HashMap::new(),
             last_module: None,
@@ -351,6 +354,15 @@ impl<'a, 'l> Builder<'a, 'l> {
                     &mut self.spaces.budget,
                 )?);
             }
+            abi::SONAME if self.soname.is_some() => {
+                return Err(fault::malformed(at, "a second wasmdyld.soname section"));
+            }
+            abi::SONAME => {
+                self.soname = Some(soname::read(
+                    section.data_reader(),
+                    &mut self.spaces.budget,
+                )?);
+            }
             "linking" => self.linking = Some(at),
             "target_features" => {
                 let stated = features::target_features(section.data_reader());
@@ -393,7 +405,8 @@ impl<'a, 'l> Builder<'a, 'l> {
                 ));
             }
         }
-        if let Some(notes) = self.notes.take() {
+        if let Some(mut notes) = self.notes.take() {
+            notes.dylink.soname = self.soname.take();
             notes.apply(&mut self.object);
         }
         self.object.imports.shrink_to_fit();

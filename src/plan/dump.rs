@@ -53,9 +53,13 @@ fn write(out: &mut Lines, request: &Request<'_>, plan: &Plan) {
             Role::FixedMain => " (fixed main)",
             Role::Library => "",
         };
+        let soname = found.other_name();
+        let soname = soname.map_or(String::new(), |name| {
+            format!(" soname {}", text::name(name))
+        });
         let place = &planned.place;
         out.line(format_args!(
-            "object {}{role} memory {:#x}+{:#x} table {}+{}",
+            "object {}{role}{soname} memory {:#x}+{:#x} table {}+{}",
             found.name, place.memory_base, place.memory_size, place.table_base, place.table_size
         ));
         imports(out, request, plan, planned, &found.object.imports);

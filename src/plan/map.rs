@@ -303,6 +303,9 @@ fn objects(out: &mut Lines, model: &Model, ids: &[ObjectId]) {
         if let Some(path) = path.filter(|path| **path != *node.found.name) {
             out.part(format_args!(" ({path})"));
         }
+        if let Some(soname) = node.found.other_name() {
+            out.part(format_args!(", soname {}", text::name(soname)));
+        }
         let scope = if node.global { "global" } else { "local" };
         out.line(format_args!(", {scope}{}", opens(node)));
         if !node.found.needed.is_empty() {

@@ -68,6 +68,19 @@ pub struct Found {
     pub stack_pointer: Option<u64>,
 }
 
+impl Found {
+    /// The name that it has for itself. A program is nobody's library.
+    pub fn soname(&self) -> Option<&Arc<str>> {
+        let dylink = self.object.dylink.as_ref()?;
+        dylink.soname.as_ref().filter(|_| !self.role.is_main())
+    }
+
+    /// [`Found::soname`], where it is another name than the file's.
+    pub fn other_name(&self) -> Option<&Arc<str>> {
+        self.soname().filter(|soname| **soname != self.name)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     pub memory_base: u64,

@@ -1,5 +1,6 @@
 //! The closure of needed libraries: breadth first, cycles allowed, one object a file.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -180,7 +181,22 @@ impl<P: Provider> Walk<'_, P> {
         self.by_identity.insert(found.identity.clone(), id);
         self.by_name.entry(found.name.clone()).or_insert(id);
         self.closure.names.push((found.name.clone(), id));
+        if let Some(soname) = found.soname() {
+            self.know_by_soname(soname, id);
+        }
         self.closure.fresh.push(found);
         Ok(id)
+    }
+
+    /// What asks for a library by the name that it has for itself means it, whatever its file is called. The first object of a name keeps
+    /// it (glibc compares requests with the names of what is loaded, in the order of loading).
+    fn know_by_soname(&mut self, soname: &Arc<str>, id: ObjectId) {
+        if self.model.names.contains_key(soname) {
+            return;
+        }
+        if let Entry::Vacant(entry) = self.by_name.entry(soname.clone()) {
+            entry.insert(id);
+            self.closure.names.push((soname.clone(), id));
+        }
     }
 }

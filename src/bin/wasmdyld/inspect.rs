@@ -99,6 +99,7 @@ impl Inspect {
                 align(dylink.table_p2align)
             );
             row("table", &[table])?;
+            row("soname", &names(dylink.soname.as_slice()))?;
             row("needs", &names(&dylink.needed))?;
             row("searches", &names(&dylink.runtime_path))?;
         }
@@ -420,6 +421,8 @@ struct Dylink<'a> {
     memory_p2align: u32,
     table_size: u64,
     table_p2align: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soname: Option<&'a str>,
     needed: Vec<&'a str>,
     runtime_path: Vec<&'a str>,
 }
@@ -491,6 +494,7 @@ fn json(module: &Module) -> impl Serialize {
             memory_p2align: dylink.memory_p2align,
             table_size: dylink.table_size,
             table_p2align: dylink.table_p2align,
+            soname: dylink.soname.as_deref(),
             needed: texts(&dylink.needed),
             runtime_path: texts(&dylink.runtime_path),
         }),

@@ -193,7 +193,14 @@ impl View<'_> {
                 true => "none".to_string(),
                 false => counts.join(", "),
             };
-            line!(out, "  {} {counts}", paint(OBJECT, name(&found.name)))?;
+            let soname = found.other_name();
+            let soname = soname.map(|soname| format!(" (soname {})", name(soname)));
+            let soname = paint(DIM, soname.unwrap_or_default());
+            line!(
+                out,
+                "  {}{soname} {counts}",
+                paint(OBJECT, name(&found.name))
+            )?;
             if bindings {
                 self.bindings(out, planned, &found.object.imports)?;
             }
@@ -300,6 +307,7 @@ impl View<'_> {
 fn object(found: &Found, planned: &Planned) -> Object {
     Object {
         name: found.name.to_string(),
+        soname: found.soname().map(ToString::to_string),
         path: found.path.as_ref().map(|path| path.display().to_string()),
         role: role(found.role),
         memory_base: planned.place.memory_base,
@@ -379,6 +387,8 @@ fn at_most(max: Option<u64>) -> String {
 #[derive(Serialize)]
 struct Object {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soname: Option<String>,
     path: Option<String>,
     role: &'static str,
     memory_base: u64,

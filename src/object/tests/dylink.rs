@@ -246,3 +246,54 @@ fn limits_count_over_all_subsections() {
     assert_eq!(error.code(), Code::Limit);
     assert!(error.message().contains("bytes in a name"), "{error}");
 }
+
+fn with_soname(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = assemble("(module (@dylink.0 (needed \"libc.so\")))");
+    add_custom(&mut bytes, abi::SONAME, payload);
+    bytes
+}
+
+#[test]
+fn a_soname_is_part_of_what_a_shared_object_says_of_itself() {
+    assert_eq!(parse(EVERYTHING).dylink.unwrap().soname, None);
+    let dylink = read(&with_soname(b"\x0blibx-0.so.2"));
+    assert_eq!(dylink.soname.as_deref(), Some("libx-0.so.2"));
+    assert_eq!(names(&dylink.needed), ["libc.so"]);
+    // What is no shared object is needed by nobody.
+    let mut bytes = assemble(EMPTY);
+    add_custom(&mut bytes, abi::SONAME, b"\x04x.so");
+    assert_eq!(parse_bytes(&bytes).unwrap().dylink, None);
+}
+
+#[test]
+fn sonames_that_no_needed_entry_could_be_are_refused() {
+    let long = string(&"x".repeat(256));
+    for (payload, why) in [
+        (&b"\x00"[..], "it is empty"),
+        (b"\x05a/b.so", "path separator"),
+        (b"\x02..", "it is a folder"),
+        (b"\x03a\x00b", "NUL"),
+        (b"\x03a\x1bb", "cannot be shown"),
+        (&long, "longer than a file name"),
+        (b"\x03a\xffb", "UTF-8"),
+        (b"\x09short", "unexpected end"),
+        (b"\x01xyz", "2 bytes are left over"),
+        (b"", "unexpected end"),
+    ] {
+        let error = parse_bytes(&with_soname(payload)).unwrap_err();
+        assert_eq!(error.code(), Code::Malformed, "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains(why) && text.contains("wasmdyld.soname"),
+            "{text}"
+        );
+        assert!(text.len() < 1_000, "{text}");
+    }
+    let mut twice = with_soname(b"\x04x.so");
+    add_custom(&mut twice, abi::SONAME, b"\x04x.so");
+    let error = parse_bytes(&twice).unwrap_err().to_string();
+    assert!(
+        error.contains("a second wasmdyld.soname section"),
+        "{error}"
+    );
+}

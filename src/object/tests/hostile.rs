@@ -1,4 +1,6 @@
 use super::*;
+#[cfg(test)]
+use crate::abi;
 
 /// A module as a compiler makes it, only small: every kind of section.
 #[cfg(test)]
@@ -8,12 +10,10 @@ fn sample() -> Vec<u8> {
     // Some custom sections that are read, at the end.
     for (name, payload) in [
         ("target_features", &b"\x02+\x07simd128+\x07atomics"[..]),
+        (abi::SONAME, b"\x0clibsample.so"),
         ("other", &name[..40]),
     ] {
-        let mut contents = string(name);
-        contents.extend_from_slice(payload);
-        bytes.push(section::CUSTOM);
-        contents.as_slice().encode(&mut bytes);
+        add_custom(&mut bytes, name, payload);
     }
     bytes
 }

@@ -62,6 +62,15 @@ fn with_custom(name: &str, payload: &[u8], wat: &str) -> Vec<u8> {
     bytes
 }
 
+/// Puts a custom section behind all others.
+#[cfg(test)]
+fn add_custom(bytes: &mut Vec<u8>, name: &str, payload: &[u8]) {
+    let mut contents = string(name);
+    contents.extend_from_slice(payload);
+    bytes.push(section::CUSTOM);
+    contents.as_slice().encode(bytes);
+}
+
 /// A subsection of `dylink.0`.
 fn subsection(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![kind];

@@ -131,3 +131,64 @@ fn object_numbers_do_not_wrap() {
     let error = world.load("a", Flags::default()).map(|_| ()).unwrap_err();
     assert_eq!(error.code(), Code::Limit, "{error}");
 }
+
+/// A library whose file is called otherwise than the library.
+fn with_soname(soname: &str) -> Draft {
+    let mut draft = Draft::library();
+    draft.dylink().soname = Some(soname.into());
+    draft
+}
+
+#[test]
+fn what_needs_a_soname_gets_the_object_that_has_it() {
+    let mut world = world(&[("user", &["libx.so.1"]), ("both", &["x", "libx.so.1"])]);
+    world.put("x", with_soname("libx.so.1"));
+    let closure = world.closure("both").unwrap();
+    assert_eq!(names(&closure), ["both", "x"]);
+    assert_eq!(closure.fresh[0].needed, [ObjectId(1)]);
+
+    // No file is called so.
+    let error = world.closure("user").map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+    world.load("x", Flags::default()).unwrap();
+    world.load("user", Flags::default()).unwrap();
+    assert_eq!(world.id("libx.so.1"), world.id("x"));
+    assert_eq!(world.shelf.opened, ["both", "x", "user", "x", "user"]);
+}
+
+/// As a file of that name would have it: what is asked for first decides, and a claim takes nothing from anybody.
+#[test]
+fn a_soname_stays_with_the_first_object_that_has_it_by_whatever_right() {
+    let mut world = world(&[("libx.so.1", &[]), ("user", &["libx.so.1"])]);
+    world.put("one", with_soname("libx.so.1"));
+    world.put("two", with_soname("libx.so.1"));
+    for name in ["libx.so.1", "one"] {
+        world.load(name, Flags::default()).unwrap();
+    }
+    assert_ne!(world.id("libx.so.1"), world.id("one"));
+    let closure = world.closure("user").unwrap();
+    assert_eq!(closure.fresh[0].needed, [world.id("libx.so.1")]);
+
+    let mut claims = self::world(&[("a", &["one", "two", "libx.so.1"])]);
+    claims.put("one", with_soname("libx.so.1"));
+    claims.put("two", with_soname("libx.so.1"));
+    let closure = claims.closure("a").unwrap();
+    assert_eq!(names(&closure), ["a", "one", "two"]);
+    assert_eq!(closure.fresh[0].needed, [ObjectId(1), ObjectId(2)]);
+    let called = closure
+        .names
+        .iter()
+        .filter(|(name, _)| **name == *"libx.so.1");
+    assert_eq!(called.map(|(_, id)| *id).collect::<Vec<_>>(), [ObjectId(1)]);
+}
+
+#[test]
+fn a_name_that_a_library_has_for_itself_goes_with_it() {
+    let mut world = world(&[("user", &["libx.so.1"])]);
+    world.put("x", with_soname("libx.so.1"));
+    world.load("x", Flags::default()).unwrap();
+    assert!(world.model.names.contains_key("libx.so.1"));
+    let id = world.id("x");
+    world.model.remove(&std::iter::once(id).collect());
+    assert!(world.model.names.is_empty());
+}

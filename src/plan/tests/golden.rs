@@ -136,6 +136,7 @@ golden! {
     needed_twice
     one_file_under_two_names
     one_file_under_another_name_later
+    soname_is_a_name
     missing_library
     missing_preload
     strange_symbol_names

@@ -25,6 +25,8 @@ struct Program {
 #[derive(Serialize)]
 struct Object {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soname: Option<String>,
     path: Option<String>,
     role: &'static str,
     bytes: u64,
@@ -85,6 +87,7 @@ fn object(node: &GraphNode<'_>) -> Object {
     });
     Object {
         name: found.name.to_string(),
+        soname: found.soname().map(ToString::to_string),
         path: found.path.as_ref().map(|path| path.display().to_string()),
         role: role(found.role),
         bytes: source.size,

@@ -67,7 +67,14 @@ pub fn write(out: &mut Out, survey: &Survey, max_depth: Option<usize>) -> io::Re
         };
         let path = found.path.as_ref().map(|path| path.display());
         let path = path.map(|path| format!(" {} {path}", paint(DIM, "=>")));
-        let branch = format!("{branch}{}", path.unwrap_or_default());
+        let soname = found.soname().filter(|soname| soname.as_ref() != name);
+        let soname =
+            soname.map(|soname| format!(" {}", paint(DIM, format!("(soname {})", shown(soname)))));
+        let branch = format!(
+            "{branch}{}{}",
+            soname.unwrap_or_default(),
+            path.unwrap_or_default()
+        );
         if let Some(problem) = &source.problem {
             line!(out, "{branch} {}", paint(ERROR, in_short(problem)))?;
             for one in in_full(problem) {
