@@ -95,6 +95,34 @@ fn run(folder: &Path, program: &str) -> String {
     succeed(wasmdyld.arg(program))
 }
 
+/// What a module says of itself.
+fn inspect(folder: &Path, file: &str) -> serde_json::Value {
+    let mut wasmdyld = command(env!("CARGO_BIN_EXE_wasmdyld"), folder);
+    let text = succeed(wasmdyld.args(["inspect", "--format", "json", file]));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+/// The library's name for itself, and those that it needs.
+fn names(folder: &Path, file: &str) -> (Option<String>, Vec<String>) {
+    let dylink = &inspect(folder, file)["dylink"];
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_string);
+    let needed = dylink["needed"].as_array().expect("needed");
+    (
+        text(&dylink["soname"]),
+        needed.iter().filter_map(text).collect(),
+    )
+}
+
+fn put_linker(sdk: &Path) {
+    let linker = format!(
+        "#!/bin/sh\nexec '{}' \"$@\"\n",
+        guests().join("tools/bin/wasm-ld").display()
+    );
+    write(sdk, "bin/wasm-ld", &linker);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(sdk.join("bin/wasm-ld"), mode).expect("a mode");
+}
+
 #[test]
 fn the_version_is_the_librarys() {
     for name in ["wasmdyld-cc", "wasmdyld-c++"] {
@@ -233,6 +261,7 @@ fn a_missing_toolchain_is_explained() {
     );
     write(&sdk, "bin/clang", &clang);
     fs::set_permissions(sdk.join("bin/clang"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    put_linker(&sdk);
     let text = with("wasmdyld-cc", "WASI_SDK_PATH", &sdk);
     assert!(text.contains("LLVM 19, and 20 or later"), "{text}");
     fs::rename(sdk.join("lib/clang/19"), sdk.join("lib/clang/22")).expect("a new name");
@@ -305,4 +334,266 @@ fn cmake_builds_tests_and_installs() {
     )
     .expect("the program");
     assert_eq!(run(&installed, "main.wasm"), "8 -1 5\nplug 42\n");
+}
+
+#[test]
+fn sonames_are_what_others_need() {
+    let folder = scratch("sonames");
+    write(&folder, "twice.c", LIBRARY);
+    write(&folder, "main.c", PROGRAM);
+    let cc = |words: &[&str]| succeed(driver("wasmdyld-cc", &folder).args(words));
+    let library = ["-shared", "-o", "libtwice-0.so.2.0.9", "twice.c"];
+    let soname = Some("libtwice-0.so.2".to_string());
+    // As people, libtool, Solaris' users and CMake write it.
+    for form in [
+        &["-Wl,-soname,libtwice-0.so.2"][..],
+        &["-Wl,-soname=libtwice-0.so.2"],
+        &["-Wl,-soname", "-Wl,libtwice-0.so.2"],
+        &["-Xlinker", "--soname", "-Xlinker", "libtwice-0.so.2"],
+        &["-Wl,-h,libtwice-0.so.2"],
+        &["-Wl,-hlibtwice-0.so.2"],
+        &["-s", "-O2", "-g", "-Wl,-soname,libtwice-0.so.2"],
+    ] {
+        assert_eq!(cc(&[&library, form].concat()), "");
+        let found = names(&folder, "libtwice-0.so.2.0.9");
+        assert_eq!(found, (soname.clone(), vec!["libc.so".into()]), "{form:?}");
+    }
+    for link in ["libtwice-0.so.2", "libtwice.so"] {
+        symlink("libtwice-0.so.2.0.9", folder.join(link)).expect("a link");
+    }
+    // By -l and by the file.
+    for file in [&["-L.", "-ltwice"][..], &["libtwice.so"]] {
+        cc(&[&["-o", "main.wasm", "main.c"], file].concat());
+        let needed = names(&folder, "main.wasm").1;
+        assert_eq!(needed, ["libtwice-0.so.2", "libc.so"], "{file:?}");
+        assert_eq!(run(&folder, "main.wasm"), "2\n");
+    }
+    // What users have installed: no link for linkers.
+    fs::remove_file(folder.join("libtwice.so")).expect("the link");
+    assert_eq!(run(&folder, "main.wasm"), "2\n");
+
+    // Loaded under another file's name, it is known by its own.
+    fs::rename(
+        folder.join("libtwice-0.so.2.0.9"),
+        folder.join("libother.so"),
+    )
+    .expect("a new name");
+    fs::remove_file(folder.join("libtwice-0.so.2")).expect("the link");
+    let mut wasmdyld = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    let with = |wasmdyld: &mut Command, words: &[&str]| {
+        let all = ["-L", ".", "-L"];
+        wasmdyld
+            .args(words)
+            .args(all)
+            .arg(guests().join("lib"))
+            .arg("main.wasm");
+    };
+    with(&mut wasmdyld, &["run"]);
+    let text = fail(&mut wasmdyld);
+    assert!(
+        text.contains("libtwice-0.so.2, needed by main.wasm"),
+        "{text}"
+    );
+    let mut wasmdyld = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    with(&mut wasmdyld, &["run", "--preload", "libother.so"]);
+    assert_eq!(succeed(&mut wasmdyld), "2\n");
+    let mut ldd = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    with(&mut ldd, &["ldd", "--preload", "libother.so"]);
+    let text = succeed(&mut ldd);
+    let shown = "├─ libother.so (soname libtwice-0.so.2) => ./libother.so (library path)";
+    assert!(text.contains(shown), "{text}");
+    assert!(text.contains("├─ libtwice-0.so.2 (above)"), "{text}");
+
+    for bad in ["lib/x.so", "..", "a\u{1b}b", ""] {
+        let text = fail(
+            driver("wasmdyld-cc", &folder)
+                .args(library)
+                .args(["-Xlinker", "-soname", "-Xlinker", bad]),
+        );
+        assert!(text.contains("-soname"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+    // A program has none, as nobody needs it.
+    cc(&["-o", "none.wasm", "twice.c", "main.c", "-Wl,-soname,x.so"]);
+    assert_eq!(names(&folder, "none.wasm"), (None, vec!["libc.so".into()]));
+}
+
+#[test]
+fn guests_open_a_library_by_either_name() {
+    let folder = scratch("soname-dlopen");
+    write(&folder, "twice.c", LIBRARY);
+    write(
+        &folder,
+        "open.c",
+        r#"#include <stdio.h>
+#include <wasmdyld/dlfcn.h>
+int main(void) {
+    void *none = dlopen("libtwice.so.1", RTLD_NOW);
+    void *one = dlopen("libtwice-file.so", RTLD_NOW), *two = dlopen("libtwice.so.1", RTLD_NOW | RTLD_NOLOAD);
+    printf("%d %d\n", none == 0, one && one == two);
+    dlclose(one), dlclose(two);
+    printf("%d\n", dlopen("libtwice.so.1", RTLD_NOW | RTLD_NOLOAD) == 0);
+}
+"#,
+    );
+    let cc = |words: &str| succeed(driver("wasmdyld-cc", &folder).args(words.split_whitespace()));
+    cc("-shared -o libtwice-file.so twice.c -Wl,-soname,libtwice.so.1");
+    cc("-o open.wasm open.c");
+    assert_eq!(run(&folder, "open.wasm"), "1 1\n1\n");
+}
+
+#[test]
+fn what_is_not_used_is_not_needed_if_that_is_asked() {
+    let folder = scratch("as-needed");
+    write(&folder, "twice.c", LIBRARY);
+    write(&folder, "other.c", "int other(void) { return 1; }\n");
+    write(&folder, "main.c", PROGRAM);
+    let cc = |words: &str| succeed(driver("wasmdyld-cc", &folder).args(words.split_whitespace()));
+    cc("-shared -o libtwice.so twice.c");
+    cc("-shared -o libother.so other.c");
+    for (words, needed) in [
+        (
+            "-ltwice -lother",
+            &["libtwice.so", "libother.so", "libc.so"][..],
+        ),
+        (
+            "-Wl,--as-needed -ltwice -lother",
+            &["libtwice.so", "libc.so"],
+        ),
+        (
+            "-Wl,--as-needed -ltwice -Wl,--no-as-needed -lother",
+            &["libtwice.so", "libother.so", "libc.so"],
+        ),
+        (
+            "-ltwice -Wl,--push-state,--as-needed -Wl,-lother,--pop-state -lother",
+            &["libtwice.so", "libother.so", "libc.so"],
+        ),
+        // setjmp is not used either.
+        ("--setjmp -ltwice", &["libtwice.so", "libc.so"]),
+    ] {
+        cc(&format!("-o main.wasm main.c -L. {words}"));
+        assert_eq!(names(&folder, "main.wasm").1, needed, "{words}");
+        assert_eq!(run(&folder, "main.wasm"), "2\n", "{words}");
+    }
+    write(
+        &folder,
+        "jump.c",
+        "#include <setjmp.h>\nint main(void) { jmp_buf b; if (!setjmp(b)) longjmp(b, 1); }\n",
+    );
+    cc("--setjmp -o jump.wasm jump.c");
+    assert_eq!(names(&folder, "jump.wasm").1, ["libsetjmp.so", "libc.so"]);
+}
+
+#[test]
+fn errors_say_which_option_helps() {
+    let folder = scratch("advice");
+    let build = |name: &str, source: &str, words: &str| {
+        write(&folder, name, source);
+        let words = words.split_whitespace();
+        fail(driver("wasmdyld-cc", &folder).args(words).arg(name))
+    };
+    let text = build(
+        "undefined.c",
+        "int g(void); int f(void) { return g(); }\n",
+        "-shared",
+    );
+    assert!(
+        text.contains("undefined symbol: g") && text.contains("--import-undefined"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("-ldl") && !text.contains("--setjmp"),
+        "{text}"
+    );
+    let text = build(
+        "open.c",
+        "#include <dlfcn.h>\nint main(void) { return !dlopen(\"x.so\", RTLD_NOW); }\n",
+        "-o open.wasm",
+    );
+    assert!(
+        text.contains("add -ldl") && !text.contains("--import-undefined"),
+        "{text}"
+    );
+    let text = build("jump.c", "#include <setjmp.h>\njmp_buf b;\n", "-c");
+    assert!(text.contains("--setjmp"), "{text}");
+    // Compiled with it, linked without.
+    succeed(driver("wasmdyld-cc", &folder).args(["-c", "--setjmp", "-o", "jump.o", "jump.c"]));
+    write(
+        &folder,
+        "use.c",
+        "#include <setjmp.h>\nextern jmp_buf b;\nint main(void) { if (!setjmp(b)) longjmp(b, 1); }\n",
+    );
+    succeed(driver("wasmdyld-cc", &folder).args(["-c", "--setjmp", "use.c"]));
+    let text = fail(driver("wasmdyld-cc", &folder).args(["-o", "x.wasm", "use.o", "jump.o"]));
+    assert!(text.contains("setjmp and longjmp want --setjmp"), "{text}");
+    let text = build(
+        "cxx.c",
+        "void *new(unsigned long) __asm__(\"_Znwm\"); void *f(void) { return new(1); }\n",
+        "-shared",
+    );
+    assert!(text.contains("wasmdyld-c++"), "{text}");
+}
+
+#[test]
+fn a_library_may_have_the_main_function() {
+    let folder = scratch("main-in-library");
+    for (name, parameters) in [("void", "void"), ("two", "int n, char **a")] {
+        let text = format!(
+            "#include <stdio.h>\nint main({parameters}) {{ puts(\"{name}\"); return 0; }}\n"
+        );
+        write(&folder, "main.c", &text);
+        let cc =
+            |words: &str| succeed(driver("wasmdyld-cc", &folder).args(words.split_whitespace()));
+        cc(&format!(
+            "-shared -fvisibility=hidden -o lib{name}.so main.c"
+        ));
+        cc(&format!("-o program.wasm -L. -l{name}"));
+        assert_eq!(run(&folder, "program.wasm"), format!("{name}\n"));
+    }
+}
+
+/// What libtool, Meson and autoconf ask compilers and linkers before they build shared libraries.
+#[test]
+fn build_tools_get_answers_as_from_gnu_tools() {
+    let folder = scratch("questions");
+    let asked = |words: &[&str]| succeed(driver("wasmdyld-cc", &folder).args(words));
+    let linker = asked(&["-print-prog-name=ld"]);
+    assert_eq!(linker, asked(&["--print-ld"]));
+    let linker = linker.trim_end();
+    let ask = |word: &str| {
+        let mut command = command(linker, &folder);
+        succeed(command.env("WASMDYLD_TOOLCHAIN", guests()).arg(word))
+    };
+    let version = ask("--version");
+    assert!(
+        version.starts_with("LLD ") && version.contains("(compatible with GNU linkers)"),
+        "{version}"
+    );
+    assert_eq!(ask("-v"), version);
+    assert_eq!(asked(&["-Wl,--version"]), version);
+    let elf = |line: &str| {
+        let targets = line.split_once(": supported targets:");
+        targets.is_some_and(|(_, targets)| targets.contains(" elf"))
+    };
+    assert!(ask("--help").lines().any(elf));
+    assert!(ask("--help-wasm-ld").contains("--export-dynamic"));
+    let archiver = asked(&["-print-prog-name=ar"]);
+    assert_eq!(archiver, asked(&["--print-ar"]));
+
+    // A function of libc's, as AC_CHECK_FUNC declares it.
+    let probe = "char strdup(void);\nint main(void) { return strdup(); }\n";
+    let options = ["-Wno-incompatible-library-redeclaration", "-o"];
+    write(&folder, "conftest.c", probe);
+    asked(&[&options[..], &["conftest", "conftest.c"]].concat());
+    write(
+        &folder,
+        "conftest.c",
+        &probe.replace("strdup", "no_such_function"),
+    );
+    let none = [&options[..], &["conftest", "conftest.c"]].concat();
+    fail(driver("wasmdyld-cc", &folder).args(none));
+    write(&folder, "mistake.c", probe);
+    let mistake = [&options[..], &["mistake.wasm", "mistake.c"]].concat();
+    let text = fail(driver("wasmdyld-cc", &folder).args(mistake));
+    assert!(text.contains("signature mismatch"), "{text}");
 }
