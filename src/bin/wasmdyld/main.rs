@@ -9,6 +9,7 @@ mod check;
 mod generate;
 mod inspect;
 mod ldd;
+mod native;
 mod plan;
 mod progress;
 mod run;

@@ -16,12 +16,13 @@ use wasmdyld::engine::{
 };
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
+use wasmdyld::search::RuntimePath;
 use wasmdyld::trace;
 use wasmdyld::wasi::{Input, Output, WasiConfig};
 
 use crate::args::{self, LinkArgs, SearchArgs};
 use crate::bounds::BoundArgs;
-use crate::{progress, style};
+use crate::{native, progress, style};
 
 /// The program was stopped: what timeout(1) exits with.
 const STOPPED: u8 = 124;
@@ -58,6 +59,11 @@ pub struct Run {
     bounds: BoundArgs,
     #[command(flatten)]
     link: LinkArgs,
+    /// Run the program as one of this machine, for builds that test what they have built: it has all files, this folder, and all
+    /// environment variables. Its libraries are in LD_LIBRARY_PATH and where its RUNTIME_PATH says, too. What is no module is executed, and
+    /// of libtool's scripts the program that they are for is run
+    #[arg(long)]
+    native: bool,
     /// Do not let the program open libraries itself
     #[arg(long)]
     no_dlopen: bool,
@@ -105,7 +111,11 @@ impl Run {
         }
     }
 
-    fn run(self) -> Result<i32> {
+    fn run(mut self) -> Result<i32> {
+        let library_paths = match self.native {
+            true => self.as_native()?,
+            false => Vec::new(),
+        };
         let api = match &self.engine {
             None => Api::linked(),
             // SAFETY: the user names a library whose code is to run.
@@ -125,18 +135,21 @@ impl Run {
         let start = Instant::now();
         let engine = shim::of(api).new_engine(api, &options)?;
         let store = engine.new_store()?;
-        let ns = Namespace::new(store.store(), self.config()?);
+        let ns = Namespace::new(store.store(), self.config(&library_paths)?);
         ns.define_wasi(self.wasi()?.build()?)?;
         let main = Flags {
             main: true,
             ..Flags::default()
         };
-        let bounds = self.bounds;
+        let (bounds, native) = (self.bounds, self.native);
         bounds.set_budget(&ns)?;
         bounds.set_time_left(&ns, start)?;
         let program = self.command.into_iter().next().unwrap_or_default();
         ns.load(Source::Path(program.into()), main)
             .map_err(|why| bounds.explain(why))?;
+        if native {
+            native::enter_folder(&ns).map_err(|why| bounds.explain(why))?;
+        }
         if let Some(file) = &self.map {
             write_map(file, &ns.link_map())?;
         }
@@ -150,7 +163,16 @@ impl Run {
         outcome
     }
 
-    fn config(&self) -> Result<Config> {
+    /// Puts the program in the place of what the command names, and gives the folders where its libraries are.
+    fn as_native(&mut self) -> Result<Vec<PathBuf>> {
+        let program = native::program(&self.command)?;
+        if let Some(first) = self.command.first_mut() {
+            *first = program.file;
+        }
+        Ok(program.library_paths)
+    }
+
+    fn config(&self, library_paths: &[PathBuf]) -> Result<Config> {
         if std::env::var("WASMDYLD_DEBUG")
             .is_ok_and(|list| list.split(',').any(|w| w.trim() == "help"))
         {
@@ -158,6 +180,10 @@ impl Run {
             std::process::exit(0);
         }
         let mut config = args::config(&self.search, Some(&self.link))?;
+        config.search.library_paths.extend_from_slice(library_paths);
+        if self.native {
+            config.search.runtime_path = RuntimePath::Any;
+        }
         config.guest_dlopen = !self.no_dlopen;
         config.guest_paths = self.show_paths;
         config.control = self.bounds.mode();
@@ -173,6 +199,9 @@ impl Run {
             .stderr(Output::Inherit);
         for arg in &self.command {
             wasi.arg(arg.as_encoded_bytes());
+        }
+        if self.native {
+            wasi.inherit_env(true).preopen("/", "/");
         }
         for pair in &self.env {
             let (name, value) = pair.split_once('=').ok_or_else(|| {
