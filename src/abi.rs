@@ -96,12 +96,31 @@ pub const CONTROL_ASK: &str = "ask";
 pub const CPP_EXCEPTION: &str = "__cpp_exception";
 pub const C_LONGJMP: &str = "__c_longjmp";
 
+/// What the values of [`CPP_EXCEPTION`] lead to: the header that all languages have in front of what is thrown (`_Unwind_Exception`, 32 bytes).
+/// It begins with who threw: these are C++ of LLVM, and one that is thrown again by an `exception_ptr`.
+pub const CXX_CLASS: u64 = u64::from_be_bytes(*b"CLNGC++\0");
+pub const CXX_CLASS_DEPENDENT: u64 = u64::from_be_bytes(*b"CLNGC++\x01");
+/// How far in front of that header the type is (`__cxa_exception`), and the thrown object's address of one that is thrown again.
+pub const CXX_TYPE_BEFORE: i64 = -48;
+pub const CXX_PRIMARY_BEFORE: i64 = -4;
+pub const CXX_OBJECT_AFTER: u32 = 32;
+/// The names of the types of types that have one base, and several: `std::type_info` of classes is of such a type.
+pub const CXX_ONE_BASE: &str = "N10__cxxabiv120__si_class_type_infoE";
+pub const CXX_BASES: &str = "N10__cxxabiv121__vmi_class_type_infoE";
+/// The name of `std::exception`'s type, and of `char const*`'s.
+pub const CXX_STD_EXCEPTION: &str = "St9exception";
+pub const CXX_TEXT: &str = "PKc";
+/// Where `what` is in the table of a `std::exception`'s virtual functions, behind two destructors.
+pub const CXX_WHAT: i64 = 8;
+
 /// Bytes in a page of memory.
 pub const PAGE: u64 = 0x1_0000;
 /// Addresses below this stay unused, so that a null pointer (and a field near it) never names an object. wasm-ld's own default for `--global-base`.
 pub const NULL_GUARD: u64 = 1024;
 /// Alignment of the stack and the heap in LLVM's wasm ABI.
 pub const STACK_ALIGN: u64 = 16;
+/// Below its stack pointer, a function that calls none may use so many bytes and leave the pointer where it is.
+pub const RED_ZONE: u64 = 128;
 /// The first table slot stays null, so that a null function pointer traps.
 pub const FIRST_SLOT: u64 = 1;
 /// The largest alignment that is honoured, as a power of two: 1 GiB, beyond what a 32-bit memory could hold twice.

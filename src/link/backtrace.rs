@@ -116,8 +116,8 @@ impl Namespace {
         let told = trap.frames();
         if told.is_empty() {
             // All that there is to say: of an engine that the host has described, what it says the reason is.
-            let why = in_words(trap.cause());
-            return Error::trap(why.clone(), self.take_inner(&why));
+            let inner = self.take_inner(&trap.cause());
+            return Error::trap(self.reason(trap, fresh.is_empty()), inner);
         }
         let state = self.state();
         let candidates = candidates(&state, fresh);
@@ -131,10 +131,10 @@ impl Namespace {
                 shown(frame, &candidates)
             }
         });
-        let why = in_words(trap.cause());
-        let mut frames = self.take_inner(&why);
+        let mut frames = self.take_inner(&trap.cause());
         frames.extend(outer);
-        Error::trap(why, frames)
+        drop(state);
+        Error::trap(self.reason(trap, fresh.is_empty()), frames)
     }
 
     /// The frames of an error that one of the linker's functions passed on as a trap of its own.
@@ -145,35 +145,6 @@ impl Namespace {
             true => frames,
             false => Vec::new(),
         })
-    }
-}
-
-/// What calls by pointer trap with, in the core specification's words, which all shims give; and what that means in C. No engine tells
-/// the types.
-const CALLS_BY_POINTER: [(&str, &str); 3] = [
-    (
-        "uninitialized element",
-        "call of a null function pointer, or of one whose library is gone",
-    ),
-    (
-        "indirect call type mismatch",
-        "call of a function pointer whose function has another type",
-    ),
-    (
-        "undefined element",
-        "call of a function pointer that is none",
-    ),
-];
-
-/// A trap's reason, with what it means where that is known.
-fn in_words(why: String) -> String {
-    let words = why.strip_prefix("wasm trap: ").unwrap_or(&why);
-    let known = CALLS_BY_POINTER
-        .iter()
-        .find(|(start, _)| words.starts_with(start));
-    match known {
-        Some((_, meaning)) => format!("{meaning} ({words})"),
-        None => why,
     }
 }
 

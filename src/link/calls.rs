@@ -12,10 +12,20 @@ use crate::plan::Definition;
 
 /// Calls the function in a slot: `() -> ()`, `(i32) -> ()` or `(i32, i32, i32) -> i32`, by the number of arguments.
 pub(super) fn slot(ns: &Namespace, slot: u32, args: &[u32]) -> Result<u32> {
-    let calls = calls(ns)?;
     let n = glue::CALLS
         .iter()
         .position(|&(params, _)| params == args.len());
+    call_shape(ns, n, slot, args)
+}
+
+/// Calls the function in a slot as `(i32) -> i32`.
+pub(super) fn ask(ns: &Namespace, slot: u32, arg: u32) -> Result<u32> {
+    let n = glue::CALLS.iter().position(|&shape| shape == (1, true));
+    call_shape(ns, n, slot, &[arg])
+}
+
+fn call_shape(ns: &Namespace, n: Option<usize>, slot: u32, args: &[u32]) -> Result<u32> {
+    let calls = calls(ns)?;
     let function = n.and_then(|n| calls.get(n));
     let function = function.as_ref().and_then(|f| f.as_func());
     let function =

@@ -36,10 +36,12 @@ impl Namespace {
 
     #[cold]
     fn ended(&self, trap: &Trap, stack: Option<Val>) -> Error {
+        // Before the stack pointer is put back: where it is tells of an overflow, and an exception is asked what it says below what threw it.
+        let error = self.trapped(trap);
         // Where no object had the stack pointer when the call began, one may have come meanwhile.
         let first = || self.state().space.as_ref()?.first_stack.get();
         self.unwind(stack.or_else(first));
-        self.trapped(trap)
+        error
     }
 
     /// Whether the thread's stack has what the engine lets guests use, and what one call more needs.

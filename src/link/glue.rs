@@ -278,7 +278,7 @@ pub fn fill_one(sig: &Arc<FuncType>) -> Result<Vec<u8>> {
 }
 
 /// The shapes of [`calls`]: how many parameters, and whether there is a result; all are i32.
-pub const CALLS: [(usize, bool); 3] = [(0, false), (1, false), (3, true)];
+pub const CALLS: [(usize, bool); 4] = [(0, false), (1, false), (3, true), (1, true)];
 
 /// For each of [`CALLS`] a function that calls the function in the slot given first with the other arguments.
 pub fn calls() -> Vec<u8> {

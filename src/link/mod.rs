@@ -28,6 +28,7 @@ mod namespace;
 mod open;
 mod order;
 mod prepare;
+mod reason;
 mod refused;
 mod rows;
 mod run;
@@ -43,6 +44,7 @@ mod symbols;
 )]
 pub(crate) mod tests;
 mod texts;
+mod thrown;
 mod transaction;
 mod unload;
 #[cfg(feature = "wasi")]

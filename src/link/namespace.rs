@@ -163,6 +163,8 @@ pub(super) struct Side {
     pub inner: Cell<Option<Box<Inner>>>,
     /// Calls from guest to host to guest.
     pub depth: Cell<u32>,
+    /// An exception that nobody caught is being asked what it says.
+    pub asking: Cell<bool>,
     /// A WASI function holds a slice of the guest's memory.
     pub away: Cell<bool>,
     /// Debug output is being taken by a callback of the host.
@@ -462,7 +464,14 @@ impl Namespace {
         }
         match self.side.exited(Some(trap)) {
             Some(code) => Error::exit(code),
-            None => self.trap_error(trap, &[]),
+            None => {
+                let error = self.trap_error(trap, &[]);
+                // The guest may have been stopped while an exception of its was asked what it says.
+                match self.side.control.stopped() {
+                    Some(stop) => stop.error().with_frames(error.frames().to_vec()),
+                    None => error,
+                }
+            }
         }
     }
 
@@ -517,6 +526,7 @@ impl Side {
             secret: RandomState::default(),
             inner: Cell::default(),
             depth: Cell::default(),
+            asking: Cell::default(),
             away: Cell::default(),
             telling: Cell::default(),
         }

@@ -69,6 +69,18 @@ def test_without_wasi(make: Make) -> None:
     assert all(symbol.symbol.startswith("wasi_snapshot_preview1.") for symbol in caught.value.undefined)
 
 
+def test_an_uncaught_exception_tells_what_it_is(make: Make) -> None:
+    ns = make("cxx-uncaught")
+    with pytest.raises(wasmdyld.Trap, match=r"uncaught C\+\+ exception std::invalid_argument: no configuration"):
+        ns.load("libconstructor.so")
+    toss = ns.load("libtoss.so")
+    malloc = ns.load("libc.so")["malloc"]
+    address = malloc(16)
+    ns.memory.write(address, b"several-bases\0")
+    with pytest.raises(wasmdyld.Trap, match=r"uncaught C\+\+ exception game::Error: the level has no exit"):
+        toss["toss"](address)
+
+
 def test_malformed(ns: Namespace, tmp_path: Path) -> None:
     for data in (b"", b"garbage", b"\0asm\1\0\0\0\x0b", b"\x7fELF"):
         with pytest.raises(wasmdyld.Malformed):

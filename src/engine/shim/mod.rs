@@ -23,6 +23,8 @@ mod wasmtime_mapped;
 #[cfg(feature = "wasmtime")]
 mod wasmtime_quick;
 mod wasmtime_text;
+#[cfg(feature = "wasmtime")]
+mod wasmtime_thrown;
 
 pub use described::{Description, TextOf};
 pub(crate) use library_code::LibraryCode;
@@ -151,6 +153,10 @@ pub trait Shim: Send + Sync {
     fn frames(&self, _trap: &Trap) -> Vec<EngineFrame> {
         Vec::new()
     }
+
+    /// Calls `tell` with the number that the exception carries in which the trap consists, where nobody caught one of a single i32 and the
+    /// engine tells (Q28). Meanwhile the guest may be called; afterwards the trap can be handed on, and is the exception that it was.
+    fn with_thrown(&self, _store: Store, _trap: &Trap, _tell: &mut dyn FnMut(u32)) {}
 
     /// What a frame of this module has as its `module`, as long as the module lives.
     fn module_identity(&self, _module: &Module) -> Option<usize> {

@@ -17,6 +17,7 @@ use super::wasmtime_heap as heap;
 use super::wasmtime_mapped::MappedCode;
 use super::wasmtime_quick as quick;
 use super::wasmtime_text;
+use super::wasmtime_thrown as thrown;
 use super::{EngineOptions, QuickCall, Shim, Stage};
 use crate::control::Control;
 use crate::engine::api::{Api, origin};
@@ -169,6 +170,10 @@ impl Shim for Wasmtime {
             return Vec::new();
         };
         trace.frames().iter().map(frame).collect()
+    }
+
+    fn with_thrown(&self, store: Store, trap: &Trap, tell: &mut dyn FnMut(u32)) {
+        thrown::with(store, error_of(trap), tell);
     }
 
     fn module_identity(&self, module: &Module) -> Option<usize> {

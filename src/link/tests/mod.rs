@@ -18,4 +18,6 @@ pub(crate) mod random;
 mod stack;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
+mod thrown;
 mod world;
