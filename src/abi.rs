@@ -80,6 +80,18 @@ pub const ERROR_ROOM: u64 = 1024;
 /// result is a slot or an address.
 pub const PROVIDES: &str = "__WASM_EXPORT__";
 
+/// Shared libraries that come with toolchains for guests (wasi-libc, libc++), and what those are called that emulate a part of POSIX.
+pub const TOOLCHAIN_LIBRARIES: [&str; 7] = [
+    "libc.so",
+    "libdl.so",
+    "libm.so",
+    "libsetjmp.so",
+    "libc++.so",
+    "libc++abi.so",
+    "libunwind.so",
+];
+pub const EMULATED: &str = "libwasi-emulated-";
+
 /// Import module of functions that the linker makes for itself.
 pub const LINKER: &str = "wasmdyld";
 

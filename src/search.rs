@@ -1,4 +1,4 @@
-//! name -> file: the open callback, library paths, then RUNTIME_PATH of the object that needs it.
+//! name -> file: the open callback, library paths, RUNTIME_PATH of the object that needs it, then default folders.
 //!
 //! A needed entry is text from an untrusted module, so it is only ever a bare file name, and RUNTIME_PATH reaches no
 //! further than the host allows (dlopen(3) searches likewise: DT_RUNPATH after LD_LIBRARY_PATH).
@@ -10,6 +10,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::abi;
 use crate::error::{Code, Context, Error, Result};
 use crate::launch::{Stamp, is_absent};
 use crate::object::unfit_file_name;
@@ -53,6 +54,8 @@ pub struct View<'a> {
 #[derive(Default)]
 pub struct SearchOptions {
     pub library_paths: Vec<PathBuf>,
+    /// Searched last, as `/usr/lib` is by ld.so.
+    pub default_paths: Vec<PathBuf>,
     pub runtime_path: RuntimePath,
     pub open: Option<OpenCallback>,
 }
@@ -61,6 +64,8 @@ pub struct SearchOptions {
 pub const MAX_FILE: u64 = 1 << 30;
 /// PATH_MAX of Linux.
 const MAX_PATH: usize = 4096;
+/// Said where there is no place to search.
+pub const NOWHERE: &str = "nowhere: there is no library path and no RUNTIME_PATH";
 const CALLBACK: &str = "the host's open callback";
 
 /// A file that was found and is open, so that what is read is what was identified.
@@ -113,6 +118,8 @@ pub struct Searched {
     pub found: Option<Located>,
     /// Every place before that, in order.
     pub tried: Vec<Tried>,
+    /// What the caller can do about it, where nothing was found.
+    pub advice: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -220,12 +227,20 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
 impl Searched {
     /// What was found, else an error that lists every place, with what was there.
     pub fn located(self) -> Result<Located> {
-        let Searched { found, tried } = self;
+        let Searched {
+            found,
+            tried,
+            advice,
+        } = self;
         found.ok_or_else(|| {
             let error = Error::new(Code::NotFound, "library not found; searched:");
-            match tried.as_slice() {
-                [] => error.line("  nowhere: there is no library path and no RUNTIME_PATH"),
+            let error = match tried.as_slice() {
+                [] => error.line(format!("  {NOWHERE}")),
                 tried => error.list(tried.iter().map(Tried::to_string), tried.len()),
+            };
+            match advice {
+                Some(advice) => error.line(format!("  {advice}")),
+                None => error,
             }
         })
     }
@@ -247,7 +262,11 @@ pub fn search(
         if let Some(located) = ask(options, name, by)? {
             trace.say(Category::Libs, || format!("  {name}: given by the host"));
             let found = Some(located);
-            return Ok(Searched { found, tried });
+            return Ok(Searched {
+                found,
+                tried,
+                advice: None,
+            });
         }
         tried.push(Tried {
             path: None,
@@ -278,7 +297,11 @@ pub fn search(
                     located.shown.clone_from(&located.name);
                 }
                 let found = Some(Located { why, ..located });
-                return Ok(Searched { found, tried });
+                return Ok(Searched {
+                    found,
+                    tried,
+                    advice: None,
+                });
             }
             Ok(None) => ("not there", "no such file".to_string(), true),
             Err(problem) => ("unusable", problem, false),
@@ -297,7 +320,26 @@ pub fn search(
             absent,
         });
     }
-    Ok(Searched { found: None, tried })
+    Ok(Searched {
+        advice: advice(name, tried.len() <= options.default_paths.len()),
+        found: None,
+        tried,
+    })
+}
+
+/// What to do about a library that is nowhere. `nowhere_else`: no place was searched but default folders.
+fn advice(name: &str, nowhere_else: bool) -> Option<&'static str> {
+    let of_the_toolchain = abi::TOOLCHAIN_LIBRARIES.contains(&name)
+        || name.starts_with(abi::EMULATED) && name.ends_with(".so");
+    if of_the_toolchain {
+        return Some(
+            "it comes with the toolchain for guests: `wasmdyld-cc --print-lib-dir` prints its folder, and `wasmdyld-cc --setup` makes one, \
+             which `wasmdyld run` finds by itself",
+        );
+    }
+    nowhere_else.then_some(
+        "give its folder: -L of the command, WASMDYLD_LIBRARY_PATH, wasm_dyld_config_add_library_path; or link with -Wl,-rpath,'$ORIGIN'",
+    )
 }
 
 /// Asks the host's open callback.
@@ -448,7 +490,27 @@ fn folders(
             (Folder::Host(path.clone()), why)
         })
         .collect();
-    let Some(by) = by else { return folders };
+    if let Some(by) = by {
+        add_own(&mut folders, options, by, tried);
+    }
+    let paths = options.default_paths.iter().enumerate();
+    folders.extend(paths.map(|(n, path)| {
+        let why = match view.hidden {
+            true => format!("default folder {}", n + 1),
+            false => "default folder".to_string(),
+        };
+        (Folder::Host(path.clone()), why)
+    }));
+    folders
+}
+
+/// An object's own folders, as far as they are followed.
+fn add_own(
+    folders: &mut Vec<(Folder, String)>,
+    options: &SearchOptions,
+    by: &Found,
+    tried: &mut Vec<Tried>,
+) {
     let mut parts = runtime_path(by);
     let mut seen = HashSet::new();
     for part in parts
@@ -483,7 +545,6 @@ fn folders(
             absent: false,
         });
     }
-    folders
 }
 
 /// More folders of an object's own are not searched: each needed library is looked for in each of them.
@@ -663,6 +724,67 @@ mod tests {
         ] {
             let error = beside(name, by, allowed).unwrap_err().to_string();
             assert!(!error.contains(folder.to_str().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn default_folders_come_last_and_guests_do_not_learn_where_they_are() {
+        let options = SearchOptions {
+            library_paths: vec!["/none/own".into()],
+            default_paths: vec!["/none/default".into(), "/none/second".into()],
+            ..SearchOptions::default()
+        };
+        let by = found("/none/main.wasm", false, &["$ORIGIN/lib"]);
+        let search = |name: &str, hidden| {
+            let view = View {
+                files: None,
+                hidden,
+            };
+            search(&options, name, Some(&by), view, &Trace::default()).unwrap()
+        };
+        let tried = search("x.so", false).tried;
+        let tried: Vec<_> = tried.iter().map(Tried::to_string).collect();
+        assert_eq!(
+            tried,
+            [
+                "/none/own/x.so (library path): no such file",
+                "/none/lib/x.so (RUNTIME_PATH $ORIGIN/lib of main.wasm): no such file",
+                "/none/default/x.so (default folder): no such file",
+                "/none/second/x.so (default folder): no such file",
+            ]
+        );
+        let error = search("x.so", true).located().unwrap_err().to_string();
+        assert!(
+            error.contains("default folder 2: no such file") && !error.contains("/none"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_to_do_is_said_where_somebody_can_do_it() {
+        let nowhere = |name: &str| {
+            let options = SearchOptions::default();
+            let searched = search(&options, name, None, View::default(), &Trace::default());
+            searched.unwrap().located().unwrap_err().to_string()
+        };
+        assert!(nowhere("liba.so").contains("give its folder: -L"));
+        let with = |library_paths: &[&str]| {
+            let options = SearchOptions {
+                default_paths: vec!["/none".into()],
+                library_paths: library_paths.iter().map(Into::into).collect(),
+                ..SearchOptions::default()
+            };
+            let searched = search(&options, "a.so", None, View::default(), &Trace::default());
+            searched.unwrap().located().unwrap_err().to_string()
+        };
+        assert!(with(&[]).contains("give its folder: -L"));
+        assert!(!with(&["/own"]).contains("give its folder"));
+        for name in ["libc.so", "libc++.so", "libwasi-emulated-signal.so"] {
+            let text = nowhere(name);
+            assert!(
+                text.contains("nowhere") && text.contains("wasmdyld-cc --setup"),
+                "{text}"
+            );
         }
     }
 

@@ -597,3 +597,67 @@ fn build_tools_get_answers_as_from_gnu_tools() {
     let text = fail(driver("wasmdyld-cc", &folder).args(mistake));
     assert!(text.contains("signature mismatch"), "{text}");
 }
+
+/// As users type it: nothing says where libc.so is.
+#[test]
+fn the_toolchains_libraries_are_found_without_being_told() {
+    let folder = scratch("default-path");
+    write(&folder, "twice.c", LIBRARY);
+    write(&folder, "main.c", PROGRAM);
+    let cc = |words: &str| succeed(driver("wasmdyld-cc", &folder).args(words.split_whitespace()));
+    cc("-shared -o libtwice.so twice.c");
+    cc("-o main.wasm main.c -L. -ltwice -Wl,-rpath,$ORIGIN");
+    let wasmdyld = |words: &[&str]| {
+        let mut command = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+        command.env("WASMDYLD_TOOLCHAIN", guests()).args(words);
+        command
+    };
+    assert_eq!(succeed(&mut wasmdyld(&["run", "main.wasm"])), "2\n");
+    succeed(&mut wasmdyld(&["plan", "main.wasm"]));
+    succeed(&mut wasmdyld(&["symbols", "main.wasm"]));
+    let libc = guests().join("lib/libc.so").display().to_string();
+    let text = succeed(&mut wasmdyld(&["ldd", "main.wasm"]));
+    assert!(
+        text.contains(&format!("libc.so => {libc} (default folder)")),
+        "{text}"
+    );
+
+    // Last: a library of the program's own comes first, and so does -L.
+    fs::create_dir(folder.join("own")).expect("a folder");
+    fs::copy(&libc, folder.join("own/libc.so")).expect("a copy");
+    let text = succeed(&mut wasmdyld(&["ldd", "-L", "own", "main.wasm"]));
+    assert!(
+        text.contains("libc.so => own/libc.so (library path)"),
+        "{text}"
+    );
+    let own = &["ldd", "--default-path", "own", "main.wasm"];
+    let text = succeed(&mut wasmdyld(own));
+    assert!(
+        text.contains("libc.so => own/libc.so (default folder)"),
+        "{text}"
+    );
+    let mut ldd = wasmdyld(&["ldd", "main.wasm"]);
+    let text = succeed(ldd.env("WASMDYLD_DEFAULT_PATH", "none:own"));
+    assert!(
+        text.contains("libc.so => own/libc.so (default folder)"),
+        "{text}"
+    );
+
+    let mut off = [
+        wasmdyld(&["run", "--default-path", "off", "main.wasm"]),
+        wasmdyld(&["run", "main.wasm"]),
+        wasmdyld(&["run", "main.wasm"]),
+    ];
+    off[1].env("WASMDYLD_DEFAULT_PATH", "off");
+    off[2].env("WASMDYLD_DEFAULT_PATH", "");
+    for run in &mut off {
+        let text = fail(run);
+        assert!(text.contains("wasmdyld-cc --print-lib-dir"), "{text}");
+        assert!(!text.contains("default folder"), "{text}");
+    }
+    // Nothing is set up, and nothing said.
+    let mut bare = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    let bare = bare.env("HOME", &folder).args(["ldd", "main.wasm"]);
+    let text = fail(bare);
+    assert!(text.contains("wasmdyld-cc --setup"), "{text}");
+}

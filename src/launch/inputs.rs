@@ -55,13 +55,16 @@ impl Inputs<'_> {
         user(to);
         let SearchOptions {
             library_paths,
+            default_paths,
             runtime_path,
             // A load that asks it is not kept.
             open: _,
         } = self.search;
-        let paths = library_paths.iter();
-        let paths: Vec<&[u8]> = paths.map(|p| p.as_os_str().as_encoded_bytes()).collect();
-        (paths, *runtime_path as u8).hash(to);
+        for paths in [library_paths, default_paths] {
+            let paths = paths.iter().map(|p| p.as_os_str().as_encoded_bytes());
+            paths.collect::<Vec<&[u8]>>().hash(to);
+        }
+        (*runtime_path as u8).hash(to);
         self.preloads.hash(to);
         let Options {
             bind,

@@ -27,7 +27,12 @@ use crate::search::{self, Located, Tried, View};
 #[derive(Debug)]
 pub enum Problem {
     /// It is nowhere: the first places where it was looked for, and how many there are beyond them.
-    Missing { tried: Vec<Tried>, more: usize },
+    Missing {
+        tried: Vec<Tried>,
+        more: usize,
+        /// What to do about it.
+        advice: Option<&'static str>,
+    },
     /// Its name is none, or the file is no library.
     Unusable(Error),
 }
@@ -273,7 +278,11 @@ impl Provider for Surveyor<'_> {
                         tried.truncate(self.room);
                         tried.shrink_to_fit();
                         self.room -= tried.len();
-                        Problem::Missing { tried, more }
+                        Problem::Missing {
+                            tried,
+                            more,
+                            advice: searched.advice,
+                        }
                     }
                 },
                 Err(error) => Problem::Unusable(error),

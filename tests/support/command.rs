@@ -57,6 +57,8 @@ pub fn wasmdyld() -> Command {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
+    // Nor what the machine's user has set up.
+    command.env("WASMDYLD_DEFAULT_PATH", "off");
     command.stdin(Stdio::null());
     command
 }

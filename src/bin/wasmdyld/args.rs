@@ -8,6 +8,8 @@ use wasmdyld::error::Result;
 use wasmdyld::plan::{Bind, Plt};
 use wasmdyld::search::RuntimePath;
 
+use crate::default_path;
+
 #[derive(Clone, Copy, ValueEnum)]
 enum RuntimePathArg {
     /// Ignore RUNTIME_PATH
@@ -24,6 +26,10 @@ pub struct SearchArgs {
     /// Folder to search for libraries; may be repeated
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath)]
     library_path: Vec<PathBuf>,
+    /// Folder to search last, in the place of those that are searched by default: the toolchain's, as wasmdyld-cc finds it, then
+    /// PREFIX/share/wasmdyld/lib; may be repeated; `off` is none
+    #[arg(long, value_name = "DIR|off", value_hint = ValueHint::DirPath)]
+    default_path: Vec<PathBuf>,
     /// Load a library before all others; may be repeated
     #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath)]
     preload: Vec<String>,
@@ -68,6 +74,7 @@ pub struct LinkArgs {
 pub fn config(search: &SearchArgs, link: Option<&LinkArgs>) -> Result<Config> {
     let mut config = Config::default();
     config.search.library_paths.clone_from(&search.library_path);
+    config.search.default_paths = default_path::folders(&search.default_path);
     config.search.runtime_path = match search.runtime_path {
         RuntimePathArg::Off => RuntimePath::Off,
         RuntimePathArg::Origin => RuntimePath::Origin,

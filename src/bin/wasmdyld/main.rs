@@ -6,6 +6,7 @@ mod args;
 mod bounds;
 mod cache;
 mod check;
+mod default_path;
 mod generate;
 mod inspect;
 mod ldd;

@@ -34,6 +34,7 @@ const TRAPPED: u8 = 134;
 #[derive(Args)]
 #[command(after_help = "Environment:
   WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
   WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
   WASMDYLD_BIND_NOW      if not empty, overrides --bind lazy
   WASMDYLD_ENGINE        as --engine

@@ -397,6 +397,13 @@ fn options_that_change() {
         ("fewer folders", |_, config, _| {
             config.search.library_paths.remove(0);
         }),
+        ("a default folder", |at, config, _| {
+            config.search.default_paths.push(at.join("c"))
+        }),
+        ("the library in a default folder alone", |at, config, _| {
+            config.search.library_paths.clear();
+            config.search.default_paths.push(at.join("c"))
+        }),
         ("RUNTIME_PATH", |_, config, _| {
             config.search.runtime_path = RuntimePath::Any
         }),

@@ -30,6 +30,7 @@ one elsewhere by `run --prebuilt-cache DIR`.
 
 Environment:
   WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
   WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
   XDG_CACHE_HOME         where the user's caches are, instead of ~/.cache
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use wasmdyld::plan::Found;
+use wasmdyld::search::NOWHERE;
 use wasmdyld::survey::{Origin, Problem, Survey};
 use wasmdyld::text::line;
 
@@ -68,15 +69,23 @@ pub fn in_short(problem: &Problem) -> &'static str {
 /// What is wrong, a line each.
 pub fn in_full(problem: &Problem) -> Vec<String> {
     match problem {
-        Problem::Missing { tried, more: 0 } if tried.is_empty() => {
-            vec!["nowhere to search: no -L, no RUNTIME_PATH".to_string()]
-        }
-        Problem::Missing { tried, more } => {
+        Problem::Missing {
+            tried,
+            more,
+            advice,
+        } => {
+            let nowhere = (tried.is_empty() && *more == 0).then(|| NOWHERE.to_string());
             let places = tried
                 .iter()
                 .map(|tried| line(&tried.to_string()).into_owned());
             let more = (*more > 0).then(|| format!("and in {more} more places"));
-            places.chain(more).collect()
+            let advice = advice.map(str::to_string);
+            nowhere
+                .into_iter()
+                .chain(places)
+                .chain(more)
+                .chain(advice)
+                .collect()
         }
         Problem::Unusable(error) => error.to_string().lines().map(str::to_string).collect(),
     }

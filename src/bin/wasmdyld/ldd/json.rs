@@ -50,6 +50,8 @@ enum Trouble {
         searched: Vec<Place>,
         /// How many more there are.
         more: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        advice: Option<&'static str>,
     },
     Unusable {
         error: String,
@@ -107,8 +109,13 @@ pub fn role(role: Role) -> &'static str {
 
 fn trouble(problem: &Problem) -> Trouble {
     match problem {
-        Problem::Missing { tried, more } => Trouble::Missing {
+        Problem::Missing {
+            tried,
+            more,
+            advice,
+        } => Trouble::Missing {
             more: *more,
+            advice: *advice,
             searched: tried
                 .iter()
                 .map(|tried| Place {

@@ -41,6 +41,7 @@ enum Format {
 
 Environment:
   WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
   WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
   NO_COLOR               if not empty, no colours
 
