@@ -254,3 +254,61 @@ fn libc_is_as_configure_is_told() {
         );
     }
 }
+
+/// What build systems link to see if something is there is told from what is not, whatever the language: else C++ and setjmp, whose tags
+/// only the loader defines, would have all functions.
+#[test]
+fn checks_for_functions_find_what_is_there_and_no_more() {
+    let folder = scratch("checks");
+    fs::create_dir_all(folder.join("meson-private/tmpab12")).expect("a folder");
+    let there = "char strdup(void); int main(void) { return strdup(); }\n";
+    let jumps = "#include <setjmp.h>\nstatic jmp_buf place; int main(void) { if (!setjmp(place)) longjmp(place, 1); return 0; }\n";
+    let throws = "#include <stdexcept>\nint main() { try { throw std::runtime_error(\"\"); } catch (std::exception &) { } }\n";
+    let c = |text: &str| text.replace("char ", "extern \"C\" char ");
+    let missing = there.replace("strdup", "no_such_function");
+    for (file, text) in [
+        ("there.c", there),
+        ("missing.c", &missing),
+        ("jumps.c", jumps),
+        ("there.cc", &c(there)),
+        ("missing.cc", &c(&missing)),
+        ("throws.cc", throws),
+    ] {
+        fs::write(folder.join(file), text).expect("writing");
+    }
+    for output in [
+        "conftest",
+        "conftest.wasm",
+        "cmTC_0a1b2",
+        "meson-private/tmpab12/output.exe",
+    ] {
+        let linked = |tool: &str, words: &[&str]| {
+            ran(command(tool, &folder)
+                .args(["-w", "-o", output])
+                .args(words))
+        };
+        for (tool, words, good) in [
+            ("wasmdyld-cc", &["there.c"][..], true),
+            ("wasmdyld-cc", &["missing.c"], false),
+            ("wasmdyld-cc", &["--setjmp", "there.c"], true),
+            ("wasmdyld-cc", &["--setjmp", "missing.c"], false),
+            ("wasmdyld-cc", &["--setjmp", "jumps.c"], true),
+            ("wasmdyld-c++", &["there.cc"], true),
+            ("wasmdyld-c++", &["missing.cc"], false),
+            ("wasmdyld-c++", &["throws.cc"], true),
+        ] {
+            let done = linked(tool, words);
+            assert_eq!(
+                done.code == Some(0),
+                good,
+                "{output} {tool} {words:?}: {}",
+                done.stderr
+            );
+            assert!(
+                good || done.stderr.contains("no_such_function"),
+                "{}",
+                done.stderr
+            );
+        }
+    }
+}

@@ -114,8 +114,16 @@ class Link:
         return None
 
     def is_probe(self):
-        """A test program of autoconf's, which declares every function as `char f(void)` to see if there is one."""
-        return re.fullmatch(r"conftest(\.\w+)?", os.path.basename(self.output)) is not None
+        """A test program of autoconf's, CMake's or Meson's, which tells by the linker's answer what there is."""
+        output = os.path.abspath(self.output)
+        return re.search(r"/(conftest(\.\w+)?|cmTC_[0-9a-f]+(\.\w+)?|meson-private/tmp[^/]*/output\.exe)$", output) is not None
+
+    def of_probe(self, tags):
+        """What wasm-ld gets for one beside the rest. Functions are declared as `char f(void)` there to see if there are any, and what is nowhere is an error,
+        but for what only the loader defines, whose names are in a file: else C++ and setjmp would have all functions."""
+        only_tags = ["--unresolved-symbols=report-all", f"--allow-undefined-file={tags}"]
+        undefined = any(word.startswith("--unresolved-symbols=import-dynamic") for word in self.passed)
+        return ["--no-shlib-sigcheck", *(only_tags if undefined else [])]
 
 
 def unfit(name):
