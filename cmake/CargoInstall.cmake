@@ -1,14 +1,13 @@
-# Runs `cargo xtask install`: CARGO, TARGET_DIR, SOURCE, PREFIX; VARIANT, LIBDIR and INCLUDEDIR may be set.
+# Runs `cargo xtask install`: CARGO, TARGET_DIR, SOURCE, PREFIX; VARIANT, LIBDIR and INCLUDEDIR may be set, and DESTDIR in the environment.
 
 set(options --prefix "${PREFIX}")
 if(VARIANT)
-  list(APPEND options --only "${VARIANT}")
+  # In the build folder, where nothing is anybody else's, and which DESTDIR does not mean.
+  list(APPEND options --only "${VARIANT}" --force)
+  set(ENV{DESTDIR} "")
 endif()
 if(LIBDIR)
   list(APPEND options --libdir "${LIBDIR}" --includedir "${INCLUDEDIR}")
-endif()
-if(NOT "$ENV{DESTDIR}" STREQUAL "")
-  list(APPEND options --destdir "$ENV{DESTDIR}")
 endif()
 
 # The engine's build script runs cmake.

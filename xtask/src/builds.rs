@@ -13,6 +13,18 @@ pub const LIBRARY: &[&str] = &[
     "engine-wasmtime",
 ];
 
+/// The library without WASI, for `cargo xtask install --no-wasi`: a build of its own.
+pub const WITHOUT_WASI: &[&str] = &[
+    "build",
+    "--release",
+    "--lib",
+    "-p",
+    "wasmdyld",
+    "--no-default-features",
+    "--features",
+    "wasmtime",
+];
+
 /// All test programs, and xtask's own tests.
 pub const TESTS: &[&str] = &[
     "test",

@@ -4,6 +4,7 @@ use crate::builds;
 use crate::guests::toolchain;
 use crate::install::{self, Installed, Options};
 use crate::util::{self, At, Result};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,27 +55,82 @@ fn cmake() -> Result<Option<PathBuf>> {
     Ok(Some(bin))
 }
 
+/// What to build the library and the command for.
+pub struct Build {
+    /// Another machine than this one.
+    pub target: Option<String>,
+    /// With WASI inside.
+    pub wasi: bool,
+}
+
+impl Default for Build {
+    fn default() -> Build {
+        Build {
+            target: None,
+            wasi: true,
+        }
+    }
+}
+
+impl Build {
+    /// What the library and the command are built with, in cargo's options.
+    pub fn features(&self) -> &'static [&'static str] {
+        match self.wasi {
+            true => &["--features", "wasmdyld/cli"],
+            false => &["--no-default-features", "--features", "wasmdyld/wasmtime"],
+        }
+    }
+
+    /// The folder that cargo builds in: `name` is ours if it is not the ordinary one. Cargo gives libraries with other features the same name,
+    /// so these need folders of their own.
+    fn target_dir(&self, name: &str) -> PathBuf {
+        match (name, self.wasi) {
+            ("", true) => util::target_dir(),
+            (name, true) => util::target_dir().join(name),
+            (name, false) => util::target_dir().join("no-wasi").join(name),
+        }
+    }
+
+    fn release(&self, target: &Path) -> PathBuf {
+        match &self.target {
+            Some(triple) => target.join(triple).join("release"),
+            None => target.join("release"),
+        }
+    }
+
+    /// Has cargo build it there, with its messages to the user; what it tells programs is given back.
+    fn run(&self, arguments: &[&str], target: &Path) -> Result<String> {
+        let mut command = cargo()?;
+        command.args(arguments).env("CARGO_TARGET_DIR", target);
+        if let Some(triple) = &self.target {
+            command.args(["--target", triple]);
+        }
+        util::run_piped(command.arg("--message-format=json-render-diagnostics"))
+    }
+}
+
 /// A build of the library and the command.
 pub struct Built {
     pub folder: PathBuf,
-    /// The standard header, as the bundled engine has it.
-    pub wasm_h: PathBuf,
+    /// The headers of the bundled engine; wasm.h is one of them.
+    pub headers: PathBuf,
 }
 
 /// Builds the library and the command, and the engine inside as a library of its own, for tests: in one go, so that all three share one
-/// build of it. cargo shows its own progress.
-pub fn build() -> Result<Built> {
+/// build of it. cargo shows its own progress. Without WASI there is the library alone.
+pub fn build(build: &Build) -> Result<Built> {
     util::step(
         "library and command (the first build takes some minutes, nearly all of it for the engine)",
     );
-    let messages = util::timed("cargo build --release --features cli", || {
-        let mut command = cargo()?;
-        command.args(builds::LIBRARY);
-        util::run_piped(command.arg("--message-format=json-render-diagnostics"))
-    })?;
+    let arguments = match build.wasi {
+        true => builds::LIBRARY,
+        false => builds::WITHOUT_WASI,
+    };
+    let target = build.target_dir("");
+    let messages = util::timed("cargo build --release", || build.run(arguments, &target))?;
     Ok(Built {
-        folder: util::target_dir().join("release"),
-        wasm_h: include(&messages)?.join("wasm.h"),
+        folder: build.release(&target),
+        headers: include(&messages)?,
     })
 }
 
@@ -89,10 +145,47 @@ fn include(messages: &str) -> Result<PathBuf> {
         .ok_or("cargo build does not say where the engine's wasm.h is".into())
 }
 
+/// The compiler that cargo uses.
+pub fn rustc() -> OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// The machine that a build is for.
+pub fn triple(build: &Build) -> Result<String> {
+    if let Some(triple) = &build.target {
+        return Ok(triple.clone());
+    }
+    let version = util::run_quiet(Command::new(rustc()).arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc -vV names no host")?.to_string())
+}
+
+/// The bytes of a pointer there. What is installed is laid out for Linux and systems like it: others have other names for libraries.
+pub fn pointer_size(build: &Build) -> Result<usize> {
+    let triple = triple(build)?;
+    let mut command = Command::new(rustc());
+    let facts = util::run_quiet(command.args(["--print", "cfg", "--target", &triple]))?;
+    let fact = |name: &str| {
+        let mut found = facts.lines().filter_map(|line| line.split_once('='));
+        let value = found.find(|(key, _)| *key == name)?.1;
+        Some(value.trim_matches('"'))
+    };
+    if fact("target_os") != Some("linux") {
+        return Err(format!(
+            "{triple}: only for Linux is it known how to install"
+        ));
+    }
+    let bits = fact("target_pointer_width").and_then(|bits| bits.parse::<usize>().ok());
+    bits.map(|bits| bits / 8)
+        .ok_or_else(|| format!("rustc does not know the pointers of {triple}"))
+}
+
 /// Builds, then lays out `<target>/wasmdyld`: an installation of what the demonstration and a first host need.
 pub fn stage() -> Result<Installed> {
     let mut options = Options::new(util::target_dir().join("wasmdyld"));
     options.neutral = false;
+    // The folder is nobody else's.
+    options.force = true;
     install::install(&options)
 }
 
@@ -114,7 +207,9 @@ pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
         println!("    {name}: {}", path.display());
         (name, path)
     };
-    let wasmtime = build()?.folder.join("libwasmtime_engine.so");
+    let wasmtime = build(&Build::default())?
+        .folder
+        .join("libwasmtime_engine.so");
     Ok(vec![
         built("wasmer", "libwasmer_engine.so"),
         built("wasmi", "libwasmi.so"),
@@ -144,18 +239,17 @@ pub fn engine(name: &str) -> Result<PathBuf> {
 }
 
 /// Builds the library without an engine of its own: what a host that links another engine uses. Gives the folder.
-pub fn neutral() -> Result<PathBuf> {
+pub fn neutral(build: &Build) -> Result<PathBuf> {
     util::step("library without an engine");
-    let target = util::target_dir().join("neutral");
+    let target = build.target_dir("neutral");
     util::timed("cargo build --release --no-default-features", || {
-        let mut command = cargo()?;
-        command
-            .args(["build", "--release", "--lib"])
-            .args(["--no-default-features", "--features", "wasi"])
-            .env("CARGO_TARGET_DIR", &target);
-        util::run(&mut command)
+        let mut arguments = vec!["build", "--release", "--lib", "--no-default-features"];
+        if build.wasi {
+            arguments.extend(["--features", "wasi"]);
+        }
+        build.run(&arguments, &target)
     })?;
-    Ok(target.join("release"))
+    Ok(build.release(&target))
 }
 
 /// The version in Cargo.toml.
@@ -170,7 +264,7 @@ pub fn version() -> Result<String> {
 
 /// What a program has to be linked with beside the static library. Only rustc can tell, and only when it makes such a library of all crates;
 /// so it makes another one, of nothing but ours, and cargo need not build anything anew.
-pub fn native_libraries(built: &Path) -> Result<String> {
+pub fn native_libraries(built: &Path, build: &Build) -> Result<String> {
     let kept = built.join("native-libraries.txt");
     let rlib = built.join("libwasmdyld.rlib");
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
@@ -183,7 +277,10 @@ pub fn native_libraries(built: &Path) -> Result<String> {
     util::create_dir(&scratch)?;
     let (source, answer) = (scratch.join("all.rs"), scratch.join("answer"));
     util::write(&source, "extern crate wasmdyld;\n")?;
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let mut rustc = Command::new(rustc());
+    if let Some(target) = &build.target {
+        rustc.args(["--target", target]);
+    }
     rustc.args(["--crate-type", "staticlib", "--print"]);
     rustc.arg(format!("native-static-libs={}", answer.display()));
     rustc
@@ -192,6 +289,13 @@ pub fn native_libraries(built: &Path) -> Result<String> {
     rustc
         .arg("-L")
         .arg(format!("dependency={}", built.join("deps").display()));
+    if build.target.is_some() {
+        // What runs while it is compiled is for this machine.
+        let host = built.join("../../release/deps");
+        rustc
+            .arg("-L")
+            .arg(format!("dependency={}", host.display()));
+    }
     util::run_quiet(rustc.arg("-o").arg(scratch.join("all.a")).arg(&source))?;
     let libraries = util::read(&answer)?;
     util::remove(&scratch)?;

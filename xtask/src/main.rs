@@ -28,6 +28,7 @@ tasks:
                      --skipped: only the tests that the last run left something out of
   stage              build and lay out target/wasmdyld: bin, lib, include
   install            build and install below a prefix (install --help)
+  uninstall          remove what was installed there, and nothing else
   header             write include/wasmdyld.h anew
   docs               write the pages of the C API: target/doc-api (needs doxygen)
   guests [NAME...]   set up the guest toolchain and build the guest programs:
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         "test" => test::main(rest),
         "stage" => library::stage().map(drop),
         "install" => install::main(rest),
+        "uninstall" => install::uninstall(rest),
         "header" => library::header(),
         "docs" => reference::main(),
         "fuzz" => fuzz::main(rest),

@@ -3,7 +3,7 @@
 use crate::builds;
 use crate::guests;
 use crate::install::{self, Installed, Options};
-use crate::library;
+use crate::library::{self, Build};
 use crate::python;
 use crate::skipped::{self, Skipped};
 use crate::util::{self, Result};
@@ -88,7 +88,7 @@ impl Made {
         let stage = library::stage()?;
         guests::main(&[])?;
         let engines = library::engines()?;
-        let neutral = library::neutral()?;
+        let neutral = library::neutral(&Build::default())?;
         let prefix = util::target_dir().join("prefix");
         util::remove(&prefix)?;
         install::install(&Options::new(prefix.clone()))?;
