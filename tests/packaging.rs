@@ -1,0 +1,286 @@
+//! What packagers ask of an installation: that it says what belongs to it and can be taken back, that nothing of the machine that built it is
+//! in it, and that the licences of all that is inside are there.
+//!
+//! `cargo xtask test` installs, and says in `WASMDYLD_TEST_PREFIX` where.
+#![cfg(all(feature = "cli", feature = "wasmtime", feature = "wasi"))]
+
+#[path = "support/c.rs"]
+mod c;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use c::skip::skip;
+use c::{compiler, setup, source, succeed};
+use memchr::memmem;
+use object::{Object, ObjectSymbol};
+
+/// Where it is listed what is installed.
+const MANIFEST: &str = "share/wasmdyld/manifest.sha256";
+
+/// What is installed of ours that runs.
+const BINARIES: [&str; 3] = [
+    "bin/wasmdyld",
+    "lib/libwasmdyld.so.0.1.0",
+    "lib/libwasmdyld-neutral.so.0.1.0",
+];
+
+fn prefix() -> Option<PathBuf> {
+    let prefix = std::env::var_os("WASMDYLD_TEST_PREFIX").map(PathBuf::from);
+    if prefix.is_none() {
+        skip("an installation", "`cargo xtask test` makes it");
+    }
+    prefix
+}
+
+/// All files and links below a folder, by their paths from there.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let (mut open, mut found) = (vec![folder.to_path_buf()], BTreeSet::new());
+    while let Some(at) = open.pop() {
+        for entry in std::fs::read_dir(&at).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.is_symlink() {
+                open.push(path);
+            } else {
+                let below = path.strip_prefix(folder).expect("below it");
+                found.insert(below.to_str().expect("a name of ours").to_string());
+            }
+        }
+    }
+    found
+}
+
+/// The files and links of a manifest.
+fn listed(manifest: &str) -> BTreeSet<String> {
+    let line = |line: &str| match line.strip_prefix("# link ") {
+        Some(link) => Some(link.split_once(" -> ")?.0.to_string()),
+        None if line.starts_with('#') => None,
+        None => Some(line.split_once("  ")?.1.to_string()),
+    };
+    manifest.lines().filter_map(line).collect()
+}
+
+#[test]
+fn all_that_is_installed_is_listed() {
+    let Some(prefix) = prefix() else { return };
+    let text = std::fs::read_to_string(prefix.join(MANIFEST)).expect("the manifest");
+    let mut there = files(&prefix);
+    assert!(there.remove(MANIFEST));
+    assert_eq!(listed(&text), there);
+    assert!(there.len() > 100, "only {} files", there.len());
+    for file in BINARIES {
+        assert!(there.contains(file), "{file}");
+    }
+    let mut check = Command::new("sha256sum");
+    check.current_dir(&prefix);
+    succeed(
+        "sha256sum",
+        check.args(["--check", "--strict", "--quiet", MANIFEST]),
+    );
+}
+
+/// Hard links serve: what is changed below is replaced.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("the prefix") {
+        let entry = entry.expect("an entry").path();
+        let target = to.join(entry.file_name().expect("a name"));
+        if let Ok(link) = entry.read_link() {
+            std::os::unix::fs::symlink(link, target).expect("a link");
+        } else if entry.is_dir() {
+            copy(&entry, &target);
+        } else if std::fs::hard_link(&entry, &target).is_err() {
+            std::fs::copy(&entry, &target).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn uninstalling_leaves_what_is_not_ours() {
+    let Some(prefix) = prefix() else { return };
+    let place = setup().work.join("packaging/uninstall");
+    let _ = std::fs::remove_dir_all(&place);
+    copy(&prefix, &place.join("usr"));
+    let usr = place.join("usr");
+    std::fs::write(usr.join("include/other.h"), "of another package").expect("writing");
+    let header = usr.join("include/wasmdyld.h");
+    std::fs::remove_file(&header).expect("removing");
+    std::fs::write(&header, "edited").expect("writing");
+
+    let uninstall = |prefix: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(source(""));
+        command.env("CARGO_TARGET_DIR", setup().work.join("../.."));
+        command.env("DESTDIR", &place);
+        command
+            .args(["xtask", "uninstall", "--prefix", prefix])
+            .output()
+            .expect("cargo")
+    };
+    let output = uninstall("/usr");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}\n{error}");
+    let changed = "include/wasmdyld.h: left, since it was changed";
+    let other = "include: left, since something else is in it";
+    assert!(said.contains(changed) && said.contains(other), "{said}");
+    let left = ["include/other.h", "include/wasmdyld.h", MANIFEST];
+    assert_eq!(files(&usr), left.map(String::from).into());
+    assert!(!usr.join("lib").exists() && !usr.join("bin").exists());
+
+    for (prefix, words) in [
+        ("/nowhere", "nothing is installed in"),
+        ("usr", "has to begin with /"),
+    ] {
+        let output = uninstall(prefix);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && error.contains(words),
+            "{prefix}: {error}"
+        );
+    }
+}
+
+/// Folders of this build: of the sources, of what cargo builds, and of what it has fetched.
+fn folders() -> Vec<String> {
+    let cargo = std::env::var("CARGO_HOME").or_else(|_| {
+        let home = std::env::var("HOME").expect("a home");
+        Ok::<_, std::env::VarError>(format!("{home}/.cargo"))
+    });
+    let target = setup().work.join("../..").canonicalize().expect("a folder");
+    vec![
+        env!("CARGO_MANIFEST_DIR").to_string(),
+        target.display().to_string(),
+        format!("{}/registry", cargo.expect("cargo's home")),
+    ]
+}
+
+#[test]
+fn nothing_tells_where_it_was_built() {
+    let Some(prefix) = prefix() else { return };
+    let mut told = Vec::new();
+    let all = files(&prefix).into_iter();
+    for file in all.filter(|file| !prefix.join(file).is_symlink()) {
+        let data = std::fs::read(prefix.join(&file)).expect("a file");
+        for folder in folders() {
+            if let Some(at) = memmem::find(&data, folder.as_bytes()) {
+                let end = data.len().min(at + folder.len() + 80);
+                let text = String::from_utf8_lossy(&data[at..end]);
+                told.push(format!("{file}: {}", text.escape_debug()));
+            }
+        }
+    }
+    assert!(
+        told.is_empty(),
+        "installed files name folders of the build. .cargo/rustc.sh keeps them out, unless RUSTC_WRAPPER is set, or the target folder was \
+         filled before that was there (`cargo clean`):\n{}",
+        told.join("\n")
+    );
+}
+
+#[test]
+fn nothing_is_there_for_debuggers_alone() {
+    let Some(prefix) = prefix() else { return };
+    for file in BINARIES {
+        let data = std::fs::read(prefix.join(file)).expect("a file");
+        let elf = object::File::parse(&*data).expect("an ELF file");
+        let named = elf.symbols().filter_map(|symbol| symbol.name().ok()).next();
+        assert_eq!(named, None, "{file}");
+        assert!(elf.section_by_name(".debug_info").is_none(), "{file}");
+    }
+    // Archives are linked by their symbols.
+    let listed = succeed(
+        "nm",
+        Command::new("nm").arg(prefix.join("lib/libwasmdyld-neutral.a")),
+    );
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.contains(" T wasm_dyld_version"));
+}
+
+/// The crates that a file has inside, by the names of their sources in texts of panics: `/crates/NAME-VERSION/src/...`, as
+/// .cargo/rustc.sh calls them, or where cargo has put them.
+fn crates(data: &[u8]) -> BTreeSet<String> {
+    let ours = memmem::find_iter(data, b"/crates/").map(|at| at + b"/crates/".len());
+    let fetched = memmem::find_iter(data, b"/registry/src/").filter_map(|at| {
+        let at = at + b"/registry/src/".len();
+        Some(at + memchr::memchr(b'/', &data[at..])? + 1)
+    });
+    let names = ours.chain(fetched).filter_map(|at| {
+        let rest = &data[at..];
+        let name = &rest[..memchr::memchr(b'/', rest)?.min(100)];
+        let (name, version) = std::str::from_utf8(name).ok()?.rsplit_once('-')?;
+        Some(format!("{name} {version}"))
+    });
+    names
+        .filter(|name| !name.starts_with("wasmdyld "))
+        .collect()
+}
+
+#[test]
+fn the_licences_of_all_that_is_inside_are_there() {
+    let Some(prefix) = prefix() else { return };
+    let file = prefix.join("share/doc/wasmdyld/LICENSES-THIRD-PARTY.txt");
+    let text = std::fs::read_to_string(file).expect("the licences");
+    let told: BTreeSet<&str> = text.lines().collect();
+    for file in BINARIES {
+        let data = std::fs::read(prefix.join(file)).expect("a file");
+        let inside = crates(&data);
+        assert!(inside.len() > 5, "{file}: only {inside:?} are seen");
+        for name in inside {
+            assert!(told.contains(&*name), "{file} has {name} inside");
+        }
+    }
+    for words in [
+        "Apache License",
+        "LLVM Exceptions to the Apache 2.0 License",
+        "Permission is hereby granted, free of charge",
+        "Rust's standard library",
+        "Copyright (c) Meta Platforms, Inc. and affiliates.",
+    ] {
+        assert!(text.contains(words), "{words}");
+    }
+}
+
+/// The library exports the bundled engine's own functions, and their headers are beside ours.
+#[test]
+fn the_engines_own_headers_are_there() {
+    let Some(prefix) = prefix() else { return };
+    let work = setup().work.join("packaging");
+    std::fs::create_dir_all(&work).expect("a folder");
+    let (program, host) = (work.join("fuel.c"), work.join("fuel"));
+    let text = r#"
+        #include <stdio.h>
+        #include <wasmdyld.h>
+        #include <wasmtime.h>
+
+        int main(void)
+        {
+            wasm_config_t *config = wasm_config_new();
+            wasmtime_config_consume_fuel_set(config, true);
+            wasm_engine_t *engine = wasm_engine_new_with_config(config);
+            wasmtime_store_t *store = wasmtime_store_new(engine, NULL, NULL);
+            wasmtime_context_t *context = wasmtime_store_context(store);
+            uint64_t fuel = 0;
+            wasmtime_error_t *error = wasmtime_context_set_fuel(context, 1234);
+            if (error == NULL)
+                error = wasmtime_context_get_fuel(context, &fuel);
+            printf("%s %d\n", wasm_dyld_version(), error == NULL ? (int)fuel : -1);
+            wasmtime_store_delete(store);
+            wasm_engine_delete(engine);
+            return 0;
+        }
+    "#;
+    std::fs::write(&program, text).expect("writing");
+    let (include, lib) = (prefix.join("include"), prefix.join("lib"));
+    let mut compile = Command::new(compiler());
+    compile.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"]);
+    compile.arg(&include).arg("-I");
+    compile.arg(include.join("wasmdyld/engine")).arg(&program);
+    compile.arg("-o").arg(&host).arg("-L").arg(&lib);
+    compile.arg("-lwasmdyld");
+    succeed("the compiler", &mut compile);
+    let output = succeed("fuel", Command::new(&host).env("LD_LIBRARY_PATH", &lib));
+    let expected = format!("{} 1234\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+}
