@@ -323,11 +323,21 @@ fn cmake_builds_tests_and_installs() {
     let mut ctest = command("ctest", &folder);
     let text = succeed(ctest.args(["--test-dir", "build", "--output-on-failure"]));
     assert!(
-        text.contains("100% tests passed, 0 tests failed out of 1"),
+        text.contains("100% tests passed, 0 tests failed out of 3"),
         "{text}"
     );
+    // A file that is not ours stays, also where a program is linked anew.
+    write(&folder, "build/main", "mine");
+    fs::remove_file(folder.join("build/main.wasm")).expect("the program");
+    cmake(&["--build", "build"]);
+    let kept = fs::read_to_string(folder.join("build/main")).expect("the file");
+    assert!(folder.join("build/main.wasm").exists() && kept == "mine");
     cmake(&["--install", "build", "--prefix", "installed"]);
     let installed = folder.join("installed/lib");
+    let soname = Some("libbase.so.1".to_string());
+    assert_eq!(names(&installed, "libbase.so.1.2.3").0, soname);
+    let needed = names(&installed, "libtext.so").1;
+    assert!(needed.contains(&"libbase.so.1".into()), "{needed:?}");
     fs::copy(
         folder.join("installed/bin/main.wasm"),
         installed.join("main.wasm"),
@@ -660,4 +670,68 @@ fn the_toolchains_libraries_are_found_without_being_told() {
     let bare = bare.env("HOME", &folder).args(["ldd", "main.wasm"]);
     let text = fail(bare);
     assert!(text.contains("wasmdyld-cc --setup"), "{text}");
+}
+
+/// As the kernel reads it (Documentation/admin-guide/binfmt-misc.rst); systemd passes lines through.
+#[test]
+fn the_rule_for_binfmt_misc_is_one_and_means_core_modules() {
+    let text = fs::read_to_string(tool("wasmdyld-binfmt.conf")).expect("the file");
+    let is_comment = |line: &&str| line.starts_with(['#', ';']) || line.trim().is_empty();
+    let rules: Vec<&str> = text.lines().filter(|line| !is_comment(line)).collect();
+    let [rule] = rules[..] else {
+        panic!("not one rule: {rules:?}")
+    };
+    assert!(rule.len() <= 1920, "the kernel takes no more");
+    let delimiter = rule.chars().next().expect("a delimiter");
+    let fields: Vec<&str> = rule.split(delimiter).collect();
+    let ["", name, "M", offset, magic, mask, interpreter, flags] = fields[..] else {
+        panic!("not the fields of a rule: {fields:?}")
+    };
+    assert!(!name.is_empty() && !name.contains('/') && !["register", "status"].contains(&name));
+    assert_eq!((offset, mask), ("", ""), "all bytes, from the first on");
+    assert!(flags.chars().all(|flag| "POCF".contains(flag)), "{flags}");
+    let mut bytes = Vec::new();
+    let mut rest = magic;
+    while !rest.is_empty() {
+        match rest.strip_prefix("\\x") {
+            Some(hex) => {
+                bytes.push(u8::from_str_radix(&hex[..2], 16).expect("two digits"));
+                rest = &hex[2..];
+            }
+            None => {
+                bytes.push(rest.as_bytes()[0]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    assert_eq!(bytes, b"\0asm\x01\0\0\0");
+    let program = Path::new(interpreter);
+    assert!(program.is_absolute() && interpreter.len() < 127);
+    // What is to be there, started as the kernel starts it: the file's path, then the arguments.
+    let name = program.file_name().expect("a name");
+    let folder = scratch("binfmt");
+    write(
+        &folder,
+        "echo.c",
+        "#include <stdio.h>\nint main(int n, char **a) { while (*++a) puts(*a); return n; }\n",
+    );
+    succeed(driver("wasmdyld-cc", &folder).args(["-o", "echo", "echo.c"]));
+    fs::copy(
+        tool(name.to_str().expect("a name")),
+        folder.join("wasmdyld-exec"),
+    )
+    .expect("a copy");
+    symlink(env!("CARGO_BIN_EXE_wasmdyld"), folder.join("wasmdyld")).expect("a link");
+    let mut command = command(folder.join("wasmdyld-exec"), &folder);
+    let command = command
+        .env("WASMDYLD_TOOLCHAIN", guests())
+        .arg(folder.join("echo"))
+        .args(["--one", "two words"]);
+    let output = command.output().expect("it starts");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "--one\ntwo words\n",
+        "{output:?}"
+    );
+    assert_eq!(output.status.code(), Some(3));
 }

@@ -3,7 +3,8 @@
 #     cmake -B build -DCMAKE_TOOLCHAIN_FILE="$(wasmdyld-cc --print-cmake-toolchain)"
 #
 # add_library(foo SHARED) makes libfoo.so, add_library(foo MODULE) a plugin for dlopen, add_executable a position-independent
-# program that uses them. Programs that the build runs (try_run, add_test) run under `wasmdyld run`, if that is found.
+# program that uses them. Programs that the build runs (try_run, add_test) run under `wasmdyld run --native`, if that is found: X is
+# X.wasm, with a script X beside it that runs it, for tests that name a file.
 # The toolchain is the one that wasmdyld-cc finds: WASMDYLD_TOOLCHAIN, WASI_SDK_PATH, or what `wasmdyld-cc --setup` makes.
 # WASMDYLD_RUN_OPTIONS is a list of further options for `wasmdyld run`.
 
@@ -58,5 +59,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
 if(WASMDYLD_RUN AND NOT DEFINED CMAKE_CROSSCOMPILING_EMULATOR)
-  set(CMAKE_CROSSCOMPILING_EMULATOR "${WASMDYLD_RUN}" run -L "${WASMDYLD_GUEST_LIBRARY_DIR}" ${WASMDYLD_RUN_OPTIONS})
+  # Modules name no folders of the build. Most projects put their libraries into one of these.
+  set(
+    CMAKE_CROSSCOMPILING_EMULATOR
+    "${WASMDYLD_RUN}" run --native ${WASMDYLD_RUN_OPTIONS} -L "${CMAKE_BINARY_DIR}" -L "${CMAKE_BINARY_DIR}/lib"
+    --default-path "${WASMDYLD_GUEST_LIBRARY_DIR}"
+  )
 endif()

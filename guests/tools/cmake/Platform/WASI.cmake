@@ -13,8 +13,6 @@ set(CMAKE_SHARED_MODULE_SUFFIX .so)
 set(CMAKE_EXECUTABLE_SUFFIX .wasm)
 set(CMAKE_FIND_LIBRARY_PREFIXES lib)
 set(CMAKE_FIND_LIBRARY_SUFFIXES .so .a)
-# There is no soname in dylink.0: a library's file name stands for it.
-set(CMAKE_PLATFORM_NO_VERSIONED_SONAME TRUE)
 # The loader overrides its stubs.
 set(CMAKE_DL_LIBS dl)
 
@@ -23,6 +21,8 @@ foreach(_language C CXX)
   set(CMAKE_${_language}_COMPILE_OPTIONS_PIC -fPIC)
   set(CMAKE_${_language}_COMPILE_OPTIONS_PIE -fPIC)
   set(CMAKE_SHARED_LIBRARY_CREATE_${_language}_FLAGS -shared)
+  # Of wasmdyld-ld.
+  set(CMAKE_SHARED_LIBRARY_SONAME_${_language}_FLAG -Wl,-soname,)
   # A plugin may use what the program has: found when it is opened.
   string(
     CONCAT CMAKE_${_language}_CREATE_SHARED_MODULE
@@ -52,5 +52,33 @@ endif()
 get_property(_wasmdyld_checks GLOBAL PROPERTY IN_TRY_COMPILE)
 if(_wasmdyld_checks)
   set(CMAKE_C_STANDARD_LIBRARIES "-no-pie -Wl,-Bstatic")
+endif()
+# Programs that are run by the names of their files, which no emulator stands in front of: `add_test(NAME t COMMAND ./t)`.
+if(CMAKE_CROSSCOMPILING_EMULATOR AND NOT _wasmdyld_checks)
+  set(_wasmdyld_words "")
+  foreach(_wasmdyld_word IN LISTS CMAKE_CROSSCOMPILING_EMULATOR)
+    string(REPLACE "'" "'\\''" _wasmdyld_word "${_wasmdyld_word}")
+    string(APPEND _wasmdyld_words "'${_wasmdyld_word}' ")
+  endforeach()
+  set(_wasmdyld_launcher "${CMAKE_BINARY_DIR}/CMakeFiles/wasmdyld-launcher")
+  file(
+    WRITE "${_wasmdyld_launcher}"
+    "#!/bin/sh\n# wasmdyld: runs the guest that is called as this file with .wasm.\nexec ${_wasmdyld_words}\"$0.wasm\" \"$@\"\n"
+  )
+  file(
+    CHMOD "${_wasmdyld_launcher}"
+    PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE
+  )
+  foreach(_language C CXX)
+    # CMake's own rule, with another command.
+    set(
+      CMAKE_${_language}_LINK_EXECUTABLE
+      "<CMAKE_${_language}_COMPILER> <FLAGS> <CMAKE_${_language}_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES>"
+      "\"${CMAKE_COMMAND}\" -P \"${CMAKE_CURRENT_LIST_DIR}/../launcher.cmake\" \"${_wasmdyld_launcher}\" <TARGET>"
+    )
+  endforeach()
+  unset(_language)
+  unset(_wasmdyld_launcher)
+  unset(_wasmdyld_words)
 endif()
 unset(_wasmdyld_checks)
