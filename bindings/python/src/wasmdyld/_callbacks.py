@@ -33,7 +33,7 @@ class Prototype(Converter):
         self.name = f"CFUNCTYPE {self.type}"
 
     def to_guest(self, value: Any, call: Optional[Call]) -> Number:
-        address = pointer(value)
+        address = pointer(value, call)
         if address is None and callable(value):
             if call is None:
                 raise TypeError("a callback cannot return a Python function: nobody would release it; return a Callback")

@@ -22,6 +22,7 @@ class Call:
     def __init__(self, core: "Core") -> None:
         self.core = core
         self._after: List[Callable[[], None]] = []
+        self._kept: List[object] = []
 
     def copy_in(self, data: bytes) -> int:
         core = self.core
@@ -30,8 +31,23 @@ class Call:
         core.memory.write(address, data)
         return address
 
+    def keep(self, thing: object) -> None:
+        """Has something live as long as the call."""
+        self._kept.append(thing)
+
     def after(self, action: Callable[[], None]) -> None:
         self._after.append(action)
+
+    def __enter__(self) -> "Call":
+        return self
+
+    def __exit__(self, kind: object, error: Optional[BaseException], trace: object) -> None:
+        if error is None:
+            return self.end()
+        try:
+            self.end()
+        except Exception:  # The first failure tells more than one that follows from it.
+            pass
 
     def end(self) -> None:
         """Does all of it, also if some fails: the first failure is raised."""
@@ -66,10 +82,13 @@ class Converter:
         return f"<wasmdyld type {self.name}>"
 
 
-def pointer(value: Any) -> Optional[int]:
-    """The address of what has one: None, buffers of the guest's, functions and callbacks."""
+def pointer(value: Any, call: Optional[Call] = None) -> Optional[int]:
+    """The address of what has one: None, buffers of the guest's, functions and callbacks, objects of wasmdyld.ctypes."""
     if value is None:
         return 0
+    to_guest = getattr(value, "_to_guest_", None)
+    if to_guest is not None:
+        return operator.index(to_guest(call))
     address = getattr(value, "_as_parameter_", None)
     return None if address is None else operator.index(address)
 
@@ -128,8 +147,8 @@ class Pointer(Converter):
     name = "c_void_p"
 
     def to_guest(self, value: Any, call: Optional[Call]) -> Number:
-        address = pointer(value)
-        if address is None and isinstance(value, (str, bytes, bytearray, memoryview)):
+        address = pointer(value, call)
+        if address is None and (isinstance(value, str) or is_buffer(value)):
             if call is None:
                 raise TypeError(f"a callback cannot return {type(value).__name__}: nobody would free it; return an address")
             return copied(value, call)
@@ -152,7 +171,24 @@ class Text(Pointer):
         return self.type(core.memory.cstring(address)) if address else None
 
 
-def copied(value: Union[str, bytes, bytearray, memoryview], call: Call) -> int:
+def is_buffer(value: Any) -> bool:
+    """Whether it has bytes to copy for a call: bytes, bytearray, memoryview, array, arrays of numpy and the like. Not a number of numpy's."""
+    if isinstance(value, (bytes, bytearray)):
+        return True
+    if isinstance(value, (int, float, str)):
+        return False
+    try:
+        view = memoryview(value)
+    except (TypeError, BufferError):
+        return False
+    with view:
+        # Numbers of numpy's, for instance, are buffers without a dimension.
+        if view.ndim and not view.c_contiguous:
+            raise TypeError(f"this {type(value).__name__} has gaps between its elements: pass a contiguous copy")
+        return view.ndim > 0
+
+
+def copied(value: Any, call: Call) -> int:
     """Copies into the guest for a call: strings with a NUL; what can be written to is copied back afterwards."""
     if isinstance(value, str):
         value = value.encode()
@@ -229,10 +265,13 @@ def converter(type: object) -> Converter:
     for part in getattr(type, "__metadata__", ()):
         if isinstance(part, Converter):
             return part
+    found = getattr(type, "_converter_", None)
+    if isinstance(found, Converter):
+        return found
     try:
         return PYTHON[type]
     except (KeyError, TypeError):
-        raise TypeError(f"{type!r} is no type that a function of the guest can have; see wasmdyld.c_int and the like") from None
+        raise TypeError(f"{type!r} is no type that a function of the guest can have: wasmdyld.c_int and the like are, those of wasmdyld.ctypes, int, float, bool, str and bytes") from None
 
 
 def converters(types: Any) -> Tuple[Converter, ...]:

@@ -1,7 +1,8 @@
 """What libraries, functions and memory ask of their namespace."""
 
+from collections import deque
 from ctypes import byref, c_uint32, c_uint64, c_void_p
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._callbacks import Pool
 from ._convert import Number
@@ -31,6 +32,9 @@ class Core:
         self.thunks = Thunks(self)
         self.pools: Dict[FuncType, Pool] = {}
         self._heap: Optional[Tuple[Optional[int]]] = None
+        self._heap_of: Tuple[int, int] = (-1, 0)
+        # Memory that nobody has any more, and the heap that it is of; given back where the heap is used next.
+        self._retired: "Deque[Tuple[int, int]]" = deque()
 
     def find(self, scope: Optional[int], name: str, after: bool = False) -> Found:
         """Looks a symbol up in an object's scope or the global one; `after` the object's own definition if asked."""
@@ -93,6 +97,8 @@ class Core:
         """Memory of the guest's heap."""
         if not 0 <= size < 1 << 32:
             raise ValueError(f"the guest has no {size} bytes to give")
+        if self._retired:
+            self._free_retired()
         type = FuncType(("i32",), ("i32",))
         # At least one byte, since C may answer NULL to none.
         wanted = max(size, 1)
@@ -100,6 +106,38 @@ class Core:
         if address == 0:
             raise MemoryError(f"the guest has no {size} bytes left")
         return address
+
+    @in_turn
+    def heap(self) -> int:
+        """The object that malloc is of: memory of one that is gone is gone as well."""
+        changes = self.state.changes
+        if self._heap_of[0] != changes:
+            self._of_heap("malloc")
+            scope = None if self._heap is None else self._heap[0]
+            handle = c_void_p()
+            self.state.call(dyld.wasm_dyld_dladdr, int(SymbolKind.FUNC), self.value(scope, "malloc"), byref(handle), None, None)
+            self._heap_of = (changes, handle.value or 0)
+        return self._heap_of[1]
+
+    @in_turn
+    def has_heap(self) -> bool:
+        """Whether there is a malloc."""
+        try:
+            self._of_heap("malloc")
+        except Error:
+            return False
+        return True
+
+    def free_later(self, address: int, heap: int) -> None:
+        """As `free`, from any thread and at any time."""
+        self._retired.append((address, heap))
+
+    @in_turn
+    def _free_retired(self) -> None:
+        while self._retired:
+            address, heap = self._retired.popleft()
+            if heap == self.heap():
+                self.free(address)
 
     @in_turn
     def free(self, address: int) -> None:

@@ -209,25 +209,26 @@ class Function:
         if len(arguments) != len(type.params):
             plural = "" if len(type.params) == 1 else "s"
             raise TypeError(f"{self} takes {len(type.params)} argument{plural}, {len(arguments)} given")
-        call = Call(core)
-        try:
-            numbers = [*self._numbers(arguments, call), *self._last]
-            answers = quick.call(numbers)
-            if answers is None:
-                # The object went while its arguments were made, or the address is another function's.
-                self._quick = None
-                answers = self._prepared().call(numbers)
-            if answers is None:
-                raise Closed(f"{self} was unloaded")
-            result = self._result(answers)
-        except BaseException:
-            try:
-                call.end()
-            except Exception:  # The first failure tells more than one that follows from it.
-                pass
-            raise
-        call.end()
+        with Call(core) as call:
+            result = self._result(self._answers(quick, self._numbers(arguments, call)))
         return result if self.errcheck is None else self.errcheck(result, self, arguments)
+
+    @in_turn
+    def _in_turn(self, work: Callable[[], Any]) -> Any:
+        """What converts arguments, calls the function and converts its result, while no other thread uses the namespace."""
+        return work()
+
+    def _answers(self, quick: Quick, numbers: Sequence[Any]) -> Sequence[Any]:
+        """Calls it, as it was prepared, with numbers."""
+        numbers = [*numbers, *self._last]
+        answers = quick.call(numbers)
+        if answers is None:
+            # The object went while its arguments were made, or the address is another function's.
+            self._quick = None
+            answers = self._prepared().call(numbers)
+        if answers is None:
+            raise Closed(f"{self} was unloaded")
+        return answers
 
     def _numbers(self, arguments: Sequence[Any], call: Call) -> List[Any]:
         given = self._argtypes or tuple(DEFAULTS[kind] for kind in self._type.params)

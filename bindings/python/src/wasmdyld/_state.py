@@ -167,7 +167,11 @@ class State:
         # A guest may survive the trap of a callback, in its dlopen for instance, and trap again for another reason.
         if pending is not None and code in (Code.TRAP, Code.EXIT) and self._pending_text in str(problem):
             problem = pending
-        raise deferred or problem
+        try:
+            raise deferred or problem
+        finally:
+            # Or the exception and this frame would refer to each other, and all that the frames above refer to would stay until they are collected.
+            del pending, deferred, problem
 
     @property
     def timeout(self) -> Optional[float]:
