@@ -226,6 +226,8 @@ def number(value: Any, kind: str, call: Call) -> Number:
     """The number that an argument is passed as: numbers wrap, as in C."""
     if isinstance(value, (CData, Byref)):
         return fitted(value._argument(kind, call), kind)
+    if kind != "i32" and (value is None or isinstance(value, (bytes, str)) or kind in BITS and isinstance(value, float)):
+        raise TypeError(f"a number is wanted, not {type(value).__name__}")
     if value is None:
         return 0
     if isinstance(value, bytes):

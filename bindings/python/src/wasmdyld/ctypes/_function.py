@@ -79,6 +79,7 @@ class FuncPtrType(CType):
 class _CFuncPtr(CData, metaclass=FuncPtrType):
     """A pointer to a function: call it. `argtypes`, `restype` and `errcheck` say more of it."""
 
+    __name__ = "function"
     _size_ = _align_ = POINTER_SIZE
     _pointers_ = True
     _restype_: Any = INT
@@ -86,7 +87,6 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
 
     def __init__(self, to: Any = None, paramflags: Any = None) -> None:
         self._new()
-        self.__name__ = "function"
         if to is None:
             return
         if isinstance(to, int):
