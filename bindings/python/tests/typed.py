@@ -6,6 +6,7 @@ from typing import Any, List, Optional, Tuple
 from typing_extensions import assert_type
 
 import wasmdyld
+from wasmdyld import ctypes
 
 
 def show(ns: wasmdyld.Namespace) -> None:
@@ -48,6 +49,34 @@ def show(ns: wasmdyld.Namespace) -> None:
     ns.memory.write(1, "text")  # type: ignore[arg-type]
     wasmdyld.Namespace(["libs"])  # type: ignore[misc]
     wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=5))  # type: ignore[arg-type]
+
+
+def as_ctypes(ns: wasmdyld.Namespace) -> None:
+    class Point(ctypes.Structure):
+        _fields_ = [("x", ctypes.c_int)]
+
+    point = Point(1, x=2)
+    assert_type(point.x, Any)
+    assert_type(ctypes.c_int(5).value, int)
+    assert_type(ctypes.c_double(5).value, float)
+    assert_type(ctypes.pointer(point), ctypes._Pointer[Point])
+    assert_type(ctypes.pointer(point).contents, Point)
+    assert_type(ctypes.cast(5, ctypes.POINTER(Point)).contents, Point)
+    assert_type(Point.from_buffer_copy(b""), Point)
+    assert_type((ctypes.c_int * 3)(1, 2), ctypes.Array[ctypes.c_int])
+    assert_type(ctypes.create_string_buffer(5), ctypes.Array[ctypes.c_char])
+    assert_type(ctypes.sizeof(Point), int)
+    assert_type(ctypes.string_at(ctypes.addressof(point), 3), bytes)
+    assert_type(ctypes.use(ns), Optional[wasmdyld.Namespace])
+    ctypes.CDLL("libz.so", namespace=ns).crc32.argtypes = [ctypes.c_ulong, ctypes.c_char_p, ctypes.c_uint]
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda at: 0)
+    ns.load("libz.so").f(callback, ctypes.byref(point))
+    with ctypes.view(point) as view:
+        assert_type(view.tobytes(), bytes)
+
+    ctypes.sizeof(5)  # type: ignore[arg-type]
+    ctypes.byref("text")  # type: ignore[arg-type]
+    ctypes.create_string_buffer("text")  # type: ignore[arg-type]
 
 
 def errors(error: wasmdyld.Error) -> None:
