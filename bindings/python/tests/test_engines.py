@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 import wasmtime
@@ -31,6 +31,42 @@ ENGINES = engines()
 def test_other_engines_are_built() -> None:
     if not os.environ.get("WASMDYLD_TEST_ENGINES"):
         absent("wasmer and wasmi", "`cargo xtask test` builds them, and names them in WASMDYLD_TEST_ENGINES")
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_no_guest_runs_while_there_are_views_that_growth_could_leave_behind(guests: Path, name: str) -> None:
+    with Namespace(library_paths=[guests / "lib"], engine=Engine(ENGINES[name])) as ns:
+        libc = ns.load("libc.so")
+        libc.abs
+        block = ns.buffer(b"abcd")
+        kept: List[Any] = []
+        callback = ns.callback(lambda n: kept.append(block.view()) or n, "(i32) -> i32")  # type: ignore[func-returns-value]
+        through = ns.function_at(callback.slot, "(i32) -> i32")
+        with block.view() as view:
+            uses: List[Callable[[], Any]] = [
+                lambda: libc.abs(-1),
+                lambda: libc.abs.rows(-1, rows=2),
+                lambda: ns.alloc(1),
+                lambda: block.free(),
+                lambda: ns.memory.grow(1),
+                lambda: ns.load("libz.so"),
+                lambda: ns.load_bytes("empty.so", wat("")),
+                lambda: ns.finish(),
+                lambda: libc.unload(),
+                lambda: through(5),
+            ]
+            for use in uses:
+                with pytest.raises(BufferError, match="release"):
+                    use()
+            view[0] = ord("X")
+            assert block.read() == b"Xbcd" and ns.memory.string(block.address)[:4] == "Xbcd"
+        assert libc.abs(-1) == 1
+        # A function of Python's that leaves one behind does not return to the guest.
+        with pytest.raises(BufferError, match="release"):
+            through(5)
+        kept.pop().release()
+        ns.memory.grow(10)
+        block.free()
 
 
 @pytest.mark.parametrize("name", list(ENGINES))

@@ -96,6 +96,19 @@ def test_growth(ns: Namespace, calc: Library) -> None:
     with ns.memory.view(size) as view:
         view[-1] = 5
     assert ns.memory[size + 2 * 65536 - 1] == 5
+    # The bundled engine's memory stays where it is, so a view does.
+    block = ns.alloc(4)
+    with block.view("I") as view, ns.memory.view(size, 1) as last:
+        for _ in range(4):
+            before = len(ns.memory)
+            ns.memory.grow(2000)
+            assert len(ns.memory) == before + 2000 * 65536
+            with ns.buffer(bytes(1_000_000)), ns.memory.view(before) as added:
+                added[-1] = 7
+            calc.memset(block, 0x11 + view[0] % 2, 4)
+            last[0] += 1
+        assert view[0] == 0x12121212 or view[0] == 0x11111111
+        assert block.unpack("I") == (view[0],) and ns.memory[size] == last[0] == 4
     for pages in (1 << 20, -1, 1 << 40):
         with pytest.raises(MemoryError):
             ns.memory.grow(pages)

@@ -114,6 +114,7 @@ class HostFunction(Callee):
         try:
             data = arguments.data
             answers = self.function([getattr(data[index].of, kind) for index, kind in enumerate(self.type.params)])
+            self.state.check_views()
             data = results.data
             for index, (kind, answer) in enumerate(zip(self.type.results, answers)):
                 data[index].kind = KINDS[kind]

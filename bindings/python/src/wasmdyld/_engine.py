@@ -147,6 +147,8 @@ class EngineHandle:
             dyld.wasm_dyld_config_delete(config)
         self.library = library
         self.interruptible = interruptible and path is None
+        # The bundled engine reserves all that a memory can grow to; others may put one that grows elsewhere.
+        self.moves_memory = path is not None
         self.engine = engine
         self.api = functions(library)
         weakref.finalize(self, delete, self.api, engine, library)

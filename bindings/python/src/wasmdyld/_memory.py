@@ -88,9 +88,9 @@ class Memory:
     def view(self, address: int = 0, size: Optional[int] = None, format: str = "B") -> "memoryview[Any]":
         """A view of the memory itself, not a copy; `size` in bytes, to the end by default. `format` is one of memoryview.cast.
 
-        It is good until the memory grows, which any call of a function of the guest may do: then the memory may have moved, and the
-        view leads to what is no longer the guest's. Take it afresh after each call, and release it (`with ns.memory.view(...)`).
-        A namespace does not close while there are views of its memory.
+        It stays good while the memory grows, and does not see what is added. A namespace does not close while there are views of its memory. Engines
+        other than the bundled one may move a memory that grows: there, guests do not run while there are views (BufferError), so release
+        them before each call (`with ns.memory.view(...)`).
         """
         raw = self._raw()
         if size is None:
@@ -107,6 +107,7 @@ class Memory:
     @in_turn
     def grow(self, pages: int) -> int:
         """Adds pages of 64 KiB, and gives the number of bytes that there were."""
+        self._state.check_views()
         before = len(self)
         raw = self._raw()
         if not 0 <= pages < 1 << 32 or not self._state.api.wasm_memory_grow(raw, pages):

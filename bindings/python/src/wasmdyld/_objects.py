@@ -235,6 +235,7 @@ class Library:
             state = self._state
             # Not before it is known that it may be used.
             state.check()
+            state.check_views()
             self._closed = True
             state.changes += 1
             try:

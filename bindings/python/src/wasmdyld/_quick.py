@@ -46,8 +46,9 @@ class Quick:
         """Calls the function with what is in the cells. None if it is gone; what else goes wrong is raised."""
         state = self.state
         handles = state.handles
-        if handles.closed or state.in_callback_of_io:
+        if handles.closed or state.in_callback_of_io or state.moves_memory:
             state.check()
+            state.check_views()
         handles.running += 1
         try:
             code = dyld.wasm_dyld_func_call_cells(self.handle, self._address, self._count, self._error_at)

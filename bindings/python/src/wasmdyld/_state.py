@@ -73,6 +73,12 @@ class Handles:
         self.api.wasm_store_delete(self.store)
 
 
+# What runs guests, which may grow the memory.
+RUNS_GUESTS = frozenset(
+    f"wasm_dyld_{name}" for name in "call finish func_call_rows load load_bytes load_compiled run unload".split()
+)
+
+
 class State:
     """A namespace's handles, the thread whose turn it is, and the exceptions of its callbacks on their way through the guest."""
 
@@ -87,6 +93,7 @@ class State:
         self.in_callback_of_io = 0
         # Rises with what may change where names lead.
         self.changes = 0
+        self.moves_memory = engine.moves_memory
         self.views: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
         # What C knows by number is kept here.
         self.callees: List[Callee] = []
@@ -114,6 +121,11 @@ class State:
         if self.in_callback_of_io:
             raise Busy("a callback for input, output or debug output must not use the namespace")
 
+    def check_views(self) -> None:
+        """Refuses what may grow the memory where that would leave views behind."""
+        if self.moves_memory and len(self.views):
+            raise BufferError("there are views of the namespace's memory, which this engine may move when it grows: release() them before the guest runs")
+
     def move(self, thread: int) -> None:
         """Another thread uses the namespace than before."""
         from ._signals import follow
@@ -139,6 +151,8 @@ class State:
     def call_prepared(self, function: Callable[..., int], *arguments: Any) -> None:
         """As `call`, of a function that is not given the namespace."""
         self.check()
+        if self.moves_memory and function.__name__ in RUNS_GUESTS:
+            self.check_views()
         error = c_void_p()
         handles = self.handles
         handles.running += 1
