@@ -220,6 +220,7 @@ class Allocation:
     def free(self) -> None:
         """Gives it back to the guest's heap. Once is enough; again does nothing."""
         if self._address is not None:
+            self._state.check_views()
             self._core.free(self.give())
 
     def __enter__(self) -> "Allocation":
