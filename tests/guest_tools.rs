@@ -544,12 +544,18 @@ fn errors_say_which_option_helps() {
     assert!(text.contains("wasmdyld-c++"), "{text}");
 }
 
+/// A program may get it from there, and a library that has it can be run.
 #[test]
 fn a_library_may_have_the_main_function() {
     let folder = scratch("main-in-library");
-    for (name, parameters) in [("void", "void"), ("two", "int n, char **a")] {
+    for (name, parameters, prints, said) in [
+        ("void", "void", "\"none\"", "none"),
+        ("two", "int n, char **a", "a[n - 1]", "last"),
+    ] {
         let text = format!(
-            "#include <stdio.h>\nint main({parameters}) {{ puts(\"{name}\"); return 0; }}\n"
+            "#include <stdio.h>\n#include <stdlib.h>\nstatic int made; static void bye(void) {{ printf(\"bye\"); }}\n\
+             __attribute__((constructor)) static void make(void) {{ made = 1; }}\n\
+             int main({parameters}) {{ atexit(bye); printf(\"%s %d\\n\", {prints}, made); return 3; }}\n"
         );
         write(&folder, "main.c", &text);
         let cc =
@@ -558,8 +564,23 @@ fn a_library_may_have_the_main_function() {
             "-shared -fvisibility=hidden -o lib{name}.so main.c"
         ));
         cc(&format!("-o program.wasm -L. -l{name}"));
-        assert_eq!(run(&folder, "program.wasm"), format!("{name}\n"));
+        for file in ["program.wasm", &format!("lib{name}.so")] {
+            let mut run = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+            let run = run
+                .env("WASMDYLD_TOOLCHAIN", guests())
+                .args(["run", "-L", ".", file, "last"]);
+            let output = run.output().expect("it starts");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(text, format!("{said} 1\nbye"), "{file}: {output:?}");
+            assert_eq!(output.status.code(), Some(3), "{file}");
+        }
     }
+    write(&folder, "none.c", LIBRARY);
+    succeed(driver("wasmdyld-cc", &folder).args(["-shared", "-o", "libnone.so", "none.c"]));
+    let mut run = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    let run = run.env("WASMDYLD_TOOLCHAIN", guests());
+    let text = fail(run.args(["run", "libnone.so"]));
+    assert!(text.contains("has no main function"), "{text}");
 }
 
 /// What libtool, Meson and autoconf ask compilers and linkers before they build shared libraries.

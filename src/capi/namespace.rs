@@ -305,8 +305,8 @@ pub extern "C" fn wasm_dyld_load_compiled(
     })
 }
 
-/// Calls `_start` of the main program. `*exit_code` (may be NULL) is what it passed to exit, or 0 if it returned. A trap is
-/// an error.
+/// Calls `_start` of the main program, or main of a library that was loaded as one. `*exit_code` (may be NULL) is what it passed to
+/// exit or main returned, or 0 if `_start` returned. A trap is an error.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_run(
     namespace: *mut wasm_dyld_t,
