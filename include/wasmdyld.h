@@ -1078,8 +1078,8 @@ wasm_dyld_code_t wasm_dyld_load_compiled(wasm_dyld_t *namespace_,
                                          wasm_dyld_error_t **error);
 
 /**
- * Calls `_start` of the main program. `*exit_code` (may be NULL) is what it passed to exit, or 0 if it returned. A trap is
- * an error.
+ * Calls `_start` of the main program, or main of a library that was loaded as one. `*exit_code` (may be NULL) is what it passed to
+ * exit or main returned, or 0 if `_start` returned. A trap is an error.
  */
 wasm_dyld_code_t wasm_dyld_run(wasm_dyld_t *namespace_,
                                int32_t *exit_code,

@@ -756,3 +756,98 @@ fn the_rule_for_binfmt_misc_is_one_and_means_core_modules() {
     );
     assert_eq!(output.status.code(), Some(3));
 }
+
+/// The options that `--help` lists, those of clang's among them that it says something about.
+fn listed_options() -> Vec<String> {
+    let help = succeed(driver("wasmdyld-cc", Path::new("/")).arg("--help"));
+    let (_, options) = help.split_once("\noptions, ").expect("options");
+    let (options, _) = options.split_once("\n\n").expect("an end");
+    let lines = options.lines().filter_map(|line| line.strip_prefix("  -"));
+    let names = lines.flat_map(|line| {
+        let words = line.split("  ").next().unwrap_or_default().split(", ");
+        words.map(|word| format!("-{}", word.trim_start_matches('-')))
+    });
+    let mut names: Vec<String> = names
+        .map(|name| {
+            name.split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_string()
+        })
+        .filter(|name| !name.starts_with("-Wl"))
+        .collect();
+    names.push("-shared".to_string());
+    names
+}
+
+#[test]
+fn manual_page_and_completions_know_each_option() {
+    let options = listed_options();
+    assert!(
+        options.len() > 12 && options.contains(&"-print-meson-cross-file".to_string()),
+        "{options:?}"
+    );
+    let read =
+        |file: &str| fs::read_to_string(tool(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let page = read("man/wasmdyld-cc.1").replace("Fl -", "Fl ");
+    let bash = read("completions/wasmdyld-cc.bash");
+    let zsh = read("completions/wasmdyld-cc.zsh");
+    let fish = read("completions/wasmdyld-cc.fish");
+    for option in &options {
+        let plain = option.trim_start_matches('-');
+        assert!(
+            page.contains(&format!("Fl {plain}")),
+            "the page lacks {option}"
+        );
+        let in_words = |text: &str| {
+            text.split(|c: char| c.is_whitespace() || "\"'[".contains(c))
+                .any(|word| word.trim_start_matches('-') == plain)
+        };
+        assert!(in_words(&bash), "bash lacks {option}");
+        assert!(in_words(&zsh), "zsh lacks {option}");
+        let one = [format!("-o {plain} "), format!("-l {plain} ")];
+        assert!(
+            one.iter().any(|word| fish.contains(word)),
+            "fish lacks {option}"
+        );
+    }
+
+    if skip::has("mandoc") {
+        for entry in fs::read_dir(tool("man")).expect("pages") {
+            let page = entry.expect("a page").path();
+            let lint = Command::new("mandoc")
+                .args(["-T", "lint"])
+                .arg(&page)
+                .output();
+            let lint = lint.expect("mandoc");
+            let said = String::from_utf8_lossy(&lint.stdout).into_owned();
+            // Whether other pages are installed is not this page's affair.
+            let own = said
+                .lines()
+                .filter(|line| !line.contains("referenced manual not found"));
+            assert_eq!(own.collect::<Vec<_>>(), Vec::<&str>::new());
+        }
+    }
+    if skip::has("bash") {
+        let folder = scratch("completions");
+        fs::create_dir_all(folder.join("inner/deep")).expect("folders");
+        let completed = |words: &[&str]| {
+            let script = format!(
+                ". '{}'; COMP_WORDS=({}); COMP_CWORD={}; _wasmdyld_cc; echo \"${{COMPREPLY[*]}}\"",
+                tool("completions/wasmdyld-cc.bash").display(),
+                words.join(" "),
+                words.len() - 1
+            );
+            let mut bash = command("bash", &folder);
+            succeed(bash.args(["-c", &script])).trim().to_string()
+        };
+        assert_eq!(
+            completed(&["wasmdyld-cc", "--print-l"]),
+            "--print-lib-dir --print-ld"
+        );
+        assert_eq!(completed(&["wasmdyld-c++", "--setj"]), "--setjmp");
+        assert_eq!(completed(&["wasmdyld-cc", "-L", "inn"]), "inner");
+        assert_eq!(completed(&["wasmdyld-cc", "-Linn"]), "-Linner");
+        assert_eq!(completed(&["wasmdyld-cc", "inner/d"]), "inner/deep");
+    }
+}

@@ -245,13 +245,43 @@ fn guest_tools(record: &mut Record, installed: &Installed) -> Result<()> {
     )?;
     for entry in util::list(&folder)? {
         let name = entry.file_name().unwrap_or_default();
-        if entry.is_dir() {
+        if name == "man" {
+            record.put_tree(&entry, &installed.prefix.join("share/man/man1"))?;
+        } else if name == "completions" {
+            guest_completions(record, &entry, &installed.prefix.join("share"))?;
+        } else if entry.is_dir() {
             record.put_tree(&entry, &data.join(name))?;
         } else if entry.extension().is_some() {
             record.put(&entry, &data.join(name), 0o644)?;
         } else {
             record.put(&entry, &installed.bin.join(name), 0o755)?;
         }
+    }
+    Ok(())
+}
+
+/// Of the compilers: one script for both names, which bash and fish find by the name of the command.
+fn guest_completions(record: &mut Record, scripts: &Path, share: &Path) -> Result<()> {
+    for (script, file) in [
+        (
+            "wasmdyld-cc.bash",
+            "bash-completion/completions/wasmdyld-cc",
+        ),
+        (
+            "wasmdyld-cc.bash",
+            "bash-completion/completions/wasmdyld-c++",
+        ),
+        (
+            "wasmdyld-cc.fish",
+            "fish/vendor_completions.d/wasmdyld-cc.fish",
+        ),
+        (
+            "wasmdyld-cc.fish",
+            "fish/vendor_completions.d/wasmdyld-c++.fish",
+        ),
+        ("wasmdyld-cc.zsh", "zsh/site-functions/_wasmdyld-cc"),
+    ] {
+        record.put(&scripts.join(script), &share.join(file), 0o644)?;
     }
     Ok(())
 }

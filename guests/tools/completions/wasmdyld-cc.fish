@@ -1,0 +1,25 @@
+# fish completions for wasmdyld-cc and wasmdyld-c++
+
+for command in wasmdyld-cc wasmdyld-c++
+    complete -c $command -o shared -d 'Make a shared library'
+    complete -c $command -o no-pie -d 'Make a program at fixed addresses'
+    complete -c $command -o static -d 'Make a program without shared libraries'
+    complete -c $command -o rdynamic -d 'The symbols of the program serve the libraries'
+    complete -c $command -l import-undefined -d 'Look up what is undefined when the object is loaded'
+    complete -c $command -l setjmp -d 'Let setjmp and longjmp work'
+    complete -c $command -s c -d 'Compile, do not link'
+    complete -c $command -s o -r -d 'Output file'
+    complete -c $command -s L -r -a '(__fish_complete_directories)' -d 'Folder of libraries'
+    complete -c $command -s I -r -a '(__fish_complete_directories)' -d 'Folder of headers'
+    complete -c $command -l setup -d 'Set the toolchain up, once'
+    complete -c $command -l print-lib-dir -d 'Print the folder with libc.so'
+    complete -c $command -l print-sysroot -d 'Print the folder with headers and libraries'
+    complete -c $command -l print-toolchain -d 'Print the toolchain in use'
+    complete -c $command -l print-ar -d 'Print the archiver'
+    complete -c $command -l print-ld -d 'Print the linker'
+    complete -c $command -l print-cmake-toolchain -d 'Print the toolchain file for CMake'
+    complete -c $command -l print-config-site -d 'Print the file for configure scripts'
+    complete -c $command -l print-meson-cross-file -d 'Print the cross file for Meson'
+    complete -c $command -l help -d 'Print a summary'
+    complete -c $command -l version -d 'Print the versions'
+end
