@@ -125,6 +125,23 @@ pub const CXX_TEXT: &str = "PKc";
 /// Where `what` is in the table of a `std::exception`'s virtual functions, behind two destructors.
 pub const CXX_WHAT: i64 = 8;
 
+/// The guest library with what emscripten's modules want beside libc.
+pub const EMSCRIPTEN_LIBRARY: &str = "libemscripten-compat.so";
+/// What its own names begin with.
+pub const EMSCRIPTEN_OWN: &str = "emscripten_compat_";
+/// Functions that emscripten's libc has with other numbers and structures than wasi-libc, and what that library has in their place for modules of
+/// emscripten's.
+pub const EMSCRIPTEN_INSTEAD: [(&str, &str); 8] = [
+    ("open", "emscripten_compat_open"),
+    ("openat", "emscripten_compat_openat"),
+    ("fcntl", "emscripten_compat_fcntl"),
+    ("clock_gettime", "emscripten_compat_clock_gettime"),
+    ("clock_getres", "emscripten_compat_clock_getres"),
+    ("gettimeofday", "emscripten_compat_gettimeofday"),
+    ("time", "emscripten_compat_time"),
+    ("nanosleep", "emscripten_compat_nanosleep"),
+];
+
 /// Bytes in a page of memory.
 pub const PAGE: u64 = 0x1_0000;
 /// Addresses below this stay unused, so that a null pointer (and a field near it) never names an object. wasm-ld's own default for `--global-base`.

@@ -18,7 +18,9 @@ renamed when complete, and a stamp comes last: stopping it at any point breaks n
 import argparse
 import concurrent.futures
 import fcntl
+import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -35,6 +37,9 @@ CXX_REVISION = 1
 CXX_IDENTITY = f"{IDENTITY}C++ revision {CXX_REVISION}\n"
 
 TARGET = "wasm32-wasip1"
+# What side modules of emscripten want; built with the C++ runtime.
+EMSCRIPTEN = Path(__file__).resolve().parent / "emscripten"
+EMSCRIPTEN_LIBRARY = "libemscripten-compat.so"
 # What the zig package holds for other uses, two hundred megabytes of it.
 UNUSED = ["libc", "std", "libtsan", "compiler", "compiler_rt", "docs"]
 # Headers of the compiler's resource folder are the `.h` files at the top of the sysroot package's include folder, and these.
@@ -93,6 +98,8 @@ def set_up(folder, cxx):
         if cxx and not toolchain.has_cxx():
             print("==> C++ runtime for guests (once)", flush=True)
             toolchain.set_up_cxx()
+        if cxx and not toolchain.has_emscripten():
+            toolchain.set_up_emscripten()
 
 
 class Timed:
@@ -221,6 +228,7 @@ class Toolchain:
         self.lib = self.sysroot / "lib" / TARGET
         self.stamp = folder / "tools/toolchain.txt"
         self.cxx_stamp = self.lib / "cxx.txt"
+        self.emscripten_stamp = self.lib / "emscripten.txt"
         self.scratch = folder / "tmp"
 
     def is_complete(self):
@@ -228,6 +236,9 @@ class Toolchain:
 
     def has_cxx(self):
         return self.cxx_stamp.exists() and self.cxx_stamp.read_text() == CXX_IDENTITY
+
+    def has_emscripten(self):
+        return self.emscripten_stamp.exists() and self.emscripten_stamp.read_text() == emscripten_identity()
 
     def set_up(self):
         check_programs()
@@ -388,6 +399,24 @@ class Toolchain:
         remove(self.scratch)
         write(self.cxx_stamp, CXX_IDENTITY)
 
+    def set_up_emscripten(self):
+        """What side modules of emscripten want beside libc and libc++abi."""
+        sources = self.zig / "lib"
+        remove(self.emscripten_stamp)
+        remove(self.scratch)
+        self.scratch.mkdir(parents=True)
+        written = self.scratch / "invoke.s"
+        written.write_text(runpy.run_path(str(EMSCRIPTEN / "invoke.py"))["assembly"]())
+        inner = [word for name in ["libcxxabi/src", "libunwind/include"] for word in ("-I", sources / name)]
+        files = [EMSCRIPTEN / "compat.cpp", written]
+        with Timed(f"{EMSCRIPTEN_LIBRARY:<40} {len(files):>3} files"):
+            # The definitions: what libc++abi's own headers ask of who includes them.
+            language = ["-std=c++23", "-D_LIBCPP_BUILDING_LIBRARY", "-D_LIBCXXABI_BUILDING_LIBRARY"]
+            flags = ["-fPIC", "-Os", "-mexception-handling", *language, *inner]
+            self.build_library(EMSCRIPTEN_LIBRARY, self.bin / "wasm-c++", files, flags, ["libc++abi.so", "libunwind.so"])
+        remove(self.scratch)
+        write(self.emscripten_stamp, emscripten_identity())
+
     def build_library(self, name, compiler, files, flags, needs):
         objects = self.scratch / name / "obj"
         objects.mkdir(parents=True)
@@ -408,6 +437,11 @@ class Toolchain:
         needed = [self.lib / library for library in needs]
         run([self.bin / "wasm-cc", "-shared", "-Wl,--experimental-pic", *compiled, *needed, UNDEFINED, "-o", output])
         install(output, self.lib / name)
+
+
+def emscripten_identity():
+    parts = [(EMSCRIPTEN / name).read_bytes() for name in ("compat.cpp", "invoke.py")]
+    return f"{CXX_IDENTITY}emscripten {hashlib.sha256(b''.join(parts)).hexdigest()}\n"
 
 
 def sources_in(folder, without):

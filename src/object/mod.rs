@@ -8,6 +8,7 @@ mod convert;
 mod data;
 mod dylink;
 mod elements;
+mod emscripten;
 mod explain;
 mod exports;
 mod externalize;

@@ -15,7 +15,7 @@ use super::scope::{Definition, Kind, Lookup, Scope};
 use super::{Bind, Request, shared};
 use crate::abi;
 use crate::error::Result;
-use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, Imports, ValType};
+use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, Imports, Name, ValType};
 use crate::text;
 
 /// A function that an import leads to.
@@ -107,6 +107,10 @@ struct Resolver<'a> {
     main: Option<ObjectId>,
     /// The main program imports the stack pointer.
     stack_imported: bool,
+    /// The library that translates for modules of emscripten's is there; and the object whose imports are being resolved is one. Both are asked
+    /// once, where it matters.
+    translates: Option<bool>,
+    emscripten: Option<bool>,
     /// Position of the import being resolved.
     import: u32,
     /// With the import that came first, by object and position.
@@ -188,6 +192,8 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
         lookup: scopes.lookup(request),
         main,
         stack_imported,
+        translates: None,
+        emscripten: None,
         import: 0,
         new_tags: HashMap::new(),
         faults: Vec::new(),
@@ -214,6 +220,7 @@ const TOGETHER: usize = 64;
 impl<'a> Resolver<'a> {
     fn object(&mut self, importer: ObjectId, imports: &'a Imports) -> Vec<Binding> {
         let mut bindings = Vec::with_capacity(imports.len());
+        self.emscripten = None;
         for (import, position) in imports.iter().zip(0..) {
             if bindings.len().is_multiple_of(TOGETHER) {
                 let next = imports.iter().skip(bindings.len()).take(TOGETHER);
@@ -226,6 +233,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn import(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
+        let import = self.translated(importer, import).unwrap_or(import);
         match (import.module.as_ref(), import.ty) {
             (abi::GOT_MEM, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
             (abi::GOT_FUNC, ExternType::Global(ty)) => self.got_func(importer, import, ty),
@@ -236,6 +244,40 @@ impl<'a> Resolver<'a> {
             },
             _ => self.host_only(importer, import),
         }
+    }
+
+    /// The import by the name under which the functions are that translate for modules of emscripten's, if this is one, and they are there.
+    fn translated(&mut self, importer: ObjectId, import: Import<'a>) -> Option<Import<'a>> {
+        let module = import.module.as_ref();
+        let is_function = matches!(import.ty, ExternType::Func(_)) && module == abi::ENV;
+        if !is_function && module != abi::GOT_FUNC {
+            return None;
+        }
+        let lookup = self.lookup;
+        let any = || {
+            let mut all = abi::EMSCRIPTEN_INSTEAD.into_iter();
+            all.any(|(_, name)| lookup.first(Name::new(name), Kind::Symbol).is_some())
+        };
+        if !*self.translates.get_or_insert_with(any) {
+            return None;
+        }
+        let mut known = abi::EMSCRIPTEN_INSTEAD.into_iter();
+        let (_, name) = known.find(|(name, _)| *name == import.name.text())?;
+        let name = Name::new(name);
+        // What translates means the real one.
+        let first = self.lookup.first(name, Kind::Symbol)?;
+        if first.definition.object == importer {
+            return None;
+        }
+        let host = self.request.model.host.get(abi::ENV, import.name);
+        if host.is_some_and(|(_, def)| def.overrides(None)) {
+            return None;
+        }
+        let found = self.request.found(importer)?;
+        let made = || found.object.of_emscripten().next().is_some();
+        self.emscripten
+            .get_or_insert_with(made)
+            .then_some(Import { name, ..import })
     }
 
     fn env(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {

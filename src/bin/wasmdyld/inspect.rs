@@ -362,6 +362,14 @@ fn notes(object: &Object) -> Vec<String> {
                 .to_string(),
         );
     }
+    let of_emscripten: Vec<_> = object.of_emscripten().take(1000).map(name).collect();
+    if !of_emscripten.is_empty() {
+        notes.push(format!(
+            "it was made by emscripten, as it wants {}: load {} with it, and read of the differences in the guide (docs/guide/emscripten.md)",
+            list(of_emscripten.iter(), 3, ", "),
+            abi::EMSCRIPTEN_LIBRARY
+        ));
+    }
     if object.features.legacy_exceptions {
         notes.push(
             "it uses the legacy form of exceptions, which few engines run; compile with -mllvm -wasm-use-legacy-eh=false"

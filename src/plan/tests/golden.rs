@@ -148,6 +148,7 @@ golden! {
     data_base_of_table
     link_map
     link_map_of_fixed_main
+    emscripten_gets_what_translates
 }
 
 #[test]

@@ -143,9 +143,10 @@ impl<'a> Naive<'a> {
 
     /// Where the first definition is of another type than the import, the importer's own one, if that fits.
     pub fn import(&self, importer: ObjectId, import: Import<'a>) -> Want {
+        let found = self.request.found(importer).unwrap();
+        let import = self.instead(importer, import).unwrap_or(import);
         let first = self.first(import);
         let name = import.name.text();
-        let found = self.request.found(importer).unwrap();
         let own = found.object.export(name);
         let own = own.filter(|_| !abi::LIFECYCLE.contains(&name));
         let own_func = own.and_then(|own| match own.item {
@@ -186,6 +187,26 @@ impl<'a> Naive<'a> {
             },
             _ => first,
         }
+    }
+
+    /// What a module of emscripten's gets where somebody translates, and no host has the last word.
+    fn instead(&self, importer: ObjectId, import: Import<'a>) -> Option<Import<'a>> {
+        let wanted = match import.ty {
+            ExternType::Func(_) => abi::ENV,
+            _ => abi::GOT_FUNC,
+        };
+        let found = self.request.found(importer)?;
+        let instead = |&&(name, _): &&(&str, &str)| name == import.name.text();
+        let (_, name) = abi::EMSCRIPTEN_INSTEAD.iter().find(instead)?;
+        let (definer, _) = self.definitions(name, None).next()?;
+        let fits = import.module.as_ref() == wanted
+            && definer != importer
+            && found.object.of_emscripten().count() > 0
+            && self.host(abi::ENV, import.name.text(), true).is_none();
+        fits.then_some(Import {
+            name: Name::new(name),
+            ..import
+        })
     }
 
     /// The type of the first function of a name: that of the function behind all re-exports.

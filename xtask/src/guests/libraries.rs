@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "libc.so",
     "libdl.so",
     "libsetjmp.so",
@@ -23,10 +23,16 @@ pub const NAMES: [&str; 13] = [
     "libunwind.so",
     "libc++abi.so",
     "libc++.so",
+    "libemscripten-compat.so",
 ];
 
 /// The toolchain builds these, where they are wanted.
-const CXX: [&str; 3] = ["libunwind.so", "libc++abi.so", "libc++.so"];
+const CXX: [&str; 4] = [
+    "libunwind.so",
+    "libc++abi.so",
+    "libc++.so",
+    "libemscripten-compat.so",
+];
 
 /// Functions of setjmp.h as the exnref form of wasm exceptions; clang's default is the legacy form.
 pub const SETJMP_FLAGS: [&str; 4] = [
