@@ -18,6 +18,7 @@ mod launch;
 pub mod link;
 pub mod object;
 pub mod plan;
+mod platform;
 pub mod search;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]

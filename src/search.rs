@@ -5,9 +5,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::abi;
@@ -15,6 +14,7 @@ use crate::error::{Code, Context, Error, Result};
 use crate::launch::{Stamp, is_absent};
 use crate::object::unfit_file_name;
 use crate::plan::{Found, Identity};
+use crate::platform;
 use crate::text;
 use crate::trace::{Category, Trace};
 
@@ -189,12 +189,7 @@ pub fn open_path(path: &Path) -> Result<Located> {
 
 /// `None` where there is no such file; an error where there is one that cannot be used.
 fn try_open(path: &Path) -> Result<Option<Located>, String> {
-    // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path);
-    let file = match file {
+    let file = match platform::open(path) {
         Ok(file) => file,
         Err(e) if is_absent(&e) => return Ok(None),
         Err(e) => return Err(e.to_string()),
@@ -206,7 +201,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
     if metadata.len() > MAX_FILE {
         return Err("larger than 1 GiB".to_string());
     }
-    let stamp = Stamp::of(&metadata);
+    let stamp = Stamp::of(path, &metadata);
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Some(Located {
         name: name.to_string_lossy().into_owned(),

@@ -284,3 +284,97 @@ fn the_engines_own_headers_are_there() {
     let expected = format!("{} 1234\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
+
+/// The files of `debian/` that end so, by what is before that, with their lines.
+fn debian(end: &str) -> Vec<(String, Vec<String>)> {
+    let folder = source("debian");
+    let entries = std::fs::read_dir(&folder).expect("debian/");
+    let mut found: Vec<(String, Vec<String>)> = entries
+        .filter_map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name()?.to_str()?.strip_suffix(end)?.to_string();
+            let text = std::fs::read_to_string(&path).expect("a list");
+            // The second word is where it goes.
+            let lines = text
+                .lines()
+                .filter_map(|line| line.split_whitespace().next());
+            Some((name, lines.map(str::to_string).collect()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// As dh_install reads patterns: `*` is a part of one name, and a folder stands for all that is in it.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (patterns, parts) = (pattern.split('/'), path.split('/').collect::<Vec<_>>());
+    let patterns: Vec<&str> = patterns.collect();
+    patterns.len() <= parts.len()
+        && patterns
+            .iter()
+            .zip(&parts)
+            .all(|(pattern, part)| match pattern.split_once('*') {
+                None => pattern == part,
+                Some((begin, rest)) => {
+                    let (middle, end) = rest.split_once('*').unwrap_or(("", rest));
+                    let inner = part
+                        .strip_prefix(begin)
+                        .and_then(|part| part.strip_suffix(end));
+                    inner.is_some_and(|inner| inner.contains(middle))
+                }
+            })
+}
+
+#[test]
+fn debians_packages_divide_all_that_is_installed() {
+    let lists = debian(".install");
+    let control = std::fs::read_to_string(source("debian/control")).expect("debian/control");
+    let mut packages: Vec<&str> = Vec::new();
+    for paragraph in control.split("\n\n") {
+        let field = |name: &str| {
+            let mut lines = paragraph.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
+        };
+        let Some(package) = field("Package") else {
+            assert_eq!(field("Source"), Some("wasmdyld"));
+            continue;
+        };
+        packages.push(package);
+        assert!(field("Architecture").is_some() && field("Depends").is_some());
+        let short = field("Description").expect("a description");
+        assert!(!short.is_empty() && short.len() < 80, "{package}: {short}");
+    }
+    packages.sort_unstable();
+    let listed: Vec<&str> = lists.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(listed, packages);
+    let changes = std::fs::read_to_string(source("debian/changelog")).expect("a changelog");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(changes.starts_with(&format!("wasmdyld ({version}-")));
+
+    let Some(prefix) = prefix() else { return };
+    let left = debian("not-installed").remove(0).1;
+    let mut unused: BTreeSet<&String> = lists.iter().flat_map(|(_, lines)| lines).collect();
+    for file in files(&prefix) {
+        // As debian/rules has the folders.
+        let (folder, rest) = file.split_once('/').expect("a folder");
+        let path = match folder {
+            "lib" => format!("usr/lib/triplet/{rest}"),
+            "include" => format!("usr/include/wasmdyld-0/{rest}"),
+            _ => format!("usr/{file}"),
+        };
+        let mut into = Vec::new();
+        for (package, patterns) in &lists {
+            for pattern in patterns.iter().filter(|pattern| matches(pattern, &path)) {
+                unused.remove(pattern);
+                into.push(package);
+            }
+        }
+        into.dedup();
+        match left.iter().any(|pattern| matches(pattern, &path)) {
+            // A folder that is installed may have it in it: debian/rules leaves it out.
+            true => assert!(into.len() <= 1, "{file}: {into:?}"),
+            false => assert_eq!(into.len(), 1, "{file}: {into:?}"),
+        }
+    }
+    assert!(unused.is_empty(), "nothing is installed as {unused:?}");
+}

@@ -2,8 +2,7 @@
 
 #![allow(non_camel_case_types)]
 
-use std::ffi::{CString, OsStr, c_char, c_void};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
 
 use super::edge::{self, Environment, Handle, Settings, edge, set};
@@ -16,6 +15,7 @@ use crate::config::{Config, MIN_STACK};
 use crate::engine::sys::wasm_engine_t;
 use crate::engine::{Api, EngineCache, EngineLibrary, EngineOptions, shim};
 use crate::error::{Code, Error, Result};
+use crate::platform;
 use crate::search::Opened;
 use crate::trace::{self, Sink, Trace};
 
@@ -108,7 +108,16 @@ pub(super) fn path(raw: *const c_char, what: &str) -> Result<PathBuf> {
             format!("the {what} is empty"),
         ));
     }
-    Ok(PathBuf::from(OsStr::from_bytes(bytes)))
+    to_path(bytes, what)
+}
+
+/// The path that a host has named.
+pub(super) fn to_path(bytes: &[u8], what: &str) -> Result<PathBuf> {
+    let path = platform::path(bytes).map(PathBuf::from);
+    path.ok_or_else(|| {
+        let why = format!("the {what} is not UTF-8, which paths are on this system");
+        Error::new(Code::InvalidArgument, why)
+    })
 }
 
 fn no_such(what: &str, number: u32) -> Error {

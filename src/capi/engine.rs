@@ -2,12 +2,10 @@
 
 #![allow(non_camel_case_types)]
 
-use std::ffi::{CString, OsStr, c_char, c_void};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::{CString, c_char, c_void};
 use std::sync::OnceLock;
 
-use super::config::{linked, wasm_dyld_config_t, with};
+use super::config::{linked, to_path, wasm_dyld_config_t, with};
 use super::edge::{self, Environment, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::types::{self, wasm_dyld_code_t, wasm_dyld_engine_flag_t};
@@ -42,9 +40,9 @@ pub extern "C" fn wasm_dyld_engine_open(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         set(engine, std::ptr::null_mut());
-        let path = Path::new(OsStr::from_bytes(edge::c_bytes(library, "engine library")?));
+        let path = to_path(edge::c_bytes(library, "engine library")?, "engine library")?;
         // SAFETY: the header says what the caller answers for.
-        let library = unsafe { EngineLibrary::open(path)? };
+        let library = unsafe { EngineLibrary::open(&path)? };
         if !engine.is_null() {
             let name = OnceLock::new();
             set(engine, wasm_dyld_engine_t { library, name }.give()?);

@@ -4,14 +4,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::{CString, OsStr, c_char};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::config::{linked, wasm_dyld_config_t};
+use super::config::{linked, to_path, wasm_dyld_config_t};
 use super::edge::{self, Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::object::{StringKey, wasm_dyld_object_t};
@@ -239,7 +238,7 @@ pub extern "C" fn wasm_dyld_load(
         let flags = self::flags(flags)?;
         let name = edge::c_bytes(name, "name")?;
         let source = if flags.main || name.contains(&b'/') {
-            Source::Path(PathBuf::from(OsStr::from_bytes(name)))
+            Source::Path(to_path(name, "name")?)
         } else {
             let name = std::str::from_utf8(name);
             let name =
@@ -508,7 +507,10 @@ pub extern "C" fn wasm_dyld_library_path_at(
     quiet(std::ptr::null(), || {
         let namespace = wasm_dyld_t::lend(namespace).ok()?;
         let path = namespace.library_paths().get(index)?;
-        Some(namespace.string(StringKey::LibraryPath(index), path.as_os_str().as_bytes()))
+        Some(namespace.string(
+            StringKey::LibraryPath(index),
+            path.as_os_str().as_encoded_bytes(),
+        ))
     })
 }
 

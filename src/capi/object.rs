@@ -3,7 +3,6 @@
 #![allow(non_camel_case_types)]
 
 use std::ffi::{CString, c_char};
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::edge::{Handle, edge, quiet, set};
@@ -140,7 +139,10 @@ pub extern "C" fn wasm_dyld_object_path(
 ) -> *const c_char {
     of(namespace, object, std::ptr::null(), |namespace, info| {
         let path = info.path.as_ref()?;
-        Some(namespace.string(StringKey::Path(info.id), path.as_os_str().as_bytes()))
+        Some(namespace.string(
+            StringKey::Path(info.id),
+            path.as_os_str().as_encoded_bytes(),
+        ))
     })
 }
 
@@ -152,7 +154,7 @@ pub extern "C" fn wasm_dyld_object_origin(
     object: *const wasm_dyld_object_t,
 ) -> *const c_char {
     of(namespace, object, std::ptr::null(), |namespace, info| {
-        let folder = match info.path.as_ref()?.parent()?.as_os_str().as_bytes() {
+        let folder = match info.path.as_ref()?.parent()?.as_os_str().as_encoded_bytes() {
             b"" => b".",
             folder => folder,
         };

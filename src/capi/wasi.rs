@@ -2,12 +2,10 @@
 
 #![allow(non_camel_case_types)]
 
-use std::ffi::{OsStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
-use super::config::wasm_dyld_finalizer_t;
+use super::config::{to_path, wasm_dyld_finalizer_t};
 use super::edge::{self, Environment, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
@@ -325,7 +323,7 @@ pub extern "C" fn wasm_dyld_wasi_add_folder(
                 return Err(Error::new(Code::InvalidArgument, why));
             }
         };
-        let path = PathBuf::from(OsStr::from_bytes(edge::c_bytes(host, "folder")?));
+        let path = to_path(edge::c_bytes(host, "folder")?, "folder")?;
         let guest = if guest.is_null() { host } else { guest };
         let guest = edge::text(guest, "name of the folder for guests")?;
         if read_only {

@@ -11,6 +11,7 @@ mod forked;
 mod registry;
 mod signal;
 mod timer;
+#[cfg(unix)]
 mod wait;
 mod watcher;
 

@@ -8,7 +8,9 @@ use std::sync::atomic::{
 use std::time::{Duration, Instant};
 
 use super::Stop;
-use super::forked::{Readers, generation};
+use super::forked::Readers;
+#[cfg(unix)]
+use super::forked::generation;
 
 /// Has an engine look soon whether its guests are to stop. Called by any thread and by signal handlers.
 pub type Kick = Box<dyn Fn() + Send + Sync>;
@@ -37,6 +39,7 @@ pub struct Signal {
     /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
     bell: AtomicI32,
     /// The process that has made it. A child has the same one, and makes another: what it took from this one would be the parent's.
+    #[cfg(unix)]
     bell_of: AtomicU32,
     kick: OnceLock<Kick>,
     /// What the guests' own code looks at: not zero where it is to ask. Others write it while they are counted below.
@@ -73,6 +76,7 @@ impl Signal {
             watched_as: AtomicU64::new(0),
             watched_in: AtomicU32::new(0),
             bell: AtomicI32::new(-1),
+            #[cfg(unix)]
             bell_of: AtomicU32::new(0),
             kick: OnceLock::new(),
             flag: AtomicPtr::new(ptr::null_mut()),
@@ -218,6 +222,7 @@ impl Signal {
     }
 
     /// How long it is until then.
+    #[cfg(unix)]
     pub(super) fn time_left(&self) -> Option<Duration> {
         let at = self.next()?;
         Some(Duration::from_nanos(at.saturating_sub(clock())))

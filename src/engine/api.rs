@@ -5,8 +5,7 @@
 //! `ref_as_*`, `*_same`, host info, trap frames or `*_const` casts, each of which ends the process or is missing somewhere
 //! (Q2, Q3, Q17).
 
-use std::ffi::{CStr, OsStr, c_void};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, c_void};
 use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -14,6 +13,7 @@ use std::sync::OnceLock;
 use super::shim::{LibraryCode, Shim};
 use super::sys::*;
 use crate::error::{Code, Error};
+use crate::platform;
 
 /// Generates the table, its `extern` declarations and the lists of names from one list.
 macro_rules! wasm_api {
@@ -123,27 +123,14 @@ macro_rules! wasm_api {
     };
 }
 
-/// What the system knows of the program or shared library that holds `function`.
-fn holder(function: *const c_void) -> Option<libc::Dl_info> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: all zeros are valid for the struct, which the call fills if it returns non-zero.
-    unsafe { (libc::dladdr(function, info.as_mut_ptr()) != 0).then(|| info.assume_init()) }
-}
-
 /// The file of the program or shared library that holds `function`.
 fn file_of(function: *const c_void) -> Option<PathBuf> {
-    let name = holder(function)?.dli_fname;
-    if name.is_null() {
-        return None;
-    }
-    // SAFETY: a C string of the system's, which stays as long as what it names.
-    let name = unsafe { CStr::from_ptr(name) };
-    Some(OsStr::from_bytes(name.to_bytes()).into())
+    platform::holder(function)?.file
 }
 
 /// Where the program or shared library that holds `function` is loaded.
 pub(crate) fn origin(function: *const c_void) -> Option<usize> {
-    holder(function).map(|info| info.dli_fbase.addr())
+    platform::holder(function).map(|holder| holder.base)
 }
 
 /// Where an engine's functions come from.
@@ -162,12 +149,11 @@ unsafe impl Sync for Symbols {}
 
 impl Symbols {
     pub(crate) fn find(self, name: &CStr) -> Option<NonNull<c_void>> {
-        let handle = match self {
-            Symbols::Program => libc::RTLD_DEFAULT,
-            Symbols::Library(handle) => handle.as_ptr(),
+        let library = match self {
+            Symbols::Program => None,
+            Symbols::Library(handle) => Some(handle),
         };
-        // SAFETY: the handle is that of a library that stays; the name is NUL-terminated.
-        NonNull::new(unsafe { libc::dlsym(handle, name.as_ptr()) })
+        platform::symbol(library, name)
     }
 }
 

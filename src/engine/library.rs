@@ -3,14 +3,14 @@
 //! Each is opened with its symbols to itself (RTLD_LOCAL), so that two engines serve in one process: all export the same names.
 //! An engine is never closed again: it may have threads and handlers of signals.
 
-use std::ffi::{CStr, CString, c_void};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
 use super::api::{Api, Symbols};
 use crate::error::{Code, Error, Result};
+use crate::platform;
 
 /// An engine in a shared library of its own.
 #[derive(Clone, Debug)]
@@ -27,13 +27,6 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// The library's own functions come first where it calls `wasm_` functions itself: the process may have those of another engine,
-/// this library's bundled one for instance.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const OWN_FIRST: libc::c_int = libc::RTLD_DEEPBIND;
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-const OWN_FIRST: libc::c_int = 0;
-
 /// Missing functions that an error names.
 const NAMED: usize = 8;
 
@@ -47,16 +40,12 @@ impl EngineLibrary {
     /// The library's initialisers run, and what it calls `wasm_...` is taken for `wasm.h`.
     pub unsafe fn open(path: &Path) -> Result<EngineLibrary> {
         let shown = path.display();
-        let name = CString::new(path.as_os_str().as_bytes())
-            .map_err(|_| Error::new(Code::InvalidArgument, format!("{shown:?} contains a NUL")))?;
-        // RTLD_NOW: what is missing is told now, and not by the end of the process when it is called.
-        // SAFETY: the name is NUL-terminated; the caller answers for the library.
-        let handle =
-            unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL | OWN_FIRST) };
-        let Some(handle) = NonNull::new(handle) else {
-            return Err(Error::new(Code::NotFound, system_error())
-                .context(format!("opening the engine {shown}")));
-        };
+        // SAFETY: the caller answers for the library.
+        let handle = unsafe { platform::open_library(path) };
+        let handle = handle.map_err(|why| match why.code() {
+            Code::NotFound => why.context(format!("opening the engine {shown}")),
+            _ => why,
+        })?;
         let api = table(handle).map_err(|missing| {
             let why = format!("{shown} is no engine that can be used: {}", lacks(&missing));
             Error::new(Code::Unsupported, why)
@@ -105,15 +94,4 @@ fn lacks(missing: &[&CStr]) -> String {
         more => format!(" and {more} more functions of wasm.h"),
     };
     format!("it lacks {}{more}", named.join(", "))
-}
-
-fn system_error() -> String {
-    // SAFETY: the text is the system's, good until the next call on this thread.
-    unsafe {
-        let text = libc::dlerror();
-        match text.is_null() {
-            true => "the system gives no reason".to_string(),
-            false => CStr::from_ptr(text).to_string_lossy().into_owned(),
-        }
-    }
 }

@@ -20,6 +20,10 @@ enum Bounds {
     Unasked,
     Unknown,
     /// The lowest and the highest address of the thread's stack, which grows down.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only Linux is asked")
+    )]
     Known {
         low: usize,
         high: usize,

@@ -156,4 +156,4 @@ impl<T: Element> Drop for OwnedVec<T> {
     }
 }
 
-const _: () = assert!(size_of::<VecBuf<u8>>() >= 40);
+const _: () = assert!(size_of::<VecBuf<u8>>() >= 5 * size_of::<usize>());

@@ -6,9 +6,6 @@
 //! Who keeps it checks that the bytes are as they were written. Even so nothing here trusts them: lengths are bounded by the bytes at
 //! hand, nothing recurses, and numbers that name something are looked up.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +17,7 @@ use crate::engine::ModuleKey;
 use crate::object::{Brief, Metadata};
 use crate::plan::needed::Closure;
 use crate::plan::{Found, Identity, ObjectId, Plan, Role};
+use crate::platform;
 
 /// What the first load of a namespace comes to.
 pub struct Launch {
@@ -78,7 +76,10 @@ pub fn encode(
         metadata.extend_from_slice(&written);
         Some(FoundForm {
             name: &found.name,
-            path: found.path.as_ref().map(|path| path.as_os_str().as_bytes()),
+            path: found
+                .path
+                .as_ref()
+                .map(|path| path.as_os_str().as_encoded_bytes()),
             identity: found.identity.clone(),
             role: found.role,
             needed: found.needed.clone(),
@@ -168,7 +169,7 @@ impl FoundForm<'_> {
             let bytes = bytes.unwrap_or_default();
             object::decode(bytes).unwrap_or_default()
         };
-        let path = self.path.map(|path| Path::new(OsStr::from_bytes(path)));
+        let path = self.path.and_then(platform::path);
         Some(Found {
             name: self.name.into(),
             path: path.map(Arc::from),

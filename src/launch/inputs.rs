@@ -6,6 +6,7 @@ use crate::control::Checks;
 use crate::engine::ModuleKey;
 use crate::object::ParseLimits;
 use crate::plan::{HostDefs, LoadLimits, Options};
+use crate::platform;
 use crate::search::SearchOptions;
 
 /// What the first load of a namespace is asked for, and by whom.
@@ -103,14 +104,7 @@ impl Inputs<'_> {
 
 /// Who runs this: what one user may read another may not. And where, since paths may count from there.
 fn user(to: &mut Feed) {
-    // SAFETY: no precondition.
-    let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
-    // SAFETY: nothing is written where none are asked for.
-    let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
-    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
-    // SAFETY: there is room for as many as are asked for.
-    unsafe { libc::getgroups(count.max(0), groups.as_mut_ptr()) };
-    (user, group, groups).hash(to);
+    platform::user().hash(to);
     let here = std::env::current_dir().unwrap_or_default();
     here.as_os_str().as_encoded_bytes().hash(to);
 }

@@ -7,15 +7,14 @@
 //! time after the change: only file systems of this machine are trusted.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::platform::{self, FileFacts};
 
 /// No file system counts time in longer steps.
 const STEP: Duration = Duration::from_secs(2);
@@ -35,13 +34,20 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    pub fn of(metadata: &Metadata) -> Stamp {
+    /// Of the file at `path`.
+    pub fn of(path: &Path, metadata: &Metadata) -> Stamp {
+        let FileFacts {
+            device,
+            inode,
+            modified,
+            changed,
+        } = platform::file_facts(path, metadata);
         Stamp {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            device,
+            inode,
+            size: metadata.len(),
+            modified,
+            changed,
             born: metadata.created().ok(),
         }
     }
@@ -66,7 +72,7 @@ pub struct Place<'a> {
 impl Place<'_> {
     /// Whether the place is as it was; otherwise what has changed.
     pub fn check(&self) -> Result<(), String> {
-        let path = Path::new(OsStr::from_bytes(self.path));
+        let path = platform::path(self.path).ok_or("a place has no name of a path")?;
         let now = look(path)?;
         let what = match (&self.file, now) {
             (before, now) if *before == now => return Ok(()),
@@ -81,7 +87,7 @@ impl Place<'_> {
 /// The file in a place. An error where that cannot be told.
 fn look(path: &Path) -> Result<Option<Stamp>, String> {
     match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+        Ok(metadata) => Ok(Some(Stamp::of(path, &metadata))),
         Err(e) if is_absent(&e) => Ok(None),
         Err(e) => Err(format!("{}: {e}", path.display())),
     }
@@ -163,7 +169,7 @@ impl Places {
             }
         }
         let places = self.order.iter().map(|path| Place {
-            path: path.as_os_str().as_bytes(),
+            path: path.as_os_str().as_encoded_bytes(),
             file: self.seen.get(path).cloned().flatten(),
         });
         let places: Vec<Place<'_>> = places.collect();
@@ -213,7 +219,7 @@ fn statfs(path: &Path) -> Option<libc::statfs> {
         true => Path::new("."),
         false => path,
     };
-    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+    let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
     let mut found = std::mem::MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the path ends with NUL, and the call fills all of the structure where it succeeds.
     unsafe {

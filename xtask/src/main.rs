@@ -3,13 +3,16 @@
 
 mod builds;
 mod case;
+mod debian;
 mod demo;
 mod fuzz;
 mod guests;
 mod install;
 mod library;
+mod portable;
 mod python;
 mod reference;
+mod reproducible;
 mod sanitize;
 mod skipped;
 mod start_order;
@@ -39,6 +42,10 @@ tasks:
   fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
   asan               run C tests and guests on wasmi under AddressSanitizer
   miri               run the tests of the pure core under Miri (needs nightly Rust)
+  portable [TARGET]  check that the library compiles for other machines
+  reproducible       build twice in different folders and compare (reproducible bundled:
+                     with the engine)
+  debian             build and try packages of Debian (needs dpkg-dev, debhelper, lintian)
   start-order        write anew which functions starts of programs run, for the linker to lay
                      side by side (needs valgrind)
   help               this text
@@ -61,6 +68,9 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::main(rest),
         "asan" => sanitize::asan(rest),
         "miri" => sanitize::miri(rest),
+        "debian" => debian::main(),
+        "reproducible" => reproducible::main(rest),
+        "portable" => portable::main(rest),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
         "python" => python::main(rest),

@@ -12,6 +12,12 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::{Cli, style};
 
+/// The date of all pages: that of their last revision, so that a version's pages are always the same.
+const DATE: &str = "2026-11-26";
+
+/// The longest line of a page's source.
+const WIDTH: usize = 78;
+
 #[derive(Args)]
 #[command(after_help = "Where it goes:
   bash  ~/.local/share/bash-completion/completions/wasmdyld
@@ -116,11 +122,11 @@ fn page(name: &str, command: Command, see_also: &[String]) -> Vec<u8> {
     let more = command.get_after_help().map(ToString::to_string);
     let has_commands = command.get_subcommands().any(|c| !c.is_hide_set());
     let man = Man::new(command);
-    // Without a date, so that a version's pages are always the same; what writes the rest would leave out the empty argument.
     let title = name.to_uppercase();
     let version = env!("CARGO_PKG_VERSION");
     let mut text =
-        format!(".TH \"{title}\" \"1\" \"\" \"wasmdyld {version}\" \"wasmdyld\"\n").into_bytes();
+        format!(".TH \"{title}\" \"1\" \"{DATE}\" \"wasmdyld {version}\" \"wasmdyld\"\n")
+            .into_bytes();
     let write = |text: &mut Vec<u8>| -> std::io::Result<()> {
         man.render_name_section(text)?;
         man.render_synopsis_section(text)?;
@@ -133,6 +139,32 @@ fn page(name: &str, command: Command, see_also: &[String]) -> Vec<u8> {
     };
     // Writing to a vector cannot fail.
     let _ = write(&mut text);
+    tidy(&String::from_utf8_lossy(&text)).into_bytes()
+}
+
+/// A page as mandoc's lint likes it, which shows the same: lines of at most [`WIDTH`] bytes without spaces at their ends, and one request
+/// for a gap rather than an empty line between two breaks.
+fn tidy(page: &str) -> String {
+    let page = page.replace("\n.br\n\n.br\n", "\n.sp\n");
+    let mut text = String::with_capacity(page.len());
+    for line in page.lines().map(str::trim_end) {
+        if line.starts_with(['.', '\'']) {
+            text.extend([line, "\n"]);
+            continue;
+        }
+        let mut length = 0;
+        for word in line.split(' ') {
+            // Requests begin so, at the beginning of a line.
+            let fits = length + 1 + word.len() <= WIDTH || word.starts_with(['.', '\'']);
+            if length > 0 {
+                text.push(if fits { ' ' } else { '\n' });
+                length = if fits { length + 1 } else { 0 };
+            }
+            text.push_str(word);
+            length += word.len();
+        }
+        text.push('\n');
+    }
     text
 }
 

@@ -8,10 +8,7 @@ use super::folder::{PrivateFolder, Unusable, prebuilt, private};
 use super::place::Place;
 use crate::engine::shim::{EngineCache, EngineOptions};
 use crate::error::{Code, Error, Result};
-
-/// Where a distribution puts code that it has compiled, for all users.
-#[cfg(unix)]
-const SYSTEM: &[&str] = &["/usr/local/lib/wasmdyld/cache", "/usr/lib/wasmdyld/cache"];
+use crate::platform::SYSTEM_CACHES;
 
 /// Where code is to be kept, in the order in which it is looked for. Only what was asked for by name is worth an error, and only if it is
 /// the wrong thing: a disk that is full or read-only keeps nothing.
@@ -33,7 +30,7 @@ pub fn places(options: &EngineOptions) -> Result<Vec<Arc<dyn Place>>> {
             }
         }
         None if options.cache != EngineCache::Off => {
-            let system = SYSTEM
+            let system = SYSTEM_CACHES
                 .iter()
                 .filter_map(|folder| prebuilt(folder.as_ref()).ok());
             system.for_each(&mut disk);

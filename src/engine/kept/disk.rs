@@ -5,9 +5,8 @@
 //! to, nor cut; it is unlinked, or another takes its name. So who has it mapped has it as it was when it was checked.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +16,7 @@ use super::blob::Blob;
 use super::folder::PrivateFolder;
 use super::form::Parts;
 use super::place::{Name, Place};
+use crate::platform;
 
 /// How much is kept: beyond it those go that were not used for longest.
 #[derive(Clone, Copy, Debug)]
@@ -88,10 +88,7 @@ impl Disk {
 
     /// Neither a link nor a pipe that somebody has put there is followed or waited for.
     fn open(&self, name: &Name) -> io::Result<(File, usize)> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(self.folder.join(name.as_str()))?;
+        let file = platform::open_no_link(&self.folder.join(name.as_str()))?;
         let meta = file.metadata()?;
         let size = usize::try_from(meta.len()).unwrap_or(usize::MAX);
         if !meta.is_file()
@@ -112,11 +109,7 @@ impl Disk {
         let now = now.map_or(0, |now| now.as_nanos());
         let unfinished = format!("{UNFINISHED}{}-{now}-{count}", std::process::id());
         let unfinished = self.folder.join(unfinished);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&unfinished)?;
+        let mut file = platform::create_private(&unfinished)?;
         let mut written = Ok(());
         for part in parts.iter() {
             written = written.and_then(|()| file.write_all(part));
@@ -157,7 +150,7 @@ impl Disk {
                 let used = meta.modified().unwrap_or(UNIX_EPOCH);
                 found.push(Listed {
                     name,
-                    size: meta.size(),
+                    size: meta.len(),
                     used,
                 });
             }
@@ -233,7 +226,7 @@ impl Place for Disk {
 
     fn put(&self, name: &Name, file: &Parts<'_>) {
         let size = file.size();
-        let fits = size <= self.bounds.bytes / 2 && size <= largest_allowed();
+        let fits = size <= self.bounds.bytes / 2 && size <= platform::largest_file();
         if self.writable && fits && self.write(name, file).is_ok() {
             self.account(size);
         }
@@ -244,17 +237,6 @@ impl Place for Disk {
             self.remove(name);
         }
     }
-}
-
-/// How large a file this process may write (`ulimit -f`): a signal would end it at the first byte beyond.
-fn largest_allowed() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
-    };
-    // SAFETY: the call writes to the struct that it is given, and to nothing where it fails.
-    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
-    limit.rlim_cur
 }
 
 fn note_use(file: &File, used: io::Result<SystemTime>, writable: bool) {

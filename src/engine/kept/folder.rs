@@ -1,10 +1,11 @@
 //! Whether a folder is one that nobody else can put code into.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use crate::platform::{self, open_to_others};
 
 /// Why code is not kept in a folder.
 #[derive(Debug)]
@@ -125,24 +126,11 @@ pub fn changed_by_others(file: &Metadata) -> bool {
 }
 
 fn make(folder: &Path) -> Result<(), Unusable> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| match error.kind() {
+    platform::create_private_folder(folder).map_err(|error| match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::StorageFull
         | io::ErrorKind::QuotaExceeded
         | io::ErrorKind::PermissionDenied => Unusable::Missing(error),
         _ => Unusable::Wrong(error),
     })
-}
-
-fn open_to_others(meta: &Metadata, above: bool) -> Option<&'static str> {
-    const WRITABLE: u32 = 0o022;
-    const STICKY: u32 = 0o1000;
-    // SAFETY: no precondition.
-    let user = unsafe { libc::geteuid() };
-    if meta.uid() != user && meta.uid() != 0 {
-        return Some("belongs to another user");
-    }
-    let sticky = above && meta.mode() & STICKY != 0;
-    (meta.mode() & WRITABLE != 0 && !sticky).then_some("can be written to by others")
 }

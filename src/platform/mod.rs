@@ -1,0 +1,35 @@
+//! What the library takes from the operating system beyond Rust's own library. `unix.rs` has it for Unix; `other.rs` has the same names for
+//! every other system, where each is a plain substitute or says that there is none. What is in neither (waiting, signals, forks) is left
+//! out there by whoever has it.
+
+use std::path::PathBuf;
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+pub use other::*;
+#[cfg(unix)]
+pub use unix::*;
+
+/// What tells a file from all others, and from itself at another time.
+pub struct FileFacts {
+    pub device: u64,
+    pub inode: u64,
+    /// Seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// The last change of the file or of what belongs to it: links, owner, permissions.
+    pub changed: (i64, i64),
+}
+
+/// Who runs this process: user, group, and all further groups.
+pub type User = (u32, u32, Vec<u32>);
+
+/// The program or shared library that holds an address.
+pub struct Holder {
+    /// Where it is loaded.
+    pub base: usize,
+    pub file: Option<PathBuf>,
+}
