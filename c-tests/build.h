@@ -61,6 +61,7 @@ struct module {
     uint32_t memory_size, memory_p2align, table_size, table_p2align, elements;
     uint32_t functions, imported_functions, globals, start;
     bool has_start, plain;
+    const char *soname;
     struct section needed, weak, paths;
     struct section types, imports, bodies_types, own_globals, exports, slots, bodies, data;
 };
@@ -133,6 +134,9 @@ static inline void module_runtime_path(struct module *m, const char *path)
     put_name(&m->paths.bytes, path);
     m->paths.count++;
 }
+
+/* The name that others are to need it by. It lives as long as the module. */
+static inline void module_soname(struct module *m, const char *name) { m->soname = name; }
 
 /* Notes that an import may stay undefined. */
 static inline void module_weak(struct module *m, const char *name)
@@ -318,6 +322,12 @@ static inline struct bytes module_finish(struct module *m)
     }
     put_section(&all, 10, &m->bodies);
     put_section(&all, 11, &m->data);
+    if (m->soname) {
+        struct bytes soname = {NULL, 0, 0};
+        put_name(&soname, "wasmdyld.soname");
+        put_name(&soname, m->soname);
+        put_block(&all, 0, &soname);
+    }
     free(m);
     return all;
 }

@@ -71,6 +71,34 @@ static void identities(void)
     ok("one identity is one object");
 }
 
+/* What is asked for by the name that a library has for itself is that library, and nobody is asked for a file. */
+static void sonames(void)
+{
+    struct shelf shelf;
+    struct host host = host_with_shelf(&shelf);
+    wasm_dyld_object_t *one = NULL, *two = NULL, *top = NULL;
+    struct module *library = answer(7), *other = answer(8), *user = module_new(), *bad = answer(9);
+    module_soname(library, "libx.so.1");
+    module_soname(other, "libx.so.1");
+    module_soname(bad, "../libx.so.1");
+    module_needs(user, "libx.so.1");
+    FAILS(wasm_dyld_load(host.dyld, "libx.so.1", 0, NULL, &error), WASM_DYLD_NOT_FOUND, "libx.so.1", NULL);
+    WORKS(load_module(host.dyld, "file.so", library, 0, &one, &error));
+    size_t asked = shelf.asked;
+    WORKS(wasm_dyld_load(host.dyld, "libx.so.1", 0, &two, &error));
+    CHECK(one == two);
+    WORKS(load_module(host.dyld, "other.so", other, 0, &two, &error));
+    CHECK(one != two);
+    WORKS(load_module(host.dyld, "top.so", user, 0, &top, &error));
+    CHECK(wasm_dyld_object_needed_at(host.dyld, top, 0) == one);
+    SAME(shelf.asked, asked);
+    SAME_TEXT(wasm_dyld_object_name(host.dyld, one), "file.so");
+    FAILS(load_module(host.dyld, "bad.so", bad, 0, NULL, &error), WASM_DYLD_MALFORMED, "wasmdyld.soname", "path separator", NULL);
+    host_delete(&host);
+    shelf_clear(&shelf);
+    ok("names that libraries have for themselves");
+}
+
 static struct {
     const char *name, *needed_by;
     int32_t answer;
@@ -162,6 +190,7 @@ int main(void)
 {
     from_memory();
     identities();
+    sonames();
     failures();
     search_goes_on();
     reentry();

@@ -218,9 +218,13 @@ NEEDED = 2
 HEADER = b"\0asm\x01\0\0\0"
 
 
+def is_module(data):
+    return data[: len(HEADER)] == HEADER
+
+
 def sections(data):
     """Kind, where it begins, and a reader of its contents, for each section of a module."""
-    if data[: len(HEADER)] != HEADER:
+    if not is_module(data):
         raise Damaged
     reader = Reader(data, len(HEADER))
     while reader.more():
@@ -257,7 +261,7 @@ def entry(contents):
 
 
 def imported(data):
-    """The names that a module imports from other objects."""
+    """The names that a module imports from other objects; nothing where it uses a form that is not known here."""
     names = set()
     for kind, _, contents in sections(data):
         if kind != IMPORT:
@@ -266,7 +270,8 @@ def imported(data):
             module, name, what = contents.string(), contents.string(), contents.byte()
             if module in ("env", "GOT.mem", "GOT.func"):
                 names.add(name)
-            skip_type(contents, what)
+            if not skip_type(contents, what):
+                return None
     return names
 
 
@@ -274,19 +279,24 @@ def skip_type(contents, what):
     if what == 0:  # function
         contents.number()
     elif what in (1, 2):  # table, memory
-        if what == 1:
-            contents.byte()
+        if what == 1 and contents.byte() in (0x63, 0x64):
+            return False
         flags = contents.byte()
         contents.number()
         if flags & 1:
             contents.number()
         if flags & 8:
             contents.number()
-    elif what in (3, 4):  # global, tag
+    elif what == 3:  # global
+        if contents.byte() in (0x63, 0x64):  # a reference to a type of its own
+            return False
         contents.byte()
-        contents.number() if what == 4 else contents.byte()
+    elif what == 4:  # tag
+        contents.byte()
+        contents.number()
     else:
-        raise Damaged
+        return False
+    return True
 
 
 def finished(data, libraries, soname):
@@ -297,7 +307,7 @@ def finished(data, libraries, soname):
         names[file] = soname_of(contents) or file
         if as_needed:
             imports = imported(data) if imports is None else imports
-            if not imports & exported(contents):
+            if imports is not None and not imports & exported(contents):
                 drop.add(file)
     first = next(sections(data), None)
     if first is not None and first[0] == CUSTOM:
