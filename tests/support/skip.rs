@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Programs that tests run, and Debian's packages that have them.
-const TOOLS: [(&str, &str); 13] = [
+const TOOLS: [(&str, &str); 14] = [
     ("bash", "bash"),
     ("c++", "g++"),
     ("cc", "gcc"),
@@ -19,6 +19,7 @@ const TOOLS: [(&str, &str); 13] = [
     ("doxygen", "doxygen"),
     ("g++", "g++"),
     ("gcc", "gcc"),
+    ("make", "make"),
     ("mandoc", "mandoc"),
     ("pkg-config", "pkg-config"),
     ("redis-server", "redis-server"),

@@ -10,6 +10,7 @@ mod guests;
 mod install;
 mod library;
 mod portable;
+mod ports;
 mod python;
 mod reference;
 mod reproducible;
@@ -36,6 +37,8 @@ tasks:
   docs               write the pages of the C API: target/doc-api (needs doxygen)
   guests [NAME...]   set up the guest toolchain and build the guest programs:
                      all, or the named cases (hello) and libraries (libz.so)
+  ports [NAME...]    build other people's C projects by their own build systems for wasmdyld,
+                     and run their tests (guests/ports)
   engines            build the engines that tests open at run time
   python [ARG...]    build the Python package's wheel around the library, and test it
                      in an environment of its own; arguments go to pytest
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         "portable" => portable::main(rest),
         "engines" => library::engines().map(drop),
         "guests" => guests::main(rest),
+        "ports" => ports::main(rest),
         "python" => python::main(rest),
         "start-order" => start_order::main(),
         "help" | "--help" | "-h" => {
