@@ -212,3 +212,36 @@ fn what_is_no_module_is_executed() {
         );
     }
 }
+
+/// Programs of this machine have eight megabytes of stack.
+#[test]
+fn a_native_program_may_nest_its_calls_deeply() {
+    let folder = scratch("deep");
+    fs::create_dir_all(folder.join("work")).expect("a folder");
+    let source = "#include <stdio.h>\n#include <stdlib.h>\nint deep(int n) { volatile int own = 1; return n ? deep(n - 1) + own : 0; }\n\
+        int main(int count, char **words) { (void)count; printf(\"%d\\n\", deep(atoi(words[1]))); }\n";
+    fs::write(folder.join("deep.c"), source).expect("writing");
+    compile(&folder, &["-O1", "-o", "deep", "deep.c"]);
+    let done = native(&folder, &["--native", "../deep", "30000"], &[]);
+    assert_eq!(
+        (done.code, &*done.stdout),
+        (Some(0), "30000\n"),
+        "{}",
+        done.stderr
+    );
+    // Not without end, and the engine's own bound without --native.
+    for words in [
+        &[
+            "--native",
+            "--stack-size",
+            "100000000",
+            "../deep",
+            "4000000",
+        ][..],
+        &["../deep", "30000"],
+    ] {
+        let done = native(&folder, words, &[]);
+        assert_eq!(done.code, Some(134), "{words:?} {}", done.stderr);
+        assert!(done.stderr.contains("stack overflow"), "{}", done.stderr);
+    }
+}

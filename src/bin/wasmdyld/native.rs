@@ -26,6 +26,11 @@ libtool_execute_magic='%%%MAGIC variable%%%'
 . "$file" >&2 || exit
 printf '%s\0%s' "$progdir/$program" "${LD_LIBRARY_PATH-}""#;
 
+/// With less than this, the engine's default stays.
+const LEAST_STACK: usize = 1 << 20;
+/// The most that engines take.
+const MOST_STACK: usize = 2 << 20;
+
 /// What is to be run, and where its libraries are.
 pub struct Program {
     pub file: OsString,
@@ -95,6 +100,19 @@ fn with_slash(file: &OsStr) -> PathBuf {
 fn split(paths: &OsStr) -> Vec<PathBuf> {
     let paths = std::env::split_paths(paths);
     paths.filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
+/// Bytes of this thread's stack that a guest may use: half of what there is, since the engine and WASI use it, too, and at most what engines take. The
+/// engine's own default is for threads of which nothing is known. This has to be the process's first thread.
+pub fn stack() -> Option<usize> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: it writes one `rlimit`, which is there.
+    let code = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
+    let half = usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) / 2;
+    (code == 0 && half > LEAST_STACK).then_some(half.min(MOST_STACK))
 }
 
 /// Lets a loaded program begin in this process's folder. WASI has none: it is libc's, which takes all files to be below `/` until it is told

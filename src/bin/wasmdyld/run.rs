@@ -60,8 +60,8 @@ pub struct Run {
     bounds: BoundArgs,
     #[command(flatten)]
     link: LinkArgs,
-    /// Run the program as one of this machine, for builds that test what they have built: it has all files, this folder, and all
-    /// environment variables. Its libraries are in LD_LIBRARY_PATH and where its RUNTIME_PATH says, too. What is no module is executed, and
+    /// Run the program as one of this machine, for builds that test what they have built: it has all files, this folder, all
+    /// environment variables, and a stack of up to 2 MiB for calls. Its libraries are in LD_LIBRARY_PATH and where its RUNTIME_PATH says, too. What is no module is executed, and
     /// of libtool's scripts the program that they are for is run
     #[arg(long)]
     native: bool,
@@ -130,6 +130,7 @@ impl Run {
         let options = EngineOptions {
             cache,
             prebuilt: (!self.prebuilt_cache.is_empty()).then(|| self.prebuilt_cache.clone()),
+            max_wasm_stack: self.native.then(native::stack).flatten(),
             interruptible: self.bounds.mode() == Mode::Interrupt,
             ..EngineOptions::default()
         };
