@@ -307,3 +307,54 @@ fn checks_for_functions_find_what_is_there_and_no_more() {
         }
     }
 }
+
+/// Of what is undefined, setjmp's tag alone is the loader's: a function that is nowhere is an error of the linker as elsewhere.
+#[test]
+fn setjmp_lets_no_other_symbol_be_undefined() {
+    let folder = scratch("undefined");
+    let text = "#include <setjmp.h>\njmp_buf place; int nowhere(void);\nint run(void) { if (!setjmp(place)) longjmp(place, 1); return nowhere(); }\n";
+    fs::write(folder.join("run.c"), text).expect("writing");
+    fs::write(
+        folder.join("main.c"),
+        "int run(void); int main(void) { return run(); }\n",
+    )
+    .expect("writing");
+    fs::write(
+        folder.join("nowhere.c"),
+        "int nowhere(void) { return 42; }\n",
+    )
+    .expect("writing");
+    let cc = |words: &str| {
+        ran(command("wasmdyld-cc", &folder)
+            .arg("--setjmp")
+            .args(words.split(' ')))
+    };
+    for words in [
+        "-o main run.c main.c",
+        "-shared -o librun.so run.c",
+        "-no-pie -o main run.c main.c",
+    ] {
+        let done = cc(words);
+        assert!(
+            done.code == Some(1) && done.stderr.contains("undefined symbol: nowhere"),
+            "{words}: {}",
+            done.stderr
+        );
+    }
+    assert_eq!(
+        cc("-shared --import-undefined -o librun.so run.c").code,
+        Some(0)
+    );
+    for words in [
+        "-o main run.c main.c nowhere.c",
+        "-no-pie -o main run.c main.c nowhere.c",
+    ] {
+        let done = cc(words);
+        assert_eq!(done.code, Some(0), "{words}: {}", done.stderr);
+        let mut run = command::wasmdyld();
+        run.current_dir(&folder)
+            .args(["run", "-L"])
+            .arg(guests().join("lib"));
+        assert_eq!(ran(run.arg("main")).code, Some(42));
+    }
+}
