@@ -22,12 +22,15 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Registers guests with the kernel for a process and its children, who have their own list of such formats (Linux 6.7 and later), and then
-/// executes what follows. What its first argument names is started for each guest.
+/// executes what follows. The first argument is the rule.
 const STARTING: &str = r#"
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-printf '%s' ":wasmdyld:M::\\x00asm::$1:" >/proc/sys/fs/binfmt_misc/register
+printf '%s' "$1" >/proc/sys/fs/binfmt_misc/register
 shift
 exec "$@""#;
+/// The rule as it is installed, and the program in it.
+const RULE: &str = include_str!("../../../guests/tools/wasmdyld-binfmt.conf");
+const INTERPRETER: &str = "/usr/bin/wasmdyld-exec";
 
 pub fn main(arguments: &[String]) -> Result<()> {
     let all = read_all()?;
@@ -390,6 +393,8 @@ fn exec(programs: &[PathBuf]) -> PathBuf {
 }
 
 fn starting(exec: &Path) -> Command {
+    let rule = RULE.lines().last().unwrap_or_default();
+    let rule = rule.replace(INTERPRETER, &exec.display().to_string());
     let mut command = Command::new("unshare");
     command
         .args([
@@ -401,7 +406,7 @@ fn starting(exec: &Path) -> Command {
             STARTING,
             "sh",
         ])
-        .arg(exec);
+        .arg(rule);
     command
 }
 
@@ -482,7 +487,7 @@ mod tests {
     #[test]
     fn all_scripts_say_what_they_take() {
         let all = read_all().unwrap();
-        assert!(all.len() > 4);
+        assert!(all.len() > 7);
         select(&all, &[]).unwrap();
     }
 }
