@@ -111,16 +111,22 @@ fn holds(node: &Node, address: u64) -> bool {
     address >= abi::NULL_GUARD && !in_stack && !in_heap
 }
 
-fn at_slot(state: &State, slot: u64) -> Option<Address> {
+/// The object whose function is in a slot, and which of its functions that is.
+pub(super) fn function_at(state: &State, slot: u64) -> Option<(ObjectId, u32)> {
     let model = &state.model;
-    let (object, index) = match model.slots.at(slot) {
-        Some(FuncId::Object { object, index }) => (object, index),
-        Some(FuncId::Host(_)) => return None,
+    match model.slots.at(slot) {
+        Some(FuncId::Object { object, index }) => Some((object, index)),
+        Some(FuncId::Host(_)) => None,
         None => {
             let id = model.places.at_slot(slot)?;
-            (id, function_in_own_segment(model.nodes.get(&id)?, slot)?)
+            Some((id, function_in_own_segment(model.nodes.get(&id)?, slot)?))
         }
-    };
+    }
+}
+
+fn at_slot(state: &State, slot: u64) -> Option<Address> {
+    let model = &state.model;
+    let (object, index) = function_at(state, slot)?;
     let defined = &model.nodes.get(&object)?.found.object;
     let export = defined.by_value().export_of(index);
     let name = export.and_then(|export| defined.exports.get(export as usize));

@@ -5,17 +5,21 @@
 
 use super::glue;
 use super::namespace::{Namespace, State};
+use super::pointer::Site;
 use crate::demangle::demangle;
 use crate::engine::{self, Module, ModuleName, Trap};
 use crate::error::{Error, Frame};
 use crate::object::{ExportItem, Metering, Object};
-use crate::plan::Found;
+use crate::plan::{Found, ObjectId};
 
 /// More objects that may be meant than anybody wants to read.
 const MAX_NAMES: usize = 3;
 
 /// An object that frames may belong to.
 struct Candidate<'a> {
+    found: &'a Found,
+    /// `None`: it is being loaded.
+    id: Option<ObjectId>,
     name: &'a str,
     object: &'a Object,
     /// See [`Module::identity`].
@@ -85,6 +89,20 @@ fn shown(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Frame {
     }
 }
 
+/// Where in its file the instruction stands, if only one object may be meant.
+fn site(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> Option<Site> {
+    let mut fits = candidates.iter().filter(|c| c.fits(frame));
+    let (one, None) = (fits.next()?, fits.next()) else {
+        return None;
+    };
+    let offset = frame.module_offset?;
+    Some(Site {
+        found: one.found.clone(),
+        object: one.id,
+        offset: offset.checked_add_signed(one.object.code_moved)?,
+    })
+}
+
 /// What is true of all that may be meant.
 fn agreed<'a, T: PartialEq>(
     fits: &[&Candidate<'a>],
@@ -117,10 +135,11 @@ impl Namespace {
         if told.is_empty() {
             // All that there is to say: of an engine that the host has described, what it says the reason is.
             let inner = self.take_inner(&trap.cause());
-            return Error::trap(self.reason(trap, fresh.is_empty()), inner);
+            return Error::trap(self.reason(trap, None, fresh.is_empty()), inner);
         }
         let state = self.state();
         let candidates = candidates(&state, fresh);
+        let site = told.first().and_then(|frame| site(frame, &candidates));
         // Those behind the innermost only pass a call on.
         let told = told.into_iter().enumerate();
         let told = told.filter(|(n, frame)| *n == 0 || !is_generated(frame, &candidates));
@@ -134,7 +153,7 @@ impl Namespace {
         let mut frames = self.take_inner(&trap.cause());
         frames.extend(outer);
         drop(state);
-        Error::trap(self.reason(trap, fresh.is_empty()), frames)
+        Error::trap(self.reason(trap, site, fresh.is_empty()), frames)
     }
 
     /// The frames of an error that one of the linker's functions passed on as a trap of its own.
@@ -149,7 +168,9 @@ impl Namespace {
 }
 
 fn candidates<'a>(state: &'a State, fresh: &[(&'a Found, &'a Module)]) -> Vec<Candidate<'a>> {
-    let candidate = |found: &'a Found, module: Option<&Module>| Candidate {
+    let candidate = |found: &'a Found, id: Option<ObjectId>, module: Option<&Module>| Candidate {
+        found,
+        id,
         name: &found.name,
         object: &found.object,
         module: module.and_then(Module::identity),
@@ -158,11 +179,11 @@ fn candidates<'a>(state: &'a State, fresh: &[(&'a Found, &'a Module)]) -> Vec<Ca
     nodes.sort_unstable_by_key(|(id, _)| **id);
     let loaded = nodes.into_iter().map(|(id, node)| {
         let live = state.live.get(id);
-        candidate(&node.found, live.map(|live| &*live.module))
+        candidate(&node.found, Some(*id), live.map(|live| &*live.module))
     });
     let fresh = fresh.iter();
     loaded
-        .chain(fresh.map(|(found, module)| candidate(found, Some(module))))
+        .chain(fresh.map(|(found, module)| candidate(found, None, Some(module))))
         .collect()
 }
 

@@ -27,6 +27,7 @@ mod modules;
 mod namespace;
 mod open;
 mod order;
+mod pointer;
 mod prepare;
 mod reason;
 mod refused;

@@ -1,23 +1,27 @@
 //! A trap's reason in the words of those who write guests. Shims give the core specification's words for what it has; these stay, in brackets.
 
 use super::namespace::Namespace;
+use super::pointer::{Site, Wrong};
 use crate::abi;
 use crate::engine::Trap;
 use crate::text;
 
 /// What calls by pointer trap with, and what that means in C.
-const CALLS_BY_POINTER: [(&str, &str); 3] = [
+const CALLS_BY_POINTER: [(&str, &str, Wrong); 3] = [
     (
         "uninitialized element",
         "call of a null function pointer, or of one whose library is gone",
+        Wrong::Null,
     ),
     (
         "indirect call type mismatch",
         "call of a function pointer whose function has another type",
+        Wrong::Type,
     ),
     (
         "undefined element",
         "call of a function pointer that is none",
+        Wrong::NoSlot,
     ),
 ];
 
@@ -27,8 +31,8 @@ const CALLS_TOO_DEEP: &str = "call stack exhausted";
 const OUT_OF_BOUNDS: &str = "out of bounds memory access";
 
 impl Namespace {
-    /// Why the guest trapped. Exceptions are asked what they say, which runs the guest's code, if that `may_run`.
-    pub(super) fn reason(&self, trap: &Trap, may_run: bool) -> String {
+    /// Why the guest trapped, at this place if it is known. Exceptions are asked what they say, which runs the guest's code, if that `may_run`.
+    pub(super) fn reason(&self, trap: &Trap, site: Option<Site>, may_run: bool) -> String {
         let cause = trap.cause();
         let words = cause.strip_prefix("wasm trap: ").unwrap_or(&cause);
         if words.starts_with(CALLS_TOO_DEEP) {
@@ -47,10 +51,13 @@ impl Namespace {
         }
         let known = CALLS_BY_POINTER
             .iter()
-            .find(|(start, _)| words.starts_with(start));
-        match known {
-            Some((_, meaning)) => format!("{meaning} ({words})"),
-            None => cause,
+            .find(|(start, ..)| words.starts_with(start));
+        let Some((_, meaning, wrong)) = known else {
+            return cause;
+        };
+        match site.and_then(|site| self.bad_pointer(&site, *wrong)) {
+            Some(more) => format!("{meaning}: {more} ({words})"),
+            None => format!("{meaning} ({words})"),
         }
     }
 

@@ -20,6 +20,7 @@ mod meter;
 mod name;
 mod outline;
 mod parse;
+mod pointer_call;
 mod section;
 mod sniff;
 mod soname;
@@ -46,6 +47,7 @@ pub use metadata::{Brief, Metadata, Step};
 pub use meter::{Mode as Metering, meter};
 pub use name::Name;
 pub use outline::{Outline, Part, outline};
+pub use pointer_call::{Guest, PointerCall, Seen, bodies, function_type, pointer_call};
 pub use soname::unfit_file_name;
 pub use types::*;
 

@@ -85,6 +85,103 @@ fn calls_by_bad_pointers_are_told_in_the_words_of_c() {
     assert!(told("none").starts_with("call of a function pointer that is none (undefined element"));
 }
 
+/// Calls that go wrong, by pointers from everywhere.
+const CALLS: &str = r#"(module
+  (@dylink.0 (mem-info (memory 16 2) (table 1 0)) (needed "libmath.so"))
+  (import "env" "memory" (memory 1))
+  (import "env" "__indirect_function_table" (table 1 funcref))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "__table_base" (global $slots i32))
+  (import "env" "__stack_pointer" (global $sp (mut i32)))
+  (import "GOT.func" "_Z6squareii" (global $square (mut i32)))
+  (import "GOT.func" "one" (global $itself (mut i32)))
+  (type $wanted (func (param i32) (result i32)))
+  (func $secret (param f64))
+  (elem (global.get $slots) $secret)
+  (func (export "__wasm_call_ctors") (i32.store (global.get $base) (global.get $square)))
+  (func (export "variable")
+    (drop (call_indirect (type $wanted) (i32.const 1) (i32.load (global.get $base)))))
+  (func (export "hidden") (drop (call_indirect (type $wanted) (i32.const 1) (global.get $slots))))
+  (func (export "null") (drop (call_indirect (type $wanted) (i32.const 1) (i32.load offset=4 (global.get $base)))))
+  (func (export "wild") (drop (call_indirect (type $wanted) (i32.const 1) (i32.const -1))))
+  (func (export "on_the_stack") (local $frame i32)
+    (local.set $frame (i32.sub (global.get $sp) (i32.const 32)))
+    (global.set $sp (local.get $frame))
+    (i32.store offset=8 (local.get $frame) (global.get $square))
+    (drop (call_indirect (type $wanted) (i32.const 1) (i32.load offset=8 (local.get $frame))))
+    (global.set $sp (i32.add (local.get $frame) (i32.const 32))))
+  (func $pass (param $pointer i32) (drop (call_indirect (type $wanted) (i32.const 1) (local.get $pointer))))
+  (func (export "parameter") (call $pass (global.get $square)))
+  ;; The variable holds something else by then, of the right type.
+  (func $one (export "one") (param i32) (result i32) (i32.const 1))
+  (func $overwritten (param $pointer i32) (local $was i32)
+    (local.set $was (i32.load (global.get $base)))
+    (i32.store (global.get $base) (global.get $itself))
+    (drop (call_indirect (type $wanted) (i32.const 1) (local.get $was))))
+  (func (export "changed") (call $overwritten (i32.const 0))))"#;
+
+const MATH: &str = r#"(module (@dylink.0 (mem-info))
+  (func (export "_Z6squareii") (param i32 i32) (result i32) (i32.const 0)))"#;
+
+#[test]
+fn both_types_of_a_bad_pointer_are_told_where_they_can_be() {
+    let folder = std::env::temp_dir().join(format!("wasmdyld-pointers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [("libcalls.so", CALLS), ("libmath.so", MATH)] {
+        std::fs::write(folder.join(name), wat::parse_str(text).unwrap()).unwrap();
+    }
+    let mut config = crate::config::Config::default();
+    config.search.library_paths.push(folder.clone());
+    let world = World::of_files(&crate::engine::EngineOptions::default(), config);
+    let lib = world.open("libcalls.so", Flags::default()).unwrap();
+    let told = |name| trap(&world, lib, name).message().to_owned();
+    let caller = "the caller takes it for a function of type (i32) -> i32";
+    let mistyped = "call of a function pointer whose function has another type: ";
+    let square =
+        format!("is square(int, int) of libmath.so, of type (i32, i32) -> i32; {caller} (indirect");
+    for name in ["variable", "on_the_stack"] {
+        let told = told(name);
+        assert!(told.starts_with(&format!("{mistyped}in slot ")), "{told}");
+        assert!(told.contains(&square), "{told}");
+    }
+    let hidden = told("hidden");
+    assert!(
+        hidden.contains("is function 0 of libcalls.so, of type (f64) -> ()"),
+        "{hidden}"
+    );
+    for name in ["parameter", "changed"] {
+        assert!(
+            told(name).starts_with(&format!("{mistyped}{caller} (")),
+            "{}",
+            told(name)
+        );
+    }
+    assert!(
+        told("null").contains(&format!("is gone: its value is 0; {caller} (")),
+        "{}",
+        told("null")
+    );
+    let wild = told("wild");
+    assert!(
+        wild.starts_with(
+            "call of a function pointer that is none: its value is 4294967295, and there are "
+        ),
+        "{wild}"
+    );
+    // A file that is another one by now says nothing.
+    let text = CALLS.replacen(
+        "(func $secret (param f64))",
+        "(func $secret (param f64) nop nop)",
+        1,
+    );
+    std::fs::write(folder.join("libcalls.so"), wat::parse_str(text).unwrap()).unwrap();
+    assert_eq!(
+        told("null"),
+        "call of a null function pointer, or of one whose library is gone (uninitialized element)"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn a_stub_is_shown_where_it_is_what_trapped_and_nowhere_else() {
     let world = world(Plt::Wasm);
