@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use wasmparser::{FunctionBody, Operator, Parser, Payload};
+use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
 
 use super::convert;
 use super::types::FuncType;
@@ -18,6 +18,8 @@ const MAX_NODES: usize = 1 << 18;
 /// How far an expression is followed down.
 const MAX_DEPTH: usize = 40;
 const MAX_STEPS: u32 = 10_000;
+/// Globals of a module's own that are looked at.
+const MAX_GLOBALS: usize = 100_000;
 
 /// What stands on the operand stack, or in a local variable.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,9 @@ struct Code {
     /// How often each local was set, and to what last. The first ones are parameters.
     locals: HashMap<u32, (u32, usize)>,
     params: u32,
+    imported_globals: u32,
+    /// What each of the module's own globals is worth, as far as it never changes.
+    own_globals: Vec<usize>,
     /// How often each global was set up to the call, and to what first.
     globals: HashMap<u32, (u32, usize)>,
 }
@@ -84,13 +89,15 @@ pub fn bodies(bytes: &[u8]) -> Option<Vec<u32>> {
 /// The call by pointer at a place in the module's bytes.
 pub fn pointer_call(bytes: &[u8], at: usize) -> Option<PointerCall> {
     let (number, body) = body_at(bytes, at)?;
-    let imported = imported_functions(bytes)?;
-    let params = function_type(bytes, imported.checked_add(number)?)?.params;
+    let functions = imported(bytes, is_function)?;
+    let params = function_type(bytes, functions.checked_add(number)?)?.params;
     let mut code = Code {
         nodes: vec![Node::Unknown],
         params: u32::try_from(params.len()).ok()?,
+        imported_globals: imported(bytes, |ty| matches!(ty, TypeRef::Global(_)))?,
         ..Code::default()
     };
+    code.constants(bytes)?;
     let mut found = None;
     for operator in body.get_operators_reader().ok()?.into_iter_with_offsets() {
         let (operator, offset) = operator.ok()?;
@@ -119,9 +126,7 @@ pub fn function_type(bytes: &[u8], index: u32) -> Option<FuncType> {
         match payload.ok()? {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    if let wasmparser::TypeRef::Func(ty) | wasmparser::TypeRef::FuncExact(ty) =
-                        import.ok()?.ty
-                    {
+                    if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import.ok()?.ty {
                         if left == 0 {
                             return type_at(bytes, ty);
                         }
@@ -139,16 +144,17 @@ pub fn function_type(bytes: &[u8], index: u32) -> Option<FuncType> {
     None
 }
 
-fn imported_functions(bytes: &[u8]) -> Option<u32> {
+fn is_function(ty: &TypeRef) -> bool {
+    matches!(ty, TypeRef::Func(_) | TypeRef::FuncExact(_))
+}
+
+/// How many such things the module imports.
+fn imported(bytes: &[u8], is_one: impl Fn(&TypeRef) -> bool) -> Option<u32> {
     let mut count = 0u32;
     for payload in Parser::new(0).parse_all(bytes) {
         if let Payload::ImportSection(section) = payload.ok()? {
             for import in section.into_imports() {
-                if let wasmparser::TypeRef::Func(_) | wasmparser::TypeRef::FuncExact(_) =
-                    import.ok()?.ty
-                {
-                    count = count.checked_add(1)?;
-                }
+                count = count.checked_add(is_one(&import.ok()?.ty).into())?;
             }
         }
     }
@@ -195,10 +201,38 @@ impl Code {
         self.stack.pop().unwrap_or(0)
     }
 
+    /// Reads what the module's own globals begin with; each may be made of those before it.
+    fn constants(&mut self, bytes: &[u8]) -> Option<()> {
+        for payload in Parser::new(0).parse_all(bytes) {
+            let Payload::GlobalSection(section) = payload.ok()? else {
+                continue;
+            };
+            for global in section.into_iter().take(MAX_GLOBALS) {
+                let global = global.ok()?;
+                self.stack.clear();
+                for operator in global.init_expr.get_operators_reader() {
+                    match operator.ok()? {
+                        Operator::End => {}
+                        operator => self.operator(&operator, true),
+                    }
+                }
+                let value = if global.ty.mutable { 0 } else { self.pop() };
+                self.own_globals.push(value);
+            }
+        }
+        self.stack.clear();
+        Some(())
+    }
+
     /// `before`: the call is still to come.
     fn operator(&mut self, operator: &Operator<'_>, before: bool) {
         match *operator {
             Operator::I32Const { value } => self.push(Node::Const(value.cast_unsigned())),
+            Operator::GlobalGet { global_index } if global_index >= self.imported_globals => {
+                let own = (global_index - self.imported_globals) as usize;
+                self.stack
+                    .push(self.own_globals.get(own).copied().unwrap_or(0));
+            }
             Operator::GlobalGet { global_index } => {
                 let sets = self.globals.get(&global_index).map_or(0, |(sets, _)| *sets);
                 self.push(Node::Global(global_index, sets));
@@ -327,6 +361,9 @@ mod tests {
               (import "env" "__stack_pointer" (global $sp (mut i32)))
               (import "env" "g" (func $g (result i32)))
               (type $wanted (func (param i32 f64) (result i64)))
+              (global $own i32 (i32.add (global.get $base) (i32.const 8)))
+              (global $other i32 (i32.add (global.get $own) (i32.const 8)))
+              (global $changes (mut i32) (i32.const 3))
               (func (param $p i32) (local $a i32) (local $b i32)
                 {code} (call_indirect (type $wanted)) drop))"#
         );
@@ -351,7 +388,10 @@ mod tests {
             ("i32.const 5", Some(5)),
             ("global.get $base i32.load offset=16", Some(7)),
             ("global.get $base i32.const 16 i32.add i32.load", Some(7)),
+            ("global.get $own i32.load offset=8", Some(7)),
+            ("global.get $other i32.load", Some(7)),
             // Nobody knows.
+            ("global.get $changes", None),
             ("call $g", None),
             ("local.get $p", None),
             ("local.get $p i32.load", None),
