@@ -111,6 +111,12 @@ static void symbols()
     located = VALUE(in.try_locate(VALUE(datum.try_pointer<char>()) + 2));
     CHECK(located.object == echo && located.symbol == "datum" && located.value == VALUE(datum.try_value()));
     ERROR(in.try_locate(Ptr<void()>(0)), Code::not_found);
+    bool has_datum = false, has_add = false;
+    for (const Object::Defined &defined : VALUE(echo.try_symbols())) {
+        has_datum |= defined.name == "datum" && defined.kind == SymbolKind::data;
+        has_add |= defined.name == "add" && defined.kind == SymbolKind::function;
+    }
+    CHECK(has_datum && has_add);
     /* Local symbols are not in the global scope; promoted, they are. */
     ERROR(in.try_symbol("add"), Code::not_found);
     Library again = VALUE(in.try_load("echo.so", Load::global));

@@ -64,6 +64,65 @@ static void real_libraries(void)
     ok("names, paths, places and needed libraries");
 }
 
+struct names {
+    size_t functions, data;
+    bool constructors, evaluate, version, strlen_;
+};
+
+static void see(void *env, const char *name, wasm_dyld_symbol_kind_t kind)
+{
+    struct names *seen = env;
+    *(kind == WASM_DYLD_FUNC ? &seen->functions : &seen->data) += 1;
+    seen->constructors |= !strcmp(name, "__wasm_call_ctors") || !strcmp(name, "__wasm_apply_data_relocs");
+    seen->evaluate |= !strcmp(name, "calc_evaluate") && kind == WASM_DYLD_FUNC;
+    seen->version |= !strcmp(name, "calc_version") && kind == WASM_DYLD_DATA;
+    seen->strlen_ |= !strcmp(name, "strlen");
+}
+
+struct leaving {
+    wasm_dyld_t *dyld;
+    wasm_dyld_object_t *object;
+    size_t count;
+};
+
+/* The object goes while its names come. */
+static void unload_it(void *env, const char *name, wasm_dyld_symbol_kind_t kind)
+{
+    struct leaving *leaving = env;
+    CHECK(name[0] && kind == WASM_DYLD_FUNC);
+    if (leaving->count++ == 0)
+        WORKS(wasm_dyld_unload(leaving->dyld, leaving->object, &error));
+}
+
+static void symbols(void)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    wasm_dyld_object_t *calc = NULL, *made = NULL;
+    WORKS(wasm_dyld_config_add_library_path(config, guest_path("lib"), &error));
+    WORKS(wasm_dyld_config_add_library_path(config, guest_path("cases/library-only"), &error));
+    struct host host = host_with(config);
+    WORKS(wasm_dyld_set_wasi(host.dyld, NULL, &error));
+    WORKS(wasm_dyld_load(host.dyld, "libcalc.so", 0, &calc, &error));
+    struct names seen = {0};
+    WORKS(wasm_dyld_object_symbols(host.dyld, calc, see, &seen, &error));
+    CHECK(seen.functions > 5 && seen.data >= 3 && seen.evaluate && seen.version);
+    /* Neither what steers its life nor what it needs. */
+    CHECK(!seen.constructors && !seen.strlen_);
+
+    struct module *m = module_new();
+    module_function(m, "f", "", "i", CODE(I32_CONST, 1));
+    module_function(m, "g", "", "i", CODE(I32_CONST, 2));
+    WORKS(load_module(host.dyld, "made.so", m, 0, &made, &error));
+    struct leaving leaving = {host.dyld, made, 0};
+    WORKS(wasm_dyld_object_symbols(host.dyld, made, unload_it, &leaving, &error));
+    SAME(leaving.count, 2);
+    FAILS(wasm_dyld_object_symbols(host.dyld, made, see, &seen, &error), WASM_DYLD_INVALID_ARGUMENT, "object", NULL);
+    FAILS(wasm_dyld_object_symbols(host.dyld, NULL, see, &seen, &error), WASM_DYLD_INVALID_ARGUMENT, "object", NULL);
+    FAILS(wasm_dyld_object_symbols(host.dyld, calc, NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "callback", NULL);
+    host_delete(&host);
+    ok("the names that an object defines");
+}
+
 static void foreign_objects(void)
 {
     struct host one = host_new(), two = host_new();
@@ -107,6 +166,7 @@ int main(void)
 {
     empty();
     real_libraries();
+    symbols();
     foreign_objects();
     alignment();
     return 0;

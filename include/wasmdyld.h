@@ -20,7 +20,7 @@
  *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define, wasm_dyld_set_wasi,
  *   wasm_dyld_run, wasm_dyld_finish, wasm_dyld_call, and a look-up that would have to give a function its table slot. They must
  *   not do with functions of wasm.h what these refuse: grow the memory or the table, or call the guest.
- * - A finalizer may call everything. The handle of what is being deleted is freed already.
+ * - The callback of wasm_dyld_object_symbols may call everything. So may a finalizer; the handle of what is being deleted is freed already.
  * - Callbacks of wasm_dyld_engine_description_t must call nothing of this library.
  *
  * Other namespaces may be used from all of them but the last. Each of them may delete the namespace: the handle is freed at once, and
@@ -699,6 +699,12 @@ typedef struct {
    */
   uint64_t stride;
 } wasm_dyld_column_t;
+
+/**
+ * Gets a name that an object defines, and what it is: a function or a datum. The name is the callee's for the call only. It may call everything: see
+ * the top of this file.
+ */
+typedef void (*wasm_dyld_symbol_callback_t)(void *env, const char *name, wasm_dyld_symbol_kind_t kind);
 
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
@@ -1470,6 +1476,18 @@ size_t wasm_dyld_object_needed_count(const wasm_dyld_t *namespace_, const wasm_d
 wasm_dyld_object_t *wasm_dyld_object_needed_at(const wasm_dyld_t *namespace_,
                                                const wasm_dyld_object_t *object,
                                                size_t index);
+
+/**
+ * Calls `callback` with each name that the object defines itself, not with those of what it needs: what wasm_dyld_dlsym finds. They come in the
+ * order in which the module exports them. What is loaded or unloaded meanwhile changes nothing about the names that come.
+ *
+ * WASM_DYLD_INVALID_ARGUMENT: there is no such object, or no callback.
+ */
+wasm_dyld_code_t wasm_dyld_object_symbols(const wasm_dyld_t *namespace_,
+                                          const wasm_dyld_object_t *object,
+                                          wasm_dyld_symbol_callback_t callback,
+                                          void *env,
+                                          wasm_dyld_error_t **error);
 
 /**
  * An empty WASI configuration. The caller deletes it or gives it to wasm_dyld_set_wasi.

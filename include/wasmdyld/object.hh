@@ -268,6 +268,27 @@ class Object : public Scope {
         return all;
     }
 
+    /// A name that it defines, and what it is.
+    struct Defined {
+        /// The name.
+        std::string name;
+        /// A function or a datum.
+        SymbolKind kind;
+    };
+
+    /// The names that it defines itself, in the order of its exports.
+    Result<std::vector<Defined>> try_symbols() const
+    {
+        std::vector<Defined> all;
+        auto add = [](void *to, const char *name, wasm_dyld_symbol_kind_t kind) {
+            static_cast<std::vector<Defined> *>(to)->push_back({name, static_cast<SymbolKind>(kind)});
+        };
+        auto got = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_object_symbols(dyld, object_, add, &all, error); });
+        if (!got)
+            return got.error();
+        return all;
+    }
+
     /// Looks up the next definition of a symbol after this object's, in the scope where it finds its own (RTLD_NEXT).
     Result<Symbol> try_next_symbol(const std::string &name) const { return Symbol::look_up(state_, {object_, true}, name); }
 
@@ -276,6 +297,8 @@ class Object : public Scope {
     Opens opens() const { return try_opens().value(); }
     /// As try_place.
     Place place() const { return try_place().value(); }
+    /// As try_symbols.
+    std::vector<Defined> symbols() const { return try_symbols().value(); }
     /// As try_next_symbol.
     Symbol next_symbol(const std::string &name) const { return try_next_symbol(name).value(); }
 #endif

@@ -2,13 +2,13 @@
 
 #![allow(non_camel_case_types)]
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
 use super::edge::{Handle, edge, quiet, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
-use super::types::wasm_dyld_code_t;
+use super::types::{wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
 use crate::error::{Code, Error, Result};
 use crate::link::ObjectInfo;
 use crate::plan::ObjectId;
@@ -18,6 +18,12 @@ use crate::plan::ObjectId;
 pub struct wasm_dyld_object_t {
     _unused: [u8; 0],
 }
+
+/// Gets a name that an object defines, and what it is: a function or a datum. The name is the callee's for the call only. It may call everything: see
+/// the top of this file.
+pub type wasm_dyld_symbol_callback_t = Option<
+    unsafe extern "C" fn(env: *mut c_void, name: *const c_char, kind: wasm_dyld_symbol_kind_t),
+>;
 
 /// Strings handed to C, kept by the namespace.
 #[derive(PartialEq, Eq, Hash)]
@@ -253,4 +259,40 @@ pub extern "C" fn wasm_dyld_object_needed_at(
             Some(wasm_dyld_object_t::handle(namespace.serial, needed))
         },
     )
+}
+
+/// Calls `callback` with each name that the object defines itself, not with those of what it needs: what wasm_dyld_dlsym finds. They come in the
+/// order in which the module exports them. What is loaded or unloaded meanwhile changes nothing about the names that come.
+///
+/// WASM_DYLD_INVALID_ARGUMENT: there is no such object, or no callback.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_object_symbols(
+    namespace: *const wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    callback: wasm_dyld_symbol_callback_t,
+    env: *mut c_void,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let id = namespace.id(object)?;
+        let Some(callback) = callback else {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "the callback for symbols is NULL",
+            ));
+        };
+        for (name, is_function) in namespace.ns.defined(id) {
+            let kind = match is_function {
+                true => wasm_dyld_symbol_kind_t::WASM_DYLD_FUNC,
+                false => wasm_dyld_symbol_kind_t::WASM_DYLD_DATA,
+            };
+            // No C program can ask for a name with a NUL in it.
+            if let Ok(name) = CString::new(name) {
+                // SAFETY: the host's own pair; the name lives for the call.
+                unsafe { callback(env, name.as_ptr(), kind) };
+            }
+        }
+        Ok(())
+    })
 }

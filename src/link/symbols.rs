@@ -68,6 +68,23 @@ impl Namespace {
         }
     }
 
+    /// The names that an object defines itself, each with whether it is a function: what [`dlsym`](Self::dlsym) finds in it and not in what it
+    /// needs.
+    pub fn defined(&self, id: ObjectId) -> Vec<(String, bool)> {
+        let state = self.state();
+        let Some(node) = state.model.nodes.get(&id) else {
+            return Vec::new();
+        };
+        let exports = node.found.object.exports.iter();
+        let symbols = exports.filter(|export| Kind::Symbol.finds(&export.name, export.item));
+        symbols
+            .map(|export| {
+                let is_function = matches!(export.item, ExportItem::Func { .. });
+                (export.name.to_string(), is_function)
+            })
+            .collect()
+    }
+
     /// What [`dlsym`](Self::dlsym) and [`slot`](Self::slot) would give, where it is at hand: the first definition is an object's own,
     /// and has its slot. Programs ask for the same few symbols again and again.
     pub(crate) fn known_value(&self, from: SearchIn, name: &str) -> Option<u32> {

@@ -59,6 +59,11 @@ impl Kind {
         }
     }
 
+    /// Whether an export of this name is found by it where it is looked up.
+    pub fn finds(self, name: &str, item: &ExportItem) -> bool {
+        !is_own(name) && self.takes(item)
+    }
+
     /// The export of `object` under a name, if it may be what is asked for.
     pub fn export_of(self, object: &Object, name: Name<'_>) -> Option<u32> {
         let export = object.exports.position(name)?;

@@ -168,8 +168,9 @@ def test_what_errors_say(libc: Any) -> None:
     libc.qsort.argtypes = [C.c_void_p, C.c_size_t, C.c_size_t, C.CFUNCTYPE(C.c_int, C.c_void_p, C.c_void_p)]
     with pytest.raises(TypeError, match="keep it as long as"):
         libc.qsort(b"", 0, 1, lambda a, b: 0)
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="did you mean strlen"):
         libc.strlenn
+    assert "strlen" in dir(libc) and "malloc" in dir(C.CDLL("libc.so")) and "address" in dir(libc)
     with pytest.raises(wasmdyld.Trap):
         libc.strlen.argtypes = None
         libc.strlen(0xFFFFFFF0)

@@ -37,6 +37,28 @@ def test_objects(ns: Namespace, calc: Library, guests: Path) -> None:
     assert from_bytes.path is None and from_bytes.origin is None
 
 
+def test_names(ns: Namespace, calc: Library) -> None:
+    names = calc.object.symbols()
+    assert names["calc_evaluate"] is wasmdyld.SymbolKind.FUNC and names["calc_version"] is wasmdyld.SymbolKind.DATA
+    # Neither what steers its life, nor what others define.
+    assert "__wasm_call_ctors" not in names and "malloc" not in names and "history_count" not in names
+    for name, kind in names.items():
+        assert calc.symbol(name).kind is kind
+    shown = dir(calc)
+    assert "calc_evaluate" in shown and "unload" in shown and "calc_version" not in shown and shown == sorted(set(shown))
+    assert "calc_evaluate" in calc._ipython_key_completions_()
+    with pytest.raises(AttributeError, match="did you mean calc_evaluate"):
+        calc.calc_evalute
+    with pytest.raises(AttributeError) as caught:
+        calc.nothing_like_it
+    assert "did you mean" not in str(caught.value) and not hasattr(calc, "calc_evalute")
+    object = calc.object
+    calc.unload()
+    assert "unload" in dir(calc) and "calc_evaluate" not in dir(calc)
+    with pytest.raises(wasmdyld.InvalidArgument):
+        object.symbols()
+
+
 def test_flags(ns: Namespace) -> None:
     lib = ns.load_bytes("stay.so", wat(""), wasmdyld.RTLD_NODELETE | wasmdyld.RTLD_GLOBAL)
     assert lib.object.is_nodelete and lib.object.is_global

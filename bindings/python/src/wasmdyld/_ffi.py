@@ -155,6 +155,9 @@ class wasm_dyld_column_t(Structure):
         stride: int
 
 
+wasm_dyld_symbol_callback_t = CFUNCTYPE(None, c_void_p, c_char_p, c_uint32)
+
+
 wasm_dyld_read_callback_t = CFUNCTYPE(c_int64, c_void_p, c_void_p, c_size_t)
 
 
@@ -270,6 +273,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_object_is_global": (c_bool, c_void_p, c_void_p),
     "wasm_dyld_object_needed_count": (c_size_t, c_void_p, c_void_p),
     "wasm_dyld_object_needed_at": (c_void_p, c_void_p, c_void_p, c_size_t),
+    "wasm_dyld_object_symbols": (c_uint32, c_void_p, c_void_p, wasm_dyld_symbol_callback_t, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_wasi_new": (c_void_p,),
     "wasm_dyld_wasi_delete": (None, c_void_p),
     "wasm_dyld_wasi_add_arg": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
@@ -405,6 +409,7 @@ class Functions:
     wasm_dyld_object_is_global: Callable[[Any, Any], bool]
     wasm_dyld_object_needed_count: Callable[[Any, Any], int]
     wasm_dyld_object_needed_at: Callable[[Any, Any, int], Optional[int]]
+    wasm_dyld_object_symbols: Callable[[Any, Any, Any, Any, Any], int]
     wasm_dyld_wasi_new: Callable[[], Optional[int]]
     wasm_dyld_wasi_delete: Callable[[Any], None]
     wasm_dyld_wasi_add_arg: Callable[[Any, Optional[bytes], Any], int]

@@ -3,10 +3,13 @@
 from ctypes import byref, c_uint32, c_uint64
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
+from . import _ffi
+from ._entry import unchecked
 from ._enums import SymbolKind
-from ._errors import Busy, Closed, SymbolNotFound
+from ._errors import Busy, Closed, Error, SymbolNotFound
 from ._function import Function
 from ._library import dyld
+from ._text import close
 from ._turns import in_turn
 
 if TYPE_CHECKING:
@@ -150,6 +153,23 @@ class Object:
         self.name
         return dyld.wasm_dyld_object_is_nodelete(self._core.state.namespace, self._handle)
 
+    def symbols(self) -> Dict[str, SymbolKind]:
+        """The names that it defines itself, in the order of its exports, and what each is."""
+        found: Dict[str, SymbolKind] = {}
+
+        state = self._core.state
+
+        def add(env: object, name: Optional[bytes], kind: int) -> None:
+            try:
+                found[(name or b"").decode()] = SymbolKind(kind)
+            except BaseException as error:  # Of a signal's handler.
+                state.defer(error)
+
+        add.__code__ = unchecked(add.__code__)
+        callback = _ffi.wasm_dyld_symbol_callback_t(add)
+        state.call(dyld.wasm_dyld_object_symbols, self._handle, callback, None)
+        return found
+
     def symbol(self, name: str) -> Symbol:
         """Looks a symbol up, in the object and what it needs."""
         return Symbol(self._core, self._handle, self._name, name, False)
@@ -219,7 +239,29 @@ class Library:
         # What Python and its tools ask objects for is nothing of the guest's.
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return self.function(name)
+        try:
+            return self.function(name)
+        except SymbolNotFound as error:
+            raise self._meant(name, error) from None
+
+    def _meant(self, name: str, error: SymbolNotFound) -> SymbolNotFound:
+        """The error, which says what name may have been meant."""
+        near = close(name, self._object.symbols())
+        message = f"{error.message}; did you mean {near}?" if near else error.message
+        return SymbolNotFound(message, error.code, error.undefined)
+
+    def __dir__(self) -> List[str]:
+        names = set(super().__dir__())
+        # It may be unloaded, closed, or in use by another thread.
+        try:
+            self._check()
+            names.update(name for name, kind in self._object.symbols().items() if kind is SymbolKind.FUNC)
+        except Error:
+            pass
+        return sorted(names)
+
+    def _ipython_key_completions_(self) -> List[str]:
+        return [name for name, kind in self._object.symbols().items() if kind is SymbolKind.FUNC]
 
     def address(self, name: str) -> int:
         """Where a datum is in memory."""

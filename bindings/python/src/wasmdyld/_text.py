@@ -1,8 +1,9 @@
 """Text for C, which takes a string to end at its first NUL: what holds one is refused, since C would see another text."""
 
+import difflib
 import os
 from ctypes import c_char_p
-from typing import Any, Union
+from typing import Any, Iterable, Optional, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -21,6 +22,13 @@ def _whole(data: bytes, value: object, what: str) -> bytes:
     if b"\0" in data:
         raise ValueError(f"{what} holds a NUL: {value!r}")
     return data
+
+
+def close(name: str, names: Iterable[str]) -> Optional[str]:
+    """The name among these that may have been meant."""
+    # Most names differ in length by more than a slip of the keyboard.
+    few = [other for other in names if abs(len(other) - len(name)) <= 3]
+    return next(iter(difflib.get_close_matches(name, few, 1, 0.75)), None)
 
 
 class Text(c_char_p):

@@ -1,10 +1,10 @@
 """Libraries."""
 
 import os
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, List, Optional, Union
 
-from .._enums import RTLD_GLOBAL, RTLD_LOCAL
-from .._errors import Error, NotFound
+from .._enums import RTLD_LOCAL
+from .._errors import Error, NotFound, SymbolNotFound
 from .._function import Function
 from .._namespace import Namespace
 from .._objects import Library
@@ -77,9 +77,17 @@ class CDLL:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        found = self[name]
+        try:
+            found = self[name]
+        except SymbolNotFound as error:
+            if self._library is None:
+                raise
+            raise self._library._meant(name, error) from None
         setattr(self, name, found)
         return found
+
+    def __dir__(self) -> List[str]:
+        return sorted({*super().__dir__(), *(() if self._library is None else dir(self._library))})
 
     def __getitem__(self, name: str) -> Any:
         """A function by its name: a new object each time, with types of its own."""
