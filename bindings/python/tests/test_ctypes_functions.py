@@ -81,6 +81,10 @@ def test_structures_by_value(kinds: Any, libc: Any) -> None:
     assert kinds.swap((5, 6)).x == 6
     kinds.squares.restype = Big
     assert list(kinds.squares().squares) == [n * n for n in range(8)]
+    by_pointer = C.CFUNCTYPE(Small, Small)(C.cast(kinds.swap, C.c_void_p).value)
+    assert by_pointer(Small(8, 9)).x == 9
+    with pytest.raises(TypeError, match="by value"):
+        C.CFUNCTYPE(Small, C.c_int)(lambda n: Small(n, n))
     for name, part in (("div", C.c_int), ("lldiv", C.c_longlong)):
         Result: Any = type("Result", (C.Structure,), {"_fields_": [("quotient", part), ("remainder", part)]})
         function = libc[name]

@@ -75,6 +75,13 @@ def test_arrays(C: Any) -> None:
             numbers[index] = 1
     with pytest.raises(ValueError):
         numbers[0:2] = [1]
+    numbers[0:3] = (5, -6, 7)
+    assert numbers[0:3] == [5, -6, 7] and numbers[3:1] == [] and numbers[:0] == []
+    letters = placed(C, (C.c_char * 5)(*b"hello"))
+    letters[1:3] = b"EL"
+    assert letters[:] == b"hELlo" and letters[0:4:2] == b"hL" and C.cast(letters, C.POINTER(C.c_char))[1:5] == b"ELlo"
+    with pytest.raises(TypeError):
+        numbers[0:2] = ["a", "b"]
     grid = placed(C, (C.c_short * 2 * 3)((1, 2), (3, 4)))
     assert [list(row) for row in grid] == [[1, 2], [3, 4], [0, 0]]
     grid[2][1] = 5

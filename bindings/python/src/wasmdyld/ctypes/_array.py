@@ -60,7 +60,10 @@ class Array(CData, Generic[E], metaclass=ArrayType):
 
     def __getitem__(self, key: Union[int, slice]) -> Any:
         if isinstance(key, slice):
-            return joined(self._type_, [self._type_._get(self._block, self._at(index)) for index in range(*key.indices(self._length_))])
+            indices = range(*key.indices(self._length_))
+            if len(indices) and indices.step == 1:
+                return elements(self._type_, self._block, self._at(indices.start), len(indices))
+            return joined(self._type_, [self._type_._get(self._block, self._at(index)) for index in indices])
         return self._type_._get(self._block, self._at(key))
 
     def __setitem__(self, key: Union[int, slice], value: Any) -> None:
@@ -69,6 +72,10 @@ class Array(CData, Generic[E], metaclass=ArrayType):
         indices = range(*key.indices(self._length_))
         if len(value) != len(indices):
             raise ValueError(f"Can only assign sequence of same size: {len(value)} values for {len(indices)} elements")
+        element = self._type_
+        if len(indices) and indices.step == 1 and at_once(element):
+            parts = bytes(value) if element is c_char and isinstance(value, (bytes, bytearray)) else b"".join(element._pack(part) for part in value)
+            return self._block.write(self._at(indices.start), parts)
         for index, part in zip(indices, value):
             element_set(self._type_, self._block, self._at(index), part)
 
@@ -124,6 +131,22 @@ def element_set(type: Any, block: Block, offset: int, value: Any) -> None:
     if isinstance(value, tuple) and not issubclass(type, _SimpleCData):
         value = type(*value)
     type._set(block, offset, value)
+
+
+def at_once(type: Any) -> bool:
+    """Whether elements are numbers or characters, which are read and written together."""
+    return issubclass(type, _SimpleCData) and type._is_own() and not type._pointers_
+
+
+def elements(type: Any, block: Block, offset: int, count: int) -> Any:
+    """So many elements, one after the other: bytes of characters, a list of others."""
+    size = int(type._size_)
+    if not at_once(type):
+        return joined(type, [type._get(block, offset + index * size) for index in range(count)])
+    data = block.read(offset, count * size)
+    if type is c_char:
+        return data
+    return joined(type, [type._unpack(data[at : at + size]) for at in range(0, len(data), size)])
 
 
 def joined(type: Any, parts: List[Any]) -> Any:

@@ -81,8 +81,9 @@ class Signature:
         of = self._of
         value = function._in_turn(lambda: self._call(function, arguments))
         if of.errcheck is not None:
-            value = of.errcheck(value, of, tuple(arguments))
-            if outs and value is not arguments and value != tuple(arguments):
+            given = tuple(arguments)
+            value = of.errcheck(value, of, given)
+            if value is not given:
                 return value
         if outs:
             values = [out.__ctypes_from_outparam__() if hasattr(out, "__ctypes_from_outparam__") else out for out in outs]

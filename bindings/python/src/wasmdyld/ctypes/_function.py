@@ -8,7 +8,7 @@ from .._convert import DEFAULTS, Call, Converter, Number
 from .._function import Function, pointer_function
 from .._errors import InvalidArgument
 from ._block import POINTER_SIZE, Block
-from ._call import Signature, answer_number, by_value_kind
+from ._call import Signature, answer_number, by_value_kind, in_memory
 from ._data import CData, CType, unfit
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
             cls = type(self)
             if cls._restype_ is INT:
                 raise TypeError("a Python function needs a C type: CFUNCTYPE(restype, *argtypes) makes it one")
+            if in_memory(cls._restype_):
+                raise TypeError(f"a callback returns no {cls._restype_.__name__} by value: let it fill one that it gets a pointer to")
             self.__name__ = getattr(to, "__name__", "function")
             self._block.point(0, Code(to, cls._restype_, cls._argtypes_ or ()), to)
         else:
@@ -181,8 +183,11 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
         if known is None or known[0] != slot or known[1] is not core:
             if self.argtypes is None or not self._restype_is_set():
                 raise TypeError("a pointer alone does not tell its type: CFUNCTYPE(restype, *argtypes)(address) is a function to call")
-            results = () if self.restype is None else (DEFAULTS[by_value_kind(self.restype)],)
-            type = Prototype(results, tuple(DEFAULTS[by_value_kind(kind)] for kind in self.argtypes))
+            params = [by_value_kind(kind) for kind in self.argtypes]
+            results = [] if self.restype is None else [by_value_kind(self.restype)]
+            if in_memory(self.restype):
+                params, results = ["i32", *params], []
+            type = Prototype(tuple(DEFAULTS[kind] for kind in results), tuple(DEFAULTS[kind] for kind in params))
             known = self.__dict__["_known"] = (slot, core, pointer_function(core, slot, type))
         return known[2]
 

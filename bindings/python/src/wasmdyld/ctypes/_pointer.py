@@ -4,7 +4,7 @@ import operator
 from typing import TYPE_CHECKING, Any, Dict, Generic, Optional, Tuple, Type, TypeVar, Union
 
 from .._convert import Call, Number, is_buffer
-from ._array import Array, element_set, joined
+from ._array import Array, element_set, elements, joined
 from ._block import POINTER_SIZE, Block, Ref
 from ._chars import _Address, c_char_p, c_void_p, c_wchar_p
 from ._data import Byref, CData, CType, instance
@@ -80,7 +80,12 @@ class _Pointer(CData, Generic[T], metaclass=PointerType):
         if not self:
             raise ValueError("NULL pointer access")
         if isinstance(key, slice):
-            return joined(self._type_, [self[index] for index in slice_range(key)])
+            indices = slice_range(key)
+            if len(indices) and indices.step == 1:
+                block, offset = self._there(indices.start)
+                if self._there(indices[-1]) == (block, offset + (len(indices) - 1) * int(self._type_._size_)):
+                    return elements(self._type_, block, offset, len(indices))
+            return joined(self._type_, [self[index] for index in indices])
         return self._type_._get(*self._there(operator.index(key)))
 
     def __setitem__(self, key: int, value: Any) -> None:
