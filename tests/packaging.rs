@@ -150,9 +150,9 @@ fn folders() -> Vec<String> {
     });
     let target = setup().work.join("../..").canonicalize().expect("a folder");
     vec![
-        env!("CARGO_MANIFEST_DIR").to_string(),
-        target.display().to_string(),
-        format!("{}/registry", cargo.expect("cargo's home")),
+        format!("{}/", env!("CARGO_MANIFEST_DIR")),
+        format!("{}/", target.display()),
+        format!("{}/registry/", cargo.expect("cargo's home")),
     ]
 }
 
@@ -209,7 +209,12 @@ fn crates(data: &[u8]) -> BTreeSet<String> {
     let names = ours.chain(fetched).filter_map(|at| {
         let rest = &data[at..];
         let name = &rest[..memchr::memchr(b'/', rest)?.min(100)];
-        let (name, version) = std::str::from_utf8(name).ok()?.rsplit_once('-')?;
+        let name = std::str::from_utf8(name).ok()?;
+        // A version begins with a digit, and may have a dash in it.
+        let is_dash =
+            |(at, _): &(usize, &str)| name.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
+        let (at, _) = name.match_indices('-').find(is_dash)?;
+        let (name, version) = (name.get(..at)?, name.get(at + 1..)?);
         Some(format!("{name} {version}"))
     });
     names
