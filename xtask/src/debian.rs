@@ -21,13 +21,9 @@ int main(void)
 "#;
 
 pub fn main() -> Result<()> {
-    for (tool, package) in [
-        ("dpkg-buildpackage", "dpkg-dev"),
-        ("dh", "debhelper"),
-        ("lintian", "lintian"),
-    ] {
-        if !util::works(tool, &["--version"]) {
-            return Err(format!("no {tool} here: apt-get install {package}"));
+    for package in ["dpkg-dev", "debhelper", "lintian"] {
+        if !util::works("dpkg-query", &["--show", package]) {
+            return Err(format!("{package} is not here: apt-get install {package}"));
         }
     }
     let place = util::target_dir().join("debian");
