@@ -118,5 +118,12 @@ fn files_of_others_are_not_written_over() {
     fs::remove_file(prefix.join(FILE)).expect("removing");
     assert!(installed(&prefix, false).is_err());
     installed(&prefix, true).expect("forced");
+    // An installation without its list is still one.
+    fs::remove_file(prefix.join(FILE)).expect("removing");
+    fs::write(prefix.join("lib/libx.so.1"), "of another build").expect("writing");
+    fs::create_dir_all(prefix.join("share/doc/wasmdyld")).expect("a folder");
+    installed(&prefix, false).expect("an update");
+    let hashes = read(&prefix).expect("reading").expect("a manifest");
+    assert_eq!(hashes.entries.len(), 3);
     fs::remove_dir_all(prefix).expect("removing");
 }

@@ -8,6 +8,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+/// What only an installation of ours has.
+const OURS: &str = "share/doc/wasmdyld";
+
 /// An installation under way.
 pub struct Record {
     prefix: PathBuf,
@@ -18,12 +21,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads what was installed there before.
+    /// Reads what was installed there before. An installation whose manifest somebody has removed is ours all the same.
     pub fn new(prefix: &Path, force: bool) -> Result<Record> {
+        let manifest = manifest::read(prefix)?;
+        let unlisted = manifest.is_none() && prefix.join(OURS).is_dir();
         Ok(Record {
             prefix: prefix.to_path_buf(),
-            manifest: manifest::read(prefix)?.unwrap_or_default(),
-            force,
+            manifest: manifest.unwrap_or_default(),
+            force: force || unlisted,
         })
     }
 
