@@ -92,6 +92,20 @@ static void mismatches()
     Function<int(int)> none;
     CHECK(!none && none.name().empty());
     ERROR(none.try_call(1), Code::invalid_argument, {"no function"});
+    std::vector<wasm_dyld_cell_t> cells(2);
+    cells[0].i32 = 40;
+    cells[1].i32 = 2;
+    VALUE(echo.try_call_args("add", "(i32 i32) -> i32", cells));
+    CHECK(cells[0].i32 == 42);
+    ERROR(echo.try_call_args("add", "(i32 i32) -> f32", cells), Code::type_mismatch, {"add is (i32, i32) -> i32"});
+    ERROR(echo.try_call_args("add", "(i32 i32) -> int", cells), Code::invalid_argument, {"at character 14, int"});
+    ERROR(in.try_call_args("add", "(i32 i32) -> i32", cells), Code::not_found);
+    auto type = VALUE(try_parse_type("(i32, f64) -> i64"));
+    CHECK(type.params == (std::vector<wasm_valkind_t>{WASM_I32, WASM_F64}) && type.results == std::vector<wasm_valkind_t>{WASM_I64});
+    ERROR(try_parse_type("(i32"), Code::invalid_argument, {"at character 5"});
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    echo.call_args("i64", "(i64) -> i64", cells);
+#endif
     ok("types that do not match");
 }
 

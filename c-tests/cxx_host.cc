@@ -316,7 +316,7 @@ static void callbacks()
     ok("callbacks");
 }
 
-/* The callable goes with the store, once, whatever it holds. */
+/* The callable goes with the namespace, once, whatever it holds. */
 static void lifetimes()
 {
     auto alive = std::make_shared<int>(1);
@@ -334,7 +334,7 @@ static void lifetimes()
         CHECK(alive.use_count() == 3);
     }
     CHECK(alive.use_count() == 1);
-    ok("callables go with the store");
+    ok("callables go with the namespace");
 }
 
 static void globals()

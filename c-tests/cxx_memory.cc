@@ -112,6 +112,10 @@ static void strings()
     CHECK(VALUE(memory.try_c_string(text, 5)) == "text");
     ERROR(memory.try_c_string(text, 4), Code::invalid_argument, {"no end within 4 bytes"});
     ERROR(memory.try_c_string(nullptr), Code::invalid_argument, {"null"});
+    char buffer[5] = "....";
+    CHECK(VALUE(memory.try_string(text, buffer)) == 4 && std::string(buffer) == "text");
+    ERROR(memory.try_string(text, Span<char>(buffer, 4)), Code::invalid_argument, {"does not end within 4 bytes"});
+    ERROR(memory.try_string(nullptr, buffer), Code::invalid_argument, {"null"});
     /* One that runs to the end of the memory. */
     std::uint64_t size = VALUE(memory.try_size());
     std::memset(VALUE(memory.try_bytes(size - 10, 10)).data(), 'x', 10);

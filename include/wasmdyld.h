@@ -12,12 +12,12 @@
  *
  * What a callback may call:
  *
- * - A function of the host that the guest calls (wasm_dyld_define) may call everything. Where it is called by a start function, so
+ * - A function of the host that the guest calls (wasm_dyld_define, wasm_dyld_define_func) may call everything. Where it is called by a start function, so
  *   that an object is being instantiated, wasm_dyld_load and its kin, wasm_dyld_unload, and a look-up that would have to give a
  *   function its table slot answer WASM_DYLD_BUSY.
  * - The open callback, the trace callback, the watcher and the streams of WASI may look at the namespace: objects, names, symbols, the
  *   link map, the memory's contents (not in streams of WASI and the watcher: the guest is using the memory). What changes the namespace, or would run guests,
- *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define, wasm_dyld_set_wasi,
+ *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define and wasm_dyld_define_func, wasm_dyld_set_wasi, wasm_dyld_alloc and wasm_dyld_free,
  *   wasm_dyld_run, wasm_dyld_finish, wasm_dyld_call, and a look-up that would have to give a function its table slot. They must
  *   not do with functions of wasm.h what these refuse: grow the memory or the table, or call the guest.
  * - The callback of wasm_dyld_object_symbols may call everything. So may a finalizer; the handle of what is being deleted is freed already.
@@ -657,6 +657,22 @@ typedef struct {
 } wasm_dyld_engine_description_t;
 
 /**
+ * A function of the host's that a guest calls. `caller` is the namespace whose guest calls, also where the definition was carried over to another by
+ * wasm_dyld_renew. `args` are as many values as the type has parameters, the callee's for the call. `results` has room for as many as the
+ * type has results; they are zeros of their kinds, so that only the field of the value has to be set (`results[0].of.i32 = 1`).
+ *
+ * NULL says that all is well. An error ends the guest's call in a trap with the error's message; the error is taken. It is made by
+ * wasm_dyld_error_new, or is what a function of this library has failed with: the guest's exit in a call that the callback made goes on as
+ * its exit. What the guest gives (addresses above all) is to be checked: wasm_dyld_read, wasm_dyld_write and wasm_dyld_read_string do.
+ *
+ * It is called on the thread that the guest runs on, and may call everything: see the top of this file.
+ */
+typedef wasm_dyld_error_t *(*wasm_dyld_func_callback_t)(void *env,
+                                                        wasm_dyld_t *caller,
+                                                        const wasm_val_t *args,
+                                                        wasm_val_t *results);
+
+/**
  * Tells whether the guest is to stop. Called on the thread that the guest runs on, while that waits for the answer. It may look at the
  * namespace, though not at its memory, and not change it: see the top of this file.
  */
@@ -1027,7 +1043,7 @@ void wasm_dyld_delete(wasm_dyld_t *namespace_);
 
 /**
  * Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of
- * the namespace's store. `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
+ * the namespace's store. (A callback is defined by wasm_dyld_define_func, without a function of wasm.h.) `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
  * come first, unless `flags` has WASM_DYLD_OVERRIDE (wasm_dyld_define_flag_t).
  */
 wasm_dyld_code_t wasm_dyld_define(wasm_dyld_t *namespace_,
@@ -1151,24 +1167,6 @@ wasm_dyld_code_t wasm_dyld_memory(wasm_dyld_t *namespace_,
 wasm_dyld_code_t wasm_dyld_table(wasm_dyld_t *namespace_, wasm_table_t **table, wasm_dyld_error_t **error);
 
 /**
- * Copies `size` bytes out of the memory, as it is now. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
- */
-wasm_dyld_code_t wasm_dyld_read(wasm_dyld_t *namespace_,
-                                uint64_t address,
-                                uint8_t *into,
-                                size_t size,
-                                wasm_dyld_error_t **error);
-
-/**
- * Copies `size` bytes into the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
- */
-wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
-                                 uint64_t address,
-                                 const uint8_t *from,
-                                 size_t size,
-                                 wasm_dyld_error_t **error);
-
-/**
  * How many instances the namespace has made in its store so far, generated ones included. The bundled engine makes
  * 10,000 in the life of a store and gives none back when libraries are closed. A host that opens and closes
  * libraries without end goes on with a new namespace in a new store before that; a load beyond the limit, and a look-up that has
@@ -1193,6 +1191,105 @@ size_t wasm_dyld_library_path_count(const wasm_dyld_t *namespace_);
  */
 const char *wasm_dyld_library_path_at(const wasm_dyld_t *namespace_,
                                       size_t index);
+
+/**
+ * Defines a function for objects loaded from now on, which import it as `module`.`name`: "env" is the module of C's undefined functions.
+ *
+ * `signature` is the type, such as "(i32 i64) -> f32", "() -> ()" or "(i32) -> (i32, i32)", of i32, i64, f32, f64 and funcref; commas may stand between the
+ * types. A pointer of the guest's is an i32. (What is behind a funcref is as in callbacks of wasm.h: lent as an argument, given up as a result.)
+ * Where it is none, the error (WASM_DYLD_INVALID_ARGUMENT) tells at which character. `flags` are those of wasm_dyld_define.
+ *
+ * `finalizer` (may be NULL) is called with `env` when the function is gone: with the namespace, or the last that wasm_dyld_renew has carried it over to. What is
+ * passed by wasm.h itself, such as the trap of an inner wasm_func_call, needs a function of wasm.h: wasm_dyld_define.
+ */
+wasm_dyld_code_t wasm_dyld_define_func(wasm_dyld_t *namespace_,
+                                       const char *module,
+                                       const char *name,
+                                       const char *signature,
+                                       wasm_dyld_func_callback_t callback,
+                                       void *env,
+                                       wasm_dyld_finalizer_t finalizer,
+                                       uint32_t flags,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * An error for a callback to give: `text` says why it fails, for people; what is no UTF-8 in it is replaced. Its code is WASM_DYLD_TRAP. It is the caller's, until a
+ * callback returns it. It is never NULL.
+ */
+wasm_dyld_error_t *wasm_dyld_error_new(const char *text);
+
+/**
+ * Reads a type in words, such as "(i32 i64) -> f32", as wasm_dyld_define_func does, for hosts that make functions of wasm.h. Like wasm_dyld_function_type: `*params` and
+ * `*results` are how many values there are, and `kinds` gets the numbers that wasm.h has for their types, those of the parameters first; it has
+ * room for `room` numbers, and is not written beyond.
+ */
+wasm_dyld_code_t wasm_dyld_parse_type(const char *signature,
+                                      uint8_t *kinds,
+                                      size_t room,
+                                      size_t *params,
+                                      size_t *results,
+                                      wasm_dyld_error_t **error);
+
+/**
+ * Copies `size` bytes out of the memory, as it is now. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+ */
+wasm_dyld_code_t wasm_dyld_read(wasm_dyld_t *namespace_,
+                                uint64_t address,
+                                uint8_t *into,
+                                size_t size,
+                                wasm_dyld_error_t **error);
+
+/**
+ * Copies `size` bytes into the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
+ */
+wasm_dyld_code_t wasm_dyld_write(wasm_dyld_t *namespace_,
+                                 uint64_t address,
+                                 const uint8_t *from,
+                                 size_t size,
+                                 wasm_dyld_error_t **error);
+
+/**
+ * Copies a string of the guest's, which ends with a NUL, and the NUL. `buffer` has room for `size` bytes, the NUL among them; it is the
+ * caller's. `*length` (may be NULL) gets the bytes before the NUL. They are the guest's own: whether they are UTF-8 is for the caller to see.
+ *
+ * A null `address`, one beyond the memory, and a string that does not end within `size` bytes or before the memory does, is
+ * WASM_DYLD_INVALID_ARGUMENT: nothing is copied, and nothing beyond these bytes is looked at.
+ */
+wasm_dyld_code_t wasm_dyld_read_string(wasm_dyld_t *namespace_,
+                                       uint64_t address,
+                                       char *buffer,
+                                       size_t size,
+                                       size_t *length,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Takes `size` bytes of the guest's heap, by a call of the guest's own malloc: the one of the global scope, else of the first object that
+ * has malloc and free. The bytes are what they happen to be. `*address` is the guest's, for wasm_dyld_write and as an argument; give it
+ * back with wasm_dyld_free, or leave it to a function of the guest's that frees it. It goes with the object whose malloc it is
+ * (wasm_dyld_heap), and with the namespace.
+ *
+ * WASM_DYLD_NOT_FOUND if no object has malloc and free, WASM_DYLD_LIMIT if malloc gives null or `size` is not below 4 GiB, and what a call
+ * may end with (wasm_dyld_call). What malloc gives is checked to be within the memory, else the error is WASM_DYLD_INVALID_ARGUMENT; that it
+ * is nobody else's is the guest's word. It may be called wherever wasm_dyld_call may, by functions that the guest calls, too.
+ */
+wasm_dyld_code_t wasm_dyld_alloc(wasm_dyld_t *namespace_,
+                                 uint64_t size,
+                                 uint64_t *address,
+                                 wasm_dyld_error_t **error);
+
+/**
+ * Gives memory back to the guest's heap, by a call of its free. A null address does nothing; one beyond the memory is
+ * WASM_DYLD_INVALID_ARGUMENT. What is none of malloc's, or was freed before, does in the guest what it does there.
+ */
+wasm_dyld_code_t wasm_dyld_free(wasm_dyld_t *namespace_,
+                                uint64_t address,
+                                wasm_dyld_error_t **error);
+
+/**
+ * The object whose malloc wasm_dyld_alloc calls; NULL if there is none. It stays the same one until it is unloaded: then what was taken of
+ * its heap is gone, and is not to be freed.
+ */
+wasm_dyld_object_t *wasm_dyld_heap(wasm_dyld_t *namespace_);
 
 /**
  * Sets whether guests of the namespace can be stopped, and whether they can be given a budget.
@@ -1380,6 +1477,24 @@ wasm_dyld_code_t wasm_dyld_func_call_cells(const wasm_dyld_func_t *function,
                                            wasm_dyld_cell_t *cells,
                                            size_t count,
                                            wasm_dyld_error_t **error);
+
+/**
+ * Calls a function of numbers by its name: what wasm_dyld_dlsym finds in `object` and what it needs, or in the global scope if `object` is
+ * NULL. `signature` says what type it has to have, as for wasm_dyld_define_func ("(i32 i32) -> i32"). `cells` has room for `count` values, which are
+ * at least as many as it has parameters, and as it has results; it begins with the arguments, in the field of their type, and after a call that worked
+ * with the results.
+ *
+ * Nothing is called if the function has another type (WASM_DYLD_TYPE_MISMATCH), if there is none (WASM_DYLD_NOT_FOUND), or too little room
+ * (WASM_DYLD_INVALID_ARGUMENT); else it goes as wasm_dyld_call. The name is looked up with each call: for what is called often, see
+ * wasm_dyld_func_new.
+ */
+wasm_dyld_code_t wasm_dyld_call_args(wasm_dyld_t *namespace_,
+                                     const wasm_dyld_object_t *object,
+                                     const char *name,
+                                     const char *signature,
+                                     wasm_dyld_cell_t *cells,
+                                     size_t count,
+                                     wasm_dyld_error_t **error);
 
 /**
  * Calls a prepared function once for each of `rows` rows: the arguments come out of the guest's memory, the results go there, and host and

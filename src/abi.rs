@@ -69,6 +69,9 @@ pub const CALL_DTORS: &str = "__wasm_call_dtors";
 /// What C programs call their main function, and what clang renames it to, by its parameters.
 pub const MAIN: &str = "main";
 pub const MAIN_ARGC_ARGV: &str = "__main_argc_argv";
+/// The guest's heap, where the host takes memory for it.
+pub const MALLOC: &str = "malloc";
+pub const FREE: &str = "free";
 pub const MAIN_VOID: &str = "__main_void";
 
 /// Of dlfcn.h: who imports it is told of errors in guest memory.

@@ -12,6 +12,8 @@ fn generate() -> String {
         "kept",
         "engine",
         "namespace",
+        "host",
+        "memory",
         "control",
         "symbol",
         "function",

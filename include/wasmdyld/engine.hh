@@ -24,14 +24,6 @@ namespace detail {
     X(wasm_engine_delete)                                                                                                                  \
     X(wasm_store_new)                                                                                                                      \
     X(wasm_store_delete)                                                                                                                   \
-    X(wasm_valtype_new)                                                                                                                    \
-    X(wasm_valtype_vec_new)                                                                                                                \
-    X(wasm_functype_new)                                                                                                                   \
-    X(wasm_functype_delete)                                                                                                                \
-    X(wasm_func_new_with_env)                                                                                                              \
-    X(wasm_func_delete)                                                                                                                    \
-    X(wasm_func_as_extern)                                                                                                                 \
-    X(wasm_trap_new)                                                                                                                       \
     X(wasm_memory_data)                                                                                                                    \
     X(wasm_memory_data_size)
 

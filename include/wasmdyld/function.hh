@@ -62,6 +62,29 @@ template <class Kinds> constexpr bool numbers(const Kinds &kinds)
 
 } // namespace detail
 
+/// The type of a function, as numbers of wasm.h (WASM_I32).
+struct FunctionType {
+    std::vector<wasm_valkind_t> params;  ///< Of the parameters.
+    std::vector<wasm_valkind_t> results; ///< Of the results.
+};
+
+/// Reads a type in words, such as "(i32 i64) -> f32". The error tells at which character it is none.
+inline Result<FunctionType> try_parse_type(const std::string &text)
+{
+    if (auto fits = detail::no_nul(text, "type"); !fits)
+        return fits.error();
+    std::size_t takes = 0, gives = 0;
+    std::vector<wasm_valkind_t> kinds;
+    for (int round = 0; round < 2; round++) {
+        kinds.resize(takes + gives);
+        auto read = detail::checked([&](auto error) { return wasm_dyld_parse_type(text.c_str(), kinds.data(), kinds.size(), &takes, &gives, error); });
+        if (!read)
+            return read.error();
+    }
+    auto middle = kinds.begin() + static_cast<std::ptrdiff_t>(takes);
+    return FunctionType{{kinds.begin(), middle}, {middle, kinds.end()}};
+}
+
 /**
  * Where the values of a parameter or a result lie in the guest's memory, for Function::try_rows: that of row n at `data` + n * `stride` bytes.
  *

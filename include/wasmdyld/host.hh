@@ -63,31 +63,30 @@ template <class F, class R, class... A, class Context> class HostFunction<F, R(A
     using Type = Given(A...);
 
     HostFunction(F callable, const Shared &state, std::string name)
-        : callable_(std::move(callable)), state_(state), api_(&state->store->api()), store_(state->store->raw), name_(std::move(name))
+        : callable_(std::move(callable)), family_(state->family), name_(std::move(name))
     {
     }
 
-    static wasm_trap_t *call(void *env, const wasm_val_vec_t *arguments, wasm_val_vec_t *results) noexcept
+    static wasm_dyld_error_t *call(void *env, wasm_dyld_t *dyld, const wasm_val_t *arguments, wasm_val_t *results) noexcept
     {
         auto &self = *static_cast<HostFunction *>(env);
-        Shared state = self.state_.lock();
-        // The store is the caller's own, who calls functions of a namespace that is gone.
-        if (!state || !state->dyld)
-            return self.trap("the namespace is gone");
-        auto run = [&] { return self.run(state, arguments->data, results->data, std::index_sequence_for<A...>()); };
+        Shared state = self.family_->find(dyld);
+        if (!state)
+            return failure("the namespace is gone");
+        auto run = [&] { return self.run(state, arguments, results, std::index_sequence_for<A...>()); };
         return guarded(run, [&] {
             std::string text = self.name_ + ": " + current_text(), sign = utf8(text);
             // Engines indent what follows the first line, and trim what is blank.
             sign.erase(std::min(sign.find('\n'), sign.size()));
             sign.erase(sign.find_last_not_of(' ') + 1);
             state->failure = Failure{sign, {}, std::current_exception()};
-            return self.trap(text);
+            return failure(text);
         });
     }
 
   private:
     template <std::size_t... I>
-    wasm_trap_t *run(const Shared &state, const wasm_val_t *arguments, wasm_val_t *results, std::index_sequence<I...>)
+    wasm_dyld_error_t *run(const Shared &state, const wasm_val_t *arguments, wasm_val_t *results, std::index_sequence<I...>)
     {
         static_cast<void>(state);
         static_cast<void>(arguments);
@@ -103,7 +102,7 @@ template <class F, class R, class... A, class Context> class HostFunction<F, R(A
         } else if constexpr (std::is_same_v<Plain<R>, Result<Given>>) {
             Plain<R> result = go();
             if (!result)
-                return trap(name_ + ": " + result.error().message());
+                return failure(name_ + ": " + result.error().message());
             if constexpr (!std::is_void_v<Given>)
                 Returned<Given>::to(*std::move(result), results);
         } else {
@@ -112,22 +111,10 @@ template <class F, class R, class... A, class Context> class HostFunction<F, R(A
         return nullptr;
     }
 
-    wasm_trap_t *trap(const std::string &text) const noexcept
-    {
-        // Engines want UTF-8 that ends with a NUL. The vector is lent.
-        std::string good = utf8(text);
-        wasm_message_t message{good.size() + 1, good.data()};
-        wasm_trap_t *made = api_->wasm_trap_new(store_, &message);
-        // Null would say that all is well.
-        if (!made)
-            std::abort();
-        return made;
-    }
+    static wasm_dyld_error_t *failure(const std::string &text) noexcept { return wasm_dyld_error_new(utf8(text).c_str()); }
 
     F callable_;
-    std::weak_ptr<State> state_;
-    const Api *api_;
-    wasm_store_t *store_;
+    std::shared_ptr<Family> family_;
     std::string name_;
 };
 
@@ -141,36 +128,7 @@ template <class R, class First, class... A> struct FromGuest<R(First, A...), std
     using Context = NamespaceRef;
 };
 
-template <class Kinds> void fill(const Api &api, const Kinds &kinds, wasm_valtype_vec_t *types)
-{
-    std::array<wasm_valtype_t *, std::tuple_size_v<Kinds> + 1> made{};
-    for (std::size_t i = 0; i < kinds.size(); i++)
-        made[i] = api.wasm_valtype_new(kinds[i]);
-    api.wasm_valtype_vec_new(types, kinds.size(), made.data());
-}
-
 template <class Sig, class F> using HostFunctionOf = HostFunction<F, typename FromGuest<Sig>::Type, typename FromGuest<Sig>::Context>;
-
-/// Makes a function of wasm.h of a callable. The caller deletes it; the callable goes with the store.
-template <class Sig, class F> Result<wasm_func_t *> make_function(const Shared &state, std::string name, F callable)
-{
-    if (!state || !state->dyld)
-        return gone();
-    using Env = HostFunctionOf<Sig, F>;
-    using Type = Signature<typename Env::Type>;
-    const Api &api = state->store->api();
-    auto env = std::make_unique<Env>(std::move(callable), state, std::move(name));
-    wasm_valtype_vec_t params, results;
-    fill(api, Type::params, &params);
-    fill(api, Type::results, &results);
-    wasm_functype_t *type = api.wasm_functype_new(&params, &results);
-    wasm_func_t *function = api.wasm_func_new_with_env(state->store->raw, type, Env::call, env.get(), finalize<Env>);
-    api.wasm_functype_delete(type);
-    if (!function)
-        return Error(Code::engine, "the engine refused to make a function");
-    static_cast<void>(env.release());
-    return function;
-}
 
 /// A library whose `slot` gives the table slot of a function of the host's, which must have one since it takes its address.
 inline std::vector<std::uint8_t> slot_library(const std::string &name)

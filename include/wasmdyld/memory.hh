@@ -220,6 +220,18 @@ class Memory {
         return std::string(*view);
     }
 
+    /// Copies a string with its NUL into a buffer, and gives its length. Where it does not fit, nothing is copied: Code::invalid_argument.
+    Result<std::size_t> try_string(Ptr<const char> text, Span<char> into) const
+    {
+        std::size_t length = 0;
+        auto got = detail::enter(state_, [&](auto dyld, auto error) {
+            return wasm_dyld_read_string(dyld, text.address(), into.data(), into.size(), &length, error);
+        });
+        if (!got)
+            return got.error();
+        return length;
+    }
+
     /// The memory of wasm.h, which stays the namespace's.
     Result<wasm_memory_t *> try_raw() const
     {
@@ -253,6 +265,8 @@ class Memory {
     std::string_view c_string(Ptr<const char> text, std::uint64_t limit = UINT64_MAX) const { return try_c_string(text, limit).value(); }
     /// As try_string.
     std::string string(Ptr<const char> text, std::uint64_t limit = UINT64_MAX) const { return try_string(text, limit).value(); }
+    /// As try_string.
+    std::size_t string(Ptr<const char> text, Span<char> into) const { return try_string(text, into).value(); }
 #endif
 
   private:

@@ -136,7 +136,7 @@ class NamespaceRef : public Scope {
      * its memory and for calls back. The callable may give a Result: an error is a trap. An exception is a trap, too, with its text; if
      * that ends a call of the host, the exception is the error's cause, and what throws throws it anew.
      *
-     * The callable lives as long as the store. If it holds a Library, a Function or the like of this namespace, this is no harm.
+     * The callable lives as long as the namespace. If it holds a Library, a Function or the like of this namespace, this is no harm.
      */
     template <class F>
     Result<void> try_define(const std::string &module, const std::string &name, F callable, Precedence precedence = Precedence::behind_objects) const
@@ -431,13 +431,22 @@ class NamespaceRef : public Scope {
     template <class Sig, class F>
     Result<void> define_as(const std::string &module, const std::string &name, F callable, Precedence precedence) const
     {
-        auto function = detail::make_function<Sig>(state_, module + "." + name, std::move(callable));
-        if (!function)
-            return function.error();
-        const detail::Api &api = state_->store->api();
-        auto defined = try_define_extern(module, name, api.wasm_func_as_extern(*function), precedence);
-        api.wasm_func_delete(*function);
-        return defined;
+        if (!dyld())
+            return detail::gone();
+        for (const std::string *text : {&module, &name})
+            if (auto fits = detail::no_nul(*text, "name"); !fits)
+                return fits;
+        using Env = detail::HostFunctionOf<Sig, F>;
+        using Type = detail::Signature<typename Env::Type>;
+        std::string type = detail::signature_text(Type::params, Type::results);
+        auto env = std::make_unique<Env>(std::move(callable), state_, module + "." + name);
+        return detail::enter(state_, [&](auto dyld, auto error) {
+            auto code = wasm_dyld_define_func(dyld, module.c_str(), name.c_str(), type.c_str(), Env::call, env.get(), detail::finalize<Env>,
+                                              static_cast<std::uint32_t>(precedence), error);
+            if (code == WASM_DYLD_OK)
+                static_cast<void>(env.release());
+            return code;
+        });
     }
 
     template <class Sig, class F> auto callback_as(F callable) const -> Result<Ptr<typename detail::HostFunctionOf<Sig, F>::Type>>
@@ -456,35 +465,6 @@ class NamespaceRef : public Scope {
             return number.error();
         return Ptr<typename detail::HostFunctionOf<Sig, F>::Type>(*number);
     }
-
-    /// The guest's malloc and free, kept until the object that has them is unloaded.
-    Result<void> find_allocator() const
-    {
-        if (!dyld())
-            return detail::gone();
-        if (state_->malloc && (!state_->allocator || detail::loaded(state_, state_->allocator)))
-            return {};
-        auto take = [&](const Scope &scope) {
-            auto allocate = scope.try_symbol("malloc"), give_back = scope.try_symbol("free");
-            if (!allocate || !give_back || !allocate->try_function<Ptr<>(std::uint32_t)>() || !give_back->try_function<void(Ptr<>)>())
-                return false;
-            auto call_malloc = detail::prepare(state_, allocate->function_), call_free = detail::prepare(state_, give_back->function_);
-            if (!call_malloc || !call_free)
-                return false;
-            state_->malloc = allocate->function_;
-            state_->free = give_back->function_;
-            state_->call_malloc = *call_malloc;
-            state_->call_free = *call_free;
-            state_->allocator = allocate->holder_;
-            return true;
-        };
-        if (take(*this))
-            return {};
-        for (const Object &object : objects())
-            if (take(object))
-                return {};
-        return Error(Code::not_found, "no object of the guest has malloc and free: load its libc.so");
-    }
 };
 
 /**
@@ -501,7 +481,7 @@ template <class T> class [[nodiscard]] GuestArray {
     GuestArray() = default;
     /// Moves.
     GuestArray(GuestArray &&other) noexcept
-        : free_(std::move(other.free_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
+        : state_(std::move(other.state_)), heap_(other.heap_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
     {
     }
     /// Frees, and moves.
@@ -509,7 +489,8 @@ template <class T> class [[nodiscard]] GuestArray {
     {
         if (this != &other) {
             free();
-            free_ = std::move(other.free_);
+            state_ = std::move(other.state_);
+            heap_ = other.heap_;
             data_ = std::exchange(other.data_, nullptr);
             size_ = std::exchange(other.size_, 0);
         }
@@ -560,9 +541,12 @@ template <class T> class [[nodiscard]] GuestArray {
 
   private:
     friend class NamespaceRef;
-    GuestArray(Function<void(Ptr<>)> free, Ptr<T> data, std::uint32_t size) : free_(std::move(free)), data_(data), size_(size) {}
+    GuestArray(detail::Shared state, wasm_dyld_object_t *heap, Ptr<T> data, std::uint32_t size)
+        : state_(std::move(state)), heap_(heap), data_(data), size_(size)
+    {
+    }
 
-    Memory memory() const { return NamespaceRef(free_.state_).memory(); }
+    Memory memory() const { return NamespaceRef(state_).memory(); }
 
     Error none(std::uint32_t index) const
     {
@@ -571,12 +555,13 @@ template <class T> class [[nodiscard]] GuestArray {
 
     void free() noexcept
     {
-        // Does nothing if the object that has the heap is gone.
-        if (data_)
-            static_cast<void>(free_.try_call(data_));
+        // The memory goes with the object that has the heap.
+        if (data_ && detail::loaded(state_, heap_))
+            static_cast<void>(detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_free(dyld, data_.address(), error); }));
     }
 
-    Function<void(Ptr<>)> free_;
+    detail::Shared state_;
+    wasm_dyld_object_t *heap_ = nullptr;
     Ptr<T> data_;
     std::uint32_t size_ = 0;
 };
@@ -588,20 +573,11 @@ using GuestString = GuestArray<char>;
 
 template <class T> Result<GuestArray<T>> NamespaceRef::try_allocate(std::uint32_t count) const
 {
-    if (auto found = find_allocator(); !found)
-        return found.error();
-    std::uint64_t size = std::uint64_t{count} * sizeof(T);
-    Error no_memory(Code::limit, "the guest has no memory for " + std::to_string(size) + " bytes");
-    if (size > UINT32_MAX)
-        return no_memory;
-    Function<Ptr<>(std::uint32_t)> malloc(state_, state_->allocator, state_->malloc, state_->call_malloc, "malloc");
-    // Of nothing, malloc may give null.
-    auto made = malloc.try_call(size ? static_cast<std::uint32_t>(size) : 1);
+    std::uint64_t address = 0, size = std::uint64_t{count} * sizeof(T);
+    auto made = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_alloc(dyld, size, &address, error); });
     if (!made)
         return made.error();
-    if (!*made)
-        return no_memory;
-    return GuestArray<T>({state_, state_->allocator, state_->free, state_->call_free, "free"}, made->template as<T>(), count);
+    return GuestArray<T>(state_, wasm_dyld_heap(dyld()), Ptr<T>(static_cast<std::uint32_t>(address)), count);
 }
 
 template <class T> Result<GuestArray<std::remove_cv_t<T>>> NamespaceRef::try_copy(Span<T> elements) const
@@ -650,6 +626,7 @@ class Namespace : public NamespaceRef {
         if (!store.raw())
             return Error(Code::invalid_argument, "the store was moved from, or is null");
         auto state = std::make_shared<detail::State>();
+        detail::join(state, std::make_shared<detail::Family>());
         state->store = store.state_;
         std::unique_ptr<wasm_dyld_config_t, decltype(&wasm_dyld_config_delete)> raw(wasm_dyld_config_new(), wasm_dyld_config_delete);
         for (const auto &step : config.steps_)

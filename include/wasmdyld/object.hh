@@ -164,6 +164,19 @@ class Scope {
         return symbol->template try_function<Sig>();
     }
 
+    /// Calls a function of numbers by its name and its type in words, where the type is not known when the host is compiled:
+    /// `try_call_args("add", "(i32 i32) -> i32", cells)`. `cells` begins with the arguments, each in the field of its type, and after the call with the
+    /// results; it has room for both. Code::type_mismatch if the function has another type.
+    Result<void> try_call_args(const std::string &name, const std::string &signature, Span<wasm_dyld_cell_t> cells) const
+    {
+        for (const std::string *text : {&name, &signature})
+            if (auto fits = detail::no_nul(*text, "name or type"); !fits)
+                return fits;
+        return detail::enter(state_, [&](auto dyld, auto error) {
+            return wasm_dyld_call_args(dyld, object_, name.c_str(), signature.c_str(), cells.data(), cells.size(), error);
+        });
+    }
+
     /// Looks up a pointer to a datum, or, if T is a function type, the guest's pointer to a function.
     template <class T> Result<Ptr<T>> try_pointer(const std::string &name) const
     {
@@ -178,6 +191,11 @@ class Scope {
     Symbol symbol(const std::string &name) const { return try_symbol(name).value(); }
     /// As try_function.
     template <class Sig> Function<Sig> function(const std::string &name) const { return try_function<Sig>(name).value(); }
+    /// As try_call_args.
+    void call_args(const std::string &name, const std::string &signature, Span<wasm_dyld_cell_t> cells) const
+    {
+        try_call_args(name, signature, cells).value();
+    }
     /// As try_pointer.
     template <class T> Ptr<T> pointer(const std::string &name) const { return try_pointer<T>(name).value(); }
 #endif

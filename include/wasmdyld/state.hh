@@ -5,6 +5,7 @@
 #ifndef WASMDYLD_STATE_HH
 #define WASMDYLD_STATE_HH
 
+#include <algorithm>
 #include <string_view>
 
 #include <wasmdyld/engine.hh>
@@ -23,17 +24,23 @@ struct Failure {
     std::exception_ptr cause;
 };
 
-/// Handles hold it strongly; functions of the host that live in the store hold it weakly, or neither would ever go.
+struct State;
+using Shared = std::shared_ptr<State>;
+
+/// A namespace, and those that were made in its place: functions of the host serve all of them.
+struct Family {
+    std::vector<std::weak_ptr<State>> members;
+
+    Shared find(const wasm_dyld_t *dyld) const;
+};
+
+/// Handles hold it strongly; functions of the host that live in the namespace hold it weakly, or neither would ever go.
 struct State {
     std::shared_ptr<const StoreState> store; // null when the namespace is gone
     wasm_dyld_t *dyld = nullptr;             // null when the namespace is gone
     std::optional<Failure> failure;          // of a callback during the call that is being made
     unsigned failures = 0, callbacks = 0;
-
-    // The guest's own, once they were looked up, and the object in which they were found.
-    wasm_func_t *malloc = nullptr, *free = nullptr;
-    std::shared_ptr<wasm_dyld_func_t> call_malloc, call_free;
-    wasm_dyld_object_t *allocator = nullptr;
+    std::shared_ptr<Family> family;
 
     State() = default;
     State(const State &) = delete;
@@ -48,7 +55,22 @@ struct State {
     }
 };
 
-using Shared = std::shared_ptr<State>;
+inline Shared Family::find(const wasm_dyld_t *dyld) const
+{
+    for (const std::weak_ptr<State> &member : members)
+        if (Shared state = member.lock(); state && state->dyld == dyld)
+            return state;
+    return nullptr;
+}
+
+/// Makes a state one of a family.
+inline void join(const Shared &state, std::shared_ptr<Family> family)
+{
+    auto &members = family->members;
+    members.erase(std::remove_if(members.begin(), members.end(), [](const auto &member) { return member.expired(); }), members.end());
+    members.push_back(state);
+    state->family = std::move(family);
+}
 
 /// A function that was prepared to be called; handles share it.
 using Prepared = std::shared_ptr<wasm_dyld_func_t>;

@@ -194,11 +194,17 @@ inline std::string list(const wasm_valkind_t *kinds, std::size_t count)
     return text;
 }
 
+/// A function type in words, as parse_signature reads it.
+template <class Kinds1, class Kinds2> std::string signature_text(const Kinds1 &params, const Kinds2 &results)
+{
+    std::string given = list(results.data(), results.size());
+    return "(" + list(params.data(), params.size()) + ") -> " + (results.size() == 1 ? given : "(" + given + ")");
+}
+
 /// A function type in the linker's own words.
 template <class Kinds1, class Kinds2> std::string type_text(const Kinds1 &params, const Kinds2 &results)
 {
-    std::string given = list(results.data(), results.size());
-    return "func (" + list(params.data(), params.size()) + ") -> " + (results.size() == 1 ? given : "(" + given + ")");
+    return "func " + signature_text(params, results);
 }
 
 } // namespace detail

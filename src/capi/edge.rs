@@ -1,5 +1,6 @@
 //! Where C meets Rust: the only place that turns C's pointers into references and back. Panics end here.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -260,7 +261,18 @@ pub fn bytes<'a>(raw: *const u8, len: usize, what: &str) -> Result<&'a [u8]> {
             format!("the {what} is NULL"),
         )),
         // SAFETY: the header says that `raw` points to `len` bytes that stay as they are during the call.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(raw, len) }),
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(raw, no_more(len, what)?) }),
+    }
+}
+
+/// No object of C's has more bytes than half of the address space.
+fn no_more(len: usize, what: &str) -> Result<usize> {
+    match isize::try_from(len) {
+        Ok(_) => Ok(len),
+        Err(_) => Err(Error::new(
+            Code::InvalidArgument,
+            format!("the {what} is said to have {len} bytes"),
+        )),
     }
 }
 
@@ -282,7 +294,7 @@ pub fn bytes_mut<'a>(raw: *mut u8, len: usize, what: &str) -> Result<&'a mut [u8
             format!("the {what} is NULL"),
         )),
         // SAFETY: the header says that `raw` points to `len` bytes that are the caller's during the call.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw, len) }),
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw, no_more(len, what)?) }),
     }
 }
 
@@ -305,6 +317,10 @@ pub fn cells<'a>(raw: *mut wasm_dyld_cell_t, len: usize) -> Result<&'a mut [u64]
     match (raw.is_null(), len) {
         (_, 0) => Ok(&mut []),
         (true, _) => Err(Error::new(Code::InvalidArgument, "the cells are NULL")),
+        (false, _) if len > isize::MAX as usize / size_of::<u64>() => Err(Error::new(
+            Code::InvalidArgument,
+            format!("there are said to be {len} cells"),
+        )),
         // SAFETY: the header says that `raw` points to `len` cells that are the caller's during the call. Each is of the size of its bits; what
         // a smaller number leaves open of them is as the host's memory has it, and is not looked at.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw.cast::<u64>(), len) }),
@@ -371,12 +387,22 @@ impl Given {
 /// What a host's callback gets back with each call, and how it is given up.
 pub struct Environment {
     pub env: *mut c_void,
-    finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
+    finalizer: Cell<Option<Finalizer>>,
 }
 
+type Finalizer = unsafe extern "C" fn(*mut c_void);
+
 impl Environment {
-    pub fn new(env: *mut c_void, finalizer: Option<unsafe extern "C" fn(*mut c_void)>) -> Self {
-        Environment { env, finalizer }
+    pub fn new(env: *mut c_void, finalizer: Option<Finalizer>) -> Self {
+        Environment {
+            env,
+            finalizer: Cell::new(finalizer),
+        }
+    }
+
+    /// How it is given up, for one that was the host's to keep until now, and that no other thread has.
+    pub fn ends_with(&self, finalizer: Option<Finalizer>) {
+        self.finalizer.set(finalizer);
     }
 }
 
@@ -387,7 +413,7 @@ unsafe impl Sync for Environment {}
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        if let Some(finalizer) = self.finalizer {
+        if let Some(finalizer) = self.finalizer.take() {
             // SAFETY: the host's own pair, called once.
             unsafe { finalizer(self.env) };
         }

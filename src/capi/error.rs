@@ -6,7 +6,8 @@ use std::ffi::{CString, c_char};
 
 use super::edge::{self, Handle, c_string, quiet, set};
 use super::types::wasm_dyld_code_t;
-use crate::error::{Error, Undefined, plain};
+use crate::error::{Error, Frame, Undefined, plain};
+use crate::link::Failure;
 
 /// What went wrong. Made by a function that takes a wasm_dyld_error_t ** and failed; the caller deletes it. Immutable,
 /// so several threads may read it.
@@ -16,6 +17,8 @@ pub struct wasm_dyld_error_t {
     undefined: UndefinedTexts,
     exit_code: Option<i32>,
     frames: Vec<FrameTexts>,
+    /// What the message says before the frames, and these, for one that goes on through a callback; nothing if there are none.
+    inside: Option<(String, Vec<Frame>)>,
 }
 
 struct FrameTexts {
@@ -75,6 +78,31 @@ impl wasm_dyld_error_t {
             undefined: UndefinedTexts::new(error.undefined_symbols()),
             exit_code: error.exit_code(),
             frames: error.frames().iter().map(FrameTexts::new).collect(),
+            inside: (!error.frames().is_empty())
+                .then(|| (error.headline(), error.frames().to_vec())),
+        }
+    }
+
+    /// What a callback has failed with. Whatever it gave, it has failed.
+    pub fn take_failure(raw: *mut wasm_dyld_error_t) -> Failure {
+        let none = |text: String| Failure {
+            text,
+            frames: Vec::new(),
+            exit: None,
+        };
+        let Ok(error) = wasm_dyld_error_t::take(raw) else {
+            return none(
+                "a function of the host's failed with an error that is no live one".into(),
+            );
+        };
+        let (text, frames) = match &error.inside {
+            Some((text, frames)) => (text.clone(), frames.clone()),
+            None => (error.message.to_string_lossy().into_owned(), Vec::new()),
+        };
+        Failure {
+            text,
+            frames,
+            exit: error.exit_code,
         }
     }
 }

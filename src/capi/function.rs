@@ -2,15 +2,18 @@
 
 #![allow(non_camel_case_types)]
 
+use std::ffi::c_char;
+
 use super::edge::{self, Handle, QuickHandle, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
+use super::object::wasm_dyld_object_t;
 use super::types::wasm_dyld_code_t;
 use crate::engine::sys::{wasm_func_t, wasm_val_vec_t};
 use crate::engine::{host_args, host_results};
 use crate::error::{Code, Error, Result};
-use crate::link::{Column, Function};
-use crate::object::FuncType;
+use crate::link::{Column, Function, SearchIn};
+use crate::object::{self, FuncType};
 
 /// A function of a namespace, prepared to be called again and again: what wasm_dyld_call finds out with every call, its type above all, is
 /// found out once.
@@ -160,6 +163,38 @@ pub extern "C" fn wasm_dyld_func_call_cells(
     edge(error, || {
         let function = wasm_dyld_func_t::lend(function)?;
         function.0.call_cells(edge::cells(cells, count)?)
+    })
+}
+
+/// Calls a function of numbers by its name: what wasm_dyld_dlsym finds in `object` and what it needs, or in the global scope if `object` is
+/// NULL. `signature` says what type it has to have, as for wasm_dyld_define_func ("(i32 i32) -> i32"). `cells` has room for `count` values, which are
+/// at least as many as it has parameters, and as it has results; it begins with the arguments, in the field of their type, and after a call that worked
+/// with the results.
+///
+/// Nothing is called if the function has another type (WASM_DYLD_TYPE_MISMATCH), if there is none (WASM_DYLD_NOT_FOUND), or too little room
+/// (WASM_DYLD_INVALID_ARGUMENT); else it goes as wasm_dyld_call. The name is looked up with each call: for what is called often, see
+/// wasm_dyld_func_new.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_call_args(
+    namespace: *mut wasm_dyld_t,
+    object: *const wasm_dyld_object_t,
+    name: *const c_char,
+    signature: *const c_char,
+    cells: *mut wasm_dyld_cell_t,
+    count: usize,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        let namespace = wasm_dyld_t::lend(namespace)?;
+        let from = match object.is_null() {
+            true => SearchIn::Global,
+            false => SearchIn::Object(namespace.id(object)?),
+        };
+        let name = edge::text(name, "symbol name")?;
+        let ty = object::signature(edge::text(signature, "signature")?)?;
+        let ns = namespace.ns.clone();
+        let function = ns.find_function(from, name, &ty)?;
+        function.call_cells(edge::cells(cells, count)?)
     })
 }
 

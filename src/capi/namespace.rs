@@ -111,6 +111,7 @@ pub extern "C" fn wasm_dyld_new(
             registered: RefCell::default(),
         };
         let handle = made.give()?;
+        wasm_dyld_t::lend(handle)?.ns.known_as(handle.addr());
         if let Err(why) = register(handle) {
             wasm_dyld_t::delete(handle);
             return Err(why);
@@ -144,7 +145,7 @@ fn register(handle: *mut wasm_dyld_t) -> Result<()> {
 }
 
 /// Defines what objects loaded from now on get for the import `module`.`name`: a function, global, table or memory of
-/// the namespace's store. `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
+/// the namespace's store. (A callback is defined by wasm_dyld_define_func, without a function of wasm.h.) `value` stays the caller's, who may delete it. In the module "env", objects' own definitions
 /// come first, unless `flags` has WASM_DYLD_OVERRIDE (wasm_dyld_define_flag_t).
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_define(
@@ -155,11 +156,10 @@ pub extern "C" fn wasm_dyld_define(
     flags: u32,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    const OVERRIDE: u32 = wasm_dyld_define_flag_t::WASM_DYLD_OVERRIDE as u32;
     edge(error, || {
         let namespace = wasm_dyld_t::lend(namespace)?;
         let ns = &namespace.ns;
-        let overriding = types::flags(flags, &[OVERRIDE], "define")? & OVERRIDE != 0;
+        let overriding = overriding(flags)?;
         let (module, name) = (
             edge::text(module, "module name")?,
             edge::text(name, "name")?,
@@ -170,6 +170,12 @@ pub extern "C" fn wasm_dyld_define(
         let value = unsafe { Extern::lend(ns.store().api(), value) };
         ns.define_extern(module, name, &value, overriding)
     })
+}
+
+/// What the flags of a definition say.
+pub(super) fn overriding(flags: u32) -> Result<bool> {
+    const OVERRIDE: u32 = wasm_dyld_define_flag_t::WASM_DYLD_OVERRIDE as u32;
+    Ok(types::flags(flags, &[OVERRIDE], "define")? & OVERRIDE != 0)
 }
 
 fn flags(number: u32) -> Result<Flags> {
@@ -430,38 +436,6 @@ pub extern "C" fn wasm_dyld_table(
         let found = namespace.ns.table()?;
         keep(&namespace.tables, &found);
         set(table, found.raw());
-        Ok(())
-    })
-}
-
-/// Copies `size` bytes out of the memory, as it is now. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
-#[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_read(
-    namespace: *mut wasm_dyld_t,
-    address: u64,
-    into: *mut u8,
-    size: usize,
-    error: *mut *mut wasm_dyld_error_t,
-) -> wasm_dyld_code_t {
-    edge(error, || {
-        let memory = wasm_dyld_t::lend(namespace)?.ns.memory_to_use()?;
-        memory.read(address, edge::bytes_mut(into, size, "buffer")?)?;
-        Ok(())
-    })
-}
-
-/// Copies `size` bytes into the memory. Out of bounds is WASM_DYLD_INVALID_ARGUMENT, and nothing is copied.
-#[unsafe(no_mangle)]
-pub extern "C" fn wasm_dyld_write(
-    namespace: *mut wasm_dyld_t,
-    address: u64,
-    from: *const u8,
-    size: usize,
-    error: *mut *mut wasm_dyld_error_t,
-) -> wasm_dyld_code_t {
-    edge(error, || {
-        let memory = wasm_dyld_t::lend(namespace)?.ns.memory_to_use()?;
-        memory.write(address, edge::bytes(from, size, "buffer")?)?;
         Ok(())
     })
 }

@@ -114,6 +114,33 @@ impl Memory {
         unsafe { std::slice::from_raw_parts_mut(base, size) }
     }
 
+    /// Whether so many bytes from an address on are within the memory.
+    pub fn holds(&self, address: u64, len: u64) -> Result<(), OutOfBounds> {
+        self.check(address, len).map(drop)
+    }
+
+    /// Copies a C string with its NUL, and gives its length. Where it does not fit, nothing is copied.
+    pub fn read_string(&self, address: u64, into: &mut [u8]) -> Result<usize> {
+        self.holds(address, 0)?;
+        match self.c_str(address, into.len()) {
+            Ok(text) => {
+                // SAFETY: `c_str` has found a NUL behind the text, within `into.len()` bytes; `into` is not in the guest's memory, as in `read`.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(text.as_ptr(), into.as_mut_ptr(), text.len() + 1);
+                }
+                Ok(text.len())
+            }
+            Err(e) => {
+                let end = match e.len > into.len() as u64 {
+                    true => format!("{} bytes, for which there is room", into.len()),
+                    false => format!("the {} bytes to the end of the memory", e.len - 1),
+                };
+                let why = format!("the string at address {address:#x} does not end within {end}");
+                Err(Error::new(Code::InvalidArgument, why))
+            }
+        }
+    }
+
     pub fn read(&self, address: u64, into: &mut [u8]) -> Result<(), OutOfBounds> {
         let at = self.check(address, into.len() as u64)?;
         // SAFETY: checked; `into` cannot be in the guest's memory unless `bytes_mut` was misused.

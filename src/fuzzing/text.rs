@@ -3,7 +3,7 @@
 use super::{check_error, check_text};
 use crate::demangle::demangle;
 use crate::error::{Code, Error, Frame, Undefined, plain};
-use crate::object::{Object, ParseLimits};
+use crate::object::{Object, ParseLimits, signature};
 use crate::search::check_name;
 
 /// Makes texts of all kinds of what a module or a guest may say.
@@ -17,6 +17,10 @@ pub fn text(bytes: &[u8]) {
     }
     if let Err(error) = check_name(&said) {
         check_error(&error, bytes.len());
+    }
+    match signature(&said) {
+        Ok(ty) => assert!(signature(&ty.to_string()).is_ok_and(|again| again == ty)),
+        Err(error) => check_error(&error, bytes.len()),
     }
     let undefined = Undefined {
         symbol: one.to_string(),

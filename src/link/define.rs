@@ -25,10 +25,7 @@ impl Namespace {
         let own = value.duplicate();
         let own =
             own.ok_or_else(|| Error::new(Code::Engine, "the engine refused to copy a handle"))?;
-        let precedence = match overriding {
-            true => Precedence::Before,
-            false => Precedence::Behind,
-        };
+        let precedence = Precedence::of_host(overriding);
         let value = match (&ty, self.control().checks()) {
             (ExternType::Func(ty), Checks::Counted) => {
                 self.watched(own, ty.clone(), format!("{module}.{name}"))

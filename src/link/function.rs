@@ -152,6 +152,11 @@ fn gone(what: &str) -> Error {
 }
 
 impl Function {
+    /// The object that it goes with.
+    pub(super) fn owner(&self) -> Option<ObjectId> {
+        self.owner
+    }
+
     pub(super) fn sig(&self) -> &FuncType {
         &self.sig
     }

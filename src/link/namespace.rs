@@ -14,6 +14,7 @@ use super::exit_list::ExitList;
 use super::flag::Flag;
 use super::function::Caller;
 use super::handed::Handed;
+use super::heap::Heap;
 use super::host::HostValue;
 use super::load::Load;
 use super::meter::Meter;
@@ -169,6 +170,8 @@ pub(super) struct Side {
     pub away: Cell<bool>,
     /// Debug output is being taken by a callback of the host.
     telling: Cell<u32>,
+    /// See [`Namespace::known_as`].
+    pub known_as: Cell<usize>,
 }
 
 /// Not `Send`: a namespace belongs to the thread of its store. It may be entered again from host functions that the
@@ -193,6 +196,8 @@ pub struct Namespace {
     pub(super) sweeping: Cell<bool>,
     /// Types of the functions that the host was given. Apart from the books: a callback may look symbols up where these are in use.
     pub(super) handed: RefCell<Handed>,
+    /// The guest's malloc and free, once they were looked up.
+    pub(super) heap: RefCell<Option<Rc<Heap>>>,
     /// Measures the load under way.
     pub(super) clock: Clock,
     /// Of the last load that brought something.
@@ -268,6 +273,7 @@ impl Namespace {
             ahead: Cell::default(),
             sweeping: Cell::new(false),
             handed: RefCell::default(),
+            heap: RefCell::default(),
             clock: Clock::default(),
             statistics: RefCell::default(),
             dl_error: RefCell::new(None),
@@ -277,6 +283,11 @@ impl Namespace {
             _objects_bound: objects_bound,
             flag,
         })
+    }
+
+    /// By what the host knows it: told to functions of the host's that its guests call.
+    pub fn known_as(&self, number: usize) {
+        self.side.known_as.set(number);
     }
 
     /// What stops its guests.
@@ -410,6 +421,11 @@ impl Namespace {
         ids.filter_map(|id| info(&state.model, *id)).collect()
     }
 
+    /// In the order in which they were loaded.
+    pub(super) fn object_ids(&self) -> Vec<ObjectId> {
+        self.state().model.loaded.clone()
+    }
+
     /// How many objects there are.
     pub fn object_count(&self) -> usize {
         self.state().model.loaded.len()
@@ -529,6 +545,7 @@ impl Side {
             asking: Cell::default(),
             away: Cell::default(),
             telling: Cell::default(),
+            known_as: Cell::default(),
         }
     }
 

@@ -168,14 +168,6 @@ impl Namespace {
 
     /// The trap for a service that cannot answer: an exit of the guest goes on as one.
     pub(crate) fn as_trap(&self, error: &Error) -> HostTrap {
-        if let Some(code) = error.exit_code() {
-            return self.side.exiting(code);
-        }
-        let text = error.headline();
-        if !error.frames().is_empty() {
-            let frames = error.frames().to_vec();
-            self.side.inner.set(Some(Box::new((text.clone(), frames))));
-        }
-        HostTrap::Message(text)
+        self.side.as_trap(error)
     }
 }

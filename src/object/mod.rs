@@ -22,6 +22,7 @@ mod outline;
 mod parse;
 mod pointer_call;
 mod section;
+mod signature;
 mod sniff;
 mod soname;
 mod spaces;
@@ -48,6 +49,7 @@ pub use meter::{Mode as Metering, meter};
 pub use name::Name;
 pub use outline::{Outline, Part, outline};
 pub use pointer_call::{Guest, PointerCall, Seen, bodies, function_type, pointer_call};
+pub use signature::signature;
 pub use soname::unfit_file_name;
 pub use types::*;
 

@@ -18,6 +18,16 @@ pub enum Precedence {
     BeforeIfSame,
 }
 
+impl Precedence {
+    /// Of what the host defines itself.
+    pub fn of_host(overriding: bool) -> Precedence {
+        match overriding {
+            true => Precedence::Before,
+            false => Precedence::Behind,
+        }
+    }
+}
+
 /// Something that the host defines.
 #[derive(Clone, Debug, Hash)]
 pub struct HostDef {

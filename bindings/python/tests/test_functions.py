@@ -32,8 +32,11 @@ def test_signatures_come_from_the_module(calc: Library) -> None:
     assert calc.calc_print.type == FuncType() == FuncType.parse(" () -> () ")
     assert str(FuncType.parse("(i32,f32) -> (i64, f64)")) == "(i32, f32) -> (i64, f64)"
     for text in ("", "i32", "(i32)", "(i33) -> ()", "(i32 -> i32)", "(i32,) -> ()", "(externref) -> ()"):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="at character"):
             FuncType.parse(text)
+    assert FuncType.parse("(i32 i64)->f32") == FuncType(("i32", "i64"), ("f32",))
+    with pytest.raises(ValueError, match="at character 6, int is none of"):
+        FuncType.parse("(i32 int) -> ()")
 
 
 def test_numbers(ns: Namespace, calc: Library) -> None:

@@ -6,8 +6,8 @@ from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._callbacks import Pool
 from ._convert import Number
-from ._enums import Code, SymbolKind
-from ._errors import Error, NotFound, SymbolNotFound
+from ._enums import SymbolKind
+from ._errors import LimitReached, NotFound, SymbolNotFound
 from ._ffi import wasm_val_t, wasm_val_vec_t
 from ._library import dyld
 from ._memory import Memory
@@ -31,8 +31,6 @@ class Core:
         self.memory = Memory(state)
         self.thunks = Thunks(self)
         self.pools: Dict[FuncType, Pool] = {}
-        self._heap: Optional[Tuple[Optional[int]]] = None
-        self._heap_of: Tuple[int, int] = (-1, 0)
         # Memory that nobody has any more, and the heap that it is of; given back where the heap is used next.
         self._retired: "Deque[Tuple[int, int]]" = deque()
 
@@ -73,25 +71,6 @@ class Core:
         count = dyld.wasm_dyld_object_count(namespace)
         return [dyld.wasm_dyld_object_at(namespace, index) or 0 for index in range(count)]
 
-    def _of_heap(self, name: str) -> int:
-        """malloc or free, wherever there is one: a libc that was loaded for a library alone is in no global scope."""
-        scopes: List[Optional[int]] = [None, *self.objects()] if self._heap is None else [self._heap[0]]
-        for scope in scopes:
-            try:
-                found = self.find(scope, name)
-            except Error as error:
-                if error.code not in (Code.NOT_FOUND, Code.INVALID_ARGUMENT):
-                    raise
-                continue
-            if found.function is not None:
-                self._heap = (scope,)
-                return found.function
-        if self._heap is not None:
-            # The object that led to it is gone.
-            self._heap = None
-            return self._of_heap(name)
-        raise NotFound(f"no object of the namespace has {name}: memory of the guest comes from its libc, and none is loaded")
-
     @in_turn
     def malloc(self, size: int) -> int:
         """Memory of the guest's heap."""
@@ -99,34 +78,21 @@ class Core:
             raise ValueError(f"the guest has no {size} bytes to give")
         if self._retired:
             self._free_retired()
-        type = FuncType(("i32",), ("i32",))
-        # At least one byte, since C may answer NULL to none.
-        wanted = max(size, 1)
-        address = int(self.invoke(self._of_heap("malloc"), type, [wanted - (1 << 32) if wanted >> 31 else wanted])[0]) & 0xFFFFFFFF
-        if address == 0:
-            raise MemoryError(f"the guest has no {size} bytes left")
-        return address
+        address = c_uint64()
+        try:
+            self.state.call(dyld.wasm_dyld_alloc, size, byref(address))
+        except LimitReached as error:
+            raise MemoryError(error.message) from None
+        return address.value
 
     @in_turn
     def heap(self) -> int:
-        """The object that malloc is of: memory of one that is gone is gone as well."""
-        changes = self.state.changes
-        if self._heap_of[0] != changes:
-            self._of_heap("malloc")
-            scope = None if self._heap is None else self._heap[0]
-            handle = c_void_p()
-            self.state.call(dyld.wasm_dyld_dladdr, int(SymbolKind.FUNC), self.value(scope, "malloc"), byref(handle), None, None)
-            self._heap_of = (changes, handle.value or 0)
-        return self._heap_of[1]
+        """The object that malloc is of, 0 if there is none: memory of one that is gone is gone as well."""
+        return dyld.wasm_dyld_heap(self.state.namespace) or 0
 
-    @in_turn
     def has_heap(self) -> bool:
         """Whether there is a malloc."""
-        try:
-            self._of_heap("malloc")
-        except Error:
-            return False
-        return True
+        return self.heap() != 0
 
     def free_later(self, address: int, heap: int) -> None:
         """As `free`, from any thread and at any time."""
@@ -141,8 +107,7 @@ class Core:
 
     @in_turn
     def free(self, address: int) -> None:
-        type = FuncType(("i32",), ())
-        self.invoke(self._of_heap("free"), type, [address - (1 << 32) if address >> 31 else address])
+        self.state.call(dyld.wasm_dyld_free, address)
 
     def pool(self, type: FuncType) -> Pool:
         """The callbacks of a type."""

@@ -142,6 +142,9 @@ class wasm_val_vec_t(Structure):
         data: Any
 
 
+wasm_dyld_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, c_void_p, POINTER(wasm_val_t), POINTER(wasm_val_t))
+
+
 wasm_dyld_watcher_callback_t = CFUNCTYPE(c_bool, c_void_p)
 
 
@@ -239,12 +242,19 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_take_exit": (c_bool, c_void_p, POINTER(c_int32)),
     "wasm_dyld_memory": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_table": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
-    "wasm_dyld_read": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_void_p)),
-    "wasm_dyld_write": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_void_p)),
     "wasm_dyld_instance_count": (c_uint64, c_void_p),
     "wasm_dyld_link_map": (c_char_p, c_void_p),
     "wasm_dyld_library_path_count": (c_size_t, c_void_p),
     "wasm_dyld_library_path_at": (c_char_p, c_void_p, c_size_t),
+    "wasm_dyld_define_func": (c_uint32, c_void_p, c_char_p, c_char_p, c_char_p, wasm_dyld_func_callback_t, c_void_p, wasm_dyld_finalizer_t, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_error_new": (c_void_p, c_char_p),
+    "wasm_dyld_parse_type": (c_uint32, c_char_p, c_void_p, c_size_t, POINTER(c_size_t), POINTER(c_size_t), POINTER(c_void_p)),
+    "wasm_dyld_read": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_void_p)),
+    "wasm_dyld_write": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_void_p)),
+    "wasm_dyld_read_string": (c_uint32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_size_t), POINTER(c_void_p)),
+    "wasm_dyld_alloc": (c_uint32, c_void_p, c_uint64, POINTER(c_uint64), POINTER(c_void_p)),
+    "wasm_dyld_free": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
+    "wasm_dyld_heap": (c_void_p, c_void_p),
     "wasm_dyld_config_set_control": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_interrupt": (c_uint32, c_void_p),
     "wasm_dyld_set_timeout": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
@@ -260,6 +270,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_func_delete": (None, c_void_p),
     "wasm_dyld_func_call": (c_uint32, c_void_p, POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t), POINTER(c_void_p)),
     "wasm_dyld_func_call_cells": (c_uint32, c_void_p, c_void_p, c_size_t, POINTER(c_void_p)),
+    "wasm_dyld_call_args": (c_uint32, c_void_p, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t, POINTER(c_void_p)),
     "wasm_dyld_func_call_rows": (c_uint32, c_void_p, POINTER(wasm_dyld_column_t), c_size_t, c_uint64, POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_object_count": (c_size_t, c_void_p),
     "wasm_dyld_object_at": (c_void_p, c_void_p, c_size_t),
@@ -375,12 +386,19 @@ class Functions:
     wasm_dyld_take_exit: Callable[[Any, Any], bool]
     wasm_dyld_memory: Callable[[Any, Any, Any], int]
     wasm_dyld_table: Callable[[Any, Any, Any], int]
-    wasm_dyld_read: Callable[[Any, int, Any, int, Any], int]
-    wasm_dyld_write: Callable[[Any, int, Any, int, Any], int]
     wasm_dyld_instance_count: Callable[[Any], int]
     wasm_dyld_link_map: Callable[[Any], Optional[bytes]]
     wasm_dyld_library_path_count: Callable[[Any], int]
     wasm_dyld_library_path_at: Callable[[Any, int], Optional[bytes]]
+    wasm_dyld_define_func: Callable[[Any, Optional[bytes], Optional[bytes], Optional[bytes], Any, Any, Any, int, Any], int]
+    wasm_dyld_error_new: Callable[[Optional[bytes]], Optional[int]]
+    wasm_dyld_parse_type: Callable[[Optional[bytes], Any, int, Any, Any, Any], int]
+    wasm_dyld_read: Callable[[Any, int, Any, int, Any], int]
+    wasm_dyld_write: Callable[[Any, int, Any, int, Any], int]
+    wasm_dyld_read_string: Callable[[Any, int, Any, int, Any, Any], int]
+    wasm_dyld_alloc: Callable[[Any, int, Any, Any], int]
+    wasm_dyld_free: Callable[[Any, int, Any], int]
+    wasm_dyld_heap: Callable[[Any], Optional[int]]
     wasm_dyld_config_set_control: Callable[[Any, int, Any], int]
     wasm_dyld_interrupt: Callable[[Any], int]
     wasm_dyld_set_timeout: Callable[[Any, int, Any], int]
@@ -396,6 +414,7 @@ class Functions:
     wasm_dyld_func_delete: Callable[[Any], None]
     wasm_dyld_func_call: Callable[[Any, Any, Any, Any], int]
     wasm_dyld_func_call_cells: Callable[[Any, Any, int, Any], int]
+    wasm_dyld_call_args: Callable[[Any, Any, Optional[bytes], Optional[bytes], Any, int, Any], int]
     wasm_dyld_func_call_rows: Callable[[Any, Any, int, int, Any, Any], int]
     wasm_dyld_object_count: Callable[[Any], int]
     wasm_dyld_object_at: Callable[[Any, int], Optional[int]]

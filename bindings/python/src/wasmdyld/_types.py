@@ -1,13 +1,14 @@
 """Types of functions, as WebAssembly has them."""
 
-import re
 from ctypes import byref, c_size_t, c_uint8, c_void_p
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, List, Tuple
 
 from . import _ffi
+from ._errors import Error, check
 from ._ffi import Functions, wasm_valtype_vec_t
 from ._library import dyld
+from ._text import c_name
 
 if TYPE_CHECKING:
     from ._state import State
@@ -33,12 +34,17 @@ class FuncType:
 
     @classmethod
     def parse(cls, text: str) -> "FuncType":
-        """Reads a type such as "(i32, i64) -> f64", "(i32) -> ()" or "() -> (i32, i32)"."""
-        match = re.fullmatch(r"\s*\(([^()]*)\)\s*->\s*(?:\(([^()]*)\)|(\w+))\s*", text)
-        if match is None:
-            raise ValueError(f'"{text}" is no type of a function; one looks like "(i32, i64) -> f64" or "() -> ()"')
-        params, several, one = match.groups()
-        return cls(_names(params, text), _names(several if one is None else one, text))
+        """Reads a type such as "(i32, i64) -> f64", "(i32 i32) -> ()" or "() -> (i32, i32)"."""
+        takes, gives = c_size_t(), c_size_t()
+        kinds = (c_uint8 * 0)()
+        try:
+            for _ in range(2):
+                kinds = (c_uint8 * (takes.value + gives.value))()
+                check(dyld.wasm_dyld_parse_type, c_name(text, "the type"), kinds, len(kinds), byref(takes), byref(gives))
+        except Error as error:
+            raise ValueError(error.message) from None
+        names = tuple(NAMES[kind] for kind in kinds)
+        return cls(names[: takes.value], names[takes.value :])
 
     def __str__(self) -> str:
         results = self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"
@@ -48,14 +54,6 @@ class FuncType:
     def plain(self) -> bool:
         """Whether Python can pass all of it: numbers only."""
         return all(name in NUMBERS for name in self.params + self.results)
-
-
-def _names(text: str, whole: str) -> Tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
-    for name in names:
-        if name not in NUMBERS:
-            raise ValueError(f'"{name}" in "{whole}" is none of {", ".join(NUMBERS)}')
-    return names
 
 
 def of_function(state: "State", function: int) -> FuncType:
