@@ -386,7 +386,7 @@ fn opening(engine: &OwnedEngine) -> Result<()> {
     let (top, base) = (assemble(TOP)?, assemble(BASE)?);
     let store = engine.new_store()?;
     let mut config = Config::default();
-    config.search.open = Some(Box::new(move |name, _| {
+    config.search.open = Some(std::sync::Arc::new(move |name, _| {
         let bytes = match name {
             "libtop.so" => top.clone(),
             "libbase.so" => base.clone(),

@@ -239,7 +239,7 @@ fn load(engine: &OwnedEngine, libraries: &[generator::Library]) -> Result<Statis
         .collect();
     let files = RefCell::new(files);
     let mut config = Config::default();
-    config.search.open = Some(Box::new(move |name, _| {
+    config.search.open = Some(std::sync::Arc::new(move |name, _| {
         let bytes = files.borrow_mut().remove(name);
         Ok(bytes.map(|bytes| Opened {
             bytes,

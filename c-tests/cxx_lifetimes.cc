@@ -158,6 +158,55 @@ static void ended_from_within()
     ok("a namespace that ends from within");
 }
 
+/* Another namespace in its place: what the host has given serves both. */
+static void renewal()
+{
+    Engine engine = VALUE(Engine::try_create(engine_options()));
+    struct module *m = module_new();
+    module_import(m, "host", "next", "", "i");
+    module_function(m, "go", "", "i", CODE(CALL, 0));
+    std::vector<std::uint8_t> library = finish(m);
+    bool fails = false;
+    auto alive = std::make_shared<int>(1);
+    auto open = [&](const std::string &name, const std::string &) -> Result<std::optional<Opened>> {
+        if (fails)
+            return Error(Code::io, "the shelf is empty");
+        return name == "lib.so" ? std::optional(Opened{library, name}) : std::nullopt;
+    };
+    std::optional<Namespace> in = VALUE(Namespace::try_create(engine, Config().open(open)));
+    std::size_t seen = 0;
+    VALUE(in->try_define("host", "next", [alive, &seen](const NamespaceRef &caller) {
+        seen = caller.objects().size();
+        return ++*alive;
+    }));
+    Library old = VALUE(in->try_load("lib.so"));
+    CHECK(VALUE(VALUE(old.try_function<int()>("go")).try_call()) == 2 && seen == 1);
+    CHECK(!in->instances_left() || *in->instances_left() > 9000);
+    fails = true;
+    ERROR(in->try_renew(engine), Code::io, {"the shelf is empty"});
+    fails = false;
+    ERROR(in->try_renew(engine, [](const NamespaceRef &) { return Error(Code::io, "not prepared"); }), Code::trap, {"not prepared"});
+    CHECK(VALUE(VALUE(old.try_function<int()>("go")).try_call()) == 3);
+    for (int n = 4; n < 8; n++) {
+        bool prepared = false;
+        Namespace next = VALUE(in->try_renew(engine, [&](const NamespaceRef &made) {
+            prepared = made.objects().empty();
+            return Result<void>();
+        }));
+        CHECK(prepared && next.objects().size() == 1);
+        Function<int()> before = VALUE(in->objects()[0].try_function<int()>("go"));
+        in.emplace(std::move(next));
+        ERROR(before.try_call(), Code::invalid_argument);
+        seen = 0;
+        CHECK(VALUE(VALUE(in->objects()[0].try_function<int()>("go")).try_call()) == n && seen == 1);
+    }
+    ERROR(old.try_function<int()>("go"), Code::invalid_argument);
+    CHECK(alive.use_count() == 2);
+    in.reset();
+    CHECK(alive.use_count() == 1);
+    ok("renewal");
+}
+
 int main()
 {
     libraries();
@@ -165,5 +214,6 @@ int main()
     namespace_first();
     moves();
     ended_from_within();
+    renewal();
     return 0;
 }

@@ -673,6 +673,13 @@ typedef wasm_dyld_error_t *(*wasm_dyld_func_callback_t)(void *env,
                                                         wasm_val_t *results);
 
 /**
+ * Prepares the namespace that wasm_dyld_renew makes, before anything is loaded in it: defines what is of its store, and loads what came from bytes.
+ * NULL says that all is well; an error, of wasm_dyld_error_new or what a function of this library has failed with, ends the renewal
+ * and is taken. It may call everything but delete `renewed`.
+ */
+typedef wasm_dyld_error_t *(*wasm_dyld_prepare_callback_t)(void *env, wasm_dyld_t *renewed);
+
+/**
  * Tells whether the guest is to stop. Called on the thread that the guest runs on, while that waits for the answer. It may look at the
  * namespace, though not at its memory, and not change it: see the top of this file.
  */
@@ -1290,6 +1297,40 @@ wasm_dyld_code_t wasm_dyld_free(wasm_dyld_t *namespace_,
  * its heap is gone, and is not to be freed.
  */
 wasm_dyld_object_t *wasm_dyld_heap(wasm_dyld_t *namespace_);
+
+/**
+ * Makes a namespace like another one in a new store, for hosts that run for long: an engine keeps the instances of unloaded libraries until
+ * their store is deleted, and some make only so many in a store (wasm_dyld_instances_left).
+ *
+ * `store` is of the same engine as the old one's, and another store; it must outlive the new namespace. On success `*renewed` is the caller's. The old
+ * namespace is as it was, for the host to take over what it wants of its memory; then the host calls wasm_dyld_finish for it and deletes it and its store. On failure `*renewed` is NULL,
+ * the old one goes on being used, and the store is the caller's to delete.
+ *
+ * Carried over are: the configuration with its callbacks, the control, the time-out, the watcher, what is left of the budget, WASI (its folders are opened
+ * anew, input from bytes begins at its start), what was defined by wasm_dyld_define_func, globals of numbers that do not change, and what the host has open: it is loaded again by the same path or name with the same flags, in the same
+ * order, and is open as often. Files that have changed are taken as they are now. `prepare` (may be NULL) is called with `env`
+ * before that, for what cannot be carried over: functions of wasm.h, memories, tables and globals that change, which are of the old store (WASM_DYLD_UNSUPPORTED
+ * names those that are missing), and objects that were loaded from bytes (WASM_DYLD_NOT_FOUND names one).
+ *
+ * Not carried over is what guests have: memory, open files, libraries that they opened themselves, exit handlers. Constructors run, and a
+ * program is loaded and not run. No handle of the old namespace names anything of the new one: look up objects (wasm_dyld_object_at, or wasm_dyld_load with
+ * WASM_DYLD_NOLOAD), functions and addresses anew. Once the old one is deleted its handles are WASM_DYLD_INVALID_ARGUMENT.
+ *
+ * A time-out of the old namespace is for all of it, and wasm_dyld_interrupt of the old one ends it. It can be called wherever wasm_dyld_load can, in a function that a guest of the
+ * old namespace calls as well. Environments of callbacks belong to both namespaces as long as both are there: use both on one thread at a time.
+ */
+wasm_dyld_code_t wasm_dyld_renew(wasm_dyld_t *namespace_,
+                                 wasm_store_t *store,
+                                 wasm_dyld_prepare_callback_t prepare,
+                                 void *env,
+                                 wasm_dyld_t **renewed,
+                                 wasm_dyld_error_t **error);
+
+/**
+ * How many more instances the engine makes in the namespace's store, as far as the namespace knows: those that other namespaces or the host
+ * itself have made there are not counted. UINT64_MAX where the engine has no bound, or where `namespace` is none. A load takes one for each object, and few for what the linker generates.
+ */
+uint64_t wasm_dyld_instances_left(const wasm_dyld_t *namespace_);
 
 /**
  * Sets whether guests of the namespace can be stopped, and whether they can be given a budget.

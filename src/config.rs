@@ -1,5 +1,7 @@
 //! What a host sets before it makes a namespace.
 
+use std::sync::Arc;
+
 use crate::abi;
 use crate::control;
 use crate::error::{Context, Result};
@@ -18,6 +20,7 @@ pub const MIN_STACK: u64 = 1024;
 /// More than any program known by a factor of a thousand; 16 bytes a slot on most engines.
 const DEFAULT_SLOTS: u64 = 10_000_000;
 
+#[derive(Clone)]
 pub struct Config {
     pub search: SearchOptions,
     /// Loaded after the main program (or before the first library), their symbols before those of any library.
@@ -43,7 +46,7 @@ pub struct Config {
     pub progress: Option<Observer>,
 }
 
-pub type Observer = Box<dyn Fn(Progress<'_>)>;
+pub type Observer = Arc<dyn Fn(Progress<'_>)>;
 
 /// How far a load has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

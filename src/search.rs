@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use crate::abi;
 use crate::error::{Code, Context, Error, Result};
@@ -37,7 +38,8 @@ pub struct Opened {
 }
 
 /// `None`: not mine, search on.
-pub type OpenCallback = Box<dyn Fn(&str, Option<&str>) -> Result<Option<Opened>>>;
+/// Shared by a namespace and those that are made in its place.
+pub type OpenCallback = Arc<dyn Fn(&str, Option<&str>) -> Result<Option<Opened>>>;
 
 /// The bytes and the identity behind a path of the guest's.
 pub type GuestFiles = dyn Fn(&str) -> Result<(Vec<u8>, Identity)>;
@@ -51,7 +53,7 @@ pub struct View<'a> {
     pub hidden: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SearchOptions {
     pub library_paths: Vec<PathBuf>,
     /// Searched last, as `/usr/lib` is by ld.so.

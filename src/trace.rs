@@ -1,6 +1,7 @@
 //! Named categories of debug output, as `LD_DEBUG` of ld.so has them.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
 use crate::text::{self, Lines};
@@ -88,10 +89,10 @@ pub fn parse(list: &str) -> Result<u32> {
 }
 
 /// Takes what is said.
-pub type Sink = Box<dyn Fn(Category, &str)>;
+pub type Sink = Arc<dyn Fn(Category, &str)>;
 
 /// Where debug output goes. Nothing is formatted for a category that is off.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Trace {
     mask: u32,
     sink: Option<Sink>,
@@ -109,7 +110,7 @@ impl Trace {
     pub fn stderr(mask: u32) -> Self {
         Trace::new(
             mask,
-            Box::new(|category, text| {
+            Arc::new(|category, text| {
                 let mut stderr = std::io::stderr().lock();
                 for line in text.lines() {
                     // Nobody is left to be told that standard error is closed.
@@ -163,7 +164,7 @@ mod tests {
         let said = std::rc::Rc::new(std::cell::RefCell::new(String::new()));
         let heard = said.clone();
         let sink = move |_, text: &str| *heard.borrow_mut() = text.to_string();
-        let trace = Trace::new(u32::MAX, Box::new(sink));
+        let trace = Trace::new(u32::MAX, Arc::new(sink));
         trace.say(Category::Libs, || {
             "x\nwasmdyld: libs: forged\x1b[2J".to_string()
         });

@@ -14,6 +14,7 @@ fn generate() -> String {
         "namespace",
         "host",
         "memory",
+        "renew",
         "control",
         "symbol",
         "function",

@@ -66,7 +66,7 @@ namespace detail {
 
 struct OpenEnv {
     OpenCallback callback;
-    std::weak_ptr<State> state;
+    std::shared_ptr<Family> family;
     Opened last; // what was given last; the linker copies it once the callback has returned
 
     static std::int32_t call(void *env, const char *name, const char *needed_by, const std::uint8_t **bytes, std::size_t *size,
@@ -94,19 +94,16 @@ struct OpenEnv {
     /// A number that the linker's message repeats, so that what was wrong can be added to it.
     std::int32_t refuse(Failure failure)
     {
-        Shared namespace_ = state.lock();
-        if (!namespace_)
-            return -1;
-        std::int32_t number = -1 - static_cast<std::int32_t>(namespace_->failures++ % 1000000);
+        std::int32_t number = -1 - static_cast<std::int32_t>(family->failures++ % 1000000);
         failure.sign = "failed with " + std::to_string(number);
-        namespace_->failure = std::move(failure);
+        family->fail(failure);
         return number;
     }
 };
 
 struct WatcherEnv {
     WatcherCallback callback;
-    std::weak_ptr<State> state;
+    std::shared_ptr<Family> family;
 
     static bool call(void *env) noexcept
     {
@@ -116,8 +113,7 @@ struct WatcherEnv {
 
     bool refuse()
     {
-        if (Shared namespace_ = state.lock())
-            namespace_->failure = Failure{"interrupted", current_text(), std::current_exception()};
+        family->fail(Failure{"interrupted", current_text(), std::current_exception()});
         return true;
     }
 };
@@ -217,7 +213,7 @@ class Config {
         steps_.push_back([callback = std::move(callback)](wasm_dyld_config_t *config, const detail::Shared &state) {
             auto env = std::make_unique<detail::OpenEnv>();
             env->callback = callback;
-            env->state = state;
+            env->family = state->family;
             return detail::give(std::move(env), [&](void *raw, auto finalizer, auto error) {
                 return wasm_dyld_config_set_open(config, callback ? detail::OpenEnv::call : nullptr, raw, finalizer, error);
             });

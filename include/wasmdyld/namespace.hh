@@ -234,7 +234,7 @@ class NamespaceRef : public Scope {
             return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_watcher(dyld, count, nullptr, nullptr, nullptr, error); });
         auto env = std::make_unique<detail::WatcherEnv>();
         env->callback = std::move(callback);
-        env->state = state_;
+        env->family = state_->family;
         return detail::enter(state_, [&](auto dyld, auto error) {
             auto code = wasm_dyld_set_watcher(dyld, count, detail::WatcherEnv::call, env.get(), detail::finalize<detail::WatcherEnv>, error);
             if (code == WASM_DYLD_OK)
@@ -331,6 +331,13 @@ class NamespaceRef : public Scope {
     /// How many instances the namespace has made in its store. Some engines make a limited number in the life of a store: see
     /// wasm_dyld_instance_count.
     std::uint64_t instance_count() const noexcept { return dyld() ? wasm_dyld_instance_count(dyld()) : 0; }
+
+    /// How many more the engine makes in the store, as far as the namespace knows; nothing if there is no bound. See Namespace::try_renew.
+    std::optional<std::uint64_t> instances_left() const noexcept
+    {
+        std::uint64_t left = dyld() ? wasm_dyld_instances_left(dyld()) : 0;
+        return left == UINT64_MAX ? std::nullopt : std::optional(left);
+    }
 
 #ifndef WASMDYLD_NO_EXCEPTIONS
     /// As try_load.
@@ -657,6 +664,75 @@ class Namespace : public NamespaceRef {
     explicit Namespace(const Store &store, const Config &config = {}) : Namespace(try_create(store, config).value()) {}
     /// As try_create.
     explicit Namespace(const Engine &engine, const Config &config = {}) : Namespace(try_create(engine, config).value()) {}
+#endif
+
+    /// Prepares a namespace that try_renew makes, before anything is loaded in it.
+    using Prepare = std::function<Result<void>(const NamespaceRef &)>;
+
+    /**
+     * Makes a namespace like this one in another store of the same engine, for hosts that run for long (see wasm_dyld_renew): with its configuration, WASI,
+     * time-out, what is left of its budget, what was given by try_define, and what the host has open, loaded anew. Guests begin anew: memory, open files,
+     * function pointers (try_callback) and what they opened themselves stay behind. `prepare` defines what was given by try_define_extern, and loads
+     * what came from bytes.
+     *
+     * This one is as it was, also on failure: finish it and let it go. No Library, Function and the like of it is one of the new one.
+     */
+    Result<Namespace> try_renew(const Store &store, const Prepare &prepare = {}) const
+    {
+        if (!store.raw())
+            return Error(Code::invalid_argument, "the store was moved from, or is null");
+        if (!dyld())
+            return detail::gone();
+        struct Env {
+            const Prepare &prepare;
+            detail::Shared old, next;
+
+            static wasm_dyld_error_t *call(void *env, wasm_dyld_t *dyld) noexcept
+            {
+                Env &self = *static_cast<Env *>(env);
+                self.next->dyld = dyld;
+                auto run = [&]() -> wasm_dyld_error_t * {
+                    auto done = self.prepare ? self.prepare(NamespaceRef(self.next)) : Result<void>();
+                    return done ? nullptr : self.failure(done.error().message(), done.error().cause());
+                };
+                return detail::guarded(run, [&] { return self.failure(detail::current_text(), std::current_exception()); });
+            }
+
+            wasm_dyld_error_t *failure(const std::string &text, std::exception_ptr cause) const
+            {
+                std::string sign = detail::utf8(text);
+                old->failure = detail::Failure{sign.substr(0, sign.find('\n')), {}, std::move(cause)};
+                return wasm_dyld_error_new(sign.c_str());
+            }
+        } env{prepare, state_, std::make_shared<detail::State>()};
+        env.next->store = store.state_;
+        detail::join(env.next, state_->family);
+        wasm_dyld_t *made = nullptr;
+        auto renewed = detail::enter(state_, [&](auto dyld, auto error) {
+            auto code = wasm_dyld_renew(dyld, store.raw(), Env::call, &env, &made, error);
+            // On failure it is gone.
+            env.next->dyld = made;
+            return code;
+        });
+        if (!renewed)
+            return renewed.error();
+        return Namespace(std::move(env.next));
+    }
+
+    /// As above, in a store of its own.
+    Result<Namespace> try_renew(const Engine &engine, const Prepare &prepare = {}) const
+    {
+        auto store = Store::try_create(engine);
+        if (!store)
+            return store.error();
+        return try_renew(*store, prepare);
+    }
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    /// As try_renew.
+    Namespace renew(const Store &store, const Prepare &prepare = {}) const { return try_renew(store, prepare).value(); }
+    /// As try_renew.
+    Namespace renew(const Engine &engine, const Prepare &prepare = {}) const { return try_renew(engine, prepare).value(); }
 #endif
 
     /// Moves.

@@ -27,9 +27,13 @@ struct Failure {
 struct State;
 using Shared = std::shared_ptr<State>;
 
-/// A namespace, and those that were made in its place: functions of the host serve all of them.
+/// A namespace, and those that were made in its place: callbacks of the host serve all of them.
 struct Family {
     std::vector<std::weak_ptr<State>> members;
+    unsigned failures = 0;
+
+    /// A callback has failed, of whose namespace nothing is told.
+    void fail(const Failure &failure) const;
 
     Shared find(const wasm_dyld_t *dyld) const;
 };
@@ -39,7 +43,7 @@ struct State {
     std::shared_ptr<const StoreState> store; // null when the namespace is gone
     wasm_dyld_t *dyld = nullptr;             // null when the namespace is gone
     std::optional<Failure> failure;          // of a callback during the call that is being made
-    unsigned failures = 0, callbacks = 0;
+    unsigned callbacks = 0;
     std::shared_ptr<Family> family;
 
     State() = default;
@@ -61,6 +65,13 @@ inline Shared Family::find(const wasm_dyld_t *dyld) const
         if (Shared state = member.lock(); state && state->dyld == dyld)
             return state;
     return nullptr;
+}
+
+inline void Family::fail(const Failure &failure) const
+{
+    for (const std::weak_ptr<State> &member : members)
+        if (Shared state = member.lock())
+            state->failure = failure;
 }
 
 /// Makes a state one of a family.

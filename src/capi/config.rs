@@ -4,6 +4,7 @@
 
 use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::edge::{self, Environment, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
@@ -322,7 +323,7 @@ pub extern "C" fn wasm_dyld_config_set_open(
         let callback =
             callback.ok_or_else(|| Error::new(Code::InvalidArgument, "the callback is NULL"))?;
         let env = Environment::new(env, finalizer);
-        let asked = Box::new(move |name: &str, by: Option<&str>| open(callback, &env, name, by));
+        let asked = Arc::new(move |name: &str, by: Option<&str>| open(callback, &env, name, by));
         Ok(c.config.search.open.replace(asked))
     })
 }
@@ -377,7 +378,7 @@ fn to_callback(
     callback: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char),
     env: Environment,
 ) -> Sink {
-    Box::new(move |category, text| {
+    Arc::new(move |category, text| {
         let category = CString::new(category.name()).unwrap_or_default();
         let text = edge::c_string(text);
         let env = &env;

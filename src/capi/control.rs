@@ -13,6 +13,7 @@
 #![allow(non_camel_case_types)]
 
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{wasm_dyld_config_t, wasm_dyld_finalizer_t, with};
@@ -22,6 +23,7 @@ use super::namespace::wasm_dyld_t;
 use super::types::{self, ControlNumber, wasm_dyld_code_t};
 use crate::control::{Mode, interrupt};
 use crate::error::{Code, Error};
+use crate::link::Ask;
 
 /// Tells whether the guest is to stop. Called on the thread that the guest runs on, while that waits for the answer. It may look at the
 /// namespace, though not at its memory, and not change it: see the top of this file.
@@ -112,8 +114,8 @@ pub extern "C" fn wasm_dyld_set_watcher(
         let namespace = wasm_dyld_t::lend(namespace)?;
         namespace.ns.control().need(Mode::Interrupt)?;
         let env = Environment::new(env, finalizer);
-        let ask = callback.map(|callback| -> Box<dyn Fn() -> bool> {
-            Box::new(move || {
+        let ask = callback.map(|callback| -> Ask {
+            Arc::new(move || {
                 let env = &env;
                 // SAFETY: the host's own pair, on the namespace's thread.
                 unsafe { callback(env.env) }

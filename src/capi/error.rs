@@ -6,7 +6,7 @@ use std::ffi::{CString, c_char};
 
 use super::edge::{self, Handle, c_string, quiet, set};
 use super::types::wasm_dyld_code_t;
-use crate::error::{Error, Frame, Undefined, plain};
+use crate::error::{Code, Error, Frame, Undefined, plain};
 use crate::link::Failure;
 
 /// What went wrong. Made by a function that takes a wasm_dyld_error_t ** and failed; the caller deletes it. Immutable,
@@ -17,6 +17,8 @@ pub struct wasm_dyld_error_t {
     undefined: UndefinedTexts,
     exit_code: Option<i32>,
     frames: Vec<FrameTexts>,
+    /// As the library has it.
+    kind: Code,
     /// What the message says before the frames, and these, for one that goes on through a callback; nothing if there are none.
     inside: Option<(String, Vec<Frame>)>,
 }
@@ -78,8 +80,19 @@ impl wasm_dyld_error_t {
             undefined: UndefinedTexts::new(error.undefined_symbols()),
             exit_code: error.exit_code(),
             frames: error.frames().iter().map(FrameTexts::new).collect(),
+            kind: error.code(),
             inside: (!error.frames().is_empty())
                 .then(|| (error.headline(), error.frames().to_vec())),
+        }
+    }
+
+    /// What a callback has failed with, as an error of ours.
+    pub fn take_error(raw: *mut wasm_dyld_error_t) -> Error {
+        let kind = wasm_dyld_error_t::lend(raw).map_or(Code::InvalidArgument, |error| error.kind);
+        let Failure { text, frames, exit } = wasm_dyld_error_t::take_failure(raw);
+        match exit {
+            Some(code) => Error::exit(code),
+            None => Error::quoting(kind, text).with_frames(frames),
         }
     }
 

@@ -3,7 +3,7 @@
 #![allow(non_camel_case_types)]
 
 use std::ffi::{c_char, c_void};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::config::wasm_dyld_finalizer_t;
 use super::edge::{self, Environment, Handle, edge, set};
@@ -63,10 +63,10 @@ pub extern "C" fn wasm_dyld_define_func(
         let callback =
             callback.ok_or_else(|| Error::new(Code::InvalidArgument, "the callback is NULL"))?;
         // Whose environment it is is known when nothing can fail any more.
-        let env = Rc::new(Environment::new(env, None));
+        let env = Arc::new(Environment::new(env, None));
         let own = env.clone();
-        let body: Rc<GivenBody> =
-            Rc::new(move |caller, args, results| call(callback, &own, caller, args, results));
+        let body: Arc<GivenBody> =
+            Arc::new(move |caller, args, results| call(callback, &own, caller, args, results));
         ns.define_func(module, name, ty, body, overriding)?;
         env.ends_with(finalizer);
         Ok(())

@@ -14,6 +14,7 @@ mod memory;
 mod namespace;
 mod object;
 mod quick;
+mod renew;
 mod symbol;
 mod types;
 #[cfg(feature = "wasi")]

@@ -21,10 +21,12 @@ use crate::engine::sys::{
     wasm_extern_t, wasm_func_t, wasm_memory_t, wasm_module_t, wasm_store_t, wasm_table_t,
     wasm_val_vec_t,
 };
-use crate::engine::{Extern, Memory, Module, Store, Table};
+use crate::engine::{Api, Extern, Memory, Module, Store, Table};
 use crate::error::{Code, Error, Result};
 use crate::link::{Flags, Namespace, Party, Source};
 use crate::plan::Bind;
+#[cfg(feature = "wasi")]
+use crate::wasi::WasiConfig;
 
 /// A namespace: a memory, a table and the objects linked in them, in one store.
 ///
@@ -40,6 +42,9 @@ pub struct wasm_dyld_t {
     /// Memories and tables whose handles C has: they stay good, also when the namespace has got new ones.
     memories: RefCell<Vec<Rc<Memory>>>,
     tables: RefCell<Vec<Rc<Table>>>,
+    /// What WASI it was given, for a namespace in its place.
+    #[cfg(feature = "wasi")]
+    pub(super) wasi: RefCell<Option<WasiConfig>>,
     /// Its handle can be interrupted.
     registered: RefCell<Option<Registered>>,
 }
@@ -98,27 +103,39 @@ pub extern "C" fn wasm_dyld_new(
             ));
         }
         set(namespace, std::ptr::null_mut());
-        let store = NonNull::new(store)
-            .ok_or_else(|| Error::new(Code::InvalidArgument, "the store is NULL"))?;
-        // SAFETY: the header says that it is a store of that engine, and outlives the namespace.
-        let store = unsafe { Store::from_raw(api, store) };
-        let made = wasm_dyld_t {
-            ns: Namespace::new(store, config),
-            serial: next_serial()?,
-            strings: RefCell::default(),
-            memories: RefCell::default(),
-            tables: RefCell::default(),
-            registered: RefCell::default(),
-        };
-        let handle = made.give()?;
-        wasm_dyld_t::lend(handle)?.ns.known_as(handle.addr());
-        if let Err(why) = register(handle) {
-            wasm_dyld_t::delete(handle);
-            return Err(why);
-        }
-        set(namespace, handle);
+        let store = store_of(api, store)?;
+        set(namespace, give(Namespace::new(store, config))?);
         Ok(())
     })
+}
+
+/// A store that the host lends.
+pub(super) fn store_of(api: &'static Api, store: *mut wasm_store_t) -> Result<Store> {
+    let store = NonNull::new(store)
+        .ok_or_else(|| Error::new(Code::InvalidArgument, "the store is NULL"))?;
+    // SAFETY: the header says that it is a store of that engine, and outlives the namespace.
+    Ok(unsafe { Store::from_raw(api, store) })
+}
+
+/// A handle of a new namespace.
+pub(super) fn give(ns: Rc<Namespace>) -> Result<*mut wasm_dyld_t> {
+    let made = wasm_dyld_t {
+        ns,
+        serial: next_serial()?,
+        strings: RefCell::default(),
+        memories: RefCell::default(),
+        tables: RefCell::default(),
+        registered: RefCell::default(),
+        #[cfg(feature = "wasi")]
+        wasi: RefCell::default(),
+    };
+    let handle = made.give()?;
+    wasm_dyld_t::lend(handle)?.ns.known_as(handle.addr());
+    if let Err(why) = register(handle) {
+        wasm_dyld_t::delete(handle);
+        return Err(why);
+    }
+    Ok(handle)
 }
 
 /// Deletes a namespace with all that it holds. Functions taken from it must not be called any more. NULL is allowed.

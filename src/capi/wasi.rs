@@ -363,7 +363,24 @@ pub extern "C" fn wasm_dyld_set_wasi(
             false => wasm_dyld_wasi_t::take(wasi)?.config.take(),
         };
         let namespace = wasm_dyld_t::lend(namespace)?;
-        namespace.ns.define_wasi(config.build()?)?;
+        let before = give(&namespace, config)?;
+        // Its callbacks may call anything when they go.
+        drop(before);
         Ok(())
     })
+}
+
+/// Gives what was granted before.
+fn give(namespace: &wasm_dyld_t, config: WasiConfig) -> Result<Option<WasiConfig>> {
+    namespace.ns.define_wasi(config.build()?)?;
+    Ok(namespace.wasi.replace(Some(config)))
+}
+
+/// Grants what another namespace was granted.
+pub(super) fn take_over(old: &wasm_dyld_t, next: &wasm_dyld_t) -> Result<()> {
+    let config = old.wasi.borrow().clone();
+    match config {
+        Some(config) => give(next, config).map(drop),
+        None => Ok(()),
+    }
 }

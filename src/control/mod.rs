@@ -206,7 +206,12 @@ impl Control {
         }
     }
 
-    /// How long an outermost entry may take.
+    /// How long an outermost entry may take, if that is bounded.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.get()
+    }
+
+    /// Sets how long an outermost entry may take.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
         self.need(Mode::Interrupt)?;
         self.timeout.set(timeout);

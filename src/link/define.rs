@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::host::HostValue;
 use super::namespace::Namespace;
+use super::renew::Value;
 use crate::control::{self, Checks};
 use crate::engine::{Extern, ExternKind, Func, HostFunc, Val};
 use crate::error::{Code, Context, Error, Result};
-use crate::object::{ExternType, FuncType, Limits, MemoryType, TableType};
+use crate::object::{ExternType, FuncType, Limits, MemoryType, TableType, ValType};
 use crate::plan::Precedence;
 
 impl Namespace {
@@ -26,13 +27,17 @@ impl Namespace {
         let own =
             own.ok_or_else(|| Error::new(Code::Engine, "the engine refused to copy a handle"))?;
         let precedence = Precedence::of_host(overriding);
+        let noted = noted(value, &ty);
         let value = match (&ty, self.control().checks()) {
             (ExternType::Func(ty), Checks::Counted) => {
                 self.watched(own, ty.clone(), format!("{module}.{name}"))
             }
             _ => HostValue::Extern(own),
         };
-        self.define(module, name, value, ty, precedence).map(drop)
+        self.define(module, name, value, ty, precedence)?;
+        let mut all = self.definitions.borrow_mut();
+        all.note(module, name, noted, overriding);
+        Ok(())
     }
 
     /// A function of the host's from which no guest comes back that is to stop. Where the guest looks only when it has used what it was
@@ -60,6 +65,23 @@ impl Namespace {
         callable(&ty)?;
         fits(&ty, args, results)?;
         self.call(func, args, results)
+    }
+}
+
+/// What of a definition can be made anew in another store.
+fn noted(value: &Extern, ty: &ExternType) -> Value {
+    let number = |ty| !matches!(ty, ValType::V128 | ValType::Ref { .. });
+    match ty {
+        ExternType::Global(global) if global.mutable => Value::OfStore("a global that changes"),
+        ExternType::Global(global) if number(global.content) => match value.as_global() {
+            Some(value) => Value::Constant(*global, value.get()),
+            None => Value::OfStore("a global"),
+        },
+        ExternType::Global(_) => Value::OfStore("a global with a reference"),
+        ExternType::Func(_) => Value::OfStore("a function of wasm.h"),
+        ExternType::Table(_) => Value::OfStore("a table"),
+        ExternType::Memory(_) => Value::OfStore("a memory"),
+        ExternType::Tag(_) => Value::OfStore("a tag"),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Functions of the host's that it gives by their type: the linker makes the engine's functions of them, for each namespace its own.
 
 use std::cell::OnceCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::host::HostValue;
 use super::namespace::{Namespace, Side};
+use super::renew::Value;
 use crate::control::{self, Checks};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Error, Frame, Result};
@@ -21,7 +21,7 @@ pub struct Failure {
     pub exit: Option<i32>,
 }
 
-/// What a function of the host's does. It is told by what the host knows the namespace whose guest calls, see [`Namespace::known_as`].
+/// What a function of the host's does, for a namespace and those that are made in its place. It is told by what the host knows the namespace whose guest calls, see [`Namespace::known_as`].
 pub type GivenBody = dyn Fn(usize, &[Val], &mut [Val]) -> Result<(), Failure>;
 
 impl Namespace {
@@ -31,10 +31,11 @@ impl Namespace {
         module: &str,
         name: &str,
         ty: FuncType,
-        body: Rc<GivenBody>,
+        body: Arc<GivenBody>,
         overriding: bool,
     ) -> Result<()> {
         let (ty, store, side) = (Arc::new(ty), self.store(), self.side.clone());
+        let noted = Value::Func(ty.clone(), body.clone());
         let (sig, what) = (ty.clone(), format!("{module}.{name}"));
         let make = move || {
             let (side, body) = (side.clone(), body.clone());
@@ -43,8 +44,10 @@ impl Namespace {
         };
         let value = HostValue::Func(OnceCell::new(), Box::new(make));
         let precedence = Precedence::of_host(overriding);
-        self.define(module, name, value, ExternType::Func(ty), precedence)
-            .map(drop)
+        self.define(module, name, value, ExternType::Func(ty), precedence)?;
+        let mut all = self.definitions.borrow_mut();
+        all.note(module, name, noted, overriding);
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use super::host::HostValue;
 use super::load::Load;
 use super::meter::Meter;
 use super::modules::{EngineCode, Modules};
+use super::renew::{Definitions, Openings};
 use super::stats::{Clock, Statistics};
 use super::texts::Texts;
 use crate::config::Config;
@@ -33,6 +34,12 @@ use crate::plan::{
     Definition, Groups, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map,
 };
 use crate::search::GuestFiles;
+
+/// Whether the guest is to stop, as the host says. Shared by a namespace and those that are made in its place.
+pub type Ask = Arc<dyn Fn() -> bool>;
+
+/// How often who is asked.
+pub type Watch = Option<(Duration, Ask)>;
 
 /// An instantiated object.
 pub(super) struct LoadedObject {
@@ -179,6 +186,12 @@ pub(super) struct Side {
 pub struct Namespace {
     pub(super) store: Store,
     pub(super) config: Config,
+    /// As the host gave it.
+    pub(super) given: Config,
+    /// What the host has defined and opened, and who is asked meanwhile: for a namespace in the place of this one.
+    pub(super) definitions: RefCell<Definitions>,
+    pub(super) openings: RefCell<Openings>,
+    pub(super) watch: RefCell<Watch>,
     pub(super) state: RefCell<State>,
     pub(super) side: Rc<Side>,
     /// A load or an unload is changing the namespace.
@@ -242,7 +255,8 @@ pub struct ObjectInfo {
 }
 
 impl Namespace {
-    pub fn new(store: Store, mut config: Config) -> Rc<Namespace> {
+    pub fn new(store: Store, given: Config) -> Rc<Namespace> {
+        let mut config = given.clone();
         let side = Rc::new(Side::new(config.control));
         let control = &side.control;
         let by_engine = store.shim().watch(store, control);
@@ -254,7 +268,7 @@ impl Namespace {
         let objects_bound = memory.and_then(|bytes| store.shim().bound_objects(store, bytes));
         let told = side.clone();
         config.trace.wrap(|sink| {
-            Box::new(move |category, text| {
+            Arc::new(move |category, text| {
                 let _telling = told.tell();
                 sink(category, text);
             })
@@ -262,6 +276,10 @@ impl Namespace {
         Rc::new(Namespace {
             store,
             config,
+            given,
+            definitions: RefCell::default(),
+            openings: RefCell::default(),
+            watch: RefCell::default(),
             state: RefCell::new(State::default()),
             side,
             busy: Cell::new(false),
@@ -299,9 +317,10 @@ impl Namespace {
     pub fn set_watcher(
         &self,
         every: Duration,
-        ask: Option<Box<dyn Fn() -> bool>>,
-    ) -> Result<Option<Rc<Watcher>>> {
+        ask: Option<Ask>,
+    ) -> Result<(Option<Rc<Watcher>>, Watch)> {
         let side = Rc::downgrade(&self.side);
+        let watch = ask.clone().map(|ask| (every, ask));
         let watcher = ask.map(|ask| {
             let ask = move || {
                 let side = side.upgrade();
@@ -310,7 +329,8 @@ impl Namespace {
             };
             Watcher::new(every, Box::new(ask))
         });
-        self.side.control.set_watcher(watcher)
+        let before = self.side.control.set_watcher(watcher)?;
+        Ok((before, self.watch.replace(watch)))
     }
 
     pub fn store(&self) -> Store {
@@ -358,6 +378,14 @@ impl Namespace {
         self.instances.get()
     }
 
+    /// How many more the engine makes in the store, as far as the namespace knows.
+    pub fn instances_left(&self) -> u64 {
+        match self.store.shim().most_instances() {
+            Some(most) => most.saturating_sub(self.instances()),
+            None => u64::MAX,
+        }
+    }
+
     /// All instances of the namespace are made here, so that they are counted.
     pub(super) fn instantiate(
         &self,
@@ -377,11 +405,18 @@ impl Namespace {
         }
         let text = error.trap.as_ref()?.message();
         let limit = shim::of(self.store.api()).instance_limit(&text)?;
+        let most = format!(
+            "the engine makes at most {limit} instances in the life of a store and gives none back when libraries are closed"
+        );
         let why = format!(
-            "the engine makes at most {limit} instances in the life of a store and gives none back when libraries are closed; this namespace has made {}: go on with a new namespace in a new store",
+            "{most}; this namespace has made {}: go on in a new store (wasm_dyld_renew)",
             self.instances.get()
         );
-        Some(Error::new(Code::Limit, why))
+        // A guest has no other store. What it is told names nothing of the host's.
+        let to_guests = format!(
+            "{most}, as this program has: keep open what is needed again, or run on an engine without this bound (wasmdyld run --engine)"
+        );
+        Some(Error::new(Code::Limit, why).told_guests(to_guests))
     }
 
     pub fn memory(&self) -> Result<Rc<Memory>> {

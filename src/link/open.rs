@@ -12,6 +12,7 @@ use super::init;
 use super::load::Load;
 use super::namespace::{Busy, Namespace};
 use super::prepare::Prepared;
+use super::renew::Origin;
 use super::stats::Phase;
 use super::transaction;
 use crate::error::{Code, Context, Error, Result};
@@ -80,6 +81,7 @@ impl Namespace {
     /// Opens an object, with all that it needs. On failure everything is as before. `None`: it is not loaded and `flags` say not to.
     pub fn open(self: &Rc<Self>, source: Source, flags: Flags) -> Result<Option<ObjectId>> {
         let what = source.name();
+        let origin = Origin::of(&source);
         let _entry = self.enter();
         let outer = self.clock.set_aside();
         let opened = self.open_with(source, flags);
@@ -92,6 +94,9 @@ impl Namespace {
         trace.say_lines(Category::Statistics, || statistics.lines());
         if statistics.objects > 0 {
             self.statistics.replace(statistics);
+        }
+        if let (Ok(Some(object)), Some(origin)) = (&opened, origin) {
+            self.note_opening(*object, origin, flags);
         }
         opened.context(|| format!("loading {what}"))
     }

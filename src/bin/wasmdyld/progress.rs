@@ -36,7 +36,7 @@ pub fn observer(when: When) -> Option<Observer> {
         (When::Always, false) => Line::Log,
     };
     let line = RefCell::new(Some(line));
-    Some(Box::new(move |progress| match progress {
+    Some(std::sync::Arc::new(move |progress| match progress {
         Progress::Compiling {
             name,
             size,

@@ -213,6 +213,11 @@ pub trait Shim: Send + Sync {
         None
     }
 
+    /// How many instances a store makes in its life, where that is bounded.
+    fn most_instances(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads a value type; `None` for one that is unknown here.
     ///
     /// # Safety

@@ -229,6 +229,10 @@ impl Shim for Wasmtime {
         wasmtime_text::instance_limit(text)
     }
 
+    fn most_instances(&self) -> Option<u64> {
+        Some(wasmtime_text::MOST_INSTANCES)
+    }
+
     unsafe fn value_type(&self, _api: &'static Api, ty: *const wasm_valtype_t) -> Option<ValType> {
         // The header's own way aborts on types that the header does not have.
         // SAFETY: by the caller's promise; our opaque type stands for this one.

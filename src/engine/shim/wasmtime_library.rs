@@ -155,6 +155,10 @@ impl Shim for WasmtimeLibrary {
         wasmtime_text::instance_limit(text)
     }
 
+    fn most_instances(&self) -> Option<u64> {
+        Some(wasmtime_text::MOST_INSTANCES)
+    }
+
     fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
         type New = unsafe extern "C" fn() -> *mut wasm_config_t;
         type NewEngine = unsafe extern "C" fn(*mut wasm_config_t) -> *mut wasm_engine_t;

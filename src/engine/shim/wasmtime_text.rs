@@ -8,6 +8,9 @@ pub(super) const GUEST_STACK: usize = 512 * 1024;
 /// many (Q14).
 const TOO_MANY_INSTANCES: &str = "resource limit exceeded: instance count too high at ";
 
+/// How many instances a store makes, unless a limiter of the host's says otherwise.
+pub(super) const MOST_INSTANCES: u64 = 10_000;
+
 /// The whole text has to be the refusal. What came from a module, as a name in it or as what it let a trap say, stands behind other words.
 pub(super) fn instance_limit(text: &str) -> Option<u64> {
     let first = text.lines().next()?;

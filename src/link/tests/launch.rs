@@ -366,7 +366,7 @@ fn files_that_change_while_they_are_loaded() {
     for (place, change) in places {
         let mut config = place.config();
         let (at, done) = (place.at.clone(), Rc::new(Cell::new(false)));
-        config.progress = Some(Box::new(move |progress| {
+        config.progress = Some(std::sync::Arc::new(move |progress| {
             // All files have been read.
             if progress == Progress::Compiled && !done.replace(true) {
                 change(&at);
@@ -539,11 +539,11 @@ fn loads_that_are_not_kept() {
             other => panic!("{other}"),
         }
     };
-    let asked = unfit(&|config| config.search.open = Some(Box::new(|_, _| Ok(None))));
+    let asked = unfit(&|config| config.search.open = Some(std::sync::Arc::new(|_, _| Ok(None))));
     assert!(asked.contains("open callback"), "{asked}");
     let libs = |config: &mut Config| {
         let mask = crate::trace::parse("libs").unwrap();
-        config.trace = crate::trace::Trace::new(mask, Box::new(|_, _| {}));
+        config.trace = crate::trace::Trace::new(mask, std::sync::Arc::new(|_, _| {}));
     };
     assert!(unfit(&libs).contains("debug output"));
     // Without a folder each engine remembers its own.

@@ -51,7 +51,7 @@ impl World {
         let books = shelf.clone();
         let asked = Asked::default();
         let ask = asked.clone();
-        config.search.open = Some(Box::new(move |name, _| {
+        config.search.open = Some(std::sync::Arc::new(move |name, _| {
             // Once: what it does may search again.
             if let Some(asked) = ask.take() {
                 asked();

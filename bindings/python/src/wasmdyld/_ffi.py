@@ -145,6 +145,9 @@ class wasm_val_vec_t(Structure):
 wasm_dyld_func_callback_t = CFUNCTYPE(c_void_p, c_void_p, c_void_p, POINTER(wasm_val_t), POINTER(wasm_val_t))
 
 
+wasm_dyld_prepare_callback_t = CFUNCTYPE(c_void_p, c_void_p, c_void_p)
+
+
 wasm_dyld_watcher_callback_t = CFUNCTYPE(c_bool, c_void_p)
 
 
@@ -255,6 +258,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_alloc": (c_uint32, c_void_p, c_uint64, POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_free": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_heap": (c_void_p, c_void_p),
+    "wasm_dyld_renew": (c_uint32, c_void_p, c_void_p, wasm_dyld_prepare_callback_t, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_instances_left": (c_uint64, c_void_p),
     "wasm_dyld_config_set_control": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_interrupt": (c_uint32, c_void_p),
     "wasm_dyld_set_timeout": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
@@ -399,6 +404,8 @@ class Functions:
     wasm_dyld_alloc: Callable[[Any, int, Any, Any], int]
     wasm_dyld_free: Callable[[Any, int, Any], int]
     wasm_dyld_heap: Callable[[Any], Optional[int]]
+    wasm_dyld_renew: Callable[[Any, Any, Any, Any, Any, Any], int]
+    wasm_dyld_instances_left: Callable[[Any], int]
     wasm_dyld_config_set_control: Callable[[Any, int, Any], int]
     wasm_dyld_interrupt: Callable[[Any], int]
     wasm_dyld_set_timeout: Callable[[Any, int, Any], int]

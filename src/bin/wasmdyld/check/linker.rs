@@ -27,7 +27,7 @@ impl World {
             ..Config::default()
         };
         let books = shelf.clone();
-        config.search.open = Some(Box::new(move |name, _| {
+        config.search.open = Some(std::sync::Arc::new(move |name, _| {
             let book = books.iter().find(|(known, _)| *known == name);
             Ok(book.map(|(name, bytes)| Opened {
                 bytes: bytes.clone(),
