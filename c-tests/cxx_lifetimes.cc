@@ -168,10 +168,10 @@ static void renewal()
     std::vector<std::uint8_t> library = finish(m);
     bool fails = false;
     auto alive = std::make_shared<int>(1);
-    auto open = [&](const std::string &name, const std::string &) -> Result<std::optional<Opened>> {
+    auto open = [&](std::string_view name, std::string_view) -> Result<std::optional<Opened>> {
         if (fails)
             return Error(Code::io, "the shelf is empty");
-        return name == "lib.so" ? std::optional(Opened{library, name}) : std::nullopt;
+        return name == "lib.so" ? std::optional(Opened{library, {}}) : std::nullopt;
     };
     std::optional<Namespace> in = VALUE(Namespace::try_create(engine, Config().open(open)));
     std::size_t seen = 0;

@@ -255,6 +255,18 @@ static void real_libraries(void)
     ok("a large library");
 }
 
+/* A guest that opens top.so, and tells why it cannot. */
+static struct module *opens(void)
+{
+    struct module *m = module_new();
+    m->memory_size = 16;
+    uint32_t open = module_import(m, "env", "dlopen", "ii", "i"), why = module_import(m, "env", "dlerror", "", "i");
+    module_data(m, 0, "top.so", 7);
+    module_function(m, "open", "", "i", CODE(GLOBAL_GET, 0, I32_CONST, 2, CALL, (uint8_t)open));
+    module_function(m, "why", "", "i", CODE(CALL, (uint8_t)why));
+    return m;
+}
+
 /* The last instance of a store: what is there goes on, what does not fit is told so and changes nothing. */
 static void last_instance(void)
 {
@@ -266,6 +278,8 @@ static void last_instance(void)
     wasm_dyld_code_t code = WASM_DYLD_OK;
     module_function(m, "another", "", "i", CODE(I32_CONST, 3));
     WORKS(load_module(host.dyld, "stays.so", m, WASM_DYLD_GLOBAL, &stays, &error));
+    wasm_dyld_object_t *asks = NULL;
+    WORKS(load_module(host.dyld, "asks.so", opens(), 0, &asks, &error));
     struct snapshot before = {0, false, 0, 0};
     for (long n = 0; code == WASM_DYLD_OK; n++) {
         CHECK(n <= MOST_INSTANCES);
@@ -283,6 +297,10 @@ static void last_instance(void)
     UNCHANGED(host.dyld, before);
     OPENS(host.dyld, stays, 1, 0);
     SAME(CALL0(host.dyld, find(host.dyld, NULL, "base_value")), 8);
+    /* A guest is told what its author can do. */
+    SAME(CALL0(host.dyld, find(host.dyld, asks, "open")), 0);
+    CONTAINS(read_text(host.dyld, (uint32_t)CALL0(host.dyld, find(host.dyld, asks, "why"))), "keep open what is needed again");
+    WORKS(wasm_dyld_unload(host.dyld, asks, &error));
     wasm_dyld_object_t *again = NULL;
     WORKS(wasm_dyld_load(host.dyld, "stays.so", 0, &again, &error));
     CHECK(again == stays);

@@ -419,6 +419,8 @@ class NamespaceRef : public Scope {
 
     /// Internal.
     explicit NamespaceRef(detail::Shared state) : Scope(std::move(state)) {}
+    /// Internal.
+    static NamespaceRef of(detail::Shared state) { return NamespaceRef(std::move(state)); }
 
     /// Internal: null if the namespace is gone.
     wasm_dyld_t *dyld() const noexcept { return state_ ? state_->dyld : nullptr; }
@@ -692,7 +694,7 @@ class Namespace : public NamespaceRef {
                 Env &self = *static_cast<Env *>(env);
                 self.next->dyld = dyld;
                 auto run = [&]() -> wasm_dyld_error_t * {
-                    auto done = self.prepare ? self.prepare(NamespaceRef(self.next)) : Result<void>();
+                    auto done = self.prepare ? self.prepare(NamespaceRef::of(self.next)) : Result<void>();
                     return done ? nullptr : self.failure(done.error().message(), done.error().cause());
                 };
                 return detail::guarded(run, [&] { return self.failure(detail::current_text(), std::current_exception()); });
