@@ -10,7 +10,7 @@ use std::process::Command;
 /// Builds a port. It does so in the target folder that this test is in.
 fn port(name: &str, tools: &[&str], tests: usize) {
     // All of them, so that all that are missing are told.
-    if !tools.iter().map(|tool| skip::has(tool)).all(|there| there) {
+    if !tools.iter().all(|tool| skip::has(tool)) {
         return;
     }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))

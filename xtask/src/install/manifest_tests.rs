@@ -106,7 +106,7 @@ fn files_of_others_are_not_written_over() {
     assert_eq!(fs::read_to_string(&header).expect("theirs"), "theirs\n");
     assert_eq!(
         util::list(&prefix.join("include")).expect("no rest"),
-        [header.clone()]
+        std::slice::from_ref(&header)
     );
     // The same file is no other, and what is forced is ours from then on.
     fs::write(&header, "ours\n").expect("writing");
