@@ -311,9 +311,9 @@ static void stopped_heap(void)
     module_function(m, "malloc", "i", "i", CODE(LOOP, NOTHING, BR, 0, END, I32_CONST, 8));
     module_function(m, "free", "i", "", CODE(UNREACHABLE));
     WORKS(load_module(host.dyld, "heap.so", m, 0, NULL, &error));
+    FAILS(wasm_dyld_free(host.dyld, 8, &error), WASM_DYLD_TRAP, "calling the guest's free", NULL);
     WORKS(wasm_dyld_set_timeout(host.dyld, 20000000, &error));
     FAILS(wasm_dyld_alloc(host.dyld, 8, &address, &error), WASM_DYLD_TIMED_OUT, "calling the guest's malloc", NULL);
-    FAILS(wasm_dyld_free(host.dyld, 8, &error), WASM_DYLD_TRAP, "calling the guest's free", NULL);
     host_delete(&host);
     ok("a heap that is stopped");
 }

@@ -101,6 +101,10 @@ static wasm_dyld_object_t *loaded(wasm_dyld_t *dyld, const char *name)
     return object;
 }
 
+static bool watched;
+
+static bool watch(void *env) { return *(bool *)env; }
+
 static void what_goes_over(void)
 {
     wasm_dyld_object_t *old_plugin = NULL, *other = NULL;
@@ -115,7 +119,7 @@ static void what_goes_over(void)
     SAME(call(host.dyld, old_plugin, "count"), 2);
     WORKS(wasm_dyld_func_new(host.dyld, find(host.dyld, old_plugin, "count"), &prepared_function, &error));
     WORKS(wasm_dyld_set_budget(host.dyld, 1000, &error));
-    WORKS(wasm_dyld_set_timeout(host.dyld, 50000000, &error));
+    WORKS(wasm_dyld_set_watcher(host.dyld, 1000000, watch, &watched, finalize, &error));
 
     wasm_dyld_t *renewed = NULL;
     wasm_store_t *store = wasm_store_new(host.engine);
@@ -139,7 +143,9 @@ static void what_goes_over(void)
     CHECK(left <= 1000 && left > 900);
     wasm_val_vec_t none = WASM_EMPTY_VEC;
     WORKS(wasm_dyld_set_budget(renewed, UINT64_MAX, &error));
-    FAILS(wasm_dyld_call(renewed, find(renewed, plugin, "endless"), &none, &none, &error), WASM_DYLD_TIMED_OUT, NULL);
+    watched = true;
+    FAILS(wasm_dyld_call(renewed, find(renewed, plugin, "endless"), &none, &none, &error), WASM_DYLD_INTERRUPTED, NULL);
+    watched = false;
     SAME(finalized + shelf.finalized, 0);
     hand_over(renewed, store);
     SAME(finalized + shelf.finalized, 0);
@@ -156,7 +162,7 @@ static void what_goes_over(void)
     }
     SAME(finalized + shelf.finalized, 0);
     wasm_dyld_delete(host.dyld);
-    SAME(finalized, 1);
+    SAME(finalized, 2);
     SAME(shelf.finalized, 1);
     wasm_store_delete(host.store);
     wasm_engine_delete(host.engine);
@@ -300,6 +306,20 @@ static void within(void)
     SAME(wasm_dyld_object_count(from_within), 1);
     hand_over(from_within, store_within);
 
+    /* The time-out goes over as well: long enough for loads on a slow machine. */
+    wasm_dyld_t *renewed = NULL;
+    wasm_store_t *store = wasm_store_new(host.engine);
+    if (!getenv("WASMDYLD_TEST_CHECKER")) {
+        WORKS(wasm_dyld_load(host.dyld, "plugin.so", 0, NULL, &error));
+        WORKS(wasm_dyld_set_timeout(host.dyld, UINT64_C(3000000000), &error));
+        WORKS(wasm_dyld_renew(host.dyld, store, NULL, NULL, &renewed, &error));
+        hand_over(renewed, store);
+        FAILS(wasm_dyld_call_args(host.dyld, loaded(host.dyld, "plugin.so"), "endless", "() -> ()", NULL, 0, &error), WASM_DYLD_TIMED_OUT, NULL);
+        WORKS(wasm_dyld_unload(host.dyld, loaded(host.dyld, "plugin.so"), &error));
+        WORKS(wasm_dyld_set_timeout(host.dyld, 0, &error));
+        store = wasm_store_new(host.engine);
+    }
+
     /* A constructor that comes to no end. */
     m = module_new();
     module_function(m, "__wasm_call_ctors", "", "", CODE(LOOP, NOTHING, BR, 0, END));
@@ -308,8 +328,6 @@ static void within(void)
     memset(&shelf, 0, sizeof shelf);
     shelf_add(&shelf, "user.so", constant(1));
     shelf_add(&shelf, "other.so", m);
-    wasm_dyld_t *renewed = NULL;
-    wasm_store_t *store = wasm_store_new(host.engine);
     WORKS(wasm_dyld_set_timeout(host.dyld, 50000000, &error));
     FAILS(wasm_dyld_renew(host.dyld, store, NULL, NULL, &renewed, &error), WASM_DYLD_TIMED_OUT, "renewing the namespace", NULL);
     CHECK(renewed == NULL);

@@ -104,6 +104,7 @@ def test_many_callbacks_at_once(ns: Namespace, calc: Library) -> None:
         calc.calc_define(ord("p"), kept[n])
         assert calc.calc_evaluate("1 p") == 1 + n
     assert ns.instance_count < 40
+    assert ns.instances_left in (None, 10_000 - ns.instance_count)
 
 
 def test_a_pointer_that_stays(ns: Namespace, calc: Library) -> None:

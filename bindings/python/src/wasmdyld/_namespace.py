@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 
 NO_BUDGET = (1 << 64) - 1
+NO_BOUND = (1 << 64) - 1
 
 
 class Address(NamedTuple):
@@ -328,6 +329,14 @@ class Namespace:
     def instance_count(self) -> int:
         """How many instances have been made in the store so far. Some engines make a limited number (the bundled one 10,000)."""
         return dyld.wasm_dyld_instance_count(self._state.namespace)
+
+    @property
+    @in_turn
+    def instances_left(self) -> Optional[int]:
+        """How many more the engine makes in the store; None if there is no bound. What opens and closes libraries without end goes on in a
+        new Namespace before that: loads beyond it raise LimitReached."""
+        left: int = dyld.wasm_dyld_instances_left(self._state.namespace)
+        return None if left == NO_BOUND else left
 
     # The end
 
