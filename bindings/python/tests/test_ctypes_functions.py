@@ -125,10 +125,21 @@ def test_functions_with_a_variable_number_of_arguments(libc: Any) -> None:
     size = libc.snprintf(buffer, 100, b"%s %d %d %.2f %lld %.1f %c %u %d", *arguments)
     assert buffer.value == b"text 5 -1 2.50 1099511627776 0.5 x 4294967295 200" and size == len(buffer.value)
     assert libc.snprintf(buffer, 100, b"plain") == 5
-    number, text = C.c_int(), C.create_string_buffer(10)
+    value, text = C.c_int(), C.create_string_buffer(10)
     libc.sscanf.argtypes = [C.c_char_p, C.c_char_p]
-    assert libc.sscanf(b"42 word", b"%d %9s", C.byref(number), text) == 2
-    assert (number.value, text.value) == (42, b"word")
+    assert libc.sscanf(b"42 word", b"%d %9s", C.byref(value), text) == 2
+    assert (value.value, text.value) == (42, b"word")
+    # Numbers alone, which could be passed as they are: after a call that has prepared the function.
+    for function in (libc.snprintf, libc["snprintf"]):
+        function.argtypes = [C.c_void_p, C.c_size_t, C.c_void_p]
+        form = C.create_string_buffer(b"%d-%d")
+        for number in (5, 6):
+            function(C.addressof(buffer), 100, C.addressof(form), number, 7)
+            assert buffer.value == b"%d-7" % number
+            form.value = b"%d-7"
+            function(C.addressof(buffer), 100, C.addressof(form), number)
+            assert buffer.value == b"%d-7" % number
+            form.value = b"%d-%d"
     with pytest.raises(TypeError, match="at least 3 arguments"):
         libc.snprintf(buffer, 100)
 

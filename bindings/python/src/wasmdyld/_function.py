@@ -214,6 +214,18 @@ class Function:
         return result if self.errcheck is None else self.errcheck(result, self, arguments)
 
     @in_turn
+    def _plain_answers(self, arguments: Sequence[Any]) -> Optional[Sequence[Any]]:
+        """What it gives for plain numbers. None: it is not prepared, or these are none, and it was not called."""
+        quick = self._quick
+        if quick is None or self._seen != self._state.changes:
+            return None
+        try:
+            quick.pack(quick.cells, 0, *arguments, *self._last)
+        except (StructError, TypeError, OverflowError):
+            return None
+        return quick.run()
+
+    @in_turn
     def _in_turn(self, work: Callable[[], Any]) -> Any:
         """What converts arguments, calls the function and converts its result, while no other thread uses the namespace."""
         return work()

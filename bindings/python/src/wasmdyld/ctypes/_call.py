@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from .._convert import Call, Number
 from .._errors import Error
-from ._block import Block
+from ._chars import c_char_p, c_void_p
 from ._data import ArgumentError, CData, CType, number
 from ._layout import up
-from ._simple import _Float, _Integer
+from ._simple import _Float, _Integer, c_double, c_float, c_int, c_longlong, c_uint, c_ulonglong
 from ._struct import StructType, single
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .._types import FuncType
 
 IN, OUT, ZERO = 1, 2, 4
+# Numbers that are as wide as WebAssembly's own, and addresses.
+PLAIN = frozenset((c_int, c_uint, c_longlong, c_ulonglong, c_float, c_double, c_void_p, c_char_p))
 
 
 def by_value_kind(type: Any) -> str:
@@ -43,6 +45,7 @@ class Signature:
 
     def __init__(self, of: Any, paramflags: Any) -> None:
         self._of = of
+        self._plain: Optional[bool] = None
         self._flags = None if paramflags is None else flags_of(paramflags, of.argtypes)
 
     def _told(self) -> "Optional[FuncType]":
@@ -50,6 +53,21 @@ class Signature:
         code = self._of._code()
         type: Optional[FuncType] = getattr(code, "type", None)
         return type
+
+    def changed(self) -> None:
+        """Its types are others than before."""
+        self._plain = None
+
+    def plain(self) -> bool:
+        """Whether plain numbers are passed as they are, for which nothing is done but what `struct` does."""
+        found = self._plain
+        if found is None:
+            types, told = self._of.argtypes, self._told()
+            whole = self._flags is None and not in_memory(self._of.restype) and told is not None
+            # With fewer types than parameters, the last parameter is where the arguments of `...` are.
+            fixed = types is None or told is None or len(types) == len(told.params)
+            found = self._plain = whole and fixed and all(type in PLAIN for type in types or ())
+        return found
 
     def check(self, argtypes: Optional[Sequence[Any]], restype: Any) -> None:
         """Refuses types that the function does not have."""
@@ -79,7 +97,11 @@ class Signature:
         elif named:
             raise TypeError(f"{self._of.__name__} takes no keyword arguments: only functions with paramflags do")
         of = self._of
-        value = function._in_turn(lambda: self._call(function, arguments))
+        answers = function._plain_answers(arguments) if self.plain() else None
+        if answers is not None:
+            value = self._value(answers, function._core)
+        else:
+            value = function._in_turn(lambda: self._call(function, arguments))
         if of.errcheck is not None:
             given = tuple(arguments)
             value = of.errcheck(value, of, given)

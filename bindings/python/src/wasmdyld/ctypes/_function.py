@@ -83,6 +83,8 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
     _size_ = _align_ = POINTER_SIZE
     _pointers_ = True
     _restype_: Any = INT
+    _led: Optional[Function] = None
+    """The library's function that it is, if it is one."""
     _argtypes_: Optional[Tuple[Any, ...]] = None
 
     def __init__(self, to: Any = None, paramflags: Any = None) -> None:
@@ -109,6 +111,7 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
     def _lead(self, function: Function, name: str) -> None:
         """Makes it a function of a library's."""
         self.__name__ = name
+        self._led = function
         core = function._core
         self._block.belong(core)
         self._block.point(0, Code(function, None, ()))
@@ -127,6 +130,7 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
                 raise TypeError(f"item {index + 1} in _argtypes_ has no from_param method: {kind!r} is no type of wasmdyld.ctypes")
         self.signature.check(given, self.restype)
         self.__dict__["_own_argtypes"] = given
+        self.signature.changed()
 
     @property
     def restype(self) -> Any:
@@ -142,6 +146,7 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
             raise TypeError("restype must be a type, a callable, or None")
         self.signature.check(self.argtypes, type)
         self.__dict__["_own_restype"] = type
+        self.signature.changed()
 
     @property
     def errcheck(self) -> Any:
@@ -192,6 +197,8 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
         return known[2]
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if self._led is not None:
+            return self.signature.call(self._led, arguments, named)
         code = self._code()
         if not isinstance(code, (int, Function)) and callable(code):
             # Python's own: no guest between.
