@@ -25,7 +25,16 @@ const MORE: [(&str, &[&str]); 6] = [
     ),
     (
         "bindings/python/setup.py",
-        &["build", "--release", "--lib", "--locked"],
+        &[
+            "build",
+            "--release",
+            "--features",
+            "cli",
+            "--lib",
+            "--bin",
+            "wasmdyld",
+            "--locked",
+        ],
     ),
     (
         "cargo cinstall",

@@ -51,6 +51,8 @@ pub fn wheel(stage: &Installed) -> Result<PathBuf> {
         command.args(["wheel", "--no-deps", "--wheel-dir"]);
         command.arg(&wheels).arg(package());
         command.env("WASMDYLD_LIBRARY", stage.lib.join("libwasmdyld.so"));
+        command.env("WASMDYLD_COMMAND", stage.bin.join("wasmdyld"));
+        command.env_remove("WASMDYLD_GUEST_LIB");
         command.env("PIP_CONSTRAINT", requirements());
         util::run_quiet(&mut command)?;
         util::remove(&package().join("build"))

@@ -62,6 +62,8 @@ def test_the_installed_package() -> None:
     assert Path(wasmdyld.library_path()) == folder / "libwasmdyld.so"
     (info,) = folder.parent.glob("wasmdyld-*.dist-info")
     assert (info / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    ours = PYTHON / "licenses" / "guest-libraries.txt"
+    assert (info / "licenses" / "licenses" / "guest-libraries.txt").read_text() == ours.read_text()
     wheel = (info / "WHEEL").read_text()
     assert re.search(r"^Tag: py3-none-(linux|manylinux|musllinux)\w+$", wheel, re.MULTILINE)
     assert "Root-Is-Purelib: false" in wheel
@@ -80,11 +82,12 @@ def test_the_library_is_chosen_by_the_environment(tmp_path: Path) -> None:
         assert done.returncode == 1 and "ImportError" in done.stderr and why in done.stderr
 
 
-def test_the_source_distribution_has_what_cargo_needs(tmp_path: Path) -> None:
+def test_the_source_distribution_has_what_a_build_needs(guests: Path, tmp_path: Path) -> None:
     source = tmp_path / "python"
     # Elsewhere, so that nothing is left in the source tree.
     shutil.copytree(PYTHON, source, ignore=shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".*_cache"), symlinks=False)
-    done = run(sys.executable, source / "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path / "dist", WASMDYLD_SOURCE=str(ROOT))
+    lib = GUESTS / "lib"
+    done = run(sys.executable, source / "setup.py", "--quiet", "sdist", "--dist-dir", tmp_path / "dist", WASMDYLD_SOURCE=str(ROOT), WASMDYLD_GUEST_LIB=str(lib))
     (archive,) = (tmp_path / "dist").glob("*.tar.gz") if done.returncode == 0 else [None]
     assert archive is not None, done.stderr
     # Python learned of filters in a patch version.
@@ -93,8 +96,11 @@ def test_the_source_distribution_has_what_cargo_needs(tmp_path: Path) -> None:
         tar.extractall(tmp_path / "unpacked", **careful)
     (unpacked,) = (tmp_path / "unpacked").iterdir()
     assert (unpacked / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
-    assert (unpacked / "src" / "wasmdyld" / "py.typed").exists() and not list(unpacked.rglob("*.so"))
-    assert (unpacked / "backend.py").read_text() == (PYTHON / "backend.py").read_text()
+    assert (unpacked / "src" / "wasmdyld" / "py.typed").exists()
+    assert {file.parent for file in unpacked.rglob("*.so")} == {unpacked / "share" / "wasmdyld" / "lib"}
+    assert (unpacked / "share" / "wasmdyld" / "lib" / "libc.so").read_bytes() == (lib / "libc.so").read_bytes()
+    for part in ("backend.py", "platform_tag.py", "licenses/guest-libraries.txt"):
+        assert (unpacked / part).read_text() == (PYTHON / part).read_text()
     for program in ("cargo", "rustc"):
         if shutil.which(program) is None:
             absent(program, "https://rustup.rs")
@@ -102,6 +108,10 @@ def test_the_source_distribution_has_what_cargo_needs(tmp_path: Path) -> None:
     # Of this platform alone: nobody has downloaded the crates of others. What is built here is there; cargo fetches the rest.
     manifest = unpacked / "rust" / "Cargo.toml"
     done = run("cargo", "metadata", "--locked", "--filter-platform", host, "--format-version", "1", "--manifest-path", manifest)
+    assert done.returncode == 0, done.stderr
+    # All that the library is made of but the engine, which takes minutes: whatever it includes is there.
+    scratch = ROOT / "target" / "python" / "sdist"
+    done = run("cargo", "check", "--locked", "--lib", "--no-default-features", "--manifest-path", manifest, "--target-dir", scratch)
     assert done.returncode == 0, done.stderr
 
 

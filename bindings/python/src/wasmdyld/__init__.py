@@ -77,6 +77,7 @@ from ._errors import (
     WrongThread,
 )
 from ._function import UNSET, Function
+from ._guest import guest_library_path
 from ._library import library_path, version
 from ._memory import Allocation, Memory
 from ._namespace import Address, Namespace
@@ -167,6 +168,7 @@ __all__ = [
     "c_void_p",
     "f32",
     "f64",
+    "guest_library_path",
     "i32",
     "i64",
     "library_path",
