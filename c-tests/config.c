@@ -40,6 +40,8 @@ static void setters(void)
     WORKS(wasm_dyld_config_add_library_path(config, "relative\377", &error)); /* a path is bytes */
     FAILS(wasm_dyld_config_add_library_path(config, "", &error), INVALID, "empty", NULL);
     FAILS(wasm_dyld_config_add_library_path(config, NULL, &error), INVALID, "NULL", NULL);
+    FAILS(wasm_dyld_config_add_default_path(config, "", &error), INVALID, "default path is empty", NULL);
+    FAILS(wasm_dyld_config_add_default_path(config, NULL, &error), INVALID, "NULL", NULL);
     WORKS(wasm_dyld_config_add_preload(config, "libx.so", &error));
     FAILS(wasm_dyld_config_add_preload(config, NULL, &error), INVALID, "NULL", NULL);
     FAILS(wasm_dyld_config_add_preload(config, "\377", &error), INVALID, "UTF-8", NULL);
@@ -223,6 +225,23 @@ static void used_again(void)
     ok("handles are not used again");
 }
 
+/* Where a library was looked for, in order. */
+static void searched_last(void)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_add_default_path(config, "/nowhere/default", &error));
+    WORKS(wasm_dyld_config_add_default_path(config, "/nowhere/second", &error));
+    WORKS(wasm_dyld_config_add_library_path(config, "/nowhere/own", &error));
+    struct host host = host_with(config);
+    FAILS(wasm_dyld_load(host.dyld, "libx.so", 0, NULL, &error), WASM_DYLD_NOT_FOUND,
+          "/nowhere/own/libx.so (library path): no such file\n  /nowhere/default/libx.so (default folder): no such file\n"
+          "  /nowhere/second/libx.so (default folder)",
+          NULL);
+    SAME(wasm_dyld_library_path_count(host.dyld), 1);
+    host_delete(&host);
+    ok("folders that are searched last");
+}
+
 static void flags(void)
 {
     wasm_dyld_config_t *config = wasm_dyld_config_new();
@@ -306,6 +325,7 @@ int main(void)
     finalizers();
     dead_handles();
     used_again();
+    searched_last();
     flags();
     errors();
     wasi_setters();

@@ -78,6 +78,7 @@ static void what_is_wrong()
     ERROR(Namespace::try_create(engine, Config().stack_size(5)), Code::invalid_argument, {"stack of 5 bytes"});
     ERROR(Namespace::try_create(engine, Config().library_path("")), Code::invalid_argument, {"library path"});
     ERROR(Namespace::try_create(engine, Config().library_path("a\0b"s)), Code::invalid_argument, {"library path", "NUL"});
+    ERROR(Namespace::try_create(engine, Config().default_path("")), Code::invalid_argument, {"default path"});
     ERROR(Namespace::try_create(engine, Config().preload("a\0b"s)), Code::invalid_argument, {"library name", "NUL"});
     ERROR(Namespace::try_create(engine, Config().trace("libs\0nonsense"s)), Code::invalid_argument, {"categories", "NUL"});
     ERROR(Namespace::try_create(engine, Config().trace("libs\0nonsense"s, [](auto, auto) {})), Code::invalid_argument, {"categories", "NUL"});
@@ -115,6 +116,7 @@ static void settings()
     unsetenv("WASMDYLD_LIBRARY_PATH");
     CHECK(from_environment.library_paths() == std::vector<std::string>{"/from/environment"});
     CHECK(make_namespace().library_paths().empty());
+    ERROR(make_namespace(Config().default_path("/nowhere/default")).try_load("libx.so"), Code::not_found, {"/nowhere/default/libx.so (default folder)"});
     ok("settings");
 }
 

@@ -836,6 +836,14 @@ wasm_dyld_code_t wasm_dyld_config_add_library_path(wasm_dyld_config_t *config,
                                                    wasm_dyld_error_t **error);
 
 /**
+ * Adds a folder that is searched last, after the library paths and what an object's own RUNTIME_PATH says: where the libraries are that guests
+ * are compiled against, libc.so for instance (`wasmdyld-cc --print-lib-dir`). After those added before. By default there is none.
+ */
+wasm_dyld_code_t wasm_dyld_config_add_default_path(wasm_dyld_config_t *config,
+                                                   const char *folder,
+                                                   wasm_dyld_error_t **error);
+
+/**
  * Adds a library that is loaded together with the first object and whose symbols come before those of other libraries
  * (LD_PRELOAD). A name without a slash is searched, one with a slash is a path.
  */

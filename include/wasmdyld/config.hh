@@ -140,6 +140,9 @@ class Config {
     /// Adds a folder to search for libraries, after those added before.
     Config &library_path(const std::string &folder) { return text(folder, "library path", wasm_dyld_config_add_library_path); }
 
+    /// Adds a folder that is searched last, after the library paths and RUNTIME_PATH: where libc.so is, for instance.
+    Config &default_path(const std::string &folder) { return text(folder, "default path", wasm_dyld_config_add_default_path); }
+
     /// Adds a library that is loaded with the first object and whose symbols come before those of other libraries.
     Config &preload(const std::string &name) { return text(name, "library name", wasm_dyld_config_add_preload); }
 

@@ -160,6 +160,23 @@ pub extern "C" fn wasm_dyld_config_add_library_path(
     })
 }
 
+/// Adds a folder that is searched last, after the library paths and what an object's own RUNTIME_PATH says: where the libraries are that guests
+/// are compiled against, libc.so for instance (`wasmdyld-cc --print-lib-dir`). After those added before. By default there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_config_add_default_path(
+    config: *mut wasm_dyld_config_t,
+    folder: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(config, error, |c| {
+        c.config
+            .search
+            .default_paths
+            .push(path(folder, "default path")?);
+        Ok(())
+    })
+}
+
 /// Adds a library that is loaded together with the first object and whose symbols come before those of other libraries
 /// (LD_PRELOAD). A name without a slash is searched, one with a slash is a path.
 #[unsafe(no_mangle)]

@@ -57,8 +57,7 @@ pub fn wheel(stage: &Installed) -> Result<PathBuf> {
         util::run_quiet(&mut command)?;
         util::remove(&package().join("build"))
     })?;
-    let wheel = util::list(&wheels)?.into_iter().next();
-    let wheel = wheel.ok_or("pip wheel left no wheel")?;
+    let wheel = built()?;
     println!("    {}", wheel.display());
     let venv = place("venv");
     util::timed("a virtual environment with it and its tests' needs", || {
@@ -84,6 +83,12 @@ pub fn wheel(stage: &Installed) -> Result<PathBuf> {
         util::run_quiet(command.args(["install", "--no-deps"]).arg(&wheel)).map(drop)
     })?;
     Ok(venv.join("bin"))
+}
+
+/// The wheel that was built last.
+fn built() -> Result<PathBuf> {
+    let wheel = util::list(&place("wheel"))?.into_iter().next();
+    wheel.ok_or("pip wheel left no wheel".into())
 }
 
 fn version(python: &str) -> Command {
@@ -128,6 +133,7 @@ pub fn test(
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("WASMDYLD_GUESTS", util::target_dir().join("guests"))
         .env("WASMDYLD_INCLUDE", &stage.include)
+        .env("WASMDYLD_TEST_WHEEL", built()?)
         .env("WASMDYLD_TEST_CACHE", place("cache"))
         .env("WASMDYLD_TEST_ENGINES", engines.join(":"));
     match skipped {

@@ -71,6 +71,27 @@ def test_the_installed_package() -> None:
     assert "Requires-Python: >=3.9" in metadata and "Requires-Dist" not in metadata
 
 
+def test_a_plain_library_is_opened_with_nothing_else(guests: Path) -> None:
+    """libc.so comes with the package, is searched last, and may be left out."""
+    try:
+        folder = Path(wasmdyld.guest_library_path())
+    except wasmdyld.NotFound:
+        absent("the guests' libraries in the package", "`cargo xtask python` puts them into the wheel")
+    z = guests / "lib" / "libz.so"
+    with wasmdyld.Namespace() as ns:
+        assert ns.load(z).crc32(0, b"123456789", 9) & 0xFFFFFFFF == 0xCBF43926
+        (libc,) = (object for object in ns.objects if object.name == "libc.so")
+        assert libc.path == str(folder / "libc.so") and ns.library_paths == []
+    with wasmdyld.Namespace(library_paths=[guests / "lib"]) as ns:
+        ns.load("libz.so")
+        assert str(guests / "lib" / "libc.so") in [object.path for object in ns.objects]
+    for paths, tried in (((), "nowhere"), (["/no/folder"], "/no/folder/libc.so (default folder)")):
+        with wasmdyld.Namespace(default_paths=paths) as ns, pytest.raises(wasmdyld.NotFound, match=re.escape(tried)):
+            ns.load(z)
+    with pytest.raises(TypeError, match="default_paths is one path"):
+        wasmdyld.Namespace(default_paths="/no/folder")
+
+
 def test_the_library_is_chosen_by_the_environment(tmp_path: Path) -> None:
     other = tmp_path / "other.so"
     os.symlink(wasmdyld.library_path(), other)

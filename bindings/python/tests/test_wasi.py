@@ -2,6 +2,7 @@
 
 import errno
 import io
+import sys
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -51,6 +52,19 @@ def test_output(make: Make) -> None:
     libc.puts("two")
     libc.perror("three")
     assert b"".join(pieces) == b"two\n" and file.getvalue().startswith(b"three: ")
+
+
+def test_output_to_a_text_file_is_text_however_it_is_cut(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    text = io.StringIO()
+    libc = libc_of(make(wasi=Wasi(stdout=text, stderr=sys.stderr)))
+    # One write for each of the two bytes.
+    for byte in "é€".encode():
+        libc.write(1, bytes([byte]), 1)
+    libc.write(1, b"\xff!", 2)
+    assert text.getvalue() == "é€\ufffd!"
+    libc.perror("oops")
+    print("own")
+    assert capsys.readouterr() == ("own\n", "oops: Success\n")
 
 
 @pytest.mark.parametrize(

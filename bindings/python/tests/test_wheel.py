@@ -135,28 +135,34 @@ def test_the_command_is_there_by_both_names(tmp_path: Path) -> None:
     assert done.returncode == 2 and "no-such-command" in done.stderr
 
 
-def test_the_command_has_the_programs_exit_code_and_streams(guests: Path) -> None:
-    cat = wat(
-        """
-        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-        (import "env" "memory" (memory 1))
-        (func (export "_start")
-          (i64.store (i32.const 1024) (i64.const 0x4000000800))
-          (drop (call $read (i32.const 0) (i32.const 1024) (i32.const 1) (i32.const 1028)))
-          (drop (call $write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 1032)))
-          (drop (call $write (i32.const 2) (i32.const 1024) (i32.const 1) (i32.const 1032)))
-          (call $exit (i32.const 7)))
-        """
-    )
-    program = guests / "python-cat.wasm"
-    program.write_bytes(cat)
-    try:
-        done = subprocess.run(command("run", program), input=b"through\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
-    finally:
-        program.unlink()
-    assert (done.returncode, done.stdout, done.stderr) == (7, b"through\n", b"through\n")
+CAT = wat(
+    """
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (import "env" "memory" (memory 1))
+    (func (export "_start")
+      (i64.store (i32.const 1024) (i64.const 0x4000000800))
+      (drop (call $read (i32.const 0) (i32.const 1024) (i32.const 1) (i32.const 1028)))
+      (drop (call $write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 1032)))
+      (drop (call $write (i32.const 2) (i32.const 1024) (i32.const 1) (i32.const 1032)))
+      (call $exit (i32.const 7)))
+    """
+)
+
+
+def test_the_command_has_the_programs_exit_code_and_streams(tmp_path: Path) -> None:
+    program = tmp_path / "cat.wasm"
+    program.write_bytes(CAT)
+    done = subprocess.run(command("run", program), input=b"through\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stdout.rstrip(b"\0"), done.stderr.rstrip(b"\0")) == (7, b"through\n", b"through\n")
+
+
+def test_the_command_finds_the_guests_libraries_in_the_package(guests: Path, tmp_path: Path) -> None:
+    """If there is no toolchain, which comes first."""
+    environment = {"WASMDYLD_TOOLCHAIN": "", "WASI_SDK_PATH": "", "XDG_DATA_HOME": str(tmp_path), "WASMDYLD_LIBRARY_PATH": ""}
+    done = run(*command("ldd", guests / "lib" / "libz.so"), **environment)
+    assert done.returncode == 0 and f"libc.so => {wasmdyld.guest_library_path()}/libc.so (default folder)" in done.stdout, done.stdout + done.stderr
 
 
 def ignored(process: "subprocess.Popen[bytes]") -> str:

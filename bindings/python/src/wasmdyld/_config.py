@@ -8,6 +8,7 @@ from . import _ffi
 from ._engine import EngineHandle
 from ._enums import Bind, Control, Limit, Plt, RuntimePath
 from ._errors import check
+from ._guest import bundled
 from ._library import dyld
 from ._state import State
 from ._text import PathLike, c_name, c_path
@@ -20,6 +21,7 @@ def new_config(
     state: State,
     engine: EngineHandle,
     library_paths: Iterable[PathLike],
+    defaults: Optional[Iterable[PathLike]],
     preload: Iterable[PathLike],
     stack_size: Optional[int],
     bind: Optional[Bind],
@@ -43,6 +45,8 @@ def new_config(
             check(dyld.wasm_dyld_config_read_env, config)
         for folder in _several(library_paths, "library_paths"):
             check(dyld.wasm_dyld_config_add_library_path, config, c_path(folder, "a folder of library_paths"))
+        for folder in _several(bundled() if defaults is None else defaults, "default_paths"):
+            check(dyld.wasm_dyld_config_add_default_path, config, c_path(folder, "a folder of default_paths"))
         for name in _several(preload, "preload"):
             check(dyld.wasm_dyld_config_add_preload, config, c_path(name, "a name of preload"))
         check(dyld.wasm_dyld_config_set_control, config, int(control))

@@ -124,6 +124,7 @@ class Function:
             raise TypeError(f"{what} of {self}: ({', '.join(given)}) does not fit")
 
     def __call__(self, *arguments: Any, timeout: Optional[float] = None) -> Any:
+        __tracebackhide__ = True
         # As in_turn, without the price of one more function.
         state = self._state
         me = get_ident()
@@ -203,6 +204,7 @@ class Function:
         self._as_is = (results is None or all(result in AS_IS for result in results) and results != ()) and not _is_plain_callable(self._restype)
 
     def _call(self, arguments: Tuple[Any, ...]) -> Any:
+        __tracebackhide__ = True
         core = self._core
         quick = self._prepared()
         type = self._type

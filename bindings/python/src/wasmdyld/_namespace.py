@@ -44,7 +44,8 @@ class Address(NamedTuple):
 class Namespace:
     """A memory, a function table, and the objects that are linked in them: like a process for shared libraries.
 
-    `library_paths` are folders with libraries, `preload` libraries that come before all others. `wasi` is what guests get of the
+    `library_paths` are folders with libraries, `default_paths` those that are searched last, after what libraries say themselves: by default the
+    folder of the package with libc.so and its like (guest_library_path), with () none. `preload` libraries that come before all others. `wasi` is what guests get of the
     machine: by default nothing, though the functions are there; with False not even these. `engine` is an Engine, or the path of an
     engine library; by default the bundled engine. `open` is asked first for every library, by its name and by who needs it: it
     gives the bytes, or (bytes, identity), where libraries of the same identity are the same, or None for the search to go on.
@@ -60,6 +61,7 @@ class Namespace:
         self,
         *,
         library_paths: Iterable[PathLike] = (),
+        default_paths: Optional[Iterable[PathLike]] = None,
         preload: Iterable[PathLike] = (),
         wasi: Union[Wasi, bool, None] = None,
         engine: Union[Engine, PathLike, None] = None,
@@ -83,7 +85,7 @@ class Namespace:
             control = default_control(handle, timeout, budget)
         self._state = state = State(handle)
         try:
-            options = (library_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace)
+            options = (library_paths, default_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace)
             config = new_config(state, handle, *options, read_env, control)
             # Takes the configuration.
             check(dyld.wasm_dyld_new, state.handles.store, config, byref(state.handles.namespace))

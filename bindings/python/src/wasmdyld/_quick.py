@@ -44,6 +44,7 @@ class Quick:
 
     def run(self) -> Optional[Tuple[Any, ...]]:
         """Calls the function with what is in the cells. None if it is gone; what else goes wrong is raised."""
+        __tracebackhide__ = True
         state = self.state
         handles = state.handles
         if handles.closed or state.in_callback_of_io or state.moves_memory:
@@ -63,6 +64,7 @@ class Quick:
 
     def call(self, numbers: Any) -> Optional[Tuple[Any, ...]]:
         """As `run`, with numbers of whatever size an f32 is made of."""
+        __tracebackhide__ = True
         params = self.type.params
         if "f32" in params:
             numbers = [ctypes.c_float(number).value if kind == "f32" else number for kind, number in zip(params, numbers)]

@@ -145,11 +145,13 @@ class State:
 
     def call(self, function: Callable[..., int], *arguments: Any) -> None:
         """Calls a C function with the namespace, the arguments and an error, and raises what went wrong: in C or in a callback."""
+        __tracebackhide__ = True
         self.call_prepared(function, self.namespace, *arguments)
 
     @in_turn
     def call_prepared(self, function: Callable[..., int], *arguments: Any) -> None:
         """As `call`, of a function that is not given the namespace."""
+        __tracebackhide__ = True
         self.check()
         if self.moves_memory and function.__name__ in RUNS_GUESTS:
             self.check_views()
@@ -168,6 +170,7 @@ class State:
 
     def finish(self, code: int, error: c_void_p) -> None:
         """Raises what a call went wrong with, and lets go of what it did not."""
+        __tracebackhide__ = True
         handles = self.handles
         pending, self._pending = self._pending, None
         deferred = None

@@ -27,6 +27,8 @@ def in_turn(method: F) -> F:
 
     @functools.wraps(method)
     def alone(self: Any, *arguments: Any, **named: Any) -> Any:
+        # Shells and notebooks leave such frames out of tracebacks.
+        __tracebackhide__ = True
         state = self._state
         me = get_ident()
         mine = state.thread == me

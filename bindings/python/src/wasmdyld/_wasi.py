@@ -1,11 +1,13 @@
 """What guests get of WASI, and callbacks of the configuration."""
 
+import codecs
 import ctypes
 import errno
+import io
 import os
 import weakref
 from ctypes import byref, c_char_p, c_size_t, c_void_p
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, Tuple, Union, runtime_checkable
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, TextIO, Tuple, Union, runtime_checkable
 
 from . import _ffi
 from ._entry import entry
@@ -35,7 +37,7 @@ class Reader(Protocol):
 
 
 Input = Union[None, _Inherit, bytes, Reader, Callable[[int], bytes]]
-OutputTo = Union[None, _Inherit, "Output", Writer, Callable[[bytes], Any]]
+OutputTo = Union[None, _Inherit, "Output", Writer, TextIO, Callable[[bytes], Any]]
 
 
 class Output:
@@ -62,7 +64,8 @@ class Wasi:
     `args` are the program's arguments, its name first. `env` are variables; `inherit_env` adds those of the process. `dirs` maps
     folders of the guest's to the host's, for reading and writing, `read_only_dirs` for reading. `stdin` is bytes, a function that
     is asked for at most so many bytes and gives b"" at the end, or a binary file; `stdout` and `stderr` are an Output, a function
-    that takes bytes, or a binary file; each may be INHERIT. A function that raises OSError gives the guest its errno; anything
+    that takes bytes, or a file, a text file as well: `stdout=sys.stdout` is where print() writes, in a notebook the cell. Each may be INHERIT, the
+    process's own. A function that raises OSError gives the guest its errno; anything
     else that it raises gives the guest EIO, and is raised when the guest returns to Python. It must not use the namespace.
 
     `max_files` is how many files and folders a guest may have open at a time, beside those that it is given; None is 256, or half
@@ -133,7 +136,7 @@ class Wasi:
             elif to is None and inherit:
                 check(set_callback, wasi, write_callback, Sink(state, lambda data: None).number, none)
             elif to is not None and not isinstance(to, _Inherit):
-                write = to.write if isinstance(to, Writer) else to
+                write = text_writer(to) if isinstance(to, io.TextIOBase) else to.write if isinstance(to, Writer) else to
                 check(set_callback, wasi, write_callback, Sink(state, write).number, none)
 
     def _fill_stdin(self, wasi: c_void_p, state: State, inherit: bool) -> None:
@@ -144,6 +147,12 @@ class Wasi:
         elif source is not None and not isinstance(source, _Inherit):
             read = source.read if isinstance(source, Reader) else source
             check(dyld.wasm_dyld_wasi_set_stdin, wasi, read_callback, Source(state, read).number, _ffi.wasm_dyld_finalizer_t())
+
+
+def text_writer(to: io.TextIOBase) -> Callable[[bytes], Any]:
+    """Writes a guest's bytes to a text file. It takes them for UTF-8, however they are cut."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return lambda data: to.write(decoder.decode(data))
 
 
 class Quiet(Callee):
