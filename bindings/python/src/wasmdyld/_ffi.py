@@ -210,6 +210,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_config_new": (c_void_p,),
     "wasm_dyld_config_delete": (None, c_void_p),
     "wasm_dyld_config_add_library_path": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
+    "wasm_dyld_config_add_default_path": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
     "wasm_dyld_config_add_preload": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
     "wasm_dyld_config_set_stack_size": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_config_set_bind": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
@@ -356,6 +357,7 @@ class Functions:
     wasm_dyld_config_new: Callable[[], Optional[int]]
     wasm_dyld_config_delete: Callable[[Any], None]
     wasm_dyld_config_add_library_path: Callable[[Any, Optional[bytes], Any], int]
+    wasm_dyld_config_add_default_path: Callable[[Any, Optional[bytes], Any], int]
     wasm_dyld_config_add_preload: Callable[[Any, Optional[bytes], Any], int]
     wasm_dyld_config_set_stack_size: Callable[[Any, int, Any], int]
     wasm_dyld_config_set_bind: Callable[[Any, int, Any], int]

@@ -136,8 +136,7 @@ class Wasi:
             elif to is None and inherit:
                 check(set_callback, wasi, write_callback, Sink(state, lambda data: None).number, none)
             elif to is not None and not isinstance(to, _Inherit):
-                write = text_writer(to) if isinstance(to, io.TextIOBase) else to.write if isinstance(to, Writer) else to
-                check(set_callback, wasi, write_callback, Sink(state, write).number, none)
+                check(set_callback, wasi, write_callback, Sink(state, writer(to)).number, none)
 
     def _fill_stdin(self, wasi: c_void_p, state: State, inherit: bool) -> None:
         source = self.stdin
@@ -149,10 +148,12 @@ class Wasi:
             check(dyld.wasm_dyld_wasi_set_stdin, wasi, read_callback, Source(state, read).number, _ffi.wasm_dyld_finalizer_t())
 
 
-def text_writer(to: io.TextIOBase) -> Callable[[bytes], Any]:
-    """Writes a guest's bytes to a text file. It takes them for UTF-8, however they are cut."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    return lambda data: to.write(decoder.decode(data))
+def writer(to: Union[Writer, TextIO, Callable[[bytes], Any]]) -> Callable[[bytes], Any]:
+    """What takes a guest's bytes. For a text file they are UTF-8, however they are cut."""
+    if isinstance(to, (io.TextIOBase, TextIO)):
+        text, decoder = to, codecs.getincrementaldecoder("utf-8")("replace")
+        return lambda data: text.write(decoder.decode(data))
+    return to.write if isinstance(to, Writer) else to
 
 
 class Quiet(Callee):
