@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the tests use of the guests.
-const GUESTS: [&str; 7] = [
+const GUESTS: [&str; 8] = [
     "libsqlite3.so",
     "libz.so",
     "library-only",
@@ -16,6 +16,7 @@ const GUESTS: [&str; 7] = [
     "interposition",
     "preload",
     "arguments",
+    "cxx-uncaught",
 ];
 
 /// `cargo xtask python`; arguments go to pytest.
