@@ -487,7 +487,7 @@ mod tests {
     #[test]
     fn all_scripts_say_what_they_take() {
         let all = read_all().unwrap();
-        assert!(all.len() > 7);
+        assert!(all.len() >= 7);
         select(&all, &[]).unwrap();
     }
 }

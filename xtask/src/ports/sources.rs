@@ -129,19 +129,18 @@ fn places() -> Vec<PathBuf> {
     files
 }
 
-/// Debian's entries of such a file, with sources in place of programs. Those of others have no sources, or none that are wanted.
+/// Debian's entries of such a file, with sources in place of programs. Those of others have no sources, or none that are wanted; those of security
+/// updates come and go, and mirrors lag behind.
 fn sources_of(text: &str, has_stanzas: bool) -> String {
     if !has_stanzas {
         let lines = text
             .lines()
-            .filter(|line| line.starts_with("deb ") && line.contains("/debian"));
+            .filter(|line| line.starts_with("deb ") && is_debians(line));
         return lines
             .map(|line| format!("deb-src {}\n", &line[4..]))
             .collect();
     }
-    let stanzas = text
-        .split("\n\n")
-        .filter(|stanza| stanza.contains("/debian"));
+    let stanzas = text.split("\n\n").filter(|stanza| is_debians(stanza));
     let mut wanted = String::new();
     for stanza in stanzas {
         for line in stanza.lines().filter(|line| !line.starts_with('#')) {
@@ -155,6 +154,10 @@ fn sources_of(text: &str, has_stanzas: bool) -> String {
         wanted.push('\n');
     }
     wanted
+}
+
+fn is_debians(entry: &str) -> bool {
+    entry.contains("/debian") && !entry.contains("/debian-security")
 }
 
 fn of_crate(root: &Path, name: &str, folder: &str) -> Result<Unpacked> {
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn of_apts_places_debians_are_taken_for_sources() {
-        let lines = "# deb http://mirror/debian x main\ndeb http://mirror/debian x main\ndeb http://other/tool y main\n";
+        let lines = "# deb http://mirror/debian x main\ndeb http://mirror/debian x main\ndeb http://other/tool y main\ndeb http://mirror/debian-security x main\n";
         assert_eq!(
             sources_of(lines, false),
             "deb-src http://mirror/debian x main\n"
