@@ -75,7 +75,7 @@ class Handles:
 
 # What runs guests, which may grow the memory.
 RUNS_GUESTS = frozenset(
-    f"wasm_dyld_{name}" for name in "call finish func_call_rows load load_bytes load_compiled run unload".split()
+    f"wasm_dyld_{name}" for name in "alloc call finish free func_call_rows load load_bytes load_compiled run unload".split()
 )
 
 
