@@ -413,6 +413,17 @@ fn sonames_are_what_others_need() {
     let shown = "├─ libother.so (soname libtwice-0.so.2) => ./libother.so (library path)";
     assert!(text.contains(shown), "{text}");
     assert!(text.contains("├─ libtwice-0.so.2 (above)"), "{text}");
+    let mut plan = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    with(&mut plan, &["plan", "--preload", "libother.so"]);
+    let text = succeed(&mut plan);
+    assert!(
+        text.contains("libother.so (soname libtwice-0.so.2) "),
+        "{text}"
+    );
+    let mut run = command(env!("CARGO_BIN_EXE_wasmdyld"), &folder);
+    with(&mut run, &["run", "--map", "-", "--preload", "libother.so"]);
+    let text = succeed(&mut run);
+    assert!(text.contains(", soname libtwice-0.so.2, global"), "{text}");
 
     for bad in ["lib/x.so", "..", "a\u{1b}b", ""] {
         let text = fail(
