@@ -62,9 +62,13 @@ impl Namespace {
             };
             return Ok((Entry::Start(definition), name));
         }
-        let has_main = [abi::MAIN_VOID, abi::MAIN_ARGC_ARGV]
-            .iter()
-            .any(|name| object.position(name).is_some());
+        // libc has one that calls the main function of another object, which it imports.
+        let is_libc = || {
+            let mut imports = object.imports.iter();
+            imports.any(|import| import.name.text() == abi::MAIN_ARGC_ARGV)
+        };
+        let exports = |name: &str| object.position(name).is_some();
+        let has_main = exports(abi::MAIN_ARGC_ARGV) || exports(abi::MAIN_VOID) && !is_libc();
         drop(state);
         if has_main
             && let Ok(Symbol::Func { callee, sig }) = self.dlsym(SearchIn::Global, abi::MAIN_VOID)
