@@ -68,7 +68,7 @@ def test_the_example_shows_what_it_says(folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_kernels_interrupt_stops_a_guest(folder: Path) -> None:
+def test_the_kernel_completes_names_and_its_interrupt_stops_a_guest(folder: Path) -> None:
     if importlib.util.find_spec("nbformat") is None:
         absent("nbformat", "pip install nbclient")
     from nbformat.v4 import new_code_cell, new_notebook
@@ -77,13 +77,15 @@ def test_the_kernels_interrupt_stops_a_guest(folder: Path) -> None:
     cells = new_notebook(
         cells=[
             new_code_cell('import wasmdyld\nlibrary = wasmdyld.Namespace(library_paths=["."]).load("loop.so")\nprint("loaded")'),
+            # What a front end gets when somebody presses Tab.
+            new_code_cell('print(*get_ipython().kernel.do_complete("library.sp", 10)["matches"])'),
             new_code_cell("library.spin()"),
             new_code_cell("library.one()"),
         ]
     )
 
     def impatient(cell: Any) -> int:
-        return 1 if "spin" in cell["source"] else 120
+        return 1 if "spin()" in cell["source"] else 120
 
     execute(cells, folder, timeout_func=impatient, interrupt_on_timeout=True, allow_errors=True)
-    assert [shown(cell) for cell in cells.cells] == [[("stdout", "loaded\n")], [("KeyboardInterrupt", "")], [("execute_result", "1")]]
+    assert [shown(cell) for cell in cells.cells] == [[("stdout", "loaded\n")], [("stdout", "spin\n")], [("KeyboardInterrupt", "")], [("execute_result", "1")]]
