@@ -73,9 +73,9 @@ class Handles:
         self.api.wasm_store_delete(self.store)
 
 
-# What runs guests, which may grow the memory.
+# What runs guests, which may grow the memory. A look-up may ask a program by a function of its own.
 RUNS_GUESTS = frozenset(
-    f"wasm_dyld_{name}" for name in "alloc call finish free func_call_rows load load_bytes load_compiled run unload".split()
+    f"wasm_dyld_{name}" for name in "alloc call dlsym dlsym_next finish free func_call_rows load load_bytes load_compiled run unload".split()
 )
 
 
