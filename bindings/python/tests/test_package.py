@@ -13,6 +13,7 @@ from typing import Any, Dict
 import pytest
 
 import wasmdyld
+import wasmdyld.ctypes as wasmdyld_ctypes
 from support import GUESTS, ROOT, absent
 
 PYTHON = ROOT / "bindings" / "python"
@@ -42,15 +43,16 @@ def test_the_declarations_are_those_of_the_headers() -> None:
 
 def test_all_that_is_exported_is_documented() -> None:
     undocumented = []
-    for name in wasmdyld.__all__:
-        thing = getattr(wasmdyld, name)
+    for module, name in [(module, name) for module in (wasmdyld, wasmdyld_ctypes) for name in module.__all__]:
+        thing = getattr(module, name)
         if isinstance(thing, type) and thing.__module__.startswith("wasmdyld"):
             undocumented += [name] if not thing.__doc__ else []
             names = [key for key, value in vars(thing).items() if not key.startswith("_") and callable(value)]
             # Those of a base class have its text.
             undocumented += [f"{name}.{key}" for key in names if not inspect.getdoc(getattr(thing, key))]
     assert undocumented == []
-    assert sorted(set(wasmdyld.__all__)) == sorted(wasmdyld.__all__)
+    for module in (wasmdyld, wasmdyld_ctypes):
+        assert sorted(set(module.__all__)) == sorted(module.__all__)
 
 
 def test_the_installed_package() -> None:

@@ -2,20 +2,18 @@
 
 from collections import deque
 from ctypes import byref, c_uint32, c_uint64, c_void_p
-from typing import Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from ._callbacks import Pool
-from ._convert import Number
 from ._enums import SymbolKind
 from ._errors import LimitReached, NotFound, SymbolNotFound
-from ._ffi import wasm_val_t, wasm_val_vec_t
 from ._library import dyld
 from ._memory import Memory
 from ._state import State
 from ._text import c_name
 from ._thunks import Thunks
 from ._turns import in_turn
-from ._types import KINDS, FuncType
+from ._types import FuncType
 
 
 class Found(NamedTuple):
@@ -52,18 +50,6 @@ class Core:
             self.state.call(look_up, scope, c_name(name), kind, function, value)
         except NotFound as error:
             raise SymbolNotFound(error.message, error.code, error.undefined) from None
-
-    def invoke(self, function: int, type: FuncType, numbers: Sequence[Number]) -> List[Number]:
-        """Calls an engine's function with what is converted already."""
-        count, results = len(numbers), type.results
-        arguments = (wasm_val_t * count)()
-        for value, kind, number in zip(arguments, type.params, numbers):
-            value.kind = KINDS[kind]
-            setattr(value.of, kind, number)
-        answers = (wasm_val_t * len(results))()
-        vectors = wasm_val_vec_t(count, arguments), wasm_val_vec_t(len(results), answers)
-        self.state.call(dyld.wasm_dyld_call, function, byref(vectors[0]), byref(vectors[1]))
-        return [getattr(value.of, kind) for value, kind in zip(answers, results)]
 
     @in_turn
     def objects(self) -> List[int]:

@@ -75,7 +75,7 @@ class Handles:
 
 # What runs guests, which may grow the memory. A look-up may ask a program by a function of its own.
 RUNS_GUESTS = frozenset(
-    f"wasm_dyld_{name}" for name in "alloc call dlsym dlsym_next finish free func_call_rows load load_bytes load_compiled run unload".split()
+    f"wasm_dyld_{name}" for name in "alloc dlsym dlsym_next finish free func_call_rows load load_bytes load_compiled run unload".split()
 )
 
 
