@@ -40,7 +40,7 @@ impl Namespace {
                 "stack overflow: the guest's calls are nested deeper than the engine's stack allows ({words})"
             );
         }
-        // Some engines say in front of it where.
+        // What stands in front of it may say where (Q25).
         if words.ends_with(OUT_OF_BOUNDS)
             && let Some(overflow) = self.stack_overflow()
         {
