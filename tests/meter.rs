@@ -67,12 +67,45 @@ const USED: &str = r#"(module
     (local.get $n)))"#;
 
 /// What never ends, by the export `endless`.
-const ENDLESS: [(&str, &str); 6] = [
+const ENDLESS: [(&str, &str); 11] = [
     ("a loop", r#"(func (export "endless") (loop (br 0)))"#),
     (
         "a loop of bulk operations",
         r#"(memory $own 64) (func (export "endless")
              (loop (memory.fill $own (i32.const 0) (i32.const 1) (i32.const 0x400000)) (br 0)))"#,
+    ),
+    (
+        "a small loop that turns in three places",
+        r#"(func (export "endless") (local i32)
+             (loop $l
+               (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+               (block (br_if 0 (i32.and (local.get 0) (i32.const 1))) (br $l))
+               (if (i32.and (local.get 0) (i32.const 2)) (then (br $l)))
+               (br_if $l (i32.const 1))))"#,
+    ),
+    (
+        "a small loop with a value",
+        r#"(func (export "endless") (local i32)
+             (drop (loop (result i32) (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (br 0))))"#,
+    ),
+    (
+        "small loops that are left soon, in a large one",
+        r#"(func (export "endless") (local i32)
+             (loop $large
+               (local.set 0 (i32.const 3))
+               (loop $small (br_if $small (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+               (block $out (loop $small (br_if $out (i32.eqz (local.get 0))) (br $small)))
+               (br $large)))"#,
+    ),
+    (
+        "a small loop that turns the one around it",
+        r#"(func (export "endless") (loop $large (loop $small (br_if $large (i32.const 1)) (br $small))))"#,
+    ),
+    (
+        "a loop of fills of unknown length",
+        r#"(memory $own 64) (func (export "endless") (local i32)
+             (local.set 0 (i32.const 0x400000))
+             (loop (memory.fill $own (i32.const 0) (i32.const 1) (local.get 0)) (br 0)))"#,
     ),
     (
         "tail calls",
@@ -510,5 +543,169 @@ fn rows_are_stopped() {
             ran
         });
         outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
+/// Loops whose code is there several times, and what they give for numbers of turns.
+const LOOPS: &str = r#"(module (@dylink.0)
+  (func (export "counts") (param $n i32) (result i32) (local $sum i32)
+    (loop $l
+      (local.set $sum (i32.add (local.get $sum) (local.get $n)))
+      (br_if $l (i32.ge_s (local.tee $n (i32.sub (local.get $n) (i32.const 1))) (i32.const 0))))
+    (local.get $sum))
+  (func (export "gives") (param $n i32) (result i32) (local $sum i32)
+    (loop $l (result i32)
+      (local.set $sum (i32.add (local.get $sum) (i32.const 3)))
+      (br_if $l (i32.ge_s (local.tee $n (i32.sub (local.get $n) (i32.const 1))) (i32.const 0)))
+      (i32.add (local.get $sum) (local.get $n))))
+  (func (export "leaves") (param $n i32) (result i32) (local $sum i32)
+    (block $far (result i32)
+      (block $near
+        (loop $l
+          (br_if $near (i32.gt_s (local.get $sum) (i32.const 90)))
+          (if (i32.eq (local.get $n) (local.get $sum))
+            (then (br $far (i32.const -1))))
+          (block
+            (br_if 0 (i32.and (local.get $sum) (i32.const 1)))
+            (local.set $sum (i32.add (local.get $sum) (i32.const 3)))
+            (br $l))
+          (local.set $sum (i32.add (local.get $sum) (i32.const 5)))
+          (br $l))
+        unreachable)
+      (i32.sub (local.get $n) (local.get $sum))))
+  (func (export "returns") (param $n i32) (result i32)
+    (loop $l
+      (if (i32.lt_s (local.get $n) (i32.const 3)) (then (return (local.get $n))))
+      (local.set $n (i32.sub (local.get $n) (i32.const 4)))
+      (br $l))
+    unreachable))"#;
+
+#[test]
+fn loops_do_what_they_do_without_checks() {
+    for (name, api) in engines() {
+        let engine = engine(api);
+        let run = |mode| {
+            let outcome = within_mode(&engine, mode, (Bind::Now, Plt::Auto), |ns| {
+                load(ns, "libloops.so", LOOPS)?;
+                let names = ["counts", "gives", "leaves", "returns"].into_iter();
+                names
+                    .flat_map(|name| (0..100).map(move |n| call(ns, name, &[n])))
+                    .collect::<Result<Vec<u32>>>()
+            });
+            outcome.unwrap_or_else(|e| panic!("{name}: {e}"))
+        };
+        let without = run(Mode::Off);
+        assert!(without == run(Mode::Interrupt), "{name}");
+        assert!(without == run(Mode::Budget), "{name}");
+    }
+}
+
+/// More than two pieces of what is filled and copied.
+const LARGE: &str = r#"(module (@dylink.0 (mem-info (memory 64 0)))
+  (import "env" "memory" (memory 0))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "mark") (param $at i32) (param $end i32)
+    (loop $l
+      (i32.store (local.get $at) (i32.mul (local.get $at) (i32.const 0x9e3779b1)))
+      (br_if $l (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4099))) (local.get $end)))))
+  (func (export "hash") (param $at i32) (param $end i32) (result i32) (local $hash i32)
+    (loop $l
+      (local.set $hash (i32.add (i32.mul (local.get $hash) (i32.const 31)) (i32.load (local.get $at))))
+      (br_if $l (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4))) (local.get $end))))
+    (local.get $hash)))"#;
+
+const MB: u32 = 1 << 20;
+
+fn with_large<T>(
+    engine: &OwnedEngine,
+    mode: Mode,
+    pages: u32,
+    work: impl FnOnce(&Rc<Namespace>) -> Result<T>,
+) -> Result<T> {
+    within_mode(engine, mode, (Bind::Now, Plt::Auto), |ns| {
+        load(ns, "liblarge.so", LARGE)?;
+        let before = ns.memory()?.parts().1 as u32 >> 16;
+        assert_eq!(call(ns, "grow", &[pages - before])?, before);
+        work(ns)
+    })
+}
+
+/// However the ranges overlap, and where they end with the memory.
+#[test]
+fn large_fills_and_copies_do_what_they_do_without_checks() {
+    let end = 100 * MB;
+    let steps: [(&str, [u32; 3]); 9] = [
+        ("fill", [5, 0xa5, 40 * MB + 3]),
+        ("copy", [MB, 3 * MB + 1, 60 * MB]),
+        ("copy", [3 * MB + 1, MB, 60 * MB]),
+        ("copy", [20 * MB, 21 * MB, 16 * MB]),
+        ("copy", [21 * MB, 20 * MB, 16 * MB + 1]),
+        ("copy", [7 * MB, 7 * MB, 50 * MB]),
+        ("copy", [end - 33 * MB, MB, 33 * MB]),
+        ("fill", [end - 17 * MB, 0x77, 17 * MB]),
+        ("copy", [0, end - 48 * MB, 48 * MB]),
+    ];
+    // A byte too far; lengths and places that would wrap.
+    let outside: [(&str, [u32; 3]); 5] = [
+        ("fill", [end - 40 * MB + 1, 1, 40 * MB]),
+        ("copy", [0, end - 40 * MB + 1, 40 * MB]),
+        ("copy", [end - 40 * MB + 1, 0, 40 * MB]),
+        ("fill", [MB, 1, u32::MAX]),
+        ("copy", [MB, u32::MAX, u32::MAX]),
+    ];
+    for (name, api) in engines() {
+        let engine = engine(api);
+        let run = |mode| {
+            let outcome = with_large(&engine, mode, end >> 16, |ns| {
+                call(ns, "mark", &[0, end - 4])?;
+                let mut hashes = Vec::new();
+                for (what, args) in &steps {
+                    call(ns, what, args)?;
+                    hashes.push(call(ns, "hash", &[0, end])?);
+                }
+                for (what, args) in &outside {
+                    let error = call(ns, what, args).expect_err("a trap");
+                    assert_eq!(error.code(), Code::Trap, "{error}");
+                    let shown = error.to_string();
+                    assert!(shown.matches("liblarge.so").count() <= 1, "{shown}");
+                }
+                let last = hashes.last().copied();
+                assert_eq!(last, Some(call(ns, "hash", &[0, end])?), "{name}: written");
+                Ok(hashes)
+            });
+            outcome.unwrap_or_else(|e| panic!("{name}: {e}"))
+        };
+        let without = run(Mode::Off);
+        assert_eq!(without, run(Mode::Interrupt), "{name}");
+        assert_eq!(without, run(Mode::Budget), "{name}");
+    }
+}
+
+/// Of gigabytes that are to be filled or copied only the first are.
+#[test]
+fn large_fills_and_copies_are_broken_off() {
+    const PAGES: u32 = 60_000;
+    for (name, api) in engines() {
+        let engine = engine(api);
+        for mode in [Mode::Interrupt, Mode::Budget] {
+            let outcome = with_large(&engine, mode, PAGES, |ns| {
+                let last = (PAGES << 16) - 4;
+                ns.control().set_timeout(Some(SOON))?;
+                for (what, args) in [
+                    ("fill", [0, 1, PAGES << 16]),
+                    ("copy", [16, 0, last - 16]),
+                    ("copy", [0, 16, last - 16]),
+                ] {
+                    let error = call(ns, what, &args).expect_err("it takes longer");
+                    assert_eq!(error.code(), Code::TimedOut, "{what} on {name}: {error}");
+                }
+                let byte = ns.memory()?.read_u32((last - 4).into());
+                assert_eq!(byte.ok(), Some(0), "{name}: all is filled");
+                Ok(())
+            });
+            outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
     }
 }

@@ -52,9 +52,10 @@ impl Budget {
         Some(self.left.get()?.saturating_add(unused))
     }
 
-    /// The guest asks for more, its counter below zero, at a time in nanoseconds. `None`: the budget does not hold what it has used; nothing
-    /// is left of it.
+    /// The guest asks for more, at a time in nanoseconds: its counter is below zero, or it is between two pieces of what takes long.
+    /// `None`: the budget does not hold what it has used; nothing is left of it.
     pub fn ask(&self, counter: i64, now: u64) -> Option<i64> {
+        self.recall(counter);
         self.set_pace(now);
         let owed = counter.min(0).unsigned_abs();
         if let Some(left) = self.left.get() {
@@ -129,6 +130,16 @@ mod tests {
             assert_eq!((used, end), (units, None));
             assert_eq!(budget.left(Some(0)), Some(0));
         }
+    }
+
+    #[test]
+    fn who_asks_early_loses_nothing() {
+        let budget = Budget::default();
+        let mut counter = budget.set(Some(1_000));
+        for _ in 0..100 {
+            counter = budget.ask(counter - 3, 0).unwrap();
+        }
+        assert_eq!(budget.left(Some(counter)), Some(700));
     }
 
     #[test]

@@ -278,7 +278,7 @@ impl Control {
         }
     }
 
-    /// The guest's counter stands at `counter`, below zero: what it is to stand at, or why the guest is to stop.
+    /// The guest asks, and its counter stands at `counter`: what it is to stand at, or why the guest is to stop.
     pub fn ask(&self, counter: i64) -> Result<i64, Stop> {
         if let Some(stop) = wanted() {
             return Err(stop);

@@ -38,14 +38,22 @@ impl<'a> Candidate<'a> {
             ModuleName::None => own_name.is_none(),
             ModuleName::Is(name) => own_name == Some(name),
         };
-        let begins = self.body(frame.func_index).is_some_and(|start| {
-            match (frame.module_offset, frame.func_offset) {
-                (Some(offset), Some(inside)) => offset.checked_sub(inside) == Some(start),
-                (Some(offset), None) => start <= offset,
-                (None, _) => true,
-            }
-        });
+        let begins = self.is_of_checks(frame.func_index)
+            || self.body(frame.func_index).is_some_and(|start| {
+                match (frame.module_offset, frame.func_offset) {
+                    (Some(offset), Some(inside)) => offset.checked_sub(inside) == Some(start),
+                    (Some(offset), None) => start <= offset,
+                    (None, _) => true,
+                }
+            });
         named && begins
+    }
+
+    /// Whether it is a function that came into the module with its checks.
+    fn is_of_checks(&self, func_index: u32) -> bool {
+        let n = func_index.checked_sub(self.object.imported_funcs);
+        self.object.metered != Metering::Off
+            && n.is_some_and(|n| n as usize >= self.object.bodies.len())
     }
 
     /// Where a function's body begins.
@@ -128,6 +136,12 @@ fn is_generated(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bo
     named && !candidates.iter().any(|c| c.fits(frame))
 }
 
+/// A function of the checks', which does for its caller what that would do by itself without them.
+fn is_of_checks(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bool {
+    let mut fits = candidates.iter().filter(|c| c.fits(frame)).peekable();
+    fits.peek().is_some() && fits.all(|c| c.is_of_checks(frame.func_index))
+}
+
 impl Namespace {
     /// The error for a trap. `fresh` are the objects of a load that is not committed yet.
     pub(super) fn trap_error(&self, trap: &Trap, fresh: &[(&Found, &Module)]) -> Error {
@@ -141,7 +155,9 @@ impl Namespace {
         let candidates = candidates(&state, fresh);
         let site = told.first().and_then(|frame| site(frame, &candidates));
         // Those behind the innermost only pass a call on.
-        let told = told.into_iter().enumerate();
+        let told = told.into_iter();
+        let told = told.filter(|frame| !is_of_checks(frame, &candidates));
+        let told = told.enumerate();
         let told = told.filter(|(n, frame)| *n == 0 || !is_generated(frame, &candidates));
         let outer = told.map(|(_, frame)| {
             if is_generated(&frame, &candidates) {

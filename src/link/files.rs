@@ -154,6 +154,7 @@ impl Files<'_> {
         let mut stack_pointer = None;
         let unfit = |error: Error| error.told_guests("not a valid WebAssembly module");
         let before = first_body(&object);
+        let own_funcs = object.bodies.len();
         let mut moved = false;
         if main
             && let Some((rewritten, what)) = object::externalize(&bytes, &object).map_err(unfit)?
@@ -178,7 +179,7 @@ impl Files<'_> {
             object.code_rewritten = checked;
         }
         if checked && self.metering.imports().is_some() {
-            let hidden = object.metered(self.metering);
+            let hidden = object.metered(self.metering, own_funcs);
             object = hidden.ok_or_else(|| lost("the imports of the checks"))?;
         }
         check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer))

@@ -163,7 +163,8 @@ pub struct Object {
     pub features: Features,
     /// How the module calls itself, for messages only; it may say anything.
     pub module_name: Option<Arc<str>>,
-    /// Where the body of each function that the module defines begins in its bytes.
+    /// Where the body of each function that the module defines begins in its bytes. Those that [`meter`] has put behind them are not
+    /// among these.
     pub bodies: Arc<[u32]>,
     /// The module's last two imports are those of the checks of this kind that [`meter`] has put into it ([`Metering::imports`]). They are in
     /// the index spaces, and not in [`Object::imports`]: they are no symbols.
@@ -191,9 +192,9 @@ impl Object {
             })
     }
 
-    /// The object of a module that [`meter`] has put checks of this kind into: without the two imports of these. `None`: it does not
-    /// end in them.
-    pub fn metered(mut self, mode: Metering) -> Option<Object> {
+    /// The object of a module that [`meter`] has put checks of this kind into, and that had so many functions of its own: without the two
+    /// imports of the checks, and without the bodies of their functions. `None`: its imports do not end in these.
+    pub fn metered(mut self, mode: Metering, own_funcs: usize) -> Option<Object> {
         let names = mode.imports()?;
         let own = self.imports.len().checked_sub(2)?;
         let last = self.imports.iter().skip(own);
@@ -203,6 +204,7 @@ impl Object {
         }
         self.imports.truncate(own);
         self.func_imports.pop();
+        self.bodies = self.bodies.iter().take(own_funcs).copied().collect();
         if mode == Metering::Flag {
             self.memory_imports.pop();
             // What the module itself uses.

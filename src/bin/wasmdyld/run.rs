@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 use wasmdyld::config::Config;
-use wasmdyld::control::Mode;
 use wasmdyld::engine::{
     Api, EngineCache, EngineLibrary, EngineOptions, OwnedEngine, OwnedStore, shim,
 };
@@ -131,7 +130,6 @@ impl Run {
             cache,
             prebuilt: (!self.prebuilt_cache.is_empty()).then(|| self.prebuilt_cache.clone()),
             max_wasm_stack: self.native.then(native::stack).flatten(),
-            interruptible: self.bounds.mode() == Mode::Interrupt,
             ..EngineOptions::default()
         };
         let start = Instant::now();

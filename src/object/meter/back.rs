@@ -24,6 +24,43 @@ enum Frame {
     LoopOfType,
 }
 
+/// Calls `each` with the labels that an operator may branch to.
+pub(super) fn labels(operator: &Operator<'_>, mut each: impl FnMut(u32)) {
+    match operator {
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. }
+        | Operator::BrOnCastDescEq { relative_depth, .. }
+        | Operator::BrOnCastDescEqFail { relative_depth, .. } => each(*relative_depth),
+        Operator::BrTable { targets } => {
+            let labels = targets.targets().flatten();
+            labels.chain([targets.default()]).for_each(each);
+        }
+        Operator::TryTable { try_table } => {
+            for catch in &try_table.catches {
+                let (Catch::One { label, .. }
+                | Catch::OneRef { label, .. }
+                | Catch::All { label }
+                | Catch::AllRef { label }) = catch;
+                each(*label);
+            }
+        }
+        Operator::Resume { resume_table, .. }
+        | Operator::ResumeThrow { resume_table, .. }
+        | Operator::ResumeThrowRef { resume_table, .. } => {
+            for handle in &resume_table.handlers {
+                if let Handle::OnLabel { label, .. } = handle {
+                    each(*label);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The blocks that are open, the innermost last; the first is the function itself.
 pub(super) struct Labels {
     frames: Vec<Frame>,
@@ -38,41 +75,13 @@ impl Labels {
 
     /// What an operator is that stands here.
     pub fn back(&self, operator: &Operator<'_>) -> Back {
-        let may = match operator {
-            Operator::BrIf { relative_depth } if self.target(*relative_depth) == Frame::Loop => {
-                return Back::If(*relative_depth);
-            }
-            Operator::Br { relative_depth }
-            | Operator::BrIf { relative_depth }
-            | Operator::BrOnNull { relative_depth }
-            | Operator::BrOnNonNull { relative_depth }
-            | Operator::BrOnCast { relative_depth, .. }
-            | Operator::BrOnCastFail { relative_depth, .. }
-            | Operator::BrOnCastDescEq { relative_depth, .. }
-            | Operator::BrOnCastDescEqFail { relative_depth, .. } => self.is_loop(*relative_depth),
-            Operator::BrTable { targets } => {
-                let labels = targets.targets().flatten();
-                labels
-                    .chain([targets.default()])
-                    .any(|label| self.is_loop(label))
-            }
-            Operator::TryTable { try_table } => try_table.catches.iter().any(|catch| {
-                let (Catch::One { label, .. }
-                | Catch::OneRef { label, .. }
-                | Catch::All { label }
-                | Catch::AllRef { label }) = catch;
-                self.is_loop(*label)
-            }),
-            Operator::Resume { resume_table, .. }
-            | Operator::ResumeThrow { resume_table, .. }
-            | Operator::ResumeThrowRef { resume_table, .. } => {
-                resume_table.handlers.iter().any(|handle| match handle {
-                    Handle::OnLabel { label, .. } => self.is_loop(*label),
-                    Handle::OnSwitch { .. } => false,
-                })
-            }
-            _ => false,
-        };
+        if let Operator::BrIf { relative_depth } = operator
+            && self.target(*relative_depth) == Frame::Loop
+        {
+            return Back::If(*relative_depth);
+        }
+        let mut may = false;
+        labels(operator, |label| may |= self.target(label) != Frame::Block);
         match may {
             true => Back::May,
             false => Back::No,
@@ -94,10 +103,6 @@ impl Labels {
             }
             _ => {}
         }
-    }
-
-    fn is_loop(&self, depth: u32) -> bool {
-        self.target(depth) != Frame::Block
     }
 
     fn target(&self, depth: u32) -> Frame {

@@ -6,13 +6,15 @@ use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 use super::super::fault;
 use super::back::{Back, Labels};
-use super::bulk::Bulk;
+use super::bulk::{Bulk, Stated};
 use super::check::{self, Checks};
 use super::edit::{Edit, Moves};
 use super::entries::Entries;
 use super::hints::Hints;
+use super::loops::{Loops, Shape};
 use super::path::{self, Path};
 use super::survey::Survey;
+use super::tight;
 use super::{MAX_BODY, MAX_LOCALS, no_room};
 use crate::error::Result;
 
@@ -34,7 +36,10 @@ pub(super) struct Bodies<'a> {
     /// Says of each branch of a check that it is hardly ever taken.
     pub hints: Hints,
     /// Functions that have a check.
-    pub checked: usize,
+    checked: usize,
+    /// The first of the functions that fill and copy in pieces, and whether one is called.
+    first_piece: u32,
+    calls_pieces: bool,
 }
 
 impl<'a> Bodies<'a> {
@@ -55,7 +60,17 @@ impl<'a> Bodies<'a> {
             branches: Vec::new(),
             hints: Hints::default(),
             checked: 0,
+            first_piece: checks
+                .ask
+                .saturating_add(1)
+                .saturating_add(survey.defined_funcs()),
+            calls_pieces: false,
         }
+    }
+
+    /// Whether there is a check anywhere.
+    pub fn has_checks(&self) -> bool {
+        self.checked > 0 || self.calls_pieces
     }
 
     /// Appends the n-th body, with its size in front.
@@ -123,10 +138,13 @@ impl<'a> Bodies<'a> {
         let start = code.original_position();
         let mut edit = Edit::new(self.bytes, start, self.moves);
         let mut path = Path::new(path::COUNTED);
-        let mut labels = (!self.checks.count()).then(Labels::new);
         let mut operators = OperatorsReader::new(code);
-        // A length that the code states right in front of the operator.
-        let mut stated = None;
+        let mut labels = (!self.checks.count()).then(Labels::new);
+        let mut loops = match &labels {
+            Some(_) => Loops::of(self.bytes, operators.clone()).map_err(fault::reader)?,
+            None => Loops::default(),
+        };
+        let mut stated = Stated::default();
         while !operators.eof() {
             let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
             let end = operators.original_position();
@@ -137,16 +155,19 @@ impl<'a> Bodies<'a> {
             }
             let first = self.bytes.get(start).copied().unwrap_or_default();
             let more = self.entries.weight(&operator, first, self.survey);
-            if let Some(bulk) = Bulk::of(&operator, self.survey) {
-                match stated.map(|length| bulk.units(length)) {
-                    Some(units) if units <= FEW_UNITS => {}
-                    _ => {
-                        edit.copy(out, start);
-                        branches.push(self.checks.bulk(out, left, bulk));
-                        if labels.is_some() {
-                            path.checked();
-                        }
+            let bulk = Bulk::of(&operator, self.survey);
+            if let Some(bulk) = bulk.filter(|bulk| !stated.is_short(*bulk)) {
+                edit.copy(out, start);
+                match self.entries.pieces.position(&operator) {
+                    Some(n) => {
+                        self.calls_pieces = true;
+                        check::call(out, self.first_piece.saturating_add(n));
+                        edit.skip(end);
                     }
+                    None => branches.push(self.checks.bulk(out, left, bulk)),
+                }
+                if labels.is_some() {
+                    path.checked();
                 }
             }
             refuse_waiting(&operator, self.survey, start)?;
@@ -165,27 +186,45 @@ impl<'a> Bodies<'a> {
             }
             edit.operator(out, &operator, start, end);
             path.pass(&operator, more);
+            let is_loop = matches!(operator, Operator::Loop { .. });
+            let shape = if is_loop {
+                loops.begin()
+            } else {
+                Shape::default()
+            };
+            if labels.is_some() && shape.is_tight() {
+                let (entries, survey) = (self.entries, self.survey);
+                let times = tight::turns(shape);
+                let pass = |operator: &Operator<'_>, start: usize| {
+                    let first = self.bytes.get(start).copied().unwrap_or_default();
+                    let more = entries.weight(operator, first, survey).saturating_add(1);
+                    path.pass(operator, more.saturating_mul(times).saturating_sub(1));
+                };
+                tight::rewrite(
+                    out,
+                    &mut edit,
+                    (start, &mut operators),
+                    (shape, self.checks),
+                    branches,
+                    pass,
+                )?;
+                stated = Stated::default();
+                continue;
+            }
             if let Some(labels) = &mut labels {
                 labels.pass(&operator);
-            } else if matches!(operator, Operator::Loop { .. }) {
+            } else if is_loop {
                 edit.copy(out, end);
                 branches.push(self.checks.fixed(out, left, 1));
                 path.checked();
             }
-            stated = match operator {
-                Operator::I32Const { value } => Some(u64::from(value.cast_unsigned())),
-                Operator::I64Const { value } => Some(value.cast_unsigned()),
-                _ => None,
-            };
+            stated.pass(&operator);
         }
         operators.finish().map_err(fault::reader)?;
         edit.copy(out, operators.original_position());
         Ok(())
     }
 }
-
-/// Bulk operations whose code states that they cost no more than this count as instructions do.
-const FEW_UNITS: u64 = 64;
 
 /// A thread that waits on a shared memory runs no code, and no engine lets go of it.
 pub(super) fn refuse_waiting(operator: &Operator<'_>, survey: &Survey, at: usize) -> Result<()> {

@@ -17,6 +17,27 @@ pub(super) struct Bulk {
     pub price: Price,
 }
 
+/// A length that the code states right in front of an operator.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stated(Option<u64>);
+
+/// Bulk operations whose code states that they cost no more than this count as instructions do.
+const FEW_UNITS: u64 = 64;
+
+impl Stated {
+    pub fn pass(&mut self, operator: &Operator<'_>) {
+        self.0 = match *operator {
+            Operator::I32Const { value } => Some(value.cast_unsigned().into()),
+            Operator::I64Const { value } => Some(value.cast_unsigned()),
+            _ => None,
+        };
+    }
+
+    pub fn is_short(self, bulk: Bulk) -> bool {
+        self.0.is_some_and(|length| bulk.units(length) <= FEW_UNITS)
+    }
+}
+
 /// Units for a length, which is taken without a sign. None of them overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Price {
@@ -28,7 +49,7 @@ pub(super) enum Price {
 }
 
 impl Bulk {
-    fn bytes(wide: bool) -> Bulk {
+    pub fn bytes(wide: bool) -> Bulk {
         Bulk {
             wide,
             price: Price::Less(BYTES_LOG2),

@@ -43,19 +43,8 @@ impl Checks {
         }
     }
 
-    /// Another thread raises the flag: no engine takes what an atomic load gave before for what it gives.
     fn look(self, out: &mut Vec<u8>, memory: u32) -> usize {
-        emit(
-            out,
-            &[
-                Instruction::I32Const(0),
-                Instruction::I32AtomicLoad(MemArg {
-                    offset: 0,
-                    align: 2,
-                    memory_index: memory,
-                }),
-            ],
-        );
+        load(out, memory);
         self.ask_if(out)
     }
 
@@ -97,6 +86,16 @@ impl Checks {
             ),
         }
         self.take(out, units, left)
+    }
+
+    /// Between two pieces of an operation that is paid for. Checks that count ask: whatever a piece costs, it takes as long as many units.
+    pub fn between(self, out: &mut Vec<u8>) {
+        match self.when {
+            When::Spent(_) => emit(out, &[Instruction::Call(self.ask)]),
+            When::Raised(memory) => {
+                self.look(out, memory);
+            }
+        }
     }
 
     /// The units left and the cost are on the stack.
@@ -148,7 +147,58 @@ pub(super) fn back_if(out: &mut Vec<u8>, checks: Checks, depth: u32) -> usize {
     branch
 }
 
-fn emit(out: &mut Vec<u8>, instructions: &[Instruction<'_>]) {
+/// Another thread raises the flag: no engine takes what an atomic load gave before for what it gives.
+fn load(out: &mut Vec<u8>, memory: u32) {
+    emit(
+        out,
+        &[
+            Instruction::I32Const(0),
+            Instruction::I32AtomicLoad(MemArg {
+                offset: 0,
+                align: 2,
+                memory_index: memory,
+            }),
+        ],
+    );
+}
+
+/// Stands for what begins the next turn of a loop of this label, a `br` or, `on_condition`, a `br_if`: branches first to the block around it if
+/// the flag is raised. Gives what [`Checks::fixed`] gives.
+pub(super) fn turn(out: &mut Vec<u8>, checks: Checks, label: u32, on_condition: bool) -> usize {
+    let inside = label.saturating_add(on_condition.into());
+    if on_condition {
+        emit(out, &[Instruction::If(BlockType::Empty)]);
+    }
+    if let When::Raised(memory) = checks.when {
+        load(out, memory);
+    }
+    let place = out.len();
+    emit(
+        out,
+        &[
+            Instruction::BrIf(inside.saturating_add(1)),
+            Instruction::Br(inside),
+        ],
+    );
+    if on_condition {
+        emit(out, &[Instruction::End]);
+    }
+    place
+}
+
+pub(super) fn call(out: &mut Vec<u8>, func: u32) {
+    emit(out, &[Instruction::Call(func)]);
+}
+
+pub(super) fn branch(out: &mut Vec<u8>, label: u32, on_condition: bool) {
+    let branch = match on_condition {
+        true => Instruction::BrIf(label),
+        false => Instruction::Br(label),
+    };
+    emit(out, &[branch]);
+}
+
+pub(super) fn emit(out: &mut Vec<u8>, instructions: &[Instruction<'_>]) {
     for instruction in instructions {
         instruction.encode(out);
     }

@@ -41,6 +41,16 @@ impl<'a> Edit<'a> {
         Edit { bytes, at, moves }
     }
 
+    /// Another copy, from `at` on.
+    pub fn again(&self, at: usize) -> Edit<'a> {
+        Edit::new(self.bytes, at, self.moves)
+    }
+
+    /// The module's bytes in this range.
+    pub fn bytes(&self, start: usize, end: usize) -> &'a [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
     /// Copies up to `end`.
     pub fn copy(&mut self, out: &mut Vec<u8>, end: usize) {
         out.extend_from_slice(self.bytes.get(self.at..end).unwrap_or_default());
@@ -213,7 +223,8 @@ impl<'a> Edit<'a> {
     }
 }
 
-fn moved(index: u32, first: u32) -> Option<u32> {
+/// Where what stands at `index` moves to, if all moves by one from `first` on.
+pub(super) fn moved(index: u32, first: u32) -> Option<u32> {
     if index < first {
         return None;
     }

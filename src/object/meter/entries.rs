@@ -14,9 +14,11 @@ use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 use super::super::fault;
 use super::super::section::{self, Sections};
+use super::bulk::{Bulk, Stated};
 use super::cost;
 use super::named;
 use super::path;
+use super::pieces::Pieces;
 use super::survey::Survey;
 use crate::error::Result;
 
@@ -35,6 +37,8 @@ pub(super) struct Entries {
     /// Of each function that the module defines: how many instructions may run in it without a check; [`CHECKED`] if
     /// it has one at its entry.
     weights: Vec<u32>,
+    /// What the module fills and copies by unknown lengths.
+    pub pieces: Pieces,
 }
 
 const CHECKED: u32 = u32::MAX;
@@ -44,6 +48,7 @@ impl Entries {
         let calls = Calls::read(bytes, survey)?;
         Ok(Entries {
             weights: calls.weights(survey),
+            pieces: calls.pieces,
         })
     }
 
@@ -87,6 +92,7 @@ struct Calls {
     functions: Vec<Function>,
     /// Callees among the module's own functions, one function's behind those of the one before.
     callees: Vec<u32>,
+    pieces: Pieces,
 }
 
 struct Function {
@@ -106,6 +112,7 @@ impl Calls {
         let mut calls = Calls {
             functions: Vec::new(),
             callees: Vec::new(),
+            pieces: Pieces::default(),
         };
         // Functions that are named where they may be taken from.
         let mut open = Vec::new();
@@ -146,8 +153,13 @@ impl Calls {
         }
         own = own.saturating_add(survey.passes(self.functions.len()));
         let mut operators = OperatorsReader::new(locals.get_binary_reader());
+        let mut stated = Stated::default();
         while !operators.eof() {
             let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
+            if Bulk::of(&operator, survey).is_some_and(|bulk| !stated.is_short(bulk)) {
+                self.pieces.need(&operator);
+            }
+            stated.pass(&operator);
             let more = match &operator {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     match function_index.checked_sub(survey.imported_funcs) {

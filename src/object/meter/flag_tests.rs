@@ -23,9 +23,22 @@ fn becomes(before: &str, after: &str) {
     assert_eq!(sections(&rewritten), sections(&wanted));
 }
 
+/// A tight loop of which there are eight copies: `first` stands for a turn that does not look, `last` for the one that does.
+fn tight(name: &str, first: &str, last: &str) -> String {
+    let first = format!("block $next {first} br $out end\n").repeat(7);
+    format!(
+        "block $out loop $again block $ask loop {name} {first} {last} br $out end end call $ask br $again end end"
+    )
+}
+
+/// `LOOK` in these.
+const FLAG: &str = "i32.const 0 i32.atomic.load $flag";
+
 /// What is run through once is not checked, and the way out of a loop is not either.
 #[test]
 fn turns_are_checked_where_they_end() {
+    let last = format!("local.get 0 if {FLAG} br_if $ask br $inner end");
+    let inner = tight("$inner", "local.get 0 br_if $next", &last);
     becomes(
         r#"(module
           (type $v (func))
@@ -49,7 +62,7 @@ fn turns_are_checked_where_they_end() {
               loop $once end
             end
             call $f))"#,
-        r#"(module
+        &r#"(module
           (type $v (func))
           (type $loop (func (param i32)))
           (type $ask (func))
@@ -62,13 +75,7 @@ fn turns_are_checked_where_they_end() {
           (func $loop (type $loop)
             LOOK
             loop $outer
-              loop $inner
-                local.get 0
-                if
-                  LOOK
-                  br $inner
-                end
-              end
+              INNER
               local.get 0
               global.set $own
               block $done
@@ -79,7 +86,8 @@ fn turns_are_checked_where_they_end() {
               end
               loop $once end
             end
-            call $f))"#,
+            call $f))"#
+            .replace("INNER", &inner),
     );
 }
 
@@ -222,23 +230,27 @@ fn memories_of_the_modules_own_move() {
 /// A single memory of the module's own is the first, which data need not name and accesses name by nothing.
 #[test]
 fn the_first_memory_of_the_modules_own_is_named_from_then_on() {
+    let store = "(i32.store $own (i32.const 0) (i32.load8_s $own offset=1 (i32.const 0)))";
+    let turns = tight(
+        "$turn",
+        &format!("{store} br $next"),
+        &format!("{store} {FLAG} br_if $ask br $turn"),
+    );
     becomes(
         r#"(module
           (memory 1)
           (func (loop (i32.store (i32.const 0) (i32.load8_s offset=1 (i32.const 0))) (br 0)))
           (data (i32.const 8) "a"))"#,
-        r#"(module
+        &r#"(module
           (type (func))
           (type $ask (func))
           (import "wasmdyld:control" "flag" (memory $flag 1 1))
           (import "wasmdyld:control" "ask" (func $ask (type $ask)))
           (memory $own 1)
           (func (type 0)
-            (loop
-              (i32.store $own (i32.const 0) (i32.load8_s $own offset=1 (i32.const 0)))
-              LOOK
-              (br 0)))
-          (data (memory $own) (i32.const 8) "a"))"#,
+            LOOP)
+          (data (memory $own) (i32.const 8) "a"))"#
+            .replace("LOOP", &turns),
     );
 }
 
@@ -253,14 +265,30 @@ fn bulk_operations_are_checked_unless_they_are_known_to_be_short() {
         r#"(module
           (type (func (param i32)))
           (type $ask (func))
+          (type $filling (func (param i32 i32 i32)))
           (import "env" "memory" (memory 1))
           (import "wasmdyld:control" "flag" (memory $flag 1 1))
           (import "wasmdyld:control" "ask" (func $ask (type $ask)))
           (func (type 0)
-            local.get 0 i32.const 0 local.get 0
-            LOOK
-            memory.fill
-            (memory.copy (local.get 0) (i32.const 0) (i32.const 4096))))"#,
+            local.get 0 i32.const 0 local.get 0 call $fill
+            (memory.copy (local.get 0) (i32.const 0) (i32.const 4096)))
+          (func $fill (type $filling) (local $left i64) (local $at i64) (local i64) (local $spare i64)
+            local.get 2 LOOK
+            i64.extend_i32_u local.tee $left i64.const 0x1000000 i64.le_u
+            if local.get 0 local.get 1 local.get 2 memory.fill return end
+            local.get 0 i64.extend_i32_u local.set $at
+            memory.size i64.extend_i32_u i64.const 16 i64.shl local.tee $spare local.get $left i64.lt_u
+            local.get $at local.get $spare local.get $left i64.sub i64.gt_u
+            i32.or
+            if local.get 0 local.get 1 local.get 2 memory.fill return end
+            loop $piece
+              local.get $at i32.wrap_i64 local.get 1 i32.const 0x1000000 memory.fill
+              local.get $at i64.const 0x1000000 i64.add local.set $at
+              local.get $left i64.const 0x1000000 i64.sub local.set $left
+              LOOK
+              local.get $left i64.const 0x1000000 i64.gt_u br_if $piece
+            end
+            local.get $at i32.wrap_i64 local.get 1 local.get $left i32.wrap_i64 memory.fill))"#,
     );
 }
 
@@ -284,9 +312,16 @@ fn what_has_nothing_to_stop_stays_as_it_is() {
 #[test]
 fn what_the_module_itself_uses_is_told_apart() {
     let flagged = |text: &str| {
-        let bytes = flagged(&assemble(text)).unwrap();
+        let bytes = assemble(text);
+        let own = Object::parse(&bytes, &ParseLimits::default()).unwrap();
+        let own = own.bodies.len();
+        let bytes = flagged(&bytes).unwrap();
         let object = Object::parse(&bytes, &ParseLimits::default()).unwrap();
-        object.metered(Mode::Flag).unwrap().features.multi_memory
+        object
+            .metered(Mode::Flag, own)
+            .unwrap()
+            .features
+            .multi_memory
     };
     assert!(!flagged("(module (memory 1) (func (loop (br 0))))"));
     assert!(flagged(

@@ -6,12 +6,15 @@
 //! cost nothing themselves ([`entries`]). What a guest uses depends on its own bytes and input alone, so it is the same on all engines.
 //!
 //! [`Mode::Flag`]: the module looks at a word of an imported memory, which the host writes from whatever thread, and calls the
-//! imported function where it is not zero. It looks where functions are entered, as above, where a loop begins its next turn ([`back`]), in front
-//! of each bulk operation, and behind long stretches. Nothing is counted.
+//! imported function where it is not zero. It looks where functions are entered, as above, where a loop begins its next turn ([`back`], [`tight`]), in
+//! front of each bulk operation, and behind long stretches. Nothing is counted.
+//!
+//! With both, `memory.fill` and `memory.copy` of unknown length are calls of functions that do it in pieces ([`pieces`]); these stand behind the
+//! module's own.
 //!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
-//! front of each bulk operation, in functions that have many, and behind each long stretch of code without a loop. All other modules
-//! stay as they are.
+//! front of each bulk operation, in functions that have many, in front of each of unknown length behind a call, and behind each long stretch of
+//! code without a loop. All other modules stay as they are.
 //!
 //! Operators are copied as they stand, and only those that name a function or a global are written anew: what is not touched cannot
 //! change its meaning, and no encoder has to know the proposal that an operator comes from.
@@ -33,12 +36,15 @@ mod entries;
 mod flag_tests;
 mod hints;
 mod light;
+mod loops;
 mod named;
 mod path;
+mod pieces;
 mod sections;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod tight;
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Validator, WasmFeatures};

@@ -13,6 +13,7 @@ use super::check::{Checks, When};
 use super::custom::{self, Fate};
 use super::edit::{Edit, Moves, STAYS};
 use super::entries::Entries;
+use super::pieces::Pieces;
 use super::survey::Survey;
 use super::{Mode, most, too_large};
 use crate::abi;
@@ -42,10 +43,12 @@ pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     };
     let checks = Checks { when, ask: func };
     let entries = Entries::of(bytes, &survey)?;
+    let pieces = &entries.pieces;
     let mut bodies = Bodies::new(bytes, &survey, &entries, checks, moves);
     let mut writer = Writer {
         bytes,
         survey: &survey,
+        pieces,
         checks,
         moves,
         out: bytes.get(..section::HEADER).unwrap_or_default().to_vec(),
@@ -61,12 +64,13 @@ pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
         }
         writer.check_size()?;
     }
-    Ok((bodies.checked > 0).then_some(writer.out))
+    Ok(bodies.has_checks().then_some(writer.out))
 }
 
 struct Writer<'a> {
     bytes: &'a [u8],
     survey: &'a Survey,
+    pieces: &'a Pieces,
     checks: Checks,
     moves: Moves,
     out: Vec<u8>,
@@ -81,7 +85,7 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         if !self.types_written {
-            self.appended(section::TYPE, None, 1, &NOTHING_TO_NOTHING)?;
+            self.types(None)?;
         }
         if !self.imports_written && id != section::IMPORT {
             self.imports(None)?;
@@ -92,7 +96,8 @@ impl<'a> Writer<'a> {
     fn section(&mut self, section: &Section<'a>) -> Result<()> {
         match section.id {
             section::CUSTOM => self.custom(section),
-            section::TYPE => self.appended(section::TYPE, Some(section), 1, &NOTHING_TO_NOTHING),
+            section::TYPE => self.types(Some(section)),
+            section::FUNCTION => self.functions(section),
             section::IMPORT => self.imports(Some(section)),
             section::TABLE => self.edited(section, tables),
             section::GLOBAL => self.edited(section, globals),
@@ -111,7 +116,11 @@ impl<'a> Writer<'a> {
         let mut reader = section.reader();
         let count = reader.read_var_u32().map_err(fault::reader)?;
         let mut code = Vec::with_capacity(section.contents.len());
-        count.encode(&mut code);
+        let more = self.pieces.count();
+        let total = count
+            .checked_add(more)
+            .ok_or_else(|| fault::over_limit(0, count, "functions", u32::MAX))?;
+        total.encode(&mut code);
         for n in 0..usize::try_from(count).unwrap_or(usize::MAX) {
             let body = reader.read_reader().map_err(fault::reader)?;
             bodies.rewrite(&mut code, n, body)?;
@@ -119,6 +128,9 @@ impl<'a> Writer<'a> {
                 return Err(too_large());
             }
         }
+        let memory = self.moves.memory;
+        self.pieces
+            .bodies(&mut code, self.survey, self.checks, memory);
         // The hints stand in front of the code that they are of.
         let begun = self.begin(section::CUSTOM);
         bodies.hints.write(&mut self.out);
@@ -141,6 +153,24 @@ impl<'a> Writer<'a> {
             }
         }
         Ok(())
+    }
+
+    fn types(&mut self, section: Option<&Section<'a>>) -> Result<()> {
+        let mut types = NOTHING_TO_NOTHING.to_vec();
+        self.pieces.types(&mut types, self.survey);
+        let more = self.pieces.count().saturating_add(1);
+        self.appended(section::TYPE, section, more, &types)
+    }
+
+    fn functions(&mut self, section: &Section<'a>) -> Result<()> {
+        let mut types = Vec::new();
+        // Behind all others, and that of the function that asks.
+        let first = self.survey.types.saturating_add(1);
+        for n in 0..self.pieces.count() {
+            first.saturating_add(n).encode(&mut types);
+        }
+        let more = self.pieces.count();
+        self.appended(section::FUNCTION, Some(section), more, &types)
     }
 
     fn imports(&mut self, section: Option<&Section<'a>>) -> Result<()> {

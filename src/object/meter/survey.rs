@@ -58,6 +58,10 @@ impl Survey {
         Ok(survey)
     }
 
+    pub fn defined_funcs(&self) -> u32 {
+        u32::try_from(self.funcs.len()).unwrap_or(u32::MAX)
+    }
+
     /// Parameters of the n-th function that the module defines.
     pub fn params(&self, n: usize) -> Option<u32> {
         let ty = *self.funcs.get(n)?;

@@ -117,43 +117,102 @@ fn bulk_operations_cost_by_their_length() {
             (memory.fill $wide (local.get 1) (i32.const 0) (local.get 1))
             (drop (memory.grow $wide (local.get 1)))
             (drop (table.grow (ref.null func) (local.get 0)))))"#,
-        r#"(module
+        &r#"(module
           (type (func (param i32 i64)))
           (type (func))
+          (type $narrow (func (param i32 i32 i32)))
+          (type $copying (func (param i32 i32 i32)))
+          (type $wide (func (param i64 i32 i64)))
           (import "wasmdyld:control" "units" (global $units (mut i64)))
           (import "wasmdyld:control" "ask" (func $ask (type 1)))
           (memory 1)
           (memory $wide i64 1)
           (table 1 funcref)
           (func (type 0) (local $left i64)
-            local.get 0 i32.const 0 local.get 0
-            i64.extend_i32_u local.tee $left i32.wrap_i64
-            global.get $units local.get $left i64.const 6 i64.shr_u i64.sub local.tee $left global.set $units
-            local.get $left i64.const 0 i64.lt_s if call $ask end
-            memory.fill
+            local.get 0 i32.const 0 local.get 0 call $fill
             local.get 0 i32.const 0 i32.const 4096 memory.copy
-            local.get 0 i32.const 0 i32.const 4160
-            i64.extend_i32_u local.tee $left i32.wrap_i64
-            global.get $units local.get $left i64.const 6 i64.shr_u i64.sub local.tee $left global.set $units
-            local.get $left i64.const 0 i64.lt_s if call $ask end
-            memory.copy
-            local.get 1 i32.const 0 local.get 1
-            local.tee $left
-            global.get $units local.get $left i64.const 6 i64.shr_u i64.sub local.tee $left global.set $units
-            local.get $left i64.const 0 i64.lt_s if call $ask end
-            memory.fill $wide
+            local.get 0 i32.const 0 i32.const 4160 call $copy
+            local.get 1 i32.const 0 local.get 1 call $fill_wide
             local.get 1
             local.tee $left
             global.get $units local.get $left
             i64.const 0xffffffff i64.and i64.const 10 i64.shl
-            i64.sub local.tee $left global.set $units
-            local.get $left i64.const 0 i64.lt_s if call $ask end
+            TAKE
             memory.grow $wide drop
             ref.null func local.get 0
             i64.extend_i32_u local.tee $left i32.wrap_i64
-            global.get $units local.get $left i64.const 2 i64.shr_u i64.sub local.tee $left global.set $units
-            local.get $left i64.const 0 i64.lt_s if call $ask end
-            table.grow drop))"#,
+            global.get $units local.get $left i64.const 2 i64.shr_u TAKE
+            table.grow drop)
+          (func $fill (type $narrow) (local $n i64) (local $at i64) (local i64) (local $left i64)
+            local.get 2 i64.extend_i32_u local.tee $left i32.wrap_i64
+            global.get $units local.get $left i64.const 6 i64.shr_u TAKE
+            i64.extend_i32_u local.tee $n i64.const 0x1000000 i64.le_u
+            if local.get 0 local.get 1 local.get 2 memory.fill return end
+            local.get 0 i64.extend_i32_u local.set $at
+            memory.size i64.extend_i32_u i64.const 16 i64.shl local.tee $left local.get $n i64.lt_u
+            local.get $at local.get $left local.get $n i64.sub i64.gt_u i32.or
+            if local.get 0 local.get 1 local.get 2 memory.fill return end
+            loop $piece
+              local.get $at i32.wrap_i64 local.get 1 i32.const 0x1000000 memory.fill
+              local.get $at i64.const 0x1000000 i64.add local.set $at
+              local.get $n i64.const 0x1000000 i64.sub local.set $n
+              call $ask
+              local.get $n i64.const 0x1000000 i64.gt_u br_if $piece
+            end
+            local.get $at i32.wrap_i64 local.get 1 local.get $n i32.wrap_i64 memory.fill)
+          (func $copy (type $copying) (local $n i64) (local $at i64) (local $from i64) (local $left i64)
+            local.get 2 i64.extend_i32_u local.tee $left i32.wrap_i64
+            global.get $units local.get $left i64.const 6 i64.shr_u TAKE
+            i64.extend_i32_u local.tee $n i64.const 0x1000000 i64.le_u
+            if local.get 0 local.get 1 local.get 2 memory.copy return end
+            local.get 0 i64.extend_i32_u local.set $at
+            memory.size i64.extend_i32_u i64.const 16 i64.shl local.tee $left local.get $n i64.lt_u
+            local.get $at local.get $left local.get $n i64.sub i64.gt_u i32.or
+            local.get 1 i64.extend_i32_u local.set $from
+            memory.size i64.extend_i32_u i64.const 16 i64.shl local.tee $left local.get $n i64.lt_u
+            local.get $from local.get $left local.get $n i64.sub i64.gt_u i32.or
+            i32.or
+            if local.get 0 local.get 1 local.get 2 memory.copy return end
+            local.get $at local.get $from i64.gt_u
+            if
+              loop $piece
+                local.get $n i64.const 0x1000000 i64.sub local.set $n
+                local.get $at local.get $n i64.add i32.wrap_i64
+                local.get $from local.get $n i64.add i32.wrap_i64
+                i32.const 0x1000000 memory.copy
+                call $ask
+                local.get $n i64.const 0x1000000 i64.gt_u br_if $piece
+              end
+              local.get $at i32.wrap_i64 local.get $from i32.wrap_i64 local.get $n i32.wrap_i64 memory.copy
+            else
+              loop $piece
+                local.get $at i32.wrap_i64 local.get $from i32.wrap_i64 i32.const 0x1000000 memory.copy
+                local.get $at i64.const 0x1000000 i64.add local.set $at
+                local.get $from i64.const 0x1000000 i64.add local.set $from
+                local.get $n i64.const 0x1000000 i64.sub local.set $n
+                call $ask
+                local.get $n i64.const 0x1000000 i64.gt_u br_if $piece
+              end
+              local.get $at i32.wrap_i64 local.get $from i32.wrap_i64 local.get $n i32.wrap_i64 memory.copy
+            end)
+          (func $fill_wide (type $wide) (local $n i64) (local $at i64) (local i64) (local $left i64)
+            local.get 2 local.tee $left
+            global.get $units local.get $left i64.const 6 i64.shr_u TAKE
+            local.tee $n i64.const 0x1000000 i64.le_u
+            if local.get 0 local.get 1 local.get 2 memory.fill $wide return end
+            local.get 0 local.set $at
+            memory.size $wide i64.const 16 i64.shl local.tee $left local.get $n i64.lt_u
+            local.get $at local.get $left local.get $n i64.sub i64.gt_u i32.or
+            if local.get 0 local.get 1 local.get 2 memory.fill $wide return end
+            loop $piece
+              local.get $at local.get 1 i64.const 0x1000000 memory.fill $wide
+              local.get $at i64.const 0x1000000 i64.add local.set $at
+              local.get $n i64.const 0x1000000 i64.sub local.set $n
+              call $ask
+              local.get $n i64.const 0x1000000 i64.gt_u br_if $piece
+            end
+            local.get $at local.get 1 local.get $n memory.fill $wide))"#
+            .replace("TAKE", "i64.sub local.tee $left global.set $units local.get $left i64.const 0 i64.lt_s if call $ask end"),
     );
 }
 
@@ -522,6 +581,17 @@ fn the_light_mode_only_parts_many_bulk_operations() {
         sections(&rewritten),
         sections(&assemble(&text(light::FEW + 1, "loop end")))
     );
+    // Behind a call, which may have come back to this function, each has one.
+    let behind = |with: &str| {
+        let fill = format!("local.get 0 i32.const 0 local.get 0 {with} memory.fill ");
+        let short = "local.get 0 i32.const 0 i32.const 64 memory.fill ";
+        assemble(&format!(
+            "(module (memory 1) (func $f (param i32) local.get 0 i32.const 0 local.get 0 memory.fill local.get 0 call $f {fill} {short} {fill}))"
+        ))
+    };
+    let rewritten = meter(&behind(""), Mode::Light).unwrap().expect("loops");
+    validate(&rewritten);
+    assert_eq!(sections(&rewritten), sections(&behind("loop end")));
     // Bytes that only look like such operations are none.
     let constants = format!("(module (func {}))", "i32.const 0x7c drop ".repeat(100));
     assert_eq!(meter(&assemble(&constants), Mode::Light).unwrap(), None);
@@ -686,6 +756,6 @@ fn real_guests_stay_valid() {
         paths.len()
     );
     assert!(after < before + before / 2, "{before} bytes became {after}");
-    // No compiler makes what needs the loops.
-    assert_eq!(light, 0);
+    // Most do not need the loops.
+    assert!(light < paths.len() / 5, "{light} of {}", paths.len());
 }

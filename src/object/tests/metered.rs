@@ -7,7 +7,9 @@ use super::*;
 pub(crate) fn check_agreement(before: &[u8], after: &[u8], mode: Metering) {
     let before = parse_bytes(before).expect("a module");
     let after = parse_bytes(after).expect("a module with checks");
-    let after = after.metered(mode).expect("its two imports");
+    let after = after
+        .metered(mode, before.bodies.len())
+        .expect("its two imports");
     let flag = mode == Metering::Flag;
     let (funcs, globals) = (before.imported_funcs, before.imported_globals);
     let stays = u32::MAX;

@@ -81,7 +81,6 @@ impl Add {
         let options = EngineOptions {
             cache: EngineCache::Dir(path.clone()),
             prebuilt: Some(Vec::new()),
-            interruptible: self.control() == Mode::Interrupt,
             ..EngineOptions::default()
         };
         if shim::of(api).settings(&options).is_none() {
