@@ -1348,7 +1348,7 @@ uint64_t wasm_dyld_instances_left(const wasm_dyld_t *namespace_);
  * places in them, and a load takes longer, unless it is one that the cache keeps whole.
  *
  * With WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE, said before wasm_dyld_engine_new with this configuration, the bundled engine checks by itself:
- * most modules stay as they are, and run more slowly than with checks of their own, and one memory.fill or memory.copy is not broken off. So it does in namespaces with WASM_DYLD_CONTROL_INTERRUPT, where
+ * nearly all modules stay as they are, and run more slowly than with checks of their own, and one memory.fill or memory.copy is not broken off. So it does in namespaces with WASM_DYLD_CONTROL_INTERRUPT, where
  * the engine was made so, or by a host that has switched epochs on. Where the engine has no such means, the modules get checks.
  */
 wasm_dyld_code_t wasm_dyld_config_set_control(wasm_dyld_config_t *config,

@@ -36,7 +36,7 @@ pub type wasm_dyld_watcher_callback_t = Option<unsafe extern "C" fn(env: *mut c_
 /// places in them, and a load takes longer, unless it is one that the cache keeps whole.
 ///
 /// With WASM_DYLD_CONTROL_INTERRUPT_BY_ENGINE, said before wasm_dyld_engine_new with this configuration, the bundled engine checks by itself:
-/// most modules stay as they are, and run more slowly than with checks of their own, and one memory.fill or memory.copy is not broken off. So it does in namespaces with WASM_DYLD_CONTROL_INTERRUPT, where
+/// nearly all modules stay as they are, and run more slowly than with checks of their own, and one memory.fill or memory.copy is not broken off. So it does in namespaces with WASM_DYLD_CONTROL_INTERRUPT, where
 /// the engine was made so, or by a host that has switched epochs on. Where the engine has no such means, the modules get checks.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_set_control(

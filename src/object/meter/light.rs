@@ -1,9 +1,8 @@
 //! Places for an engine's own checks.
 //!
 //! Engines with interrupts of their own look for them at function entries and loop heads. Between two of these a function may fill
-//! gigabytes any number of times, so an empty loop is put in front of each bulk operation, where there are many. Where functions return to
-//! their callers, a whole stack of their ends may run: so each bulk operation of unknown length behind a call gets one, and so does each long
-//! stretch of code.
+//! gigabytes any number of times, so an empty loop is put in front of each bulk operation, where there are many. It may also be long: where
+//! functions return to their callers, a whole stack of such ends may run, so that one is put behind each long stretch of code.
 
 use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
@@ -11,7 +10,7 @@ use wasmparser::{BinaryReader, FunctionBody, Operator};
 use super::super::fault;
 use super::super::section::{self, Section, Sections};
 use super::body::refuse_waiting;
-use super::bulk::{Bulk, Stated};
+use super::bulk::Bulk;
 use super::custom::{self, Fate};
 use super::edit::Edit;
 use super::path::{Bounds, Path};
@@ -35,18 +34,10 @@ const BOUNDS: Bounds = Bounds {
 
 /// First bytes of the operators that work on memories and tables, and on arrays.
 const PREFIXES: (u8, u8) = (0xfc, 0xfb);
-/// Of calls: direct, by a table, by a reference.
-const CALLS: (u8, u8, u8) = (0x10, 0x11, 0x14);
 
 /// Whether a function of these bytes may need a loop, or has to be read to find out.
 fn may_need_loops(body: &[u8]) -> bool {
-    let mut bulk = memchr::memchr2_iter(PREFIXES.0, PREFIXES.1, body);
-    let (direct, table, reference) = CALLS;
-    let call = memchr::memchr3(direct, table, reference, body);
-    // The last one may be behind the first call.
-    let behind = call.zip(bulk.next_back());
-    behind.is_some_and(|(call, bulk)| call < bulk)
-        || bulk.count() >= FEW
+    memchr::memchr2_iter(PREFIXES.0, PREFIXES.1, body).count() > FEW
         || cost::bound(body) >= STRETCH.into()
 }
 
@@ -120,14 +111,14 @@ fn body_with_loops(
 ) -> Result<Option<Vec<u8>>> {
     let range = body.range();
     let places = Places::of(bytes, body, survey)?;
-    let mut all = places.needed;
+    if places.stretches.is_empty() && places.bulk.len() <= FEW {
+        return Ok(None);
+    }
+    let mut all = places.stretches;
     if places.bulk.len() > FEW {
         all.extend(places.bulk);
         all.sort_unstable();
-    }
-    all.dedup();
-    if all.is_empty() {
-        return Ok(None);
+        all.dedup();
     }
     let mut edit = Edit::unmoved(bytes, range.start);
     let mut out = Vec::new();
@@ -142,8 +133,8 @@ fn body_with_loops(
 /// Where a function may get empty loops: in front of these offsets.
 #[derive(Default)]
 struct Places {
-    /// Where a long stretch of code lies behind, and bulk operations of unknown length behind a call.
-    needed: Vec<usize>,
+    /// Where a long stretch of code lies behind.
+    stretches: Vec<usize>,
     bulk: Vec<usize>,
 }
 
@@ -153,30 +144,16 @@ impl Places {
         let mut path = Path::new(BOUNDS);
         let code = FunctionBody::new(body).get_operators_reader();
         let mut operators = code.map_err(fault::reader)?;
-        let (mut stated, mut called) = (Stated::default(), false);
         while !operators.eof() {
             let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
             refuse_waiting(&operator, survey, start)?;
             if path.is_due(&operator) {
-                places.needed.push(start);
+                places.stretches.push(start);
                 path.checked();
             }
-            if let Some(bulk) = Bulk::of(&operator, survey) {
+            if Bulk::of(&operator, survey).is_some() {
                 places.bulk.push(start);
-                // What has grown does not shrink: all that grows is bounded together.
-                let grows = matches!(
-                    operator,
-                    Operator::MemoryGrow { .. } | Operator::TableGrow { .. }
-                );
-                if called && !grows && !stated.is_short(bulk) {
-                    places.needed.push(start);
-                }
             }
-            stated.pass(&operator);
-            called |= matches!(
-                operator,
-                Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. }
-            );
             // What is called looks for itself where it is entered.
             let first = bytes.get(start).copied().unwrap_or_default();
             path.pass(&operator, cost::of(&operator, first, survey));

@@ -13,8 +13,7 @@
 //! module's own.
 //!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
-//! front of each bulk operation, in functions that have many, in front of each of unknown length behind a call, and behind each long stretch of
-//! code without a loop. All other modules stay as they are.
+//! front of each bulk operation, in functions that have many, and behind each long stretch of code without a loop. All other modules stay as they are.
 //!
 //! Operators are copied as they stand, and only those that name a function or a global are written anew: what is not touched cannot
 //! change its meaning, and no encoder has to know the proposal that an operator comes from.
