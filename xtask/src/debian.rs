@@ -20,6 +20,9 @@ int main(void)
 }
 "#;
 
+const UNSET: &str =
+    "bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs";
+
 pub fn main() -> Result<()> {
     for package in ["dpkg-dev", "debhelper", "lintian"] {
         if !util::works("dpkg-query", &["--show", package]) {
@@ -40,6 +43,8 @@ pub fn main() -> Result<()> {
     util::step("lintian");
     let mut lintian = Command::new("lintian");
     lintian.args(["--fail-on", "error,warning", "--allow-root"]);
+    // Who makes packages for others puts an address there, and the number of a bug.
+    lintian.args(["--suppress-tags", UNSET]);
     util::run(lintian.args(of_kind("changes")))?;
 
     util::step("unpacked, and used");
