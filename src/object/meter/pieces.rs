@@ -207,12 +207,12 @@ impl Shape {
                     Instruction::If(BlockType::Empty),
                 ],
             );
-            self.from_the_end(out, checks, first);
+            self.backwards(out, checks, first);
             emit(out, &[Instruction::Else]);
-            self.from_the_beginning(out, checks, first);
+            self.forwards(out, checks, first);
             emit(out, &[Instruction::End]);
         } else {
-            self.from_the_beginning(out, checks, first);
+            self.forwards(out, checks, first);
         }
         emit(out, &[Instruction::End]);
     }
@@ -221,7 +221,7 @@ impl Shape {
         Bulk::bytes(self.wide_length())
     }
 
-    fn from_the_beginning(self, out: &mut Vec<u8>, checks: Checks, first: u32) {
+    fn forwards(self, out: &mut Vec<u8>, checks: Checks, first: u32) {
         let places: &[u32] = match self.src {
             Some(_) => &[AT, SOURCE],
             None => &[AT],
@@ -236,7 +236,7 @@ impl Shape {
         self.rest(out, first);
     }
 
-    fn from_the_end(self, out: &mut Vec<u8>, checks: Checks, first: u32) {
+    fn backwards(self, out: &mut Vec<u8>, checks: Checks, first: u32) {
         emit(out, &[Instruction::Loop(BlockType::Empty)]);
         step(out, LEFT, Instruction::I64Sub);
         self.piece(out, first, true);
