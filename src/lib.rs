@@ -11,6 +11,7 @@ pub mod demangle;
 mod dlfcn;
 pub mod engine;
 pub mod error;
+pub mod fuse;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

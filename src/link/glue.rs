@@ -59,7 +59,7 @@ impl Types {
     }
 }
 
-pub(super) fn val_type(ty: OurValType) -> Result<ValType> {
+pub(crate) fn val_type(ty: OurValType) -> Result<ValType> {
     Ok(match ty {
         OurValType::I32 => ValType::I32,
         OurValType::I64 => ValType::I64,

@@ -58,6 +58,7 @@ pub use address::Address;
 pub use files::Files;
 pub use function::Function;
 pub use given::{Failure, GivenBody};
+pub(crate) use glue::val_type;
 pub use host::HostValue;
 pub use namespace::{Ask, Namespace, ObjectInfo};
 pub use open::{Flags, Party, Source};

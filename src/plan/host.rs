@@ -103,6 +103,16 @@ impl HostDefs {
         env.chain(others).collect()
     }
 
+    /// Number, module and name of each definition.
+    pub fn each(&self) -> impl Iterator<Item = (u32, &str, &str)> {
+        let env = self.env.iter().map(|(name, id)| (id, abi::ENV, name));
+        let others = self.by_module.iter().flat_map(|(module, names)| {
+            let names = names.iter();
+            names.map(move |(name, &id)| (id, module.as_str(), name.as_str()))
+        });
+        env.chain(others)
+    }
+
     pub fn get(&self, module: &str, name: Name<'_>) -> Option<(u32, &HostDef)> {
         let id = match module {
             abi::ENV => self.env.get(name)?,

@@ -14,6 +14,7 @@ pub use symbols::{Definer, SymbolState, SymbolUses, Symbols, User, What};
 use crate::abi;
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
+use crate::fuse::{self, Fused, World};
 use crate::link::{Clock, Files, definitions};
 use crate::object::{Metadata, Metering, Object};
 use crate::plan::needed::{Closure, Provider, Root, closure};
@@ -52,7 +53,15 @@ pub struct Survey {
     /// One for each object of the closure.
     pub sources: Vec<Origin>,
     pub options: Options,
+    /// One for each object, where it is [to be linked](Survey::to_link).
+    bytes: Vec<Vec<u8>>,
     model: Model,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Look,
+    Link,
 }
 
 /// A name that an object needs, and the object's number.
@@ -63,12 +72,24 @@ impl Survey {
     ///
     /// `host` names what the host defines beside WASI and the linker's own functions, as `MODULE` or `MODULE.NAME`.
     pub fn of(path: &Path, config: &Config, host: &[String]) -> Result<Survey> {
+        Survey::made(path, config, host, Purpose::Look)
+    }
+
+    /// The same, as far as it is known before the program runs on its own: the linker is not there then, so that its own functions are
+    /// undefined. The objects' bytes are kept.
+    pub fn to_link(path: &Path, config: &Config, host: &[String]) -> Result<Survey> {
+        Survey::made(path, config, host, Purpose::Link)
+    }
+
+    fn made(path: &Path, config: &Config, host: &[String], purpose: Purpose) -> Result<Survey> {
         let shown = || format!("reading {}", path.display());
         let clock = Clock::default();
         let mut surveyor = Surveyor {
             config,
             files: Files::new(config, View::default(), &clock, Metering::Off),
             sources: Vec::new(),
+            bytes: Vec::new(),
+            keep: purpose == Purpose::Link,
             room: MAX_TRIED,
         };
         let root = surveyor.root(path).context(shown)?;
@@ -83,9 +104,9 @@ impl Survey {
             config.limits.objects,
         )
         .context(shown)?;
-        let sources = surveyor.sources;
+        let (sources, bytes) = (surveyor.sources, surveyor.bytes);
         let mut model = Model::default();
-        model.host = host_defs(host, &closure.fresh);
+        model.host = host_defs(host, &closure.fresh, purpose);
         let options = Options {
             global: main,
             ..config.options()
@@ -98,6 +119,7 @@ impl Survey {
             closure,
             by_name,
             sources,
+            bytes,
             options,
             model,
         })
@@ -151,6 +173,21 @@ impl Survey {
         plan(&self.request())
     }
 
+    /// One module of all objects.
+    pub fn fuse(&self, options: &fuse::Options) -> Result<Fused> {
+        let request = self.request();
+        let plan = self.plan()?;
+        let bytes: Vec<&[u8]> = self.bytes.iter().map(Vec::as_slice).collect();
+        fuse::fuse(
+            &World {
+                request: &request,
+                plan: &plan,
+                bytes: &bytes,
+            },
+            options,
+        )
+    }
+
     /// What memory and table would hold.
     pub fn spaces(&self, plan: &Plan) -> Option<Spaces> {
         let (mut model, mut plan) = (self.model.clone(), plan.clone());
@@ -164,7 +201,7 @@ impl Survey {
 }
 
 /// What the host defines, as far as it is known without one.
-fn host_defs(assumed: &[String], objects: &[Found]) -> HostDefs {
+fn host_defs(assumed: &[String], objects: &[Found], purpose: Purpose) -> HostDefs {
     let mut host = HostDefs::default();
     #[cfg(feature = "wasi")]
     for function in crate::wasi::functions() {
@@ -174,8 +211,10 @@ fn host_defs(assumed: &[String], objects: &[Found]) -> HostDefs {
         };
         host.define(crate::wasi::MODULE, function.name, def);
     }
-    for (module, name, def) in definitions() {
-        host.define(module, name, def);
+    if purpose == Purpose::Look {
+        for (module, name, def) in definitions() {
+            host.define(module, name, def);
+        }
     }
     // The type of what is assumed is the first importer's.
     for import in objects.iter().flat_map(|found| &found.object.imports) {
@@ -201,6 +240,9 @@ struct Surveyor<'a> {
     files: Files<'a>,
     /// One for each object opened so far.
     sources: Vec<Origin>,
+    /// The same, where they are kept.
+    bytes: Vec<Vec<u8>>,
+    keep: bool,
     /// How many more places are kept.
     room: usize,
 }
@@ -228,13 +270,26 @@ impl Surveyor<'_> {
         let size = bytes.len() as u64;
         let object = Object::parse(&bytes, &self.config.parse)?;
         let main = object.export(abi::START).is_some();
-        let found = self.files.parse(&name, Some(path), identity, bytes, main)?;
+        let found = self
+            .files
+            .parse(&name, Some(path), identity.clone(), bytes, main)?;
+        self.keep(&identity);
         self.sources.push(Origin {
             why,
             size,
             problem: None,
         });
         Ok(found)
+    }
+
+    /// Puts an object's bytes aside, and gives their number.
+    fn keep(&mut self, identity: &Identity) -> u64 {
+        let bytes = self.files.bytes.remove(identity).unwrap_or_default();
+        let size = bytes.len() as u64;
+        if self.keep {
+            self.bytes.push(bytes);
+        }
+        size
     }
 
     /// An object without symbols in the place of one that is not to be had.
@@ -246,6 +301,9 @@ impl Surveyor<'_> {
         source: Origin,
     ) -> Found {
         self.sources.push(source);
+        if self.keep {
+            self.bytes.push(Vec::new());
+        }
         Found {
             name: name.into(),
             path: path.map(Arc::from),
@@ -330,8 +388,7 @@ impl Provider for Surveyor<'_> {
         let source = |size, problem| Origin { why, size, problem };
         match self.files.take(located, false) {
             Ok(found) => {
-                let bytes = self.files.bytes.remove(&identity);
-                let size = bytes.map_or(0, |bytes| bytes.len() as u64);
+                let size = self.keep(&identity);
                 self.sources.push(source(size, None));
                 Ok(found)
             }

@@ -10,6 +10,7 @@ mod default_path;
 mod generate;
 mod inspect;
 mod ldd;
+mod link;
 mod native;
 mod plan;
 mod progress;
@@ -43,6 +44,8 @@ enum Command {
     Plan(plan::Show),
     /// Show who defines and who uses each symbol of a program
     Symbols(symbols::Symbols),
+    /// Link a program and its libraries into one module
+    Link(link::Link),
     /// Say what a module is and what it asks of a dynamic linker
     Inspect(inspect::Inspect),
     /// Look after the compiled code that is kept between runs
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Ldd(ldd) => ldd.execute(),
         Command::Plan(plan) => plan.execute(),
         Command::Symbols(symbols) => symbols.execute(),
+        Command::Link(link) => link.execute(),
         Command::Inspect(inspect) => inspect.execute(),
         Command::Cache(cache) => cache.execute(),
         Command::EngineCheck(check) => check.execute(),

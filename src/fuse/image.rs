@@ -1,0 +1,285 @@
+//! Memory and table as they are before any code runs: what segments put there, at the addresses of the plan.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Operator};
+
+use super::World;
+use super::module::{Module, reader};
+use super::targets::{Func, Global, Table, Targets, lost, number};
+use crate::error::{Code, Error, Result};
+use crate::text;
+
+/// A piece of memory.
+pub(super) struct Piece<'a> {
+    pub address: u64,
+    pub bytes: Cow<'a, [u8]>,
+    pub object: u32,
+}
+
+/// An entry of the shared table.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub func: Func,
+    /// In whose range it lies.
+    pub object: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Image<'a> {
+    /// In the order in which they are put there. Those of one object may overlap.
+    pub pieces: Vec<Piece<'a>>,
+    /// Bytes that come last, in front of which nothing lies or several pieces do.
+    pub over: BTreeMap<u64, (u8, u32)>,
+    pub table: BTreeMap<u64, Entry>,
+    /// Element segments that stay as they are: passive ones, declared ones, those of other tables or of computed values. By object and
+    /// position; with the offset of active ones.
+    pub elements: Vec<(u32, u32, Option<u64>)>,
+    /// Passive data segments.
+    pub data: Vec<(u32, u32)>,
+    /// For each object, whether its pieces lie side by side: then one byte is in one piece. By address.
+    order: Vec<Option<Vec<usize>>>,
+}
+
+impl<'a> Image<'a> {
+    pub fn new(
+        world: &World<'_>,
+        modules: &[Module<'a>],
+        targets: &Targets,
+        values: &Values,
+    ) -> Result<Image<'a>> {
+        let mut image = Image::default();
+        for (module, object) in modules.iter().zip(0..) {
+            let known = |expression: &ConstExpr<'_>| {
+                let value = values.of(targets, object, expression)?;
+                value.ok_or_else(|| {
+                    let name = world
+                        .request
+                        .fresh
+                        .get(object as usize)
+                        .map_or("?", |found| &found.name);
+                    Error::new(
+                        Code::Unsupported,
+                        format!(
+                            "{}: a segment begins where only a running engine could tell",
+                            text::name(name)
+                        ),
+                    )
+                })
+            };
+            for (segment, n) in module.data.iter().zip(0..) {
+                match &segment.kind {
+                    DataKind::Passive => image.data.push((object, n)),
+                    DataKind::Active { offset_expr, .. } => image.pieces.push(Piece {
+                        address: known(offset_expr)? & 0xffff_ffff,
+                        bytes: Cow::Borrowed(segment.data),
+                        object,
+                    }),
+                }
+            }
+            for (segment, n) in module.elements.iter().zip(0..) {
+                let ElementKind::Active {
+                    table_index,
+                    offset_expr,
+                } = &segment.kind
+                else {
+                    image.elements.push((object, n, None));
+                    continue;
+                };
+                let start = known(offset_expr)? & 0xffff_ffff;
+                let shared = targets.table_at(object, table_index.unwrap_or(0)) == Table::Shared;
+                match functions(&segment.items)?.filter(|_| shared) {
+                    Some(funcs) => {
+                        for (func, slot) in funcs.into_iter().zip(start..) {
+                            if let Some(index) = func {
+                                let func = targets.func_of(object, index);
+                                image.table.insert(slot, Entry { func, object });
+                            }
+                        }
+                    }
+                    None => image.elements.push((object, n, Some(start))),
+                }
+            }
+        }
+        for fill in &world.plan.fills {
+            let func = targets.callee(world, &fill.callee)?;
+            let object = image
+                .table
+                .get(&fill.slot)
+                .map_or(NOBODY, |entry| entry.object);
+            image.table.insert(fill.slot, Entry { func, object });
+        }
+        image.sort(modules.len());
+        Ok(image)
+    }
+
+    fn sort(&mut self, objects: usize) {
+        let mut order: Vec<Vec<usize>> = vec![Vec::new(); objects];
+        for (n, piece) in self.pieces.iter().enumerate() {
+            if let Some(order) = order.get_mut(piece.object as usize) {
+                order.push(n);
+            }
+        }
+        let end = |piece: &Piece<'_>| piece.address.saturating_add(piece.bytes.len() as u64);
+        for mut order in order {
+            let piece = |n: &usize| self.pieces.get(*n);
+            order.sort_by_key(|n| piece(n).map(|piece| piece.address));
+            let apart = order.windows(2).all(|two| {
+                let two = two.iter().filter_map(piece).collect::<Vec<_>>();
+                matches!(two[..], [first, second] if end(first) <= second.address)
+            });
+            self.order.push(apart.then_some(order));
+        }
+    }
+
+    /// Puts a byte of an object's over what is there.
+    pub fn put(&mut self, object: u32, address: u64, byte: u8) {
+        let order = self.order.get(object as usize).and_then(Option::as_ref);
+        let found = order.and_then(|order| {
+            let start = |n: &usize| self.pieces.get(*n).map_or(u64::MAX, |piece| piece.address);
+            let n = order
+                .partition_point(|n| start(n) <= address)
+                .checked_sub(1)?;
+            order.get(n).copied()
+        });
+        let piece = found.and_then(|n| self.pieces.get_mut(n));
+        if let Some(piece) = piece
+            && let Ok(place) = usize::try_from(address.wrapping_sub(piece.address))
+            && place < piece.bytes.len()
+        {
+            if let Some(there) = piece.bytes.to_mut().get_mut(place) {
+                *there = byte;
+            }
+            return;
+        }
+        self.over.insert(address, (byte, object));
+    }
+}
+
+/// Entries that no object's own segment has.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// The functions of a segment that has nothing else.
+fn functions(items: &ElementItems<'_>) -> Result<Option<Vec<Option<u32>>>> {
+    match items {
+        ElementItems::Functions(funcs) => {
+            let funcs = funcs.clone().into_iter().map(|func| func.map(Some));
+            Ok(Some(
+                funcs.collect::<wasmparser::Result<_>>().map_err(reader)?,
+            ))
+        }
+        ElementItems::Expressions(_, expressions) => {
+            let mut funcs = Vec::new();
+            for expression in expressions.clone() {
+                let mut operators = expression.map_err(reader)?.get_operators_reader();
+                match operators.read().map_err(reader)? {
+                    Operator::RefFunc { function_index } => funcs.push(Some(function_index)),
+                    Operator::RefNull { .. } => funcs.push(None),
+                    _ => return Ok(None),
+                }
+            }
+            Ok(Some(funcs))
+        }
+    }
+}
+
+/// The known values of the globals that objects define themselves.
+#[derive(Default)]
+pub(super) struct Values(Vec<Vec<Option<u64>>>);
+
+impl Values {
+    pub fn new(modules: &[Module<'_>], targets: &Targets) -> Result<Values> {
+        let mut values = Values::default();
+        for (module, object) in modules.iter().zip(0..) {
+            values.0.push(Vec::with_capacity(module.globals.len()));
+            for global in &module.globals {
+                let value = match global.ty.mutable {
+                    true => None,
+                    false => values.of(targets, object, &global.init_expr)?,
+                };
+                let own = values
+                    .0
+                    .last_mut()
+                    .ok_or_else(|| lost("a list of globals"))?;
+                own.push(value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// The number that a global stands for.
+    pub fn global(&self, targets: &Targets, object: u32, index: u32) -> Option<u64> {
+        match targets.global_at(object, index) {
+            Global::Number { value, .. } => Some(value),
+            Global::Own { object, index } => {
+                let imported = targets.spaces.get(object as usize)?.globals.len();
+                let own = (index as usize).checked_sub(imported)?;
+                *self.0.get(object as usize)?.get(own)?
+            }
+            Global::Stack | Global::Host(_) => None,
+        }
+    }
+
+    /// The value of an expression over such numbers. Values of 32 bits are held in the low half, and nothing depends on the other.
+    pub fn of(
+        &self,
+        targets: &Targets,
+        object: u32,
+        expression: &ConstExpr<'_>,
+    ) -> Result<Option<u64>> {
+        let mut stack: Vec<u64> = Vec::new();
+        for operator in expression.get_operators_reader() {
+            let value = match operator.map_err(reader)? {
+                Operator::I32Const { value } => u64::from(value.cast_unsigned()),
+                Operator::I64Const { value } => value.cast_unsigned(),
+                Operator::GlobalGet { global_index } => {
+                    match self.global(targets, object, global_index) {
+                        Some(value) => value,
+                        None => return Ok(None),
+                    }
+                }
+                operator @ (Operator::I32Add | Operator::I32Sub | Operator::I32Mul) => {
+                    let (Some(right), Some(left)) = (stack.pop(), stack.pop()) else {
+                        return Ok(None);
+                    };
+                    let value = match operator {
+                        Operator::I32Add => left.wrapping_add(right),
+                        Operator::I32Sub => left.wrapping_sub(right),
+                        _ => left.wrapping_mul(right),
+                    };
+                    value & u64::from(u32::MAX)
+                }
+                Operator::End => break,
+                _ => return Ok(None),
+            };
+            stack.push(value);
+        }
+        Ok(stack.pop())
+    }
+}
+
+/// The data segments that the image comes to: address and bytes.
+pub(super) fn runs(
+    over: &BTreeMap<u64, (u8, u32)>,
+    live: impl Fn(u32) -> bool,
+) -> Vec<(u64, Vec<u8>)> {
+    let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
+    for (&address, &(byte, object)) in over {
+        if !live(object) {
+            continue;
+        }
+        match runs.last_mut() {
+            Some((start, bytes)) if start.saturating_add(bytes.len() as u64) == address => {
+                bytes.push(byte)
+            }
+            _ => runs.push((address, vec![byte])),
+        }
+    }
+    runs
+}
+
+/// The number of an element of a list, as the encoder has it.
+pub(super) fn nth(list: usize) -> Result<u32> {
+    number(list)
+}

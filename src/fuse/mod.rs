@@ -1,0 +1,154 @@
+//! A plan and its modules -> one module, in which nothing is left to link. Pure: no engine, no I/O.
+//!
+//! ```text
+//! modules -> targets    what each index of each object stands for; beyond here nothing is looked up
+//!         -> values     the numbers that globals stand for
+//!         -> image      memory and table as segments leave them
+//!         -> relocate   data relocations that only store known numbers are carried out
+//!         -> reach      what is used, from the entry and the exports on
+//!         -> emit       numbers for what is left, and everything rewritten with them
+//!         -> validate   what comes out is a module
+//! ```
+//! A call across objects is a direct call, an address a constant. What the host defines stays imported.
+
+mod emit;
+mod entry;
+mod image;
+mod map;
+mod module;
+mod names;
+mod reach;
+mod refs;
+mod relocate;
+mod rewrite;
+mod targets;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+use wasmparser::{Validator, WasmFeatures};
+
+pub use map::{Map, Placed};
+
+use self::entry::Entry;
+use self::image::{Image, Values};
+use self::module::Module;
+use self::reach::{AllRefs, Reach};
+use self::targets::{Func, Targets};
+use self::types::Types;
+use crate::error::{Code, Error, Result};
+use crate::plan::{Plan, Request};
+
+/// A load as it was planned: the first of a namespace, so that all objects are new.
+pub struct World<'a> {
+    pub request: &'a Request<'a>,
+    pub plan: &'a Plan,
+    /// The bytes of each object, as they were parsed.
+    pub bytes: &'a [&'a [u8]],
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Symbols that the module exports, beside its entry and its memory.
+    pub exports: Vec<String>,
+    /// What a library exports is exported: those symbols that the first object defines itself.
+    pub library: bool,
+    /// What nothing reaches is left out.
+    pub gc: bool,
+    /// Functions have their names, in the form `libc.so!malloc`.
+    pub names: bool,
+}
+
+/// What linking comes to.
+pub struct Fused {
+    pub bytes: Vec<u8>,
+    pub map: Map,
+    /// What is lost or unwise, for people.
+    pub warnings: Vec<String>,
+}
+
+/// Makes one module of all objects of a plan.
+///
+/// The memory it takes is in proportion to the modules, and so is the time, but for a logarithm.
+///
+/// # Errors
+/// `Malformed`: a module is not valid. `Unsupported`: something that one module cannot have: a second memory, a table of the host's, a symbol that the
+/// program gives when it runs. `Limit`: more items of a kind than a module may have.
+pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
+    let modules = world.bytes.iter().map(|bytes| Module::read(bytes));
+    let modules = modules.collect::<Result<Vec<_>>>()?;
+    let mut types = Types::new(&modules)?;
+    let targets = Targets::new(world, &modules)?;
+    let values = Values::new(&modules, &targets)?;
+    let mut image = Image::new(world, &modules, &targets, &values)?;
+    let entry = Entry::new(world, &modules, &targets)?;
+    let relocated = entry.relocate(&modules, &targets, &values, &mut image)?;
+    let exports = emit::exports(world, &targets, &values, options)?;
+
+    let refs = AllRefs::new(&modules)?;
+    let mut reach = Reach::new(&targets, &modules, &refs, &image, &relocated);
+    for func in entry.steps(&relocated) {
+        reach.func(func);
+    }
+    for export in &exports {
+        export.reach(&mut reach);
+    }
+    if options.gc {
+        reach.run()?;
+    } else {
+        reach.all()?;
+    }
+    let live = reach.live;
+
+    let parts = emit::Parts {
+        world,
+        modules: &modules,
+        targets: &targets,
+        image: &image,
+        live: &live,
+        steps: entry.steps(&relocated),
+        command: entry.command,
+        exports: &exports,
+    };
+    let (bytes, map) = emit::emit(&parts, &mut types, options)?;
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&bytes)
+        .map_err(|error| {
+            Error::new(
+                Code::Internal,
+                format!(
+                    "what was linked is not valid: {} at offset {:#x}",
+                    error.message(),
+                    error.offset()
+                ),
+            )
+        })?;
+    Ok(Fused {
+        bytes,
+        map,
+        warnings: warnings(world, &modules, &targets),
+    })
+}
+
+fn warnings(world: &World<'_>, modules: &[Module<'_>], targets: &Targets) -> Vec<String> {
+    let mut warnings = world.plan.warnings.clone();
+    for (module, found) in modules.iter().zip(world.request.fresh) {
+        let name = crate::text::name(&found.name);
+        if !module.debug.is_empty() {
+            warnings.push(format!("the debug information of {name} is left out: it names places in the code that has moved"));
+        }
+    }
+    for absent in &targets.absent {
+        let name = crate::text::name(&absent.name);
+        warnings.push(format!(
+            "nobody defines {name}, which is a weak symbol: calling it traps"
+        ));
+    }
+    warnings
+}
+
+/// The object's number among the functions' names.
+fn is_own(func: Func, object: u32) -> bool {
+    matches!(func, Func::Own { object: of, .. } if of == object)
+}

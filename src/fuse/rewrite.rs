@@ -1,0 +1,154 @@
+//! Operators and expressions of an object with the fused module's numbers.
+
+use std::fmt;
+
+use wasm_encoder::reencode::{Error as Encoding, Reencode, utils};
+use wasm_encoder::{CodeSection, ConstExpr, Instruction};
+use wasmparser::Operator;
+
+use super::targets::{Func, Global, Number, Table, Tag, Targets};
+use super::types::Types;
+use crate::error::{Code, Error};
+
+/// What everything is called in the fused module.
+pub(super) struct Numbers<'a> {
+    pub targets: &'a Targets,
+    pub types: &'a Types,
+    pub funcs: std::collections::HashMap<Func, u32>,
+    pub globals: std::collections::HashMap<Global, u32>,
+    /// Numbers that their importer writes to, by object and index there.
+    pub cells: std::collections::HashMap<(u32, u32), u32>,
+    pub tables: std::collections::HashMap<Table, u32>,
+    pub tags: std::collections::HashMap<Tag, u32>,
+    /// By object and index.
+    pub elements: std::collections::HashMap<(u32, u32), u32>,
+    pub data: std::collections::HashMap<(u32, u32), u32>,
+}
+
+/// Something without a number: the fused module was taken to do without it.
+#[derive(Debug)]
+pub(super) struct Gone(&'static str);
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} that is used was left out", self.0)
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// Rewrites what belongs to one object.
+pub(super) struct Rewrite<'a> {
+    pub numbers: &'a Numbers<'a>,
+    pub object: u32,
+}
+
+type Rewritten<T> = Result<T, Encoding<Gone>>;
+
+fn known(number: Option<&u32>, what: &'static str) -> Rewritten<u32> {
+    number.copied().ok_or(Encoding::UserError(Gone(what)))
+}
+
+impl Rewrite<'_> {
+    /// The number that a global stands for, where it is none.
+    fn constant(&self, index: u32) -> Option<Instruction<'static>> {
+        if self.numbers.cells.contains_key(&(self.object, index)) {
+            return None;
+        }
+        match self.numbers.targets.global_at(self.object, index) {
+            Global::Number { value, ty } => Some(number(value, ty)),
+            _ => None,
+        }
+    }
+
+    pub fn expression(
+        &mut self,
+        expression: &wasmparser::ConstExpr<'_>,
+    ) -> Result<ConstExpr, Error> {
+        self.const_expr(expression.clone()).map_err(failed)
+    }
+
+    pub fn body(
+        &mut self,
+        code: &mut CodeSection,
+        body: &wasmparser::FunctionBody<'_>,
+    ) -> Result<(), Error> {
+        self.parse_function_body(code, body.clone()).map_err(failed)
+    }
+}
+
+/// The constant of a known number.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "an i32 is kept in its low half"
+)]
+pub(super) fn number(value: u64, ty: Number) -> Instruction<'static> {
+    match ty {
+        Number::I32 => Instruction::I32Const((value as u32).cast_signed()),
+        Number::I64 => Instruction::I64Const(value.cast_signed()),
+    }
+}
+
+impl Reencode for Rewrite<'_> {
+    type Error = Gone;
+
+    fn type_index(&mut self, ty: u32) -> Rewritten<u32> {
+        let found = self.numbers.types.of(self.object, ty);
+        found.map_err(|_| Encoding::UserError(Gone("a type")))
+    }
+
+    fn function_index(&mut self, func: u32) -> Rewritten<u32> {
+        let func = self.numbers.targets.func_of(self.object, func);
+        known(self.numbers.funcs.get(&func), "a function")
+    }
+
+    fn global_index(&mut self, global: u32) -> Rewritten<u32> {
+        if let Some(cell) = self.numbers.cells.get(&(self.object, global)) {
+            return Ok(*cell);
+        }
+        let global = self.numbers.targets.global_at(self.object, global);
+        known(self.numbers.globals.get(&global), "a global")
+    }
+
+    fn table_index(&mut self, table: u32) -> Rewritten<u32> {
+        let table = self.numbers.targets.table_at(self.object, table);
+        known(self.numbers.tables.get(&table), "a table")
+    }
+
+    fn tag_index(&mut self, tag: u32) -> Rewritten<u32> {
+        let tag = self.numbers.targets.tag_at(self.object, tag);
+        known(self.numbers.tags.get(&tag), "a tag")
+    }
+
+    fn element_index(&mut self, element: u32) -> Rewritten<u32> {
+        known(
+            self.numbers.elements.get(&(self.object, element)),
+            "an element segment",
+        )
+    }
+
+    fn data_index(&mut self, data: u32) -> Rewritten<u32> {
+        known(
+            self.numbers.data.get(&(self.object, data)),
+            "a data segment",
+        )
+    }
+
+    fn instruction<'a>(&mut self, operator: Operator<'a>) -> Rewritten<Instruction<'a>> {
+        if let Operator::GlobalGet { global_index } = operator
+            && let Some(constant) = self.constant(global_index)
+        {
+            return Ok(constant);
+        }
+        utils::instruction(self, operator)
+    }
+}
+
+/// What an encoder's error means here: the input has been validated.
+pub(super) fn failed<E: fmt::Display + fmt::Debug>(error: Encoding<E>) -> Error {
+    match error {
+        Encoding::ParseError(error) => super::module::reader(error),
+        Encoding::UserError(error) => Error::new(Code::Internal, format!("linking: {error}")),
+        other => Error::new(Code::Unsupported, format!("linking: {other:?}")),
+    }
+}
