@@ -41,6 +41,9 @@ pub struct Config {
     pub guest_paths: bool,
     /// What the first load of a namespace comes to is kept beside compiled code, and used while everything is as it was.
     pub launch_closures: bool,
+    /// A program that opens no libraries is loaded as one module with all that it needs, where the load is kept as a launch closure. Only for hosts
+    /// that run the program and ask for nothing else: it is one object then.
+    pub prelink: bool,
     pub trace: Trace,
     /// Told what a load is busy with, where that may take long. It must not call the namespace.
     pub progress: Option<Observer>,
@@ -85,6 +88,7 @@ impl Default for Config {
             guest_dlopen: true,
             guest_paths: false,
             launch_closures: true,
+            prelink: false,
             trace: Trace::default(),
             progress: None,
         }

@@ -133,6 +133,11 @@ impl Trace {
         self.mask & category as u32 != 0 && self.sink.is_some()
     }
 
+    /// Whether any of the output is about single objects.
+    pub fn shows_objects(&self) -> bool {
+        self.mask & !(Category::Statistics as u32) != 0 && self.sink.is_some()
+    }
+
     /// Says a line. What would break it, or would do other harm where it is shown, is escaped.
     pub fn say(&self, category: Category, line: impl FnOnce() -> String) {
         if let (true, Some(sink)) = (self.on(category), &self.sink) {

@@ -143,7 +143,7 @@ pub(super) fn emit(
     parts: &Parts<'_>,
     types: &mut Types,
     options: &Options,
-) -> Result<(Vec<u8>, Map)> {
+) -> Result<(Vec<u8>, usize, Map)> {
     let nothing = types.nothing();
     let mut sections = Sections::default();
     let numbers = numbers(parts, types, &mut sections)?;
@@ -245,7 +245,11 @@ pub(super) fn emit(
             entry,
         ));
     }
-    Ok((module.finish(), map(parts, &numbers)))
+    Ok((
+        module.finish(),
+        sections.code.byte_len(),
+        map(parts, &numbers),
+    ))
 }
 
 /// Gives everything that is used its number, and makes the imports.

@@ -63,6 +63,8 @@ pub struct Options {
 /// What linking comes to.
 pub struct Fused {
     pub bytes: Vec<u8>,
+    /// How many of them are code.
+    pub code: usize,
     pub map: Map,
     /// What is lost or unwise, for people.
     pub warnings: Vec<String>,
@@ -111,7 +113,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
         command: entry.command,
         exports: &exports,
     };
-    let (bytes, map) = emit::emit(&parts, &mut types, options)?;
+    let (bytes, code, map) = emit::emit(&parts, &mut types, options)?;
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&bytes)
         .map_err(|error| {
@@ -126,6 +128,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
         })?;
     Ok(Fused {
         bytes,
+        code,
         map,
         warnings: warnings(world, &modules, &targets),
     })

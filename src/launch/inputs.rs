@@ -17,6 +17,7 @@ pub struct Inputs<'a> {
     pub source: &'a [u8],
     pub is_path: bool,
     pub main: bool,
+    pub prelink: bool,
     /// What is put into the modules.
     pub checks: Checks,
     pub options: &'a Options,
@@ -52,7 +53,14 @@ impl Inputs<'_> {
         )
             .hash(to);
         self.engine.hash(to);
-        (self.source, self.is_path, self.main, self.checks).hash(to);
+        (
+            self.source,
+            self.is_path,
+            self.main,
+            self.prelink,
+            self.checks,
+        )
+            .hash(to);
         user(to);
         let SearchOptions {
             library_paths,

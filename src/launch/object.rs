@@ -42,6 +42,7 @@ struct Form<'a> {
     footprint: u64,
     code_moved: i64,
     code_rewritten: bool,
+    fused: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -151,6 +152,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         footprint,
         code_moved,
         code_rewritten,
+        fused,
     } = object;
     let mut types = Numbers::default();
     let mut modules: Vec<&str> = Vec::new();
@@ -242,6 +244,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         footprint: *footprint as u64,
         code_moved: *code_moved,
         code_rewritten: *code_rewritten,
+        fused: *fused,
     };
     postcard::to_allocvec(&form)
 }
@@ -321,5 +324,6 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
         footprint: usize::try_from(form.footprint).ok()?,
         code_moved: form.code_moved,
         code_rewritten: form.code_rewritten,
+        fused: form.fused,
     })
 }

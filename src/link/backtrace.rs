@@ -80,11 +80,19 @@ fn shown(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Frame {
     };
     let moved = agreed(&fits, |c| c.object.code_moved).unwrap_or(0);
     let has_places = !fits.iter().any(|c| c.object.code_rewritten);
+    let parts = agreed(&fits, |c| c.object.fused).unwrap_or(false);
+    let (part, name) = match name.filter(|_| parts).and_then(|name| name.split_once('!')) {
+        Some((part, name)) => (Some(part), Some(name)),
+        None => (None, name),
+    };
     let metered = fits
         .iter()
         .any(|c| c.object.metered != Metering::Off && frame.func_index >= c.object.imported_funcs);
     Frame {
-        object: joined(fits.iter().map(|c| c.name)),
+        object: part.map_or_else(
+            || joined(fits.iter().map(|c| c.name)),
+            |part| Some(part.to_string()),
+        ),
         function: name.map(|name| demangle(name).into_owned()),
         // The checks' own import stands in front of all functions that the object defines.
         index: frame.func_index.saturating_sub(metered.into()),

@@ -95,6 +95,7 @@ impl Namespace {
             source,
             is_path,
             main: flags.main,
+            prelink: config.prelink,
             checks: self.side.control.checks(),
             options,
             search: &config.search,

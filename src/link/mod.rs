@@ -30,6 +30,7 @@ mod namespace;
 mod open;
 mod order;
 mod pointer;
+mod prelink;
 mod prepare;
 mod reason;
 mod refused;

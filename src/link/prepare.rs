@@ -104,9 +104,14 @@ impl Namespace {
             .time(Phase::Search, || self.collect(source, flags, &mut files));
         // Before the engine compiles them, which takes longer.
         self.side.charge_loading(files.read)?;
-        let Some(closure) = found? else {
+        let Some(mut closure) = found? else {
             return Ok(None);
         };
+        if files.record.is_some() {
+            let prelinked = self.prelink(&mut closure, &mut files, flags, &options);
+            self.clock
+                .count(|statistics| statistics.not_prelinked = prelinked.err());
+        }
         let root = closure.roots.first().copied();
         let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
         export_getters::provide(self, &closure)?;

@@ -12,8 +12,8 @@ use crate::control;
 use crate::dlfcn;
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Context, Error, Result};
-use crate::object::{ExternType, FuncType, Name, ValType};
-use crate::plan::{HostDef, ObjectId, Precedence};
+use crate::object::{ExternType, FuncType, Import, Name, ValType};
+use crate::plan::{HostDef, HostDefs, ObjectId, Precedence};
 
 /// A call of a service.
 pub struct Call<'a> {
@@ -134,6 +134,21 @@ pub fn definitions() -> impl Iterator<Item = (&'static str, &'static str, HostDe
         };
         (service.module, service.name, def)
     })
+}
+
+/// Whether an import is one of the linker's functions that there is no other way to have: all but those for exit handlers, which libc has too.
+pub(super) fn is_asked_for(import: &Import<'_>) -> bool {
+    let named = |service: &Service| {
+        service.module == import.module.as_ref() && service.name == import.name.text()
+    };
+    dlfcn::services().any(named)
+}
+
+/// Takes the linker's own functions out of what the host defines.
+pub(super) fn forget(host: &mut HostDefs) {
+    for service in services() {
+        host.forget(service.module, service.name, Precedence::BeforeIfSame);
+    }
 }
 
 impl Namespace {

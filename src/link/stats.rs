@@ -35,6 +35,8 @@ pub struct Statistics {
     pub launched: Launched,
     /// Why a load that could be kept as a launch closure was not.
     pub not_kept: Option<String>,
+    /// Why a program was not made one module with its libraries.
+    pub not_prelinked: Option<String>,
 }
 
 /// What a launch closure did for a load.
@@ -206,6 +208,9 @@ impl Statistics {
         lines.line(format_args!("launch closure: {}", self.launched));
         if let Some(why) = &self.not_kept {
             lines.line(format_args!("launch closure not kept: {why}"));
+        }
+        if let Some(why) = &self.not_prelinked {
+            lines.line(format_args!("not prelinked: {why}"));
         }
         lines
     }

@@ -175,6 +175,8 @@ pub struct Object {
     pub code_moved: i64,
     /// [`meter`] rewrote the code itself: no place in it is that in the file.
     pub code_rewritten: bool,
+    /// Several objects as one: its functions are called by their objects' names, `!`, and their own.
+    pub fused: bool,
 }
 
 impl Object {

@@ -103,6 +103,23 @@ impl HostDefs {
         env.chain(others).collect()
     }
 
+    /// Takes a definition of this precedence out. Its number stays in use.
+    pub fn forget(&mut self, module: &str, name: &str, precedence: Precedence) {
+        let Some((id, _)) =
+            (self.get(module, Name::new(name))).filter(|(_, def)| def.precedence == precedence)
+        else {
+            return;
+        };
+        match module {
+            abi::ENV => self.env.0.retain(|(_, of)| *of != id),
+            _ => {
+                if let Some(names) = self.by_module.get_mut(module) {
+                    names.remove(name);
+                }
+            }
+        }
+    }
+
     /// Number, module and name of each definition.
     pub fn each(&self) -> impl Iterator<Item = (u32, &str, &str)> {
         let env = self.env.iter().map(|(name, id)| (id, abi::ENV, name));

@@ -188,6 +188,7 @@ impl Run {
         config.guest_paths = self.show_paths;
         config.control = self.bounds.mode();
         config.launch_closures &= !self.no_launch_closure;
+        config.prelink = self.map.is_none();
         config.progress = progress::observer(self.progress);
         Ok(config)
     }
