@@ -44,6 +44,12 @@ fn all(options: &[&str], skip: impl Fn(&Case, &Program<'_>) -> bool) {
 
 #[test]
 fn every_case() {
+    all(&["--no-prelink"], |_, _| false);
+}
+
+/// Programs that open no libraries become one module with all that they need.
+#[test]
+fn every_case_prelinked() {
     all(&[], |_, _| false);
 }
 

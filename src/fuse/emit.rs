@@ -1,6 +1,7 @@
 //! Numbers for everything that is used, and the module that has it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
@@ -11,12 +12,12 @@ use wasm_encoder::{
 };
 use wasmparser::{ElementKind, TableInit};
 
-use super::image::{Image, NOBODY, Values, nth, runs};
+use super::image::{Image, NOBODY, Values, runs};
 use super::map::{Map, Placed};
 use super::module::Module;
 use super::reach::{Live, Reach};
 use super::rewrite::{self, Numbers, Rewrite, failed};
-use super::targets::{Func, Global, HostKind, Table, Tag, Targets, fresh, lost, number};
+use super::targets::{Func, Global, HostKind, Sig, Table, Tag, Targets, fresh, lost, number};
 use super::types::Types;
 use super::{Options, World, names};
 use crate::abi;
@@ -144,9 +145,16 @@ pub(super) fn emit(
     types: &mut Types,
     options: &Options,
 ) -> Result<(Vec<u8>, usize, Map)> {
-    let nothing = types.nothing();
+    let nothing = types.func(&Sig::Is(Arc::default()))?;
+    let mut host_types = Vec::with_capacity(parts.targets.hosts.len());
+    for host in &parts.targets.hosts {
+        host_types.push(match &host.kind {
+            HostKind::Func(sig) | HostKind::Tag(sig) => types.func(sig)?,
+            HostKind::Global(_) => nothing,
+        });
+    }
     let mut sections = Sections::default();
-    let numbers = numbers(parts, types, &mut sections)?;
+    let numbers = numbers(parts, types, &host_types, &mut sections)?;
     let own_funcs = numbers
         .funcs
         .keys()
@@ -220,21 +228,35 @@ pub(super) fn emit(
 
     let mut module = Encoder::new();
     module.section(&types.section);
-    module.section(&sections.imports);
-    module.section(&sections.functions);
+    if !sections.imports.is_empty() {
+        module.section(&sections.imports);
+    }
+    if !sections.functions.is_empty() {
+        module.section(&sections.functions);
+    }
     module.section(&sections.tables);
     module.section(&memories);
     if !parts.live.tags.is_empty() {
         module.section(&sections.tags);
     }
-    module.section(&sections.globals);
-    module.section(&sections.exports);
-    module.section(&sections.elements);
+    if !sections.globals.is_empty() {
+        module.section(&sections.globals);
+    }
+    if !sections.exports.is_empty() {
+        module.section(&sections.exports);
+    }
+    if !sections.elements.is_empty() {
+        module.section(&sections.elements);
+    }
     if !parts.live.data.is_empty() {
         module.section(&DataCountSection { count });
     }
-    module.section(&sections.code);
-    module.section(&sections.data);
+    if !sections.code.is_empty() {
+        module.section(&sections.code);
+    }
+    if !sections.data.is_empty() {
+        module.section(&sections.data);
+    }
     if options.names {
         let entry = entry.map(|(number, name)| (number, name));
         module.section(&names::section(
@@ -256,6 +278,7 @@ pub(super) fn emit(
 fn numbers<'a>(
     parts: &Parts<'a>,
     types: &'a Types,
+    host_types: &[u32],
     sections: &mut Sections,
 ) -> Result<Numbers<'a>> {
     let live = parts.live;
@@ -271,17 +294,14 @@ fn numbers<'a>(
         data: HashMap::new(),
     };
     let host = |position: u32| {
-        parts
-            .targets
-            .hosts
-            .get(position as usize)
-            .ok_or_else(|| lost("an import"))
+        let mut both = parts.targets.hosts.iter().zip(host_types.iter().copied());
+        both.nth(position as usize).ok_or_else(|| lost("an import"))
     };
     // `BTreeSet`s have what is imported first: the host's functions are the first of `Func`, and so on.
     for &func in &live.funcs {
         if let Func::Host(position) = func {
-            let host = host(position)?;
-            let ty = EntityType::Function(types.of(host.object, host.ty)?);
+            let (host, ty) = host(position)?;
+            let ty = EntityType::Function(ty);
             sections.imports.import(&host.module, &host.name, ty);
         }
         let next = number(numbers.funcs.len())?;
@@ -289,7 +309,7 @@ fn numbers<'a>(
     }
     for &global in &live.globals {
         if let Global::Host(position) = global {
-            let host = host(position)?;
+            let (host, _) = host(position)?;
             let HostKind::Global(ty) = host.kind else {
                 continue;
             };
@@ -327,10 +347,10 @@ fn numbers<'a>(
     let is_host = |tag: &&Tag| matches!(tag, Tag::Host(_));
     for &tag in live.tags.iter().filter(is_host) {
         let Tag::Host(position) = tag else { continue };
-        let host = host(position)?;
+        let (host, func_type_idx) = host(position)?;
         let ty = TagType {
             kind: TagKind::Exception,
-            func_type_idx: types.of(host.object, host.ty)?,
+            func_type_idx,
         };
         sections
             .imports
@@ -630,7 +650,7 @@ fn data(parts: &Parts<'_>, sections: &mut Sections) -> Result<u32> {
     }) {
         active(address, &bytes)?;
     }
-    nth(count)
+    number(count)
 }
 
 fn exported(

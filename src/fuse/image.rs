@@ -7,7 +7,7 @@ use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Operator};
 
 use super::World;
 use super::module::{Module, reader};
-use super::targets::{Func, Global, Table, Targets, lost, number};
+use super::targets::{Func, Global, Table, Targets, lost};
 use crate::error::{Code, Error, Result};
 use crate::text;
 
@@ -277,9 +277,4 @@ pub(super) fn runs(
         }
     }
     runs
-}
-
-/// The number of an element of a list, as the encoder has it.
-pub(super) fn nth(list: usize) -> Result<u32> {
-    number(list)
 }

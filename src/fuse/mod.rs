@@ -34,7 +34,7 @@ pub use map::{Map, Placed};
 use self::entry::Entry;
 use self::image::{Image, Values};
 use self::module::Module;
-use self::reach::{AllRefs, Reach};
+use self::reach::Reach;
 use self::targets::{Func, Targets};
 use self::types::Types;
 use crate::error::{Code, Error, Result};
@@ -88,8 +88,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     let relocated = entry.relocate(&modules, &targets, &values, &mut image)?;
     let exports = emit::exports(world, &targets, &values, options)?;
 
-    let refs = AllRefs::new(&modules)?;
-    let mut reach = Reach::new(&targets, &modules, &refs, &image, &relocated);
+    let mut reach = Reach::new(&targets, &modules, &image, &relocated);
     for func in entry.steps(&relocated) {
         reach.func(func);
     }

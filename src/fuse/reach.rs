@@ -2,50 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use wasmparser::TableInit;
+
 use super::image::{Image, NOBODY};
 use super::module::Module;
 use super::refs::Refs;
-use super::targets::{Func, Global, Table, Tag, Targets, Used, lost};
+use super::targets::{Func, Global, Spaces, Table, Tag, Targets, Used, lost};
 use crate::error::Result;
-
-/// All references of all objects, by object: of functions from the first that it defines on, and so on.
-pub(super) struct AllRefs {
-    pub funcs: Vec<Vec<Refs>>,
-    pub globals: Vec<Vec<Refs>>,
-    pub elements: Vec<Vec<Refs>>,
-    pub tables: Vec<Vec<Refs>>,
-}
-
-impl AllRefs {
-    pub fn new(modules: &[Module<'_>]) -> Result<AllRefs> {
-        let mut all = AllRefs {
-            funcs: Vec::new(),
-            globals: Vec::new(),
-            elements: Vec::new(),
-            tables: Vec::new(),
-        };
-        for module in modules {
-            let bodies = module.bodies.iter().map(Refs::of_body);
-            all.funcs.push(bodies.collect::<Result<_>>()?);
-            let globals = module
-                .globals
-                .iter()
-                .map(|global| Refs::of_expression(&global.init_expr));
-            all.globals.push(globals.collect::<Result<_>>()?);
-            let elements = module
-                .elements
-                .iter()
-                .map(|element| Refs::of_items(&element.items));
-            all.elements.push(elements.collect::<Result<_>>()?);
-            let tables = module.tables.iter().map(|table| match &table.init {
-                wasmparser::TableInit::RefNull => Ok(Refs::default()),
-                wasmparser::TableInit::Expr(value) => Refs::of_expression(value),
-            });
-            all.tables.push(tables.collect::<Result<_>>()?);
-        }
-        Ok(all)
-    }
-}
 
 /// What is used.
 #[derive(Default)]
@@ -78,7 +41,6 @@ enum Item {
 pub(super) struct Reach<'a> {
     pub targets: &'a Targets,
     pub modules: &'a [Module<'a>],
-    pub refs: &'a AllRefs,
     pub image: &'a Image<'a>,
     /// For each object, the function that wrote addresses into its data and need not any more.
     pub relocated: &'a [Option<Func>],
@@ -90,14 +52,12 @@ impl<'a> Reach<'a> {
     pub fn new(
         targets: &'a Targets,
         modules: &'a [Module<'a>],
-        refs: &'a AllRefs,
         image: &'a Image<'a>,
         relocated: &'a [Option<Func>],
     ) -> Self {
         Reach {
             targets,
             modules,
-            refs,
             image,
             relocated,
             live: Live::default(),
@@ -162,7 +122,7 @@ impl<'a> Reach<'a> {
         match self.targets.use_of(object, index) {
             Some(Used::Object(used)) => self.object(used),
             Some(Used::Func(func)) => self.slot(func),
-            None => {}
+            Some(Used::Host(_)) | None => {}
         }
         let global = self.targets.global_at(object, index);
         if !matches!(global, Global::Number { .. }) && self.live.globals.insert(global) {
@@ -189,29 +149,26 @@ impl<'a> Reach<'a> {
     pub fn run(&mut self) -> Result<()> {
         while let Some(item) = self.open.pop() {
             match item {
-                Item::Func(Func::Own { object, index }) => {
-                    let refs =
-                        self.own(&self.refs.funcs, object, index, |spaces| spaces.funcs.len())?;
-                    self.follow(object, refs);
-                }
+                Item::Func(Func::Own { object, index }) => self.body(object, index)?,
                 Item::Global(Global::Own { object, index }) => {
-                    let refs = self.own(&self.refs.globals, object, index, |spaces| {
-                        spaces.globals.len()
-                    })?;
-                    self.follow(object, refs);
+                    let (module, spaces) = self.object_parts(object)?;
+                    let global = own(&module.globals, spaces.globals.len(), index)?;
+                    self.follow(object, &Refs::of_expression(&global.init_expr)?);
                 }
                 Item::Func(_) | Item::Global(_) => {}
                 Item::Table(object, index) => {
-                    let refs = self.own(&self.refs.tables, object, index, |spaces| {
-                        spaces.tables.len()
-                    })?;
-                    self.follow(object, refs);
+                    let (module, spaces) = self.object_parts(object)?;
+                    let table = own(&module.tables, spaces.tables.len(), index)?;
+                    if let TableInit::Expr(value) = &table.init {
+                        self.follow(object, &Refs::of_expression(value)?);
+                    }
                     // Active segments of other tables are as old as these.
                     self.active_elements(object);
                 }
                 Item::Element(object, n) => {
-                    let refs = self.own(&self.refs.elements, object, n, |_| 0)?;
-                    self.follow(object, refs);
+                    let (module, _) = self.object_parts(object)?;
+                    let element = own(&module.elements, 0, n)?;
+                    self.follow(object, &Refs::of_items(&element.items)?);
                 }
                 Item::Object(object) => self.parts(object)?,
             }
@@ -219,19 +176,27 @@ impl<'a> Reach<'a> {
         Ok(())
     }
 
+    fn object_parts(&self, object: u32) -> Result<(&'a Module<'a>, &'a Spaces)> {
+        let found = self.modules.get(object as usize);
+        let both = found.zip(self.targets.spaces.get(object as usize));
+        both.ok_or_else(|| lost("an object"))
+    }
+
+    fn body(&mut self, object: u32, index: u32) -> Result<()> {
+        let (module, spaces) = self.object_parts(object)?;
+        let body = own(&module.bodies, spaces.funcs.len(), index)?;
+        self.follow(object, &Refs::of_body(body)?);
+        Ok(())
+    }
+
     /// What an object's memory and slots lead to.
     fn parts(&mut self, object: u32) -> Result<()> {
         if let Some(Some(Func::Own { object, index })) = self.relocated.get(object as usize) {
-            let refs = self.own(&self.refs.funcs, *object, *index, |spaces| {
-                spaces.funcs.len()
-            })?;
-            self.follow(*object, refs);
+            self.body(*object, *index)?;
         }
         let image = self.image;
-        let entries = image
-            .table
-            .values()
-            .filter(|entry| entry.object == object && entry.object != NOBODY);
+        let entries = image.table.values();
+        let entries = entries.filter(|entry| entry.object == object && entry.object != NOBODY);
         for entry in entries {
             self.func(entry.func);
         }
@@ -247,19 +212,6 @@ impl<'a> Reach<'a> {
                 self.element(of, n);
             }
         }
-    }
-
-    fn own(
-        &self,
-        refs: &'a [Vec<Refs>],
-        object: u32,
-        index: u32,
-        imported: impl Fn(&super::targets::Spaces) -> usize,
-    ) -> Result<&'a Refs> {
-        let spaces = self.targets.spaces.get(object as usize);
-        let own = spaces.and_then(|spaces| (index as usize).checked_sub(imported(spaces)));
-        let found = own.and_then(|own| refs.get(object as usize)?.get(own));
-        found.ok_or_else(|| lost("what a definition refers to"))
     }
 
     fn follow(&mut self, object: u32, refs: &Refs) {
@@ -290,4 +242,12 @@ impl<'a> Reach<'a> {
             self.live.data.insert((object, n));
         }
     }
+}
+
+/// A definition of an object's own, by its index, behind those that are imported.
+fn own<T>(all: &[T], imported: usize, index: u32) -> Result<&T> {
+    let found = (index as usize)
+        .checked_sub(imported)
+        .and_then(|own| all.get(own));
+    found.ok_or_else(|| lost("a definition"))
 }

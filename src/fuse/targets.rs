@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::World;
 use super::module::Module;
 use crate::error::{Code, Error, Result};
-use crate::object::{ExportItem, ExternType, GlobalType, Import, ValType};
+use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, ValType};
 use crate::plan::{Binding, Callee, Definition, FuncId, ObjectId, Supply};
 use crate::text;
 
@@ -68,16 +68,21 @@ pub(super) struct Host {
     pub module: Arc<str>,
     pub name: String,
     pub kind: HostKind,
-    /// The first importer, and its type's index there where it is a function or a tag.
-    pub object: u32,
-    pub ty: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum HostKind {
-    Func,
+    Func(Sig),
     Global(GlobalType),
-    Tag,
+    Tag(Sig),
+}
+
+/// A type of functions.
+#[derive(Clone, Debug)]
+pub(super) enum Sig {
+    /// By an object that names it, and its index there.
+    Of(u32, u32),
+    Is(Arc<FuncType>),
 }
 
 /// A function that nobody defines.
@@ -104,6 +109,8 @@ pub(super) struct Spaces {
 pub(super) enum Used {
     Object(u32),
     Func(Func),
+    /// A function of the host's, by its number there.
+    Host(u32),
 }
 
 #[derive(Default)]
@@ -151,6 +158,14 @@ impl Targets {
             }
             if let Some(place) = targets.spaces.get_mut(n) {
                 *place = spaces;
+            }
+        }
+        // Those whose address alone is taken.
+        for fill in &world.plan.fills {
+            if let FuncId::Host(id) = fill.callee.id {
+                let sig = world.request.model.host_func(id);
+                let sig = sig.ok_or_else(|| lost("a function of the host's"))?;
+                targets.host_func(id, Sig::Is(sig.clone()))?;
             }
         }
         Ok(targets)
@@ -205,7 +220,7 @@ impl Targets {
                         (object, ExportItem::Tag { index, .. }) => self.tag_at(object, *index),
                         _ => return Err(at.unsupported("a tag that is none")),
                     },
-                    _ => Tag::Host(self.host(at, HostKind::Tag, ty)?),
+                    _ => Tag::Host(self.host(at, HostKind::Tag(Sig::Of(at.object, ty)))?),
                 };
                 spaces.tags.push(tag);
             }
@@ -220,7 +235,7 @@ impl Targets {
                     object: fresh(world, object)?,
                     index,
                 },
-                FuncId::Host(id) => Func::Host(self.host_func(at, id, ty)?),
+                FuncId::Host(id) => Func::Host(self.host_func(id, Sig::Of(at.object, ty))?),
             },
             Binding::Unresolved { .. } => {
                 let key = (at.import.name.text().to_string(), at.object, ty);
@@ -271,7 +286,7 @@ impl Targets {
                 ))),
                 _ => Err(at.unsupported("a global that is none")),
             },
-            _ => Ok(Global::Host(self.host(at, HostKind::Global(ty), 0)?)),
+            _ => Ok(Global::Host(self.host(at, HostKind::Global(ty))?)),
         }
     }
 
@@ -284,51 +299,38 @@ impl Targets {
                     object: fresh(world, object)?,
                     index,
                 })),
-                FuncId::Host(_) => None,
+                FuncId::Host(id) => Some(Used::Host(id)),
             },
             _ => None,
         })
     }
 
-    fn host_func(&mut self, at: &At<'_>, id: u32, ty: u32) -> Result<u32> {
+    fn host_func(&mut self, id: u32, sig: Sig) -> Result<u32> {
         let names = self.host_names.get(&id);
         let (module, name) = names
             .cloned()
             .ok_or_else(|| lost("a function of the host's"))?;
-        self.add_host(at, module, name, HostKind::Func, ty)
+        self.add_host(module, name, HostKind::Func(sig))
     }
 
-    fn host(&mut self, at: &At<'_>, kind: HostKind, ty: u32) -> Result<u32> {
+    fn host(&mut self, at: &At<'_>, kind: HostKind) -> Result<u32> {
         let (module, name) = (at.import.module.clone(), at.import.name.text().to_string());
-        self.add_host(at, module, name, kind, ty)
+        self.add_host(module, name, kind)
     }
 
-    fn add_host(
-        &mut self,
-        at: &At<'_>,
-        module: Arc<str>,
-        name: String,
-        kind: HostKind,
-        ty: u32,
-    ) -> Result<u32> {
+    fn add_host(&mut self, module: Arc<str>, name: String, kind: HostKind) -> Result<u32> {
         let next = number(self.hosts.len())?;
         let position = *self
             .host_of
             .entry((module.clone(), name.clone()))
             .or_insert(next);
         if position == next {
-            self.hosts.push(Host {
-                module,
-                name,
-                kind,
-                object: at.object,
-                ty,
-            });
+            self.hosts.push(Host { module, name, kind });
         }
         Ok(position)
     }
 
-    /// The function of a slot. One of the host's is among those that are imported, or no object calls it.
+    /// The function of a slot.
     pub fn callee(&self, world: &World<'_>, callee: &Callee) -> Result<Func> {
         match callee.id {
             FuncId::Object { object, index } => Ok(Func::Own {
@@ -336,21 +338,13 @@ impl Targets {
                 index,
             }),
             FuncId::Host(id) => {
-                let name = self
+                let position = self
                     .host_names
                     .get(&id)
-                    .ok_or_else(|| lost("a function of the host's"))?;
-                let known = self.host_of.get(name);
-                known.map(|&position| Func::Host(position)).ok_or_else(|| {
-                    Error::new(
-                        Code::Unsupported,
-                        format!(
-                            "the address of {}.{} is taken, which no object imports as a function",
-                            name.0,
-                            text::name(&name.1)
-                        ),
-                    )
-                })
+                    .and_then(|name| self.host_of.get(name));
+                position
+                    .map(|&position| Func::Host(position))
+                    .ok_or_else(|| lost("a function of the host's"))
             }
         }
     }
@@ -370,7 +364,13 @@ impl Targets {
     /// What is kept by the use of a global.
     pub fn use_of(&self, object: u32, index: u32) -> Option<Used> {
         let spaces = self.spaces.get(object as usize)?;
-        *spaces.uses.get(index as usize)?
+        match *spaces.uses.get(index as usize)? {
+            Some(Used::Host(id)) => {
+                let position = self.host_of.get(self.host_names.get(&id)?)?;
+                Some(Used::Func(Func::Host(*position)))
+            }
+            used => used,
+        }
     }
 
     pub fn table_at(&self, object: u32, index: u32) -> Table {

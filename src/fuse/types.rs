@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use wasm_encoder::reencode::{Reencode, utils};
-use wasm_encoder::{FuncType, TypeSection};
+use wasm_encoder::{Encode, FuncType, TypeSection};
 
 use super::module::Module;
 use super::rewrite::failed;
-use super::targets::{lost, number};
+use super::targets::{Sig, lost, number};
 use crate::error::Result;
+use crate::link::val_type;
 
 #[derive(Default)]
 pub(super) struct Types {
@@ -63,7 +64,7 @@ impl Types {
         utils::parse_recursive_type_group(&mut renumber, alone.ty(), group.clone())
             .map_err(failed)?;
         let mut bytes = Vec::new();
-        wasm_encoder::Encode::encode(&alone, &mut bytes);
+        alone.encode(&mut bytes);
         // A group that names itself has the numbers of its place, so that it equals no other.
         let base = match self.known.get(&bytes) {
             Some(&known) => known,
@@ -87,18 +88,28 @@ impl Types {
         found.copied().ok_or_else(|| lost("a type"))
     }
 
-    /// The type of functions without parameters and results.
-    pub fn nothing(&mut self) -> u32 {
+    /// A type of functions.
+    pub fn func(&mut self, sig: &Sig) -> Result<u32> {
+        let sig = match sig {
+            Sig::Of(object, ty) => return self.of(*object, *ty),
+            Sig::Is(sig) => sig,
+        };
+        let params = sig.params.iter().map(|ty| val_type(*ty));
+        let results = sig.results.iter().map(|ty| val_type(*ty));
+        let ty = FuncType::new(
+            params.collect::<Result<Vec<_>>>()?,
+            results.collect::<Result<Vec<_>>>()?,
+        );
         let mut alone = TypeSection::new();
-        alone.ty().func_type(&FuncType::new([], []));
+        alone.ty().func_type(&ty);
         let mut bytes = Vec::new();
-        wasm_encoder::Encode::encode(&alone, &mut bytes);
+        alone.encode(&mut bytes);
         let next = self.count;
         let at = *self.known.entry(bytes).or_insert(next);
         if at == next {
-            self.section.ty().func_type(&FuncType::new([], []));
-            self.count += 1;
+            self.section.ty().func_type(&ty);
+            self.count = self.count.saturating_add(1);
         }
-        at
+        Ok(at)
     }
 }

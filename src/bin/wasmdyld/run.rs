@@ -83,6 +83,9 @@ pub struct Run {
     /// Search, read and plan, also where what the program needs is known from an earlier run and has not changed
     #[arg(long)]
     no_launch_closure: bool,
+    /// Keep the program and its libraries apart, also where they would start faster as one module
+    #[arg(long)]
+    no_prelink: bool,
     /// Write what lies where, once everything is loaded; `-` is standard error
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     map: Option<PathBuf>,
@@ -188,7 +191,7 @@ impl Run {
         config.guest_paths = self.show_paths;
         config.control = self.bounds.mode();
         config.launch_closures &= !self.no_launch_closure;
-        config.prelink = self.map.is_none();
+        config.prelink = !self.no_prelink && self.map.is_none();
         config.progress = progress::observer(self.progress);
         Ok(config)
     }

@@ -1,1 +1,5 @@
+//! Programs as text, and the one module that comes out, byte for byte.
 
+mod cases;
+mod plans;
+mod shelf;
