@@ -224,7 +224,7 @@ pub(super) fn emit(
         shared: false,
         page_size_log2: None,
     });
-    exported(parts, &numbers, &mut sections, entry)?;
+    exported(parts, &numbers, &mut sections, entry, options.hosted)?;
 
     let mut module = Encoder::new();
     module.section(&types.section);
@@ -658,10 +658,17 @@ fn exported(
     numbers: &Numbers<'_>,
     sections: &mut Sections,
     entry: Option<(u32, &str)>,
+    hosted: bool,
 ) -> Result<()> {
     sections.exports.export(abi::MEMORY, ExportKind::Memory, 0);
     if let Some((number, name)) = entry {
         sections.exports.export(name, ExportKind::Func, number);
+    }
+    let stack = numbers.globals.get(&Global::Stack);
+    if let Some(&stack) = stack.filter(|_| hosted) {
+        sections
+            .exports
+            .export(abi::STACK_POINTER, ExportKind::Global, stack);
     }
     let mut addresses: BTreeMap<u64, u32> = BTreeMap::new();
     let mut next = number(numbers.globals.len().saturating_add(numbers.cells.len()))?;

@@ -56,6 +56,8 @@ pub struct Options {
     pub library: bool,
     /// What nothing reaches is left out.
     pub gc: bool,
+    /// For a namespace: it is told where the stack pointer is, so that it can say that the stack is full and put it back after a trap.
+    pub hosted: bool,
     /// Functions have their names, in the form `libc.so!malloc`.
     pub names: bool,
 }

@@ -138,6 +138,7 @@ impl Namespace {
                 exports: Vec::new(),
                 library: false,
                 gc: true,
+                hosted: true,
                 names: true,
             },
         )

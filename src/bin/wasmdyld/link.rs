@@ -65,6 +65,7 @@ impl Link {
             exports: self.export.clone(),
             library: !survey.options.global,
             gc: !self.no_gc,
+            hosted: false,
             names: !self.strip,
         };
         let fused = survey

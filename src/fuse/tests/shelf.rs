@@ -107,6 +107,7 @@ pub fn program() -> Options {
         exports: Vec::new(),
         library: false,
         gc: true,
+        hosted: false,
         names: false,
     }
 }
