@@ -176,7 +176,13 @@ impl Survey {
     /// One module of all objects.
     pub fn fuse(&self, options: &fuse::Options) -> Result<Fused> {
         let request = self.request();
-        let plan = self.plan()?;
+        let plan = self.plan().map_err(|error| {
+            let mut undefined = error.undefined_symbols().iter();
+            match undefined.any(|undefined| is_of_linker(&undefined.symbol)) {
+                true => error.line("  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`."),
+                false => error,
+            }
+        })?;
         let bytes: Vec<&[u8]> = self.bytes.iter().map(Vec::as_slice).collect();
         fuse::fuse(
             &World {
@@ -198,6 +204,14 @@ impl Survey {
         model.commit(self.closure.clone(), &mut plan, &self.options);
         spaces(&model, &Now { sizes, texts: &[] })
     }
+}
+
+/// Whether a symbol, with its module where that is not `env`, is one of the linker's own functions.
+fn is_of_linker(symbol: &str) -> bool {
+    definitions().any(|(module, name, _)| match symbol.split_once('.') {
+        Some((of, rest)) => (of, rest) == (module, name),
+        None => module == abi::ENV && name == symbol,
+    })
 }
 
 /// What the host defines, as far as it is known without one.
