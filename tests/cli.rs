@@ -353,3 +353,100 @@ fn launch_closures_are_used_and_can_be_switched_off() {
     fs::copy(lib.join("libc.so"), empty.join("libc.so")).expect("a copy");
     assert!(usual().ends_with("empty/libc.so is there"));
 }
+
+#[test]
+fn a_program_and_its_libraries_start_as_one_module_if_it_opens_none() {
+    let folder = scratch("prelink");
+    let lib = guests().join("lib");
+    let objects = |more: &[&str], program: &Path| {
+        let mut command = wasmdyld();
+        command
+            .arg("run")
+            .arg("--engine-cache")
+            .arg(folder.join("kept"));
+        command.arg("-L").arg(&lib).args(more);
+        command.env("WASMDYLD_DEBUG", "statistics");
+        let done = ran(command.arg(program));
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let mut lines = done.stderr.lines();
+        let count = lines.find_map(|line| line.split_once(" objects, "));
+        let count = count.expect("how many objects").0;
+        count.rsplit(' ').next().expect("a number").to_string()
+    };
+    assert_eq!(objects(&["--no-prelink"], &hello()), "2");
+    // All has been compiled.
+    assert_eq!(objects(&[], &hello()), "2");
+    fs::remove_dir_all(folder.join("kept")).expect("kept code");
+    assert_eq!(objects(&[], &hello()), "1");
+    assert_eq!(objects(&[], &hello()), "1");
+    // It is to be stopped, or shown.
+    assert_eq!(objects(&["--timeout", "1m"], &hello()), "2");
+    assert_eq!(objects(&["--budget", "1000000000"], &hello()), "2");
+    assert_eq!(objects(&["--map", "/dev/null"], &hello()), "2");
+    assert_eq!(objects(&["--plt", "wasm"], &hello()), "2");
+    // It opens libraries.
+    let opens = guests().join("cases/dl-main/main-pie.wasm");
+    let beside = opens
+        .parent()
+        .and_then(Path::to_str)
+        .expect("a path")
+        .to_string();
+    assert_ne!(objects(&["-L", &beside], &opens), "1");
+}
+
+#[test]
+fn linking_makes_one_module_that_runs_alone_or_leaves_no_file() {
+    let folder = scratch("link");
+    let lib = guests().join("lib");
+    let (whole, map) = (folder.join("whole.wasm"), folder.join("map.json"));
+    let link = |output: &Path, program: &Path, more: &[&str]| {
+        let mut command = wasmdyld();
+        command
+            .args(["link", "--default-path", "off", "-o"])
+            .arg(output);
+        ran(command.args(more).arg(program))
+    };
+    let libs = lib.to_str().expect("a path");
+    // What is missing.
+    let done = link(&whole, &hello(), &[]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("libc.so is nowhere"),
+        "{}",
+        done.stderr
+    );
+    assert!(!whole.exists());
+    // What it cannot be.
+    let opens = guests().join("cases/dl-main/main-pie.wasm");
+    let done = link(&whole, &opens, &["-L", libs]);
+    assert_eq!(done.code, Some(127));
+    let says = |text: &str| done.stderr.contains(text);
+    assert!(says("dlopen") && says("wasmdyld run"), "{}", done.stderr);
+    assert_eq!(fs::read_dir(&folder).expect("the folder").count(), 0);
+
+    let map_file = map.to_str().expect("a path");
+    let done = link(&whole, &hello(), &["-L", libs, "--map", map_file]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let mut alone = wasmdyld();
+    let done = ran(alone.args(["run", "--default-path", "off"]).arg(&whole));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(done.stdout, "Hello from a program with a shared libc.\n");
+    let map = fs::read(&map).expect("a map");
+    let map: serde_json::Value = serde_json::from_slice(&map).expect("JSON");
+    let libc = &map["objects"][1];
+    assert_eq!(libc["name"], "libc.so");
+    let used = libc["functions"].as_array().expect("a list").len() as u64;
+    let defined = libc["defined"].as_u64().expect("a number");
+    assert!(used < defined / 4, "{used} functions of libc are used");
+    // The same once more.
+    let again = folder.join("again.wasm");
+    assert_eq!(link(&again, &hello(), &["-L", libs]).code, Some(0));
+    let read = |file: &Path| fs::read(file).expect("a module");
+    assert_eq!(read(&again), read(&whole));
+    // A library is a reactor.
+    let zlib = folder.join("z.wasm");
+    let done = link(&zlib, &lib.join("libz.so"), &["-L", libs]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let done = ran(wasmdyld().arg("inspect").arg(&zlib));
+    assert!(done.stdout.contains("crc32"), "{}", done.stdout);
+}

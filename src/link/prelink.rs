@@ -39,16 +39,15 @@ impl Namespace {
         if bytes.iter().map(|bytes| bytes.len()).sum::<usize>() > MAX_BYTES {
             return Err(format!("the modules have more than {MAX_BYTES} bytes"));
         }
-        let linked = self
-            .clock
-            .time(Phase::Plan, || self.linked(closure, &bytes, options));
-        let linked = linked.map_err(|error| error.message().to_string())?;
         let keys: Vec<ModuleKey> = bytes.iter().map(|bytes| ModuleKey::of(bytes)).collect();
-        let known = self
-            .clock
-            .time(Phase::Compile, || self.known_modules(&keys));
+        let known = (self.clock).time(Phase::Compile, || self.known_modules(&keys));
         let unknown = bytes.iter().zip(known).filter(|(_, known)| known.is_none());
         let otherwise: usize = unknown.map(|(bytes, _)| bytes.len()).sum();
+        if otherwise == 0 {
+            return Err("all of it has been compiled already".to_string());
+        }
+        let linked = (self.clock).time(Phase::Plan, || self.linked(closure, &bytes, options));
+        let linked = linked.map_err(|error| error.message().to_string())?;
         if linked.code > otherwise.saturating_add(ALLOWANCE) {
             return Err("its libraries have been compiled already".to_string());
         }
