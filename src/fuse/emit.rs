@@ -258,7 +258,6 @@ pub(super) fn emit(
         module.section(&sections.data);
     }
     if options.names {
-        let entry = entry.map(|(number, name)| (number, name));
         module.section(&names::section(
             parts.world,
             parts.modules,
