@@ -34,7 +34,7 @@ pub use map::{Map, Placed};
 use self::entry::Entry;
 use self::image::{Image, Values};
 use self::module::Module;
-use self::reach::Reach;
+use self::reach::{Live, Reach};
 use self::targets::{Func, Targets};
 use self::types::Types;
 use crate::error::{Code, Error, Result};
@@ -67,6 +67,8 @@ pub struct Fused {
     pub bytes: Vec<u8>,
     /// How many of them are code.
     pub code: usize,
+    /// An object has debug information, which is left out.
+    pub loses_debug: bool,
     pub map: Map,
     /// What is lost or unwise, for people.
     pub warnings: Vec<String>,
@@ -130,12 +132,18 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     Ok(Fused {
         bytes,
         code,
+        loses_debug: modules.iter().any(|module| !module.debug.is_empty()),
         map,
-        warnings: warnings(world, &modules, &targets),
+        warnings: warnings(world, &modules, &targets, &live),
     })
 }
 
-fn warnings(world: &World<'_>, modules: &[Module<'_>], targets: &Targets) -> Vec<String> {
+fn warnings(
+    world: &World<'_>,
+    modules: &[Module<'_>],
+    targets: &Targets,
+    live: &Live,
+) -> Vec<String> {
     let mut warnings = world.plan.warnings.clone();
     for (module, found) in modules.iter().zip(world.request.fresh) {
         let name = crate::text::name(&found.name);
@@ -143,11 +151,11 @@ fn warnings(world: &World<'_>, modules: &[Module<'_>], targets: &Targets) -> Vec
             warnings.push(format!("the debug information of {name} is left out: it names places in the code that has moved"));
         }
     }
-    for absent in &targets.absent {
-        let name = crate::text::name(&absent.name);
-        warnings.push(format!(
-            "nobody defines {name}, which is a weak symbol: calling it traps"
-        ));
+    for (absent, position) in targets.absent.iter().zip(0..) {
+        if live.funcs.contains(&Func::Absent(position)) {
+            let name = crate::text::name(&absent.name);
+            warnings.push(format!("nobody defines {name}: calling it traps"));
+        }
     }
     warnings
 }

@@ -48,6 +48,9 @@ impl Namespace {
         }
         let linked = (self.clock).time(Phase::Plan, || self.linked(closure, &bytes, options));
         let linked = linked.map_err(|error| error.message().to_string())?;
+        if linked.loses_debug {
+            return Err("it has debug information, which would be lost".to_string());
+        }
         if linked.code > otherwise.saturating_add(ALLOWANCE) {
             return Err("its libraries have been compiled already".to_string());
         }

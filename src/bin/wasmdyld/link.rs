@@ -18,7 +18,12 @@ use crate::style;
 #[derive(Args)]
 #[command(
     after_help = "What is linked: the program and all libraries that it needs, found and bound as `run` does it. The module imports what the host
-defines (WASI, and what --import names) and runs on any engine. A program keeps its `_start`, a library gets an `_initialize` to be called first.
+defines (WASI, and what --import names) and runs on any engine. A program keeps its `_start`, a library gets an `_initialize`, to be called first, if it has something to construct.
+
+Environment:
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
+  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
 
 Exit status: 0; 1 if a library is missing; 127 if there is no plan, or a module cannot have what the program wants; 2 for a wrong command line."
 )]
@@ -92,6 +97,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             format!("cannot write {}: {error}", path.display()),
         )
     };
+    // What is no regular file is written to: a rename would put a file into its place.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, bytes).map_err(failed);
+    }
     let mut beside = OsString::from(path);
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = PathBuf::from(beside);

@@ -191,7 +191,12 @@ impl Run {
         config.guest_paths = self.show_paths;
         config.control = self.bounds.mode();
         config.launch_closures &= !self.no_launch_closure;
-        config.prelink = !self.no_prelink && self.map.is_none();
+        // What a program of this machine is given needs libc's own functions. Where no code is kept, one module would be made anew at each start.
+        let kept = self
+            .engine_cache
+            .as_ref()
+            .is_none_or(|dir| dir.as_os_str() != "off");
+        config.prelink = !self.no_prelink && self.map.is_none() && !self.native && kept;
         config.progress = progress::observer(self.progress);
         Ok(config)
     }
