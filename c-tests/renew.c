@@ -374,6 +374,48 @@ static void wasi(void)
     ok("WASI");
 }
 
+/* A constructor of the new namespace has the host use the old one. */
+static wasm_dyld_error_t *load_into_old(void *env, wasm_dyld_t *dyld, const wasm_val_t *arguments, wasm_val_t *results)
+{
+    (void)arguments, (void)results;
+    struct host *old = env;
+    wasm_dyld_object_t *object = NULL;
+    WORKS(wasm_dyld_load(old->dyld, "other.so", 0, &object, &error));
+    CHECK(object != NULL);
+    called += dyld != old->dyld;
+    return NULL;
+}
+
+static void openings_of_all_kinds(void)
+{
+    wasm_dyld_object_t *user = NULL, *other = NULL;
+    begin(WASM_DYLD_CONTROL_OFF);
+    struct module *m = module_new();
+    module_needs(m, "other.so");
+    shelf_add(&shelf, "user.so", m);
+    m = module_new();
+    module_import(m, "host", "begun", "", "");
+    module_function(m, "__wasm_call_ctors", "", "", CODE(CALL, 0));
+    shelf_add(&shelf, "begins.so", m);
+    WORKS(wasm_dyld_define_func(host.dyld, "host", "begun", "() -> ()", load_into_old, &host, NULL, 0, &error));
+    /* What was only asked for first, and is held since. */
+    WORKS(wasm_dyld_load(host.dyld, "user.so", 0, &user, &error));
+    WORKS(wasm_dyld_load(host.dyld, "other.so", WASM_DYLD_NOLOAD, &other, &error));
+    CHECK(other != NULL);
+    WORKS(wasm_dyld_unload(host.dyld, user, &error));
+    WORKS(wasm_dyld_load(host.dyld, "begins.so", 0, NULL, &error));
+    called = 0;
+    wasm_dyld_t *renewed = NULL;
+    wasm_store_t *store = wasm_store_new(host.engine);
+    WORKS(wasm_dyld_renew(host.dyld, store, NULL, NULL, &renewed, &error));
+    SAME(called, 1);
+    SAME(wasm_dyld_object_count(renewed), 2);
+    SAME(call(renewed, loaded(renewed, "other.so"), "constant"), 1);
+    hand_over(renewed, store);
+    end();
+    ok("openings of all kinds");
+}
+
 int main(void)
 {
     what_goes_over();
@@ -381,5 +423,6 @@ int main(void)
     bad_arguments();
     within();
     wasi();
+    openings_of_all_kinds();
     return 0;
 }

@@ -24,7 +24,7 @@ LIBRARY = "libwasmdyld.so"
 COMMAND = "wasmdyld"
 # What cargo needs of the source tree, in a source distribution below this folder.
 SHIPPED = HERE / "rust"
-SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "build.rs", "src", "include", "benches", "xtask", "engines/wasmtime"]
+SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "build.rs", "src", "include", "benches", "xtask", "engines/wasmtime", ".cargo"]
 # Where the command finds the guests' libraries by itself: beside the folder that it is in, as in any other installation.
 GUEST = Path("share/wasmdyld/lib")
 # Where `cargo xtask guests` makes them.
@@ -89,6 +89,9 @@ class BuildPython(build_py):
         files = {package / LIBRARY: library}
         if command:
             files[package / "bin" / COMMAND] = command
+        notices = given("WASMDYLD_LICENCES")
+        if notices:
+            files[package / "LICENSES-THIRD-PARTY.txt"] = notices
         files.update((package / GUEST / file.name, file) for file in guest_libraries())
         for to, found in files.items():
             to.parent.mkdir(parents=True, exist_ok=True)

@@ -130,6 +130,10 @@ def unfit(name):
     """Why a name cannot be what a library is needed by, which is the name of a file."""
     if not name:
         return "it is empty"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
     if len(name.encode()) > LONGEST_NAME:
         return "it is longer than a file name can be"
     if re.search(r"[/\\]", name) or name in (".", ".."):

@@ -18,11 +18,16 @@ class Failure(Exception):
 
 def response(argument, depth=0):
     """The words of a response file, `@FILE`; an argument that is none stands for itself."""
-    if not argument.startswith("@") or not Path(argument[1:]).is_file():
-        return [argument]
     if depth > 10:
         raise Failure(f"response files include each other: {argument[1:]}")
-    words = shlex.split(Path(argument[1:]).read_text(), comments=False)
+    try:
+        if not argument.startswith("@") or not os.path.isfile(argument[1:]):
+            return [argument]
+        text = Path(argument[1:]).read_text(encoding="utf-8", errors="surrogateescape")
+        words = shlex.split(text, comments=False)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Failure(f"{argument[1:]}: the response file cannot be read: {why}") from error
     return [word for inner in words for word in response(inner, depth + 1)]
 
 
@@ -123,7 +128,10 @@ class WasiSdk:
 
 
 def users_folder():
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    try:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    except RuntimeError:
+        raise Failure("there is no home folder: set HOME, or WASMDYLD_TOOLCHAIN to the folder of a toolchain") from None
     return Path(data) / "wasmdyld/toolchain"
 
 

@@ -29,7 +29,8 @@ pub type wasm_dyld_prepare_callback_t = Option<
 /// anew, input from bytes begins at its start), what was defined by wasm_dyld_define_func, globals of numbers that do not change, and what the host has open: it is loaded again by the same path or name with the same flags, in the same
 /// order, and is open as often. Files that have changed are taken as they are now. `prepare` (may be NULL) is called with `env`
 /// before that, for what cannot be carried over: functions of wasm.h, memories, tables and globals that change, which are of the old store (WASM_DYLD_UNSUPPORTED
-/// names those that are missing), and objects that were loaded from bytes (WASM_DYLD_NOT_FOUND names one).
+/// names those that are missing), and objects that were loaded from bytes (WASM_DYLD_NOT_FOUND names one); if there
+/// is a program, `prepare` loads it before these.
 ///
 /// Not carried over is what guests have: memory, open files, libraries that they opened themselves, exit handlers. Constructors run, and a
 /// program is loaded and not run. No handle of the old namespace names anything of the new one: look up objects (wasm_dyld_object_at, or wasm_dyld_load with

@@ -47,6 +47,7 @@ impl Definitions {
 #[derive(Default)]
 pub(super) struct Openings(Vec<Opening>);
 
+#[derive(Clone)]
 struct Opening {
     object: ObjectId,
     again: Again,
@@ -54,6 +55,7 @@ struct Opening {
 }
 
 /// How an object is opened again.
+#[derive(Clone)]
 enum Again {
     Path(PathBuf),
     Name(String),
@@ -190,7 +192,13 @@ impl Namespace {
 
     /// Opens what the host has open in `old`, in the same order and as often.
     fn load_as(self: &Rc<Self>, old: &Namespace) -> Result<()> {
-        for opening in &old.openings.borrow().0 {
+        // Constructors may call the host, which may load into the old namespace.
+        let openings = old.openings.borrow().0.clone();
+        for opening in &openings {
+            // The program is the first object: where something from bytes has to come behind it, the host has loaded it already.
+            if opening.flags.main && self.state().model.main.is_some() {
+                continue;
+            }
             let Some(info) = old.object(opening.object) else {
                 continue;
             };
@@ -207,7 +215,12 @@ impl Namespace {
                     continue;
                 }
             };
-            let id = self.load(source, opening.flags)?;
+            // An object that was only asked for first may have been loaded later.
+            let flags = Flags {
+                noload: false,
+                ..opening.flags
+            };
+            let id = self.load(source, flags)?;
             self.reopened(id, info.opens.host)?;
         }
         Ok(())

@@ -53,6 +53,12 @@ pub fn wheel(stage: &Installed) -> Result<PathBuf> {
         command.arg(&wheels).arg(package());
         command.env("WASMDYLD_LIBRARY", stage.lib.join("libwasmdyld.so"));
         command.env("WASMDYLD_COMMAND", stage.bin.join("wasmdyld"));
+        command.env(
+            "WASMDYLD_LICENCES",
+            stage
+                .prefix
+                .join("share/doc/wasmdyld/LICENSES-THIRD-PARTY.txt"),
+        );
         command.env_remove("WASMDYLD_GUEST_LIB");
         command.env("PIP_CONSTRAINT", requirements());
         util::run_quiet(&mut command)?;

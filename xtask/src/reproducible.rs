@@ -85,7 +85,11 @@ pub fn copy_sources(from: &Path, to: &Path) -> Result<()> {
     util::create_dir(to)?;
     for entry in util::list(from)? {
         let name = entry.file_name().unwrap_or_default();
-        if name == "target" || name == ".git" || name == "__pycache__" {
+        let skipped = ["target", ".git", "__pycache__"]
+            .iter()
+            .any(|skipped| name == *skipped);
+        // A target folder of another name would be copied into itself.
+        if skipped || entry == util::target_dir() {
             continue;
         }
         let target = to.join(name);

@@ -97,7 +97,9 @@ fn checked(path: &str) -> Option<String> {
 /// What is at a path, if anything is. A folder, or whatever else is neither file nor link, is a file that no hash has.
 pub fn look(path: &Path) -> Result<Option<Entry>> {
     let there = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         there => there.at("read", path)?,
     };
     if there.is_symlink() {
@@ -153,7 +155,12 @@ pub fn remove(prefix: &Path, mut manifest: Manifest) -> Result<Removed> {
     for path in std::mem::take(&mut manifest.folders).into_iter().rev() {
         let full = prefix.join(&path);
         match fs::remove_dir(&full) {
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory
+                ) =>
+            {
                 // That of the manifest has to stay as long as this does.
                 if whole || !FILE.starts_with(&path) {
                     outcome.folders.push(path.clone());

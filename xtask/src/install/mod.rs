@@ -45,8 +45,11 @@ pub fn install(options: &Options) -> Result<Installed> {
     let mut record = Record::new(&installed.prefix, options.force)?;
     let outcome = lay_out(options, &installed, &mut record);
     // Half an installation can be taken back too.
-    record.save()?;
-    outcome.map(|()| installed)
+    let saved = match outcome.is_err() && record.is_empty() {
+        true => Ok(()),
+        false => record.save(),
+    };
+    outcome.and(saved).map(|()| installed)
 }
 
 fn lay_out(options: &Options, installed: &Installed, record: &mut Record) -> Result<()> {

@@ -8,9 +8,6 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// What only an installation of ours has.
-const OURS: &str = "share/doc/wasmdyld";
-
 /// An installation under way.
 pub struct Record {
     prefix: PathBuf,
@@ -21,15 +18,19 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads what was installed there before. An installation whose manifest somebody has removed is ours all the same.
+    /// Reads what was installed there before.
     pub fn new(prefix: &Path, force: bool) -> Result<Record> {
         let manifest = manifest::read(prefix)?;
-        let unlisted = manifest.is_none() && prefix.join(OURS).is_dir();
         Ok(Record {
             prefix: prefix.to_path_buf(),
             manifest: manifest.unwrap_or_default(),
-            force: force || unlisted,
+            force,
         })
+    }
+
+    /// Nothing has been done.
+    pub fn is_empty(&self) -> bool {
+        self.manifest.entries.is_empty() && self.manifest.folders.is_empty()
     }
 
     /// Writes the manifest, which lists itself among the folders only.
@@ -133,6 +134,10 @@ impl Record {
                  other folders, --force replaces it",
                 to.display()
             ));
+        }
+        if !self.force && !self.is_ours(to) && manifest::look(to)?.is_some() {
+            // The same file, of somebody else: it stays theirs.
+            return util::remove(&new);
         }
         fs::rename(&new, to).at("rename", &new)?;
         let name = self.below(to)?;

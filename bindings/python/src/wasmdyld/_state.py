@@ -38,6 +38,8 @@ class Handles:
         # What C calls as long as the namespace is there.
         self.watcher: Any = None
         self.watched = False
+        self.views: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
+        """Who looks at the memory itself: it stays as long as they do."""
 
     def own(self, handle: int, delete: Callable[[int], None]) -> None:
         """Something of the store that has to go before it does."""
@@ -54,7 +56,7 @@ class Handles:
 
     def forget(self) -> None:
         """Nobody has the namespace any more, or the interpreter ends. A thread that uses it then goes on doing so until the process ends."""
-        if self.running:
+        if self.running or len(self.views):
             return
         try:
             del self.turn[0]
@@ -94,7 +96,9 @@ class State:
         # Rises with what may change where names lead.
         self.changes = 0
         self.moves_memory = engine.moves_memory
-        self.views: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
+        self.views = self.handles.views
+        self.default_paths: List[Any] = []
+        """The folders that are searched last."""
         # What C knows by number is kept here.
         self.callees: List[Callee] = []
         self._pending: Optional[BaseException] = None

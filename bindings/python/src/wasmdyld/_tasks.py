@@ -6,6 +6,8 @@ import functools
 import threading
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
+from ._errors import Unsupported
+
 if TYPE_CHECKING:
     from ._namespace import Namespace
 
@@ -38,7 +40,11 @@ async def in_thread(namespace: "Namespace", function: Callable[..., T], *argumen
             # It waits for a thread, and gives up when it gets one.
             future.cancel()
         while not future.done():
-            namespace.interrupt()
+            try:
+                namespace.interrupt()
+            except Unsupported:
+                # It cannot be stopped: it is waited for.
+                pass
             try:
                 await asyncio.wait([future], timeout=AGAIN)
             except asyncio.CancelledError:

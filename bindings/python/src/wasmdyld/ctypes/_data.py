@@ -2,6 +2,7 @@
 
 import ctypes as host
 import operator
+import weakref
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type, TypeVar, Union
 
 from .._convert import BITS, Call, Converter, Number, copied, is_buffer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="CData")
 HOST_TYPES: Tuple[type, ...] = (host.c_int.__mro__[-2], type(host.byref(host.c_int())))
 """Objects of Python's own ctypes, whose addresses are none of the guest's."""
-_arrays: Dict[Tuple[type, int], Any] = {}
+_arrays: "weakref.WeakValueDictionary[Tuple[type, int], Any]" = weakref.WeakValueDictionary()
 
 
 class ArgumentError(TypeError):

@@ -7,6 +7,8 @@ from ._space import namespace
 
 
 def find_library(name: str) -> Optional[str]:
-    """The file name of a library by what -l of a linker is given: "z" is libz.so, if the namespace in use has it in its library paths."""
+    """The file name of a library by what -l of a linker is given: "z" is libz.so, if the namespace in use has it in a folder that it searches."""
     file = f"lib{name}.so"
-    return file if any(os.path.isfile(os.path.join(folder, file)) for folder in namespace().library_paths) else None
+    ns = namespace()
+    folders = [*ns.library_paths, *ns._state.default_paths]
+    return file if any(os.path.isfile(os.path.join(folder, file)) for folder in folders) else None
