@@ -389,7 +389,7 @@ static wasm_dyld_error_t *load_into_old(void *env, wasm_dyld_t *dyld, const wasm
 static void openings_of_all_kinds(void)
 {
     wasm_dyld_object_t *user = NULL, *other = NULL;
-    begin(WASM_DYLD_CONTROL_OFF);
+    begin(WASM_DYLD_CONTROL_NONE);
     struct module *m = module_new();
     module_needs(m, "other.so");
     shelf_add(&shelf, "user.so", m);

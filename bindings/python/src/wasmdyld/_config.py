@@ -45,7 +45,7 @@ def new_config(
             check(dyld.wasm_dyld_config_read_env, config)
         for folder in _several(library_paths, "library_paths"):
             check(dyld.wasm_dyld_config_add_library_path, config, c_path(folder, "a folder of library_paths"))
-        state.default_paths = [os.fspath(folder) for folder in _several(bundled() if defaults is None else defaults, "default_paths")]
+        state.default_paths = [os.fsdecode(folder) for folder in _several(bundled() if defaults is None else defaults, "default_paths")]
         for folder in state.default_paths:
             check(dyld.wasm_dyld_config_add_default_path, config, c_path(folder, "a folder of default_paths"))
         for name in _several(preload, "preload"):

@@ -321,7 +321,7 @@ class Namespace:
     @property
     @in_turn
     def library_paths(self) -> List[str]:
-        """The folders that are searched, in order."""
+        """The library paths, in order. The folders of `default_paths`, which are searched last, are not among them."""
         namespace = self._state.namespace
         count = dyld.wasm_dyld_library_path_count(namespace)
         return [os.fsdecode(dyld.wasm_dyld_library_path_at(namespace, index) or b"") for index in range(count)]
