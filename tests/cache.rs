@@ -55,7 +55,8 @@ fn program(folder: &Path) {
 /// A run of the program, with code kept in `kept`.
 fn run(folder: &Path) -> Command {
     let mut command = wasmdyld();
-    command.args(["run", "--engine-cache", "kept", "-L", ".", "main.wasm"]);
+    let options = ["--no-prelink", "--engine-cache", "kept", "-L", "."];
+    command.arg("run").args(options).arg("main.wasm");
     command.current_dir(folder).stdout(Stdio::null());
     command
 }

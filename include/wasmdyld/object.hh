@@ -6,6 +6,7 @@
 #define WASMDYLD_OBJECT_HH
 
 #include <wasmdyld/function.hh>
+#include <wasmdyld/memory.hh>
 
 namespace wasmdyld {
 #ifdef WASMDYLD_NO_EXCEPTIONS

@@ -12,10 +12,11 @@ use wasm_encoder::{
 };
 use wasmparser::{ElementKind, TableInit};
 
-use super::image::{Image, NOBODY, Values, runs};
+use super::image::{Image, NOBODY, Values};
 use super::map::{Map, Placed};
 use super::module::Module;
 use super::reach::{Live, Reach};
+use super::refs::Refs;
 use super::rewrite::{self, Numbers, Rewrite, failed};
 use super::targets::{Func, Global, HostKind, Sig, Table, Tag, Targets, fresh, lost, number};
 use super::types::Types;
@@ -83,6 +84,8 @@ pub(super) fn exports(
         let symbols = root.object.exports.iter().map(|export| export.name.text());
         names.extend(symbols.filter(|name| !abi::LIFECYCLE.contains(name) && *name != abi::MEMORY));
     }
+    // It is exported anyway.
+    names.remove(abi::MEMORY);
     let mut exports = Vec::new();
     for name in names {
         let found = world.request.group.iter().find_map(|&id| {
@@ -116,7 +119,18 @@ pub(super) fn exports(
                 None => Exported::Global(object, *index),
             },
             ExportItem::Tag { index, .. } => Exported::Tag(targets.tag_at(object, *index)),
-            ExportItem::Table { .. } | ExportItem::Memory { .. } => continue,
+            ExportItem::Table { .. } | ExportItem::Memory { .. } => {
+                if !options.exports.iter().any(|asked| asked == name) {
+                    continue;
+                }
+                let name = text::name(name);
+                return Err(Error::new(
+                    Code::Unsupported,
+                    format!(
+                        "{name} is a table or a memory: one module exports functions, data, globals and tags"
+                    ),
+                ));
+            }
         };
         exports.push(Export {
             name: name.to_string(),
@@ -293,8 +307,9 @@ fn numbers<'a>(
         data: HashMap::new(),
     };
     let host = |position: u32| {
-        let mut both = parts.targets.hosts.iter().zip(host_types.iter().copied());
-        both.nth(position as usize).ok_or_else(|| lost("an import"))
+        let host = parts.targets.hosts.get(position as usize);
+        let host = host.zip(host_types.get(position as usize).copied());
+        host.ok_or_else(|| lost("an import"))
     };
     // `BTreeSet`s have what is imported first: the host's functions are the first of `Func`, and so on.
     for &func in &live.funcs {
@@ -306,7 +321,8 @@ fn numbers<'a>(
         let next = number(numbers.funcs.len())?;
         numbers.funcs.insert(func, next);
     }
-    for &global in &live.globals {
+    let globals = ordered(parts)?;
+    for &global in &globals {
         if let Global::Host(position) = global {
             let (host, _) = host(position)?;
             let HostKind::Global(ty) = host.kind else {
@@ -323,15 +339,7 @@ fn numbers<'a>(
                 .import(&host.module, &host.name, EntityType::Global(ty));
         }
     }
-    let imported = live
-        .globals
-        .iter()
-        .filter(|global| matches!(global, Global::Host(_)));
-    let own = live
-        .globals
-        .iter()
-        .filter(|global| !matches!(global, Global::Host(_)));
-    for (&global, n) in imported.chain(own).zip(0..) {
+    for (&global, n) in globals.iter().zip(0..) {
         numbers.globals.insert(global, n);
     }
     for &cell in &live.cells {
@@ -390,6 +398,21 @@ fn numbers<'a>(
         numbers.elements.insert(segment, next);
     }
     Ok(numbers)
+}
+
+/// The globals: what is imported, then the stack pointer, then those of the objects, so that each comes after those that it begins with.
+fn ordered(parts: &Parts<'_>) -> Result<Vec<Global>> {
+    let mut rank = HashMap::new();
+    for (&id, n) in parts.world.plan.order.iter().zip(0usize..) {
+        rank.insert(fresh(parts.world, id)?, n);
+    }
+    let mut all: Vec<Global> = parts.live.globals.iter().copied().collect();
+    all.sort_by_key(|global| match *global {
+        Global::Host(n) => (0, 0, n),
+        Global::Stack | Global::Number { .. } => (1, 0, 0),
+        Global::Own { object, index } => (2, rank.get(&object).copied().unwrap_or(0), index),
+    });
+    Ok(all)
 }
 
 fn body(instructions: &[Instruction<'_>]) -> Function {
@@ -467,6 +490,16 @@ fn tables(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> 
         match &table.init {
             TableInit::RefNull => sections.tables.table(ty),
             TableInit::Expr(value) => {
+                let named = Refs::of_expression(value)?.globals;
+                let mut named = named
+                    .iter()
+                    .map(|&global| parts.targets.global_at(object, global));
+                if named.any(|global| matches!(global, Global::Own { .. })) {
+                    return Err(Error::new(
+                        Code::Unsupported,
+                        "a table begins with a value that another object defines, which one module cannot have",
+                    ));
+                }
                 let value = rewrite.expression(value)?;
                 sections.tables.table_with_init(ty, &value)
             }
@@ -477,7 +510,7 @@ fn tables(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> 
 
 fn globals(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> Result<()> {
     let live = parts.live;
-    for &global in &live.globals {
+    for global in ordered(parts)? {
         match global {
             Global::Host(_) | Global::Number { .. } => {}
             Global::Stack => {
@@ -545,11 +578,10 @@ fn elements(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -
         let items = rewrite
             .element_items(element.items.clone())
             .map_err(failed)?;
-        let place = parts
-            .image
-            .elements
-            .iter()
-            .find(|(of, m, _)| (*of, *m) == (object, n));
+        // They are in this order.
+        let known = &parts.image.elements;
+        let place = known.binary_search_by_key(&(object, n), |&(of, m, _)| (of, m));
+        let place = place.ok().and_then(|at| known.get(at));
         match (&element.kind, place) {
             (ElementKind::Active { table_index, .. }, Some((_, _, Some(start)))) => {
                 let table = rewrite
@@ -643,11 +675,6 @@ fn data(parts: &Parts<'_>, sections: &mut Sections) -> Result<u32> {
         if parts.live.objects.contains(&piece.object) && !piece.bytes.is_empty() {
             active(piece.address, &piece.bytes)?;
         }
-    }
-    for (address, bytes) in runs(&parts.image.over, |object| {
-        parts.live.objects.contains(&object)
-    }) {
-        active(address, &bytes)?;
     }
     number(count)
 }

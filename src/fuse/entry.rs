@@ -83,6 +83,16 @@ impl Entry {
             let body = body.ok_or_else(|| lost("a function's body"))?;
             let stores = relocate::stores(body, |global| values.global(targets, object, global))?;
             let Some(stores) = stores else { continue };
+            // What lies elsewhere, in another object or where no segment is, is stored when it runs.
+            let within = |store: &relocate::Store| {
+                let bytes = (0..u64::from(store.bytes)).map(|n| store.address.checked_add(n));
+                bytes
+                    .into_iter()
+                    .all(|at| at.is_some_and(|at| image.holds(object, at)))
+            };
+            if !stores.iter().all(within) {
+                continue;
+            }
             for store in stores {
                 let bytes = store.value.to_le_bytes();
                 for (&byte, at) in bytes.iter().take(store.bytes as usize).zip(store.address..) {

@@ -30,8 +30,6 @@ pub(super) struct Entry {
 pub(super) struct Image<'a> {
     /// In the order in which they are put there. Those of one object may overlap.
     pub pieces: Vec<Piece<'a>>,
-    /// Bytes that come last, in front of which nothing lies or several pieces do.
-    pub over: BTreeMap<u64, (u8, u32)>,
     pub table: BTreeMap<u64, Entry>,
     /// Element segments that stay as they are: passive ones, declared ones, those of other tables or of computed values. By object and
     /// position; with the offset of active ones.
@@ -133,27 +131,31 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Puts a byte of an object's over what is there.
+    /// Where a byte of an object's is: which piece, and the place in it. `None` where it is in none, or in several.
+    fn place(&self, object: u32, address: u64) -> Option<(usize, usize)> {
+        let order = self.order.get(object as usize)?.as_ref()?;
+        let start = |n: &usize| self.pieces.get(*n).map_or(u64::MAX, |piece| piece.address);
+        let n = order
+            .partition_point(|n| start(n) <= address)
+            .checked_sub(1)?;
+        let piece = self.pieces.get(*order.get(n)?)?;
+        let place = usize::try_from(address.checked_sub(piece.address)?).ok()?;
+        (place < piece.bytes.len()).then_some((*order.get(n)?, place))
+    }
+
+    /// Whether one piece of an object's has a byte.
+    pub fn holds(&self, object: u32, address: u64) -> bool {
+        self.place(object, address).is_some()
+    }
+
+    /// Puts a byte over one that a piece has.
     pub fn put(&mut self, object: u32, address: u64, byte: u8) {
-        let order = self.order.get(object as usize).and_then(Option::as_ref);
-        let found = order.and_then(|order| {
-            let start = |n: &usize| self.pieces.get(*n).map_or(u64::MAX, |piece| piece.address);
-            let n = order
-                .partition_point(|n| start(n) <= address)
-                .checked_sub(1)?;
-            order.get(n).copied()
-        });
-        let piece = found.and_then(|n| self.pieces.get_mut(n));
-        if let Some(piece) = piece
-            && let Ok(place) = usize::try_from(address.wrapping_sub(piece.address))
-            && place < piece.bytes.len()
+        if let Some((n, place)) = self.place(object, address)
+            && let Some(piece) = self.pieces.get_mut(n)
+            && let Some(there) = piece.bytes.to_mut().get_mut(place)
         {
-            if let Some(there) = piece.bytes.to_mut().get_mut(place) {
-                *there = byte;
-            }
-            return;
+            *there = byte;
         }
-        self.over.insert(address, (byte, object));
     }
 }
 
@@ -257,24 +259,4 @@ impl Values {
         }
         Ok(stack.pop())
     }
-}
-
-/// The data segments that the image comes to: address and bytes.
-pub(super) fn runs(
-    over: &BTreeMap<u64, (u8, u32)>,
-    live: impl Fn(u32) -> bool,
-) -> Vec<(u64, Vec<u8>)> {
-    let mut runs: Vec<(u64, Vec<u8>)> = Vec::new();
-    for (&address, &(byte, object)) in over {
-        if !live(object) {
-            continue;
-        }
-        match runs.last_mut() {
-            Some((start, bytes)) if start.saturating_add(bytes.len() as u64) == address => {
-                bytes.push(byte)
-            }
-            _ => runs.push((address, vec![byte])),
-        }
-    }
-    runs
 }

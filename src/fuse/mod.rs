@@ -38,7 +38,7 @@ use self::reach::{Live, Reach};
 use self::targets::{Func, Targets};
 use self::types::Types;
 use crate::error::{Code, Error, Result};
-use crate::plan::{Plan, Request};
+use crate::plan::{Plan, Request, Role};
 
 /// A load as it was planned: the first of a namespace, so that all objects are new.
 pub struct World<'a> {
@@ -69,6 +69,8 @@ pub struct Fused {
     pub code: usize,
     /// An object has debug information, which is left out.
     pub loses_debug: bool,
+    /// Functions are called that nobody defines.
+    pub absent: bool,
     pub map: Map,
     /// What is lost or unwise, for people.
     pub warnings: Vec<String>,
@@ -96,6 +98,12 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     for func in entry.steps(&relocated) {
         reach.func(func);
     }
+    // Code of a program at fixed addresses knows them without a base.
+    for (found, object) in world.request.fresh.iter().zip(0..) {
+        if found.role == Role::FixedMain {
+            reach.object(object);
+        }
+    }
     for export in &exports {
         export.reach(&mut reach);
     }
@@ -120,6 +128,10 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&bytes)
         .map_err(|error| {
+            if error.message().contains("exceeds limit") {
+                let why = format!("one module cannot have so much: {}", error.message());
+                return Error::new(Code::Limit, why);
+            }
             Error::new(
                 Code::Internal,
                 format!(
@@ -132,6 +144,10 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     Ok(Fused {
         bytes,
         code,
+        absent: live
+            .funcs
+            .iter()
+            .any(|func| matches!(func, Func::Absent(_))),
         loses_debug: modules.iter().any(|module| !module.debug.is_empty()),
         map,
         warnings: warnings(world, &modules, &targets, &live),

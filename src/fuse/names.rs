@@ -1,11 +1,14 @@
 //! Names of functions, for people: `libc.so!malloc`.
 
+use std::collections::BTreeMap;
+
 use wasm_encoder::{NameMap, NameSection};
 
 use super::World;
 use super::module::Module;
 use super::rewrite::Numbers;
 use super::targets::{Func, Targets};
+use crate::object::ExportItem;
 use crate::text;
 
 /// The names of all functions, by their numbers in the fused module.
@@ -16,33 +19,47 @@ pub(super) fn section(
     numbers: &Numbers<'_>,
     entry: Option<(u32, &str)>,
 ) -> NameSection {
-    let mut all: Vec<(u32, String)> = Vec::with_capacity(numbers.funcs.len());
+    let mut all: BTreeMap<u32, String> = BTreeMap::new();
     for ((module, found), object) in modules.iter().zip(world.request.fresh).zip(0..) {
-        for &(index, name) in &module.names {
+        let owner = found.name.replace('!', "_");
+        let exports = found.object.exports.iter();
+        let exported = exports.filter_map(|export| match export.item {
+            ExportItem::Func { index, .. } => Some((*index, export.name.text())),
+            _ => None,
+        });
+        // A module may give a function any number of names: the first is it.
+        for (index, name) in module.names.iter().copied().chain(exported) {
             let func = targets.func_of(object, index);
             if super::is_own(func, object)
                 && let Some(&number) = numbers.funcs.get(&func)
             {
-                all.push((number, format!("{}!{name}", found.name)));
+                all.entry(number)
+                    .or_insert_with(|| format!("{owner}!{name}"));
             }
         }
     }
     for (&func, &number) in &numbers.funcs {
-        match func {
+        let name = match func {
             Func::Host(position) => {
                 let host = targets.hosts.get(position as usize);
-                all.extend(host.map(|host| (number, format!("{}.{}", host.module, host.name))));
+                host.map(|host| format!("{}.{}", host.module, host.name))
             }
             Func::Absent(position) => {
                 let absent = targets.absent.get(position as usize);
-                all.extend(absent.map(|absent| (number, format!("undefined!{}", absent.name))));
+                absent.map(|absent| format!("undefined!{}", absent.name))
             }
-            Func::Own { .. } | Func::Nothing => {}
-        }
+            Func::Own { object, index } => {
+                let found = world.request.fresh.get(object as usize);
+                let owner = found.map_or("?", |found| &*found.name).replace('!', "_");
+                all.entry(number)
+                    .or_insert_with(|| format!("{owner}!function {index}"));
+                None
+            }
+            Func::Nothing => None,
+        };
+        all.extend(name.map(|name| (number, name)));
     }
     all.extend(entry.map(|(number, name)| (number, name.to_string())));
-    all.sort();
-    all.dedup_by_key(|(number, _)| *number);
     let mut map = NameMap::new();
     for (number, name) in &all {
         map.append(*number, name);

@@ -115,6 +115,11 @@ impl Reencode for Rewrite<'_> {
         known(self.numbers.tables.get(&table), "a table")
     }
 
+    /// All memories that an object imports are the one that there is.
+    fn memory_index(&mut self, _memory: u32) -> Rewritten<u32> {
+        Ok(0)
+    }
+
     fn tag_index(&mut self, tag: u32) -> Rewritten<u32> {
         let tag = self.numbers.targets.tag_at(self.object, tag);
         known(self.numbers.tags.get(&tag), "a tag")

@@ -95,7 +95,7 @@ impl Namespace {
             source,
             is_path,
             main: flags.main,
-            prelink: config.prelink,
+            prelink: self.prelinks(),
             checks: self.side.control.checks(),
             options,
             search: &config.search,

@@ -48,6 +48,9 @@ impl Namespace {
         }
         let linked = (self.clock).time(Phase::Plan, || self.linked(closure, &bytes, options));
         let linked = linked.map_err(|error| error.message().to_string())?;
+        if linked.absent {
+            return Err("it calls weak functions that nobody defines".to_string());
+        }
         if linked.loses_debug {
             return Err("it has debug information, which would be lost".to_string());
         }
@@ -79,14 +82,18 @@ impl Namespace {
         Ok(())
     }
 
+    /// Whether the host asks for no objects, and nothing is told of them.
+    pub(super) fn prelinks(&self) -> bool {
+        self.config.prelink && !self.config.trace.shows_objects()
+    }
+
     fn may_prelink(
         &self,
         closure: &Closure,
         flags: Flags,
         options: &Options,
     ) -> Result<(), &'static str> {
-        let config = &self.config;
-        if !config.prelink {
+        if !self.prelinks() {
             return Err("the host asks for its objects");
         }
         if !flags.main || closure.fresh.len() < 2 {
@@ -95,8 +102,8 @@ impl Namespace {
         if self.side.control.checks() != Checks::None {
             return Err("it is to be stopped or counted");
         }
-        if options.bind != Bind::Now || options.plt != Plt::Auto || config.trace.shows_objects() {
-            return Err("options or debug output are about its objects");
+        if options.bind != Bind::Now || options.plt != Plt::Auto {
+            return Err("options are about its objects");
         }
         if closure.fresh.iter().any(|found| {
             found

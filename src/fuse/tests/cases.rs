@@ -271,3 +271,100 @@ fn a_symbol_that_is_to_be_exported_and_is_not_there_is_an_error() {
     assert_eq!(error.code(), Code::NotFound);
     assert!(error.message().contains("nothing"), "{error}");
 }
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|part| part == wanted)
+}
+
+#[test]
+fn a_program_at_fixed_addresses_keeps_its_data_and_slots() {
+    let main = r#"(module
+      (@dylink.0 (needed "liba.so") (mem-info (memory 0 0) (table 0 0)))
+      (import "env" "twice" (func $twice (param i32) (result i32)))
+      (memory (export "memory") 1)
+      (table 2 2 funcref)
+      (func $pointed (result i32) i32.const 1234567)
+      (func (export "_start")
+        i32.const 2048
+        i32.load
+        call $twice
+        i32.const 1
+        call_indirect (result i32)
+        drop
+        drop)
+      (elem (i32.const 1) $pointed)
+      (data (i32.const 2048) "at its place"))"#;
+    let fused = linked(
+        &[("main", main), ("liba.so", LIBRARY), ("host", HOST)],
+        &program(),
+    )
+    .unwrap();
+    assert!(holds(&fused.bytes, b"at its place"));
+    assert!(holds(&fused.bytes, &[0x41, 0x87, 0xad, 0xcb, 0x00]));
+}
+
+#[test]
+fn relocations_of_another_objects_data_are_left_to_the_start() {
+    let main = r#"(module
+      (@dylink.0 (needed "liba.so") (mem-info (memory 4 2) (table 0 0)))
+      (import "env" "memory" (memory 1))
+      (import "env" "__memory_base" (global $base i32))
+      (import "GOT.mem" "number" (global $number (mut i32)))
+      (func (export "__wasm_apply_data_relocs")
+        global.get $number
+        i32.const 77
+        i32.store)
+      (func (export "_start"))
+      (data (global.get $base) "\00\00\00\00"))"#;
+    let fused = linked(
+        &[("main", main), ("liba.so", LIBRARY), ("host", HOST)],
+        &program(),
+    )
+    .unwrap();
+    // i32.const 77, i32.store
+    assert!(holds(&fused.bytes, &[0x41, 0xcd, 0x00, 0x36, 2, 0]));
+}
+
+#[test]
+fn globals_come_after_those_that_they_begin_with() {
+    let library = r#"(module
+      (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+      (global (export "pi") f64 (f64.const 3.5)))"#;
+    let main = r#"(module
+      (@dylink.0 (needed "liba.so") (mem-info (memory 0 0) (table 0 0)))
+      (import "env" "memory" (memory 1))
+      (import "env" "memory" (memory $again 1))
+      (import "env" "__memory_base" (global i32))
+      (import "env" "pi" (global $pi f64))
+      (global $mine (mut f64) (global.get $pi))
+      (func (export "_start")
+        i32.const 2048
+        global.get $mine
+        f64.store $again))"#;
+    let fused = linked(&[("main", main), ("liba.so", library)], &program()).unwrap();
+    assert!(!fused.absent);
+}
+
+#[test]
+fn functions_have_names_of_their_objects_whatever_they_say_themselves() {
+    let options = Options {
+        names: true,
+        ..program()
+    };
+    let fused = linked(
+        &[("main", MAIN), ("liba.so", LIBRARY), ("host", HOST)],
+        &options,
+    )
+    .unwrap();
+    assert!(holds(&fused.bytes, b"liba.so!twice") && holds(&fused.bytes, b"main!_start"));
+}
+
+#[test]
+fn tables_and_memories_are_not_exported_on_request() {
+    let options = Options {
+        exports: vec!["memory".to_string()],
+        ..program()
+    };
+    let modules = [("main", MAIN), ("liba.so", LIBRARY), ("host", HOST)];
+    assert!(linked(&modules, &options).is_ok());
+}
