@@ -7,6 +7,7 @@ use super::namespace::Namespace;
 use super::open::Flags;
 use super::service;
 use super::stats::Phase;
+use crate::abi;
 use crate::control::Checks;
 use crate::engine::ModuleKey;
 use crate::error::{Code, Error, Result};
@@ -96,7 +97,9 @@ impl Namespace {
         if !self.prelinks() {
             return Err("the host asks for its objects");
         }
-        if !flags.main || closure.fresh.len() < 2 {
+        let root = closure.fresh.first();
+        let starts = root.is_some_and(|root| root.object.brief().step(abi::START).is_some());
+        if !flags.main || !starts || closure.fresh.len() < 2 {
             return Err("it is not a program with libraries");
         }
         if self.side.control.checks() != Checks::None {

@@ -46,7 +46,15 @@ fn case(name: &str) -> Case {
     case
 }
 
-const RUN: &[&str] = &["run", "--engine-cache", "kept", "-L", ".", "main.wasm"];
+const RUN: &[&str] = &[
+    "run",
+    "--no-prelink",
+    "--engine-cache",
+    "kept",
+    "-L",
+    ".",
+    "main.wasm",
+];
 
 fn entries(case: &Case) -> Vec<PathBuf> {
     let all = fs::read_dir(case.folder().join("kept")).expect("the folder");
