@@ -59,7 +59,9 @@ pub(super) fn section(
         };
         all.extend(name.map(|name| (number, name)));
     }
-    all.extend(entry.map(|(number, name)| (number, name.to_string())));
+    if let Some((number, name)) = entry {
+        all.entry(number).or_insert_with(|| name.to_string());
+    }
     let mut map = NameMap::new();
     for (number, name) in &all {
         map.append(*number, name);
