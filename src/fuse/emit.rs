@@ -1,36 +1,34 @@
-//! Numbers for everything that is used, and the module that has it.
+//! The module that has everything that is used, section by section.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementMode, ElementSection,
-    ElementSegment, Elements, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, MemoryType,
-    Module as Encoder, RefType, TableSection, TableType, TagKind, TagSection, TagType, ValType,
+    ElementSegment, Elements, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
+    ImportSection, Instruction, MemorySection, MemoryType, Module as Encoder, RefType,
+    TableSection, TableType, TagSection, ValType,
 };
 use wasmparser::{ElementKind, TableInit};
 
-use super::image::{Image, NOBODY, Values};
-use super::map::{Map, Placed};
-use super::module::Module;
-use super::reach::{Live, Reach};
+use super::exports::{self, Export};
+use super::image::{Image, NOBODY};
+use super::map::Map;
+use super::objects::Objects;
+use super::reach::Live;
 use super::refs::Refs;
 use super::rewrite::{self, Numbers, Rewrite, failed};
-use super::targets::{Func, Global, HostKind, Sig, Table, Tag, Targets, fresh, lost, number};
+use super::targets::{Func, Global, HostKind, Number, Sig, Table, lost, number};
 use super::types::Types;
-use super::{Options, World, names};
+use super::{Options, World, names, numbers};
 use crate::abi;
 use crate::error::{Code, Error, Result};
-use crate::object::{ExportItem, Name};
-use crate::plan::{Kind, bound};
-use crate::text;
+use crate::plan::bound;
 
 pub(super) struct Parts<'a> {
     pub world: &'a World<'a>,
-    pub modules: &'a [Module<'a>],
-    pub targets: &'a Targets,
+    pub objects: Objects<'a>,
     pub image: &'a Image<'a>,
     pub live: &'a Live,
     /// What the entry calls, in order.
@@ -39,119 +37,18 @@ pub(super) struct Parts<'a> {
     pub exports: &'a [Export],
 }
 
-/// A symbol that the fused module exports.
-pub(super) struct Export {
-    name: String,
-    what: Exported,
-}
-
-enum Exported {
-    Func(Func),
-    /// An address, and the object in whose memory it is.
-    Number(u64, u32),
-    Global(u32, u32),
-    Tag(Tag),
-}
-
-impl Export {
-    pub fn reach(&self, reach: &mut Reach<'_>) {
-        match self.what {
-            Exported::Func(func) => reach.func(func),
-            Exported::Number(_, object) => reach.object(object),
-            Exported::Global(object, index) => reach.global(object, index),
-            Exported::Tag(tag) => {
-                reach.live.tags.insert(tag);
-            }
-        }
-    }
-}
-
-/// What the module exports of its objects' symbols.
-pub(super) fn exports(
-    world: &World<'_>,
-    targets: &Targets,
-    values: &Values,
-    options: &Options,
-) -> Result<Vec<Export>> {
-    let mut names: BTreeSet<&str> = options.exports.iter().map(String::as_str).collect();
-    if options.library {
-        let root = world
-            .request
-            .roots
-            .first()
-            .and_then(|&root| world.request.found(root));
-        let root = root.ok_or_else(|| lost("the library"))?;
-        let symbols = root.object.exports.iter().map(|export| export.name.text());
-        names.extend(symbols.filter(|name| !abi::LIFECYCLE.contains(name) && *name != abi::MEMORY));
-    }
-    // It is exported anyway.
-    names.remove(abi::MEMORY);
-    let mut exports = Vec::new();
-    for name in names {
-        let found = world.request.group.iter().find_map(|&id| {
-            let object = &world.request.found(id)?.object;
-            let position = Kind::Symbol
-                .export_of(object, Name::new(name))
-                .or_else(|| object.position(name))?;
-            Some((id, object.exports.get(position as usize)?.item))
-        });
-        let Some((id, item)) = found else {
-            let name = text::name(name);
-            return Err(Error::new(
-                Code::NotFound,
-                format!("no object defines {name}, which is to be exported"),
-            ));
-        };
-        let object = fresh(world, id)?;
-        let what = match item {
-            ExportItem::Func { index, .. } => Exported::Func(targets.func_of(object, *index)),
-            ExportItem::Data { value, .. } => {
-                let place = world
-                    .plan
-                    .objects
-                    .get(object as usize)
-                    .ok_or_else(|| lost("a place"))?
-                    .place;
-                Exported::Number(place.address(*value), object)
-            }
-            ExportItem::Global { index, .. } => match values.global(targets, object, *index) {
-                Some(value) => Exported::Number(value, object),
-                None => Exported::Global(object, *index),
-            },
-            ExportItem::Tag { index, .. } => Exported::Tag(targets.tag_at(object, *index)),
-            ExportItem::Table { .. } | ExportItem::Memory { .. } => {
-                if !options.exports.iter().any(|asked| asked == name) {
-                    continue;
-                }
-                let name = text::name(name);
-                return Err(Error::new(
-                    Code::Unsupported,
-                    format!(
-                        "{name} is a table or a memory: one module exports functions, data, globals and tags"
-                    ),
-                ));
-            }
-        };
-        exports.push(Export {
-            name: name.to_string(),
-            what,
-        });
-    }
-    Ok(exports)
-}
-
 /// Sections as they come.
 #[derive(Default)]
-struct Sections {
-    imports: ImportSection,
-    functions: FunctionSection,
-    tables: TableSection,
-    tags: TagSection,
-    globals: GlobalSection,
-    exports: ExportSection,
-    elements: ElementSection,
-    code: CodeSection,
-    data: DataSection,
+pub(super) struct Sections {
+    pub imports: ImportSection,
+    pub functions: FunctionSection,
+    pub tables: TableSection,
+    pub tags: TagSection,
+    pub globals: GlobalSection,
+    pub exports: ExportSection,
+    pub elements: ElementSection,
+    pub code: CodeSection,
+    pub data: DataSection,
 }
 
 pub(super) fn emit(
@@ -160,73 +57,20 @@ pub(super) fn emit(
     options: &Options,
 ) -> Result<(Vec<u8>, usize, Map)> {
     let nothing = types.func(&Sig::Is(Arc::default()))?;
-    let mut host_types = Vec::with_capacity(parts.targets.hosts.len());
-    for host in &parts.targets.hosts {
+    let mut host_types = Vec::with_capacity(parts.objects.targets.hosts.len());
+    for host in &parts.objects.targets.hosts {
         host_types.push(match &host.kind {
             HostKind::Func(sig) | HostKind::Tag(sig) => types.func(sig)?,
             HostKind::Global(_) => nothing,
         });
     }
     let mut sections = Sections::default();
-    let numbers = numbers(parts, types, &host_types, &mut sections)?;
-    let own_funcs = numbers
-        .funcs
-        .keys()
-        .filter(|func| matches!(func, Func::Own { .. }))
-        .copied();
-    let own_funcs: BTreeSet<Func> = own_funcs.collect();
-
-    for &func in &own_funcs {
-        let Func::Own { object, index } = func else {
-            continue;
-        };
-        let module = parts
-            .modules
-            .get(object as usize)
-            .ok_or_else(|| lost("an object"))?;
-        let imported = parts
-            .targets
-            .spaces
-            .get(object as usize)
-            .map_or(0, |spaces| spaces.funcs.len());
-        let ty = module
-            .func_types
-            .get(index as usize)
-            .ok_or_else(|| lost("a function's type"))?;
-        sections.functions.function(types.of(object, *ty)?);
-        let body = (index as usize)
-            .checked_sub(imported)
-            .and_then(|own| module.bodies.get(own));
-        let body = body.ok_or_else(|| lost("a function's body"))?;
-        let mut rewrite = Rewrite {
-            numbers: &numbers,
-            object,
-        };
-        rewrite.body(&mut sections.code, body)?;
-    }
-    for &func in &parts.live.funcs {
-        match func {
-            Func::Absent(position) => {
-                let absent = parts
-                    .targets
-                    .absent
-                    .get(position as usize)
-                    .ok_or_else(|| lost("a function"))?;
-                sections
-                    .functions
-                    .function(types.of(absent.object, absent.ty)?);
-                sections.code.function(&body(&[Instruction::Unreachable]));
-            }
-            Func::Nothing => {
-                sections.functions.function(nothing);
-                sections.code.function(&body(&[]));
-            }
-            Func::Host(_) | Func::Own { .. } => {}
-        }
-    }
+    let in_order = numbers::ordered(parts)?;
+    let numbers = numbers::numbers(parts, types, &host_types, &in_order, &mut sections)?;
+    functions(parts, types, &numbers, nothing, &mut sections)?;
     let entry = entry(parts, &numbers, &mut sections, nothing)?;
     tables(parts, &numbers, &mut sections)?;
-    globals(parts, &numbers, &mut sections)?;
+    globals(parts, &numbers, &in_order, &mut sections)?;
     elements(parts, &numbers, &mut sections)?;
     let count = data(parts, &mut sections)?;
     let layout = &parts.world.plan.layout;
@@ -238,7 +82,7 @@ pub(super) fn emit(
         shared: false,
         page_size_log2: None,
     });
-    exported(parts, &numbers, &mut sections, entry, options.hosted)?;
+    exports::write(parts, &numbers, &mut sections, entry, options.hosted)?;
 
     let mut module = Encoder::new();
     module.section(&types.section);
@@ -272,147 +116,46 @@ pub(super) fn emit(
         module.section(&sections.data);
     }
     if options.names {
-        module.section(&names::section(
-            parts.world,
-            parts.modules,
-            parts.targets,
-            &numbers,
-            entry,
-        ));
+        module.section(&names::section(parts.world, parts.objects, &numbers, entry));
     }
     Ok((
         module.finish(),
         sections.code.byte_len(),
-        map(parts, &numbers),
+        Map::of(parts, &numbers),
     ))
 }
 
-/// Gives everything that is used its number, and makes the imports.
-fn numbers<'a>(
-    parts: &Parts<'a>,
-    types: &'a Types,
-    host_types: &[u32],
+/// The functions that are no imports, in the order of their numbers.
+fn functions(
+    parts: &Parts<'_>,
+    types: &Types,
+    numbers: &Numbers<'_>,
+    nothing: u32,
     sections: &mut Sections,
-) -> Result<Numbers<'a>> {
-    let live = parts.live;
-    let mut numbers = Numbers {
-        targets: parts.targets,
-        types,
-        funcs: HashMap::new(),
-        globals: HashMap::new(),
-        cells: HashMap::new(),
-        tables: HashMap::new(),
-        tags: HashMap::new(),
-        elements: HashMap::new(),
-        data: HashMap::new(),
-    };
-    let host = |position: u32| {
-        let host = parts.targets.hosts.get(position as usize);
-        let host = host.zip(host_types.get(position as usize).copied());
-        host.ok_or_else(|| lost("an import"))
-    };
-    // `BTreeSet`s have what is imported first: the host's functions are the first of `Func`, and so on.
-    for &func in &live.funcs {
-        if let Func::Host(position) = func {
-            let (host, ty) = host(position)?;
-            let ty = EntityType::Function(ty);
-            sections.imports.import(&host.module, &host.name, ty);
-        }
-        let next = number(numbers.funcs.len())?;
-        numbers.funcs.insert(func, next);
-    }
-    let globals = ordered(parts)?;
-    for &global in &globals {
-        if let Global::Host(position) = global {
-            let (host, _) = host(position)?;
-            let HostKind::Global(ty) = host.kind else {
-                continue;
-            };
-            let val_type = crate::link::val_type(ty.content)?;
-            let ty = GlobalType {
-                val_type,
-                mutable: ty.mutable,
-                shared: false,
-            };
-            sections
-                .imports
-                .import(&host.module, &host.name, EntityType::Global(ty));
+) -> Result<()> {
+    for &func in &parts.live.funcs {
+        match func {
+            Func::Host(_) => {}
+            Func::Own { object, index } => {
+                let ty = parts.objects.func_type(object, index)?;
+                sections.functions.function(types.of(object, ty)?);
+                let mut rewrite = Rewrite { numbers, object };
+                rewrite.body(&mut sections.code, parts.objects.body(object, index)?)?;
+            }
+            Func::Absent(position) => {
+                let absent = parts.objects.targets.absent.get(position as usize);
+                let absent = absent.ok_or_else(|| lost("a function"))?;
+                let ty = types.of(absent.object, absent.ty)?;
+                sections.functions.function(ty);
+                sections.code.function(&body(&[Instruction::Unreachable]));
+            }
+            Func::Nothing => {
+                sections.functions.function(nothing);
+                sections.code.function(&body(&[]));
+            }
         }
     }
-    for (&global, n) in globals.iter().zip(0..) {
-        numbers.globals.insert(global, n);
-    }
-    for &cell in &live.cells {
-        let next = number(numbers.globals.len().saturating_add(numbers.cells.len()))?;
-        numbers.cells.insert(cell, next);
-    }
-    numbers.tables.insert(Table::Shared, 0);
-    for &table in &live.tables {
-        let next = number(numbers.tables.len())?;
-        numbers.tables.entry(table).or_insert(next);
-    }
-    let is_host = |tag: &&Tag| matches!(tag, Tag::Host(_));
-    for &tag in live.tags.iter().filter(is_host) {
-        let Tag::Host(position) = tag else { continue };
-        let (host, func_type_idx) = host(position)?;
-        let ty = TagType {
-            kind: TagKind::Exception,
-            func_type_idx,
-        };
-        sections
-            .imports
-            .import(&host.module, &host.name, EntityType::Tag(ty));
-    }
-    for &tag in live
-        .tags
-        .iter()
-        .filter(is_host)
-        .chain(live.tags.iter().filter(|tag| !is_host(tag)))
-    {
-        let next = number(numbers.tags.len())?;
-        numbers.tags.insert(tag, next);
-        let (object, ty) = match tag {
-            Tag::Host(_) => continue,
-            Tag::Named(position) => {
-                let named = parts.targets.tags.get(position as usize);
-                let (_, object, ty) = named.ok_or_else(|| lost("a tag"))?;
-                (*object, *ty)
-            }
-            Tag::Own { object, index } => {
-                let module = parts.modules.get(object as usize);
-                let ty = module.and_then(|module| module.tag_types.get(index as usize));
-                (object, *ty.ok_or_else(|| lost("a tag"))?)
-            }
-        };
-        sections.tags.tag(TagType {
-            kind: TagKind::Exception,
-            func_type_idx: types.of(object, ty)?,
-        });
-    }
-    for &segment in &live.data {
-        let next = number(numbers.data.len())?;
-        numbers.data.insert(segment, next);
-    }
-    for &segment in &live.elements {
-        let next = number(numbers.elements.len())?;
-        numbers.elements.insert(segment, next);
-    }
-    Ok(numbers)
-}
-
-/// The globals: what is imported, then the stack pointer, then those of the objects, so that each comes after those that it begins with.
-fn ordered(parts: &Parts<'_>) -> Result<Vec<Global>> {
-    let mut rank = HashMap::new();
-    for (&id, n) in parts.world.plan.order.iter().zip(0usize..) {
-        rank.insert(fresh(parts.world, id)?, n);
-    }
-    let mut all: Vec<Global> = parts.live.globals.iter().copied().collect();
-    all.sort_by_key(|global| match *global {
-        Global::Host(n) => (0, 0, n),
-        Global::Stack | Global::Number { .. } => (1, 0, 0),
-        Global::Own { object, index } => (2, rank.get(&object).copied().unwrap_or(0), index),
-    });
-    Ok(all)
+    Ok(())
 }
 
 fn body(instructions: &[Instruction<'_>]) -> Function {
@@ -438,12 +181,7 @@ fn entry(
     };
     let mut calls = Vec::with_capacity(parts.steps.len());
     for step in &parts.steps {
-        calls.push(
-            *numbers
-                .funcs
-                .get(step)
-                .ok_or_else(|| lost("a constructor"))?,
-        );
+        calls.push(numbers.func(*step)?);
     }
     match calls[..] {
         [] => Ok(None),
@@ -472,19 +210,7 @@ fn tables(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> 
         Table::Shared => None,
     };
     for (object, index) in parts.live.tables.iter().filter_map(own) {
-        let imported = parts
-            .targets
-            .spaces
-            .get(object as usize)
-            .map_or(0, |spaces| spaces.tables.len());
-        let module = parts
-            .modules
-            .get(object as usize)
-            .ok_or_else(|| lost("an object"))?;
-        let table = (index as usize)
-            .checked_sub(imported)
-            .and_then(|own| module.tables.get(own));
-        let table = table.ok_or_else(|| lost("a table"))?;
+        let table = parts.objects.table(object, index)?;
         let mut rewrite = Rewrite { numbers, object };
         let ty = rewrite.table_type(table.ty).map_err(failed)?;
         match &table.init {
@@ -493,7 +219,7 @@ fn tables(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> 
                 let named = Refs::of_expression(value)?.globals;
                 let mut named = named
                     .iter()
-                    .map(|&global| parts.targets.global_at(object, global));
+                    .map(|&global| parts.objects.targets.global_at(object, global));
                 if named.any(|global| matches!(global, Global::Own { .. })) {
                     return Err(Error::new(
                         Code::Unsupported,
@@ -508,10 +234,14 @@ fn tables(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> 
     Ok(())
 }
 
-fn globals(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> Result<()> {
-    let live = parts.live;
-    for global in ordered(parts)? {
-        match global {
+fn globals(
+    parts: &Parts<'_>,
+    numbers: &Numbers<'_>,
+    in_order: &[Global],
+    sections: &mut Sections,
+) -> Result<()> {
+    for global in in_order {
+        match *global {
             Global::Host(_) | Global::Number { .. } => {}
             Global::Stack => {
                 let top = parts.world.plan.layout.landmarks.stack_pointer.unwrap_or(0);
@@ -526,19 +256,7 @@ fn globals(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) ->
                     .global(ty, &ConstExpr::i32_const(top.cast_signed()));
             }
             Global::Own { object, index } => {
-                let imported = parts
-                    .targets
-                    .spaces
-                    .get(object as usize)
-                    .map_or(0, |spaces| spaces.globals.len());
-                let module = parts
-                    .modules
-                    .get(object as usize)
-                    .ok_or_else(|| lost("an object"))?;
-                let own = (index as usize)
-                    .checked_sub(imported)
-                    .and_then(|own| module.globals.get(own));
-                let own = own.ok_or_else(|| lost("a global"))?;
+                let own = parts.objects.global(object, index)?;
                 let mut rewrite = Rewrite { numbers, object };
                 let ty = rewrite.global_type(own.ty).map_err(failed)?;
                 let value = rewrite.expression(&own.init_expr)?;
@@ -546,22 +264,21 @@ fn globals(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) ->
             }
         }
     }
-    for &(object, index) in &live.cells {
-        let Global::Number { value, ty } = parts.targets.global_at(object, index) else {
+    for &(object, index) in &parts.live.cells {
+        let Global::Number { value, ty } = parts.objects.targets.global_at(object, index) else {
             return Err(lost("a number"));
         };
         let val_type = match ty {
-            super::targets::Number::I32 => ValType::I32,
-            super::targets::Number::I64 => ValType::I64,
+            Number::I32 => ValType::I32,
+            Number::I64 => ValType::I64,
         };
-        let ty_ = GlobalType {
+        let value = ConstExpr::extended([rewrite::number(value, ty)]);
+        let ty = GlobalType {
             val_type,
             mutable: true,
             shared: false,
         };
-        sections
-            .globals
-            .global(ty_, &ConstExpr::extended([rewrite::number(value, ty)]));
+        sections.globals.global(ty, &value);
     }
     Ok(())
 }
@@ -571,9 +288,7 @@ fn elements(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -
     let mut named: BTreeSet<Func> = BTreeSet::new();
     // Those that code names by their number come first.
     for &(object, n) in &live.elements {
-        let module = parts.modules.get(object as usize);
-        let element = module.and_then(|module| module.elements.get(n as usize));
-        let element = element.ok_or_else(|| lost("an element segment"))?;
+        let element = parts.objects.element(object, n)?;
         let mut rewrite = Rewrite { numbers, object };
         let items = rewrite
             .element_items(element.items.clone())
@@ -615,10 +330,7 @@ fn elements(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -
         if !used && !live.slots.contains(&entry.func) {
             continue;
         }
-        let func = *numbers
-            .funcs
-            .get(&entry.func)
-            .ok_or_else(|| lost("a slot's function"))?;
+        let func = numbers.func(entry.func)?;
         named.insert(entry.func);
         match runs.last_mut() {
             Some((start, funcs)) if start.saturating_add(funcs.len() as u64) == slot => {
@@ -650,9 +362,7 @@ fn elements(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -
 /// Gives the number of segments.
 fn data(parts: &Parts<'_>, sections: &mut Sections) -> Result<u32> {
     for &(object, n) in &parts.live.data {
-        let module = parts.modules.get(object as usize);
-        let data = module.and_then(|module| module.data.get(n as usize));
-        let data = data.ok_or_else(|| lost("a data segment"))?;
+        let data = parts.objects.data(object, n)?;
         let bytes = match data.kind {
             wasmparser::DataKind::Passive => data.data,
             // It is there already, and code may only drop it.
@@ -677,105 +387,4 @@ fn data(parts: &Parts<'_>, sections: &mut Sections) -> Result<u32> {
         }
     }
     number(count)
-}
-
-fn exported(
-    parts: &Parts<'_>,
-    numbers: &Numbers<'_>,
-    sections: &mut Sections,
-    entry: Option<(u32, &str)>,
-    hosted: bool,
-) -> Result<()> {
-    sections.exports.export(abi::MEMORY, ExportKind::Memory, 0);
-    if let Some((number, name)) = entry {
-        sections.exports.export(name, ExportKind::Func, number);
-    }
-    let stack = numbers.globals.get(&Global::Stack);
-    if let Some(&stack) = stack.filter(|_| hosted) {
-        sections
-            .exports
-            .export(abi::STACK_POINTER, ExportKind::Global, stack);
-    }
-    let mut addresses: BTreeMap<u64, u32> = BTreeMap::new();
-    let mut next = number(numbers.globals.len().saturating_add(numbers.cells.len()))?;
-    for export in parts.exports {
-        if [abi::START, abi::INITIALIZE, abi::MEMORY].contains(&export.name.as_str()) {
-            continue;
-        }
-        let (kind, index) = match &export.what {
-            Exported::Func(func) => (ExportKind::Func, numbers.funcs.get(func).copied()),
-            Exported::Number(value, _) => {
-                let index = *addresses.entry(*value).or_insert_with(|| {
-                    let ty = GlobalType {
-                        val_type: ValType::I32,
-                        mutable: false,
-                        shared: false,
-                    };
-                    let value = rewrite::number(*value, super::targets::Number::I32);
-                    sections.globals.global(ty, &ConstExpr::extended([value]));
-                    next += 1;
-                    next - 1
-                });
-                (ExportKind::Global, Some(index))
-            }
-            Exported::Global(object, index) => {
-                let global = parts.targets.global_at(*object, *index);
-                (ExportKind::Global, numbers.globals.get(&global).copied())
-            }
-            Exported::Tag(tag) => (ExportKind::Tag, numbers.tags.get(tag).copied()),
-        };
-        let index = index.ok_or_else(|| lost("an export"))?;
-        sections.exports.export(&export.name, kind, index);
-    }
-    Ok(())
-}
-
-fn map(parts: &Parts<'_>, numbers: &Numbers<'_>) -> Map {
-    let layout = &parts.world.plan.layout;
-    let mut map = Map {
-        memory_pages: layout.memory.after,
-        table_slots: layout.table.after,
-        exports: parts
-            .exports
-            .iter()
-            .map(|export| export.name.clone())
-            .collect(),
-        ..Map::default()
-    };
-    for ((found, planned), module) in parts
-        .world
-        .request
-        .fresh
-        .iter()
-        .zip(&parts.world.plan.objects)
-        .zip(parts.modules)
-    {
-        map.objects.push(Placed {
-            name: found.name.to_string(),
-            memory: planned.place.memory_base,
-            memory_size: planned.place.memory_size,
-            table: planned.place.table_base,
-            table_size: planned.place.table_size,
-            functions: Vec::new(),
-            defined: module.bodies.len(),
-        });
-    }
-    for &func in &parts.live.funcs {
-        match func {
-            Func::Host(position) => {
-                let host = parts.targets.hosts.get(position as usize);
-                map.imports
-                    .extend(host.map(|host| (host.module.to_string(), host.name.clone())));
-            }
-            Func::Own { object, index } => {
-                let number = numbers.funcs.get(&func).copied();
-                if let (Some(placed), Some(number)) = (map.objects.get_mut(object as usize), number)
-                {
-                    placed.functions.push((number, index));
-                }
-            }
-            Func::Absent(_) | Func::Nothing => {}
-        }
-    }
-    map
 }

@@ -1,10 +1,11 @@
 //! What runs first: start functions, data relocations, constructors, in the plan's order.
 
 use super::World;
-use super::image::{Image, Values};
-use super::module::Module;
+use super::image::Image;
+use super::objects::Objects;
 use super::relocate;
 use super::targets::{Func, Targets, fresh, lost};
+use super::values::Values;
 use crate::abi;
 use crate::error::{Code, Error, Result};
 use crate::plan::{ObjectId, lifecycle};
@@ -13,29 +14,28 @@ use crate::text;
 pub(super) struct Entry {
     /// In the order of instantiation.
     starts: Vec<Func>,
-    /// By object: `__wasm_apply_data_relocs`.
+    /// `__wasm_apply_data_relocs` of the objects, as far as they are not carried out.
     relocations: Vec<Func>,
     constructors: Vec<Func>,
     /// `_start` of the main program.
     main: Option<Func>,
     /// A program, rather than a library.
     pub command: bool,
-    objects: usize,
 }
 
 impl Entry {
-    pub fn new(world: &World<'_>, modules: &[Module<'_>], targets: &Targets) -> Result<Entry> {
+    pub fn new(world: &World<'_>, objects: Objects<'_>) -> Result<Entry> {
+        let targets = objects.targets;
         let mut entry = Entry {
             starts: Vec::new(),
             relocations: Vec::new(),
             constructors: Vec::new(),
             main: None,
             command: false,
-            objects: modules.len(),
         };
         for &id in &world.plan.order {
             let object = fresh(world, id)?;
-            let start = modules.get(object as usize).and_then(|module| module.start);
+            let start = objects.of(object)?.0.start;
             entry
                 .starts
                 .extend(start.map(|start| targets.func_of(object, start)));
@@ -57,66 +57,70 @@ impl Entry {
         Ok(entry)
     }
 
-    /// Carries out the data relocations that can be. Gives these functions, by object.
+    /// Carries out the data relocations that can be. Gives these functions, by object: nobody calls them.
     pub fn relocate(
-        &self,
-        modules: &[Module<'_>],
-        targets: &Targets,
+        &mut self,
+        objects: Objects<'_>,
         values: &Values,
         image: &mut Image<'_>,
     ) -> Result<Vec<Option<Func>>> {
-        let mut relocated = vec![None; self.objects];
+        let mut relocated = vec![None; objects.modules.len()];
         // A start function runs before, and may look at what is not relocated yet.
         if !self.starts.is_empty() {
             return Ok(relocated);
         }
+        let mut left = Vec::new();
         for &func in &self.relocations {
-            let Func::Own { object, index } = func else {
-                continue;
-            };
-            let imported = targets
-                .spaces
-                .get(object as usize)
-                .map_or(0, |spaces| spaces.funcs.len());
-            let own = (index as usize).checked_sub(imported);
-            let body = own.and_then(|own| modules.get(object as usize)?.bodies.get(own));
-            let body = body.ok_or_else(|| lost("a function's body"))?;
-            let stores = relocate::stores(body, |global| values.global(targets, object, global))?;
-            let Some(stores) = stores else { continue };
-            // What lies elsewhere, in another object or where no segment is, is stored when it runs.
-            let within = |store: &relocate::Store| {
-                let bytes = (0..u64::from(store.bytes)).map(|n| store.address.checked_add(n));
-                bytes
-                    .into_iter()
-                    .all(|at| at.is_some_and(|at| image.holds(object, at)))
-            };
-            if !stores.iter().all(within) {
-                continue;
-            }
-            for store in stores {
-                let bytes = store.value.to_le_bytes();
-                for (&byte, at) in bytes.iter().take(store.bytes as usize).zip(store.address..) {
-                    image.put(object, at, byte);
+            match func {
+                Func::Own { object, index }
+                    if carried_out(objects, values, image, object, index)? =>
+                {
+                    if let Some(place) = relocated.get_mut(object as usize) {
+                        *place = Some(func);
+                    }
                 }
-            }
-            if let Some(place) = relocated.get_mut(object as usize) {
-                *place = Some(func);
+                _ => left.push(func),
             }
         }
+        self.relocations = left;
         Ok(relocated)
     }
 
     /// What is called, in order.
-    pub fn steps(&self, relocated: &[Option<Func>]) -> Vec<Func> {
-        let left = |func: &&Func| !relocated.contains(&Some(**func));
-        let steps = self.starts.iter();
-        let steps = steps.chain(self.relocations.iter().filter(left));
-        steps
-            .chain(&self.constructors)
-            .chain(&self.main)
-            .copied()
-            .collect()
+    pub fn steps(&self) -> Vec<Func> {
+        let steps = self.starts.iter().chain(&self.relocations);
+        let steps = steps.chain(&self.constructors).chain(&self.main);
+        steps.copied().collect()
     }
+}
+
+/// Puts what a function stores into the image, if it does nothing else and all of that lies in its object's own segments.
+fn carried_out(
+    objects: Objects<'_>,
+    values: &Values,
+    image: &mut Image<'_>,
+    object: u32,
+    index: u32,
+) -> Result<bool> {
+    let body = objects.body(object, index)?;
+    let Some(stores) = relocate::stores(body, |global| values.global(object, global))? else {
+        return Ok(false);
+    };
+    // What lies elsewhere, in another object or where no segment is, is stored when it runs.
+    let within = |store: &relocate::Store| {
+        let mut bytes = (0..u64::from(store.bytes)).map(|n| store.address.checked_add(n));
+        bytes.all(|at| at.is_some_and(|at| image.holds(object, at)))
+    };
+    if !stores.iter().all(within) {
+        return Ok(false);
+    }
+    for store in stores {
+        let bytes = store.value.to_le_bytes();
+        for (&byte, at) in bytes.iter().take(store.bytes as usize).zip(store.address..) {
+            image.put(object, at, byte);
+        }
+    }
+    Ok(true)
 }
 
 /// An exported function that the object itself defines.

@@ -7,7 +7,8 @@ use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, Operator};
 
 use super::World;
 use super::module::{Module, reader};
-use super::targets::{Func, Global, Table, Targets, lost};
+use super::targets::{Func, Table, Targets};
+use super::values::Values;
 use crate::error::{Code, Error, Result};
 use crate::text;
 
@@ -50,7 +51,7 @@ impl<'a> Image<'a> {
         let mut image = Image::default();
         for (module, object) in modules.iter().zip(0..) {
             let known = |expression: &ConstExpr<'_>| {
-                let value = values.of(targets, object, expression)?;
+                let value = values.of(object, expression);
                 value.ok_or_else(|| {
                     let name = world
                         .request
@@ -70,7 +71,7 @@ impl<'a> Image<'a> {
                 match &segment.kind {
                     DataKind::Passive => image.data.push((object, n)),
                     DataKind::Active { offset_expr, .. } => image.pieces.push(Piece {
-                        address: known(offset_expr)? & 0xffff_ffff,
+                        address: known(offset_expr)?,
                         bytes: Cow::Borrowed(segment.data),
                         object,
                     }),
@@ -85,7 +86,7 @@ impl<'a> Image<'a> {
                     image.elements.push((object, n, None));
                     continue;
                 };
-                let start = known(offset_expr)? & 0xffff_ffff;
+                let start = known(offset_expr)?;
                 let shared = targets.table_at(object, table_index.unwrap_or(0)) == Table::Shared;
                 match functions(&segment.items)?.filter(|_| shared) {
                     Some(funcs) => {
@@ -183,80 +184,5 @@ fn functions(items: &ElementItems<'_>) -> Result<Option<Vec<Option<u32>>>> {
             }
             Ok(Some(funcs))
         }
-    }
-}
-
-/// The known values of the globals that objects define themselves.
-#[derive(Default)]
-pub(super) struct Values(Vec<Vec<Option<u64>>>);
-
-impl Values {
-    pub fn new(modules: &[Module<'_>], targets: &Targets) -> Result<Values> {
-        let mut values = Values::default();
-        for (module, object) in modules.iter().zip(0..) {
-            values.0.push(Vec::with_capacity(module.globals.len()));
-            for global in &module.globals {
-                let value = match global.ty.mutable {
-                    true => None,
-                    false => values.of(targets, object, &global.init_expr)?,
-                };
-                let own = values
-                    .0
-                    .last_mut()
-                    .ok_or_else(|| lost("a list of globals"))?;
-                own.push(value);
-            }
-        }
-        Ok(values)
-    }
-
-    /// The number that a global stands for.
-    pub fn global(&self, targets: &Targets, object: u32, index: u32) -> Option<u64> {
-        match targets.global_at(object, index) {
-            Global::Number { value, .. } => Some(value),
-            Global::Own { object, index } => {
-                let imported = targets.spaces.get(object as usize)?.globals.len();
-                let own = (index as usize).checked_sub(imported)?;
-                *self.0.get(object as usize)?.get(own)?
-            }
-            Global::Stack | Global::Host(_) => None,
-        }
-    }
-
-    /// The value of an expression over such numbers. Values of 32 bits are held in the low half, and nothing depends on the other.
-    pub fn of(
-        &self,
-        targets: &Targets,
-        object: u32,
-        expression: &ConstExpr<'_>,
-    ) -> Result<Option<u64>> {
-        let mut stack: Vec<u64> = Vec::new();
-        for operator in expression.get_operators_reader() {
-            let value = match operator.map_err(reader)? {
-                Operator::I32Const { value } => u64::from(value.cast_unsigned()),
-                Operator::I64Const { value } => value.cast_unsigned(),
-                Operator::GlobalGet { global_index } => {
-                    match self.global(targets, object, global_index) {
-                        Some(value) => value,
-                        None => return Ok(None),
-                    }
-                }
-                operator @ (Operator::I32Add | Operator::I32Sub | Operator::I32Mul) => {
-                    let (Some(right), Some(left)) = (stack.pop(), stack.pop()) else {
-                        return Ok(None);
-                    };
-                    let value = match operator {
-                        Operator::I32Add => left.wrapping_add(right),
-                        Operator::I32Sub => left.wrapping_sub(right),
-                        _ => left.wrapping_mul(right),
-                    };
-                    value & u64::from(u32::MAX)
-                }
-                Operator::End => break,
-                _ => return Ok(None),
-            };
-            stack.push(value);
-        }
-        Ok(stack.pop())
     }
 }

@@ -13,16 +13,20 @@
 
 mod emit;
 mod entry;
+mod exports;
 mod image;
 mod map;
 mod module;
 mod names;
+mod numbers;
+mod objects;
 mod reach;
 mod refs;
 mod relocate;
 mod rewrite;
 mod targets;
 mod types;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -32,11 +36,13 @@ use wasmparser::{Validator, WasmFeatures};
 pub use map::{Map, Placed};
 
 use self::entry::Entry;
-use self::image::{Image, Values};
+use self::image::Image;
 use self::module::Module;
+use self::objects::Objects;
 use self::reach::{Live, Reach};
 use self::targets::{Func, Targets};
 use self::types::Types;
+use self::values::Values;
 use crate::error::{Code, Error, Result};
 use crate::plan::{Plan, Request, Role};
 
@@ -88,14 +94,19 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     let modules = modules.collect::<Result<Vec<_>>>()?;
     let mut types = Types::new(&modules)?;
     let targets = Targets::new(world, &modules)?;
-    let values = Values::new(&modules, &targets)?;
+    let values = Values::new(world, &modules, &targets)?;
     let mut image = Image::new(world, &modules, &targets, &values)?;
-    let entry = Entry::new(world, &modules, &targets)?;
-    let relocated = entry.relocate(&modules, &targets, &values, &mut image)?;
-    let exports = emit::exports(world, &targets, &values, options)?;
+    let objects = Objects {
+        modules: &modules,
+        targets: &targets,
+    };
+    let mut entry = Entry::new(world, objects)?;
+    let relocated = entry.relocate(objects, &values, &mut image)?;
+    let exports = exports::exports(world, &targets, &values, options)?;
 
-    let mut reach = Reach::new(&targets, &modules, &image, &relocated);
-    for func in entry.steps(&relocated) {
+    let mut reach = Reach::new(objects, &image, &relocated);
+    let steps = entry.steps();
+    for &func in &steps {
         reach.func(func);
     }
     // Code of a program at fixed addresses knows them without a base.
@@ -116,11 +127,10 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
 
     let parts = emit::Parts {
         world,
-        modules: &modules,
-        targets: &targets,
+        objects,
         image: &image,
         live: &live,
-        steps: entry.steps(&relocated),
+        steps,
         command: entry.command,
         exports: &exports,
     };
@@ -148,7 +158,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
             .funcs
             .iter()
             .any(|func| matches!(func, Func::Absent(_))),
-        loses_debug: modules.iter().any(|module| !module.debug.is_empty()),
+        loses_debug: modules.iter().any(|module| module.debug),
         map,
         warnings: warnings(world, &modules, &targets, &live),
     })
@@ -163,7 +173,7 @@ fn warnings(
     let mut warnings = world.plan.warnings.clone();
     for (module, found) in modules.iter().zip(world.request.fresh) {
         let name = crate::text::name(&found.name);
-        if !module.debug.is_empty() {
+        if module.debug {
             warnings.push(format!("the debug information of {name} is left out: it names places in the code that has moved"));
         }
     }
@@ -176,7 +186,7 @@ fn warnings(
     warnings
 }
 
-/// The object's number among the functions' names.
+/// Whether a function is one that an object defines.
 fn is_own(func: Func, object: u32) -> bool {
     matches!(func, Func::Own { object: of, .. } if of == object)
 }

@@ -23,10 +23,8 @@ pub(super) struct Module<'a> {
     pub start: Option<u32>,
     /// What functions are called, by index.
     pub names: Vec<(u32, &'a str)>,
-    /// Names of sections of debug information.
-    pub debug: Vec<&'a str>,
-    /// It says where branches are likely.
-    pub hints: bool,
+    /// It has debug information.
+    pub debug: bool,
 }
 
 impl<'a> Module<'a> {
@@ -74,8 +72,7 @@ impl<'a> Module<'a> {
             Payload::CodeSectionEntry(body) => self.bodies.push(body),
             Payload::CustomSection(section) => match section.as_known() {
                 KnownCustom::Name(names) => self.read_names(names),
-                KnownCustom::BranchHints(_) => self.hints = true,
-                _ if section.name().starts_with(".debug_") => self.debug.push(section.name()),
+                _ if section.name().starts_with(".debug_") => self.debug = true,
                 _ => {}
             },
             _ => {}

@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use wasm_encoder::{NameMap, NameSection};
 
 use super::World;
-use super::module::Module;
+use super::objects::Objects;
 use super::rewrite::Numbers;
-use super::targets::{Func, Targets};
+use super::targets::Func;
 use crate::object::ExportItem;
 use crate::text;
 
 /// The names of all functions, by their numbers in the fused module.
 pub(super) fn section(
     world: &World<'_>,
-    modules: &[Module<'_>],
-    targets: &Targets,
+    objects: Objects<'_>,
     numbers: &Numbers<'_>,
     entry: Option<(u32, &str)>,
 ) -> NameSection {
     let mut all: BTreeMap<u32, String> = BTreeMap::new();
-    for ((module, found), object) in modules.iter().zip(world.request.fresh).zip(0..) {
+    for ((module, found), object) in objects.modules.iter().zip(world.request.fresh).zip(0..) {
         let owner = found.name.replace('!', "_");
         let exports = found.object.exports.iter();
         let exported = exports.filter_map(|export| match export.item {
@@ -29,7 +28,7 @@ pub(super) fn section(
         });
         // A module may give a function any number of names: the first is it.
         for (index, name) in module.names.iter().copied().chain(exported) {
-            let func = targets.func_of(object, index);
+            let func = objects.targets.func_of(object, index);
             if super::is_own(func, object)
                 && let Some(&number) = numbers.funcs.get(&func)
             {
@@ -41,11 +40,11 @@ pub(super) fn section(
     for (&func, &number) in &numbers.funcs {
         let name = match func {
             Func::Host(position) => {
-                let host = targets.hosts.get(position as usize);
+                let host = objects.targets.hosts.get(position as usize);
                 host.map(|host| format!("{}.{}", host.module, host.name))
             }
             Func::Absent(position) => {
-                let absent = targets.absent.get(position as usize);
+                let absent = objects.targets.absent.get(position as usize);
                 absent.map(|absent| format!("undefined!{}", absent.name))
             }
             Func::Own { object, index } => {

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use wasmparser::TableInit;
 
-use super::image::{Image, NOBODY};
-use super::module::Module;
+use super::image::Image;
+use super::objects::Objects;
 use super::refs::Refs;
-use super::targets::{Func, Global, Spaces, Table, Tag, Targets, Used, lost};
+use super::targets::{Func, Global, Table, Tag, Used, number};
 use crate::error::Result;
 
 /// What is used.
@@ -39,27 +39,30 @@ enum Item {
 }
 
 pub(super) struct Reach<'a> {
-    pub targets: &'a Targets,
-    pub modules: &'a [Module<'a>],
-    pub image: &'a Image<'a>,
+    objects: Objects<'a>,
+    image: &'a Image<'a>,
     /// For each object, the function that wrote addresses into its data and need not any more.
-    pub relocated: &'a [Option<Func>],
+    relocated: &'a [Option<Func>],
+    /// For each object, what is in its part of the table.
+    entries: Vec<Vec<Func>>,
     pub live: Live,
     open: Vec<Item>,
 }
 
 impl<'a> Reach<'a> {
-    pub fn new(
-        targets: &'a Targets,
-        modules: &'a [Module<'a>],
-        image: &'a Image<'a>,
-        relocated: &'a [Option<Func>],
-    ) -> Self {
+    pub fn new(objects: Objects<'a>, image: &'a Image<'a>, relocated: &'a [Option<Func>]) -> Self {
+        let mut entries = vec![Vec::new(); objects.modules.len()];
+        for entry in image.table.values() {
+            // Nobody's are in none.
+            if let Some(entries) = entries.get_mut(entry.object as usize) {
+                entries.push(entry.func);
+            }
+        }
         Reach {
-            targets,
-            modules,
+            objects,
             image,
             relocated,
+            entries,
             live: Live::default(),
             open: Vec::new(),
         }
@@ -67,17 +70,13 @@ impl<'a> Reach<'a> {
 
     /// Everything.
     pub fn all(&mut self) -> Result<()> {
-        for (module, object) in self.modules.iter().zip(0..) {
+        for (module, object) in self.objects.modules.iter().zip(0..) {
             self.object(object);
             let imported = |count: usize, own: usize| -> Result<std::ops::Range<u32>> {
-                let first = super::targets::number(count)?;
-                Ok(first..super::targets::number(count.saturating_add(own))?)
+                let first = number(count)?;
+                Ok(first..number(count.saturating_add(own))?)
             };
-            let spaces = self
-                .targets
-                .spaces
-                .get(object as usize)
-                .ok_or_else(|| lost("an object"))?;
+            let (_, spaces) = self.objects.of(object)?;
             for index in imported(spaces.funcs.len(), module.bodies.len())? {
                 // What has been done at link time is of no use.
                 if self.relocated.get(object as usize) != Some(&Some(Func::Own { object, index })) {
@@ -90,8 +89,10 @@ impl<'a> Reach<'a> {
             for index in imported(spaces.tables.len(), module.tables.len())? {
                 self.table(object, index);
             }
-            for index in 0..super::targets::number(module.tag_types.len())? {
-                self.live.tags.insert(self.targets.tag_at(object, index));
+            for index in 0..number(module.tag_types.len())? {
+                self.live
+                    .tags
+                    .insert(self.objects.targets.tag_at(object, index));
             }
             for (n, _) in (0..).zip(&module.elements) {
                 self.element(object, n);
@@ -119,19 +120,19 @@ impl<'a> Reach<'a> {
     }
 
     pub fn global(&mut self, object: u32, index: u32) {
-        match self.targets.use_of(object, index) {
+        match self.objects.targets.use_of(object, index) {
             Some(Used::Object(used)) => self.object(used),
             Some(Used::Func(func)) => self.slot(func),
             Some(Used::Host(_)) | None => {}
         }
-        let global = self.targets.global_at(object, index);
+        let global = self.objects.targets.global_at(object, index);
         if !matches!(global, Global::Number { .. }) && self.live.globals.insert(global) {
             self.open.push(Item::Global(global));
         }
     }
 
     fn table(&mut self, object: u32, index: u32) {
-        let table = self.targets.table_at(object, index);
+        let table = self.objects.targets.table_at(object, index);
         if self.live.tables.insert(table)
             && let Table::Own { object, index } = table
         {
@@ -151,23 +152,19 @@ impl<'a> Reach<'a> {
             match item {
                 Item::Func(Func::Own { object, index }) => self.body(object, index)?,
                 Item::Global(Global::Own { object, index }) => {
-                    let (module, spaces) = self.object_parts(object)?;
-                    let global = own(&module.globals, spaces.globals.len(), index)?;
+                    let global = self.objects.global(object, index)?;
                     self.follow(object, &Refs::of_expression(&global.init_expr)?);
                 }
                 Item::Func(_) | Item::Global(_) => {}
                 Item::Table(object, index) => {
-                    let (module, spaces) = self.object_parts(object)?;
-                    let table = own(&module.tables, spaces.tables.len(), index)?;
-                    if let TableInit::Expr(value) = &table.init {
+                    if let TableInit::Expr(value) = &self.objects.table(object, index)?.init {
                         self.follow(object, &Refs::of_expression(value)?);
                     }
                     // Active segments of other tables are as old as these.
                     self.active_elements(object);
                 }
                 Item::Element(object, n) => {
-                    let (module, _) = self.object_parts(object)?;
-                    let element = own(&module.elements, 0, n)?;
+                    let element = self.objects.element(object, n)?;
                     self.follow(object, &Refs::of_items(&element.items)?);
                 }
                 Item::Object(object) => self.parts(object)?,
@@ -176,15 +173,8 @@ impl<'a> Reach<'a> {
         Ok(())
     }
 
-    fn object_parts(&self, object: u32) -> Result<(&'a Module<'a>, &'a Spaces)> {
-        let found = self.modules.get(object as usize);
-        let both = found.zip(self.targets.spaces.get(object as usize));
-        both.ok_or_else(|| lost("an object"))
-    }
-
     fn body(&mut self, object: u32, index: u32) -> Result<()> {
-        let (module, spaces) = self.object_parts(object)?;
-        let body = own(&module.bodies, spaces.funcs.len(), index)?;
+        let body = self.objects.body(object, index)?;
         self.follow(object, &Refs::of_body(body)?);
         Ok(())
     }
@@ -194,11 +184,9 @@ impl<'a> Reach<'a> {
         if let Some(Some(Func::Own { object, index })) = self.relocated.get(object as usize) {
             self.body(*object, *index)?;
         }
-        let image = self.image;
-        let entries = image.table.values();
-        let entries = entries.filter(|entry| entry.object == object && entry.object != NOBODY);
-        for entry in entries {
-            self.func(entry.func);
+        let entries = self.entries.get_mut(object as usize);
+        for func in entries.map(std::mem::take).unwrap_or_default() {
+            self.func(func);
         }
         self.active_elements(object);
         Ok(())
@@ -206,9 +194,11 @@ impl<'a> Reach<'a> {
 
     /// Segments that the engine itself puts into tables.
     fn active_elements(&mut self, object: u32) {
-        let image = self.image;
-        for &(of, n, offset) in &image.elements {
-            if of == object && offset.is_some() {
+        let all = &self.image.elements;
+        let first = all.partition_point(|(of, ..)| *of < object);
+        let own = all.iter().skip(first);
+        for &(of, n, offset) in own.take_while(|(of, ..)| *of == object) {
+            if offset.is_some() {
                 self.element(of, n);
             }
         }
@@ -216,16 +206,18 @@ impl<'a> Reach<'a> {
 
     fn follow(&mut self, object: u32, refs: &Refs) {
         for &index in &refs.funcs {
-            self.func(self.targets.func_of(object, index));
+            self.func(self.objects.targets.func_of(object, index));
         }
         for &index in &refs.taken {
-            self.live.taken.insert(self.targets.func_of(object, index));
+            self.live
+                .taken
+                .insert(self.objects.targets.func_of(object, index));
         }
         for &index in &refs.globals {
             self.global(object, index);
         }
         for &index in &refs.written {
-            if let Global::Number { .. } = self.targets.global_at(object, index) {
+            if let Global::Number { .. } = self.objects.targets.global_at(object, index) {
                 self.live.cells.insert((object, index));
             }
         }
@@ -233,7 +225,9 @@ impl<'a> Reach<'a> {
             self.table(object, index);
         }
         for &index in &refs.tags {
-            self.live.tags.insert(self.targets.tag_at(object, index));
+            self.live
+                .tags
+                .insert(self.objects.targets.tag_at(object, index));
         }
         for &n in &refs.elements {
             self.element(object, n);
@@ -242,12 +236,4 @@ impl<'a> Reach<'a> {
             self.live.data.insert((object, n));
         }
     }
-}
-
-/// A definition of an object's own, by its index, behind those that are imported.
-fn own<T>(all: &[T], imported: usize, index: u32) -> Result<&T> {
-    let found = (index as usize)
-        .checked_sub(imported)
-        .and_then(|own| all.get(own));
-    found.ok_or_else(|| lost("a definition"))
 }

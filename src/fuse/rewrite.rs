@@ -1,12 +1,13 @@
 //! Operators and expressions of an object with the fused module's numbers.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use wasm_encoder::reencode::{Error as Encoding, Reencode, utils};
 use wasm_encoder::{CodeSection, ConstExpr, Instruction};
 use wasmparser::Operator;
 
-use super::targets::{Func, Global, Number, Table, Tag, Targets};
+use super::targets::{Func, Global, Number, Table, Tag, Targets, lost};
 use super::types::Types;
 use crate::error::{Code, Error};
 
@@ -14,15 +15,22 @@ use crate::error::{Code, Error};
 pub(super) struct Numbers<'a> {
     pub targets: &'a Targets,
     pub types: &'a Types,
-    pub funcs: std::collections::HashMap<Func, u32>,
-    pub globals: std::collections::HashMap<Global, u32>,
+    pub funcs: HashMap<Func, u32>,
+    pub globals: HashMap<Global, u32>,
     /// Numbers that their importer writes to, by object and index there.
-    pub cells: std::collections::HashMap<(u32, u32), u32>,
-    pub tables: std::collections::HashMap<Table, u32>,
-    pub tags: std::collections::HashMap<Tag, u32>,
+    pub cells: HashMap<(u32, u32), u32>,
+    pub tables: HashMap<Table, u32>,
+    pub tags: HashMap<Tag, u32>,
     /// By object and index.
-    pub elements: std::collections::HashMap<(u32, u32), u32>,
-    pub data: std::collections::HashMap<(u32, u32), u32>,
+    pub elements: HashMap<(u32, u32), u32>,
+    pub data: HashMap<(u32, u32), u32>,
+}
+
+impl Numbers<'_> {
+    pub fn func(&self, func: Func) -> Result<u32, Error> {
+        let number = self.funcs.get(&func).copied();
+        number.ok_or_else(|| lost("a function that is called"))
+    }
 }
 
 /// Something without a number: the fused module was taken to do without it.

@@ -9,7 +9,7 @@ use wasmparser::{ConstExpr, Operator};
 use super::{Base, ConstValue, GlobalType};
 
 /// A global as constant expressions see it.
-pub(super) struct Global {
+pub(crate) struct Global {
     pub ty: GlobalType,
     /// Known only of immutable integers.
     pub value: Option<ConstValue>,
@@ -20,7 +20,7 @@ const DEPTH: usize = 16;
 
 /// The width of an integer type.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(crate) enum Width {
     I32,
     I64,
 }
@@ -67,7 +67,7 @@ enum Arithmetic {
 }
 
 /// The value of `expr` if it is an integer of `width` and of the form `base + offset`.
-pub(super) fn evaluate(
+pub(crate) fn evaluate(
     expr: &ConstExpr<'_>,
     width: Width,
     globals: &[Global],

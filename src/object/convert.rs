@@ -6,7 +6,7 @@ use super::{FuncType, GlobalType, HeapType, Limits, MemoryType, TableType, ValTy
 use crate::abi;
 use crate::error::Result;
 
-pub(super) fn value(ty: wasmparser::ValType) -> ValType {
+pub(crate) fn value(ty: wasmparser::ValType) -> ValType {
     match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,

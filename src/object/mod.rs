@@ -40,6 +40,8 @@ use serde::{Deserialize, Serialize};
 
 pub use by_value::ByValue;
 pub use clamp::{Bounds, clamp};
+pub(crate) use constant::{Global as KnownGlobal, Width, evaluate};
+pub(crate) use convert::value as value_type;
 pub use explain::{Explanation, explain};
 pub use exports::{Export, Exports, Unfit};
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
