@@ -25,24 +25,8 @@ fn moved(to: &str) -> Option<PathBuf> {
         return None;
     };
     let place = fresh(to);
-    copy(&prefix, &place);
+    c::copy_tree(&prefix, &place);
     Some(place)
-}
-
-/// Hard links serve: nothing here writes to a file that is installed.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("the prefix") {
-        let entry = entry.expect("an entry").path();
-        let target = to.join(entry.file_name().expect("a name"));
-        if let Ok(link) = entry.read_link() {
-            std::os::unix::fs::symlink(link, target).expect("a link");
-        } else if entry.is_dir() {
-            copy(&entry, &target);
-        } else if std::fs::hard_link(&entry, &target).is_err() {
-            std::fs::copy(&entry, &target).expect("a copy");
-        }
-    }
 }
 
 /// An empty folder of this test.

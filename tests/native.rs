@@ -41,11 +41,11 @@ fn compile(folder: &Path, words: &[&str]) {
 fn build(name: &str, flags: &[&str]) -> std::path::PathBuf {
     let folder = scratch(name).canonicalize().expect("a folder");
     fs::create_dir_all(folder.join("lib")).expect("a folder");
-    fs::create_dir_all(folder.join("work")).expect("a folder");
+    fs::create_dir_all(folder.join("place")).expect("a folder");
     for (file, text) in [
         ("twice.c", "int twice(int x) { return 2 * x; }\n"),
         ("main.c", PROGRAM),
-        ("work/words.txt", "of the file"),
+        ("place/words.txt", "of the file"),
     ] {
         fs::write(folder.join(file), text).expect("writing");
     }
@@ -56,10 +56,10 @@ fn build(name: &str, flags: &[&str]) -> std::path::PathBuf {
     folder
 }
 
-/// Runs the command in `work`, with libc where the environment says.
+/// Runs the command in `place`, with libc where the environment says.
 fn native(folder: &Path, words: &[&str], variables: &[(&str, &Path)]) -> Ran {
     let mut command = wasmdyld();
-    command.current_dir(folder.join("work")).arg("run");
+    command.current_dir(folder.join("place")).arg("run");
     command.env("WASMDYLD_LIBRARY_PATH", guests().join("lib"));
     command.env("OF_THE_HOST", "of the environment");
     command.env_remove("LD_LIBRARY_PATH");
@@ -73,10 +73,10 @@ fn a_native_program_has_the_files_the_folder_and_the_environment_of_its_host() {
         let folder = build(name, flags);
         let libraries = folder.join("lib");
         let paths = [("LD_LIBRARY_PATH", libraries.as_path())];
-        let file = folder.join("work/words.txt").display().to_string();
-        for file in ["words.txt", "../work/words.txt", &file] {
+        let file = folder.join("place/words.txt").display().to_string();
+        for file in ["words.txt", "../place/words.txt", &file] {
             let done = native(&folder, &["--native", "../main", file], &paths);
-            let here = folder.join("work").display().to_string();
+            let here = folder.join("place").display().to_string();
             let expected = format!("4|{here}|of the file|of the environment\n");
             assert_eq!(
                 (done.code, done.stdout),
@@ -113,7 +113,7 @@ fn a_native_program_finds_libraries_where_it_says() {
 #[test]
 fn a_native_program_that_has_no_libc_of_its_libraries_runs() {
     let folder = scratch("alone");
-    fs::create_dir_all(folder.join("work")).expect("a folder");
+    fs::create_dir_all(folder.join("place")).expect("a folder");
     wat(
         &folder,
         "main",
@@ -135,7 +135,7 @@ fn a_native_program_that_has_no_libc_of_its_libraries_runs() {
 }
 
 fn script(folder: &Path, name: &str, text: &str) {
-    let file = folder.join("work").join(name);
+    let file = folder.join("place").join(name);
     fs::write(&file, text).expect("writing a script");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a mode");
 }
@@ -195,13 +195,13 @@ fn of_libtools_scripts_the_program_is_run() {
 #[test]
 fn what_is_no_module_is_executed() {
     let folder = scratch("other");
-    fs::create_dir_all(folder.join("work")).expect("a folder");
+    fs::create_dir_all(folder.join("place")).expect("a folder");
     script(&folder, "say", "#!/bin/sh\necho \"$# $2\"\nexit 3\n");
     for name in ["say", "./say"] {
         let done = native(&folder, &["--native", name, "--one", "two words"], &[]);
         assert_eq!((done.code, &*done.stdout), (Some(3), "2 two words\n"));
     }
-    fs::write(folder.join("work/text"), "no program\n").expect("writing");
+    fs::write(folder.join("place/text"), "no program\n").expect("writing");
     for (name, text) in [("./text", "ermission"), ("./none", "o such file")] {
         let done = native(&folder, &["--native", name], &[]);
         assert_eq!(done.code, Some(127));
@@ -217,7 +217,7 @@ fn what_is_no_module_is_executed() {
 #[test]
 fn a_native_program_may_nest_its_calls_deeply() {
     let folder = scratch("deep");
-    fs::create_dir_all(folder.join("work")).expect("a folder");
+    fs::create_dir_all(folder.join("place")).expect("a folder");
     let source = "#include <stdio.h>\n#include <stdlib.h>\nint deep(int n) { volatile int own = 1; return n ? deep(n - 1) + own : 0; }\n\
         int main(int count, char **words) { (void)count; printf(\"%d\\n\", deep(atoi(words[1]))); }\n";
     fs::write(folder.join("deep.c"), source).expect("writing");

@@ -80,28 +80,12 @@ fn all_that_is_installed_is_listed() {
     );
 }
 
-/// Hard links serve: what is changed below is replaced.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("the prefix") {
-        let entry = entry.expect("an entry").path();
-        let target = to.join(entry.file_name().expect("a name"));
-        if let Ok(link) = entry.read_link() {
-            std::os::unix::fs::symlink(link, target).expect("a link");
-        } else if entry.is_dir() {
-            copy(&entry, &target);
-        } else if std::fs::hard_link(&entry, &target).is_err() {
-            std::fs::copy(&entry, &target).expect("a copy");
-        }
-    }
-}
-
 #[test]
 fn uninstalling_leaves_what_is_not_ours() {
     let Some(prefix) = prefix() else { return };
     let place = setup().work.join("packaging/uninstall");
     let _ = std::fs::remove_dir_all(&place);
-    copy(&prefix, &place.join("usr"));
+    c::copy_tree(&prefix, &place.join("usr"));
     let usr = place.join("usr");
     std::fs::write(usr.join("include/other.h"), "of another package").expect("writing");
     let header = usr.join("include/wasmdyld.h");

@@ -95,12 +95,11 @@ impl HostDefs {
 
     /// Module and name of each definition, for people.
     pub fn names(&self) -> HashMap<u32, String> {
-        let env = self.env.iter().map(|(name, id)| (id, name.to_string()));
-        let others = self.by_module.iter().flat_map(|(module, names)| {
-            let names = names.iter();
-            names.map(move |(name, &id)| (id, format!("{module}.{name}")))
+        let named = self.each().map(|(id, module, name)| match module {
+            abi::ENV => (id, name.to_string()),
+            _ => (id, format!("{module}.{name}")),
         });
-        env.chain(others).collect()
+        named.collect()
     }
 
     /// Takes a definition of this precedence out. Its number stays in use.
@@ -142,12 +141,7 @@ impl HostDefs {
 impl Hash for HostDefs {
     fn hash<H: Hasher>(&self, to: &mut H) {
         self.defs.hash(to);
-        let env = self.env.iter().map(|(name, id)| (id, "", name));
-        let others = self.by_module.iter().flat_map(|(module, names)| {
-            let names = names.iter();
-            names.map(move |(name, id)| (*id, module.as_str(), name.as_str()))
-        });
-        let mut names: Vec<(u32, &str, &str)> = env.chain(others).collect();
+        let mut names: Vec<(u32, &str, &str)> = self.each().collect();
         names.sort_unstable();
         names.hash(to);
     }

@@ -378,3 +378,19 @@ pub fn program(arguments: &[&std::ffi::OsStr], folder: &str) -> Command {
         .env("WASMDYLD_TEST_UNKNOWN", &setup.unknown);
     command
 }
+
+/// A copy of a folder by hard links: what changes a file below puts another one into its place.
+pub fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("the prefix") {
+        let entry = entry.expect("an entry").path();
+        let target = to.join(entry.file_name().expect("a name"));
+        if let Ok(link) = entry.read_link() {
+            std::os::unix::fs::symlink(link, target).expect("a link");
+        } else if entry.is_dir() {
+            copy_tree(&entry, &target);
+        } else if std::fs::hard_link(&entry, &target).is_err() {
+            std::fs::copy(&entry, &target).expect("a copy");
+        }
+    }
+}

@@ -9,6 +9,7 @@ import pytest
 import wasmdyld
 from support import GUESTS, Make, absent
 from wasmdyld import Namespace
+from wasmdyld import ctypes as C
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +56,17 @@ def calc(ns: Namespace) -> wasmdyld.Library:
 @pytest.fixture
 def sqlite(ns: Namespace) -> wasmdyld.Library:
     return ns.load("libsqlite3.so")
+
+
+@pytest.fixture
+def space(make: Make) -> Iterator[Namespace]:
+    """The namespace that wasmdyld.ctypes uses."""
+    ns = make("library-only", "types")
+    before = C.use(ns)
+    yield ns
+    C.use(before)
+
+
+@pytest.fixture
+def libc(space: Namespace) -> Any:
+    return C.CDLL("libc.so")

@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict
 
 import numpy
 import pytest
@@ -11,19 +11,6 @@ import wasmdyld
 from support import Make
 from wasmdyld import Namespace
 from wasmdyld import ctypes as C
-
-
-@pytest.fixture
-def space(make: Make) -> Iterator[Namespace]:
-    ns = make("library-only", "types")
-    before = C.use(ns)
-    yield ns
-    C.use(before)
-
-
-@pytest.fixture
-def libc(space: Namespace) -> Any:
-    return C.CDLL("libc.so")
 
 
 BUFFERS: Dict[str, Callable[[], Any]] = {

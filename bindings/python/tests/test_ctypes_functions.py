@@ -1,26 +1,13 @@
 """Functions of the guest by wasmdyld.ctypes: types, structures by value, `...`, flags of parameters, errors, callbacks, data."""
 
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, List
 
 import pytest
 
 import wasmdyld
-from support import Make, wat
+from support import wat
 from wasmdyld import Namespace
 from wasmdyld import ctypes as C
-
-
-@pytest.fixture
-def space(make: Make) -> Iterator[Namespace]:
-    ns = make("library-only", "types")
-    before = C.use(ns)
-    yield ns
-    C.use(before)
-
-
-@pytest.fixture
-def libc(space: Namespace) -> Any:
-    return C.CDLL("libc.so")
 
 
 @pytest.fixture

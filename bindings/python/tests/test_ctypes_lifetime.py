@@ -4,7 +4,7 @@ import gc
 import weakref
 from array import array
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, List
 
 import pytest
 
@@ -12,19 +12,6 @@ import wasmdyld
 from support import Make, wat
 from wasmdyld import Namespace
 from wasmdyld import ctypes as C
-
-
-@pytest.fixture
-def space(make: Make) -> Iterator[Namespace]:
-    ns = make("library-only", "types")
-    before = C.use(ns)
-    yield ns
-    C.use(before)
-
-
-@pytest.fixture
-def libc(space: Namespace) -> Any:
-    return C.CDLL("libc.so")
 
 
 class Node(C.Structure):

@@ -5,8 +5,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 
 from .._convert import Call, Number, is_buffer
-from ._block import POINTER_SIZE, Block, Ref
-from ._data import Byref, CType, fitted, unfit
+from ._block import Block, Ref
+from ._data import Byref, CType, Holder, fitted, unfit
 from ._simple import _SimpleCData
 
 if TYPE_CHECKING:
@@ -79,28 +79,17 @@ class c_wchar(_SimpleCData):
         return (), "I"
 
 
-class _Address(_SimpleCData):
+class _Address(Holder, _SimpleCData):
     """A pointer that is one number to Python: `void *`, `char *`, `wchar_t *`."""
 
-    _size_ = _align_ = POINTER_SIZE
-    _pointers_ = True
 
     @classmethod
     def _plain(cls, value: Any) -> Optional[Number]:
         return fitted(value, "i32") if isinstance(value, int) else None
 
-    def _argument(self, kind: str, call: Call) -> Number:
-        self._block.check(call.core)
-        return self._block.number(self._offset, call.core)
-
-    def _to_guest_(self, call: Optional[Call]) -> int:
-        return self._block.number(self._offset, None if call is None else call.core)
-
     @classmethod
     def _result(cls, number: Number, core: "Core") -> Any:
-        made = cls()
-        made._block.belong(core)
-        made._block.point(0, int(number))
+        made = super()._result(number, core)
         return made.value if cls._is_own() else made
 
     def __bool__(self) -> bool:

@@ -6,7 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type, TypeVar, Union
 
 from .._convert import BITS, Call, Converter, Number, copied, is_buffer
-from ._block import Block, Ref
+from ._block import POINTER_SIZE, Block, Ref
 from ._layout import checked
 from ._space import core_in_use
 
@@ -181,6 +181,27 @@ class CData(metaclass=CType):
         kind = {"f": "f", "d": "f", "?": "b"}.get(form, "i" if form.islower() and form != "c" else "u")
         size = memoryview(bytes(8)).cast(form).itemsize if form != "B" else 1  # type: ignore[call-overload]
         return {"version": 3, "shape": shape, "typestr": f"{'|' if size == 1 else '<'}{kind}{size}", "data": view(self).cast("B")}
+
+
+class Holder(CData):
+    """What holds an address: a pointer of some kind."""
+
+    _size_ = _align_ = POINTER_SIZE
+    _pointers_ = True
+
+    def _argument(self, kind: str, call: Call) -> Number:
+        self._block.check(call.core)
+        return self._block.number(self._offset, call.core)
+
+    def _to_guest_(self, call: Optional[Call]) -> int:
+        return self._block.number(self._offset, None if call is None else call.core)
+
+    @classmethod
+    def _result(cls, number: Number, core: "Core") -> Any:
+        made = cls()
+        made._block.belong(core)
+        made._block.point(0, int(number))
+        return made
 
 
 class Byref:

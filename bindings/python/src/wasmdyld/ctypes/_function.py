@@ -7,9 +7,9 @@ from .._callbacks import Callback, Prototype
 from .._convert import DEFAULTS, Call, Converter, Number
 from .._function import Function, pointer_function
 from .._errors import InvalidArgument
-from ._block import POINTER_SIZE, Block
+from ._block import Block
 from ._call import Signature, answer_number, by_value_kind, in_memory
-from ._data import CData, CType, unfit
+from ._data import CType, Holder, unfit
 
 if TYPE_CHECKING:
     from .._core import Core
@@ -76,12 +76,10 @@ class FuncPtrType(CType):
     """The type of the types of function pointers."""
 
 
-class _CFuncPtr(CData, metaclass=FuncPtrType):
+class _CFuncPtr(Holder, metaclass=FuncPtrType):
     """A pointer to a function: call it. `argtypes`, `restype` and `errcheck` say more of it."""
 
     __name__ = "function"
-    _size_ = _align_ = POINTER_SIZE
-    _pointers_ = True
     _restype_: Any = INT
     _led: Optional[Function] = None
     """The library's function that it is, if it is one."""
@@ -235,20 +233,9 @@ class _CFuncPtr(CData, metaclass=FuncPtrType):
         block.keep[offset] = value
 
     def _argument(self, kind: str, call: Call) -> Number:
-        to = self._block.target(self._offset)
-        if not isinstance(to, Code):
-            self._block.check(call.core)
-        return self._block.number(self._offset, call.core)
-
-    def _to_guest_(self, call: Optional[Call]) -> int:
-        return self._block.number(self._offset, None if call is None else call.core)
-
-    @classmethod
-    def _result(cls, number: Number, core: "Core") -> Any:
-        made = cls()
-        made._block.belong(core)
-        made._block.point(0, int(number))
-        return made
+        if isinstance(self._block.target(self._offset), Code):
+            return self._block.number(self._offset, call.core)
+        return super()._argument(kind, call)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__name__}>"

@@ -3,11 +3,11 @@
 import operator
 from typing import TYPE_CHECKING, Any, Dict, Generic, Optional, Tuple, Type, TypeVar, Union
 
-from .._convert import Call, Number, is_buffer
+from .._convert import is_buffer
 from ._array import Array, element_set, elements, joined
 from ._block import POINTER_SIZE, Block, Ref
 from ._chars import _Address, c_char_p, c_void_p, c_wchar_p
-from ._data import Byref, CData, CType, instance
+from ._data import Byref, CData, CType, Holder, instance
 from ._simple import _SimpleCData
 
 if TYPE_CHECKING:
@@ -31,12 +31,10 @@ class PointerType(CType):
         cls._type_ = type
 
 
-class _Pointer(CData, Generic[T], metaclass=PointerType):
+class _Pointer(Holder, Generic[T], metaclass=PointerType):
     """A pointer; `bool` tells whether it is not NULL."""
 
     _type_: Any
-    _size_ = _align_ = POINTER_SIZE
-    _pointers_ = True
 
     def __init__(self, object: Optional[T] = None) -> None:
         if getattr(type(self), "_type_", None) is None:
@@ -124,20 +122,6 @@ class _Pointer(CData, Generic[T], metaclass=PointerType):
                     return value
                 raise TypeError(f"a buffer of items of {type_._size_} bytes, or of bytes, is wanted for {cls.__name__}; these have {view.itemsize}")
         return super().from_param(value)
-
-    def _argument(self, kind: str, call: Call) -> Number:
-        self._block.check(call.core)
-        return self._block.number(self._offset, call.core)
-
-    def _to_guest_(self, call: Optional[Call]) -> int:
-        return self._block.number(self._offset, None if call is None else call.core)
-
-    @classmethod
-    def _result(cls, number: Number, core: "Core") -> Any:
-        made = cls()
-        made._block.belong(core)
-        made._block.point(0, int(number))
-        return made
 
     def _shape(self) -> Tuple[Tuple[int, ...], str]:
         return (), "I"
