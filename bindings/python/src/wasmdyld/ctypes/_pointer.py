@@ -1,7 +1,7 @@
 """Typed pointers."""
 
 import operator
-from typing import TYPE_CHECKING, Any, Dict, Generic, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Generic, Optional, Tuple, Type, TypeVar, Union
 
 from .._convert import is_buffer
 from ._array import Array, element_set, elements, joined
@@ -9,9 +9,6 @@ from ._block import POINTER_SIZE, Block, Ref
 from ._chars import _Address, c_char_p, c_void_p, c_wchar_p
 from ._data import Byref, CData, CType, Holder, instance
 from ._simple import _SimpleCData
-
-if TYPE_CHECKING:
-    from .._core import Core
 
 T = TypeVar("T", bound=CData)
 _pointers: Dict[Any, Any] = {}
