@@ -83,10 +83,13 @@ pub const ERROR_ROOM: u64 = 1024;
 /// result is a slot or an address.
 pub const PROVIDES: &str = "__WASM_EXPORT__";
 
+/// Of wasi-libc: functions of dlfcn.h that fail.
+pub const LIBDL: &str = "libdl.so";
+
 /// Shared libraries that come with toolchains for guests (wasi-libc, libc++), and what those are called that emulate a part of POSIX.
 pub const TOOLCHAIN_LIBRARIES: [&str; 7] = [
     "libc.so",
-    "libdl.so",
+    LIBDL,
     "libm.so",
     "libsetjmp.so",
     "libc++.so",

@@ -16,7 +16,7 @@ const RTLD_DI_SERINFOSIZE: u32 = 5;
 const RTLD_DI_ORIGIN: u32 = 6;
 
 const LINK_MAP_SIZE: u64 = 20;
-const PHDR_INFO_SIZE: u64 = 40;
+pub const PHDR_INFO_SIZE: u64 = 40;
 /// `Dl_serinfo` without its paths, and one of these.
 const SERINFO_SIZE: u64 = 8;
 const SERPATH_SIZE: u64 = 8;

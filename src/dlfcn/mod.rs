@@ -6,8 +6,11 @@
 //! | `dyld` | [`toywasm`] | programs for toywasm's libdyld |
 //! | `wasix_32v1` | [`wasix`] | wasix-libc |
 //!
+//! For programs that are linked into one module, [`absent`] has functions for C that fail.
+//!
 //! The same flag has another number in each: an adapter turns numbers into [`Flags`](crate::link::Flags).
 
+pub(crate) mod absent;
 mod core;
 mod info;
 mod libc;
@@ -15,6 +18,12 @@ mod toywasm;
 mod wasix;
 
 use crate::link::Service;
+
+/// Whether a function of `env` is one of dlfcn.h.
+pub(crate) fn is_of_c(name: &str) -> bool {
+    let mut all = libc::SERVICES.iter().chain(info::SERVICES);
+    all.any(|service| service.name == name)
+}
 
 /// All functions that guests can import.
 pub fn services() -> impl Iterator<Item = &'static Service> {

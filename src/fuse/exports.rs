@@ -22,7 +22,7 @@ pub(super) struct Export {
     what: Exported,
 }
 
-enum Exported {
+pub(super) enum Exported {
     Func(Func),
     /// An address, and the object in whose memory it is.
     Number(u64, u32),
@@ -32,7 +32,13 @@ enum Exported {
 
 impl Export {
     pub fn reach(&self, reach: &mut Reach<'_>) {
-        match self.what {
+        self.what.reach(reach);
+    }
+}
+
+impl Exported {
+    pub fn reach(&self, reach: &mut Reach<'_>) {
+        match *self {
             Exported::Func(func) => reach.func(func),
             Exported::Number(_, object) => reach.object(object),
             Exported::Global(object, index) => reach.global(object, index),
@@ -65,49 +71,12 @@ pub(super) fn exports(
     names.remove(abi::MEMORY);
     let mut exports = Vec::new();
     for name in names {
-        let found = world.request.group.iter().find_map(|&id| {
-            let object = &world.request.found(id)?.object;
-            let position = Kind::Symbol
-                .export_of(object, Name::new(name))
-                .or_else(|| object.position(name))?;
-            Some((id, object.exports.get(position as usize)?.item))
-        });
-        let Some((id, item)) = found else {
-            let name = text::name(name);
-            return Err(Error::new(
-                Code::NotFound,
-                format!("no object defines {name}, which is to be exported"),
-            ));
-        };
-        let object = fresh(world, id)?;
-        let what = match item {
-            ExportItem::Func { index, .. } => Exported::Func(targets.func_of(object, *index)),
-            ExportItem::Data { value, .. } => {
-                let place = world
-                    .plan
-                    .objects
-                    .get(object as usize)
-                    .ok_or_else(|| lost("a place"))?
-                    .place;
-                Exported::Number(place.address(*value), object)
+        let (object, item) = definition(world, name, "exported")?;
+        let Some(what) = exported(world, targets, values, object, item)? else {
+            if !options.exports.iter().any(|asked| asked == name) {
+                continue;
             }
-            ExportItem::Global { index, .. } => match values.global(object, *index) {
-                Some(value) => Exported::Number(value, object),
-                None => Exported::Global(object, *index),
-            },
-            ExportItem::Tag { index, .. } => Exported::Tag(targets.tag_at(object, *index)),
-            ExportItem::Table { .. } | ExportItem::Memory { .. } => {
-                if !options.exports.iter().any(|asked| asked == name) {
-                    continue;
-                }
-                let name = text::name(name);
-                return Err(Error::new(
-                    Code::Unsupported,
-                    format!(
-                        "{name} is a table or a memory: one module exports functions, data, globals and tags"
-                    ),
-                ));
-            }
+            return Err(no_symbol(name));
         };
         exports.push(Export {
             name: name.to_string(),
@@ -115,6 +84,71 @@ pub(super) fn exports(
         });
     }
     Ok(exports)
+}
+
+/// What is kept whether anything reaches it or not.
+pub(super) fn kept(
+    world: &World<'_>,
+    targets: &Targets,
+    values: &Values,
+    options: &Options,
+) -> Result<Vec<Exported>> {
+    let mut kept = Vec::with_capacity(options.keep.len());
+    for name in &options.keep {
+        let (object, item) = definition(world, name, "kept")?;
+        let what = exported(world, targets, values, object, item)?;
+        kept.push(what.ok_or_else(|| no_symbol(name))?);
+    }
+    Ok(kept)
+}
+
+/// The definition of a symbol: the first in scope order. `purpose` says for errors what is to become of it.
+fn definition<'a>(world: &World<'a>, name: &str, purpose: &str) -> Result<(u32, &'a ExportItem)> {
+    let found = world.request.group.iter().find_map(|&id| {
+        let object = &world.request.found(id)?.object;
+        let position = Kind::Symbol
+            .export_of(object, Name::new(name))
+            .or_else(|| object.position(name))?;
+        Some((id, object.exports.get(position as usize)?.item))
+    });
+    let (id, item) = found.ok_or_else(|| {
+        let name = text::name(name);
+        let why = format!("no object defines {name}, which is to be {purpose}");
+        Error::new(Code::NotFound, why)
+    })?;
+    Ok((fresh(world, id)?, item))
+}
+
+/// What a definition is in one module. `None`: a table or a memory, which is no symbol there.
+fn exported(
+    world: &World<'_>,
+    targets: &Targets,
+    values: &Values,
+    object: u32,
+    item: &ExportItem,
+) -> Result<Option<Exported>> {
+    Ok(Some(match item {
+        ExportItem::Func { index, .. } => Exported::Func(targets.func_of(object, *index)),
+        ExportItem::Data { value, .. } => {
+            let planned = world.plan.objects.get(object as usize);
+            let place = planned.ok_or_else(|| lost("a place"))?.place;
+            Exported::Number(place.address(*value), object)
+        }
+        ExportItem::Global { index, .. } => match values.global(object, *index) {
+            Some(value) => Exported::Number(value, object),
+            None => Exported::Global(object, *index),
+        },
+        ExportItem::Tag { index, .. } => Exported::Tag(targets.tag_at(object, *index)),
+        ExportItem::Table { .. } | ExportItem::Memory { .. } => return Ok(None),
+    }))
+}
+
+fn no_symbol(name: &str) -> Error {
+    let name = text::name(name);
+    let why = format!(
+        "{name} is a table or a memory: one module exports functions, data, globals and tags"
+    );
+    Error::new(Code::Unsupported, why)
 }
 
 /// Exports the memory, the entry and the symbols.

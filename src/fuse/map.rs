@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::emit::Parts;
 use super::rewrite::Numbers;
 use super::targets::Func;
+use crate::error::{Code, Error, Result};
 
 /// The link map of a fused module.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -35,6 +36,12 @@ pub struct Placed {
 }
 
 impl Map {
+    /// The map as JSON, for programs.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let json = serde_json::to_vec_pretty(self);
+        json.map_err(|error| Error::new(Code::Internal, error.to_string()))
+    }
+
     pub(super) fn of(parts: &Parts<'_>, numbers: &Numbers<'_>) -> Map {
         let layout = &parts.world.plan.layout;
         let mut map = Map {

@@ -58,6 +58,8 @@ pub struct World<'a> {
 pub struct Options {
     /// Symbols that the module exports, beside its entry and its memory.
     pub exports: Vec<String>,
+    /// Symbols that the module has whether anything reaches them or not, with what they lead to. They are not exported.
+    pub keep: Vec<String>,
     /// What a library exports is exported: those symbols that the first object defines itself.
     pub library: bool,
     /// What nothing reaches is left out.
@@ -117,6 +119,9 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     }
     for export in &exports {
         export.reach(&mut reach);
+    }
+    for kept in exports::kept(world, &targets, &values, options)? {
+        kept.reach(&mut reach);
     }
     if options.gc {
         reach.run()?;

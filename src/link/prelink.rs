@@ -148,6 +148,7 @@ impl Namespace {
             &world,
             &fuse::Options {
                 exports: Vec::new(),
+                keep: Vec::new(),
                 library: false,
                 gc: true,
                 hosted: true,

@@ -3,18 +3,19 @@
 //! It is the same search, closure and plan as a load's, with one difference: what is missing or unusable does not end it, but
 //! stands in the closure as an object without symbols, so that all of it is seen at once.
 
+mod link;
 mod symbols;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use link::{Linking, Program};
 pub use symbols::{Definer, SymbolState, SymbolUses, Symbols, User, What};
 
 use crate::abi;
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
-use crate::fuse::{self, Fused, World};
 use crate::link::{Clock, Files, definitions};
 use crate::object::{Metadata, Metering, Object};
 use crate::plan::needed::{Closure, Provider, Root, closure};
@@ -61,7 +62,12 @@ pub struct Survey {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Look,
-    Link,
+    Link {
+        /// What is missing or unusable ends it, as it ends a load.
+        strict: bool,
+        /// Functions of dlfcn.h are defined, and fail.
+        no_dlopen: bool,
+    },
 }
 
 /// A name that an object needs, and the object's number.
@@ -72,29 +78,36 @@ impl Survey {
     ///
     /// `host` names what the host defines beside WASI and the linker's own functions, as `MODULE` or `MODULE.NAME`.
     pub fn of(path: &Path, config: &Config, host: &[String]) -> Result<Survey> {
-        Survey::made(path, config, host, Purpose::Look)
+        let program = Program::Path(path);
+        Survey::made(&program, config, host, Purpose::Look)
     }
 
-    /// The same, as far as it is known before the program runs on its own: the linker is not there then, so that its own functions are
-    /// undefined. The objects' bytes are kept.
-    pub fn to_link(path: &Path, config: &Config, host: &[String]) -> Result<Survey> {
-        Survey::made(path, config, host, Purpose::Link)
-    }
-
-    fn made(path: &Path, config: &Config, host: &[String], purpose: Purpose) -> Result<Survey> {
-        let shown = || format!("reading {}", path.display());
+    fn made(
+        program: &Program<'_>,
+        config: &Config,
+        host: &[String],
+        purpose: Purpose,
+    ) -> Result<Survey> {
+        let shown = || format!("reading {}", program.shown());
         let clock = Clock::default();
         let mut surveyor = Surveyor {
             config,
             files: Files::new(config, View::default(), &clock, Metering::Off),
             sources: Vec::new(),
             bytes: Vec::new(),
-            keep: purpose == Purpose::Link,
+            keep: purpose != Purpose::Look,
+            strict: matches!(purpose, Purpose::Link { strict: true, .. }),
             room: MAX_TRIED,
         };
-        let root = surveyor.root(path).context(shown)?;
+        let root = surveyor.root(program).context(shown)?;
         let main = root.role.is_main();
         let mut roots = vec![Root::Found(Box::new(root))];
+        if let Purpose::Link {
+            no_dlopen: true, ..
+        } = purpose
+        {
+            roots.push(Root::Found(Box::new(surveyor.no_dlopen()?)));
+        }
         let preloads = config.preloads.iter();
         roots.extend(preloads.map(|name| Root::Name(name, None)));
         let closure = closure(
@@ -173,27 +186,6 @@ impl Survey {
         plan(&self.request())
     }
 
-    /// One module of all objects.
-    pub fn fuse(&self, options: &fuse::Options) -> Result<Fused> {
-        let request = self.request();
-        let plan = self.plan().map_err(|error| {
-            let mut undefined = error.undefined_symbols().iter();
-            match undefined.any(|undefined| is_of_linker(&undefined.symbol)) {
-                true => error.line("  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`."),
-                false => error,
-            }
-        })?;
-        let bytes: Vec<&[u8]> = self.bytes.iter().map(Vec::as_slice).collect();
-        fuse::fuse(
-            &World {
-                request: &request,
-                plan: &plan,
-                bytes: &bytes,
-            },
-            options,
-        )
-    }
-
     /// What memory and table would hold.
     pub fn spaces(&self, plan: &Plan) -> Option<Spaces> {
         let (mut model, mut plan) = (self.model.clone(), plan.clone());
@@ -204,14 +196,6 @@ impl Survey {
         model.commit(self.closure.clone(), &mut plan, &self.options);
         spaces(&model, &Now { sizes, texts: &[] })
     }
-}
-
-/// Whether a symbol, with its module where that is not `env`, is one of the linker's own functions.
-fn is_of_linker(symbol: &str) -> bool {
-    definitions().any(|(module, name, _)| match symbol.split_once('.') {
-        Some((of, rest)) => (of, rest) == (module, name),
-        None => module == abi::ENV && name == symbol,
-    })
 }
 
 /// What the host defines, as far as it is known without one.
@@ -257,6 +241,8 @@ struct Surveyor<'a> {
     /// The same, where they are kept.
     bytes: Vec<Vec<u8>>,
     keep: bool,
+    /// What is missing or unusable is an error.
+    strict: bool,
     /// How many more places are kept.
     room: usize,
 }
@@ -276,20 +262,46 @@ enum Spot {
 }
 
 impl Surveyor<'_> {
-    fn root(&mut self, path: &Path) -> Result<Found> {
-        let located = search::open_path(path)?;
-        let (name, why) = (located.name.clone(), located.why.clone());
+    fn root(&mut self, program: &Program<'_>) -> Result<Found> {
+        let (search, trace) = (&self.config.search, &self.config.trace);
+        let located = match *program {
+            Program::Path(path) => search::open_path(path)?,
+            Program::Name(name) => {
+                search::search(search, name, None, View::default(), trace)?.located()?
+            }
+            Program::Bytes { name, bytes } => {
+                // No other bytes are handed over here.
+                let identity = Identity::Bytes(u64::MAX);
+                return self.add_root(name, None, identity, bytes.to_vec(), "given by its bytes");
+            }
+        };
+        let (name, path, why) = (
+            located.name.clone(),
+            located.path.clone(),
+            located.why.clone(),
+        );
         let identity = located.identity.clone();
         let bytes = located.read()?;
+        self.add_root(&name, path.as_deref(), identity, bytes, &why)
+    }
+
+    fn add_root(
+        &mut self,
+        name: &str,
+        path: Option<&Path>,
+        identity: Identity,
+        bytes: Vec<u8>,
+        why: &str,
+    ) -> Result<Found> {
         let size = bytes.len() as u64;
         let object = Object::parse(&bytes, &self.config.parse)?;
         let main = object.export(abi::START).is_some();
         let found = self
             .files
-            .parse(&name, Some(path), identity.clone(), bytes, main)?;
+            .parse(name, path, identity.clone(), bytes, main)?;
         self.keep(&identity);
         self.sources.push(Origin {
-            why,
+            why: why.to_string(),
             size,
             problem: None,
         });
@@ -339,11 +351,15 @@ impl Provider for Surveyor<'_> {
         let problem = match by {
             None if name.contains('/') => match search::open_path(Path::new(name)) {
                 Ok(located) => return Ok(Spot::Located(Box::new(located))),
+                Err(error) if self.strict => return Err(error),
                 Err(error) => Problem::Unusable(error),
             },
             _ => match search::search(search, name, by, View::default(), trace) {
                 Ok(searched) => match searched.found {
                     Some(located) => return Ok(Spot::Located(Box::new(located))),
+                    None if self.strict => {
+                        return searched.located().map(Box::new).map(Spot::Located);
+                    }
                     None => {
                         let mut tried = searched.tried;
                         let more = tried.len().saturating_sub(self.room);
@@ -357,6 +373,7 @@ impl Provider for Surveyor<'_> {
                         }
                     }
                 },
+                Err(error) if self.strict => return Err(error),
                 Err(error) => Problem::Unusable(error),
             },
         };
@@ -406,6 +423,7 @@ impl Provider for Surveyor<'_> {
                 self.sources.push(source(size, None));
                 Ok(found)
             }
+            Err(error) if self.strict => Err(error),
             Err(error) => {
                 let source = source(0, Some(Problem::Unusable(error)));
                 Ok(self.stand_in(&name, path.as_deref(), identity, source))

@@ -1,18 +1,16 @@
 //! `wasmdyld link`: a program and its libraries as one module.
 
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
-use wasmdyld::error::{Code, Context, Error, Result};
+use wasmdyld::error::{Context, Result};
 use wasmdyld::fuse::Options;
-use wasmdyld::survey::Survey;
+use wasmdyld::survey::{Linking, Program, Survey};
 
 use crate::args::{self, LinkArgs, SearchArgs};
 use crate::ldd::complain;
+use crate::output::Outputs;
 use crate::style;
 
 #[derive(Args)]
@@ -41,9 +39,18 @@ pub struct Link {
     /// Export this symbol; may be repeated
     #[arg(long, value_name = "SYMBOL")]
     export: Vec<String>,
-    /// Keep what nothing reaches
+    /// Keep this symbol, whether anything reaches it or not, without exporting it; may be repeated
+    #[arg(long, value_name = "SYMBOL")]
+    keep: Vec<String>,
+    /// Keep all that nothing reaches
     #[arg(long)]
     no_gc: bool,
+    /// FILE is a library, and is to become a reactor; a program is an error
+    #[arg(long)]
+    library: bool,
+    /// Let dlopen and its like fail when they are called: otherwise a program that calls them is an error
+    #[arg(long)]
+    no_dlopen: bool,
     /// Leave out names of functions
     #[arg(long)]
     strip: bool,
@@ -62,13 +69,23 @@ impl Link {
 
     fn link(&self) -> Result<ExitCode> {
         let config = args::config(&self.search, Some(&self.link))?;
-        let survey = Survey::to_link(&self.file, &config, &self.import)?;
+        let linking = Linking {
+            imports: &self.import,
+            no_dlopen: self.no_dlopen,
+            strict: false,
+        };
+        let survey = Survey::to_link(&Program::Path(&self.file), &config, &linking)?;
         if !complain(&survey) {
             return Ok(ExitCode::FAILURE);
         }
+        let library = survey.is_library();
+        if self.library && !library {
+            return Err(survey.is_a_program());
+        }
         let options = Options {
             exports: self.export.clone(),
-            library: !survey.options.global,
+            keep: self.keep.clone(),
+            library,
             gc: !self.no_gc,
             hosted: false,
             names: !self.strip,
@@ -79,36 +96,12 @@ impl Link {
         for warning in &fused.warnings {
             style::print_note(format!("warning: {warning}"));
         }
-        write(&self.output, &fused.bytes)?;
+        let mut outputs = Outputs::default();
+        outputs.add(&self.output, fused.bytes);
         if let Some(path) = &self.map {
-            let map = serde_json::to_vec_pretty(&fused.map);
-            let map = map.map_err(|error| Error::new(Code::Internal, error.to_string()))?;
-            write(path, &map)?;
+            outputs.add(path, fused.map.to_json()?);
         }
+        outputs.write()?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Writes a file that is there whole or as it was.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |error: io::Error| {
-        Error::new(
-            Code::Io,
-            format!("cannot write {}: {error}", path.display()),
-        )
-    };
-    // What is no regular file is written to: a rename would put a file into its place.
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return std::fs::write(path, bytes).map_err(failed);
-    }
-    let mut beside = OsString::from(path);
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = File::create_new(&beside)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&beside);
-        failed(error)
-    })
 }

@@ -12,6 +12,7 @@ mod inspect;
 mod ldd;
 mod link;
 mod native;
+mod output;
 mod plan;
 mod progress;
 mod run;

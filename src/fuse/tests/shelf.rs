@@ -105,6 +105,7 @@ impl Provider for Shelf {
 pub fn program() -> Options {
     Options {
         exports: Vec::new(),
+        keep: Vec::new(),
         library: false,
         gc: true,
         hosted: false,

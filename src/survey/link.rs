@@ -1,0 +1,151 @@
+//! A program and its libraries, found to be linked into one module.
+
+use std::path::Path;
+
+use super::{Origin, Purpose, Survey, Surveyor};
+use crate::abi;
+use crate::config::Config;
+use crate::dlfcn::{self, absent};
+use crate::error::{Code, Error, Result};
+use crate::fuse::{self, Fused, World};
+use crate::link::definitions;
+use crate::plan::{Binding, Found, FuncId, Identity, Plan};
+use crate::text;
+
+/// What is linked with all that it needs.
+#[derive(Clone, Copy, Debug)]
+pub enum Program<'a> {
+    Path(&'a Path),
+    /// Searched as a needed library.
+    Name(&'a str),
+    Bytes {
+        name: &'a str,
+        bytes: &'a [u8],
+    },
+}
+
+impl Program<'_> {
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Program::Path(path) => path.display().to_string(),
+            Program::Name(name) | Program::Bytes { name, .. } => name.to_string(),
+        }
+    }
+}
+
+/// How it is looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Linking<'a> {
+    /// What the host defines, as `MODULE` or `MODULE.NAME`.
+    pub imports: &'a [String],
+    /// The functions of dlfcn.h are there, and fail. Otherwise they are undefined.
+    pub no_dlopen: bool,
+    /// The first library that is missing or unusable is an error, as of a load. Otherwise it is one of [`Survey::problems`].
+    pub strict: bool,
+}
+
+/// What can be done about a program that opens libraries.
+const NO_DLOPEN: &str = "  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`, or link it with --no-dlopen (WASM_DYLD_LINK_NO_DLOPEN): then they fail.";
+
+impl Survey {
+    /// A survey as far as all is known before the program runs on its own: the linker is not there then, so that its own functions are
+    /// undefined. The objects' bytes are kept.
+    pub fn to_link(
+        program: &Program<'_>,
+        config: &Config,
+        linking: &Linking<'_>,
+    ) -> Result<Survey> {
+        let purpose = Purpose::Link {
+            strict: linking.strict,
+            no_dlopen: linking.no_dlopen,
+        };
+        Survey::made(program, config, linking.imports, purpose)
+    }
+
+    /// Whether what is linked does not start by itself.
+    pub fn is_library(&self) -> bool {
+        !self.options.global
+    }
+
+    /// The error where a library is asked for.
+    pub fn is_a_program(&self) -> Error {
+        let name = self.objects().first().map_or("it", |root| &root.name);
+        let why = format!(
+            "{} is a program, since it exports {}: only a library is linked as one",
+            text::name(name),
+            abi::START
+        );
+        Error::new(Code::InvalidArgument, why)
+    }
+
+    /// One module of all objects.
+    pub fn fuse(&self, options: &fuse::Options) -> Result<Fused> {
+        let request = self.request();
+        let plan = self.plan().map_err(|error| {
+            let mut undefined = error.undefined_symbols().iter();
+            match undefined.any(|undefined| is_of_linker(&undefined.symbol)) {
+                true => error.line(NO_DLOPEN),
+                false => error,
+            }
+        })?;
+        self.without_stubs(&plan)?;
+        let bytes: Vec<&[u8]> = self.bytes.iter().map(Vec::as_slice).collect();
+        fuse::fuse(
+            &World {
+                request: &request,
+                plan: &plan,
+                bytes: &bytes,
+            },
+            options,
+        )
+    }
+
+    /// The libdl of wasi-libc defines functions that fail, which a load overrides: a program that was linked with it counts on that.
+    fn without_stubs(&self, plan: &Plan) -> Result<()> {
+        let object = |id| self.objects().get(self.number(id));
+        for (found, planned) in self.objects().iter().zip(&plan.objects) {
+            for (import, binding) in found.object.imports.iter().zip(planned.bindings.iter()) {
+                let (Binding::Func(callee) | Binding::Slot(callee)) = binding else {
+                    continue;
+                };
+                let FuncId::Object { object: by, .. } = callee.id else {
+                    continue;
+                };
+                let stub = object(by).is_some_and(|by| *by.name == *abi::LIBDL);
+                if stub && dlfcn::is_of_c(import.name.text()) {
+                    let (who, name) = (text::name(&found.name), text::name(&import.name));
+                    let why = format!("{who} calls {name}, which in {} only fails", abi::LIBDL);
+                    return Err(Error::new(Code::Unsupported, why).line(NO_DLOPEN));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a symbol, with its module where that is not `env`, is one of the linker's own functions.
+fn is_of_linker(symbol: &str) -> bool {
+    definitions().any(|(module, name, _)| match symbol.split_once('.') {
+        Some((of, rest)) => (of, rest) == (module, name),
+        None => module == abi::ENV && name == symbol,
+    })
+}
+
+impl Surveyor<'_> {
+    /// The library whose functions fail.
+    pub(super) fn no_dlopen(&mut self) -> Result<Found> {
+        let bytes = absent::library();
+        let size = bytes.len() as u64;
+        let identity = Identity::Host(absent::NAME.into());
+        let found = self
+            .files
+            .parse(absent::NAME, None, identity.clone(), bytes, false)?;
+        self.keep(&identity);
+        self.sources.push(Origin {
+            why: "made by --no-dlopen".to_string(),
+            size,
+            problem: None,
+        });
+        Ok(found)
+    }
+}

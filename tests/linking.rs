@@ -1,0 +1,249 @@
+//! `wasmdyld link`: what it takes, what it refuses, and that it writes all of it or nothing.
+#![cfg(feature = "cli")]
+
+#[path = "support/command.rs"]
+mod command;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use command::{Ran, guests, hello, ran, scratch, wasmdyld, wat};
+
+/// Links `file`, with the libraries of the guests.
+fn link(output: &Path, file: &Path, more: &[&str]) -> Ran {
+    link_with(&guests().join("lib"), output, file, more)
+}
+
+fn link_with(libraries: &Path, output: &Path, file: &Path, more: &[&str]) -> Ran {
+    let mut command = wasmdyld();
+    command.arg("link").arg("-L").arg(libraries);
+    ran(command.arg("-o").arg(output).args(more).arg(file))
+}
+
+fn run(module: &Path) -> Ran {
+    ran(wasmdyld().arg("run").arg(module))
+}
+
+/// What is in a folder.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(folder).expect("the folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), fs::read(&path).expect("a file")))
+        .collect()
+}
+
+/// A program that calls functions of dlfcn.h, and exits with the number of the first answer that is not what it should be.
+const OPENS: &str = r#"(module
+  (@dylink.0 (mem-info (memory 64 3) (table 1 0)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+  (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+  (import "env" "dlclose" (func $dlclose (param i32) (result i32)))
+  (import "env" "dlerror" (func $dlerror (result i32)))
+  (import "env" "dladdr" (func $dladdr (param i32 i32) (result i32)))
+  (import "env" "dlinfo" (func $dlinfo (param i32 i32 i32) (result i32)))
+  (import "env" "dl_iterate_phdr" (func $iterate (param i32 i32) (result i32)))
+  (import "env" "memory" (memory 1))
+  (import "env" "__indirect_function_table" (table 1 funcref))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "__table_base" (global $table i32))
+  (global $seen (mut i32) (i32.const 0))
+  (func $is (param $value i32) (param $wanted i32) (param $number i32)
+    (if (i32.ne (local.get $value) (local.get $wanted))
+      (then (call $exit (local.get $number)))))
+  (func $object (param $info i32) (param $size i32) (param $data i32) (result i32)
+    (global.set $seen (i32.add (global.get $seen) (i32.const 1)))
+    (call $is (local.get $size) (i32.const 40) (i32.const 1))
+    (call $is (local.get $data) (i32.const 77) (i32.const 2))
+    (call $is (i32.load (local.get $info)) (i32.const 0) (i32.const 3))
+    (call $is (i32.load8_u (i32.load offset=4 (local.get $info))) (i32.const 0) (i32.const 4))
+    (call $is (i32.wrap_i64 (i64.load offset=16 (local.get $info))) (i32.const 1) (i32.const 5))
+    (i32.store offset=4 (local.get $info) (i32.const 1))
+    (i32.const 9))
+  (func (export "_start") (local $text i32)
+    (call $is (call $dlerror) (i32.const 0) (i32.const 10))
+    (call $is (call $dlopen (global.get $base) (i32.const 2)) (i32.const 0) (i32.const 11))
+    (local.set $text (call $dlerror))
+    (call $is (call $dlerror) (i32.const 0) (i32.const 12))
+    (call $is (call $dlsym (i32.const 0) (global.get $base)) (i32.const 0) (i32.const 13))
+    (call $is (call $dlerror) (local.get $text) (i32.const 14))
+    (call $is (call $dlclose (i32.const 24)) (i32.const -1) (i32.const 15))
+    (call $is (call $dlinfo (i32.const 24) (i32.const 2) (global.get $base)) (i32.const -1) (i32.const 16))
+    (call $is (call $dlerror) (local.get $text) (i32.const 17))
+    (call $is (call $dladdr (i32.const 1) (global.get $base)) (i32.const 0) (i32.const 18))
+    (call $is (call $dlerror) (i32.const 0) (i32.const 19))
+    (call $is (call $iterate (global.get $table) (i32.const 77)) (i32.const 9) (i32.const 20))
+    (call $is (call $iterate (global.get $table) (i32.const 77)) (i32.const 9) (i32.const 21))
+    (call $is (global.get $seen) (i32.const 2) (i32.const 22))
+    (i32.store offset=16 (global.get $base) (local.get $text))
+    (i32.store offset=20 (global.get $base) (i32.const 38))
+    (drop (call $write (i32.const 1) (i32.add (global.get $base) (i32.const 16)) (i32.const 1)
+      (i32.add (global.get $base) (i32.const 24)))))
+  (elem (global.get $table) func $object)
+  (data (global.get $base) "libany.so\00"))"#;
+
+#[test]
+fn a_program_that_opens_libraries_is_an_error_or_is_told_that_it_cannot() {
+    let folder = scratch("no-dlopen");
+    let program = wat(&folder, "opens.wasm", OPENS);
+    let whole = folder.join("whole.wasm");
+    let done = link(&whole, &program, &[]);
+    assert_eq!(done.code, Some(127), "{}", done.stderr);
+    let says = |text: &str| done.stderr.contains(text);
+    assert!(
+        says("dlopen") && says("--no-dlopen") && says("wasmdyld run"),
+        "{}",
+        done.stderr
+    );
+    assert!(!whole.exists());
+    let done = link(&whole, &program, &["--no-dlopen"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let done = run(&whole);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(done.stdout, "this program was linked without dlopen");
+}
+
+/// wasi-libc's libdl fails by itself: nobody gets such a program without having asked for it.
+#[test]
+fn stubs_of_the_toolchain_are_no_dlopen_either() {
+    let folder = scratch("libdl");
+    let stub = r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+      (func (export "dlopen") (param i32 i32) (result i32) i32.const 7))"#;
+    let program = r#"(module (@dylink.0 (needed "NAME") (mem-info (memory 0 0) (table 0 0)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+      (import "env" "memory" (memory 1))
+      (import "env" "__memory_base" (global i32))
+      (func (export "_start") (call $exit (call $dlopen (i32.const 0) (i32.const 2)))))"#;
+    let whole = folder.join("whole.wasm");
+    for name in ["libdl.so", "libmydl.so"] {
+        wat(&folder, name, stub);
+        let program = wat(&folder, "main.wasm", &program.replace("NAME", name));
+        let mine = name == "libmydl.so";
+        let done = link_with(&folder, &whole, &program, &[]);
+        assert_eq!(
+            done.code,
+            Some(if mine { 0 } else { 127 }),
+            "{}",
+            done.stderr
+        );
+        if mine {
+            // Who defines it himself has his own.
+            assert_eq!(run(&whole).code, Some(7));
+        } else {
+            let says = |text: &str| done.stderr.contains(text);
+            assert!(says("libdl.so") && says("--no-dlopen"), "{}", done.stderr);
+        }
+        let done = link_with(&folder, &whole, &program, &["--no-dlopen"]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert_eq!(run(&whole).code, Some(0));
+    }
+}
+
+#[test]
+fn what_is_kept_is_there_and_is_not_exported() {
+    let folder = scratch("keep");
+    let whole = folder.join("whole.wasm");
+    let has = |function: &str| {
+        let bytes = fs::read(&whole).expect("a module");
+        let name = format!("libc.so!{function}");
+        let named = bytes.windows(name.len()).any(|at| at == name.as_bytes());
+        let shown = ran(wasmdyld().args(["inspect", "--exports"]).arg(&whole));
+        (named, shown.stdout.contains(&format!("  {function} func")))
+    };
+    for (more, expected) in [
+        (&[][..], (false, false)),
+        (&["--keep", "qsort"], (true, false)),
+        (&["--export", "qsort"], (true, true)),
+        (&["--no-gc"], (true, false)),
+    ] {
+        let done = link(&whole, &hello(), more);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert_eq!(has("qsort"), expected, "{more:?}");
+        assert_eq!(run(&whole).code, Some(0));
+    }
+    let before = files(&folder);
+    let done = link(&whole, &hello(), &["--keep", "no_such_symbol"]);
+    assert_eq!(done.code, Some(127));
+    let why = "no object defines no_such_symbol, which is to be kept";
+    assert!(done.stderr.contains(why), "{}", done.stderr);
+    assert_eq!(files(&folder), before);
+}
+
+#[test]
+fn a_library_that_is_asked_for_is_one() {
+    let folder = scratch("library");
+    let whole = folder.join("whole.wasm");
+    let library = guests().join("lib/libz.so");
+    let done = link(&whole, &library, &["--library"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let asked = fs::read(&whole).expect("a module");
+    assert_eq!(link(&whole, &library, &[]).code, Some(0));
+    assert_eq!(fs::read(&whole).expect("a module"), asked);
+    fs::remove_file(&whole).expect("removing");
+    let done = link(&whole, &hello(), &["--library"]);
+    assert_eq!(done.code, Some(2));
+    assert!(
+        done.stderr.contains("main-pie.wasm is a program"),
+        "{}",
+        done.stderr
+    );
+    assert!(files(&folder).is_empty());
+}
+
+/// A file that is there is whole or as it was, and nothing is left beside it.
+#[test]
+fn nothing_is_written_unless_all_of_it_is() {
+    let folder = scratch("whole");
+    let (whole, map) = (folder.join("whole.wasm"), folder.join("map.json"));
+    fs::write(&whole, "before").expect("writing");
+    fs::write(&map, "before").expect("writing");
+    let before = files(&folder);
+    let bytes = fs::read(hello()).expect("a module");
+    let damaged = folder.join("sub").join("damaged.wasm");
+    fs::create_dir(folder.join("sub")).expect("a folder");
+    let map_path = map.to_str().expect("a path");
+    for size in [0, 1, 7, 9, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(&damaged, &bytes[..size]).expect("writing");
+        let done = link(&whole, &damaged, &["--map", map_path]);
+        assert!(!done.stderr.is_empty() && done.code == Some(127), "{size}");
+        assert_eq!(files(&folder), before, "{size} bytes");
+        // The same is said where it is run, but for what was being done.
+        let loaded = run(&damaged);
+        let cause = |said: &str| {
+            let line = said.lines().next().expect("a message");
+            line.rsplit("damaged.wasm: ")
+                .next()
+                .expect("a cause")
+                .to_string()
+        };
+        assert_eq!(cause(&done.stderr), cause(&loaded.stderr), "{size} bytes");
+    }
+    // The module could be written, the map cannot.
+    let nowhere = folder.join("nowhere/map.json");
+    let done = link(
+        &whole,
+        &hello(),
+        &["--map", nowhere.to_str().expect("a path")],
+    );
+    assert_eq!(done.code, Some(127));
+    assert!(done.stderr.contains("cannot write"), "{}", done.stderr);
+    assert_eq!(files(&folder), before);
+    let done = link(
+        &folder.join("nowhere/whole.wasm"),
+        &hello(),
+        &["--map", map_path],
+    );
+    assert_eq!(done.code, Some(127));
+    assert_eq!(files(&folder), before);
+    // And both can.
+    let done = link(&whole, &hello(), &["--map", map_path]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let after = files(&folder);
+    assert_eq!(after.len(), 2);
+    assert!(after[&whole].starts_with(b"\0asm") && after[&map].starts_with(b"{"));
+}
