@@ -10,11 +10,13 @@
 mod c;
 #[path = "support/guests.rs"]
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use table::{Cells, put};
 
 /// The first column: the engine inside the library.
 const BUNDLED: &str = "wasmtime";
@@ -26,9 +28,6 @@ struct Engine {
     name: String,
     path: PathBuf,
 }
-
-/// Row, engine: whether it runs, or why not.
-type Cells = BTreeMap<(String, String), Result<(), String>>;
 
 /// Nothing if they are not built, which is said.
 fn engines() -> Option<(Vec<Engine>, PathBuf)> {
@@ -58,7 +57,8 @@ fn the_table_is_what_happens() {
         crashes.is_empty(),
         "no engine may end the process: {crashes:#?}"
     );
-    compare(&engines, &cells.into_inner().expect("cells"));
+    let cells = cells.into_inner().expect("cells");
+    table::compare(BEGIN, "the_table_is", &columns(&engines), &cells);
 }
 
 /// Engines are opened apart from the symbols of the program (RTLD_DEEPBIND), which AddressSanitizer does not allow.
@@ -86,20 +86,6 @@ fn under_address_sanitizer() {
     let (good, bad): (Vec<_>, Vec<_>) = of_engine.partition(|(_, result)| result.is_ok());
     println!("{} run, {} do not: {bad:#?}", good.len(), bad.len());
     assert!(good.len() > 4 * bad.len(), "most of them run");
-}
-
-fn put(cells: &Mutex<Cells>, row: &str, engine: &str, result: Result<(), String>) {
-    let mut cells = cells.lock().expect("cells");
-    let cell = cells
-        .entry((row.to_string(), engine.to_string()))
-        .or_insert(Ok(()));
-    // The smallest of several reasons, since the runs of a case end in no order.
-    if let Err(why) = result {
-        match cell {
-            Err(known) if *known <= why => {}
-            _ => *cell = Err(why),
-        }
-    }
 }
 
 fn guests(engines: &[Engine], cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {
@@ -230,90 +216,12 @@ fn reason(stderr: &str, wrong: &str) -> String {
     words.collect::<Vec<_>>().join(" ").replace('|', "/")
 }
 
-/// The section that the test writes, which ends with the next one or the page.
+/// The section that the test writes.
 const BEGIN: &str = "\n### The table\n";
-const NEXT: &str = "\n## ";
 
-fn table(engines: &[Engine], cells: &Cells) -> String {
-    let columns: Vec<&str> = std::iter::once(BUNDLED)
-        .chain(engines.iter().map(|e| e.name.as_str()))
-        .collect();
-    let mut rows: Vec<&str> = cells.keys().map(|(row, _)| row.as_str()).collect();
-    // The guests first, then the C tests.
-    rows.sort_by_key(|row| (row.starts_with("C: "), *row));
-    rows.dedup();
-    let mut text = String::from("\n| case |");
-    for column in &columns {
-        let _ = write!(text, " {column} |");
-    }
-    text.push_str("\n|---|");
-    text.push_str(&"---|".repeat(columns.len()));
-    text.push('\n');
-    let mut reasons: Vec<&str> = Vec::new();
-    let mut passed = vec![0; columns.len()];
-    for row in &rows {
-        let _ = write!(text, "| {row} |");
-        for (column, passed) in columns.iter().zip(&mut passed) {
-            match cells.get(&(row.to_string(), column.to_string())) {
-                None => text.push_str(" |"),
-                Some(Ok(())) => {
-                    *passed += 1;
-                    text.push_str(" yes |");
-                }
-                Some(Err(why)) => {
-                    let known = reasons.iter().position(|known| known == why);
-                    let number = known.unwrap_or_else(|| {
-                        reasons.push(why);
-                        reasons.len() - 1
-                    });
-                    let _ = write!(text, " no: {} |", number + 1);
-                }
-            }
-        }
-        text.push('\n');
-    }
-    let _ = write!(text, "| **{} in all** |", rows.len());
-    for passed in passed {
-        let _ = write!(text, " **{passed}** |");
-    }
-    text.push_str("\n\n");
-    for (i, why) in reasons.iter().enumerate() {
-        let _ = writeln!(text, "{}. {why}", i + 1);
-    }
-    text
-}
-
-fn compare(engines: &[Engine], cells: &Cells) {
-    let file = c::source("docs/ENGINES.md");
-    let document = std::fs::read_to_string(&file).expect("docs/ENGINES.md");
-    let (before, rest) = document.split_once(BEGIN).expect("where the table begins");
-    let end = rest.find(NEXT).unwrap_or(rest.len());
-    let (committed, after) = rest.split_at(end);
-    let found = table(engines, cells);
-    if std::env::var_os("WASMDYLD_BLESS").is_some() {
-        let text = [before, BEGIN, &found, after].concat();
-        std::fs::write(file, text).expect("docs/ENGINES.md");
-        return;
-    }
-    if found == committed {
-        return;
-    }
-    let mut message = String::new();
-    for line in committed
-        .lines()
-        .filter(|l| !found.lines().any(|f| f == *l))
-    {
-        let _ = writeln!(message, "- {line}");
-    }
-    for line in found
-        .lines()
-        .filter(|l| !committed.lines().any(|c| c == *l))
-    {
-        let _ = writeln!(message, "+ {line}");
-    }
-    panic!(
-        "docs/ENGINES.md is not what happens (`WASMDYLD_BLESS=1 cargo xtask test the_table` writes it anew):\n{message}"
-    );
+fn columns(engines: &[Engine]) -> Vec<&str> {
+    let others = engines.iter().map(|engine| engine.name.as_str());
+    std::iter::once(BUNDLED).chain(others).collect()
 }
 
 /// Numbers of quirks in a text, as comments cite them: "Q" and digits, alone.

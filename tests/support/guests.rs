@@ -105,63 +105,112 @@ pub fn execute(mut command: Command) -> Outcome {
     }
 }
 
-/// Runs one program of a case and says what is wrong.
-pub fn run(case: &Case, run: &Run, program: &Program<'_>, options: &[&str]) -> Result<(), Failure> {
-    let broken = |wrong: String| Failure {
-        wrong,
-        stderr: String::new(),
-        crashed: true,
-    };
-    let guests = guests();
-    let folder = guests
-        .join("cases")
-        .join(&case.name)
-        .join(program.variant.folder());
-    let file = folder.join(program.file());
-    if !file.exists() {
-        return Err(broken(format!(
-            "{} is not built: `cargo xtask guests`",
-            file.display()
-        )));
+impl Failure {
+    /// Nothing was run.
+    pub fn broken(wrong: impl ToString) -> Failure {
+        Failure {
+            wrong: wrong.to_string(),
+            stderr: String::new(),
+            crashed: true,
+        }
     }
-    static SCRATCH: AtomicUsize = AtomicUsize::new(0);
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
-        "guests-{}-{}",
-        std::process::id(),
-        SCRATCH.fetch_add(1, Ordering::Relaxed)
-    ));
-    fs::create_dir_all(&scratch).map_err(|e| broken(e.to_string()))?;
+}
+
+/// Where a program of a case was built, with its libraries.
+pub fn folder(case: &Case, program: &Program<'_>) -> PathBuf {
+    let cases = guests().join("cases");
+    cases.join(&case.name).join(program.variant.folder())
+}
+
+/// The command, with nothing of the machine's environment but what the engine's cache needs.
+pub fn wasmdyld() -> Command {
     // One that was built in another way, if there is one.
     let built = std::env::var_os("WASMDYLD_TEST_COMMAND");
     let built = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_wasmdyld").into());
     let mut command = Command::new(built);
-    // Of the machine's environment only what the engine's cache needs.
     for (name, _) in
         std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("WASMDYLD_"))
     {
         command.env_remove(name);
     }
     command
+}
+
+/// A new folder for files of the test's.
+pub fn scratch() -> std::io::Result<PathBuf> {
+    static SCRATCH: AtomicUsize = AtomicUsize::new(0);
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+        "guests-{}-{}",
+        std::process::id(),
+        SCRATCH.fetch_add(1, Ordering::Relaxed)
+    ));
+    fs::create_dir_all(&scratch)?;
+    Ok(scratch)
+}
+
+/// The folders that a run sees, of the machine and of the guest. `scratch` is where new ones are made, `built` where the program lies.
+pub fn dirs(
+    case: &Case,
+    run: &Run,
+    built: &Path,
+    scratch: &Path,
+) -> std::io::Result<Vec<(PathBuf, String)>> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("guests/cases")
+        .join(&case.name);
+    let found = run.dirs.iter().map(|(host, guest)| {
+        let below = |place| Some(host.strip_prefix(place)?.trim_start_matches('/'));
+        let host = if let Some(below) = below("{tmp}") {
+            let made = scratch.join(below);
+            fs::create_dir_all(&made)?;
+            made
+        } else if let Some(below) = below("{built}") {
+            built.join(below)
+        } else {
+            source.join(host)
+        };
+        Ok((host, guest.clone()))
+    });
+    found.collect()
+}
+
+/// Runs one program of a case and says what is wrong.
+pub fn run(case: &Case, run: &Run, program: &Program<'_>, options: &[&str]) -> Result<(), Failure> {
+    let folder = folder(case, program);
+    let file = folder.join(program.file());
+    if !file.exists() {
+        return Err(Failure::broken(format!(
+            "{} is not built: `cargo xtask guests`",
+            file.display()
+        )));
+    }
+    let mut command = wasmdyld();
+    command
         .arg("run")
         .args(options)
         .arg("-L")
         .arg(&folder)
         .arg("-L")
-        .arg(guests.join("lib"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("guests/cases")
-        .join(&case.name);
-    for (host, guest) in &run.dirs {
-        let below = |place| Some(host.strip_prefix(place)?.trim_start_matches('/'));
-        let host = if let Some(below) = below("{tmp}") {
-            let made = scratch.join(below);
-            fs::create_dir_all(&made).map_err(|e| broken(e.to_string()))?;
-            made
-        } else if let Some(below) = below("{built}") {
-            folder.join(below)
-        } else {
-            source.join(host)
-        };
+        .arg(guests().join("lib"));
+    for name in &run.preload {
+        command.args(["--preload", name]);
+    }
+    if let Some(bytes) = run.stack_size {
+        command.arg("--stack-size").arg(bytes.to_string());
+    }
+    run_file(case, run, &folder, &file, command)
+}
+
+/// Goes on with a command that is complete but for what the program is to see, the program, and its arguments.
+pub fn run_file(
+    case: &Case,
+    run: &Run,
+    built: &Path,
+    file: &Path,
+    mut command: Command,
+) -> Result<(), Failure> {
+    let scratch = scratch().map_err(Failure::broken)?;
+    for (host, guest) in dirs(case, run, built, &scratch).map_err(Failure::broken)? {
         command
             .arg("--dir")
             .arg(format!("{}::{guest}", host.display()));
@@ -169,16 +218,14 @@ pub fn run(case: &Case, run: &Run, program: &Program<'_>, options: &[&str]) -> R
     for (name, value) in &run.env {
         command.arg("--env").arg(format!("{name}={value}"));
     }
-    for name in &run.preload {
-        command.args(["--preload", name]);
-    }
-    if let Some(bytes) = run.stack_size {
-        command.arg("--stack-size").arg(bytes.to_string());
-    }
-    command.arg(&file).args(&run.args);
+    command.arg(file).args(&run.args);
     let outcome = execute(command);
     let _ = fs::remove_dir_all(&scratch);
+    judge(run, &outcome)
+}
 
+/// What is wrong with how a run ended.
+pub fn judge(run: &Run, outcome: &Outcome) -> Result<(), Failure> {
     let mut wrong = String::new();
     let exit = outcome.status.and_then(|status| status.code());
     if exit != Some(run.exit) {
@@ -205,7 +252,7 @@ pub fn run(case: &Case, run: &Run, program: &Program<'_>, options: &[&str]) -> R
         true => Ok(()),
         false => Err(Failure {
             wrong,
-            stderr: outcome.stderr,
+            stderr: outcome.stderr.clone(),
             crashed: exit.is_none(),
         }),
     }

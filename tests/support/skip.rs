@@ -9,10 +9,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Programs that tests run, and Debian's packages that have them.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 15] = [
     ("bash", "bash"),
     ("c++", "g++"),
     ("cc", "gcc"),
+    ("chromium", "chromium"),
     ("clang", "clang"),
     ("clang++", "clang"),
     ("cmake", "cmake"),

@@ -94,7 +94,7 @@ pub enum Variant {
     Plain,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Run {
     /// The line of case.txt, for messages.
     pub line: usize,

@@ -19,6 +19,7 @@ mod skipped;
 mod start_order;
 mod test;
 mod util;
+mod web;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ tasks:
   ports [NAME...]    build other people's C projects by their own build systems for wasmdyld,
                      and run their tests (guests/ports)
   engines            build the engines that tests open at run time
+  web                fetch node, and WASI for browsers, which tests of one module run in
   python [ARG...]    build the Python package's wheel around the library, and test it
                      in an environment of its own; arguments go to pytest
   fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         "reproducible" => reproducible::main(rest),
         "portable" => portable::main(rest),
         "engines" => library::engines().map(drop),
+        "web" => web::fetch().map(drop),
         "guests" => guests::main(rest),
         "ports" => ports::main(rest),
         "python" => python::main(rest),

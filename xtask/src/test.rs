@@ -7,6 +7,7 @@ use crate::library::{self, Build};
 use crate::python;
 use crate::skipped::{self, Skipped};
 use crate::util::{self, Result};
+use crate::web;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -77,6 +78,7 @@ struct Made {
     stage: Installed,
     engines: Vec<(&'static str, PathBuf)>,
     neutral: PathBuf,
+    web: PathBuf,
     prefix: PathBuf,
     /// The folder of a Python's programs.
     python: PathBuf,
@@ -89,6 +91,7 @@ impl Made {
         guests::main(&[])?;
         let engines = library::engines()?;
         let neutral = library::neutral(&Build::default())?;
+        let web = web::fetch()?;
         let prefix = util::target_dir().join("prefix");
         util::remove(&prefix)?;
         install::install(&Options::new(prefix.clone()))?;
@@ -97,6 +100,7 @@ impl Made {
             stage,
             engines,
             neutral,
+            web,
             prefix,
             python,
         })
@@ -131,6 +135,7 @@ impl Run<'_> {
         command
             .env("WASMDYLD_TEST_ENGINES", engines.join(":"))
             .env("WASMDYLD_TEST_NEUTRAL", &self.made.neutral)
+            .env("WASMDYLD_TEST_WEB", &self.made.web)
             .env("WASMDYLD_TEST_PREFIX", &self.made.prefix)
             .env("WASMDYLD_TEST_PYTHON", self.made.python.join("python"))
             .env("WASMDYLD_TEST_SKIPPED", skipped::file());
