@@ -27,6 +27,8 @@ use table::{Cells, put};
 const BUNDLED: &str = "wasmtime";
 /// What a trap is told by; its text is the host's own.
 const TRAPPED: i32 = 134;
+/// Cases with SQLite and Lua, which could open libraries, and are not asked to.
+const OPEN_NOTHING: &[&str] = &["lua", "sqlite-demo"];
 const BEGIN: &str = "\n### One module, host by host\n";
 
 /// One run of a program that was linked.
@@ -113,6 +115,9 @@ fn link(case: &Case, run: &Run, program: &Program<'_>, place: &Path) -> Linked {
     }
     if let Some(bytes) = run.stack_size {
         command.arg("--stack-size").arg(bytes.to_string());
+    }
+    if OPEN_NOTHING.contains(&case.name.as_str()) {
+        command.arg("--no-dlopen");
     }
     let outcome = support::execute({
         command.arg(folder.join(program.file()));
