@@ -264,3 +264,53 @@ fn every_case_as_one_module() {
     table::take(BEGIN, &missing, &mut cells);
     table::compare(BEGIN, "every_case_as_one_module", &columns, &cells);
 }
+
+/// SQLite, as examples/README.md has it linked.
+fn sqlite(scratch: &Path) -> PathBuf {
+    let lib = support::guests().join("lib");
+    let module = scratch.join("sqlite3.wasm");
+    let mut command = support::wasmdyld();
+    command.args(["link", "--no-dlopen"]);
+    command.args(["--export", "malloc", "--export", "free"]);
+    command.arg("-L").arg(&lib).arg("-o").arg(&module);
+    command.arg(lib.join("libsqlite3.so"));
+    c::succeed("wasmdyld link", &mut command);
+    module
+}
+
+#[test]
+fn sqlite_answers_in_node() {
+    let Some(web) = web::folder() else {
+        return;
+    };
+    let scratch = support::scratch().expect("a scratch folder");
+    let script = c::source("examples/web/sqlite-node.mjs");
+    let run = |sql: &str| {
+        let mut command = Command::new(&web.node);
+        command.arg(&script).arg(sqlite(&scratch)).arg(sql);
+        support::execute(command)
+    };
+    let answer = run(
+        "CREATE TABLE t (a, b); INSERT INTO t VALUES (6, 'x'), (7, NULL); SELECT sum(a) AS s, max(b) FROM t",
+    );
+    assert_eq!(answer.stdout, "s | max(b)\n13 | x\n", "{}", answer.stderr);
+    let wrong = run("SELECT a FROM nowhere");
+    assert!(wrong.stderr.contains("no such table: nowhere"));
+    assert!(wrong.status.is_some_and(|status| !status.success()));
+    let _ = std::fs::remove_dir_all(&scratch);
+}
+
+/// Somebody types queries, at the width of a phone and of a desk.
+#[test]
+fn sqlite_answers_in_a_page() {
+    let (web, chromium) = (web::folder(), c::skip::has("chromium"));
+    let (Some(web), true) = (web, chromium) else {
+        return;
+    };
+    let scratch = support::scratch().expect("a scratch folder");
+    let example = c::source("examples/web");
+    let arguments = ["chromium".as_ref(), example.as_path(), &sqlite(&scratch)];
+    let mut command = web.node("example.mjs", &arguments);
+    c::succeed("the page", &mut command);
+    let _ = std::fs::remove_dir_all(&scratch);
+}

@@ -13,7 +13,8 @@ pub const NODE: &str = "node";
 pub const CHROMIUM: &str = "Chromium";
 
 pub struct Web {
-    node: PathBuf,
+    /// The program.
+    pub node: PathBuf,
     /// The modules of browser_wasi_shim.
     pub shim: PathBuf,
 }
