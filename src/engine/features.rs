@@ -26,10 +26,20 @@ pub enum Feature {
     MultiMemory,
     /// Tables other than table 0, `table.grow`, `ref.func`.
     ReferenceTypes,
+    /// `i32.add` and its like in the offsets of segments and the values of globals.
+    ExtendedConst,
+    /// `memory.copy`, `memory.fill`, passive segments.
+    BulkMemory,
+    /// `i32.extend8_s` and its like.
+    SignExtension,
+    /// `i32.trunc_sat_f64_s` and its like.
+    SaturatingConversions,
+    /// Several results of functions and blocks.
+    MultiValue,
 }
 
 impl Feature {
-    pub const ALL: [Feature; 7] = [
+    pub const ALL: [Feature; 12] = [
         Feature::TailCalls,
         Feature::Exceptions,
         Feature::LegacyExceptions,
@@ -37,6 +47,11 @@ impl Feature {
         Feature::Memory64,
         Feature::MultiMemory,
         Feature::ReferenceTypes,
+        Feature::ExtendedConst,
+        Feature::BulkMemory,
+        Feature::SignExtension,
+        Feature::SaturatingConversions,
+        Feature::MultiValue,
     ];
 
     pub fn name(self) -> &'static str {
@@ -48,6 +63,11 @@ impl Feature {
             Feature::Memory64 => "64-bit memories",
             Feature::MultiMemory => "several memories",
             Feature::ReferenceTypes => "reference types",
+            Feature::ExtendedConst => "extended constant expressions",
+            Feature::BulkMemory => "bulk memory operations",
+            Feature::SignExtension => "sign extension",
+            Feature::SaturatingConversions => "saturating conversions",
+            Feature::MultiValue => "multiple values",
         }
     }
 
@@ -87,6 +107,35 @@ impl Feature {
             Feature::MultiMemory => module!([5, 5, 2, 0, 0, 0, 0]),
             // (table 0 funcref) (table 0 externref)
             Feature::ReferenceTypes => module!([4, 7, 2, 0x70, 0, 0, 0x6f, 0, 0]),
+            // (global i32 (i32.add (i32.const 0) (i32.const 0)))
+            Feature::ExtendedConst => {
+                module!([6, 9, 1, 0x7f, 0, 0x41, 0, 0x41, 0, 0x6a, 0x0b])
+            }
+            // (memory 0) (func i32.const 0 i32.const 0 i32.const 0 memory.copy)
+            Feature::BulkMemory => module!(
+                [1, 4, 1, 0x60, 0, 0]
+                [3, 2, 1, 0]
+                [5, 3, 1, 0, 0]
+                [10, 14, 1, 12, 0, 0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 0x0a, 0, 0, 0x0b]
+            ),
+            // (func i32.const 0 i32.extend8_s drop)
+            Feature::SignExtension => module!(
+                [1, 4, 1, 0x60, 0, 0]
+                [3, 2, 1, 0]
+                [10, 8, 1, 6, 0, 0x41, 0, 0xc0, 0x1a, 0x0b]
+            ),
+            // (func f32.const 0 i32.trunc_sat_f32_s drop)
+            Feature::SaturatingConversions => module!(
+                [1, 4, 1, 0x60, 0, 0]
+                [3, 2, 1, 0]
+                [10, 12, 1, 10, 0, 0x43, 0, 0, 0, 0, 0xfc, 0, 0x1a, 0x0b]
+            ),
+            // (func (result i32 i32) i32.const 0 i32.const 0)
+            Feature::MultiValue => module!(
+                [1, 6, 1, 0x60, 0, 2, 0x7f, 0x7f]
+                [3, 2, 1, 0]
+                [10, 8, 1, 6, 0, 0x41, 0, 0x41, 0, 0x0b]
+            ),
         }
     }
 }

@@ -98,6 +98,8 @@ impl Module {
     }
 
     /// The imports in the **engine's** order, which is the order that [`Instance::new`] wants and not always that of the module.
+    ///
+    /// Not to be asked of a module with tags, unless [`shim::Shim::lists_tags`].
     pub fn imports(&self) -> Imports {
         // SAFETY: the module is alive; the call fills an owned vector.
         Imports(unsafe {
@@ -107,7 +109,7 @@ impl Module {
         })
     }
 
-    /// The exports in the engine's order, which is that of [`Instance::exports`].
+    /// The exports in the engine's order, which is that of [`Instance::exports`]. The same holds of tags.
     pub fn exports(&self) -> Exports {
         // SAFETY: the module is alive; the call fills an owned vector.
         Exports(unsafe {

@@ -57,6 +57,11 @@ fn lacking(ns: &Namespace, used: &Features) -> Vec<&'static str> {
         (used.legacy_exceptions, Feature::LegacyExceptions),
         (used.reference_types, Feature::ReferenceTypes),
         (used.multi_memory, Feature::MultiMemory),
+        (used.extended_const, Feature::ExtendedConst),
+        (used.bulk_memory, Feature::BulkMemory),
+        (used.sign_extension, Feature::SignExtension),
+        (used.saturating_conversions, Feature::SaturatingConversions),
+        (used.multi_value, Feature::MultiValue),
     ];
     let lacking = probes
         .into_iter()

@@ -1,6 +1,9 @@
 //! A second, slow look at a module that an engine refused, to say why.
 
-use wasmparser::{FunctionBody, Operator, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{
+    BlockType, ConstExpr, DataKind, ElementKind, FunctionBody, Operator, Parser, Payload, RecGroup,
+    Result, TableInit, Validator, WasmFeatures,
+};
 
 use super::{Features, ParseLimits, convert, parse, sniff};
 
@@ -62,17 +65,89 @@ fn is_limit(words: &str) -> bool {
     LIMITS.iter().any(|limit| words.contains(limit))
 }
 
-/// What the function bodies use. Stops where the module stops making sense.
+/// What code, constant expressions, types and segments use. Stops where the module stops making sense.
 fn scan(bytes: &[u8]) -> Features {
     let mut features = Features::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::CodeSectionEntry(body)) => scan_body(&body, &mut features),
-            Ok(_) => {}
-            Err(_) => break,
+        let Ok(payload) = payload else {
+            break;
+        };
+        if scan_payload(&payload, &mut features).is_err() {
+            break;
         }
     }
     features
+}
+
+fn scan_payload(payload: &Payload<'_>, features: &mut Features) -> Result<()> {
+    match payload {
+        Payload::TypeSection(types) => {
+            for group in types.clone() {
+                features.multi_value |= has_several_results(&group?);
+            }
+        }
+        Payload::TableSection(tables) => {
+            for table in tables.clone() {
+                if let TableInit::Expr(value) = table?.init {
+                    scan_constant(&value, features)?;
+                }
+            }
+        }
+        Payload::GlobalSection(globals) => {
+            for global in globals.clone() {
+                scan_constant(&global?.init_expr, features)?;
+            }
+        }
+        Payload::ElementSection(elements) => {
+            for element in elements.clone() {
+                match element?.kind {
+                    ElementKind::Active { offset_expr, .. } => {
+                        scan_constant(&offset_expr, features)?;
+                    }
+                    ElementKind::Passive => features.bulk_memory = true,
+                    ElementKind::Declared => features.reference_types = true,
+                }
+            }
+        }
+        Payload::DataCountSection { .. } => features.bulk_memory = true,
+        Payload::DataSection(segments) => {
+            for segment in segments.clone() {
+                match segment?.kind {
+                    DataKind::Active { offset_expr, .. } => scan_constant(&offset_expr, features)?,
+                    DataKind::Passive => features.bulk_memory = true,
+                }
+            }
+        }
+        Payload::CodeSectionEntry(body) => scan_body(body, features),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn has_several_results(group: &RecGroup) -> bool {
+    let mut funcs = group
+        .types()
+        .filter_map(|ty| match &ty.composite_type.inner {
+            wasmparser::CompositeInnerType::Func(func) => Some(func),
+            _ => None,
+        });
+    funcs.any(|func| func.results().len() > 1)
+}
+
+/// The first release has one constant in an expression, or one global.
+fn scan_constant(value: &ConstExpr<'_>, features: &mut Features) -> Result<()> {
+    for operator in value.get_operators_reader() {
+        features.extended_const |= matches!(
+            operator?,
+            Operator::I32Add
+                | Operator::I32Sub
+                | Operator::I32Mul
+                | Operator::I64Add
+                | Operator::I64Sub
+                | Operator::I64Mul
+        );
+    }
+    Ok(())
 }
 
 fn scan_body(body: &FunctionBody<'_>, features: &mut Features) {
@@ -122,7 +197,21 @@ fn note(operator: &Operator<'_>, features: &mut Features) {
         "threads" | "shared_everything_threads" => features.threads = true,
         "tail_call" => features.tail_calls = true,
         "reference_types" => features.reference_types = true,
+        "bulk_memory" => features.bulk_memory = true,
+        "sign_extension" => features.sign_extension = true,
+        "saturating_float_to_int" => features.saturating_conversions = true,
+        // A block that has a type of a function has parameters, or several results.
+        "mvp" => features.multi_value |= has_func_type(operator),
         "gc" | "function_references" | "custom_descriptors" => features.gc = true,
         _ => {}
+    }
+}
+
+fn has_func_type(operator: &Operator<'_>) -> bool {
+    match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            matches!(blockty, BlockType::FuncType(_))
+        }
+        _ => false,
     }
 }

@@ -1,53 +1,69 @@
 //! What a module uses beyond WebAssembly 1.0.
 
+use serde::{Deserialize, Serialize};
 use wasmparser::BinaryReader;
 
-use super::{Features, HeapType, MemoryType, TableType, ValType};
+use super::{HeapType, MemoryType, TableType, ValType};
+
+/// Each feature with its name for messages, which [`Features::names`] gives in this order.
+macro_rules! features {
+    ($($(#[$doc:meta])* $feature:ident: $name:literal,)*) => {
+        /// What a module uses beyond WebAssembly 1.0, for messages when an engine refuses it.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Features {
+            $($(#[$doc])* pub $feature: bool,)*
+        }
+
+        impl Features {
+            /// What either of the two uses.
+            #[must_use]
+            pub fn union(self, other: Features) -> Features {
+                Features {
+                    $($feature: self.$feature || other.$feature,)*
+                }
+            }
+
+            fn all(&self) -> impl Iterator<Item = (bool, &'static str)> {
+                [$((self.$feature, $name)),*].into_iter()
+            }
+        }
+    };
+}
+
+features! {
+    simd: "SIMD",
+    relaxed_simd: "relaxed SIMD",
+    wide_arithmetic: "wide arithmetic",
+    stack_switching: "stack switching",
+    threads: "threads",
+    tail_calls: "tail calls",
+    memory64: "64-bit memory",
+    /// Tags, or `throw`: the same in both kinds of exceptions.
+    tags: "exceptions",
+    exnref: "exceptions (exnref)",
+    legacy_exceptions: "legacy exceptions",
+    reference_types: "reference types",
+    multi_memory: "multiple memories",
+    gc: "garbage collection",
+    /// This one and the following are in nearly every module of today, and noted by [`super::explain`] alone.
+    extended_const: "extended constant expressions",
+    bulk_memory: "bulk memory operations",
+    sign_extension: "sign extension",
+    saturating_conversions: "saturating conversions",
+    multi_value: "multiple values",
+}
 
 impl Features {
     /// Names for a message, in a fixed order.
     pub fn names(&self) -> Vec<&'static str> {
-        [
-            (self.simd, "SIMD"),
-            (self.relaxed_simd, "relaxed SIMD"),
-            (self.wide_arithmetic, "wide arithmetic"),
-            (self.stack_switching, "stack switching"),
-            (self.threads, "threads"),
-            (self.tail_calls, "tail calls"),
-            (self.memory64, "64-bit memory"),
-            (
-                self.tags && !self.exnref && !self.legacy_exceptions,
-                "exceptions",
-            ),
-            (self.exnref, "exceptions (exnref)"),
-            (self.legacy_exceptions, "legacy exceptions"),
-            (self.reference_types, "reference types"),
-            (self.multi_memory, "multiple memories"),
-            (self.gc, "garbage collection"),
-        ]
-        .into_iter()
-        .filter_map(|(used, name)| used.then_some(name))
-        .collect()
-    }
-
-    /// What either of the two uses.
-    #[must_use]
-    pub fn union(self, other: Features) -> Features {
-        Features {
-            simd: self.simd || other.simd,
-            relaxed_simd: self.relaxed_simd || other.relaxed_simd,
-            wide_arithmetic: self.wide_arithmetic || other.wide_arithmetic,
-            stack_switching: self.stack_switching || other.stack_switching,
-            threads: self.threads || other.threads,
-            tail_calls: self.tail_calls || other.tail_calls,
-            memory64: self.memory64 || other.memory64,
-            tags: self.tags || other.tags,
-            exnref: self.exnref || other.exnref,
-            legacy_exceptions: self.legacy_exceptions || other.legacy_exceptions,
-            reference_types: self.reference_types || other.reference_types,
-            multi_memory: self.multi_memory || other.multi_memory,
-            gc: self.gc || other.gc,
-        }
+        // Where it is known which exceptions are meant, tags add nothing.
+        let told = Features {
+            tags: self.tags && !self.exnref && !self.legacy_exceptions,
+            ..*self
+        };
+        told.all()
+            .filter_map(|(used, name)| used.then_some(name))
+            .collect()
     }
 
     pub(super) fn note_value(&mut self, ty: ValType) {

@@ -45,6 +45,7 @@ pub(crate) use convert::value as value_type;
 pub use explain::{Explanation, explain};
 pub use exports::{Export, Exports, Unfit};
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
+pub use features::Features;
 pub use imports::{Import, Imports};
 pub use metadata::{Brief, Metadata, Step};
 pub use meter::{Mode as Metering, meter};

@@ -98,25 +98,6 @@ pub struct ConstValue {
     pub offset: u64,
 }
 
-/// What a module uses beyond WebAssembly 1.0, for messages when an engine refuses it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Features {
-    pub simd: bool,
-    pub relaxed_simd: bool,
-    pub wide_arithmetic: bool,
-    pub stack_switching: bool,
-    pub threads: bool,
-    pub tail_calls: bool,
-    pub memory64: bool,
-    /// Tags, or `throw`: the same in both kinds of exceptions.
-    pub tags: bool,
-    pub exnref: bool,
-    pub legacy_exceptions: bool,
-    pub reference_types: bool,
-    pub multi_memory: bool,
-    pub gc: bool,
-}
-
 impl fmt::Display for HeapType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

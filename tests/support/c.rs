@@ -49,7 +49,7 @@ fn unknown_engine(work: &Path) -> PathBuf {
         .find_map(|entry| entry.strip_prefix("wasmi="));
     let mut bytes = std::fs::read(wasmi.map_or_else(library, PathBuf::from)).expect("an engine");
     for mark in [
-        "wasmtime_engine_clone",
+        "wasmtime_error_message",
         "wasmer_last_error_length",
         "wasmi_engine_clone",
     ] {

@@ -1,16 +1,20 @@
 """What the tests share. WASMDYLD_GUESTS is the folder of the built guests (target/guests by default)."""
 
 import os
+import sys
 from pathlib import Path
-from typing import Callable, NoReturn
+from typing import Callable, List, NoReturn
 
 import pytest
 import wasmtime
 
+import wasmdyld
 from wasmdyld import Namespace
 
 ROOT = Path(__file__).resolve().parents[3]
 GUESTS = Path(os.environ.get("WASMDYLD_GUESTS") or ROOT / "target" / "guests")
+
+COMMAND = Path(wasmdyld.__file__).parent / "bin" / "wasmdyld"
 
 Make = Callable[..., Namespace]
 
@@ -27,6 +31,13 @@ def absent(what: str, how: str) -> NoReturn:
         with open(file, "a", encoding="utf-8") as lines:
             lines.write(f"{what}\t{how}\tpytest\t{test}\n")
     pytest.skip(f"{what} is missing: {how}")
+
+
+def command(*arguments: object) -> List[str]:
+    """What runs the command that is in the package."""
+    if not COMMAND.exists():
+        absent("the command in the package", "`cargo xtask python` puts it into the wheel")
+    return [sys.executable, "-m", "wasmdyld", *map(str, arguments)]
 
 
 def wat(text: str) -> bytes:

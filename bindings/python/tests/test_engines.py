@@ -3,10 +3,12 @@
 WASMDYLD_TEST_ENGINES names engine libraries ("wasmi=PATH:wasmer=PATH"). One there always is: that in the package wasmtime of PyPI.
 """
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
@@ -14,7 +16,7 @@ import pytest
 import wasmtime
 
 import wasmdyld
-from support import GUESTS, absent, wat
+from support import GUESTS, absent, command, wat
 from wasmdyld import CFUNCTYPE, CodeStore, Engine, EngineDescription, Namespace, Output, Wasi
 
 
@@ -262,6 +264,34 @@ OURS = """
 """
 
 
+def packaged(version: str, folder: Path) -> Path:
+    """The library in the package wasmtime of this version."""
+    get = [sys.executable, "-m", "pip", "--quiet", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(folder), f"wasmtime=={version}"]
+    subprocess.run(get, check=True, timeout=300)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        name = next(name for name in wheel.namelist() if "_libwasmtime." in name)
+        return Path(wheel.extract(name, folder))
+
+
+@pytest.mark.parametrize("version, tags, lacks", [("22.0.0", False, "extended constant expressions"), ("40.0.0", True, None)])
+def test_older_versions_of_wasmtime(guests: Path, tmp_path: Path, version: str, tags: bool, lacks: Optional[str]) -> None:
+    library = packaged(version, tmp_path)
+    done = subprocess.run(command("engine-check", "--format", "json", library), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+    found = json.loads(done.stdout)
+    assert found["engine"] == "wasmtime"
+    rows = {row["probe"]: row["result"] for row in found["probes"]}
+    assert "crashed" not in " ".join(rows.values())
+    assert rows["tag"] == ("yes" if tags else "no")
+    assert found["can_host"] is (lacks is None), found["verdict"]
+    with Namespace(library_paths=[guests / "lib"], engine=Engine(library)) as ns:
+        if lacks is None:
+            assert ns.load("libc.so").abs(-3) == 3
+        else:
+            assert lacks in found["verdict"]
+            with pytest.raises(wasmdyld.Error, match=f"the engine has no .*{lacks}"):
+                ns.load("libc.so")
+
+
 @pytest.mark.parametrize("order", ["theirs ours", "ours theirs", "theirs ours theirs ours", "ours theirs ours theirs"])
 def test_beside_the_package_wasmtime(guests: Path, order: str) -> None:
     """Both have a wasmtime, of different versions, and both handle the process's signals. Traps are their test."""
@@ -269,6 +299,6 @@ def test_beside_the_package_wasmtime(guests: Path, order: str) -> None:
     first, second = (THEIRS, OURS) if steps[0] == "theirs" else (OURS, THEIRS)
     uses = "\n".join(f"kept.append({step}())" for step in steps)
     text = "\n".join([textwrap.dedent(first), textwrap.dedent(second), "kept = []", uses, "print('done')"])
-    command = [sys.executable, "-X", "dev", "-c", text, str(GUESTS / "lib"), str(GUESTS / "cases" / "library-only")]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+    host = [sys.executable, "-X", "dev", "-c", text, str(GUESTS / "lib"), str(GUESTS / "cases" / "library-only")]
+    done = subprocess.run(host, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.stderr == "" and (done.returncode, done.stdout) == (0, "done\n")

@@ -16,11 +16,10 @@ from typing import Any, List
 import pytest
 
 import wasmdyld
-from support import ROOT, absent, wat
+from support import COMMAND, ROOT, absent, command, wat
 
 PYTHON = ROOT / "bindings" / "python"
 WHEEL_DATA = Path(wasmdyld.__file__).parent
-COMMAND = WHEEL_DATA / "bin" / "wasmdyld"
 ENDLESS = wat('(func (export "_start") (loop (br 0)))')
 
 
@@ -103,9 +102,9 @@ def test_a_tag_that_is_not_true_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PYTHON, source, ignore=shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".*_cache"))
 
     def build(tag: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "setup.py", "--quiet", "bdist_wheel", "--plat-name", tag, "--dist-dir", str(tmp_path / "dist")]
+        build = [sys.executable, "setup.py", "--quiet", "bdist_wheel", "--plat-name", tag, "--dist-dir", str(tmp_path / "dist")]
         environment = {**os.environ, "WASMDYLD_LIBRARY": wasmdyld.library_path(), "WASMDYLD_COMMAND": "", "WASMDYLD_SOURCE": str(tmp_path)}
-        return subprocess.run(command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=300)
+        return subprocess.run(build, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=300)
 
     machine = os.uname().machine
     done = build(f"manylinux2014_{machine}")
@@ -116,12 +115,6 @@ def test_a_tag_that_is_not_true_is_refused(tmp_path: Path) -> None:
     # There was no command to put into it, nor libraries for guests.
     with zipfile.ZipFile(made) as files:
         assert not [name for name in files.namelist() if "/bin/" in name or "/share/" in name or "entry_points" in name]
-
-
-def command(*arguments: object) -> List[str]:
-    if not COMMAND.exists():
-        absent("the command in the package", "`cargo xtask python` puts it into the wheel")
-    return [sys.executable, "-m", "wasmdyld", *map(str, arguments)]
 
 
 def test_the_command_is_there_by_both_names(tmp_path: Path) -> None:

@@ -112,6 +112,11 @@ pub trait Shim: Send + Sync {
         false
     }
 
+    /// Whether the engine can be asked for the imports and exports of a module with tags. Where not, it lists them as they are declared (Q29).
+    fn lists_tags(&self) -> bool {
+        true
+    }
+
     /// Whether a module that validates always compiles.
     fn validation_is_final(&self) -> bool {
         false
@@ -286,7 +291,11 @@ fn of_known(api: &'static Api) -> Option<&'static dyn Shim> {
         return Some(&wasmtime::Wasmtime);
     }
     let marks: [(&CStr, &'static dyn Shim); 3] = [
-        (c"wasmtime_engine_clone", &wasmtime_library::WasmtimeLibrary),
+        // In wasmtime 15, and in all since.
+        (
+            c"wasmtime_error_message",
+            &wasmtime_library::WasmtimeLibrary,
+        ),
         (c"wasmer_last_error_length", &wasmer::Wasmer),
         (c"wasmi_engine_clone", &wasmi::Wasmi),
     ];

@@ -32,6 +32,11 @@ impl Shim for WasmtimeLibrary {
         true
     }
 
+    /// A library of wasmtime tells its version in no function.
+    fn lists_tags(&self) -> bool {
+        false
+    }
+
     fn validation_is_final(&self) -> bool {
         true
     }

@@ -300,6 +300,11 @@ fn features() {
             Feature::Memory64,
             Feature::MultiMemory,
             Feature::ReferenceTypes,
+            Feature::ExtendedConst,
+            Feature::BulkMemory,
+            Feature::SignExtension,
+            Feature::SaturatingConversions,
+            Feature::MultiValue,
         ]
     );
 }
@@ -311,17 +316,22 @@ fn probes_use_their_feature_and_are_right_otherwise() {
         let text = match feature {
             Feature::TailCalls => "(table 1 funcref) (func i32.const 0 return_call_indirect)",
             Feature::Exceptions => "(tag) (func (block (try_table (catch_all 0) (throw 0))))",
-            // The text format no longer has it.
-            Feature::LegacyExceptions => "",
+            // The text format has it without parentheses alone.
+            Feature::LegacyExceptions => "(tag) (func try throw 0 catch_all end)",
             Feature::Simd => "(func i32.const 0 i32x4.splat drop)",
             Feature::Memory64 => "(memory i64 0)",
             Feature::MultiMemory => "(memory 0) (memory 0)",
             Feature::ReferenceTypes => "(table 0 funcref) (table 0 externref)",
+            Feature::ExtendedConst => "(global i32 (i32.add (i32.const 0) (i32.const 0)))",
+            Feature::BulkMemory => {
+                "(memory 0) (func i32.const 0 i32.const 0 i32.const 0 memory.copy)"
+            }
+            Feature::SignExtension => "(func i32.const 0 i32.extend8_s drop)",
+            Feature::SaturatingConversions => "(func f32.const 0 i32.trunc_sat_f32_s drop)",
+            Feature::MultiValue => "(func (result i32 i32) i32.const 0 i32.const 0)",
         };
-        if !text.is_empty() {
-            let module = wat::parse_str(format!("(module {text})")).unwrap();
-            assert_eq!(feature.probe(), module, "{feature:?}");
-        }
+        let module = wat::parse_str(format!("(module {text})")).unwrap();
+        assert_eq!(feature.probe(), module, "{feature:?}");
         Validator::new_with_features(WasmFeatures::all())
             .validate_all(feature.probe())
             .unwrap_or_else(|e| panic!("{feature:?}: {e}"));

@@ -26,6 +26,40 @@ fn operators_show_what_declarations_hide() {
             "(func (drop (ref.i31 (i32.const 1))))",
             "garbage collection",
         ),
+        (
+            "(import \"env\" \"g\" (global i32)) (memory 1) (data (i32.add (global.get 0) (i32.const 1)) \"\")",
+            "extended constant expressions",
+        ),
+        (
+            "(global i64 (i64.mul (i64.const 1) (i64.const 1)))",
+            "extended constant expressions",
+        ),
+        (
+            "(table 2 funcref) (elem (i32.sub (i32.const 1) (i32.const 1)))",
+            "extended constant expressions",
+        ),
+        (
+            "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))",
+            "bulk memory operations",
+        ),
+        ("(memory 1) (data \"passive\")", "bulk memory operations"),
+        ("(elem func)", "bulk memory operations"),
+        (
+            "(func (drop (i32.extend8_s (i32.const 0))))",
+            "sign extension",
+        ),
+        (
+            "(func (drop (i32.trunc_sat_f64_u (f64.const 0))))",
+            "saturating conversions",
+        ),
+        (
+            "(func (param i32) (result i32 i32) local.get 0 local.get 0)",
+            "multiple values",
+        ),
+        (
+            "(func (param i32) local.get 0 (block (param i32) drop))",
+            "multiple values",
+        ),
     ];
     for (body, expected) in cases {
         let features = features(&format!("(module {body})"));
@@ -109,6 +143,6 @@ fn newer_operators_are_told_apart_from_simd() {
     let wide = "(func (param i64) (result i64 i64) local.get 0 local.get 0 i64.mul_wide_u)";
     assert_eq!(
         features(&format!("(module {wide})")).names(),
-        ["wide arithmetic"]
+        ["wide arithmetic", "multiple values"]
     );
 }

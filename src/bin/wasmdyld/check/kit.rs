@@ -8,7 +8,9 @@ use wasmdyld::engine::{
     OwnedStore, Store, Table, Trap, Val, shim,
 };
 use wasmdyld::error::Error;
-use wasmdyld::object::{FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use wasmdyld::object::{
+    FuncType, GlobalType, Limits, MemoryType, Object, ParseLimits, TableType, ValType,
+};
 
 /// A note on what went well, or why it did not.
 pub type Answer<T = String> = Result<T, Reason>;
@@ -94,13 +96,39 @@ impl Kit {
         self.instance_of(&self.module(text)?, given)
     }
 
+    /// The same, where some are tags: an engine is asked for no list that it cannot give.
+    pub fn instance_with_tags(&self, text: &str, given: &[(&str, ExternPtr<'_>)]) -> Answer<Made> {
+        let module = self.module(text)?;
+        if self.store().shim().lists_tags() {
+            return self.instance_of(&module, given);
+        }
+        let object = Object::parse(&bytes(text)?, &ParseLimits::default())?;
+        let imports = object.imports.iter();
+        let imports = imports.map(|import| import.name.as_bytes().to_vec());
+        let exports = object.exports.iter();
+        let exports = exports.map(|export| export.name.as_bytes().to_vec());
+        self.make(&module, imports.collect(), exports.collect(), given)
+    }
+
     pub fn instance_of(&self, module: &Module, given: &[(&str, ExternPtr<'_>)]) -> Answer<Made> {
-        let mut imports = Vec::with_capacity(given.len());
-        for import in module.imports().iter() {
-            let found = given
-                .iter()
-                .find(|(name, _)| name.as_bytes() == import.name);
-            let name = String::from_utf8_lossy(import.name);
+        let (imports, exports) = (module.imports(), module.exports());
+        let imports = imports.iter().map(|import| import.name.to_vec());
+        let exports = exports.iter().map(|export| export.name.to_vec());
+        self.make(module, imports.collect(), exports.collect(), given)
+    }
+
+    /// Of these imports and exports, in the engine's order.
+    fn make(
+        &self,
+        module: &Module,
+        wanted: Vec<Vec<u8>>,
+        names: Vec<Vec<u8>>,
+        given: &[(&str, ExternPtr<'_>)],
+    ) -> Answer<Made> {
+        let mut imports = Vec::with_capacity(wanted.len());
+        for import in &wanted {
+            let found = given.iter().find(|(name, _)| name.as_bytes() == import);
+            let name = String::from_utf8_lossy(import);
             let (_, item) = found.ok_or_else(|| format!("it asks for an import {name:?}"))?;
             imports.push(*item);
         }
@@ -109,10 +137,8 @@ impl Kit {
             let why = why.unwrap_or_else(|| "it gives no reason".to_string());
             Reason(format!("it makes no instance: {why}"))
         })?;
-        let names = module.exports();
-        let names = names.iter().map(|export| export.name.to_vec());
         Ok(Made {
-            names: names.collect(),
+            names,
             exports: instance.exports(),
             _instance: instance,
         })

@@ -255,26 +255,34 @@ pub fn tail_calls(kit: &Kit) -> Answer {
     Ok(format!("{HOPS} hops"))
 }
 
+const TAG: &str = r#"(import "env" "__cpp_exception" (tag $tag (param i32)))"#;
+const CATCHING: &str = "(block $caught (result i32) (try_table (catch $tag $caught) (call $throw (i32.const 42))) (i32.const 0))";
+const CATCHING_LEGACY: &str =
+    "try (result i32) i32.const 42 call $throw i32.const 0 catch $tag end";
+
+fn catcher(catching: &str) -> String {
+    format!(
+        r#"(module
+          (@dylink.0 (mem-info (memory 0 0) (table 0 0)) (needed "throw.so"))
+          {TAG}
+          (import "env" "throw" (func $throw (param i32)))
+          (func (export "run") (result i32) {catching}))"#
+    )
+}
+
 pub fn exceptions(kit: &Kit) -> Answer {
     let catching = if kit.has(Feature::Exceptions) {
-        "(block $caught (result i32) (try_table (catch $tag $caught) (call $throw (i32.const 42))) (i32.const 0))"
+        CATCHING
     } else if kit.has(Feature::LegacyExceptions) {
-        "(try (result i32) (do (call $throw (i32.const 42)) (i32.const 0)) (catch $tag))"
+        CATCHING_LEGACY
     } else {
         return Err("it has no exceptions".into());
     };
-    let tag = r#"(import "env" "__cpp_exception" (tag $tag (param i32)))"#;
-    let catcher = format!(
-        r#"(module
-          (@dylink.0 (mem-info (memory 0 0) (table 0 0)) (needed "throw.so"))
-          {tag}
-          (import "env" "throw" (func $throw (param i32)))
-          (func (export "run") (result i32) {catching}))"#
-    );
+    let catcher = catcher(catching);
     let thrower = format!(
         r#"(module
           (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
-          {tag}
+          {TAG}
           (func (export "throw") (param i32) (throw $tag (local.get 0))))"#
     );
     let libraries = [
@@ -298,4 +306,20 @@ pub fn exceptions(kit: &Kit) -> Answer {
         }
     }
     Ok(format!("through {}", ways.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmparser::{Validator, WasmFeatures};
+
+    /// No engine of the tests has the legacy ones, so that this text is seen by nobody else.
+    #[test]
+    fn what_catches_is_a_module() {
+        for catching in [CATCHING, CATCHING_LEGACY] {
+            let module = wat::parse_str(catcher(catching)).unwrap();
+            let mut validator = Validator::new_with_features(WasmFeatures::all());
+            validator.validate_all(&module).unwrap();
+        }
+    }
 }

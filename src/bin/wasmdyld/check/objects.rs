@@ -235,19 +235,19 @@ pub fn direct_import(kit: &Kit) -> Answer {
 }
 
 pub fn tag(kit: &Kit) -> Answer {
-    let owner = kit.instance(r#"(module (tag (export "tag") (param i32)))"#, &[])?;
+    let owner = kit.instance_with_tags(r#"(module (tag (export "tag") (param i32)))"#, &[])?;
     let tag = owner.item("tag")?;
     let given = [("tag", tag.as_extern())];
     let import = r#"(import "" "tag" (tag $tag (param i32)))"#;
-    let _user = kit.instance(&format!("(module {import})"), &given)?;
+    let _user = kit.instance_with_tags(&format!("(module {import})"), &given)?;
     if !kit.has(Feature::Exceptions) {
         return Ok("passed on; not thrown, for want of exceptions".to_string());
     }
     let thrower =
         format!(r#"(module {import} (func (export "throw") (throw $tag (i32.const 71))))"#);
-    let thrower = kit.instance(&thrower, &given)?;
+    let thrower = kit.instance_with_tags(&thrower, &given)?;
     let throw = thrower.item("throw")?;
-    let catcher = kit.instance(
+    let catcher = kit.instance_with_tags(
         &format!(
             r#"(module {import} (import "" "throw" (func $throw))
               (func (export "run") (result i32)

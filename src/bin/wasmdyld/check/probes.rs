@@ -85,6 +85,14 @@ pub const PROBES: &[Probe] = probes! {
         May("each namespace compiles its libraries, or takes up their code"), modules::shared;
     "code-kept", "compiled code written and read",
         May("namespaces that come one after the other compile their libraries anew"), modules::kept;
+    "extended-const", "extended constant expressions",
+        Must("segments of a library that has more than one begin at sums, as in every libc.so"), |kit| features::feature(kit, Feature::ExtendedConst);
+    "bulk-memory", "bulk memory operations",
+        Must("compilers use them by default, as in every libc.so"), |kit| features::feature(kit, Feature::BulkMemory);
+    "sign-extension", "sign extension",
+        Must("compilers use it by default, as in every libc.so"), |kit| features::feature(kit, Feature::SignExtension);
+    "saturating-conversions", "saturating conversions",
+        May("compilers use them by default for floating point"), |kit| features::feature(kit, Feature::SaturatingConversions);
     "reference-types", "reference types",
         May("libraries that use them cannot be loaded"), |kit| features::feature(kit, Feature::ReferenceTypes);
     "tail-calls", "tail calls",
