@@ -40,6 +40,6 @@ def command(*arguments: object) -> List[str]:
     return [sys.executable, "-m", "wasmdyld", *map(str, arguments)]
 
 
-def wat(text: str) -> bytes:
-    """A library from WebAssembly text: what stands in the module, after a dylink.0 section without anything in it."""
-    return bytes(wasmtime.wat2wasm(f"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))) {text})"))
+def wat(text: str, memory: int = 0) -> bytes:
+    """A library from WebAssembly text: what stands in the module, after a dylink.0 section that asks for so many bytes of memory."""
+    return bytes(wasmtime.wat2wasm(f"(module (@dylink.0 (mem-info (memory {memory} 2) (table 0 0))) {text})"))

@@ -5,10 +5,10 @@ import typing
 import weakref
 from collections import deque
 from ctypes import c_void_p
-from typing import TYPE_CHECKING, Any, Callable, Deque, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, NamedTuple, Optional, Tuple, Union
 
 from . import _ffi
-from ._convert import DEFAULTS, Call, Converter, Number, converter, converters, func_type, pointer, results_of
+from ._convert import DEFAULTS, Addressed, Call, Converter, Number, converter, converters, func_type, pointer, results_of
 from ._entry import entry
 from ._errors import Closed
 from ._library import dyld
@@ -20,7 +20,8 @@ from ._types import KINDS, FuncType, new_functype
 if TYPE_CHECKING:
     from ._core import Core
 
-MODULE = "wasmdyld-python"
+MODULE, NAME = "wasmdyld-python", "callback"
+"""What libraries of callbacks import: another function for each, which is defined before it is loaded."""
 FEWEST, MOST = 4, 256
 
 
@@ -141,6 +142,14 @@ class HostFunction(Callee):
             api.wasm_func_delete(function)
 
 
+class Definition(NamedTuple):
+    """A function that the host has defined, as it would be defined again."""
+
+    function: Callable[..., Any]
+    type: Prototype
+    overriding: bool
+
+
 def adapted(core: "Core", function: Callable[..., Any], type: Prototype) -> Callable[[List[Number]], List[Number]]:
     """A Python function that takes and gives the guest's numbers."""
     params, results = type.params, type.results
@@ -158,7 +167,7 @@ def adapted(core: "Core", function: Callable[..., Any], type: Prototype) -> Call
     return run
 
 
-class Callback:
+class Callback(Addressed):
     """A function pointer of the guest that leads to Python. Pass it where the guest wants a pointer to a function.
 
     It is good until it is closed or forgotten: keep it as long as the guest may call it. A pointer that is called later raises
@@ -166,6 +175,7 @@ class Callback:
     """
 
     def __init__(self, core: "Core", function: Callable[..., Any], type: Prototype) -> None:
+        self._core = core
         self.function = function
         self.type = type.type
         batch, index = core.pool(type.type).take()
@@ -208,9 +218,8 @@ class Batch:
         self.targets: List[Optional[Callable[[List[Number]], List[Number]]]] = [None] * count
         self._free = free
         host = HostFunction(core, FuncType((*type.params, "i32"), type.results), self.run)
-        name = core.thunks.name()
-        host.define(c_name(MODULE), c_name(name), False)
-        self.base = core.thunks.callbacks(type, MODULE, name, count)
+        host.define(c_name(MODULE), c_name(NAME), False)
+        self.base = core.thunks.callbacks(type, MODULE, NAME, count)
         free.extend((self, index) for index in range(count))
 
     def run(self, numbers: List[Number]) -> List[Number]:

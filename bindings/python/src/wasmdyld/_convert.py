@@ -7,6 +7,7 @@ sizes that C types have in the guest), and int, float, bool, str, bytes and None
 import operator
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Dict, List, Optional, Tuple, Union
 
+from ._errors import InvalidArgument
 from ._types import FuncType
 
 if TYPE_CHECKING:
@@ -59,6 +60,21 @@ class Call:
                 failure = failure or error
         if failure is not None:
             raise failure
+
+
+class Addressed:
+    """What has an address in one namespace: another one's guest does not get it."""
+
+    _core: "Core"
+
+    @property
+    def _as_parameter_(self) -> int:
+        raise NotImplementedError
+
+    def _to_guest_(self, call: Optional[Call]) -> int:
+        if call is not None and call.core is not self._core:
+            raise InvalidArgument(f"{self!r} is of another namespace, whose addresses mean nothing here: make it in this one")
+        return self._as_parameter_
 
 
 class Converter:

@@ -4,7 +4,7 @@ from collections import deque
 from ctypes import byref, c_uint32, c_uint64, c_void_p
 from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
-from ._callbacks import Pool
+from ._callbacks import Definition, Pool
 from ._enums import SymbolKind
 from ._errors import LimitReached, NotFound, SymbolNotFound
 from ._library import dyld
@@ -29,6 +29,8 @@ class Core:
         self.memory = Memory(state)
         self.thunks = Thunks(self)
         self.pools: Dict[FuncType, Pool] = {}
+        self.definitions: Dict[Tuple[str, str], Definition] = {}
+        """Functions that the host has defined, by module and name."""
         # Memory that nobody has any more, and the heap that it is of; given back where the heap is used next.
         self._retired: "Deque[Tuple[int, int]]" = deque()
 

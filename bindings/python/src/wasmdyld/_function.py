@@ -5,7 +5,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 from ._callbacks import Prototype
-from ._convert import DEFAULTS, F32, F64, I32, I64, Anything, Call, Converter, Float, Int, converter, converters, results_of
+from ._convert import DEFAULTS, F32, F64, I32, I64, Addressed, Anything, Call, Converter, Float, Int, converter, converters, results_of
 from ._errors import Closed, Error, InvalidArgument
 from ._quick import Quick
 from ._rows import call_rows
@@ -27,7 +27,7 @@ UNSET = _Unset()
 AS_IS: Tuple[Converter, ...] = (*DEFAULTS.values(), I32, I64, F32, F64)
 
 
-class Function:
+class Function(Addressed):
     """A function of a guest: call it.
 
     What it takes and gives comes from the module: ints, floats; several results are a tuple. Where the guest wants a pointer,

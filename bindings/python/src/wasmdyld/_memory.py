@@ -5,6 +5,7 @@ import struct
 from ctypes import byref, c_void_p
 from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
 
+from ._convert import Addressed
 from ._errors import InvalidArgument
 from ._library import dyld
 from ._state import State
@@ -36,7 +37,8 @@ class Memory:
         """Bytes; grows in pages of 64 KiB when the guest needs more."""
         return self._state.api.wasm_memory_data_size(self._raw())
 
-    def _check(self, address: int, size: int) -> None:
+    def check(self, address: int, size: int) -> None:
+        """Refuses what is not all in it."""
         end = len(self)
         if address < 0 or size < 0 or address + size > end:
             raise InvalidArgument(f"{size} bytes at address {address} are not all in the memory of {end} bytes")
@@ -44,21 +46,21 @@ class Memory:
     def read(self, address: int, size: int) -> bytes:
         """Copies bytes out."""
         if not (0 <= address < 1 << 64 and 0 <= size <= PAGE):
-            self._check(address, size)
+            self.check(address, size)
         into = ctypes.create_string_buffer(size)
         self._state.call(dyld.wasm_dyld_read, address, into, size)
         return into.raw
 
     def write(self, address: int, data: Buffer) -> None:
         """Copies bytes in."""
+        self.check(address, measured(data))
         data = bytes(data)
-        self._check(address, len(data))
         self._state.call(dyld.wasm_dyld_write, address, data, len(data))
 
     def cstring(self, address: int, limit: Optional[int] = None) -> bytes:
         """The bytes at an address up to the first NUL; at most `limit` of them, if that is given."""
         end = len(self)
-        self._check(address, 0)
+        self.check(address, 0)
         found, step = b"", 64
         while limit is None or len(found) < limit:
             at = address + len(found)
@@ -96,7 +98,7 @@ class Memory:
         raw = self._raw()
         if size is None:
             size = len(self) - address
-        self._check(address, size)
+        self.check(address, size)
         if size == 0:
             return _cast(memoryview(bytearray()), format)
         data = self._state.api.wasm_memory_data(raw)
@@ -145,6 +147,15 @@ class Memory:
         return "<wasmdyld.Memory>"
 
 
+def measured(data: Any) -> int:
+    """How many bytes it is when it is copied, told without copying it. TypeError for a number, which bytes() would make so many zeros of."""
+    try:
+        with memoryview(data) as view:
+            return view.nbytes
+    except TypeError:
+        return len(data)
+
+
 def _cast(view: Any, format: str) -> "memoryview[Any]":
     cast: "memoryview[Any]" = view if format == "B" else view.cast(format)
     return cast
@@ -154,7 +165,7 @@ def _little(format: str) -> str:
     return format if format[:1] in "@=<>!" and format else "<" + format
 
 
-class Allocation:
+class Allocation(Addressed):
     """Memory of the guest's heap, from its malloc. Pass it where the guest wants a pointer. `with` frees it at the end."""
 
     def __init__(self, core: "Core", size: int) -> None:
@@ -172,6 +183,8 @@ class Allocation:
     _as_parameter_ = address
 
     def __int__(self) -> int:
+        # A number is passed as it is, to whatever namespace is there.
+        self._state.check()
         return self.address
 
     __index__ = __int__
@@ -187,7 +200,7 @@ class Allocation:
 
     def write(self, data: Buffer, offset: int = 0) -> None:
         """Copies bytes in."""
-        self._within(offset, len(data))
+        self._within(offset, measured(data))
         self._core.memory.write(self.address + offset, data)
 
     def cstring(self) -> bytes:

@@ -5,7 +5,7 @@ import os
 from ctypes import byref, c_char_p, c_int32, c_uint64, c_void_p
 from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, TypeVar, Union
 
-from ._callbacks import Callback, HostFunction, Prototype, adapted, override_flag, prototype
+from ._callbacks import Callback, Definition, HostFunction, Prototype, adapted, override_flag, prototype
 from ._config import Trace, new_config
 from ._core import Core
 from ._engine import Engine, EngineHandle, engine_of
@@ -13,7 +13,7 @@ from ._enums import Bind, Code, Control, Flags, Limit, Plt, RuntimePath, SymbolK
 from ._errors import Busy, NotFound, Unsupported, check
 from ._function import Function, pointer_function
 from ._library import dyld
-from ._memory import Allocation, Buffer, Memory
+from ._memory import Allocation, Buffer, Memory, measured
 from ._objects import Library, Object, Symbol
 from ._signals import watch
 from ._state import State
@@ -83,6 +83,7 @@ class Namespace:
         handle = engine_of(engine)
         if control is None:
             control = default_control(handle, timeout, budget)
+        self._wasi = None if wasi is False else wasi if isinstance(wasi, Wasi) else Wasi()
         self._state = state = State(handle)
         try:
             options = (library_paths, default_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace)
@@ -93,8 +94,8 @@ class Namespace:
                 watch(state)
             if timeout is not None:
                 state.timeout = timeout
-            if wasi is not False:
-                (wasi if isinstance(wasi, Wasi) else Wasi())._apply(state)
+            if self._wasi is not None:
+                self._wasi._apply(state)
         except BaseException:
             state.close()
             raise
@@ -233,11 +234,13 @@ class Namespace:
             extern = self._state.api.wasm_global_as_extern(value.handle)
             self._state.changes += 1
             self._state.call(dyld.wasm_dyld_define, c_name(module, "the module"), c_name(name), extern, override_flag(overriding))
+            self._core.definitions.pop((module, name), None)
             return
         if not callable(value):
             raise TypeError(f"{value!r} is neither a function nor a Global")
         made = prototype(value, type)
         HostFunction(self._core, made.type, adapted(self._core, value, made)).define(c_name(module, "the module"), c_name(name), overriding)
+        self._core.definitions[module, name] = Definition(value, made, overriding)
 
     @in_turn
     def callback(self, function: Callable[..., Any], type: Type = None) -> Callback:
@@ -264,8 +267,8 @@ class Namespace:
     @in_turn
     def buffer(self, data: Union[Buffer, str]) -> Allocation:
         """Memory from the guest's malloc with a copy of some bytes, or of a text and a NUL. `with` frees it."""
-        content = data.encode() + b"\0" if isinstance(data, str) else bytes(data)
-        made = self.alloc(len(content))
+        content = data.encode() + b"\0" if isinstance(data, str) else data
+        made = self.alloc(measured(content))
         made.write(content)
         return made
 
@@ -335,10 +338,28 @@ class Namespace:
     @property
     @in_turn
     def instances_left(self) -> Optional[int]:
-        """How many more the engine makes in the store; None if there is no bound. What opens and closes libraries without end goes on in a
-        new Namespace before that: loads beyond it raise LimitReached."""
+        """How many more the engine makes in the store; None if there is no bound. What opens and closes libraries without end goes on in
+        what renew() gives before that: loads beyond it raise LimitReached."""
         left: int = dyld.wasm_dyld_instances_left(self._state.namespace)
         return None if left == NO_BOUND else left
+
+    # Going on
+
+    @in_turn
+    def renew(self, prepare: Optional[Callable[["Namespace"], Any]] = None) -> "Namespace":
+        """Makes a namespace like this one in a new store, for programs that load and unload without end: see instances_left.
+
+        It has the same settings, what `define` has given, what is left of the budget, and what is open here: loaded again by the same path or name, with the
+        same flags, as often. `prepare` is called with it before that. It has to load what came from bytes, and to define Globals that change: these are
+        of one store, as is all that was got from this namespace: libraries, functions, callbacks, allocations, objects of wasmdyld.ctypes, addresses. The
+        guests' memory starts anew.
+
+        This one stays as it is, for its memory to be read, until it is closed; finish() before that runs the guests' exit handlers. If anything fails, there
+        is no new one. Compiled code is shared.
+        """
+        from ._renew import renew
+
+        return renew(self, prepare)
 
     # The end
 

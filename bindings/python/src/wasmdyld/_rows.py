@@ -88,6 +88,8 @@ def _column(name: str, index: int, kind: str, value: Any) -> Column:
 
 def _outs(out: Any, kinds: Tuple[str, ...], rows: int) -> List[Any]:
     if out is None:
+        if any(WIDTHS[kind] * rows >= 1 << 32 for kind in kinds):
+            raise ValueError(f"the results of {rows} rows do not fit into the guest's memory, through which they come: call it for fewer at a time")
         return [array.array(TYPECODES[kind], bytes(WIDTHS[kind] * rows)) for kind in kinds]
     given = list(out) if isinstance(out, tuple) else [out]
     if len(given) != len(kinds):

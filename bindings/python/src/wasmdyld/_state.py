@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import contextmanager
 from ctypes import byref, c_void_p
 from threading import get_ident
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from . import _ffi
 from ._engine import EngineHandle
@@ -111,6 +111,11 @@ class State:
     def _state(self) -> "State":
         return self
 
+    def take_settings(self, other: "State") -> None:
+        """Knows what C carries over."""
+        self.default_paths = list(other.default_paths)
+        self._timeout = other._timeout
+
     def close(self) -> None:
         """Ends the namespace, in this thread's turn."""
         self.forget.detach()
@@ -171,6 +176,12 @@ class State:
     def has_exception(self) -> bool:
         """Whether an exception of a callback waits to be raised, or to be forgotten."""
         return self._pending is not None or self._deferred is not None
+
+    def take_exception(self, other: "State") -> None:
+        """Has what waits to be raised for another namespace be raised for this one."""
+        deferred, other._deferred = other._deferred, None
+        if deferred is not None:
+            self.defer(deferred)
 
     def finish(self, code: int, error: c_void_p) -> None:
         """Raises what a call went wrong with, and lets go of what it did not."""
@@ -260,6 +271,35 @@ class Callee:
         self.number = next(_numbers)
         _callees[self.number] = self
         state.callees.append(self)
+
+    def in_use(self) -> "List[State]":
+        """The namespaces that this thread uses where it is called, and that this may be called for."""
+        return [self.state]
+
+
+class Carried(Callee):
+    """A callback of the configuration, which a namespace has in common with those that are made in its place."""
+
+    _states: "Tuple[weakref.ref[State], ...]" = ()
+
+    def join(self, state: State) -> None:
+        """Another namespace has it as well."""
+        self.state = state
+        state.callees.append(self)
+
+    def in_use(self) -> List[State]:
+        states = [state for state in (of() for of in reversed(self._states)) if state is not None]
+        me = get_ident()
+        return [state for state in states if state.thread == me] or states[:1]
+
+    @property
+    def state(self) -> State:
+        """That for which it is called: the latest that this thread uses."""
+        return self.in_use()[0]
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._states = (*(of for of in self._states if of() is not None), weakref.ref(state))
 
 
 # Weak, so that a namespace which only its own callbacks refer to can be collected.

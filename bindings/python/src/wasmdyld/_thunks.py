@@ -24,11 +24,9 @@ class Thunks:
         handle = c_void_p()
         flags = Flags.NOW | Flags.LOCAL | Flags.NODELETE
         self._core.state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
+        # It stays, and is nothing that the host has open: a namespace in the place of this one does without.
+        self._core.state.call(dyld.wasm_dyld_unload, handle)
         return handle.value or 0
-
-    def name(self) -> str:
-        """A name that nothing else of this package's has in the namespace. The same ones come in each, so that its libraries are compiled once."""
-        return str(next(self._numbers))
 
     def callbacks(self, type: FuncType, module: str, name: str, count: int) -> int:
         """Loads functions that call what was defined as `module`.`name`; gives the slot of the first, the others follow."""

@@ -13,7 +13,7 @@ from . import _ffi
 from ._entry import entry
 from ._errors import check
 from ._library import dyld
-from ._state import Callee, State, callee
+from ._state import Callee, Carried, State, callee
 from ._text import PathLike, c_path
 
 
@@ -160,8 +160,9 @@ class Quiet(Callee):
     """A callback that must not use the namespace, and whose exceptions cannot stop the guest."""
 
     def guarded(self, failed: int, function: Callable[[], int]) -> int:
-        state = self.state
-        state.in_callback_of_io += 1
+        state, used = self.state, self.in_use()
+        for one in used:
+            one.in_callback_of_io += 1
         try:
             return function()
         except OSError as error:
@@ -170,7 +171,8 @@ class Quiet(Callee):
             state.defer(error)
             return failed * errno.EIO
         finally:
-            state.in_callback_of_io -= 1
+            for one in used:
+                one.in_callback_of_io -= 1
 
 
 class Source(Quiet):
@@ -213,7 +215,7 @@ OpenCallback = Callable[[str, Optional[str]], Found]
 TraceCallback = Callable[[str, str], Any]
 
 
-class Opener(Callee):
+class Opener(Carried):
     """The open callback."""
 
     def __init__(self, state: State, open: OpenCallback) -> None:
@@ -246,7 +248,7 @@ def answer_open(env: Optional[int], name: bytes, needed_by: Optional[bytes], dat
     return 1 if opener is None else opener.answer(name, needed_by, (data, size, identity, length))
 
 
-class Tracer(Quiet):
+class Tracer(Quiet, Carried):
     def __init__(self, state: State, trace: TraceCallback) -> None:
         super().__init__(state)
         self.trace = trace

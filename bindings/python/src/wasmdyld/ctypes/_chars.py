@@ -4,7 +4,7 @@ import operator
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple, Union
 
-from .._convert import Call, Number, is_buffer
+from .._convert import Addressed, Call, Number, is_buffer
 from ._block import Block, Ref
 from ._data import Byref, CType, Holder, fitted, unfit
 from ._simple import _SimpleCData
@@ -118,6 +118,8 @@ class _Address(Holder, _SimpleCData):
             if is_buffer(value):
                 return value
         if (c_wchar in text or not text) and isinstance(value, str):
+            return value
+        if isinstance(value, Addressed):
             return value
         parameter = getattr(value, "_as_parameter_", None)
         return None if parameter is None else cls._taken(parameter, text)

@@ -261,6 +261,9 @@ def number(value: Any, kind: str, call: Call) -> Number:
         return float(value)
     if isinstance(value, HOST_TYPES):
         raise TypeError(f"{type(value).__name__} is an object of Python's own ctypes, whose memory the guest does not see: import it from wasmdyld.ctypes")
+    to_guest = getattr(value, "_to_guest_", None)
+    if to_guest is not None:
+        return fitted(to_guest(call), kind)
     if kind == "i32" and is_buffer(value):
         return fitted(copied(value, call), kind)
     if hasattr(value, "__index__"):

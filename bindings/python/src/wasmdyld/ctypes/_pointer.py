@@ -76,6 +76,11 @@ class _Pointer(Holder, Generic[T], metaclass=PointerType):
             raise ValueError("NULL pointer access")
         if isinstance(key, slice):
             indices = slice_range(key)
+            # Before there is a list of so many.
+            for index in (indices[0], indices[-1]) if indices else ():
+                block, offset = self._there(index)
+                if block.address is not None and block.core is not None:
+                    block.core.memory.check(block.address + offset, int(self._type_._size_))
             if len(indices) and indices.step == 1:
                 block, offset = self._there(indices.start)
                 if self._there(indices[-1]) == (block, offset + (len(indices) - 1) * int(self._type_._size_)):

@@ -1,7 +1,7 @@
 """Memory by its address: of an object, or of a number, which is an address in the namespace in use."""
 
 import operator
-from typing import TYPE_CHECKING, Any, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Tuple, Union
 
 from ._array import Array
 from ._block import Block, Ref
@@ -13,6 +13,9 @@ from ._space import core_in_use
 
 if TYPE_CHECKING:
     from .._core import Core
+
+PIECE = 1 << 20
+"""What is filled is filled in pieces of so many bytes."""
 
 Place = Union[Ref, Tuple["Core", int], bytes, None]
 
@@ -70,19 +73,24 @@ def somewhere(at: "Union[Tuple[Core, int], None]") -> "Tuple[Core, int]":
     return at
 
 
-def write(at: Place, data: bytes) -> None:
+def writer(at: Place, size: int) -> Callable[[int, bytes], None]:
+    """What writes bytes at an offset of a place, where `size` bytes are there or it is an error."""
+    if size < 0:
+        raise ValueError(f"a size of {size} bytes")
     if isinstance(at, bytes):
         raise TypeError("bytes do not change: create_string_buffer makes what can be written to")
-    if not data:
-        return
-    if not isinstance(at, Ref):
-        core, address = somewhere(at)
-        core.memory.write(address, data)
-    elif at.block.address is not None and at.block.core is not None and at.offset + len(data) > at.block.size:
-        at.block.core.memory.write(at.block.address + at.offset, data)
+    if size == 0:
+        return lambda offset, data: None
+    if isinstance(at, Ref):
+        block, start = at
+        if block.address is None or block.core is None or start + size <= block.size:
+            within(at, size)
+            return lambda offset, data: block.write(start + offset, data)
+        core, address = block.core, block.address + start
     else:
-        within(at, len(data))
-        at.block.write(at.offset, data)
+        core, address = somewhere(at)
+    core.memory.check(address, size)
+    return lambda offset, data: core.memory.write(address + offset, data)
 
 
 def within(at: Ref, size: int) -> None:
@@ -99,15 +107,18 @@ def memmove(dst: Any, src: Any, count: int) -> Any:
         if to.offset + count <= to.block.size and origin.offset + count <= origin.block.size:
             to.block.copy(to.offset, origin.block, origin.offset, count, bool(origin.block.keep))
             return dst
-    write(to, read(origin, count))
+    # Before the bytes are read, which may be many.
+    write = writer(to, count)
+    write(0, read(origin, count))
     return dst
 
 
 def memset(dst: Any, c: int, count: int) -> Any:
     """Sets bytes to one value."""
-    if count < 0:
-        raise ValueError(f"a size of {count} bytes")
-    write(place(dst), bytes([c & 0xFF]) * count)
+    write = writer(place(dst), count)
+    piece = bytes([c & 0xFF]) * min(count, PIECE)
+    for offset in range(0, count, PIECE):
+        write(offset, piece[: count - offset])
     return dst
 
 
