@@ -122,17 +122,18 @@ static void uncaught_exceptions()
     if (std::getenv("WASMDYLD_TEST_ENGINE"))
         return; /* which may have no exceptions */
     Config config;
-    config.library_path(guest_path("cases/cxx-uncaught")).library_path(guest_path("sysroot/lib/wasm32-wasip1"));
+    config.library_path(guest_path("lib")).library_path(guest_path("sysroot/lib/wasm32-wasip1")).library_path(guest_path("cases/cxx-uncaught"));
     Namespace in = make_guest_namespace(config);
     ERROR(in.try_load("libconstructor.so"), Code::trap, {"libconstructor.so", "uncaught C++ exception std::invalid_argument: no configuration"});
-    auto toss = VALUE(VALUE(in.try_load("libtoss.so", Load::global)).try_function<void(Ptr<const char>)>("toss"));
+    Library library = VALUE(in.try_load("libtoss.so", Load::global));
+    auto toss = VALUE(library.try_function<void(Ptr<const char>)>("toss"));
     ERROR(toss.try_call(VALUE(in.try_copy_string("several-bases"))), Code::trap, {"uncaught C++ exception game::Error: the level has no exit"});
     ERROR(toss.try_call(VALUE(in.try_copy_string("int"))), Code::trap, {"uncaught C++ exception int"});
 #ifndef WASMDYLD_NO_EXCEPTIONS
     THROWS(toss(in.copy_string("text")), Code::trap, {"uncaught C++ exception char const*: just a text"});
 #endif
     Namespace with_program = make_guest_namespace(config, Wasi().args(std::initializer_list<const char *>{"main", "again"}));
-    VALUE(with_program.try_load(guest_path("cases/cxx-uncaught/main-pie.wasm"), Load::program));
+    Library program = VALUE(with_program.try_load(guest_path("cases/cxx-uncaught/main-pie.wasm"), Load::program));
     ERROR(with_program.try_run(), Code::trap, {"uncaught C++ exception std::logic_error: kept"});
     ok("what nobody catches in the guest");
 }

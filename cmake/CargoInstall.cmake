@@ -10,9 +10,9 @@ if(LIBDIR)
   list(APPEND options --libdir "${LIBDIR}" --includedir "${INCLUDEDIR}")
 endif()
 
-# The engine's build script runs cmake.
+# The engine's build script runs cmake. Behind what the caller has: the folder may hold another rustc, which would build everything anew.
 get_filename_component(folder "${CMAKE_COMMAND}" DIRECTORY)
-set(ENV{PATH} "${folder}:$ENV{PATH}")
+set(ENV{PATH} "$ENV{PATH}:${folder}")
 set(ENV{CARGO_TARGET_DIR} "${TARGET_DIR}")
 
 execute_process(

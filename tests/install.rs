@@ -330,6 +330,46 @@ fn pkg_config_finds_it_where_it_was_moved() {
     }
 }
 
+/// cargo finds the caller's programs, its rustc among them, whatever else lies beside cmake; and cmake where the caller has none.
+#[test]
+fn cargo_is_run_with_the_callers_programs() {
+    let Some(found) = cmake("cmake") else {
+        return;
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let real = std::env::split_paths(&path)
+        .map(|folder| folder.join(found.get_program()))
+        .find(|file| file.is_file())
+        .expect("cmake, which is there");
+    let folder = fresh("programs");
+    let script = |name: &str, text: &str| {
+        let file = folder.join(name);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&file, text).expect("a script");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&file, mode).expect("a script");
+        file
+    };
+    let cargo = script("cargo", "#!/bin/sh\ncommand -v cmake\n");
+    let own = script("own/cmake", "#!/bin/sh\n");
+    let nothing = fresh("no-programs");
+    for (path, expected) in [(folder.join("own"), own), (nothing, real.clone())] {
+        let mut command = Command::new(&real);
+        command
+            .arg(define("CARGO", &cargo))
+            .arg(define("TARGET_DIR", &folder))
+            .arg(define("SOURCE", &folder))
+            .arg(define("PREFIX", &folder))
+            .arg("-P")
+            .arg(source("cmake/CargoInstall.cmake"))
+            .env("PATH", path);
+        let output = succeed("CargoInstall.cmake", &mut command);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let said = Path::new(said.trim()).canonicalize().expect("a program");
+        assert_eq!(said, expected.canonicalize().expect("a program"));
+    }
+}
+
 /// Options for projects that hold the source tree: cargo finds everything built.
 fn in_source_tree() -> Vec<std::ffi::OsString> {
     vec![

@@ -1,6 +1,8 @@
 """What objects of wasmdyld.ctypes keep alive, when their memory goes back, and what becomes of them when the namespace closes or memory grows."""
 
 import gc
+import mmap
+import tracemalloc
 import weakref
 from array import array
 from pathlib import Path
@@ -267,3 +269,74 @@ def test_a_view_before_there_is_a_namespace() -> None:
     finally:
         C.use(before)
     assert array("i", [1, 20, 3]).tobytes() == bytes(numbers)
+
+
+GIB = 1 << 30
+
+
+def test_lengths_beyond_all_memory_are_refused_before_there_are_bytes(space: Namespace, libc: Any, tmp_path: Path) -> None:
+    placed, free = C.create_string_buffer(16), C.create_string_buffer(16)
+    address = C.addressof(placed)
+    numbers = C.cast(placed, C.POINTER(C.c_int))
+    stops = C.cast(placed, C.POINTER(Node))
+    pages = C.c_char * (4 * GIB - 1)
+    # A file with nothing in it but a length.
+    with open(tmp_path / "zeros", "w+b") as file:
+        file.truncate(8 * GIB)
+        zeros = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    uses: List[Callable[[], Any]] = [
+        lambda: C.memset(placed, 0, 8 * GIB),
+        lambda: C.memset(free, 0, 8 * GIB),
+        lambda: C.memset(address, 0, 3 * GIB),
+        lambda: C.memset(address, 0, 1 << 70),
+        lambda: C.memmove(placed, free, 8 * GIB),
+        lambda: C.memmove(address, placed, 3 * GIB),
+        lambda: C.memmove(free, b"abc", 8 * GIB),
+        lambda: C.memmove(free, 0x400, len(space.memory) - 0x400),
+        lambda: C.string_at(placed, 8 * GIB),
+        lambda: C.string_at(free, 8 * GIB),
+        lambda: C.string_at(address, 3 * GIB),
+        lambda: C.string_at(1 << 70, 4),
+        lambda: C.wstring_at(placed, 2 * GIB),
+        lambda: C.wstring_at(free, 2 * GIB),
+        lambda: C.wstring_at(address, 1 << 70),
+        lambda: C.create_string_buffer(8 * GIB),
+        lambda: C.create_string_buffer(b"abc", 1 << 70),
+        lambda: C.create_unicode_buffer(2 * GIB),
+        lambda: C.c_longlong * GIB,
+        lambda: (C.c_int * 5) * (1 << 62),
+        lambda: pages.from_address(address).raw,
+        lambda: pages.from_buffer(bytearray(5)),
+        lambda: numbers[: 1 << 40],
+        lambda: numbers[0 : 1 << 40 : 7],
+        lambda: stops[: 1 << 40],
+        lambda: stops[: -(1 << 40) : -1],
+        lambda: stops[: 1 << 70],
+        lambda: space.memory.write(address, zeros),
+        lambda: space.memory.write(address, 8 * GIB),  # type: ignore[arg-type]
+        lambda: space.buffer(zeros),
+        lambda: space.buffer(8 * GIB),  # type: ignore[arg-type]
+        lambda: space.alloc(16).write(zeros),
+        lambda: space.load("libc.so").abs.rows(5, rows=8 * GIB),
+    ]
+    tracemalloc.start()
+    try:
+        for use in uses:
+            with pytest.raises((wasmdyld.Error, ValueError, OverflowError, MemoryError, TypeError)):
+                use()
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+    assert placed.raw == free.raw == bytes(16)
+
+
+def test_what_is_filled_in_pieces_is_filled(space: Namespace, libc: Any) -> None:
+    size = (3 << 20) + 5
+    placed, free = C.create_string_buffer(size), C.create_string_buffer(size)
+    C.addressof(placed)
+    for buffer in (placed, free):
+        C.memset(buffer, 0x1FF, size - 1)
+        assert buffer.raw == b"\xff" * (size - 1) + b"\0"
+    with pytest.raises(TypeError):
+        C.memset(b"bytes", 0, 1)
+    C.memset(0, 0, 0)
