@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import Any, Callable, List, Optional
@@ -261,7 +260,6 @@ def test_settings_go_over(make: Make, folder: Path) -> None:
     new.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_signals_stop_guests_of_the_new_one(old: Namespace) -> None:
     old.load("libcounter.so")
     new = old.renew()
@@ -318,7 +316,6 @@ def resident() -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_thousands_of_renewals_leave_nothing_behind(guests: Path, folder: Path) -> None:
     ns = Namespace(library_paths=[folder], open=lambda name, by: None, trace=("libs", lambda category, text: None))
     ns.define("host", "give", lambda: 40, "() -> i32")
