@@ -61,7 +61,7 @@ pub use model::{
 pub use place::{Extent, Layout, Sizes, bound};
 pub use places::Places;
 pub use regions::Regions;
-pub use resolve::{Attempt, Binding, Callee, Scopes, attempt, describe, extern_type};
+pub use resolve::{Attempt, Binding, Callee, Landmark, Scopes, attempt, describe, extern_type};
 pub use role::{program_refused, role_of};
 pub use scope::{Definition, Kind, Lookup, Scope};
 pub use slot_map::SlotMap;

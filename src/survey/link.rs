@@ -80,6 +80,11 @@ impl Survey {
 
     /// One module of all objects.
     pub fn fuse(&self, options: &fuse::Options) -> Result<Fused> {
+        self.world(|world| fuse::fuse(world, options))
+    }
+
+    /// What is to be linked, given to `with`.
+    pub(crate) fn world<T>(&self, with: impl FnOnce(&World<'_>) -> Result<T>) -> Result<T> {
         let request = self.request();
         let plan = self.plan().map_err(|error| {
             let mut undefined = error.undefined_symbols().iter();
@@ -90,14 +95,11 @@ impl Survey {
         })?;
         self.without_stubs(&plan)?;
         let bytes: Vec<&[u8]> = self.bytes.iter().map(Vec::as_slice).collect();
-        fuse::fuse(
-            &World {
-                request: &request,
-                plan: &plan,
-                bytes: &bytes,
-            },
-            options,
-        )
+        with(&World {
+            request: &request,
+            plan: &plan,
+            bytes: &bytes,
+        })
     }
 
     /// The libdl of wasi-libc defines functions that fail, which a load overrides: a program that was linked with it counts on that.

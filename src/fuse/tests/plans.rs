@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::compare::compare;
 use super::shelf::{Shelf, imports, program};
 use crate::error::{Code, Result};
 use crate::fuse::{Options, fuse};
@@ -39,7 +40,14 @@ fn what_is_planned_can_be_linked() {
                 continue;
             };
             let options = Options { gc, ..program() };
-            let fused: Result<_> = shelf.plan("main", |world| Ok(fuse(world, &options)));
+            let fused: Result<_> = shelf.plan("main", |world| {
+                let fused = fuse(world, &options);
+                if let Ok(fused) = &fused {
+                    println!("{}", folder.display());
+                    compare(world, fused, !gc);
+                }
+                Ok(fused)
+            });
             match fused {
                 // There is no plan.
                 Err(_) => {}
