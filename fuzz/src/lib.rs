@@ -3,6 +3,6 @@
 pub mod damage;
 pub mod memory;
 
-// Its functions are linked into `load`.
+// Its functions are linked into `load` and `fuse`.
 #[cfg(feature = "engine")]
 use wasmi_c_api as _;

@@ -28,8 +28,12 @@ mod targets;
 mod types;
 mod values;
 
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "fuzzers use a part of it")
+)]
+pub(crate) mod tests;
 
 use wasmparser::{Validator, WasmFeatures};
 

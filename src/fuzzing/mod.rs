@@ -2,12 +2,14 @@
 //! tests call them with the committed corpus, so that an input which once led to a fault stays a test.
 
 mod files;
+mod fuse;
 mod load;
 mod parse;
 mod plan;
 mod text;
 
 pub use files::{File, files, join, split};
+pub use fuse::fuse;
 pub use load::load;
 pub use parse::{explain, parse};
 pub use plan::plan;
@@ -135,6 +137,12 @@ mod tests {
     #[test]
     fn the_corpus_of_load() {
         each("load", super::load);
+    }
+
+    /// On the bundled engine.
+    #[test]
+    fn the_corpus_of_fuse() {
+        each("fuse", super::fuse);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::library;
 use crate::util::{self, At, Result};
 
 /// In the order in which faults are looked for: the first ones are what the later ones stand on.
-const TARGETS: [&str; 5] = ["parse", "text", "plan", "files", "load"];
+const TARGETS: [&str; 6] = ["parse", "text", "plan", "files", "load", "fuse"];
 
 /// A minute each where nothing else is said.
 const SECONDS: u64 = 60;
@@ -17,7 +17,7 @@ const SECONDS: u64 = 60;
 const USAGE: &str = "\
 usage: cargo xtask fuzz [TARGET...] [--seconds N] [--seed N] [--keep]
 
-Runs the fuzzers parse, text, plan, files and load, or those named, for N seconds each (60), from
+Runs the fuzzers parse, text, plan, files, load and fuse, or those named, for N seconds each (60), from
 fuzz/corpus and what earlier runs found (target/fuzz/corpus). An input that ends one is kept in
 target/fuzz/artifacts; copy it to fuzz/corpus with the mend, where it stays a test.
 --seed: where random choices start; the same inputs come again.
@@ -131,7 +131,7 @@ enum Kind {
 impl Kind {
     fn of(target: &str) -> Kind {
         match target {
-            "load" => Kind::Engine,
+            "load" | "fuse" => Kind::Engine,
             _ => Kind::Pure,
         }
     }
@@ -165,7 +165,7 @@ fn build(host: &str, kind: Kind) -> Result<PathBuf> {
         Kind::Engine => (
             "engine",
             "engine",
-            "the fuzzer with an engine inside, under AddressSanitizer",
+            "the fuzzers with an engine inside, under AddressSanitizer",
         ),
     };
     util::step(format!("{what} (the first build takes some minutes)"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::fuse::{Fused, Options, World, fuse};
 use crate::object::{ExternType, Metadata, Object, ParseLimits, externalize};
@@ -54,9 +55,18 @@ impl Shelf {
 
     /// The plan of the load of `root`, and what `with` makes of it.
     pub fn plan<T>(&mut self, root: &str, with: impl FnOnce(&World<'_>) -> Result<T>) -> Result<T> {
+        self.plan_with(&Config::default(), root, with)
+    }
+
+    /// As [`plan`](Self::plan), with a configuration.
+    pub fn plan_with<T>(
+        &mut self,
+        config: &Config,
+        root: &str,
+        with: impl FnOnce(&World<'_>) -> Result<T>,
+    ) -> Result<T> {
         let model = std::mem::take(&mut self.model);
         let closure = closure(&model, vec![Root::Name(root, None)], self, 1000)?;
-        let config = crate::config::Config::default();
         let options = PlanOptions {
             global: true,
             ..config.options()
@@ -114,6 +124,7 @@ pub fn program() -> Options {
 }
 
 /// Links `main` with the other modules of a list.
+#[cfg(test)]
 pub fn linked(modules: &[(&str, &str)], options: &Options) -> Result<Fused> {
     let mut shelf = Shelf::default();
     for (name, text) in modules {

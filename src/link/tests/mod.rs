@@ -6,6 +6,8 @@ mod backtrace;
 mod capable;
 #[cfg(test)]
 mod fault;
+pub(crate) mod fused;
+mod fused_guest;
 mod guest;
 mod inject;
 #[cfg(test)]
