@@ -131,6 +131,7 @@ fn fused(modules: &[(String, Vec<u8>)], gc: bool) -> Result<Fused> {
     );
     let options = Options {
         exports: Vec::new(),
+        keep: Vec::new(),
         library: false,
         gc,
         hosted: true,
