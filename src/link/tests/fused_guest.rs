@@ -156,7 +156,7 @@ impl Guest<'_> {
         }
         let count = 1 + self.random.below(3);
         let held: Vec<u32> = (0..count)
-            .map(|_| 1 + self.random.below(u64::from(next) - 1) as u32)
+            .map(|_| self.random.below(next.into()) as u32)
             .collect();
         let mut module = Module::new();
         module.section(&self.dylink(held.len() as u64));
