@@ -192,3 +192,18 @@ pub const LIFECYCLE: &[&str] = &[
     "__wasm_init_memory",
     "__wasm_init_memory_flag",
 ];
+
+/// What a program calls where `link --snapshot=ready` is to make the snapshot: `<wasmdyld/snapshot.h>` defines it.
+pub const SNAPSHOT: &str = "wasmdyld_snapshot";
+/// Functions of wasi-libc that a snapshot is made after, with 0 for arguments: buffers are written, and what it knows of folders and environment is
+/// forgotten.
+pub const BEFORE_SNAPSHOT: [&str; 3] = [
+    "fflush",
+    "__wasilibc_reset_preopens",
+    "__wasilibc_deinitialize_environ",
+];
+/// The first of these that there is reads the environment of a run that begins with a snapshot. Folders are looked up when they are needed.
+pub const AFTER_SNAPSHOT: [&str; 2] = [
+    "__wasilibc_maybe_reinitialize_environ_eagerly",
+    "__wasilibc_initialize_environ",
+];

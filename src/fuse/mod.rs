@@ -24,6 +24,7 @@ mod reach;
 mod refs;
 mod relocate;
 mod rewrite;
+pub mod snapshot;
 mod targets;
 mod types;
 mod values;

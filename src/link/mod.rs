@@ -6,6 +6,7 @@ mod backtrace;
 mod budget;
 mod caller;
 mod calls;
+mod capture;
 mod define;
 mod entry;
 mod exit;

@@ -78,6 +78,18 @@ impl Survey {
         Error::new(Code::InvalidArgument, why)
     }
 
+    /// Whether an object defines a symbol.
+    pub fn defines(&self, name: &str) -> bool {
+        let mut objects = self.objects().iter();
+        objects.any(|found| found.object.position(name).is_some())
+    }
+
+    /// Whether what is linked defines a symbol itself.
+    pub fn root_defines(&self, name: &str) -> bool {
+        let root = self.objects().first();
+        root.is_some_and(|root| root.object.position(name).is_some())
+    }
+
     /// One module of all objects.
     pub fn fuse(&self, options: &fuse::Options) -> Result<Fused> {
         self.world(|world| fuse::fuse(world, options))

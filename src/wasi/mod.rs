@@ -10,6 +10,7 @@ mod descriptors;
 mod errno;
 mod host;
 mod open;
+mod opened;
 mod paths;
 mod price;
 mod sched;
@@ -19,6 +20,7 @@ mod strings;
 mod tests;
 
 pub use config::{Preopen, WasiConfig};
+pub use opened::Opened;
 pub use stdio::{Input, Output, OutputBuffer};
 
 use std::time::SystemTime;

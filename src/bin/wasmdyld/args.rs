@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 use wasmdyld::config::{Config, DEFAULT_STACK, MIN_STACK};
-use wasmdyld::error::Result;
+use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::plan::{Bind, Plt};
 use wasmdyld::search::RuntimePath;
+use wasmdyld::wasi::WasiConfig;
 
 use crate::default_path;
 
@@ -95,6 +96,24 @@ pub fn config(search: &SearchArgs, link: Option<&LinkArgs>) -> Result<Config> {
     }
     config.read_env()?;
     Ok(config)
+}
+
+/// Gives a program what --env and --dir name.
+pub fn grant(wasi: &mut WasiConfig, env: &[String], dirs: &[String]) -> Result<()> {
+    for pair in env {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Error::new(
+                Code::InvalidArgument,
+                format!("--env {pair}: NAME=VALUE is expected"),
+            )
+        })?;
+        wasi.env(name, value);
+    }
+    for dir in dirs {
+        let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+        wasi.preopen(host, guest);
+    }
+    Ok(())
 }
 
 /// What a host of its own would define.

@@ -18,6 +18,10 @@ pub struct BoundArgs {
 }
 
 impl BoundArgs {
+    pub fn is_any(&self) -> bool {
+        self.timeout.is_some() || self.budget.is_some()
+    }
+
     /// What the namespace has to be able to do.
     pub fn mode(&self) -> Mode {
         match (self.budget, self.timeout) {

@@ -11,6 +11,7 @@ use wasmdyld::survey::{Linking, Program, Survey};
 use crate::args::{self, LinkArgs, SearchArgs};
 use crate::ldd::complain;
 use crate::output::Outputs;
+use crate::snapshot::SnapshotArgs;
 use crate::style;
 
 #[derive(Args)]
@@ -60,6 +61,8 @@ pub struct Link {
     /// A program or library
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
+    #[command(flatten)]
+    snapshot: SnapshotArgs,
 }
 
 impl Link {
@@ -90,9 +93,11 @@ impl Link {
             hosted: false,
             names: !self.strip,
         };
-        let fused = survey
-            .fuse(&options)
-            .context(|| format!("linking {}", self.file.display()))?;
+        let fused = match self.snapshot.point()? {
+            None => survey.fuse(&options),
+            Some(point) => (self.snapshot).taken(&self.file, &survey, &options, point, &config),
+        };
+        let fused = fused.context(|| format!("linking {}", self.file.display()))?;
         for warning in &fused.warnings {
             style::print_note(format!("warning: {warning}"));
         }

@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod progress;
 mod run;
+mod snapshot;
 mod style;
 mod symbols;
 

@@ -212,19 +212,7 @@ impl Run {
         if self.native {
             wasi.inherit_env(true).preopen("/", "/");
         }
-        for pair in &self.env {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                Error::new(
-                    Code::InvalidArgument,
-                    format!("--env {pair}: NAME=VALUE is expected"),
-                )
-            })?;
-            wasi.env(name, value);
-        }
-        for dir in &self.dir {
-            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
-            wasi.preopen(host, guest);
-        }
+        args::grant(&mut wasi, &self.env, &self.dir)?;
         if let Some(limit) = self.max_files {
             wasi.max_files(limit);
         }

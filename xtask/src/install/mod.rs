@@ -4,7 +4,7 @@
 //! bin/            wasmdyld, and the guests' compilers
 //! LIB/            libwasmdyld.so -> .so.0 -> .so.0.1.0, libwasmdyld.a; libwasmdyld-neutral.* have no engine inside
 //! LIB/cmake/WasmDyld, LIB/pkgconfig
-//! INCLUDE/        wasmdyld.h, wasmdyld.hh with wasmdyld/*.hh, wasm.h (the bundled engine's), wasmdyld/dlfcn.h (for guests)
+//! INCLUDE/        wasmdyld.h, wasmdyld.hh with wasmdyld/*.hh, wasm.h (the bundled engine's), wasmdyld/dlfcn.h and snapshot.h (for guests)
 //! INCLUDE/wasmdyld/engine   the bundled engine's own headers
 //! share/          doc, man, completions, what building guests with CMake needs, and the list of all this
 //! ```
@@ -241,11 +241,11 @@ fn guest_tools(record: &mut Record, installed: &Installed) -> Result<()> {
         return Ok(());
     }
     // Not the headers of hosts, which lie beside the other copy.
-    record.put(
-        &util::workspace().join("include/wasmdyld/dlfcn.h"),
-        &data.join("include/wasmdyld/dlfcn.h"),
-        0o644,
-    )?;
+    for header in ["dlfcn.h", "snapshot.h"] {
+        let header = Path::new("include/wasmdyld").join(header);
+        let source = util::workspace().join(&header);
+        record.put(&source, &data.join(&header), 0o644)?;
+    }
     for entry in util::list(&folder)? {
         let name = entry.file_name().unwrap_or_default();
         if name == "man" {
