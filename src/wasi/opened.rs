@@ -1,4 +1,4 @@
-//! What a guest has open beside what it was given.
+//! A run that a snapshot is made of: what the guest has open beside what it was given, and random numbers that are the same each time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,11 +12,13 @@ use crate::error::Result;
 pub struct Opened(Rc<RefCell<BTreeMap<u32, String>>>);
 
 impl Opened {
-    /// Notes what a guest opens and closes through `wasi`.
-    pub fn watch(&self, wasi: Box<dyn Preview1>) -> Box<dyn Preview1> {
+    /// Notes what a guest opens and closes through `wasi`. The random numbers that it draws follow from `seed`: a snapshot shows them to all who have it, and
+    /// so they may as well be the same whenever it is made.
+    pub fn watch(&self, wasi: Box<dyn Preview1>, seed: &[u8]) -> Box<dyn Preview1> {
         Box::new(Watched {
             wasi,
             opened: self.clone(),
+            random: RefCell::new(blake3::Hasher::new().update(seed).finalize_xof()),
         })
     }
 
@@ -33,9 +35,18 @@ impl Opened {
 struct Watched {
     wasi: Box<dyn Preview1>,
     opened: Opened,
+    random: RefCell<blake3::OutputReader>,
 }
 
 impl Watched {
+    /// Fills a buffer, if it lies within the memory.
+    fn random(&self, memory: &mut [u8], address: u64, length: u64) -> Option<()> {
+        let start = low(address) as usize;
+        let buffer = memory.get_mut(start..start.checked_add(low(length) as usize)?)?;
+        self.random.borrow_mut().fill(buffer);
+        Some(())
+    }
+
     fn note(&self, index: usize, memory: &[u8], args: &[u64]) {
         let name = self.functions().get(index).map(|function| function.name);
         let mut opened = self.opened.0.borrow_mut();
@@ -93,6 +104,12 @@ impl Preview1 for Watched {
         memory: &mut [u8],
         args: &[u64],
     ) -> std::result::Result<Option<i32>, Stop> {
+        let name = self.functions().get(index).map(|function| function.name);
+        if let (Some("random_get"), &[buffer, length, ..]) = (name, args)
+            && self.random(memory, buffer, length).is_some()
+        {
+            return Ok(Some(0));
+        }
         let done = self.wasi.call(index, memory, args);
         if let Ok(Some(0)) = done {
             self.note(index, memory, args);

@@ -104,7 +104,7 @@ impl SnapshotArgs {
         }
         let mut fused = survey.fuse(&with)?;
         let snapshot = Snapshot::new(&fused.bytes, point)?;
-        let bytes = self.run(file, &snapshot, &hidden, config);
+        let bytes = self.run(file, &snapshot, &hidden, config, &fused.bytes);
         let bytes = bytes.context(|| format!("running {} for a snapshot", file.display()))?;
         drop(snapshot);
         fused.bytes = bytes;
@@ -117,6 +117,7 @@ impl SnapshotArgs {
         snapshot: &Snapshot<'_>,
         hidden: &BTreeSet<&str>,
         config: &Config,
+        seed: &[u8],
     ) -> Result<Vec<u8>> {
         let start = Instant::now();
         let api = Api::linked();
@@ -134,7 +135,7 @@ impl SnapshotArgs {
         };
         let ns = Namespace::new(store.store(), config);
         let opened = Opened::default();
-        ns.define_wasi(opened.watch(self.wasi(file)?.build()?))?;
+        ns.define_wasi(opened.watch(self.wasi(file)?.build()?, seed))?;
         self.bounds.set_budget(&ns)?;
         self.bounds.set_time_left(&ns, start)?;
         let name = file.file_name().unwrap_or(file.as_os_str());
