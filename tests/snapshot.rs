@@ -112,7 +112,8 @@ impl Built {
     fn run(&self, module: &str, more: &[&str], args: &[&str]) -> Ran {
         let mut command = wasmdyld();
         command.current_dir(&self.folder);
-        command.args(["run", "--env", "NAME=run", "--dir", ".::/run"]);
+        command.args(["run", "--env", "NAME=run", "--dir", ".::/run", "-L", "."]);
+        command.arg("-L").arg(guests().join("lib"));
         ran(command.args(more).arg(module).args(args))
     }
 }
@@ -124,6 +125,9 @@ fn runs(built: &Built, module: &str, args: &[&str], expected: &str) {
     for (name, engine) in c::engines() {
         let engine = engine.to_string_lossy().into_owned();
         let done = built.run(module, &["--engine", &engine], args);
+        if done.stderr.contains("the engine has no exceptions") {
+            continue;
+        }
         assert_eq!(done.stdout, expected, "{name}: {}", done.stderr);
         assert_eq!(done.code, Some(3), "{name}");
     }
