@@ -147,7 +147,7 @@ impl SnapshotArgs {
                     "the program has files open, which would not be open in the module: it has to close them before the snapshot",
                 );
                 for (fd, path) in open.iter().take(20) {
-                    error = error.line(&format!("  {fd}: {}", wasmdyld::text::name(path)));
+                    error = error.line(format!("  {fd}: {}", wasmdyld::text::name(path)));
                 }
                 return Err(error);
             }

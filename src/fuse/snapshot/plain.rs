@@ -65,7 +65,10 @@ impl<'a> Plain<'a> {
         let mut memories = 0;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(reader)? {
-                Payload::Version { encoding, .. } if encoding == Encoding::Component => {
+                Payload::Version {
+                    encoding: Encoding::Component,
+                    ..
+                } => {
                     return Err(cannot("it is a component"));
                 }
                 Payload::ImportSection(imports) => {

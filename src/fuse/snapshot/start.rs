@@ -22,6 +22,9 @@ pub(super) struct Start {
     end: usize,
 }
 
+/// What is open: blocks, and what code cannot begin in.
+type Blocks = Vec<Option<Range<usize>>>;
+
 impl Start {
     /// Takes apart what the entry of a program comes to.
     pub fn of(plain: &Plain<'_>, entry: u32) -> Result<Start> {
@@ -32,8 +35,8 @@ impl Start {
         let body = plain.body(func)?;
         let mut operators = body.get_operators_reader().map_err(reader)?;
         let locals = body.range().start..operators.original_position();
-        let mut open: Vec<Option<Range<usize>>> = Vec::new();
-        let mut found: Vec<(u32, Range<usize>, Vec<Option<Range<usize>>>)> = Vec::new();
+        let mut open: Blocks = Vec::new();
+        let mut found: Vec<(u32, Range<usize>, Blocks)> = Vec::new();
         let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
         let mut unset = false;
         while !operators.eof() {
