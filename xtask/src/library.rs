@@ -165,6 +165,15 @@ pub fn pointer_size(build: &Build) -> Result<usize> {
     let triple = triple(build)?;
     let mut command = Command::new(rustc());
     let facts = util::run_quiet(command.args(["--print", "cfg", "--target", &triple]))?;
+    // Before cargo begins on hundreds of crates.
+    let mut command = Command::new(rustc());
+    let own = util::run_quiet(command.args(["--print", "target-libdir", "--target", &triple]))?;
+    if !Path::new(own.trim()).is_dir() {
+        return Err(format!(
+            "Rust's standard library for {triple} is not installed: `rustup target add {triple}` installs it; a linker for it is named by CARGO_TARGET_{}_LINKER",
+            triple.to_uppercase().replace('-', "_")
+        ));
+    }
     let fact = |name: &str| {
         let mut found = facts.lines().filter_map(|line| line.split_once('='));
         let value = found.find(|(key, _)| *key == name)?.1;
@@ -307,4 +316,33 @@ pub fn native_libraries(built: &Path, build: &Build) -> Result<String> {
 pub fn header() -> Result<()> {
     let mut command = cargo()?;
     util::run(command.args(builds::HEADER).env("WASMDYLD_BLESS", "1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_whose_library_is_missing_is_told_before_anything_is_built() {
+        let for_target = |triple: &str| {
+            let target = Some(triple.to_string());
+            let build = Build {
+                target,
+                ..Build::default()
+            };
+            pointer_size(&build)
+        };
+        let host = triple(&Build::default()).expect("a host");
+        assert_eq!(for_target(&host), Ok(size_of::<usize>()));
+        let why = for_target("sparc64-unknown-linux-gnu").expect_err("it is nobody's");
+        assert!(
+            why.contains("`rustup target add sparc64-unknown-linux-gnu`"),
+            "{why}"
+        );
+        assert!(
+            why.contains("CARGO_TARGET_SPARC64_UNKNOWN_LINUX_GNU_LINKER"),
+            "{why}"
+        );
+        assert!(for_target("nonsense").is_err());
+    }
 }
