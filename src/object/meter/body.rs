@@ -21,7 +21,8 @@ use crate::error::Result;
 /// So many locals cost a unit where a function is entered: engines make them zero.
 const LOCALS: u32 = 1024;
 
-/// i64, as the type of a local.
+/// Types of locals.
+const I32: u8 = 0x7f;
 const I64: u8 = 0x7e;
 
 pub(super) struct Bodies<'a> {
@@ -40,6 +41,8 @@ pub(super) struct Bodies<'a> {
     /// The first of the functions that fill and copy in pieces, and whether one is called.
     first_piece: u32,
     calls_pieces: bool,
+    /// The function at hand keeps a length in a local.
+    keeps_length: bool,
 }
 
 impl<'a> Bodies<'a> {
@@ -65,6 +68,7 @@ impl<'a> Bodies<'a> {
                 .saturating_add(1)
                 .saturating_add(survey.defined_funcs()),
             calls_pieces: false,
+            keeps_length: false,
         }
     }
 
@@ -92,6 +96,7 @@ impl<'a> Bodies<'a> {
 
         self.code.clear();
         self.branches.clear();
+        self.keeps_length = false;
         self.operators(locals.get_binary_reader(), total)?;
         let enters = self.entries.is_checked(n);
         let mut head = Vec::new();
@@ -104,11 +109,14 @@ impl<'a> Bodies<'a> {
             if counts && total >= MAX_LOCALS {
                 return Err(no_room(start, "as many locals as a function may have"));
             }
-            groups.saturating_add(counts.into()).encode(&mut head);
+            let local = match counts {
+                true => Some(I64),
+                false => self.keeps_length.then_some(I32),
+            };
+            let more = u32::from(local.is_some());
+            groups.saturating_add(more).encode(&mut head);
             head.extend_from_slice(types);
-            if counts {
-                head.extend_from_slice(&[1, I64]);
-            }
+            head.extend(local.into_iter().flat_map(|ty| [1, ty]));
             let cost = (total / LOCALS).saturating_add(1);
             let entry = enters.then(|| self.checks.fixed(&mut head, total, cost));
             self.checked = self.checked.saturating_add(1);
@@ -134,7 +142,6 @@ impl<'a> Bodies<'a> {
     /// These stand at the heads of loops, so that each turn is counted that is begun. Others stand where a turn ends, on the way back alone:
     /// what is run through once has none. So do bulk operations: where calls return, a whole stack of them may be done without a turn.
     fn operators(&mut self, code: BinaryReader<'a>, left: u32) -> Result<()> {
-        let (out, branches) = (&mut self.code, &mut self.branches);
         let start = code.original_position();
         let mut edit = Edit::new(self.bytes, start, self.moves);
         let mut path = Path::new(path::COUNTED);
@@ -149,42 +156,39 @@ impl<'a> Bodies<'a> {
             let (operator, start) = operators.read_with_offset().map_err(fault::reader)?;
             let end = operators.original_position();
             if path.is_due(&operator) {
-                edit.copy(out, start);
-                branches.push(self.checks.fixed(out, left, 1));
+                edit.copy(&mut self.code, start);
+                self.branches
+                    .push(self.checks.fixed(&mut self.code, left, 1));
                 path.checked();
             }
             let first = self.bytes.get(start).copied().unwrap_or_default();
             let more = self.entries.weight(&operator, first, self.survey);
-            let bulk = Bulk::of(&operator, self.survey);
-            if let Some(bulk) = bulk.filter(|bulk| !stated.is_short(*bulk)) {
-                edit.copy(out, start);
-                match self.entries.pieces.position(&operator) {
-                    Some(n) => {
-                        self.calls_pieces = true;
-                        check::call(out, self.first_piece.saturating_add(n));
-                        edit.skip(end);
-                    }
-                    None => branches.push(self.checks.bulk(out, left, bulk)),
-                }
-                if labels.is_some() {
-                    path.checked();
-                }
-            }
             refuse_waiting(&operator, self.survey, start)?;
             match labels.as_ref().map(|labels| labels.back(&operator)) {
                 None | Some(Back::No) => {}
                 Some(Back::May) => {
-                    edit.copy(out, start);
-                    branches.push(self.checks.fixed(out, left, 1));
+                    edit.copy(&mut self.code, start);
+                    self.branches
+                        .push(self.checks.fixed(&mut self.code, left, 1));
                     path.checked();
                 }
                 Some(Back::If(depth)) => {
-                    edit.copy(out, start);
-                    branches.push(check::back_if(out, self.checks, depth));
+                    edit.copy(&mut self.code, start);
+                    self.branches
+                        .push(check::back_if(&mut self.code, self.checks, depth));
                     edit.skip(end);
                 }
             }
-            edit.operator(out, &operator, start, end);
+            let bulk = Bulk::of(&operator, self.survey);
+            match bulk.filter(|bulk| !stated.is_short(*bulk)) {
+                None => edit.operator(&mut self.code, &operator, start, end),
+                Some(bulk) => {
+                    let looks = self.bulk(&mut edit, &operator, (start, end), (bulk, left));
+                    if looks && labels.is_some() {
+                        path.checked();
+                    }
+                }
+            }
             path.pass(&operator, more);
             let is_loop = matches!(operator, Operator::Loop { .. });
             let shape = if is_loop {
@@ -201,11 +205,11 @@ impl<'a> Bodies<'a> {
                     path.pass(operator, more.saturating_mul(times).saturating_sub(1));
                 };
                 tight::rewrite(
-                    out,
+                    &mut self.code,
                     &mut edit,
                     (start, &mut operators),
                     (shape, self.checks),
-                    branches,
+                    &mut self.branches,
                     pass,
                 )?;
                 stated = Stated::default();
@@ -214,15 +218,47 @@ impl<'a> Bodies<'a> {
             if let Some(labels) = &mut labels {
                 labels.pass(&operator);
             } else if is_loop {
-                edit.copy(out, end);
-                branches.push(self.checks.fixed(out, left, 1));
+                edit.copy(&mut self.code, end);
+                self.branches
+                    .push(self.checks.fixed(&mut self.code, left, 1));
                 path.checked();
             }
             stated.pass(&operator);
         }
         operators.finish().map_err(fault::reader)?;
-        edit.copy(out, operators.original_position());
+        edit.copy(&mut self.code, operators.original_position());
         Ok(())
+    }
+
+    /// A bulk operation of a length that may be large. `left` is the function's next local. Whether there is a look on every way.
+    fn bulk(
+        &mut self,
+        edit: &mut Edit<'a>,
+        operator: &Operator<'_>,
+        (start, end): (usize, usize),
+        (bulk, left): (Bulk, u32),
+    ) -> bool {
+        let out = &mut self.code;
+        edit.copy(out, start);
+        let Some(n) = self.entries.pieces.position(operator) else {
+            self.branches.push(self.checks.bulk(out, left, bulk));
+            edit.operator(out, operator, start, end);
+            return true;
+        };
+        self.calls_pieces = true;
+        let func = self.first_piece.saturating_add(n);
+        if self.checks.count() || bulk.wide || left >= MAX_LOCALS {
+            check::call(out, func);
+            edit.skip(end);
+            return true;
+        }
+        self.keeps_length = true;
+        let ty = self.survey.piece_type(n);
+        self.branches.push(check::call_if_long(out, left, ty, func));
+        edit.operator(out, operator, start, end);
+        edit.copy(out, end);
+        check::end(out);
+        false
     }
 }
 

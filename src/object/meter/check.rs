@@ -186,6 +186,37 @@ pub(super) fn turn(out: &mut Vec<u8>, checks: Checks, label: u32, on_condition: 
     place
 }
 
+/// Bytes that are filled or copied without a look: what a stated length may be at most, too.
+const SHORT: i32 = 4096;
+
+/// Begins what stands for an operation whose last operand, an i32, is a length: `func`, of type `ty`, is called where that is long. The
+/// operation for what is short comes next, then [`end`]. `length` is a local for the check's own use. Gives what [`Checks::fixed`] gives.
+pub(super) fn call_if_long(out: &mut Vec<u8>, length: u32, ty: u32, func: u32) -> usize {
+    emit(
+        out,
+        &[
+            Instruction::LocalTee(length),
+            Instruction::LocalGet(length),
+            Instruction::I32Const(SHORT),
+            Instruction::I32GtU,
+        ],
+    );
+    let branch = out.len();
+    emit(
+        out,
+        &[
+            Instruction::If(BlockType::FunctionType(ty)),
+            Instruction::Call(func),
+            Instruction::Else,
+        ],
+    );
+    branch
+}
+
+pub(super) fn end(out: &mut Vec<u8>) {
+    emit(out, &[Instruction::End]);
+}
+
 pub(super) fn call(out: &mut Vec<u8>, func: u32) {
     emit(out, &[Instruction::Call(func)]);
 }

@@ -269,8 +269,10 @@ fn bulk_operations_are_checked_unless_they_are_known_to_be_short() {
           (import "env" "memory" (memory 1))
           (import "wasmdyld:control" "flag" (memory $flag 1 1))
           (import "wasmdyld:control" "ask" (func $ask (type $ask)))
-          (func (type 0)
-            local.get 0 i32.const 0 local.get 0 call $fill
+          (func (type 0) (local $length i32)
+            local.get 0 i32.const 0 local.get 0
+            local.tee $length local.get $length i32.const 4096 i32.gt_u
+            if (type $filling) call $fill else memory.fill end
             (memory.copy (local.get 0) (i32.const 0) (i32.const 4096)))
           (func $fill (type $filling) (local $left i64) (local $at i64) (local i64) (local $spare i64)
             local.get 2 LOOK
@@ -290,6 +292,39 @@ fn bulk_operations_are_checked_unless_they_are_known_to_be_short() {
             end
             local.get $at i32.wrap_i64 local.get 1 local.get $left i32.wrap_i64 memory.fill))"#,
     );
+}
+
+/// Each by the number that its memory has then; nothing is left of the one that it had.
+#[test]
+fn bulk_operations_on_memories_of_the_modules_own_move() {
+    let bytes = flagged(&assemble(
+        r#"(module
+          (memory 1) (memory $b 1) (memory $wide i64 1)
+          (func (param i32 i64)
+            (memory.fill $b (local.get 0) (i32.const 0) (local.get 0))
+            (memory.copy $b $wide (local.get 0) (local.get 1) (local.get 0))
+            (memory.fill $wide (local.get 1) (i32.const 0) (local.get 1))))"#,
+    ));
+    let bytes = bytes.unwrap();
+    let (mut fills, mut copies, mut nothing) = ([0; 4], 0, 0);
+    for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
+        let wasmparser::Payload::CodeSectionEntry(body) = payload.unwrap() else {
+            continue;
+        };
+        for operator in body.get_operators_reader().unwrap() {
+            match operator.unwrap() {
+                wasmparser::Operator::MemoryFill { mem } => fills[mem as usize] += 1,
+                wasmparser::Operator::MemoryCopy { dst_mem, src_mem } => {
+                    assert_eq!((dst_mem, src_mem), (2, 3));
+                    copies += 1;
+                }
+                wasmparser::Operator::Nop => nothing += 1,
+                _ => {}
+            }
+        }
+    }
+    // Where it stands and four times in the function for long ones; a length of 64 bits is always for that one.
+    assert_eq!((fills, copies, nothing), ([0, 0, 5, 4], 7, 0));
 }
 
 /// No loop's head is a check, so that the way through one counts from before.

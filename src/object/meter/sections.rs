@@ -164,10 +164,8 @@ impl<'a> Writer<'a> {
 
     fn functions(&mut self, section: &Section<'a>) -> Result<()> {
         let mut types = Vec::new();
-        // Behind all others, and that of the function that asks.
-        let first = self.survey.types.saturating_add(1);
         for n in 0..self.pieces.count() {
-            first.saturating_add(n).encode(&mut types);
+            self.survey.piece_type(n).encode(&mut types);
         }
         let more = self.pieces.count();
         self.appended(section::FUNCTION, Some(section), more, &types)

@@ -58,6 +58,11 @@ impl Survey {
         Ok(survey)
     }
 
+    /// The type of the n-th function that fills or copies in pieces: they come behind the module's, and that of the function that asks.
+    pub fn piece_type(&self, n: u32) -> u32 {
+        self.types.saturating_add(1).saturating_add(n)
+    }
+
     pub fn defined_funcs(&self) -> u32 {
         u32::try_from(self.funcs.len()).unwrap_or(u32::MAX)
     }
