@@ -935,9 +935,10 @@ wasm_dyld_code_t wasm_dyld_config_read_env(wasm_dyld_config_t *config,
                                            wasm_dyld_error_t **error);
 
 /**
- * Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (the bundled engine): in
- * `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this user's caches (XDG_CACHE_HOME, ~/.cache). Only
- * what is loaded into namespaces is kept. Without this call nothing is.
+ * Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (wasmtime and
+ * wasmer; a library that was opened, on Linux): in `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this
+ * user's caches (XDG_CACHE_HOME, ~/.cache). Only what is loaded into namespaces is kept. Without this call nothing is. The engines of a
+ * library that was opened, and compile alike, keep code where the one that was made last does.
  *
  * What is in there is run as machine code. So `folder` and every folder above it must belong to this user or to root, and none of
  * them may be writable for others (but for those above with the sticky bit, as /tmp), else wasm_dyld_engine_new fails with

@@ -62,6 +62,85 @@ fn the_table_is_what_happens() {
     table::compare(BEGIN, "the_table_is", &columns(&engines), &cells);
 }
 
+/// The engines that write their code.
+const KEEP_CODE: &[&str] = &["wasmtime", "wasmer"];
+
+#[test]
+fn code_is_kept_between_processes_for_this_build_of_an_engine() {
+    let Some((engines, _)) = engines() else {
+        return;
+    };
+    let keep = engines
+        .iter()
+        .filter(|engine| KEEP_CODE.contains(&engine.name.as_str()));
+    for engine in keep {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let scratch = scratch.join(format!("{}-code-{}", engine.name, std::process::id()));
+        let _ = std::fs::remove_dir_all(&scratch);
+        let kept = scratch.join("kept");
+        std::fs::create_dir_all(&kept).expect("a folder");
+        assert!(
+            !says_hello(&engine.path, Some(&kept)),
+            "nothing is kept yet"
+        );
+        assert!(says_hello(&engine.path, Some(&kept)), "{}", engine.name);
+        assert!(!says_hello(&engine.path, None), "it is switched off");
+        // Damage is noticed, and what is damaged is made anew.
+        for file in files(&kept) {
+            let mut bytes = std::fs::read(&file).expect("kept code");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+            std::fs::write(&file, bytes).expect("damage");
+        }
+        assert!(!says_hello(&engine.path, Some(&kept)), "all was damaged");
+        assert!(says_hello(&engine.path, Some(&kept)), "{}", engine.name);
+        // Another build of the same version, of the same size.
+        let other = scratch.join("libother.so");
+        let mut library = std::fs::read(&engine.path).expect("the engine");
+        let text = b"called `Option::unwrap()` on a `None` value";
+        let at = library.windows(text.len()).position(|part| part == text);
+        library[at.expect("a text of Rust's own")] = b'C';
+        std::fs::write(&other, library).expect("another build");
+        assert!(
+            !says_hello(&other, Some(&kept)),
+            "its code is not this one's"
+        );
+        assert!(says_hello(&other, Some(&kept)) && says_hello(&engine.path, Some(&kept)));
+        let _ = std::fs::remove_dir_all(&scratch);
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let files: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+    assert!(!files.is_empty(), "{}: nothing is there", folder.display());
+    files
+}
+
+/// Runs hello on an engine. Whether all of it was kept.
+fn says_hello(engine: &Path, kept: Option<&Path>) -> bool {
+    let guests = support::guests();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasmdyld"));
+    command
+        .arg("run")
+        .arg("--engine")
+        .arg(engine)
+        .arg("--engine-cache")
+        .arg(kept.unwrap_or(Path::new("off")))
+        .arg("-L")
+        .arg(guests.join("lib"))
+        .arg(guests.join("cases/hello/main-pie.wasm"))
+        .env("WASMDYLD_DEBUG", "statistics");
+    let outcome = support::execute(command);
+    let told = outcome.stderr;
+    assert!(
+        outcome.status.is_some_and(|status| status.success()),
+        "{told}"
+    );
+    assert!(outcome.stdout.contains("Hello"), "{}", outcome.stdout);
+    told.contains("launch closure: hit")
+}
+
 /// Engines are opened apart from the symbols of the program (RTLD_DEEPBIND), which AddressSanitizer does not allow.
 const OPENS_ENGINES: &[&str] = &["engine"];
 

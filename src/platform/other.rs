@@ -119,3 +119,8 @@ pub fn symbol(_library: Option<NonNull<c_void>>, _name: &CStr) -> Option<NonNull
 pub fn holder(_function: *const c_void) -> Option<Holder> {
     None
 }
+
+/// What is loaded of the program or shared library that holds `function`: not known.
+pub fn loaded(_function: *const c_void) -> Option<Vec<&'static [u8]>> {
+    None
+}

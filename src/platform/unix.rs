@@ -212,3 +212,63 @@ pub fn holder(function: *const c_void) -> Option<Holder> {
         file,
     })
 }
+
+/// What is loaded of the program or shared library that holds `function`, as far as nobody writes to it: code, constants and notes, in the order
+/// of its program headers. It must stay loaded for the rest of the process. `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn loaded(function: *const c_void) -> Option<Vec<&'static [u8]>> {
+    struct Search {
+        address: usize,
+        found: Option<Vec<&'static [u8]>>,
+    }
+    unsafe extern "C" fn look(
+        info: *mut libc::dl_phdr_info,
+        _size: libc::size_t,
+        search: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the system's, for this call; the search is that of `loaded` below.
+        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+        if info.dlpi_phnum == 0 {
+            return 0;
+        }
+        // SAFETY: the object has as many headers as it says.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let segments = headers
+            .iter()
+            .filter(|header| header.p_type == libc::PT_LOAD);
+        // Numbers of the system's own width.
+        let start = |header: &Header| (info.dlpi_addr + header.p_vaddr) as usize;
+        let holds =
+            |header: &Header| search.address.wrapping_sub(start(header)) < header.p_memsz as usize;
+        if !segments.clone().any(holds) {
+            return 0;
+        }
+        let read = |header: &Header| {
+            let flags = header.p_flags & (libc::PF_R | libc::PF_W);
+            (flags == libc::PF_R).then(|| {
+                let start = std::ptr::with_exposed_provenance(start(header));
+                // SAFETY: the segment is mapped for reading, nobody writes to it, and the object stays.
+                unsafe { std::slice::from_raw_parts(start, header.p_memsz as usize) }
+            })
+        };
+        search.found = Some(segments.filter_map(read).collect());
+        1
+    }
+    #[cfg(target_pointer_width = "64")]
+    type Header = libc::Elf64_Phdr;
+    #[cfg(target_pointer_width = "32")]
+    type Header = libc::Elf32_Phdr;
+
+    let mut search = Search {
+        address: function.addr(),
+        found: None,
+    };
+    // SAFETY: the callback gets the search, which lives as long as the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
+    search.found.filter(|parts| !parts.is_empty())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn loaded(_function: *const c_void) -> Option<Vec<&'static [u8]>> {
+    None
+}

@@ -3,19 +3,28 @@
 //! No such function leads from a store to its engine, and none tells when an engine goes. So all engines of a library have this in common,
 //! and the library's own functions tell the modules of one engine from those of another: a module is not obtained in a store of another
 //! engine, and code is kept under what the engine makes of a module of ours.
+//!
+//! Between processes it is kept under the library's build as well: a version does not tell two builds apart, and code calls into the library
+//! that made it. What the system has loaded of the library and nobody writes to is the build, whatever its file has become meanwhile.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use twox_hash::XxHash3_128;
 use wasm_encoder as w;
 
 use crate::engine::api::Api;
 use crate::engine::kept::{self, Keeper, Memory, Place, SharedModule, Sharing};
 use crate::engine::module::Module;
-use crate::engine::store::Store;
+use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::{wasm_byte_vec_t, wasm_module_t, wasm_store_t};
 use crate::engine::vec::{OwnedVec, VecBuf};
+use crate::error::Result;
+use crate::platform;
+
+use super::EngineOptions;
 
 type Share = unsafe extern "C" fn(*const wasm_module_t) -> *mut c_void;
 type Obtain = unsafe extern "C" fn(*mut wasm_store_t, NonNull<c_void>) -> *mut wasm_module_t;
@@ -31,9 +40,32 @@ pub(crate) struct LibraryCode {
     memory: Arc<Memory>,
     share: Option<(Share, Obtain, Delete)>,
     serialize: Option<(Serialize, Deserialize)>,
+    /// Tells this build of the library from all others; `None` where the system does not show what it has loaded.
+    build: Arc<OnceLock<Option<u128>>>,
+    /// Where engines that we made keep code between processes, by the settings under which they do.
+    places: Arc<Mutex<Kept>>,
 }
 
+/// Places by settings.
+type Kept = HashMap<[u8; 32], Vec<Arc<dyn Place>>>;
+
 impl LibraryCode {
+    fn places(&self) -> MutexGuard<'_, Kept> {
+        // Whole between any two steps.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn build(&self) -> Option<u128> {
+        let (_, deserialize) = self.serialize?;
+        *self.build.get_or_init(|| {
+            let mut hash = XxHash3_128::new();
+            for part in platform::loaded(deserialize as *const c_void)? {
+                hash.write(part);
+            }
+            Some(hash.finish_128())
+        })
+    }
+
     fn of(api: &'static Api) -> &'static LibraryCode {
         api.code.get_or_init(|| {
             // A linked engine may lack what another library of the process has.
@@ -67,6 +99,8 @@ impl LibraryCode {
                 memory: Arc::default(),
                 share,
                 serialize,
+                build: Arc::default(),
+                places: Arc::default(),
             }
         })
     }
@@ -100,12 +134,39 @@ pub(super) fn obtain(store: Store, shared: &SharedModule) -> Option<Module> {
     }
 }
 
-/// Where the code of the store's engine is kept: in memory. `None` if the engine cannot write it.
+/// Where the code of the store's engine is kept: in memory, and where [`keep`] was told. `None` if the engine cannot write it.
 pub(super) fn keeper(store: Store) -> Option<Arc<Keeper>> {
+    let code = LibraryCode::of(store.api());
+    let settings = settings(store)?;
+    let mut places: Vec<Arc<dyn Place>> = vec![code.memory.clone()];
+    places.extend(code.places().get(&settings).into_iter().flatten().cloned());
+    Some(Arc::new(Keeper::new(settings, places)))
+}
+
+/// What the engine makes of a module of ours, and its build where that is known.
+fn settings(store: Store) -> Option<[u8; 32]> {
     let code = serialize(&Module::compile(store, &sample())?)?;
-    let memory = LibraryCode::of(store.api()).memory.clone();
-    let places: Vec<Arc<dyn Place>> = vec![memory];
-    Some(Arc::new(Keeper::new(blake3::hash(&code).into(), places)))
+    let build = LibraryCode::of(store.api()).build();
+    let mut hash = blake3::Hasher::new();
+    hash.update(&build.unwrap_or_default().to_le_bytes());
+    hash.update(&code);
+    Some(hash.finalize().into())
+}
+
+/// Has an engine that we made keep code where its options say. Stores cannot be told by their engines, so this holds for all engines of the
+/// library that compile alike; the one that was made last counts.
+pub(super) fn keep(api: &'static Api, engine: &OwnedEngine, options: &EngineOptions) -> Result<()> {
+    let code = LibraryCode::of(api);
+    let places = kept::places(options)?;
+    if code.serialize.is_none() || (places.is_empty() && code.places().is_empty()) {
+        return Ok(());
+    }
+    if code.build().is_some()
+        && let Some(settings) = settings(engine.new_store()?.store())
+    {
+        code.places().insert(settings, places);
+    }
+    Ok(())
 }
 
 /// See [`super::Shim::serialize`].

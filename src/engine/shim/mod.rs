@@ -245,12 +245,17 @@ pub trait Shim: Send + Sync {
 
     /// A new engine with the defaults that dynamic linking wants. The header itself has no options.
     fn new_engine(&self, api: &'static Api, _options: &EngineOptions) -> Result<OwnedEngine> {
-        // SAFETY: no precondition.
-        match NonNull::new(unsafe { (api.wasm_engine_new)() }) {
-            // SAFETY: a new engine, ours.
-            Some(raw) => Ok(unsafe { OwnedEngine::from_raw(api, raw) }),
-            None => Err(Error::new(Code::Engine, "the engine made no engine")),
-        }
+        plain_engine(api)
+    }
+}
+
+/// An engine as the header makes one.
+fn plain_engine(api: &'static Api) -> Result<OwnedEngine> {
+    // SAFETY: no precondition.
+    match NonNull::new(unsafe { (api.wasm_engine_new)() }) {
+        // SAFETY: a new engine, ours.
+        Some(raw) => Ok(unsafe { OwnedEngine::from_raw(api, raw) }),
+        None => Err(Error::new(Code::Engine, "the engine made no engine")),
     }
 }
 

@@ -4,14 +4,15 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Shim, Stage, frames, library_code};
+use super::{EngineOptions, Shim, Stage, frames, library_code, plain_engine};
 use crate::engine::api::Api;
 use crate::engine::frame::{EngineFrame, ModuleName};
 use crate::engine::kept::{self, Keeper, Sharing};
 use crate::engine::module::Module;
-use crate::engine::store::Store;
+use crate::engine::store::{OwnedEngine, Store};
 use crate::engine::sys::wasm_frame_t;
 use crate::engine::trap::Trap;
+use crate::error::Result;
 
 /// Its compiler refuses what its validation lets pass, tail calls for instance (Q12).
 pub(super) struct Wasmer;
@@ -95,6 +96,12 @@ impl Shim for Wasmer {
     unsafe fn take_up(&self, store: Store, code: &kept::Code) -> Option<Module> {
         // SAFETY: by the caller's promise.
         unsafe { library_code::take_up(store, code) }
+    }
+
+    fn new_engine(&self, api: &'static Api, options: &EngineOptions) -> Result<OwnedEngine> {
+        let engine = plain_engine(api)?;
+        library_code::keep(api, &engine, options)?;
+        Ok(engine)
     }
 
     fn last_error(&self, api: &'static Api) -> Option<String> {

@@ -198,10 +198,10 @@ impl Shim for WasmtimeLibrary {
                 std::mem::transmute::<NonNull<c_void>, SetSize>(set)(config, bytes);
             }
             let engine = std::mem::transmute::<NonNull<c_void>, NewEngine>(new_engine)(config);
-            Ok(OwnedEngine::from_raw(
-                api,
-                NonNull::new(engine).ok_or_else(refused)?,
-            ))
+            let engine = NonNull::new(engine).ok_or_else(refused)?;
+            let engine = OwnedEngine::from_raw(api, engine);
+            library_code::keep(api, &engine, options)?;
+            Ok(engine)
         }
     }
 }
