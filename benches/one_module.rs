@@ -1,0 +1,202 @@
+//! What one module costs beside a static link: SQLite, Lua and zlib, linked from libraries by `wasmdyld link`, and by wasm-ld from the very objects that the
+//! libraries were made of and libc.a. `cargo bench --features cli --bench one_module`.
+//!
+//! Runs are in turn, of the command on the bundled engine with compiled code kept. What counts is a run's user time by that of the static program in
+//! the same round, the median over rounds. Then the sizes. `WASMDYLD_BENCH_WASM_OPT` is a wasm-opt, such as that of npm's `binaryen`:
+//! with it the module is measured as `wasm-opt -O3` makes it, too. The libraries are those of `cargo xtask guests`.
+
+use std::fs;
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const ROUNDS: usize = 15;
+/// What the guests are compiled with.
+const COMPILE: [&str; 7] = [
+    "-Os",
+    "-fPIC",
+    "-DNDEBUG",
+    "-mllvm",
+    "-wasm-enable-sjlj",
+    "-mllvm",
+    "-wasm-use-legacy-eh=false",
+];
+const PIE: [&str; 5] = [
+    "-Wl,-pie",
+    "-Wl,--experimental-pic",
+    "-Wl,--import-memory",
+    "-Wl,--export-if-defined=__main_argc_argv",
+    "-Wl,--unresolved-symbols=import-dynamic",
+];
+/// The stack that a PIE gets from the linker.
+const STATIC: &str = "-Wl,-z,stack-size=1048576";
+/// What wasm-opt has to know that these use.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+    "--enable-reference-types",
+    "--enable-exception-handling",
+];
+
+struct Bench {
+    command: PathBuf,
+    guests: PathBuf,
+    scratch: PathBuf,
+    wasm_opt: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let command = PathBuf::from(env!("CARGO_BIN_EXE_wasmdyld"));
+    let target = command.ancestors().nth(2).unwrap_or(&command);
+    let bench = Bench {
+        guests: target.join("guests"),
+        scratch: target.join("tmp/bench-one-module"),
+        wasm_opt: std::env::var_os("WASMDYLD_BENCH_WASM_OPT").map(PathBuf::from),
+        command,
+    };
+    if !bench.guests.join("lib/libsqlite3.so").exists() {
+        println!("no guests are built; run cargo xtask guests");
+        return Ok(());
+    }
+    let _ = fs::remove_dir_all(&bench.scratch);
+    fs::create_dir_all(&bench.scratch)?;
+    println!("user time by that of the static program, medians of {ROUNDS} rounds; sizes in KB");
+    println!(
+        "{:8} {:>9} {:>10} {:>9} | {:>8} {:>10} {:>6} {:>8}",
+        "", "static ms", "one module", "wasm-opt", "static", "no gc", "gc", "wasm-opt"
+    );
+    for (name, library) in [("sqlite", "sqlite3"), ("lua", "lua"), ("zlib", "z")] {
+        bench.program(name, library)?;
+    }
+    fs::remove_dir_all(&bench.scratch)
+}
+
+impl Bench {
+    fn program(&self, name: &str, library: &str) -> Result<()> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("benches/one_module")
+            .join(name)
+            .with_extension("c");
+        let file = |kind: &str| self.scratch.join(format!("{name}-{kind}"));
+        let object = file("main.o");
+        let mut compile = self.compiler();
+        compile.args(COMPILE).arg("-c").arg(source);
+        done(compile.arg("-o").arg(&object))?;
+
+        let pie = file("pie.wasm");
+        let mut link = self.compiler();
+        link.args(PIE).arg(&object).arg(format!("-l{library}"));
+        done(link.arg("-o").arg(&pie))?;
+        let (whole, all) = (file("whole.wasm"), file("all.wasm"));
+        done(&mut self.link(&pie, &whole))?;
+        done(self.link(&pie, &all).arg("--no-gc"))?;
+
+        let fixed = file("static.wasm");
+        let mut objects = fs::read_dir(self.guests.join(format!("obj/lib/lib{library}.so")))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>>>()?;
+        objects.sort();
+        let libraries = self.guests.join("sysroot/lib/wasm32-wasip1");
+        let mut link = self.compiler();
+        link.arg(&object).args(objects).arg(STATIC);
+        // By their paths, since the compiler looks for shared ones first.
+        for archive in ["libsetjmp.a", "libdl.a"] {
+            link.arg(libraries.join(archive));
+        }
+        done(link.arg("-o").arg(&fixed))?;
+
+        let mut others = vec![whole.clone()];
+        if let Some(wasm_opt) = &self.wasm_opt {
+            let optimized = file("optimized.wasm");
+            let mut command = Command::new(wasm_opt);
+            command.arg("-O3").args(FEATURES).arg(&whole);
+            done(command.arg("-o").arg(&optimized))?;
+            others.push(optimized);
+        }
+        let (base, ratios) = self.in_turn(&fixed, &others)?;
+        let ratio = |at: usize| ratios.get(at).map_or("-".into(), |r| format!("{r:.3}"));
+        let size =
+            |path: &Path| -> Result<String> { Ok((fs::metadata(path)?.len() / 1000).to_string()) };
+        let optimized = others.get(1).map_or(Ok("-".into()), |path| size(path))?;
+        println!(
+            "{name:8} {:>9.0} {:>10} {:>9} | {:>8} {:>10} {:>6} {:>8}",
+            base * 1e3,
+            ratio(0),
+            ratio(1),
+            size(&fixed)?,
+            size(&all)?,
+            size(&whole)?,
+            optimized
+        );
+        Ok(())
+    }
+
+    fn compiler(&self) -> Command {
+        Command::new(self.guests.join("tools/bin/wasm-cc"))
+    }
+
+    /// These programs open no libraries, though SQLite and Lua could.
+    fn link(&self, program: &Path, output: &Path) -> Command {
+        let mut command = Command::new(&self.command);
+        command.args(["link", "--no-dlopen", "-L"]);
+        command.arg(self.guests.join("lib"));
+        command.arg("-o").arg(output).arg(program);
+        command
+    }
+
+    /// The median of the time of `base`, and for each of the others that of its time by that of `base`.
+    fn in_turn(&self, base: &Path, others: &[PathBuf]) -> Result<(f64, Vec<f64>)> {
+        for program in others.iter().map(PathBuf::as_path).chain([base]) {
+            // It is compiled.
+            self.run(program)?;
+        }
+        let mut times = Vec::new();
+        let mut ratios = vec![Vec::new(); others.len()];
+        for _ in 0..ROUNDS {
+            let time = self.run(base)?;
+            times.push(time);
+            for (program, ratios) in others.iter().zip(&mut ratios) {
+                ratios.push(self.run(program)? / time);
+            }
+        }
+        Ok((median(times), ratios.into_iter().map(median).collect()))
+    }
+
+    /// The user time of a run.
+    fn run(&self, program: &Path) -> Result<f64> {
+        let mut command = Command::new(&self.command);
+        command.args(["run", "--no-prelink", "--engine-cache"]);
+        command.arg(self.scratch.join("kept")).arg(program);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let pid = libc::pid_t::try_from(child.id()).map_err(Error::other)?;
+        let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
+        // SAFETY: the child is ours and nobody else waits for it; both places are good for the call, and zeros are a valid `rusage`.
+        let usage = unsafe {
+            if libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) != pid {
+                return Err(Error::last_os_error());
+            }
+            usage.assume_init()
+        };
+        if status != 0 {
+            return Err(Error::other(format!("{command:?} ended with {status}")));
+        }
+        Ok(usage.ru_utime.tv_sec as f64 + usage.ru_utime.tv_usec as f64 / 1e6)
+    }
+}
+
+fn done(command: &mut Command) -> Result<()> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::other(format!("{command:?}: {said}")))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
