@@ -310,8 +310,8 @@ impl<'a> Compared<'a> {
             "a type"
         );
         let text = |module: &Module<'_>, wanted: u32| {
-            let all = module.types.iter().flat_map(|group| group.types());
-            format!("{:?}", all.skip(0).nth(wanted as usize))
+            let mut all = module.types.iter().flat_map(|group| group.types());
+            format!("{:?}", all.nth(wanted as usize))
         };
         let (before, after) = (text(&self.originals[n], before), text(&self.module, after));
         // Types that name others do so by other numbers.
