@@ -1,18 +1,22 @@
 //! What the host grants a guest, and the making of a context from it.
 
 use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
 
-use wasi_common::file::FileAccessMode;
-use wasi_common::sync::{Dir, ambient_authority, clocks_ctx, random_ctx};
-use wasi_common::{Table, WasiCtx, WasiFile, WasiSched};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 
 use super::Preview1;
-use super::common::Common;
 use super::descriptors::{Descriptors, default_limit};
-use super::host::HostDir;
-use super::paths::Preopened;
-use super::sched::Sched;
+use super::guest_files::Preopened;
+use super::host::{HostFile, HostFolder, Listener, MAX_LISTENERS};
+use super::preview1::descriptor::{File, Folder};
+use super::preview1::types::Rights;
+use super::preview1::{Clocks, Given, Random, Slot, Wait, Waiting, Wasi};
+use super::read_only::ReadOnly;
 use super::stdio::{Input, Output, Stream};
 use super::strings::Strings;
 use crate::error::{Code, Error, Result};
@@ -39,7 +43,12 @@ pub struct WasiConfig {
     stderr: Output,
     preopens: Vec<Preopen>,
     max_files: Option<u32>,
+    listeners: Vec<Arc<TcpListener>>,
+    deterministic: Option<u64>,
 }
+
+/// What still clocks show at the start: 2001-09-09, a round number that programs take for a time.
+const STILL_SINCE_1970: u64 = 1_000_000_000_000_000_000;
 
 impl WasiConfig {
     pub fn new() -> Self {
@@ -112,6 +121,20 @@ impl WasiConfig {
         self
     }
 
+    /// Lets the guest accept connections on `socket`. The guest finds its sockets in this order, after the preopened directories; their
+    /// connections count as files. While a guest has it, the socket does not block, for the host either.
+    pub fn listener(&mut self, socket: TcpListener) -> &mut Self {
+        self.listeners.push(Arc::new(socket));
+        self
+    }
+
+    /// Makes runs repeatable: random numbers come from `seed`, and clocks stand still, at 2001-09-09T01:46:40Z and at 0, but for sleeps,
+    /// which pass at once. Random numbers are no secret then.
+    pub fn deterministic(&mut self, seed: u64) -> &mut Self {
+        self.deterministic = Some(seed);
+        self
+    }
+
     pub fn preopens(&self) -> &[Preopen] {
         &self.preopens
     }
@@ -121,46 +144,47 @@ impl WasiConfig {
     /// Fails with `InvalidArgument` for a string that a guest cannot be given and for a preopened path that is no
     /// directory, `NotFound` if there is none, `Io` if it cannot be opened.
     pub fn build(&self) -> Result<Box<dyn Preview1>> {
-        Ok(Box::new(self.build_with(Box::new(Sched))?))
+        Ok(Box::new(self.build_with(Box::new(Waiting))?))
     }
 
     /// [`build`](Self::build) with another way to wait.
-    pub(super) fn build_with(&self, sched: Box<dyn WasiSched>) -> Result<Common> {
-        let args = self.build_args()?;
-        let env = self.build_env()?;
-        let preopened = self.open_preopens()?;
-
-        let ctx = WasiCtx::new(random_ctx(), clocks_ctx(), sched, Table::new());
-        let mut closed = Vec::new();
-        for (fd, file, mode) in [
-            (0, input(&self.stdin), FileAccessMode::READ),
-            (
-                1,
-                output(&self.stdout, Inherited::Stdout),
-                FileAccessMode::WRITE,
-            ),
-            (
-                2,
-                output(&self.stderr, Inherited::Stderr),
-                FileAccessMode::WRITE,
-            ),
-        ] {
-            match file {
-                Some(file) => ctx.insert_file(fd, file, mode),
-                None => closed.push(fd),
-            }
-        }
+    pub(super) fn build_with(&self, wait: Box<dyn Wait>) -> Result<Wasi> {
         let descriptors = Descriptors::new(self.max_files.unwrap_or_else(default_limit));
-        for entry in &preopened {
-            let dir = HostDir::new(entry.duplicate()?, entry.read_only, descriptors.clone());
-            ctx.push_preopened_dir(Box::new(dir), &entry.guest)
-                .map_err(|error| Error::new(Code::Internal, error.to_string()))?;
+        let streams = [
+            input(&self.stdin),
+            output(&self.stdout, Inherited::Stdout),
+            output(&self.stderr, Inherited::Stderr),
+        ];
+        let listeners = self.open_listeners(&descriptors)?;
+        let given = Given {
+            args: self.build_args()?,
+            env: self.build_env()?,
+            clocks: match self.deterministic {
+                Some(_) => Clocks::still(STILL_SINCE_1970),
+                None => Clocks::system(),
+            },
+            random: self.deterministic.map_or(Random::System, Random::seeded),
+            preopened: self.open_preopens(&descriptors)?,
+            listed: descriptors.listed,
+            wait,
+        };
+        Ok(Wasi::new(given, streams, listeners))
+    }
+
+    fn open_listeners(&self, descriptors: &Descriptors) -> Result<Vec<Rc<dyn File>>> {
+        if self.listeners.len() > MAX_LISTENERS {
+            return Err(Error::new(
+                Code::Limit,
+                format!("more than {MAX_LISTENERS} listening sockets for a guest"),
+            ));
         }
-        let common = Common::new(ctx, args, env, preopened, descriptors.listed);
-        for fd in closed {
-            common.close(fd);
-        }
-        Ok(common)
+        let each = self.listeners.iter().map(|socket| {
+            let listener = Listener::new(socket, descriptors.clone()).map_err(|error| {
+                Error::new(Code::Io, format!("a listening socket for a guest: {error}"))
+            })?;
+            Ok(Rc::new(listener) as Rc<dyn File>)
+        });
+        each.collect()
     }
 
     fn build_args(&self) -> Result<Strings> {
@@ -211,7 +235,7 @@ impl WasiConfig {
         Ok(strings)
     }
 
-    fn open_preopens(&self) -> Result<Vec<Preopened>> {
+    fn open_preopens(&self, descriptors: &Descriptors) -> Result<Vec<Preopened>> {
         let mut opened: Vec<Preopened> = Vec::with_capacity(self.preopens.len());
         for preopen in &self.preopens {
             let guest = &preopen.guest;
@@ -226,13 +250,19 @@ impl WasiConfig {
                     "two preopened directories have the guest name `{guest}`"
                 )));
             }
-            let dir = open_dir(&preopen.host)?;
-            opened.push(Preopened::new(
-                guest.clone(),
-                preopen.host.clone(),
-                preopen.read_only,
-                dir,
-            ));
+            let folder = HostFolder::new(open_dir(&preopen.host)?, descriptors.clone());
+            // One file at a time is read for the linker.
+            let own = folder.for_another(Descriptors::new(1));
+            let own = own.map_err(|error| not_opened(&preopen.host, &error))?;
+            let folder: Rc<dyn Folder> = Rc::new(folder);
+            opened.push(Preopened {
+                guest: guest.clone(),
+                folder: match preopen.read_only {
+                    true => Rc::new(ReadOnly(folder)),
+                    false => folder,
+                },
+                own: Rc::new(own),
+            });
         }
         Ok(opened)
     }
@@ -248,19 +278,22 @@ fn invalid(message: String) -> Error {
 }
 
 fn open_dir(host: &Path) -> Result<Dir> {
-    Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| {
-        let code = match error.kind() {
-            ErrorKind::NotFound => Code::NotFound,
-            ErrorKind::NotADirectory | ErrorKind::InvalidInput => Code::InvalidArgument,
-            _ => Code::Io,
-        };
-        Error::new(
-            code,
-            format!("preopened directory `{}`: {error}", host.display()),
-        )
-    })
+    Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| not_opened(host, &error))
 }
 
+fn not_opened(host: &Path, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::NotADirectory | ErrorKind::InvalidInput => Code::InvalidArgument,
+        _ => Code::Io,
+    };
+    Error::new(
+        code,
+        format!("preopened directory `{}`: {error}", host.display()),
+    )
+}
+
+#[derive(Clone, Copy)]
 enum Inherited {
     Stdin,
     Stdout,
@@ -268,28 +301,31 @@ enum Inherited {
 }
 
 /// The guest's standard input; nothing if the process has none to pass on.
-fn input(input: &Input) -> Option<Box<dyn WasiFile>> {
-    Some(Box::new(match input {
+fn input(input: &Input) -> Option<Slot> {
+    let stream = match input {
         Input::Null => Stream::End,
-        Input::Inherit => return inherited(Inherited::Stdin),
+        Input::Inherit => return inherited(Inherited::Stdin, Rights::FD_READ),
         Input::Bytes(bytes) => Stream::Bytes(std::io::Cursor::new(bytes.clone()).into()),
         Input::Callback(read) => Stream::Read(read.clone()),
-    }))
+    };
+    let rights = Rights::OF_STREAM.without(Rights::FD_WRITE);
+    Some(Slot::file(Rc::new(stream), rights))
 }
 
-fn output(output: &Output, own: Inherited) -> Option<Box<dyn WasiFile>> {
-    Some(Box::new(match output {
+fn output(output: &Output, own: Inherited) -> Option<Slot> {
+    let stream = match output {
         Output::Null => Stream::Sink,
-        Output::Inherit => return inherited(own),
+        Output::Inherit => return inherited(own, Rights::FD_WRITE),
         Output::Buffer(buffer) => Stream::Buffer(buffer.clone()),
         Output::Callback(write) => Stream::Write(write.clone()),
-    }))
+    };
+    let rights = Rights::OF_STREAM.without(Rights::FD_READ);
+    Some(Slot::file(Rc::new(stream), rights))
 }
 
 /// The descriptor itself, without the buffers of Rust's standard library: input that the guest does not read is left
 /// for others, a poll sees what a read would get, and a failed write is not kept for the next.
-#[cfg(unix)]
-fn inherited(own: Inherited) -> Option<Box<dyn WasiFile>> {
+fn inherited(own: Inherited, right: Rights) -> Option<Slot> {
     use std::os::fd::AsFd;
     let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let fd = match own {
@@ -297,16 +333,6 @@ fn inherited(own: Inherited) -> Option<Box<dyn WasiFile>> {
         Inherited::Stdout => stdout.as_fd(),
         Inherited::Stderr => stderr.as_fd(),
     };
-    let fd = fd.try_clone_to_owned().ok()?;
-    Some(Box::new(super::host::HostFile::inherited(fd)))
-}
-
-#[cfg(not(unix))]
-fn inherited(own: Inherited) -> Option<Box<dyn WasiFile>> {
-    use wasi_common::sync::stdio;
-    Some(match own {
-        Inherited::Stdin => Box::new(stdio::stdin()),
-        Inherited::Stdout => Box::new(stdio::stdout()),
-        Inherited::Stderr => Box::new(stdio::stderr()),
-    })
+    let file = HostFile::inherited(fd.try_clone_to_owned().ok()?).ok()?;
+    Some(Slot::stream(Rc::new(file), right))
 }

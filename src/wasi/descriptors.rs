@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use wasi_common::Error;
-use wasi_common::snapshots::preview_1::types::Errno;
+use super::preview1::types::Errno;
 
 /// What a guest may open at a time if nothing else is said, and if the process itself may open twice as many.
 pub const MAX_FILES: u32 = 256;
@@ -58,12 +57,12 @@ impl Descriptors {
     }
 
     /// Room for one more, which is taken until the result is dropped.
-    pub fn take(&self) -> Result<Taken, Error> {
+    pub fn take(&self) -> Result<Taken, Errno> {
         let more = |open| (open < self.limit).then(|| open + 1);
         let taken = self
             .open
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.map_err(|_| Error::from(Errno::Mfile))?;
+        taken.map_err(|_| Errno::Mfile)?;
         Ok(Taken(self.open.clone()))
     }
 }

@@ -1,61 +1,38 @@
-//! From wasi-common's errors to what the guest sees.
+//! From the system's errors to what the guest sees.
 
 use std::io::{self, ErrorKind};
 
-use wasi_common::snapshots::preview_1::types::Errno;
-use wiggle::GuestError;
+use super::preview1::types::Errno;
 
-use super::Stop;
-
-/// The result of a wiggle function.
-pub type Raw = Result<i32, wiggle::anyhow::Error>;
-
-/// Gives `function`'s errno, or the reason why the guest may not go on.
-pub fn finish(function: &str, raw: Raw) -> Result<i32, Stop> {
-    let error = match raw {
-        Ok(errno) => return Ok(errno),
-        Err(error) => error,
-    };
-    // wasi-common traps on every system error that it has no errno for, `EROFS` and `EXDEV` among them, although
-    // preview1 has both: a program may well live with a failed rename.
-    if let Some(io) = error.chain().find_map(|e| e.downcast_ref()) {
-        return Ok(errno_of(io) as i32);
-    }
-    // And on a number that no enum or set of flags has, where it is an argument and not in memory.
-    if error.downcast_ref().is_some_and(is_invalid_value) {
-        return Ok(Errno::Inval as i32);
-    }
-    Err(trap(format!("{function}: {}", error.root_cause())))
-}
-
-fn is_invalid_value(error: &GuestError) -> bool {
-    match error {
-        GuestError::InvalidFlagValue(_) | GuestError::InvalidEnumValue(_) => true,
-        GuestError::InFunc { err, .. } => is_invalid_value(err),
-        _ => false,
+impl Errno {
+    /// The errno of an error, `EIO` if preview1 has none for it.
+    pub fn of(error: &io::Error) -> Errno {
+        #[cfg(unix)]
+        if let Some(errno) = error.raw_os_error().and_then(of_unix) {
+            return errno;
+        }
+        of_kind(error.kind())
     }
 }
 
-/// A trap whose text any engine takes: not empty, no NUL.
-pub fn trap(text: String) -> Stop {
-    Stop::Trap(text.replace('\0', "\u{fffd}"))
+impl From<io::Error> for Errno {
+    fn from(error: io::Error) -> Self {
+        Errno::of(&error)
+    }
 }
 
-/// The errno of a system error, `EIO` if preview1 has none for it.
-fn errno_of(error: &io::Error) -> Errno {
-    #[cfg(unix)]
-    match error.raw_os_error() {
-        Some(libc::ENOTTY) => return Errno::Notty,
-        Some(libc::ENXIO) => return Errno::Nxio,
-        Some(libc::ENODEV) => return Errno::Nodev,
-        Some(libc::ENOLCK) => return Errno::Nolck,
-        Some(libc::ENOSYS) => return Errno::Nosys,
-        Some(libc::EPROTO) => return Errno::Proto,
-        _ => {}
+#[cfg(unix)]
+impl From<rustix::io::Errno> for Errno {
+    fn from(error: rustix::io::Errno) -> Self {
+        Errno::of(&error.into())
     }
-    match error.kind() {
+}
+
+/// Of what has no number of the system's: Rust's own errors, those of callbacks, and paths that lead out of their folder.
+fn of_kind(kind: ErrorKind) -> Errno {
+    match kind {
         ErrorKind::NotFound => Errno::Noent,
-        ErrorKind::PermissionDenied => Errno::Acces,
+        ErrorKind::PermissionDenied => Errno::Perm,
         ErrorKind::AlreadyExists => Errno::Exist,
         ErrorKind::InvalidInput => Errno::Inval,
         ErrorKind::WouldBlock => Errno::Again,
@@ -79,6 +56,82 @@ fn errno_of(error: &io::Error) -> Errno {
         ErrorKind::OutOfMemory => Errno::Nomem,
         ErrorKind::Unsupported => Errno::Notsup,
         ErrorKind::ArgumentListTooLong => Errno::TooBig,
+        ErrorKind::ConnectionRefused => Errno::Connrefused,
+        ErrorKind::ConnectionReset => Errno::Connreset,
+        ErrorKind::ConnectionAborted => Errno::Connaborted,
+        ErrorKind::NotConnected => Errno::Notconn,
         _ => Errno::Io,
     }
+}
+
+#[cfg(unix)]
+fn of_unix(raw: i32) -> Option<Errno> {
+    Some(match raw {
+        libc::E2BIG => Errno::TooBig,
+        libc::EACCES => Errno::Acces,
+        libc::EADDRINUSE => Errno::Addrinuse,
+        libc::EADDRNOTAVAIL => Errno::Addrnotavail,
+        libc::EAFNOSUPPORT => Errno::Afnosupport,
+        libc::EAGAIN => Errno::Again,
+        libc::EALREADY => Errno::Already,
+        libc::EBADF => Errno::Badf,
+        libc::EBADMSG => Errno::Badmsg,
+        libc::EBUSY => Errno::Busy,
+        libc::ECANCELED => Errno::Canceled,
+        libc::ECONNABORTED => Errno::Connaborted,
+        libc::ECONNREFUSED => Errno::Connrefused,
+        libc::ECONNRESET => Errno::Connreset,
+        libc::EDEADLK => Errno::Deadlk,
+        libc::EDESTADDRREQ => Errno::Destaddrreq,
+        libc::EDQUOT => Errno::Dquot,
+        libc::EEXIST => Errno::Exist,
+        libc::EFAULT => Errno::Fault,
+        libc::EFBIG => Errno::Fbig,
+        libc::EHOSTUNREACH => Errno::Hostunreach,
+        libc::EILSEQ => Errno::Ilseq,
+        libc::EINPROGRESS => Errno::Inprogress,
+        libc::EINTR => Errno::Intr,
+        libc::EINVAL => Errno::Inval,
+        libc::EIO => Errno::Io,
+        libc::EISCONN => Errno::Isconn,
+        libc::EISDIR => Errno::Isdir,
+        libc::ELOOP => Errno::Loop,
+        libc::EMFILE => Errno::Mfile,
+        libc::EMLINK => Errno::Mlink,
+        libc::EMSGSIZE => Errno::Msgsize,
+        libc::ENAMETOOLONG => Errno::Nametoolong,
+        libc::ENETDOWN => Errno::Netdown,
+        libc::ENETRESET => Errno::Netreset,
+        libc::ENETUNREACH => Errno::Netunreach,
+        libc::ENFILE => Errno::Nfile,
+        libc::ENOBUFS => Errno::Nobufs,
+        libc::ENODEV => Errno::Nodev,
+        libc::ENOENT => Errno::Noent,
+        libc::ENOLCK => Errno::Nolck,
+        libc::ENOMEM => Errno::Nomem,
+        libc::ENOPROTOOPT => Errno::Noprotoopt,
+        libc::ENOSPC => Errno::Nospc,
+        libc::ENOSYS => Errno::Nosys,
+        libc::ENOTCONN => Errno::Notconn,
+        libc::ENOTDIR => Errno::Notdir,
+        libc::ENOTEMPTY => Errno::Notempty,
+        libc::ENOTSOCK => Errno::Notsock,
+        libc::ENOTSUP => Errno::Notsup,
+        libc::ENOTTY => Errno::Notty,
+        libc::ENXIO => Errno::Nxio,
+        libc::EOVERFLOW => Errno::Overflow,
+        libc::EPERM => Errno::Perm,
+        libc::EPIPE => Errno::Pipe,
+        libc::EPROTO => Errno::Proto,
+        libc::EPROTONOSUPPORT => Errno::Protonosupport,
+        libc::EPROTOTYPE => Errno::Prototype,
+        libc::ERANGE => Errno::Range,
+        libc::EROFS => Errno::Rofs,
+        libc::ESPIPE => Errno::Spipe,
+        libc::ESTALE => Errno::Stale,
+        libc::ETIMEDOUT => Errno::Timedout,
+        libc::ETXTBSY => Errno::Txtbsy,
+        libc::EXDEV => Errno::Xdev,
+        _ => return None,
+    })
 }

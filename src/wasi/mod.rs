@@ -2,18 +2,17 @@
 //!
 //! Nothing here knows an engine. The linker makes a host function of each [`Signature`], and in it fetches the
 //! guest's memory and hands over the arguments as raw 64-bit values. What stands behind the trait can be replaced;
-//! [`WasiConfig::build`] gives the one backed by `wasi-common`.
+//! [`WasiConfig::build`] gives one of our own (`preview1/`) over files and sockets of the host (`host/`).
 
-mod common;
 mod config;
 mod descriptors;
 mod errno;
+mod guest_files;
 mod host;
-mod open;
 mod opened;
-mod paths;
+mod preview1;
 mod price;
-mod sched;
+mod read_only;
 mod stdio;
 mod strings;
 #[cfg(test)]
@@ -52,7 +51,7 @@ impl Signature {
 
 /// The functions of what [`WasiConfig::build`] gives.
 pub fn functions() -> &'static [Signature] {
-    common::SIGNATURES
+    preview1::SIGNATURES
 }
 
 /// Why a call does not return to the guest.

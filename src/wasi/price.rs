@@ -2,7 +2,7 @@
 //!
 //! The guest's own checks see one unit of a call, whatever the host does for it.
 
-use super::common::{MAX_SUBSCRIPTIONS, MAX_VECTORS};
+use super::preview1::{MAX_SUBSCRIPTIONS, MAX_VECTORS};
 
 /// A call by itself: about what a call of the system takes, in checks.
 const CALL: u64 = 100;

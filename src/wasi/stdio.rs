@@ -1,13 +1,11 @@
 //! Where a guest's standard streams go.
 
-use std::any::Any;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wasi_common::file::{FdFlags, FileType};
-use wasi_common::snapshots::preview_1::types::Errno;
-use wasi_common::{Error, WasiFile};
+use super::preview1::descriptor::{File, Result};
+use super::preview1::types::{Errno, Filetype};
 
 type ReadFn = dyn FnMut(&mut [u8]) -> io::Result<usize> + Send;
 type WriteFn = dyn FnMut(&[u8]) -> io::Result<()> + Send;
@@ -140,11 +138,11 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Locks a callback. It may be in use further up this very stack, where waiting for it would be for ever.
-fn lock_callback<T: ?Sized>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Error> {
+fn lock_callback<T: ?Sized>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     match mutex.try_lock() {
         Ok(guard) => Ok(guard),
         Err(std::sync::TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-        Err(std::sync::TryLockError::WouldBlock) => Err(Errno::Deadlk.into()),
+        Err(std::sync::TryLockError::WouldBlock) => Err(Errno::Deadlk),
     }
 }
 
@@ -158,103 +156,71 @@ pub enum Stream {
     Write(Arc<Mutex<WriteFn>>),
 }
 
+/// Bytes that a callback of the host gets at a time. It gets a copy, not the guest's memory.
+const AT_A_TIME: usize = 64 << 10;
+
 impl Stream {
-    fn read(&self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let outcome = match self {
+    fn take(&self, to: &mut [u8]) -> Result<usize> {
+        match self {
             Stream::End => Ok(0),
-            Stream::Bytes(bytes) => io::Read::read(&mut *lock(bytes), buffer),
-            Stream::Read(read) => lock_callback(read)?(buffer),
-            Stream::Sink | Stream::Buffer(_) | Stream::Write(_) => return Err(Errno::Badf.into()),
-        };
-        match outcome {
-            Ok(read) if read <= buffer.len() => Ok(read),
-            // The callback claims to have written past the buffer.
-            Ok(_) => Err(Errno::Io.into()),
-            Err(error) => Err(error.into()),
+            Stream::Bytes(bytes) => Ok(io::Read::read(&mut *lock(bytes), to)?),
+            Stream::Read(read) => {
+                let mut copy = vec![0; to.len().min(AT_A_TIME)];
+                let read = lock_callback(read)?(&mut copy)?;
+                // More, where the callback claims to have written past the buffer.
+                let came = copy.get(..read).ok_or(Errno::Io)?;
+                let to = to.get_mut(..read).ok_or(Errno::Io)?;
+                to.copy_from_slice(came);
+                Ok(read)
+            }
+            Stream::Sink | Stream::Buffer(_) | Stream::Write(_) => Err(Errno::Badf),
         }
     }
 
-    fn write(&self, data: &[u8]) -> Result<usize, Error> {
+    /// Fewer than all where the rest does not fit.
+    fn put(&self, data: &[u8]) -> Result<usize> {
         match self {
             Stream::Sink => Ok(data.len()),
             Stream::Buffer(buffer) => Ok(buffer.append(data)?),
-            Stream::Write(write) => match lock_callback(write)?(data) {
-                Ok(()) => Ok(data.len()),
-                Err(error) => Err(error.into()),
-            },
-            Stream::End | Stream::Bytes(_) | Stream::Read(_) => Err(Errno::Badf.into()),
+            Stream::Write(write) => {
+                let copy = data.get(..AT_A_TIME).unwrap_or(data).to_vec();
+                lock_callback(write)?(&copy)?;
+                Ok(copy.len())
+            }
+            Stream::End | Stream::Bytes(_) | Stream::Read(_) => Err(Errno::Badf),
         }
     }
 }
 
-#[wiggle::async_trait]
-impl WasiFile for Stream {
-    fn as_any(&self) -> &dyn Any {
-        self
+impl File for Stream {
+    fn filetype(&self) -> Filetype {
+        Filetype::Unknown
     }
 
-    async fn get_filetype(&self) -> Result<FileType, Error> {
-        Ok(FileType::Pipe)
+    fn read(&self, to: &mut [u8]) -> Result<usize> {
+        self.take(to)
     }
 
-    async fn get_fdflags(&self) -> Result<FdFlags, Error> {
-        Ok(FdFlags::empty())
-    }
-
-    async fn set_fdflags(&mut self, flags: FdFlags) -> Result<(), Error> {
-        if flags.is_empty() {
-            Ok(())
-        } else {
-            Err(Errno::Notsup.into())
-        }
-    }
-
-    async fn read_vectored<'a>(&self, bufs: &mut [io::IoSliceMut<'a>]) -> Result<u64, Error> {
-        match bufs.iter_mut().find(|buf| !buf.is_empty()) {
-            Some(buf) => Ok(self.read(buf)? as u64),
-            None => Ok(0),
-        }
-    }
-
-    async fn read_vectored_at<'a>(
-        &self,
-        _: &mut [io::IoSliceMut<'a>],
-        _: u64,
-    ) -> Result<u64, Error> {
-        Err(Errno::Spipe.into())
-    }
-
-    async fn write_vectored<'a>(&self, bufs: &[io::IoSlice<'a>]) -> Result<u64, Error> {
+    fn write(&self, from: &[IoSlice<'_>]) -> Result<usize> {
         let mut total = 0;
-        for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
-            match self.write(buf) {
-                Ok(written) => {
-                    total += written as u64;
-                    if written < buf.len() {
-                        break;
+        for part in from {
+            let mut left = &**part;
+            while !left.is_empty() {
+                match self.put(left) {
+                    Ok(0) => return Ok(total),
+                    Ok(written) => {
+                        total += written;
+                        left = left.get(written..).unwrap_or_default();
                     }
+                    // What is out is out: the error comes again with the next write.
+                    Err(_) if total > 0 => return Ok(total),
+                    Err(errno) => return Err(errno),
                 }
-                // What is out is out: the error comes again with the next write.
-                Err(_) if total > 0 => break,
-                Err(error) => return Err(error),
+                if crate::control::wanted().is_some() {
+                    return Ok(total);
+                }
             }
         }
         Ok(total)
-    }
-
-    async fn write_vectored_at<'a>(&self, _: &[io::IoSlice<'a>], _: u64) -> Result<u64, Error> {
-        Err(Errno::Spipe.into())
-    }
-
-    async fn seek(&self, _: io::SeekFrom) -> Result<u64, Error> {
-        Err(Errno::Spipe.into())
-    }
-
-    async fn readable(&self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn writable(&self) -> Result<(), Error> {
-        Ok(())
     }
 }

@@ -1,9 +1,7 @@
-//! `args_*` and `environ_*`.
-//!
-//! Done here and not by wasi-common, whose strings are UTF-8: arguments and variables of a POSIX host are bytes, and
-//! a program that gets a file name as an argument must get exactly that name.
+//! Arguments and variables. On a POSIX host they are bytes: a program that gets a file name as an argument must get exactly that name.
 
 use super::Stop;
+use super::preview1::Memory;
 
 /// A list of NUL-terminated strings, laid out as the guest is to see it.
 #[derive(Debug, Default)]
@@ -40,46 +38,23 @@ impl Strings {
     }
 
     /// Writes the number of strings to `count` and the bytes that they take to `size`.
-    pub fn sizes(&self, memory: &mut [u8], count: i32, size: i32) -> Result<(), Stop> {
+    pub fn sizes(&self, memory: &mut Memory<'_>, count: u32, size: u32) -> Result<(), Stop> {
         // Neither exceeds `bytes.len()`, which `push` keeps within 32 bits.
-        write_u32(memory, count as u32, self.starts.len() as u32)?;
-        write_u32(memory, size as u32, self.bytes.len() as u32)
+        memory.store_u32(count, self.starts.len() as u32)?;
+        memory.store_u32(size, self.bytes.len() as u32)
     }
 
     /// Writes the strings to `buffer`, and their addresses to the array `heads`.
-    pub fn get(&self, memory: &mut [u8], heads: i32, buffer: i32) -> Result<(), Stop> {
-        let buffer = buffer as u32;
+    pub fn get(&self, memory: &mut Memory<'_>, heads: u32, buffer: u32) -> Result<(), Stop> {
         if !self.bytes.is_empty() {
-            slice(memory, buffer, self.bytes.len())?.copy_from_slice(&self.bytes);
+            let to = memory.bytes_mut(buffer, self.bytes.len() as u32)?;
+            to.copy_from_slice(&self.bytes);
         }
-        let mut head = u64::from(heads as u32);
-        for start in &self.starts {
-            let at = u32::try_from(head).map_err(|_| out_of_bounds(u32::MAX, 4))?;
-            // Cannot overflow: the buffer lies within a memory of at most 4 GiB.
-            write_u32(memory, at, buffer.wrapping_add(*start))?;
-            head += 4;
+        for (start, index) in self.starts.iter().zip(0u32..) {
+            // Neither overflows in a memory of at most 4 GiB that holds all of them; if it does, it is out of bounds.
+            let head = heads.saturating_add(index.saturating_mul(4));
+            memory.store_u32(head, buffer.wrapping_add(*start))?;
         }
         Ok(())
     }
-}
-
-fn slice(memory: &mut [u8], at: u32, length: usize) -> Result<&mut [u8], Stop> {
-    let start = at as usize;
-    start
-        .checked_add(length)
-        .and_then(|end| memory.get_mut(start..end))
-        .ok_or_else(|| out_of_bounds(at, length))
-}
-
-fn write_u32(memory: &mut [u8], at: u32, value: u32) -> Result<(), Stop> {
-    // As everywhere in preview1, a misaligned pointer traps.
-    if !at.is_multiple_of(4) {
-        return Err(Stop::Trap(format!("pointer {at:#x} not aligned to 4")));
-    }
-    slice(memory, at, 4)?.copy_from_slice(&value.to_le_bytes());
-    Ok(())
-}
-
-fn out_of_bounds(at: u32, length: usize) -> Stop {
-    Stop::Trap(format!("pointer out of bounds: {length} bytes at {at:#x}"))
 }

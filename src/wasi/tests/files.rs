@@ -96,7 +96,7 @@ fn directories() {
     guest.expect(Errno::Exist, "path_create_directory", &[3, sub, sub_len]);
     let fd = guest.open(3, "sub", DIRECTORY, READ).unwrap();
     guest.ok("fd_fdstat_get", &[fd, OUT]);
-    assert!(is_type(guest.get(OUT, 1)[0], FileType::Directory));
+    assert!(is_type(guest.get(OUT, 1)[0], Filetype::Directory));
     guest.open(fd, "inner", CREAT, WRITE).unwrap();
     assert!(dir.join("sub/inner").exists());
     guest.expect(Errno::Notempty, "path_remove_directory", &[3, sub, sub_len]);
@@ -209,7 +209,6 @@ fn times_can_be_set() {
     guest.expect(Errno::Inval, "fd_filestat_set_times", &[fd, 0, 0, 3]);
 }
 
-/// wasi-common would end the guest with a trap here.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_system_error_of_the_rarer_kind_is_an_errno() {

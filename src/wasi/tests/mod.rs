@@ -14,12 +14,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use wasi_common::file::FileType;
-use wasi_common::sched::{Poll, RwEventFlags, Subscription, WasiSched};
-use wasi_common::snapshots::preview_1::types::Errno;
-
-use super::common::Common;
+use super::preview1::types::{Errno, Filetype};
+use super::preview1::{Wait, Wasi};
 use super::{Preview1, Stop, WasiConfig};
+use crate::control::Waited;
 
 /// One wasm page: the guest's memory.
 const SIZE: usize = 65536;
@@ -43,32 +41,27 @@ const TRUNC: u64 = 8;
 #[derive(Clone, Default)]
 struct Awake(Arc<Mutex<Vec<Duration>>>);
 
-#[wiggle::async_trait]
-impl WasiSched for Awake {
-    async fn poll_oneoff<'a>(&self, poll: &mut Poll<'a>) -> Result<(), wasi_common::Error> {
-        for subscription in poll.rw_subscriptions() {
-            match subscription {
-                Subscription::Read(sub) | Subscription::Write(sub) => {
-                    sub.complete(1, RwEventFlags::empty());
-                }
-                Subscription::MonotonicClock(_) => {}
-            }
+impl Wait for Awake {
+    fn wait(
+        &self,
+        entries: &mut Vec<libc::pollfd>,
+        timeout: Option<Duration>,
+    ) -> std::io::Result<Waited> {
+        for entry in &mut *entries {
+            entry.revents = entry.events;
         }
-        Ok(())
-    }
-
-    async fn sched_yield(&self) -> Result<(), wasi_common::Error> {
-        Ok(())
-    }
-
-    async fn sleep(&self, duration: Duration) -> Result<(), wasi_common::Error> {
-        self.0.lock().unwrap().push(duration);
-        Ok(())
+        match entries.is_empty() {
+            true => {
+                self.0.lock().unwrap().extend(timeout);
+                Ok(Waited::TimedOut)
+            }
+            false => Ok(Waited::Ready(entries.len())),
+        }
     }
 }
 
 struct Guest {
-    wasi: Common,
+    wasi: Wasi,
     backing: Vec<u8>,
     size: usize,
     heap: usize,
@@ -82,7 +75,7 @@ impl Guest {
         Guest::on(wasi, slept)
     }
 
-    fn on(wasi: Common, slept: Awake) -> Self {
+    fn on(wasi: Wasi, slept: Awake) -> Self {
         Guest {
             wasi,
             backing: vec![0; SIZE + 16],
@@ -267,12 +260,12 @@ fn is_trap(outcome: &Result<Option<i32>, Stop>) -> bool {
 }
 
 /// The file type in an fdstat.
-fn is_type(raw: u8, expected: FileType) -> bool {
+fn is_type(raw: u8, expected: Filetype) -> bool {
     raw == match expected {
-        FileType::Unknown => 0,
-        FileType::CharacterDevice => 2,
-        FileType::Directory => 3,
-        FileType::RegularFile => 4,
+        Filetype::Unknown => 0,
+        Filetype::CharacterDevice => 2,
+        Filetype::Directory => 3,
+        Filetype::RegularFile => 4,
         _ => 255,
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::wasi::FileIdentity;
 
-fn world() -> (TempDir, Common) {
+fn world() -> (TempDir, Wasi) {
     let dir = TempDir::new();
     for (path, text) in [
         ("root/lib/libx.so", "root libx"),
@@ -27,7 +27,7 @@ fn world() -> (TempDir, Common) {
     (dir, common)
 }
 
-fn text(wasi: &Common, path: &str) -> String {
+fn text(wasi: &Wasi, path: &str) -> String {
     match wasi.open_file(path) {
         Ok((bytes, _)) => String::from_utf8(bytes).unwrap(),
         Err(error) => {

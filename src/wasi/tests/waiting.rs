@@ -1,11 +1,7 @@
 //! Clocks, and waiting for them and for descriptors.
 
-use wasi_common::WasiFile;
-use wasi_common::sched::{SubscriptionResult, Userdata};
-
 use super::*;
-use crate::wasi::common::once;
-use crate::wasi::sched::Sched;
+use crate::wasi::preview1::Waiting;
 
 const SUBS: u64 = 1024;
 const EVENTS: u64 = 8192;
@@ -20,7 +16,7 @@ enum Sub {
 /// A guest whose waiting is real.
 fn waiting(config: &WasiConfig) -> Guest {
     Guest::on(
-        config.build_with(Box::new(Sched)).unwrap(),
+        config.build_with(Box::new(Waiting)).unwrap(),
         Awake::default(),
     )
 }
@@ -138,33 +134,29 @@ fn files_are_always_ready() {
     assert_eq!(poll(&mut guest, &[Sub::Read(99)]), Err(Errno::Badf as i32));
 }
 
-#[cfg(unix)]
 #[test]
 fn only_what_is_ready_is_called_ready() {
     use crate::wasi::host::HostFile;
+    use crate::wasi::preview1::Slot;
+    use crate::wasi::preview1::types::{HANGUP, Rights};
     use std::io::Write;
     let (idle, _keep) = std::io::pipe().unwrap();
     let (full, mut writer) = std::io::pipe().unwrap();
     let (ended, gone) = std::io::pipe().unwrap();
     writer.write_all(b"abc").unwrap();
     drop(gone);
-    let files = [idle, full, ended].map(|end| HostFile::inherited(end.into()));
-    let mut poll = Poll::new();
-    for (i, file) in files.iter().enumerate() {
-        poll.subscribe_read(file as &dyn WasiFile, Userdata::from(i as u64));
+    let mut guest = waiting(&WasiConfig::new());
+    for (fd, end) in (5..).zip([idle, full, ended]) {
+        let file = HostFile::inherited(end.into()).unwrap();
+        guest
+            .wasi
+            .insert(fd, Slot::stream(std::rc::Rc::new(file), Rights::FD_READ));
     }
-    once(Sched.poll_oneoff(&mut poll)).unwrap().unwrap();
-    let results: Vec<_> = poll
-        .results()
-        .into_iter()
-        .map(|(result, data)| match result {
-            SubscriptionResult::Read(Ok((bytes, flags))) => {
-                (u64::from(data), bytes, flags == RwEventFlags::HANGUP)
-            }
-            _ => panic!("not a successful read"),
-        })
-        .collect();
-    assert_eq!(results, [(1, 3, false), (2, 1, true)]);
+    let subs = [Sub::Read(5), Sub::Read(6), Sub::Read(7)];
+    assert_eq!(poll(&mut guest, &subs), Ok(vec![(101, 0, 1), (102, 0, 1)]));
+    let mut told = |at| (guest.u64(at + 16), guest.u64(at + 24));
+    assert_eq!(told(EVENTS), (3, 0));
+    assert_eq!(told(EVENTS + 32), (1, u64::from(HANGUP)));
 }
 
 /// What a call costs without an engine: `cargo test --release -- --ignored --nocapture cost_of_calls`.

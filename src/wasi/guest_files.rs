@@ -1,51 +1,22 @@
 //! Files that a guest names by a path, read by the linker on the guest's behalf.
 
-use std::io;
-use std::path::PathBuf;
-use std::time::SystemTime;
-
-use wasi_common::dir::OpenResult;
-use wasi_common::file::{FdFlags, FileType, OFlags};
-use wasi_common::snapshots::preview_1::types::Errno;
-use wasi_common::sync::Dir;
-use wasi_common::{Error as WasiError, WasiDir};
+use std::rc::Rc;
 
 use super::FileIdentity;
-use super::common::once;
-use super::descriptors::Descriptors;
-use super::host::HostDir;
+use super::preview1::descriptor::{File, Folder, How, Opened};
+use super::preview1::types::{Errno, Filetype};
 use crate::error::{Code, Error, Result};
 
 /// More than any engine takes for one module.
 const MAX_FILE: u64 = 1 << 30;
 
-/// A preopened directory, held apart from the guest's descriptors: it stays when the guest closes its own.
+/// A preopened directory.
 pub struct Preopened {
     pub guest: String,
-    pub read_only: bool,
-    host: PathBuf,
-    dir: Dir,
-}
-
-impl Preopened {
-    pub fn new(guest: String, host: PathBuf, read_only: bool, dir: Dir) -> Self {
-        Preopened {
-            guest,
-            read_only,
-            host,
-            dir,
-        }
-    }
-
-    /// Another handle of the same directory.
-    pub fn duplicate(&self) -> Result<Dir> {
-        self.dir.try_clone().map_err(|error| {
-            Error::new(
-                Code::Io,
-                format!("preopened directory `{}`: {error}", self.host.display()),
-            )
-        })
-    }
+    pub folder: Rc<dyn Folder>,
+    /// The same, held apart from what the guest has: it stays when the guest closes its own, and what is opened in it does not count
+    /// among the guest's files.
+    pub own: Rc<dyn Folder>,
 }
 
 /// Reads the file that a guest in its initial directory knows as `path`.
@@ -63,13 +34,7 @@ pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, FileIdentit
     }
     let (entry, rest) = locate(preopened, path)
         .ok_or_else(|| fail((Code::NotFound, "it is in no preopened directory".into())))?;
-    // Closed before this returns: not among those that the guest has.
-    let dir = HostDir::new(entry.duplicate()?, true, Descriptors::new(1));
-    match once(load(&dir, &rest)) {
-        Some(Ok(read)) => Ok(read),
-        Some(Err(why)) => Err(fail(why.describe())),
-        None => Err(fail((Code::Internal, "reading it did not finish".into()))),
-    }
+    load(&*entry.own, &rest).map_err(|why| fail(why.describe()))
 }
 
 /// The preopened directory that holds `path`, and the way from there: that with the longest name that leads it, as
@@ -101,14 +66,14 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
 }
 
 enum Failure {
-    Wasi(WasiError),
+    Wasi(Errno),
     NotAFile,
     TooLarge,
 }
 
-impl From<WasiError> for Failure {
-    fn from(error: WasiError) -> Self {
-        Failure::Wasi(error)
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Failure::Wasi(errno)
     }
 }
 
@@ -117,40 +82,31 @@ impl Failure {
         match self {
             Failure::NotAFile => (Code::InvalidArgument, "it is not a regular file".into()),
             Failure::TooLarge => (Code::Limit, "it is larger than 1 GiB".into()),
-            Failure::Wasi(error) => match error.downcast() {
-                Ok(Errno::Noent | Errno::Notdir) => (Code::NotFound, "no such file".into()),
-                Ok(Errno::Perm) => (
-                    Code::Io,
-                    "not permitted, or it leads out of the preopened directory".into(),
-                ),
-                Ok(errno) => (Code::Io, errno.to_string()),
-                Err(error) => (Code::Io, error.root_cause().to_string()),
-            },
+            Failure::Wasi(Errno::Noent | Errno::Notdir) => (Code::NotFound, "no such file".into()),
+            Failure::Wasi(Errno::Perm) => (
+                Code::Io,
+                "not permitted, or it leads out of the preopened directory".into(),
+            ),
+            Failure::Wasi(errno) => (Code::Io, errno.to_string()),
         }
     }
 }
 
-async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, FileIdentity), Failure> {
-    // Looked at before it is opened: opening a pipe would wait for someone to write to it.
-    let stat = dir.get_path_filestat(path, true).await?;
-    if stat.filetype != FileType::RegularFile {
-        return Err(Failure::NotAFile);
-    }
-    let opened = dir
-        .open_file(true, path, OFlags::empty(), true, false, FdFlags::empty())
-        .await?;
-    let OpenResult::File(file) = opened else {
+type Loaded = std::result::Result<(Vec<u8>, FileIdentity), Failure>;
+
+fn load(folder: &dyn Folder, path: &str) -> Loaded {
+    // Opening waits for nothing, and the type is that of the file that is open, whatever the path comes to mean.
+    let Opened::File(file) = folder.open(path, How::READ)? else {
         return Err(Failure::NotAFile);
     };
-    // Of the file that is open now, whatever the path has come to mean in between.
-    let stat = file.get_filestat().await?;
-    if stat.filetype != FileType::RegularFile {
+    let stat = file.stat()?;
+    if stat.filetype != Filetype::RegularFile {
         return Err(Failure::NotAFile);
     }
     let identity = FileIdentity {
-        device: stat.device_id,
+        device: stat.device,
         inode: stat.inode,
-        born: born(&*file),
+        born: file.born(),
     };
     let mut bytes = Vec::new();
     let mut size = stat.size;
@@ -161,7 +117,7 @@ async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, FileIdentity), Fail
         }
         let filled = bytes.len();
         bytes.resize(size as usize + 1, 0);
-        match fill(&*file, &mut bytes, filled).await? {
+        match fill(&*file, &mut bytes, filled)? {
             read if read < bytes.len() => {
                 bytes.truncate(read);
                 return Ok((bytes, identity));
@@ -172,24 +128,14 @@ async fn load(dir: &HostDir, path: &str) -> Result<(Vec<u8>, FileIdentity), Fail
     }
 }
 
-fn born(file: &dyn wasi_common::WasiFile) -> Option<SystemTime> {
-    let descriptor = file.pollable()?.try_clone_to_owned().ok()?;
-    let metadata = std::fs::File::from(descriptor).metadata().ok()?;
-    metadata.created().ok()
-}
-
 /// Reads into `bytes` from `filled` on; gives how much is filled then, less than all only at the file's end.
-async fn fill(
-    file: &dyn wasi_common::WasiFile,
-    bytes: &mut [u8],
-    mut filled: usize,
-) -> Result<usize, WasiError> {
+fn fill(file: &dyn File, bytes: &mut [u8], mut filled: usize) -> std::result::Result<usize, Errno> {
     while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match file.read_vectored(&mut [io::IoSliceMut::new(room)]).await {
+        match file.read(room) {
             Ok(0) => break,
-            Ok(read) => filled += read as usize,
-            Err(error) if matches!(error.downcast_ref(), Some(Errno::Intr)) => {}
-            Err(error) => return Err(error),
+            Ok(read) => filled += read,
+            Err(Errno::Intr) => {}
+            Err(errno) => return Err(errno),
         }
     }
     Ok(filled)

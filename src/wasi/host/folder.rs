@@ -1,0 +1,211 @@
+//! Folders of the host, by `cap-std`, which lets no path lead out of them. Opening one never waits, and is counted (`descriptors.rs`).
+
+use std::any::Any;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use cap_fs_ext::{
+    DirEntryExt, DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt,
+    OpenOptionsSyncExt, SystemTimeSpec,
+};
+use cap_std::fs::{Dir, MetadataExt, OpenOptions};
+use rustix::fs::fstat;
+
+use super::{HostFile, filestat, filetype};
+use crate::wasi::descriptors::{Descriptors, Taken};
+use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result};
+use crate::wasi::preview1::types::{Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
+
+pub struct HostFolder {
+    dir: Dir,
+    /// For what is opened through it.
+    descriptors: Descriptors,
+    /// Room among the guest's folders, until this one is closed.
+    _taken: Option<Taken>,
+}
+
+impl HostFolder {
+    /// A folder that the guest is given.
+    pub fn new(dir: Dir, descriptors: Descriptors) -> Self {
+        HostFolder {
+            dir,
+            descriptors,
+            _taken: None,
+        }
+    }
+
+    /// Another descriptor of the same folder, for another guest.
+    pub fn for_another(&self, descriptors: Descriptors) -> io::Result<Self> {
+        Ok(HostFolder::new(self.dir.try_clone()?, descriptors))
+    }
+}
+
+fn options(how: How) -> OpenOptions {
+    let has = |flag| how.oflags.has(flag);
+    let mut options = OpenOptions::new();
+    // Only what is open may wait: not for the other end of a pipe, or for a device.
+    options.maybe_dir(true).nonblock(true);
+    options.follow(match how.follow {
+        true => FollowSymlinks::Yes,
+        false => FollowSymlinks::No,
+    });
+    options
+        .create_new(has(Oflags::CREAT.with(Oflags::EXCL)))
+        .create(has(Oflags::CREAT))
+        .truncate(has(Oflags::TRUNC))
+        .append(how.fdflags.has(Fdflags::APPEND))
+        // The system makes files only for writing. What the guest may do with it is for its rights to say.
+        .write(how.write || has(Oflags::CREAT))
+        // One of the two has to be.
+        .read(how.read || !how.write);
+    options
+}
+
+/// The folder of a rename or of a link.
+fn of_host(folder: &dyn Folder) -> Result<&HostFolder> {
+    folder.as_any().downcast_ref().ok_or(Errno::Xdev)
+}
+
+impl Folder for HostFolder {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn open(&self, path: &str, how: How) -> Result<Opened> {
+        let taken = self.descriptors.take()?;
+        let opened = self.dir.open_with(path, &options(how))?.into_std();
+        Ok(match filetype(fstat(&opened)?.st_mode) {
+            Filetype::Directory => Opened::Folder(Rc::new(HostFolder {
+                dir: Dir::from_std_file(opened),
+                descriptors: self.descriptors.clone(),
+                _taken: Some(taken),
+            })),
+            _ if how.oflags.has(Oflags::DIRECTORY) => return Err(Errno::Notdir),
+            other => {
+                let file = HostFile::opened(opened, other, how.fdflags, taken)?;
+                Opened::File(Rc::new(file))
+            }
+        })
+    }
+
+    fn list(&self, looked_at: &mut dyn FnMut() -> Result<()>) -> Result<Arc<[Entry]>> {
+        let own = self.dir.dir_metadata()?.ino();
+        let mut entries = Vec::new();
+        for name in [".", ".."] {
+            looked_at()?;
+            entries.push(Entry {
+                name: name.into(),
+                inode: own,
+                filetype: Filetype::Directory,
+            });
+        }
+        for entry in self.dir.entries()? {
+            looked_at()?;
+            let entry = entry?;
+            // Guests could not open it by another name: the others are still there.
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let metadata = match entry.full_metadata() {
+                Ok(metadata) => metadata,
+                // Gone between the listing and the look at it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            entries.push(Entry {
+                name,
+                inode: metadata.ino(),
+                filetype: filetype(metadata.mode() as _),
+            });
+        }
+        Ok(entries.into())
+    }
+
+    fn stat(&self) -> Result<Filestat> {
+        Ok(filestat(&fstat(&self.dir)?))
+    }
+
+    fn stat_at(&self, path: &str, follow: bool) -> Result<Filestat> {
+        let metadata = match follow {
+            true => self.dir.metadata(path)?,
+            false => self.dir.symlink_metadata(path)?,
+        };
+        let time = |seconds: i64, nanoseconds: i64| {
+            let since_1970 = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+            u64::try_from(since_1970.max(0)).unwrap_or(u64::MAX)
+        };
+        Ok(Filestat {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            filetype: filetype(metadata.mode() as _),
+            links: metadata.nlink(),
+            size: metadata.size(),
+            accessed: time(metadata.atime(), metadata.atime_nsec()),
+            modified: time(metadata.mtime(), metadata.mtime_nsec()),
+            changed: time(metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    fn set_times(
+        &self,
+        path: &str,
+        follow: bool,
+        accessed: NewTime,
+        modified: NewTime,
+    ) -> Result<()> {
+        let (accessed, modified) = (specified(accessed), specified(modified));
+        Ok(match follow {
+            true => self.dir.set_times(path, accessed, modified)?,
+            false => self.dir.set_symlink_times(path, accessed, modified)?,
+        })
+    }
+
+    fn create_folder(&self, path: &str) -> Result<()> {
+        Ok(self.dir.create_dir(path)?)
+    }
+
+    fn remove_folder(&self, path: &str) -> Result<()> {
+        Ok(self.dir.remove_dir(path)?)
+    }
+
+    fn remove_file(&self, path: &str) -> Result<()> {
+        Ok(self.dir.remove_file_or_symlink(path)?)
+    }
+
+    fn read_link(&self, path: &str) -> Result<String> {
+        let contents = self.dir.read_link(path)?.into_os_string();
+        contents.into_string().map_err(|_| Errno::Ilseq)
+    }
+
+    fn make_link(&self, contents: &str, path: &str) -> Result<()> {
+        Ok(DirExt::symlink(
+            &self.dir,
+            Path::new(contents),
+            Path::new(path),
+        )?)
+    }
+
+    fn rename(&self, path: &str, to: &dyn Folder, new_path: &str) -> Result<()> {
+        Ok(self.dir.rename(path, &of_host(to)?.dir, new_path)?)
+    }
+
+    fn hard_link(&self, path: &str, to: &dyn Folder, new_path: &str) -> Result<()> {
+        Ok(self.dir.hard_link(path, &of_host(to)?.dir, new_path)?)
+    }
+}
+
+fn specified(time: NewTime) -> Option<SystemTimeSpec> {
+    match time {
+        NewTime::Keep => None,
+        NewTime::Now => Some(SystemTimeSpec::SymbolicNow),
+        NewTime::At(nanoseconds) => {
+            let since_1970 = std::time::Duration::from_nanos(nanoseconds);
+            let time = std::time::UNIX_EPOCH + since_1970;
+            Some(SystemTimeSpec::Absolute(
+                cap_std::time::SystemTime::from_std(time),
+            ))
+        }
+    }
+}
