@@ -432,6 +432,20 @@ class Wasi {
         return *this;
     }
 
+    /// Lets guests accept connections on a TCP socket of the host's that listens, by its descriptor, which stays the caller's and is needed
+    /// until the namespace is given this. Guests find their sockets by number, after the folders: the first is 3 where there is none.
+    Wasi &listener(int descriptor)
+    {
+        return add([=](auto wasi, auto error) { return wasm_dyld_wasi_add_listener(wasi, descriptor, error); });
+    }
+
+    /// Makes what guests see the same in every run: random numbers come from `seed`, and clocks stand still but for sleeps, which pass
+    /// at once.
+    Wasi &deterministic(std::uint64_t seed)
+    {
+        return add([=](auto wasi, auto error) { return wasm_dyld_wasi_set_deterministic(wasi, seed, error); });
+    }
+
   private:
     friend class NamespaceRef;
     using Step = std::function<Result<void>(wasm_dyld_wasi_t *)>;

@@ -349,6 +349,36 @@ pub extern "C" fn wasm_dyld_wasi_set_max_files(
     })
 }
 
+/// Lets guests accept connections on a TCP socket of the host's that listens. `descriptor` stays the caller's, who may close it at once.
+/// Guests find their sockets by number, in this order, after the folders that they are given: the first is 3 where there is no folder.
+/// Connections count as files (wasm_dyld_wasi_set_max_files). The socket does not block from now on, for the host either.
+/// Fails with WASM_DYLD_INVALID_ARGUMENT for what is no such socket.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_add_listener(
+    wasi: *mut wasm_dyld_wasi_t,
+    descriptor: i32,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.listener_of(descriptor).map(drop)
+    })
+}
+
+/// Makes what guests see the same in every run: random numbers come from `seed`, and clocks stand still, the real-time clock at
+/// 2001-09-09T01:46:40Z and the monotonic one at 0. Time passes only where guests sleep, and then at once. Random numbers are no secret
+/// then.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_wasi_set_deterministic(
+    wasi: *mut wasm_dyld_wasi_t,
+    seed: u64,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    with(wasi, error, |config| {
+        config.deterministic(seed);
+        Ok(())
+    })
+}
+
 /// Defines all functions of wasi_snapshot_preview1 for objects loaded from now on. `wasi` is taken in any case, also on
 /// failure; NULL grants nothing.
 #[unsafe(no_mangle)]

@@ -12,7 +12,7 @@ use cap_std::fs::Dir;
 use super::Preview1;
 use super::descriptors::{Descriptors, default_limit};
 use super::guest_files::Preopened;
-use super::host::{HostFile, HostFolder, Listener, MAX_LISTENERS};
+use super::host::{HostFile, HostFolder, Listener, MAX_LISTENERS, listening};
 use super::preview1::descriptor::{File, Folder};
 use super::preview1::types::Rights;
 use super::preview1::{Clocks, Given, Random, Slot, Wait, Waiting, Wasi};
@@ -126,6 +126,16 @@ impl WasiConfig {
     pub fn listener(&mut self, socket: TcpListener) -> &mut Self {
         self.listeners.push(Arc::new(socket));
         self
+    }
+
+    /// The same with a descriptor of the process, which is duplicated. Fails with `InvalidArgument` for what is no TCP socket that listens.
+    pub fn listener_of(&mut self, descriptor: i32) -> Result<&mut Self> {
+        let socket = listening(descriptor).map_err(|error| {
+            invalid(format!(
+                "descriptor {descriptor} is no TCP socket that listens: {error}"
+            ))
+        })?;
+        Ok(self.listener(socket))
     }
 
     /// Makes runs repeatable: random numbers come from `seed`, and clocks stand still, at 2001-09-09T01:46:40Z and at 0, but for sleeps,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -52,6 +53,13 @@ pub struct Run {
     /// allows]
     #[arg(long, value_name = "N")]
     max_files: Option<u32>,
+    /// Let the program accept connections at an address, as its next descriptor after those of its folders (the first of all is 3); may
+    /// be repeated
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Vec<String>,
+    /// Make runs the same each time, as far as clocks and random numbers go: these come from SEED, and clocks stand still but for sleeps
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    deterministic: Option<u64>,
     /// Set an environment variable of the program; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
@@ -215,6 +223,14 @@ impl Run {
         args::grant(&mut wasi, &self.env, &self.dir)?;
         if let Some(limit) = self.max_files {
             wasi.max_files(limit);
+        }
+        for address in &self.listen {
+            let socket = TcpListener::bind(address.as_str())
+                .map_err(|error| Error::new(Code::Io, format!("--listen {address}: {error}")))?;
+            wasi.listener(socket);
+        }
+        if let Some(seed) = self.deterministic {
+            wasi.deterministic(seed);
         }
         Ok(wasi)
     }

@@ -6,7 +6,7 @@ mod socket;
 
 pub use file::HostFile;
 pub use folder::HostFolder;
-pub use socket::{Listener, MAX_LISTENERS};
+pub use socket::{Listener, MAX_LISTENERS, listening};
 
 use std::os::fd::AsFd;
 

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd};
 use std::rc::Rc;
 
 use super::wait;
@@ -20,6 +20,35 @@ pub struct Listener {
     socket: TcpListener,
     nonblock: Cell<bool>,
     descriptors: Descriptors,
+}
+
+/// A descriptor of our own for a TCP socket that listens, by the host's.
+pub fn listening(descriptor: i32) -> io::Result<TcpListener> {
+    // SAFETY: whatever the number is, the call makes a new descriptor or fails.
+    let own = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) };
+    if own < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just made, and nobody else's.
+    let socket = unsafe { TcpListener::from_raw_fd(own) };
+    socket.local_addr()?;
+    let mut listens: libc::c_int = 0;
+    let mut size = std::mem::size_of_val(&listens) as libc::socklen_t;
+    // SAFETY: an open descriptor, and a place for an int of that size.
+    let asked = unsafe {
+        libc::getsockopt(
+            own,
+            libc::SOL_SOCKET,
+            libc::SO_ACCEPTCONN,
+            (&raw mut listens).cast(),
+            &raw mut size,
+        )
+    };
+    match (asked, listens) {
+        (0, 0) => Err(io::Error::other("it does not listen")),
+        (0, _) => Ok(socket),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 impl Listener {

@@ -308,6 +308,8 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_wasi_set_stderr_buffer": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_wasi_add_folder": (c_uint32, c_void_p, c_char_p, c_char_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_wasi_set_max_files": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_wasi_add_listener": (c_uint32, c_void_p, c_int32, POINTER(c_void_p)),
+    "wasm_dyld_wasi_set_deterministic": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_set_wasi": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_engine_delete": (None, c_void_p),
     "wasm_store_new": (c_void_p, c_void_p),
@@ -455,6 +457,8 @@ class Functions:
     wasm_dyld_wasi_set_stderr_buffer: Callable[[Any, Any, Any], int]
     wasm_dyld_wasi_add_folder: Callable[[Any, Optional[bytes], Optional[bytes], int, Any], int]
     wasm_dyld_wasi_set_max_files: Callable[[Any, int, Any], int]
+    wasm_dyld_wasi_add_listener: Callable[[Any, int, Any], int]
+    wasm_dyld_wasi_set_deterministic: Callable[[Any, int, Any], int]
     wasm_dyld_set_wasi: Callable[[Any, Any, Any], int]
     wasm_engine_delete: Callable[[Any], None]
     wasm_store_new: Callable[[Any], Optional[int]]

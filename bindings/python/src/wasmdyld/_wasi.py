@@ -5,6 +5,7 @@ import ctypes
 import errno
 import io
 import os
+import socket
 import weakref
 from ctypes import byref, c_char_p, c_size_t, c_void_p
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, TextIO, Tuple, Union, runtime_checkable
@@ -71,6 +72,10 @@ class Wasi:
     `max_files` is how many files and folders a guest may have open at a time, beside those that it is given; None is 256, or half
     of what the process may open if that is less.
 
+    `listeners` are TCP sockets that listen, on which guests may accept connections. Guests find them by number, in this order, after their
+    folders: the first is 3 where there are none. They do not block from then on. `deterministic` is a seed: random numbers come from it, and clocks stand still
+    but for sleeps, which pass at once, so that runs are the same each time.
+
     It only describes: one may serve any number of namespaces.
     """
 
@@ -86,6 +91,8 @@ class Wasi:
         stdout: OutputTo = None,
         stderr: OutputTo = None,
         max_files: Optional[int] = None,
+        listeners: Iterable[socket.socket] = (),
+        deterministic: Optional[int] = None,
     ) -> None:
         self.args = tuple(args)
         self.env = dict(env or {})
@@ -96,6 +103,10 @@ class Wasi:
         if max_files is not None and not 0 <= max_files < 1 << 32:
             raise OverflowError(f"{max_files} is no number of files")
         self.max_files = max_files
+        self.listeners = tuple(listeners)
+        if deterministic is not None and not 0 <= deterministic < 1 << 64:
+            raise OverflowError(f"{deterministic} is no seed of 64 bits")
+        self.deterministic = deterministic
 
     def _apply(self, state: State) -> None:
         wasi = c_void_p(dyld.wasm_dyld_wasi_new())
@@ -119,6 +130,10 @@ class Wasi:
                 check(dyld.wasm_dyld_wasi_add_folder, wasi, c_path(host, "a folder"), c_path(guest, "a folder's name for guests"), access)
         if self.max_files is not None:
             check(dyld.wasm_dyld_wasi_set_max_files, wasi, self.max_files)
+        for listener in self.listeners:
+            check(dyld.wasm_dyld_wasi_add_listener, wasi, listener.fileno())
+        if self.deterministic is not None:
+            check(dyld.wasm_dyld_wasi_set_deterministic, wasi, self.deterministic)
         streams = (self.stdin, self.stdout, self.stderr)
         inherit = any(isinstance(stream, _Inherit) for stream in streams)
         if inherit:
