@@ -55,13 +55,18 @@ impl Wasi {
         if count == 0 || count > MAX_SUBSCRIPTIONS {
             return Err(Errno::Inval.into());
         }
+        // One time for all: what is to take as long ends together.
+        let start = self.given.clocks.now(Clockid::Monotonic)?;
         let mut awaited = Vec::with_capacity(count as usize);
         for index in 0..count {
             let at = place(subscriptions, index, Subscription::SIZE)?;
             let subscription = Subscription::load(memory, at)??;
-            awaited.push((subscription.userdata, self.awaited(subscription.to, count)?));
+            awaited.push((
+                subscription.userdata,
+                self.awaited(subscription.to, count, start)?,
+            ));
         }
-        let ready = self.wait_for(&awaited)?;
+        let ready = self.wait_for(&awaited, start)?;
         let now = self.given.clocks.now(Clockid::Monotonic)?;
         let mut told = 0;
         for ((userdata, awaited), ready) in awaited.iter().zip(ready) {
@@ -83,7 +88,7 @@ impl Wasi {
         Ok(memory.store_u32(to, told)?)
     }
 
-    fn awaited(&self, to: SubscribedTo, count: u32) -> Result<Awaited, Errno> {
+    fn awaited(&self, to: SubscribedTo, count: u32, start: u64) -> Result<Awaited, Errno> {
         Ok(match to {
             SubscribedTo::Read(fd) => {
                 Awaited::File(self.file(fd, Rights::POLL_FD_READWRITE)?, false)
@@ -96,25 +101,28 @@ impl Wasi {
                 timeout,
                 absolute,
             } => {
-                let now = |id| self.given.clocks.now(id);
-                let monotonic = now(Clockid::Monotonic)?;
                 Awaited::Time(match (id, absolute) {
                     (Clockid::Monotonic, true) => timeout,
                     // As far from now as that is on the other clock.
                     (Clockid::Realtime, true) => {
-                        monotonic.saturating_add(timeout.saturating_sub(now(Clockid::Realtime)?))
+                        let now = self.given.clocks.now(Clockid::Realtime)?;
+                        start.saturating_add(timeout.saturating_sub(now))
                     }
                     // A sleep is one on any clock.
                     (Clockid::Cpu, false) if count > 1 => return Err(Errno::Inval),
                     (Clockid::Cpu, true) => return Err(Errno::Inval),
-                    (_, false) => monotonic.saturating_add(timeout),
+                    (_, false) => start.saturating_add(timeout),
                 })
             }
         })
     }
 
     /// What poll(2) says of each, 0 of a time. Streams of the host's that have no descriptor are always ready.
-    fn wait_for(&self, awaited: &[(u64, Awaited)]) -> Result<Vec<libc::c_short>, Errno> {
+    fn wait_for(
+        &self,
+        awaited: &[(u64, Awaited)],
+        start: u64,
+    ) -> Result<Vec<libc::c_short>, Errno> {
         let mut always = false;
         let mut entries = Vec::new();
         for (_, awaited) in awaited {
@@ -134,10 +142,9 @@ impl Wasi {
             Awaited::Time(until) => Some(*until),
             Awaited::File(..) => None,
         });
-        let now = clocks.now(Clockid::Monotonic)?;
         let left = earliest
             .min()
-            .map(|until| Duration::from_nanos(until.saturating_sub(now)));
+            .map(|until| Duration::from_nanos(until.saturating_sub(start)));
         // Still time passes at once, once nothing else is ready.
         let timeout = match always || (clocks.is_still() && left.is_some()) {
             true => Some(Duration::ZERO),
