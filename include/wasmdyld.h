@@ -1777,6 +1777,25 @@ wasm_dyld_code_t wasm_dyld_wasi_set_max_files(wasm_dyld_wasi_t *wasi,
                                               wasm_dyld_error_t **error);
 
 /**
+ * Lets guests accept connections on a TCP socket of the host's that listens. `descriptor` stays the caller's, who may close it at once.
+ * Guests find their sockets by number, in this order, after the folders that they are given: the first is 3 where there is no folder.
+ * Connections count as files (wasm_dyld_wasi_set_max_files). The socket does not block from now on, for the host either.
+ * Fails with WASM_DYLD_INVALID_ARGUMENT for what is no such socket.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_add_listener(wasm_dyld_wasi_t *wasi,
+                                             int32_t descriptor,
+                                             wasm_dyld_error_t **error);
+
+/**
+ * Makes what guests see the same in every run: random numbers come from `seed`, and clocks stand still, the real-time clock at
+ * 2001-09-09T01:46:40Z and the monotonic one at 0. Time passes only where guests sleep, and then at once. Random numbers are no secret
+ * then.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_deterministic(wasm_dyld_wasi_t *wasi,
+                                                  uint64_t seed,
+                                                  wasm_dyld_error_t **error);
+
+/**
  * Defines all functions of wasi_snapshot_preview1 for objects loaded from now on. `wasi` is taken in any case, also on
  * failure; NULL grants nothing.
  */

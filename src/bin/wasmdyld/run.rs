@@ -53,8 +53,8 @@ pub struct Run {
     /// allows]
     #[arg(long, value_name = "N")]
     max_files: Option<u32>,
-    /// Let the program accept connections at an address, as its next descriptor after those of its folders (the first of all is 3); may
-    /// be repeated
+    /// Let the program accept connections at an address, by its next descriptor after those of its folders (the first of all is 3); may
+    /// be repeated. Of port 0 the system chooses one, which is told
     #[arg(long, value_name = "HOST:PORT")]
     listen: Vec<String>,
     /// Make runs the same each time, as far as clocks and random numbers go: these come from SEED, and clocks stand still but for sleeps
@@ -225,15 +225,24 @@ impl Run {
             wasi.max_files(limit);
         }
         for address in &self.listen {
-            let socket = TcpListener::bind(address.as_str())
-                .map_err(|error| Error::new(Code::Io, format!("--listen {address}: {error}")))?;
-            wasi.listener(socket);
+            wasi.listener(listen(address)?);
         }
         if let Some(seed) = self.deterministic {
             wasi.deterministic(seed);
         }
         Ok(wasi)
     }
+}
+
+/// Of a port that the system chooses the user is told.
+fn listen(address: &str) -> Result<TcpListener> {
+    let fail = |error| Error::new(Code::Io, format!("--listen {address}: {error}"));
+    let socket = TcpListener::bind(address).map_err(fail)?;
+    if address.ends_with(":0") {
+        let chosen = socket.local_addr().map_err(fail)?;
+        style::print_note(format_args!("listening on {chosen}"));
+    }
+    Ok(socket)
 }
 
 fn write_map(file: &Path, map: &str) -> Result<()> {

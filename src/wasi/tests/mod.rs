@@ -3,8 +3,10 @@
 mod calls;
 mod files;
 mod garbage;
+mod given;
 mod limits;
 mod open;
+mod rights;
 mod sandbox;
 mod stdio;
 mod waiting;
