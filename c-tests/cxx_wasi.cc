@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -149,9 +151,39 @@ static void inherited()
     ok("the process's own input and output");
 }
 
+static void listeners()
+{
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    auto address = reinterpret_cast<sockaddr *>(&at);
+    CHECK(bind(listener, address, size) == 0 && listen(listener, 1) == 0 && getsockname(listener, address, &size) == 0);
+    CHECK(connect(client, address, size) == 0 && ::write(client, "hello", 5) == 5);
+    Guest guest(Wasi().listener(listener));
+    auto accept = guest.function<int(int, Ptr<>, Ptr<>)>("accept");
+    CHECK(VALUE(accept.try_call(3, Ptr<>(), Ptr<>())) == 4 && guest.write(4, "answer") == 6);
+    char heard[8] = "";
+    CHECK(::read(client, heard, sizeof heard) == 6 && std::string(heard) == "answer");
+    close(listener);
+    close(client);
+    ERROR(guest.in.try_set_wasi(Wasi().listener(-1)), Code::invalid_argument, {"-1"});
+    ok("listeners");
+}
+
+static void deterministic()
+{
+    auto time = [](const Wasi &wasi) { return VALUE(Guest(wasi).function<std::int64_t(Ptr<>)>("time").try_call(Ptr<>())); };
+    CHECK(time(Wasi().deterministic(1)) == 1000000000 && time({}) > 1000000000);
+    ok("deterministic");
+}
+
 int main()
 {
     nothing_by_default();
+    listeners();
+    deterministic();
     callbacks();
     buffers();
     environment();

@@ -4,6 +4,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 #include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -264,9 +266,57 @@ static void descriptors(void)
     ok("descriptors");
 }
 
+/* Sockets that listen: the guest has its own descriptor, by which it is found where folders would be. */
+static void listeners(void)
+{
+    struct host host;
+    struct sockaddr_in any;
+    memset(&any, 0, sizeof any);
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), deaf = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(listener >= 0 && deaf >= 0 && bind(listener, (struct sockaddr *)&any, sizeof any) == 0 && listen(listener, 1) == 0);
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    FAILS(wasm_dyld_wasi_add_listener(NULL, listener, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    FAILS(wasm_dyld_wasi_add_listener(wasi, -1, &error), WASM_DYLD_INVALID_ARGUMENT, "-1", NULL);
+    FAILS(wasm_dyld_wasi_add_listener(wasi, deaf, &error), WASM_DYLD_INVALID_ARGUMENT, "listen", NULL);
+    WORKS(wasm_dyld_wasi_add_listener(wasi, listener, &error));
+    close(listener);
+    close(deaf);
+    wasm_dyld_object_t *libc = load_libc(&host, wasi);
+    wasm_func_t *close_in_guest = find(host.dyld, libc, "close");
+    SAME(CALL1(host.dyld, close_in_guest, 4), -1);
+    SAME(CALL1(host.dyld, close_in_guest, 3), 0);
+    SAME(CALL1(host.dyld, close_in_guest, 3), -1);
+    host_delete(&host);
+    ok("listeners");
+}
+
+/* Runs that are the same each time. */
+static void deterministic(void)
+{
+    uint8_t drawn[2][8];
+    FAILS(wasm_dyld_wasi_set_deterministic(NULL, 1, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        struct host host;
+        wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+        WORKS(wasm_dyld_wasi_set_deterministic(wasi, 7, &error));
+        wasm_dyld_object_t *libc = load_libc(&host, wasi);
+        uint32_t room = give(&host, libc, "8 bytes");
+        SAME(CALL2(host.dyld, find(host.dyld, libc, "getentropy"), room, 8), 0);
+        WORKS(wasm_dyld_read(host.dyld, room, drawn[i], 8, &error));
+        SAME(CALL1(host.dyld, find(host.dyld, libc, "sleep"), 3600), 0);
+        host_delete(&host);
+    }
+    CHECK(memcmp(drawn[0], drawn[1], 8) == 0 && memcmp(drawn[0], "8 bytes", 8) != 0);
+    ok("deterministic");
+}
+
 int main(void)
 {
     descriptors();
+    listeners();
+    deterministic();
     nothing_by_default();
     callbacks();
     finalizers();

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import socket
 import sys
 from pathlib import Path
 from typing import Any, Callable, List
@@ -149,3 +150,32 @@ def test_a_bound_on_open_files(make: Make, tmp_path: Path) -> None:
     for number in (-1, 1 << 32):
         with pytest.raises(OverflowError, match="number of files"):
             Wasi(max_files=number)
+
+
+def test_listeners(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        libc = libc_of(make(wasi=Wasi(listeners=[listener])))
+        fd = libc.accept(3, 0, 0)
+        assert fd == 4 and libc.write(fd, b"answer", 6) == 6
+        assert client.recv(100) == b"answer"
+        client.sendall(b"hello")
+        room = bytearray(8)
+        assert libc.read(fd, room, 8) == 5 and room == b"hello\0\0\0"
+        closed = socket.create_server(("127.0.0.1", 0))
+        closed.close()
+        with pytest.raises(wasmdyld.Error, match="no TCP socket"):
+            make(wasi=Wasi(listeners=[closed]))
+
+
+def test_deterministic(make: Make) -> None:
+    def run(seed: int) -> bytes:
+        libc = libc_of(make(wasi=Wasi(deterministic=seed)))
+        assert libc.sleep(3600) == 0
+        room = bytearray(16)
+        assert libc.getentropy(room, 16) == 0
+        return bytes(room)
+
+    assert run(1) == run(1) != run(2)
+    for seed in (-1, 1 << 64):
+        with pytest.raises(OverflowError, match="seed"):
+            Wasi(deterministic=seed)

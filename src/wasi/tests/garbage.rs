@@ -4,14 +4,18 @@ use super::*;
 use crate::wasi::{Input, Output, OutputBuffer};
 
 /// xorshift64*: the same numbers in every run.
-struct Numbers(u64);
+pub(super) struct Numbers(pub u64);
 
 impl Numbers {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 32) as usize % bound
     }
 
     /// A number that code stumbles over rather than just any.

@@ -1,0 +1,223 @@
+//! Random sequences of path calls over trees with links, `..` and renames: nothing outside is read or changed, and what a path leads to is what
+//! a model says, which knows nothing but the system's own view of each single name.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::sync::atomic::AtomicBool;
+
+use super::garbage::Numbers;
+use super::*;
+
+const SECRET: &str = "nobody reads this";
+
+/// The folder that the guest gets, in one that it must not notice, with links that lead out.
+fn world() -> (TempDir, PathBuf) {
+    let dir = TempDir::new();
+    for folder in ["outside/deep", "cell/sub/deeper", "cell/a"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    for canary in ["outside/b", "outside/deep/b", "b"] {
+        std::fs::write(dir.join(canary), SECRET).unwrap();
+    }
+    let cell = dir.join("cell");
+    std::fs::write(cell.join("b"), "own").unwrap();
+    for (contents, link) in [
+        ("..", "up"),
+        ("../outside", "out"),
+        ("../../outside/b", "sub/leak"),
+        ("sub/../a", "in"),
+        ("loop", "loop"),
+        ("../cell/b", "back"),
+        ("in/../b", "round"),
+    ] {
+        symlink(contents, cell.join(link)).unwrap();
+    }
+    symlink(dir.join("outside"), cell.join("whole")).unwrap();
+    (dir, cell)
+}
+
+/// All that is outside: what it is, what it holds, when it was changed and how many names it has. Of the folder that holds the cell no time.
+fn outside(dir: &TempDir) -> BTreeMap<PathBuf, (String, i64, i64, u64)> {
+    let mut seen = BTreeMap::new();
+    let mut left = vec![dir.path().to_path_buf()];
+    while let Some(folder) = left.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let data = std::fs::symlink_metadata(&path).unwrap();
+            if path.ends_with("cell") {
+                seen.insert(path, ("the cell".into(), 0, 0, 0));
+                continue;
+            }
+            let text = match data.is_dir() {
+                true => {
+                    left.push(path.clone());
+                    "a folder".into()
+                }
+                false => std::fs::read_to_string(&path).unwrap(),
+            };
+            seen.insert(path, (text, data.mtime(), data.mtime_nsec(), data.nlink()));
+        }
+    }
+    seen
+}
+
+/// Where a path leads that starts in `root`: nowhere, out of it, or to something.
+#[derive(Debug, PartialEq)]
+enum Leads {
+    Nowhere,
+    Out,
+    To(u64),
+}
+
+fn leads(root: &Path, path: &str, follow: bool) -> Leads {
+    let mut at: Vec<String> = Vec::new();
+    let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+    if path.starts_with('/') {
+        return Leads::Out;
+    }
+    let mut links = 0;
+    while let Some(part) = left.pop() {
+        let here = root.join(at.join("/"));
+        match std::fs::symlink_metadata(&here) {
+            Ok(data) if data.is_dir() => {}
+            _ => return Leads::Nowhere,
+        }
+        match part.as_str() {
+            "" | "." => continue,
+            ".." if at.pop().is_none() => return Leads::Out,
+            ".." => continue,
+            _ => {}
+        }
+        let Ok(data) = std::fs::symlink_metadata(here.join(&part)) else {
+            return Leads::Nowhere;
+        };
+        let last = left.is_empty();
+        if !data.is_symlink() || (last && !follow) {
+            at.push(part);
+            continue;
+        }
+        links += 1;
+        if links > 40 {
+            return Leads::Nowhere;
+        }
+        let contents = std::fs::read_link(here.join(&part)).unwrap();
+        let contents = contents.to_str().unwrap();
+        if contents.starts_with('/') {
+            return Leads::Out;
+        }
+        left.extend(contents.split('/').rev().map(str::to_owned));
+    }
+    let data = std::fs::symlink_metadata(root.join(at.join("/"))).unwrap();
+    Leads::To(data.ino())
+}
+
+fn path(numbers: &mut Numbers) -> String {
+    const PARTS: [&str; 16] = [
+        "a", "b", "sub", "deeper", "up", "out", "leak", "in", "loop", "whole", "back", "round",
+        "new", "..", "..", ".",
+    ];
+    let count = 1 + numbers.below(4);
+    let parts: Vec<&str> = (0..count)
+        .map(|_| PARTS[numbers.below(PARTS.len())])
+        .collect();
+    parts.join("/")
+}
+
+fn sequence(seed: u64, steps: usize) {
+    let (dir, cell) = world();
+    let before = outside(&dir);
+    let mut numbers = Numbers(seed);
+    let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
+    for step in 0..steps {
+        guest.heap = HEAP;
+        let (one, other) = (path(&mut numbers), path(&mut numbers));
+        for follow in [false, true] {
+            let [at, length] = guest.string(&one);
+            let errno = guest.errno(
+                "path_filestat_get",
+                &[3, u64::from(follow), at, length, OUT],
+            );
+            let led = leads(&cell, &one, follow);
+            // `link/.` is the link itself for cap-std, and what it leads to for the system: both are within.
+            let dotted = !follow && one.ends_with("/.");
+            match errno {
+                0 if dotted => {}
+                0 => assert_eq!(Leads::To(guest.u64(OUT + 8)), led, "{seed}/{step}: {one}"),
+                _ => assert!(
+                    !matches!(led, Leads::To(_)),
+                    "{seed}/{step}: {one}: {errno}"
+                ),
+            }
+        }
+        let ([at, length], [to, to_length]) = (guest.string(&one), guest.string(&other));
+        let oflags = [0, CREAT, CREAT | TRUNC, CREAT | EXCL, TRUNC][numbers.below(5)];
+        match numbers.below(9) {
+            0 => drop(guest.errno("path_create_directory", &[3, at, length])),
+            1 => drop(guest.errno("path_remove_directory", &[3, at, length])),
+            2 => drop(guest.errno("path_unlink_file", &[3, at, length])),
+            3 => drop(guest.errno("path_rename", &[3, at, length, 3, to, to_length])),
+            4 => drop(guest.errno("path_link", &[3, 0, at, length, 3, to, to_length])),
+            5 => drop(guest.errno("path_symlink", &[at, length, 3, to, to_length])),
+            6 => drop(guest.errno("path_filestat_set_times", &[3, 1, at, length, 5, 5, 5])),
+            _ => {
+                if let Ok(fd) = guest.open(3, &one, oflags, READ | WRITE) {
+                    let read = guest.read(fd, 100).unwrap_or_default();
+                    assert_ne!(read, SECRET.as_bytes(), "{seed}/{step}: {one}");
+                    let _ = guest.write(fd, b"written");
+                    guest.ok("fd_close", &[fd]);
+                }
+            }
+        }
+    }
+    assert_eq!(outside(&dir), before, "{seed}");
+}
+
+#[test]
+fn no_sequence_of_paths_leads_out() {
+    (1..=60).for_each(|seed| sequence(seed, 60));
+}
+
+/// `cargo test --release -- --ignored no_sequence_of_paths`, with `WASMDYLD_SEED` from the environment.
+#[test]
+#[ignore = "takes minutes"]
+fn no_sequence_of_paths_leads_out_for_long() {
+    let seed = std::env::var("WASMDYLD_SEED").ok();
+    let seed: u64 = seed.and_then(|seed| seed.parse().ok()).unwrap_or(1_000);
+    (seed..seed + 20_000).for_each(|seed| sequence(seed, 60));
+}
+
+/// A folder that becomes a link to the outside and is one again, while the guest opens what is in it.
+#[test]
+fn what_changes_under_way_leads_nowhere_else() {
+    let (dir, cell) = world();
+    std::fs::create_dir(cell.join("folder")).unwrap();
+    std::fs::write(cell.join("folder/b"), "own").unwrap();
+    symlink("../outside", cell.join("link")).unwrap();
+    let before = outside(&dir);
+    let done = AtomicBool::new(false);
+    let swap = |one: &str, other: &str| std::fs::rename(cell.join(one), cell.join(other)).unwrap();
+    let mut read = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                swap("folder", "at");
+                swap("at", "folder");
+                swap("link", "at");
+                swap("at", "link");
+            }
+        });
+        let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
+        for _ in 0..3_000 {
+            guest.heap = HEAP;
+            if let Ok(fd) = guest.open(3, "at/b", CREAT, READ | WRITE) {
+                let text = guest.read(fd, 100).unwrap();
+                assert_ne!(text, SECRET.as_bytes());
+                read += 1;
+                guest.ok("fd_close", &[fd]);
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(read > 0, "never was there anything to open");
+    assert_eq!(outside(&dir), before);
+}
