@@ -63,6 +63,9 @@ impl Guest {
     }
 }
 
+/// What is measured, and the work.
+type Line<'a> = (&'a str, &'a mut dyn FnMut(&mut Guest));
+
 fn main() {
     let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let folder = std::env::temp_dir().join(format!("wasmdyld-bench-wasi-{}", std::process::id()));
@@ -74,7 +77,7 @@ fn main() {
         memory: vec![0; 2 * MEGABYTE as usize / 8],
     };
     let fd = guest.open(1);
-    let lines: [(&str, &mut dyn FnMut(&mut Guest)); 7] = [
+    let lines: [Line<'_>; 7] = [
         ("1 MB written to a file, 100 times", &mut |guest| {
             guest.vector(MEGABYTE);
             let write = guest.index("fd_pwrite");

@@ -156,10 +156,11 @@ impl Folder for HostFolder {
         modified: NewTime,
     ) -> Result<()> {
         let (accessed, modified) = (specified(accessed), specified(modified));
-        Ok(match follow {
-            true => self.dir.set_times(path, accessed, modified)?,
-            false => self.dir.set_symlink_times(path, accessed, modified)?,
-        })
+        let set = match follow {
+            true => self.dir.set_times(path, accessed, modified),
+            false => self.dir.set_symlink_times(path, accessed, modified),
+        };
+        Ok(set?)
     }
 
     fn create_folder(&self, path: &str) -> Result<()> {

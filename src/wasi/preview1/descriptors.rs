@@ -122,10 +122,11 @@ impl Wasi {
     ) -> Outcome {
         let [accessed, modified] = NewTime::both(accessed, modified, flags)?;
         let slot = self.slot(fd, Rights::FD_FILESTAT_SET_TIMES)?;
-        Ok(match &slot.kind {
-            Kind::File(file) => file.set_times(accessed, modified)?,
-            Kind::Folder { folder, .. } => folder.set_times(".", false, accessed, modified)?,
-        })
+        let set = match &slot.kind {
+            Kind::File(file) => file.set_times(accessed, modified),
+            Kind::Folder { folder, .. } => folder.set_times(".", false, accessed, modified),
+        };
+        Ok(set?)
     }
 
     pub(super) fn fd_read(

@@ -1,5 +1,7 @@
 //! `path_*`.
 
+#![allow(clippy::too_many_arguments, reason = "as the specification has them")]
+
 use std::rc::Rc;
 
 use super::descriptor::{Folder, How};
@@ -35,7 +37,6 @@ impl Wasi {
         Ok(stat.store(memory, to)?)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "as the specification has it")]
     pub(super) fn path_filestat_set_times(
         &self,
         memory: &mut Memory<'_>,
@@ -55,7 +56,6 @@ impl Wasi {
     }
 
     /// No link is followed: to give a file another name by a link to it is not what POSIX's `link` does either.
-    #[allow(clippy::too_many_arguments, reason = "as the specification has it")]
     pub(super) fn path_link(
         &self,
         memory: &mut Memory<'_>,
@@ -79,7 +79,6 @@ impl Wasi {
         Ok(from.hard_link(&old, &*to, &new)?)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "as the specification has it")]
     pub(super) fn path_open(
         &self,
         memory: &mut Memory<'_>,
@@ -152,7 +151,6 @@ impl Wasi {
         Ok(folder.remove_folder(&memory.path(path, length)?)?)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "as the specification has it")]
     pub(super) fn path_rename(
         &self,
         memory: &mut Memory<'_>,
