@@ -207,7 +207,10 @@ fn what_changes_under_way_leads_nowhere_else() {
             }
         });
         let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
-        for _ in 0..3_000 {
+        let mut tries = 0;
+        // Where one processor has to do, the other thread may be between two names for all of a turn.
+        while tries < 3_000 || read == 0 {
+            tries += 1;
             guest.heap = HEAP;
             if let Ok(fd) = guest.open(3, "at/b", CREAT, READ | WRITE) {
                 let text = guest.read(fd, 100).unwrap();
@@ -218,6 +221,5 @@ fn what_changes_under_way_leads_nowhere_else() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    assert!(read > 0, "never was there anything to open");
     assert_eq!(outside(&dir), before);
 }
