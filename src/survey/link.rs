@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use wasmparser::{Parser, Payload};
+
 use super::{Origin, Purpose, Survey, Surveyor};
 use crate::abi;
 use crate::config::Config;
@@ -88,6 +90,24 @@ impl Survey {
     pub fn root_defines(&self, name: &str) -> bool {
         let root = self.objects().first();
         root.is_some_and(|root| root.object.position(name).is_some())
+    }
+
+    /// Custom sections of the objects whose names begin with `prefix`, which one module has no more: name and content.
+    pub fn custom_sections(&self, prefix: &str) -> Vec<(String, &[u8])> {
+        let mut found = Vec::new();
+        for bytes in &self.bytes {
+            for payload in Parser::new(0)
+                .parse_all(bytes)
+                .map_while(wasmparser::Result::ok)
+            {
+                if let Payload::CustomSection(section) = payload
+                    && section.name().starts_with(prefix)
+                {
+                    found.push((section.name().to_string(), section.data()));
+                }
+            }
+        }
+        found
     }
 
     /// One module of all objects.

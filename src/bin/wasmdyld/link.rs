@@ -9,6 +9,7 @@ use wasmdyld::fuse::Options;
 use wasmdyld::survey::{Linking, Program, Survey};
 
 use crate::args::{self, LinkArgs, SearchArgs};
+use crate::component::ComponentArgs;
 use crate::ldd::complain;
 use crate::output::Outputs;
 use crate::snapshot::SnapshotArgs;
@@ -55,6 +56,8 @@ pub struct Link {
     /// Leave out names of functions
     #[arg(long)]
     strip: bool,
+    #[command(flatten)]
+    component: ComponentArgs,
     /// Write what lies where, as JSON, to this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     map: Option<PathBuf>,
@@ -101,8 +104,9 @@ impl Link {
         for warning in &fused.warnings {
             style::print_note(format!("warning: {warning}"));
         }
+        let module = self.component.apply(fused.bytes, &survey)?;
         let mut outputs = Outputs::default();
-        outputs.add(&self.output, fused.bytes);
+        outputs.add(&self.output, module);
         if let Some(path) = &self.map {
             outputs.add(path, fused.map.to_json()?);
         }

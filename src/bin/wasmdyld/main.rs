@@ -6,6 +6,7 @@ mod args;
 mod bounds;
 mod cache;
 mod check;
+mod component;
 mod default_path;
 mod generate;
 mod inspect;
