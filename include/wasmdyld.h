@@ -20,7 +20,7 @@
  *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define and wasm_dyld_define_func, wasm_dyld_set_wasi, wasm_dyld_alloc and wasm_dyld_free,
  *   wasm_dyld_run, wasm_dyld_finish, wasm_dyld_call, and a look-up that would have to give a function its table slot. They must
  *   not do with functions of wasm.h what these refuse: grow the memory or the table, or call the guest.
- * - The callback of wasm_dyld_object_symbols may call everything. So may a finalizer; the handle of what is being deleted is freed already.
+ * - The callback of wasm_dyld_object_symbols may call everything, and so may that for warnings of wasm_dyld_link. So may a finalizer; the handle of what is being deleted is freed already.
  * - Callbacks of wasm_dyld_engine_description_t must call nothing of this library.
  *
  * Other namespaces may be used from all of them but the last. Each of them may delete the namespace: the handle is freed at once, and
@@ -453,6 +453,40 @@ typedef uint32_t wasm_dyld_launch_flag_t;
 #endif // __cplusplus
 
 /**
+ * Flags of wasm_dyld_link_options_t.
+ */
+enum wasm_dyld_link_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * What nothing reaches is kept. By default it is left out.
+   */
+  WASM_DYLD_LINK_NO_GC = 1,
+  /**
+   * Functions have no names. By default they have those of their objects, as "libc.so!malloc".
+   */
+  WASM_DYLD_LINK_STRIP = 2,
+  /**
+   * dlopen and its like are there and fail: NULL, and dlerror says that the program was linked without them. By default a program that
+   * calls them is an error.
+   */
+  WASM_DYLD_LINK_NO_DLOPEN = 4,
+  /**
+   * It is to be a library: a program is an error. By default either will do.
+   */
+  WASM_DYLD_LINK_LIBRARY = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_link_flag_t wasm_dyld_link_flag_t;
+#else
+typedef uint32_t wasm_dyld_link_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
  */
 enum wasm_dyld_folder_flag_t
@@ -684,6 +718,70 @@ typedef wasm_dyld_error_t *(*wasm_dyld_prepare_callback_t)(void *env, wasm_dyld_
  * namespace, though not at its memory, and not change it: see the top of this file.
  */
 typedef bool (*wasm_dyld_watcher_callback_t)(void *env);
+
+/**
+ * Gets what is lost or unwise in a module that wasm_dyld_link makes, as a line of text for people, which is the callee's for the call.
+ */
+typedef void (*wasm_dyld_warning_callback_t)(void *env, const char *text);
+
+/**
+ * What wasm_dyld_link links, and how. All zeros but for `size` and `file` are the defaults. Strings and lists are the caller's, and are read
+ * during the call.
+ */
+typedef struct {
+  /**
+   * sizeof of this structure, for later versions of it.
+   */
+  size_t size;
+  /**
+   * The program or library: a name without a slash is searched, one with a slash is a path. With `bytes`: what to call it.
+   */
+  const char *file;
+  /**
+   * The module itself, or NULL.
+   */
+  const uint8_t *bytes;
+  /**
+   * How many bytes it has.
+   */
+  size_t bytes_size;
+  /**
+   * Symbols that the module exports, beside `memory` and `_start`, or `_initialize` and its own symbols for a library.
+   */
+  const char *const *exports;
+  /**
+   * How many there are.
+   */
+  size_t export_count;
+  /**
+   * Symbols that are kept whether anything reaches them or not, and are not exported.
+   */
+  const char *const *keep;
+  /**
+   * How many there are.
+   */
+  size_t keep_count;
+  /**
+   * What stays imported, as "MODULE" or "MODULE.NAME", beside WASI: the module's host defines it.
+   */
+  const char *const *imports;
+  /**
+   * How many there are.
+   */
+  size_t import_count;
+  /**
+   * Flags of wasm_dyld_link_flag_t.
+   */
+  uint32_t flags;
+  /**
+   * May be NULL.
+   */
+  wasm_dyld_warning_callback_t warning;
+  /**
+   * Passed to `warning`.
+   */
+  void *env;
+} wasm_dyld_link_options_t;
 
 /**
  * The bits of a number, for wasm_dyld_func_call_cells.
@@ -1418,6 +1516,29 @@ wasm_dyld_code_t wasm_dyld_set_budget(wasm_dyld_t *namespace_,
 wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
                                        uint64_t *units,
                                        wasm_dyld_error_t **error);
+
+/**
+ * Makes one module of a program and all libraries that it needs, in which nothing is left to link: any engine runs it, without this library. A
+ * library becomes a reactor, whose `_initialize` its host calls first. `wasmdyld link` does the same.
+ *
+ * Libraries are found, symbols bound and memory laid out as a namespace of this configuration would do it for its first load, with the same
+ * errors. The same input gives the same bytes. No store is needed and no guest code runs. `config` may be NULL and stays the caller's; its open callback and
+ * trace are called.
+ *
+ * `*module` and `*map` are the caller's, who deletes them by wasm_byte_vec_delete of the engine that `config` names, else of the linked one; on an
+ * error they are empty. `map` may be NULL. It is JSON in UTF-8, without a NUL, and says where each object's data, slots and functions are.
+ *
+ * WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing.
+ * WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
+ * that one module cannot have, a second memory for instance.
+ *
+ * Several threads may call it at the same time, each with a configuration of its own.
+ */
+wasm_dyld_code_t wasm_dyld_link(const wasm_dyld_config_t *config,
+                                const wasm_dyld_link_options_t *options,
+                                wasm_byte_vec_t *module,
+                                wasm_byte_vec_t *map,
+                                wasm_dyld_error_t **error);
 
 /**
  * Looks a symbol up: in `object` and what it needs, breadth first, or in the global scope if `object` is NULL (dlsym(3),

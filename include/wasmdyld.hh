@@ -33,6 +33,7 @@
 #include <wasmdyld/engine.hh>
 #include <wasmdyld/error.hh>
 #include <wasmdyld/function.hh>
+#include <wasmdyld/link.hh>
 #include <wasmdyld/memory.hh>
 #include <wasmdyld/namespace.hh>
 #include <wasmdyld/object.hh>

@@ -16,6 +16,7 @@ fn generate() -> String {
         "memory",
         "renew",
         "control",
+        "link",
         "symbol",
         "function",
         "object",

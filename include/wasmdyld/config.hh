@@ -251,6 +251,7 @@ class Config {
 
   private:
     friend class Namespace;
+    friend class Linker;
     using Step = std::function<Result<void>(wasm_dyld_config_t *, const detail::Shared &)>;
 
     template <class Set> Config &add(Set set)

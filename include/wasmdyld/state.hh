@@ -88,6 +88,19 @@ using Prepared = std::shared_ptr<wasm_dyld_func_t>;
 
 inline Error gone() { return Error(Code::invalid_argument, "there is no namespace: it is gone, or this was moved from"); }
 
+/// An error, with what a callback failed with meanwhile.
+inline Error with_failure(const State &state, Error error)
+{
+    // The guest may have lived with a failure of a callback, and failed later for another reason.
+    if (state.failure && std::string_view(error.message()).find(state.failure->sign) != std::string_view::npos) {
+        if (!state.failure->note.empty())
+            error = error.with_note(state.failure->note);
+        if (state.failure->cause)
+            error = error.with_cause(state.failure->cause);
+    }
+    return error;
+}
+
 /// Makes a call into a namespace: `call` gets it and a place for an error. What callbacks fail with meanwhile is told with the error;
 /// what a call further out has been told waits until this one has ended.
 template <class Call> Result<void> enter(const Shared &state, Call &&call)
@@ -107,15 +120,7 @@ template <class Call> Result<void> enter(const Shared &state, Call &&call)
     wasm_dyld_error_t *raw = nullptr;
     if (call(state->dyld, &raw) == WASM_DYLD_OK)
         return {};
-    Error error = Error::adopt(raw);
-    // The guest may have lived with a failure of a callback, and failed later for another reason.
-    if (frame.state->failure && std::string_view(error.message()).find(frame.state->failure->sign) != std::string_view::npos) {
-        if (!frame.state->failure->note.empty())
-            error = error.with_note(frame.state->failure->note);
-        if (frame.state->failure->cause)
-            error = error.with_cause(frame.state->failure->cause);
-    }
-    return error;
+    return with_failure(*frame.state, Error::adopt(raw));
 }
 
 /// Prepares a function that a look-up gave.

@@ -12,7 +12,7 @@ use super::function::wasm_dyld_cell_t;
 use super::handles::{Handles, MOST};
 use super::quick::QuickHandles;
 use super::types::wasm_dyld_code_t;
-use crate::engine::sys::wasm_func_t;
+use crate::engine::sys::{wasm_byte_vec_t, wasm_func_t};
 use crate::engine::{Api, Borrowed, Func};
 use crate::error::{Code, Error, Result, panic_text};
 use crate::search::MAX_FILE;
@@ -212,6 +212,23 @@ pub fn quiet<T>(otherwise: T, body: impl FnOnce() -> Option<T>) -> T {
     }
 }
 
+/// Empties a vector, if C wants one.
+pub fn no_bytes(out: *mut wasm_byte_vec_t) {
+    let empty = wasm_byte_vec_t {
+        size: 0,
+        data: std::ptr::null_mut(),
+    };
+    set(out, empty);
+}
+
+/// Has the engine copy bytes into a vector, which C deletes, if it wants one.
+pub fn give_bytes(api: &Api, out: *mut wasm_byte_vec_t, bytes: &[u8]) {
+    if !out.is_null() {
+        // SAFETY: the header says that out parameters are NULL or point to room for a result; the engine copies `bytes` during the call.
+        unsafe { (api.wasm_byte_vec_new)(out, bytes.len(), bytes.as_ptr()) };
+    }
+}
+
 /// Writes a result, if C wants it.
 pub fn set<T>(out: *mut T, value: T) {
     if !out.is_null() {
@@ -325,6 +342,13 @@ pub fn cells<'a>(raw: *mut wasm_dyld_cell_t, len: usize) -> Result<&'a mut [u64]
         // a smaller number leaves open of them is as the host's memory has it, and is not looked at.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts_mut(raw.cast::<u64>(), len) }),
     }
+}
+
+/// A list of C strings, in UTF-8.
+pub fn texts(raw: *const *const c_char, len: usize, what: &str) -> Result<Vec<String>> {
+    let all = list(raw, len, what)?.iter();
+    all.map(|&raw| text(raw, what).map(str::to_string))
+        .collect()
 }
 
 /// A structure of plain values.

@@ -10,6 +10,7 @@ mod function;
 mod handles;
 mod host;
 mod kept;
+mod link;
 mod memory;
 mod namespace;
 mod object;

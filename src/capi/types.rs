@@ -187,6 +187,20 @@ pub enum wasm_dyld_guest_flag_t {
     WASM_DYLD_GUEST_SEES_PATHS = 2,
 }
 
+/// Flags of wasm_dyld_link_options_t.
+#[repr(u32)]
+pub enum wasm_dyld_link_flag_t {
+    /// What nothing reaches is kept. By default it is left out.
+    WASM_DYLD_LINK_NO_GC = 1,
+    /// Functions have no names. By default they have those of their objects, as "libc.so!malloc".
+    WASM_DYLD_LINK_STRIP = 2,
+    /// dlopen and its like are there and fail: NULL, and dlerror says that the program was linked without them. By default a program that
+    /// calls them is an error.
+    WASM_DYLD_LINK_NO_DLOPEN = 4,
+    /// It is to be a library: a program is an error. By default either will do.
+    WASM_DYLD_LINK_LIBRARY = 8,
+}
+
 /// Flags of wasm_dyld_config_set_launch.
 #[repr(u32)]
 pub enum wasm_dyld_launch_flag_t {

@@ -166,6 +166,7 @@ wasm_api! {
         fn wasm_store_delete(store: *mut wasm_store_t);
 
         // Vectors. `delete` also deletes the elements.
+        fn wasm_byte_vec_new(out: *mut wasm_byte_vec_t, size: usize, data: *const u8);
         fn wasm_byte_vec_delete(vec: *mut wasm_byte_vec_t);
         fn wasm_valtype_vec_new(out: *mut wasm_valtype_vec_t, size: usize, data: *const *mut wasm_valtype_t);
         fn wasm_extern_vec_delete(vec: *mut wasm_extern_vec_t);

@@ -79,6 +79,7 @@ from ._errors import (
 from ._function import UNSET, Function
 from ._guest import guest_library_path
 from ._library import library_path, version
+from ._link import Linked, link
 from ._memory import Allocation, Memory
 from ._namespace import Address, Namespace
 from ._objects import Library, Object, Opens, Place, Symbol
@@ -117,6 +118,7 @@ __all__ = [
     "Library",
     "Limit",
     "LimitReached",
+    "Linked",
     "Malformed",
     "Memory",
     "Module",
@@ -172,6 +174,7 @@ __all__ = [
     "i32",
     "i64",
     "library_path",
+    "link",
     "u32",
     "u64",
     "version",

@@ -2,7 +2,7 @@
 
 import os
 from ctypes import c_void_p
-from typing import Iterable, Mapping, Optional, Tuple, Union
+from typing import Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import _ffi
 from ._engine import EngineHandle
@@ -43,18 +43,9 @@ def new_config(
             check(dyld.wasm_dyld_config_set_engine, config, engine.library)
         if read_env:
             check(dyld.wasm_dyld_config_read_env, config)
-        for folder in _several(library_paths, "library_paths"):
-            check(dyld.wasm_dyld_config_add_library_path, config, c_path(folder, "a folder of library_paths"))
-        state.default_paths = [os.fsdecode(folder) for folder in _several(bundled() if defaults is None else defaults, "default_paths")]
-        for folder in state.default_paths:
-            check(dyld.wasm_dyld_config_add_default_path, config, c_path(folder, "a folder of default_paths"))
-        for name in _several(preload, "preload"):
-            check(dyld.wasm_dyld_config_add_preload, config, c_path(name, "a name of preload"))
+        state.default_paths = set_search(config, library_paths, defaults, preload)
         check(dyld.wasm_dyld_config_set_control, config, int(control))
-        if stack_size is not None:
-            check(dyld.wasm_dyld_config_set_stack_size, config, _natural(stack_size, "stack_size"))
-        if bind is not None:
-            check(dyld.wasm_dyld_config_set_bind, config, int(bind))
+        set_layout(config, stack_size, bind)
         if plt is not None:
             check(dyld.wasm_dyld_config_set_plt, config, int(plt))
         if runtime_path is not None:
@@ -80,7 +71,28 @@ def new_config(
     return config
 
 
-def _several(paths: Iterable[PathLike], what: str) -> Iterable[PathLike]:
+def set_search(
+    config: c_void_p, library_paths: Iterable[PathLike], defaults: Optional[Iterable[PathLike]], preload: Iterable[PathLike]
+) -> List[str]:
+    """Says where libraries are; gives the folders that are searched last."""
+    for folder in several(library_paths, "library_paths"):
+        check(dyld.wasm_dyld_config_add_library_path, config, c_path(folder, "a folder of library_paths"))
+    last = [os.fsdecode(folder) for folder in several(bundled() if defaults is None else defaults, "default_paths")]
+    for folder in last:
+        check(dyld.wasm_dyld_config_add_default_path, config, c_path(folder, "a folder of default_paths"))
+    for name in several(preload, "preload"):
+        check(dyld.wasm_dyld_config_add_preload, config, c_path(name, "a name of preload"))
+    return last
+
+
+def set_layout(config: c_void_p, stack_size: Optional[int], bind: Optional[Bind]) -> None:
+    if stack_size is not None:
+        check(dyld.wasm_dyld_config_set_stack_size, config, _natural(stack_size, "stack_size"))
+    if bind is not None:
+        check(dyld.wasm_dyld_config_set_bind, config, int(bind))
+
+
+def several(paths: Iterable[PathLike], what: str) -> Iterable[PathLike]:
     # One path is a sequence too, of its characters.
     if isinstance(paths, (str, bytes, os.PathLike)):
         raise TypeError(f"{what} is one path, {paths!r}; a list of paths is wanted")

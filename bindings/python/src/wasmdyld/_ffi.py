@@ -60,6 +60,10 @@ WASM_DYLD_OVERRIDE = 1
 WASM_DYLD_GUEST_NO_DLOPEN = 1
 WASM_DYLD_GUEST_SEES_PATHS = 2
 WASM_DYLD_LAUNCH_NO_CLOSURE = 1
+WASM_DYLD_LINK_NO_GC = 1
+WASM_DYLD_LINK_STRIP = 2
+WASM_DYLD_LINK_NO_DLOPEN = 4
+WASM_DYLD_LINK_LIBRARY = 8
 WASM_DYLD_FOLDER_READ_ONLY = 1
 WASM_DYLD_FOLDER_READ_WRITE = 2
 WASM_DYLD_ENGINE_DECLARED_ORDER = 1
@@ -151,6 +155,51 @@ wasm_dyld_prepare_callback_t = CFUNCTYPE(c_void_p, c_void_p, c_void_p)
 wasm_dyld_watcher_callback_t = CFUNCTYPE(c_bool, c_void_p)
 
 
+wasm_dyld_warning_callback_t = CFUNCTYPE(None, c_void_p, c_char_p)
+
+
+class wasm_dyld_link_options_t(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("file", c_char_p),
+        ("bytes", c_void_p),
+        ("bytes_size", c_size_t),
+        ("exports", POINTER(c_char_p)),
+        ("export_count", c_size_t),
+        ("keep", POINTER(c_char_p)),
+        ("keep_count", c_size_t),
+        ("imports", POINTER(c_char_p)),
+        ("import_count", c_size_t),
+        ("flags", c_uint32),
+        ("warning", wasm_dyld_warning_callback_t),
+        ("env", c_void_p),
+    ]
+    if TYPE_CHECKING:
+        size: int
+        file: Optional[bytes]
+        bytes: Any
+        bytes_size: int
+        exports: Any
+        export_count: int
+        keep: Any
+        keep_count: int
+        imports: Any
+        import_count: int
+        flags: int
+        warning: Any
+        env: Any
+
+
+class wasm_byte_vec_t(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("data", c_void_p),
+    ]
+    if TYPE_CHECKING:
+        size: int
+        data: Any
+
+
 class wasm_dyld_column_t(Structure):
     _fields_ = [
         ("address", c_uint64),
@@ -181,16 +230,6 @@ class wasm_valtype_vec_t(Structure):
 
 
 wasm_func_callback_with_env_t = CFUNCTYPE(c_void_p, c_void_p, POINTER(wasm_val_vec_t), POINTER(wasm_val_vec_t))
-
-
-class wasm_byte_vec_t(Structure):
-    _fields_ = [
-        ("size", c_size_t),
-        ("data", c_void_p),
-    ]
-    if TYPE_CHECKING:
-        size: int
-        data: Any
 
 
 # The result, then the parameters.
@@ -267,6 +306,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_set_watcher": (c_uint32, c_void_p, c_uint64, wasm_dyld_watcher_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
     "wasm_dyld_set_budget": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_budget_left": (c_uint32, c_void_p, POINTER(c_uint64), POINTER(c_void_p)),
+    "wasm_dyld_link": (c_uint32, c_void_p, POINTER(wasm_dyld_link_options_t), POINTER(wasm_byte_vec_t), POINTER(wasm_byte_vec_t), POINTER(c_void_p)),
     "wasm_dyld_dlsym": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_dlsym_next": (c_uint32, c_void_p, c_void_p, c_char_p, POINTER(c_uint32), POINTER(c_void_p), POINTER(c_uint64), POINTER(c_void_p)),
     "wasm_dyld_function_type": (c_uint32, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_size_t), POINTER(c_size_t), POINTER(c_void_p)),
@@ -416,6 +456,7 @@ class Functions:
     wasm_dyld_set_watcher: Callable[[Any, int, Any, Any, Any, Any], int]
     wasm_dyld_set_budget: Callable[[Any, int, Any], int]
     wasm_dyld_budget_left: Callable[[Any, Any, Any], int]
+    wasm_dyld_link: Callable[[Any, Any, Any, Any, Any], int]
     wasm_dyld_dlsym: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_dlsym_next: Callable[[Any, Any, Optional[bytes], Any, Any, Any, Any], int]
     wasm_dyld_function_type: Callable[[Any, Any, Any, int, Any, Any, Any], int]

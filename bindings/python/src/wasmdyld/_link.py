@@ -1,0 +1,100 @@
+"""One module of a program and its libraries."""
+
+import ctypes
+import json
+from ctypes import POINTER, byref, c_char_p, c_void_p, cast
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from . import _ffi
+from ._config import set_layout, set_search, several
+from ._enums import Bind, RuntimePath
+from ._errors import check
+from ._library import dyld
+from ._text import PathLike, c_name, c_path
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A module in which nothing is left to link."""
+
+    bytes: bytes
+    map: Dict[str, Any]
+    """Where each object's data, slots and functions are."""
+    warnings: Tuple[str, ...]
+    """What is lost or unwise, for people."""
+
+
+def link(
+    file: PathLike,
+    data: Optional[bytes] = None,
+    *,
+    library_paths: Iterable[PathLike] = (),
+    default_paths: Optional[Iterable[PathLike]] = None,
+    preload: Iterable[PathLike] = (),
+    stack_size: Optional[int] = None,
+    bind: Optional[Bind] = None,
+    runtime_path: Optional[RuntimePath] = None,
+    exports: Iterable[str] = (),
+    keep: Iterable[str] = (),
+    imports: Iterable[str] = (),
+    gc: bool = True,
+    names: bool = True,
+    no_dlopen: bool = False,
+    library: bool = False,
+) -> Linked:
+    """Makes one module of a program and all libraries that it needs, which any engine runs without this package. No guest code runs.
+
+    A name with a slash is a path, one without is searched; with `data` it is what these bytes are called. A library becomes a reactor,
+    whose `_initialize` its host calls first; with `library` a program is an error.
+
+    `exports` are symbols that the module exports beside its entry and a library's own; `keep` stay whether anything reaches them or not;
+    `imports`, as "MODULE" or "MODULE.NAME", are left to the module's host, beside WASI. Without `gc` all stays that nothing reaches, without
+    `names` functions have none. With `no_dlopen` dlopen and its like fail when they are called; otherwise a program that calls them is an error.
+    The others are as for a Namespace, and so are the errors.
+    """
+    wanted = _Lists()
+    flags = 0 if gc else _ffi.WASM_DYLD_LINK_NO_GC
+    flags |= 0 if names else _ffi.WASM_DYLD_LINK_STRIP
+    flags |= _ffi.WASM_DYLD_LINK_NO_DLOPEN if no_dlopen else 0
+    flags |= _ffi.WASM_DYLD_LINK_LIBRARY if library else 0
+    warnings: List[str] = []
+    options = _ffi.wasm_dyld_link_options_t(
+        size=ctypes.sizeof(_ffi.wasm_dyld_link_options_t),
+        file=c_path(file, "the name"),
+        flags=flags,
+        warning=_ffi.wasm_dyld_warning_callback_t(lambda env, text: warnings.append(text.decode())),
+    )
+    if data is not None:
+        options.bytes, options.bytes_size = cast(c_char_p(data), c_void_p), len(data)
+    options.exports, options.export_count = wanted.add(exports, "exports")
+    options.keep, options.keep_count = wanted.add(keep, "keep")
+    options.imports, options.import_count = wanted.add(imports, "imports")
+    module, table = _ffi.wasm_byte_vec_t(), _ffi.wasm_byte_vec_t()
+    config = c_void_p(dyld.wasm_dyld_config_new())
+    try:
+        set_search(config, library_paths, default_paths, preload)
+        set_layout(config, stack_size, bind)
+        if runtime_path is not None:
+            check(dyld.wasm_dyld_config_set_runtime_path, config, int(runtime_path))
+        check(dyld.wasm_dyld_link, config, byref(options), byref(module), byref(table))
+        made = ctypes.string_at(module.data, module.size)
+        described = json.loads(ctypes.string_at(table.data, table.size))
+    finally:
+        dyld.wasm_dyld_config_delete(config)
+        dyld.wasm_byte_vec_delete(byref(module))
+        dyld.wasm_byte_vec_delete(byref(table))
+    return Linked(made, described, tuple(warnings))
+
+
+class _Lists:
+    """Lists of strings as C takes them; they stay as long as this does."""
+
+    def __init__(self) -> None:
+        self._kept: List[Any] = []
+
+    def add(self, texts: Iterable[str], what: str) -> Tuple[Any, int]:
+        raw = [c_name(str(text), f"a name of {what}") for text in several(texts, what)]
+        array = (c_char_p * len(raw))(*raw)
+        self._kept.append(array)
+        return cast(array, POINTER(c_char_p)), len(raw)

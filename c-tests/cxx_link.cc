@@ -1,0 +1,87 @@
+/*
+ * C++: one module of a program and its libraries.
+ */
+#include "check.hh"
+
+#include <algorithm>
+
+static Linker linker() { return Linker(Config().library_path(guest_path("lib"))); }
+
+static bool holds(const std::vector<std::uint8_t> &bytes, std::string_view text)
+{
+    return std::search(bytes.begin(), bytes.end(), text.begin(), text.end()) != bytes.end();
+}
+
+static void a_program()
+{
+    const std::string hello = guest_path("cases/hello/main-pie.wasm");
+    Linked linked = VALUE(linker().try_link(hello));
+    CHECK(holds(linked.module, "libc.so!fwrite") && !holds(linked.module, "libc.so!qsort"));
+    CHECK(linked.map.find("\"libc.so\"") != std::string::npos && linked.warnings.empty());
+    /* It runs where no library is found. */
+    Output output;
+    Namespace in = make_namespace();
+    VALUE(in.try_set_wasi(Wasi().output(output)));
+    Library whole = VALUE(in.try_load_bytes("whole.wasm", linked.module, Load::program));
+    CHECK(whole.is_program());
+    SAME(VALUE(in.try_run()), 0);
+    SAME_TEXT(VALUE(output.try_take()).c_str(), "Hello from a program with a shared libc.\n");
+
+    LinkOptions options;
+    options.keep = {"qsort"};
+    options.exports = {"malloc", "free"};
+    options.gc = false;
+    Linked all = VALUE(linker().try_link(hello, options));
+    CHECK(all.map.find("\"free\"") != std::string::npos && all.map.find("\"qsort\"") == std::string::npos);
+    options.names = false;
+    CHECK(!holds(VALUE(linker().try_link(hello, options)).module, "libc.so!"));
+    ok("a program");
+}
+
+static void errors()
+{
+    LinkOptions options;
+    options.library = true;
+    ERROR(linker().try_link(guest_path("cases/hello/main-pie.wasm"), options), Code::invalid_argument, {"is a program"});
+    CHECK(holds(VALUE(linker().try_link("libz.so", options)).module, "crc32_combine"));
+    options.keep = {"no_such_symbol"};
+    ERROR(linker().try_link("libz.so", options), Code::not_found, {"no_such_symbol", "kept"});
+    options.keep = {std::string("a\0b", 3)};
+    ERROR(linker().try_link("libz.so", options), Code::invalid_argument, {"NUL"});
+    ERROR(linker().try_link("libno.so"), Code::not_found, {"libno.so"});
+    ERROR(linker().try_link(std::string("a\0b", 3)), Code::invalid_argument, {"NUL"});
+    ERROR(linker().try_link("damaged.wasm", Span<const std::uint8_t>()), Code::malformed, {"damaged.wasm"});
+    ERROR(linker().try_link(guest_path("cases/dl-main/main-pie.wasm")), Code::undefined_symbol, {"dlopen"});
+    options = {};
+    options.no_dlopen = true;
+    VALUE(linker().try_link(guest_path("cases/dl-main/main-pie.wasm"), options));
+    /* A callback's own words. */
+    Config config;
+    config.open([](std::string_view, std::string_view) -> Result<std::optional<Opened>> { return Error(Code::io, "the shelf is on fire"); });
+    ERROR(Linker(config).try_link("libz.so"), Code::io, {"the shelf is on fire"});
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    THROWS(linker().link("libno.so"), Code::not_found, {"libno.so"});
+#endif
+    ok("errors");
+}
+
+static void warnings()
+{
+    struct module *m = module_new();
+    module_import(m, "env", "absent", "", "");
+    module_function(m, "_start", "", "", CODE(CALL, 0));
+    struct bytes bytes = module_finish(m);
+    Linker lazy{Config().bind(Bind::lazy)};
+    Linked linked = VALUE(lazy.try_link("lazy.wasm", Span<const std::uint8_t>(bytes.data, bytes.size)));
+    SAME(linked.warnings.size(), 1);
+    CONTAINS(linked.warnings[0].c_str(), "nobody defines absent");
+    std::free(bytes.data);
+    ok("warnings");
+}
+
+int main()
+{
+    a_program();
+    errors();
+    warnings();
+}
