@@ -411,6 +411,7 @@ fn every_call_that_can_fail_is_wrapped() {
         "wasm_valtype_new",
         // These own what they are given, and an engine that runs out of memory for them aborts.
         "wasm_valtype_vec_new",
+        "wasm_byte_vec_new",
         "wasm_functype_new",
         "wasm_globaltype_new",
         "wasm_tabletype_new",
