@@ -110,6 +110,10 @@ pub const CONTROL_FLAG: &str = "flag";
 /// A function without parameters and results: asks the host. A trap of its ends what runs.
 pub const CONTROL_ASK: &str = "ask";
 
+/// What modules export besides in namespaces that snapshots are taken of: their own mutable globals, by index, and their start function.
+pub const EXPOSED_GLOBAL: &str = "wasmdyld:global.";
+pub const EXPOSED_START: &str = "wasmdyld:start";
+
 /// Exception tags of LLVM; one of each in a namespace.
 pub const CPP_EXCEPTION: &str = "__cpp_exception";
 pub const C_LONGJMP: &str = "__c_longjmp";

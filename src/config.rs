@@ -41,6 +41,8 @@ pub struct Config {
     pub guest_paths: bool,
     /// What the first load of a namespace comes to is kept beside compiled code, and used while everything is as it was.
     pub launch_closures: bool,
+    /// Snapshots are taken of the namespace: its objects' bytes are kept, and what they keep to themselves is laid open.
+    pub snapshots: bool,
     /// A program that opens no libraries is loaded as one module with all that it needs, where the load is kept as a launch closure. Only for hosts
     /// that run the program and ask for nothing else: it is one object then.
     pub prelink: bool,
@@ -88,6 +90,7 @@ impl Default for Config {
             guest_dlopen: true,
             guest_paths: false,
             launch_closures: true,
+            snapshots: false,
             prelink: false,
             trace: Trace::default(),
             progress: None,

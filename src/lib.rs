@@ -21,6 +21,7 @@ pub mod object;
 pub mod plan;
 mod platform;
 pub mod search;
+pub mod state;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;

@@ -16,6 +16,7 @@ mod namespace;
 mod object;
 mod quick;
 mod renew;
+mod snapshot;
 mod symbol;
 mod types;
 #[cfg(feature = "wasi")]

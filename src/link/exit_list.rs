@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::{HashMap, HashSet};
 
 use crate::plan::ObjectId;
+use crate::state::{ExitBook, ExitEntry, LibcBook};
 
 /// More handlers than any program has: some 20 MB of them. A guest that registers without end gets errors, not the host's memory.
 const MAX_HANDLERS: usize = 1 << 18;
@@ -162,6 +163,65 @@ impl ExitList {
         }
     }
 
+    /// The list as it is written down, where no handler is running.
+    pub fn book(&self) -> ExitBook {
+        let handlers = self.handlers.iter().map(|(&number, handler)| {
+            let entry = ExitEntry {
+                thread: handler.kind == Kind::Thread,
+                slot: handler.slot,
+                argument: handler.argument,
+                owner: handler.owner,
+            };
+            (number, entry)
+        });
+        let libc = self.libc.as_ref().map(|libc| match libc {
+            LibcList::Shared { libc, entered } => LibcBook::Shared {
+                libc: *libc,
+                entered: *entered,
+            },
+            LibcList::OfProgram { libc, entries } => LibcBook::OfProgram {
+                libc: *libc,
+                entries: entries.clone(),
+            },
+        });
+        ExitBook {
+            handlers: handlers.collect(),
+            registered: self.registered,
+            libc,
+            searched: self.searched,
+        }
+    }
+
+    /// The list that was written down. `None` where it cannot have been one.
+    pub fn from_book(book: &ExitBook) -> Option<ExitList> {
+        let mut list = ExitList::default();
+        if book.registered > u64::MAX / 2 || book.handlers.len() > MAX_HANDLERS {
+            return None;
+        }
+        for &(number, entry) in &book.handlers {
+            let rises = number > list.registered && number <= book.registered;
+            list.registered = number.checked_sub(1).filter(|_| rises)?;
+            let kind = match entry.thread {
+                true => Kind::Thread,
+                false => Kind::Exit,
+            };
+            let registered = list.register(Handler {
+                kind,
+                slot: entry.slot,
+                argument: entry.argument,
+                owner: entry.owner,
+            });
+            registered.then_some(())?;
+        }
+        list.registered = book.registered;
+        list.searched = book.searched;
+        list.libc = book.libc.clone().map(|libc| match libc {
+            LibcBook::Shared { libc, entered } => LibcList::Shared { libc, entered },
+            LibcBook::OfProgram { libc, entries } => LibcList::OfProgram { libc, entries },
+        });
+        Some(list)
+    }
+
     /// All that is registered, for comparisons.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn all(&self) -> Vec<Handler> {
@@ -300,6 +360,26 @@ mod tests {
         list.forget_since(mark);
         assert_eq!(slots(|| list.take_next_of(ObjectId(1))), [0]);
         assert_eq!(slots(|| list.take_next(0)), [1]);
+    }
+
+    #[test]
+    fn a_list_that_was_written_down_is_the_same() {
+        let mut before = list(&[(Exit, 1), (Thread, 1), (Exit, 2), (Exit, 1)]);
+        before.take_next_of(ObjectId(2));
+        before.libc = Some(LibcList::new(ObjectId(3), true));
+        let book = before.book();
+        let mut after = ExitList::from_book(&book).unwrap();
+        assert_eq!(after.book(), book);
+        assert_eq!(slots(|| after.take_next_of(ObjectId(1))), [1, 3, 0]);
+        let wrong = |change: fn(&mut ExitBook)| {
+            let mut book = book.clone();
+            change(&mut book);
+            ExitList::from_book(&book).is_none()
+        };
+        assert!(wrong(|book| book.handlers.swap(0, 1)));
+        assert!(wrong(|book| book.registered = 1));
+        assert!(wrong(|book| book.registered = u64::MAX));
+        assert!(wrong(|book| book.handlers[0].0 = 0));
     }
 
     #[test]

@@ -10,11 +10,13 @@ use super::order::lost;
 use super::stats::{Clock, Phase};
 use crate::abi;
 use crate::config::Config;
+use crate::engine::ModuleKey;
 use crate::error::{Code, Error, Result};
 use crate::object::{self, Metadata, Metering, Object};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
 use crate::search::{self, Located, Tried, View};
+use crate::state;
 
 pub struct Files<'a> {
     config: &'a Config,
@@ -27,6 +29,8 @@ pub struct Files<'a> {
     pub read: u64,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
+    /// The same as they came, where snapshots are taken.
+    pub(super) modules: HashMap<Identity, state::Module>,
     /// Takes down where files were looked for.
     pub(super) record: Option<Box<Record>>,
 }
@@ -42,6 +46,7 @@ impl<'a> Files<'a> {
             taken: 0,
             read: 0,
             bytes: HashMap::new(),
+            modules: HashMap::new(),
             record: None,
         }
     }
@@ -123,12 +128,22 @@ impl<'a> Files<'a> {
         main: bool,
     ) -> Result<Found> {
         self.read = self.read.saturating_add(bytes.len() as u64);
+        let module = self.config.snapshots.then(|| state::Module {
+            key: ModuleKey::of(&bytes),
+            bytes: Arc::from(bytes.as_slice()),
+            path: None,
+            in_guest: false,
+        });
         let parsed = self.clock.time(Phase::Parse, || self.prepare(bytes, main));
         let (object, bytes, role, stack_pointer) = parsed?;
         let size = bytes.len().saturating_add(object.footprint) as u64;
         self.within_limit(name, size)?;
         self.taken = self.taken.saturating_add(size);
         self.bytes.insert(identity.clone(), bytes);
+        if let Some(module) = module {
+            self.taken = self.taken.saturating_add(module.bytes.len() as u64);
+            self.modules.insert(identity.clone(), module);
+        }
         Ok(Found {
             name: name.into(),
             path: path.map(Arc::from),
@@ -166,6 +181,12 @@ impl Files<'_> {
         // Behind that, since the program's own memory and table are the namespace's.
         if let Some(clamped) = object::clamp(&bytes, self.config.bounds()).map_err(unfit)? {
             bytes = clamped;
+            moved = true;
+        }
+        if self.config.snapshots
+            && let Some(exposed) = object::expose(&bytes).map_err(unfit)?
+        {
+            bytes = exposed;
             moved = true;
         }
         let metered = object::meter(&bytes, self.metering).map_err(unfit)?;

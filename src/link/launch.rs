@@ -83,6 +83,9 @@ impl Namespace {
         if model.next > 0 || state.space.is_some() || flags.party != Party::Host || flags.noload {
             return Err("it is not the first load of its namespace");
         }
+        if config.snapshots {
+            return Err("snapshots are taken, which want the objects' bytes");
+        }
         if config.search.open.is_some() {
             return Err("the host's open callback is asked for files");
         }
@@ -148,6 +151,8 @@ impl Namespace {
             closure,
             plan: Some(plan),
             record: None,
+            modules: Default::default(),
+            restoring: false,
         })
     }
 

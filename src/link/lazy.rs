@@ -83,12 +83,21 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &LazyStub) -> Result<u32> {
 
 /// Makes lazy bindings to objects that go undone, in those that stay: the next call looks the symbol up again.
 pub(super) fn unbind(state: &State, gone: &HashSet<ObjectId>) {
+    unbind_where(state, |object| gone.contains(&object));
+}
+
+/// Makes all lazy bindings undone.
+pub(super) fn unbind_all(state: &State) {
+    unbind_where(state, |_| true);
+}
+
+fn unbind_where(state: &State, goes: impl Fn(ObjectId) -> bool) {
     for linkage in state.linkages() {
         let Some(absent) = &linkage.lazy_stubs else {
             continue;
         };
         linkage.bound.borrow_mut().retain(|(n, object)| {
-            if !gone.contains(object) {
+            if !goes(*object) {
                 return true;
             }
             // The globals stand behind as many functions.

@@ -164,6 +164,10 @@ impl Namespace {
     /// Takes a module that the host has compiled, to be used where these bytes are loaded. What it imports and exports has to be what
     /// the bytes say; the rest is the host's word.
     pub fn adopt(&self, bytes: &[u8], module: Module) -> Result<()> {
+        if self.config().snapshots {
+            let why = "the namespace lays open what this module keeps to itself, so that snapshots can be taken, and the compiled module does not: give the namespace the bytes alone";
+            return Err(Error::new(Code::Unsupported, why));
+        }
         let object = Object::parse(bytes, &self.config().parse)?;
         if meter(bytes, self.metering())?.is_some() {
             let why = "the namespace puts checks into this module's code, so that it can stop it, and the compiled module has none: give the namespace the bytes alone";

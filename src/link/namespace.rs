@@ -20,13 +20,14 @@ use super::load::Load;
 use super::meter::Meter;
 use super::modules::{EngineCode, Modules};
 use super::renew::{Definitions, Openings};
+use super::snapshot::Batch;
 use super::stats::{Clock, Statistics};
 use super::texts::Texts;
 use crate::config::Config;
 use crate::control::{self, Control, Mode, Watcher};
 use crate::engine::{
     Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Global, HostFunc, HostTrap,
-    Instance, InstantiateError, Memory, Module, Stage, Store, Table, Trap, Val, shim,
+    Instance, InstantiateError, Memory, Module, ModuleKey, Stage, Store, Table, Trap, Val, shim,
 };
 use crate::error::{Code, Error, Frame, Result};
 use crate::object::{FuncType, GlobalType};
@@ -50,6 +51,8 @@ pub(super) struct LoadedObject {
     pub _instance: Instance,
     /// Tells the object's frames in a backtrace from others'.
     pub module: Rc<Module>,
+    /// Of the bytes that it was compiled from, where the load had them.
+    pub key: Option<ModuleKey>,
     /// Shared by the objects of one load.
     pub linkage: Rc<Linkage>,
 }
@@ -94,7 +97,17 @@ pub(super) struct Linkage {
     /// Instances of generated modules whose functions are imported somewhere.
     pub glue: Vec<Instance>,
     /// GOT entries, which the object that imports one may change: each is one object's alone.
-    pub numbers: Vec<Global>,
+    pub numbers: Vec<Number>,
+    /// What a snapshot says of the load, where snapshots are taken.
+    pub batch: Option<Batch>,
+}
+
+/// A GOT entry that its importer may change.
+pub(super) struct Number {
+    pub importer: ObjectId,
+    /// What it was made with.
+    pub value: u64,
+    pub global: Global,
 }
 
 #[derive(Default)]
@@ -192,6 +205,8 @@ pub struct Namespace {
     pub(super) definitions: RefCell<Definitions>,
     pub(super) openings: RefCell<Openings>,
     pub(super) watch: RefCell<Watch>,
+    /// It was made of a snapshot.
+    pub(super) restored: Cell<bool>,
     pub(super) state: RefCell<State>,
     pub(super) side: Rc<Side>,
     /// A load or an unload is changing the namespace.
@@ -280,6 +295,7 @@ impl Namespace {
             definitions: RefCell::default(),
             openings: RefCell::default(),
             watch: RefCell::default(),
+            restored: Cell::default(),
             state: RefCell::new(State::default()),
             side,
             busy: Cell::new(false),

@@ -11,13 +11,14 @@ use super::namespace::Namespace;
 use super::open::{Flags, Party, Source};
 use super::stats::Phase;
 use super::unload;
-use crate::engine::{Module, can_link};
+use crate::engine::{Module, ModuleKey, can_link};
 use crate::error::{Code, Error, Result};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
     Identity, Model, ObjectId, Options, Plan, Request, Sizes, dump, plan, program_refused,
 };
 use crate::search::{self, Located, View};
+use crate::state;
 use crate::trace::Category;
 
 /// A load whose files have all been found.
@@ -32,6 +33,10 @@ pub(super) struct Prepared {
     pub plan: Option<Plan>,
     /// What is needed to keep the load as a launch closure, if it is of a kind that is kept.
     pub record: Option<Box<Record>>,
+    /// The new objects' modules as they came, where snapshots are taken.
+    pub modules: HashMap<Identity, state::Module>,
+    /// All has run already: no start function runs.
+    pub restoring: bool,
 }
 
 /// The new objects as the engine is to get them.
@@ -42,6 +47,8 @@ pub(super) enum Given {
         objects: Vec<Rc<Module>>,
         generated: Vec<Rc<Module>>,
     },
+    /// The objects, by number; what is generated is not known.
+    Restored(Vec<(ModuleKey, Rc<Module>)>),
 }
 
 impl Prepared {
@@ -123,6 +130,8 @@ impl Namespace {
             root,
             plan: None,
             record: files.record,
+            modules: files.modules,
+            restoring: false,
         })))
     }
 

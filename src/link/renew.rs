@@ -136,6 +136,10 @@ impl Namespace {
         old: &Namespace,
         add: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
+        if old.restored.get() {
+            let why = "the namespace was made of a snapshot, which knows what it has open: restore that into a new namespace";
+            return Err(Error::new(Code::Unsupported, why));
+        }
         // What is to stop the old one stops what is done for it.
         let _entry = old.enter();
         self.take_over(old)?;

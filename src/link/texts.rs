@@ -8,6 +8,7 @@ use super::namespace::{Namespace, Space};
 use crate::abi;
 use crate::error::{Code, Error, Result};
 use crate::plan::{ObjectId, Regions};
+use crate::state::{TextBook, TextOf};
 
 #[derive(Default)]
 pub(super) struct Texts {
@@ -40,6 +41,52 @@ impl Texts {
     pub fn pieces(&self) -> Vec<(u64, u64)> {
         let of_objects = self.objects.values().flat_map(|of| &of.pieces);
         self.error.iter().chain(of_objects).copied().collect()
+    }
+
+    /// What is kept, as it is written down.
+    pub fn book(&self) -> TextBook {
+        let mut objects: Vec<TextOf> = (self.objects.iter())
+            .map(|(&object, of)| {
+                let strings = of.strings.iter();
+                let mut strings: Vec<_> = strings.map(|(s, at)| (s.to_string(), *at)).collect();
+                strings.sort_unstable();
+                TextOf {
+                    object,
+                    strings,
+                    link_map: of.link_map,
+                    pieces: of.pieces.clone(),
+                }
+            })
+            .collect();
+        objects.sort_unstable_by_key(|of| of.object);
+        TextBook {
+            error: self.error,
+            objects,
+        }
+    }
+
+    /// What was written down, of a memory of so many bytes. `None` where it does not lie in there.
+    pub fn from_book(book: &TextBook, memory: u64) -> Option<Texts> {
+        let within = |&(at, size): &(u64, u64)| {
+            size > 0 && at.checked_add(size).is_some_and(|end| end <= memory)
+        };
+        let mut pieces = book.objects.iter().flat_map(|of| &of.pieces);
+        if !book.error.iter().all(within) || !pieces.all(within) {
+            return None;
+        }
+        let objects = book.objects.iter().map(|of| {
+            let strings = of.strings.iter();
+            let kept = OfObject {
+                strings: strings.map(|(s, at)| (s.as_str().into(), *at)).collect(),
+                link_map: of.link_map,
+                pieces: of.pieces.clone(),
+            };
+            (of.object, kept)
+        });
+        Some(Texts {
+            error: book.error,
+            objects: objects.collect(),
+        })
     }
 
     /// The memory that all this lay in is laid out anew.

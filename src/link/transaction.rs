@@ -18,12 +18,14 @@ use foldhash::{HashMap, HashMapExt};
 use super::ahead::Ahead;
 use super::glue;
 use super::launch::Keys;
-use super::namespace::{Linkage, LoadedObject, Namespace, State};
+use super::namespace::{Linkage, LoadedObject, Namespace, Number, State};
 use super::order::{export_order, in_engine_order, lost, raw};
 use super::prepare::{Given, Prepared};
 use super::refused;
+use super::snapshot::Batch;
 use super::space::{grow, make_space};
 use super::stats::Phase;
+use crate::abi;
 use crate::config::Progress;
 use crate::engine::sys::wasm_extern_t;
 use crate::engine::{
@@ -55,6 +57,7 @@ struct Transaction<'a> {
     nothing: Option<Extern>,
     lazy_stubs: Option<ExternVec>,
     linkage: Linkage,
+    restoring: bool,
     /// Positions in `plan.trampolines`, by the object that is called.
     trampolines: HashMap<ObjectId, Vec<usize>>,
     /// Positions in `made.services`, by importer and number of the host's definition.
@@ -81,11 +84,13 @@ pub(super) fn execute(ns: &Rc<Namespace>, prepared: &Prepared, plan: Plan) -> Re
         nothing: None,
         lazy_stubs: None,
         linkage: Linkage::default(),
+        restoring: prepared.restoring,
         trampolines: HashMap::new(),
         services: HashMap::new(),
         no_linkage: Rc::default(),
         live: HashMap::new(),
     };
+    transaction.linkage.batch = Batch::of(prepared, transaction.first, &plan.order);
     transaction.run()?;
     let keys = std::mem::take(&mut transaction.keys);
     transaction.finish();
@@ -116,6 +121,12 @@ impl Transaction<'_> {
             Given::Bytes(bytes) => self.compile_all(bytes),
             Given::Compiled { objects, .. } => {
                 self.modules.clone_from(objects);
+                Ok(())
+            }
+            Given::Restored(objects) => {
+                let (keys, modules) = objects.iter().cloned().unzip();
+                self.keys.objects = keys;
+                self.modules = modules;
                 Ok(())
             }
         };
@@ -259,6 +270,7 @@ impl Transaction<'_> {
             order,
             _instance: instance,
             module: module.clone(),
+            key: self.keys.objects.get(n).copied(),
             linkage: self.no_linkage.clone(),
         };
         let trampolines = self.trampolines.get(&id).map_or(&[][..], Vec::as_slice);
@@ -270,8 +282,21 @@ impl Transaction<'_> {
                 aim(forwarder, &live, trampoline.target);
             }
         }
+        let start = found.object.position(abi::EXPOSED_START);
+        if let Some(start) = start.filter(|_| self.ns.config.snapshots && !self.restoring) {
+            self.start(&found.name, &live, start)?;
+        }
         self.live.insert(id, live);
         Ok(())
+    }
+
+    /// Calls a start function that was made an export, as the engine would have.
+    fn start(&self, name: &str, live: &LoadedObject, export: u32) -> Result<()> {
+        let function = live.export(export);
+        let function = function.as_ref().and_then(|export| export.as_func());
+        let function = function.ok_or_else(|| lost("a start function"))?;
+        self.instantiating(|| self.ns.call(&function, &[], &mut []))
+            .context(|| format!("{name}: its start function"))
     }
 
     /// The engine's object for an import.
@@ -439,7 +464,7 @@ impl Transaction<'_> {
                 let module = generated.get(self.generated).cloned();
                 module.ok_or_else(|| lost("a generated module"))?
             }
-            Given::Bytes(_) => {
+            Given::Bytes(_) | Given::Restored(_) => {
                 let bytes = bytes(self)?;
                 let key = ModuleKey::of(&bytes);
                 self.keys.generated.push(key);
@@ -462,7 +487,11 @@ impl Transaction<'_> {
         for ((importer, value, ty), number) in self.numbers.drain() {
             match importer {
                 None => drop(state.numbers.insert((value, ty), number)),
-                Some(_) => self.linkage.numbers.push(number),
+                Some(importer) => self.linkage.numbers.push(Number {
+                    importer,
+                    value,
+                    global: number,
+                }),
             }
         }
         let linkage = Rc::new(std::mem::take(&mut self.linkage));

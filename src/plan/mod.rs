@@ -10,6 +10,7 @@
 //!         -> verify                         the plan checks itself
 //! ```
 
+mod again;
 mod alias;
 mod commit;
 mod data;
@@ -20,6 +21,7 @@ mod groups;
 mod holders;
 mod host;
 mod index;
+mod kept;
 mod lifecycle;
 mod map;
 mod model;
@@ -48,11 +50,13 @@ pub(crate) mod tests;
 
 use std::sync::Arc;
 
+pub use again::{Again, again};
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
 pub use fault::{Fault, Use, Wrong};
 pub use groups::{Group, Groups};
 pub use host::{HostDef, HostDefs, Precedence};
+pub use kept::{KeptModel, KeptNode, contradicts};
 pub use lifecycle::{Lifecycle, lifecycle};
 pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{

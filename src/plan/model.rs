@@ -118,7 +118,7 @@ pub enum FuncId {
 }
 
 /// How often an object is open. Counted apart, so that a guest can never close what the host holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opens {
     pub host: u32,
     pub guest: u32,

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use foldhash::HashSet;
+use serde::{Deserialize, Serialize};
 
 use super::order::{components, dependencies_first};
 use super::{Model, ObjectId};
 
 /// What has been run of an object's own code.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Init {
     #[default]
     New,

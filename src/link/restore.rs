@@ -1,0 +1,498 @@
+//! Putting a namespace into the state of a snapshot.
+//!
+//! ```text
+//! the namespace that it was taken of, or one like it: what came later goes -> memory, globals and books
+//! an empty namespace: each load again, planned from its decisions, without any code of its own -> memory, globals and books
+//! ```
+//! No guest code runs, and the host is called by nothing but debug output. What a snapshot says is compared with the modules before
+//! anything is changed: it may have come from bytes.
+
+use std::rc::Rc;
+use std::sync::{Arc, PoisonError};
+
+use foldhash::{HashMap, HashSet};
+
+use super::exit_list::ExitList;
+use super::files::Files;
+use super::namespace::{Namespace, State};
+use super::order::lost;
+use super::prepare::{Given, Prepared};
+use super::texts::Texts;
+use super::{lazy, transaction, unload};
+use crate::abi;
+use crate::engine::{Module as Code, ModuleKey, Val, can_link};
+use crate::error::{Code as ErrorCode, Context, Error, Result};
+use crate::object::{Metadata, Object};
+use crate::plan::needed::Closure;
+use crate::plan::{
+    Again, Bind, Binding, Callee, Found, FuncId, Identity, Model, Node, ObjectId, Opens,
+    Options, Placement, Role, Sizes, again, contradicts,
+};
+use crate::search::{self, View};
+use crate::state::{Batch, Module, ObjectBook, Parsed, ParsedObject, Snapshot, check};
+use crate::text;
+use crate::trace::Category;
+
+/// A module without anything, in the place of an object that is gone.
+const NOTHING: &[u8] = b"\0asm\x01\0\0\0";
+
+/// What is made of a snapshot's books before anything changes.
+struct Ready {
+    exit: ExitList,
+    texts: Texts,
+}
+
+impl Namespace {
+    /// Puts the namespace into the state of a snapshot. Where it cannot, nothing has changed.
+    pub fn restore(self: &Rc<Self>, snapshot: &Snapshot) -> Result<()> {
+        self.may_be_taken()?;
+        unload::bury(self);
+        let books = &snapshot.books;
+        check(books)?;
+        let memory = books.memory_pages.saturating_mul(abi::PAGE);
+        let ready = Ready {
+            exit: ExitList::from_book(&books.exit).ok_or_else(|| contradicts("exit handlers"))?,
+            texts: Texts::from_book(&books.texts, memory).ok_or_else(|| contradicts("texts"))?,
+        };
+        let (empty, new) = {
+            let model = &self.state().model;
+            (model.nodes.is_empty(), model.next == 0)
+        };
+        match empty && new {
+            true => self.make_again(snapshot, ready)?,
+            false => self.turn_back(snapshot, ready)?,
+        }
+        self.side.forget_exit();
+        self.config.trace.say_lines(Category::Map, || self.link_map());
+        Ok(())
+    }
+
+    /// What came since the snapshot goes, and what was there is what it was.
+    fn turn_back(self: &Rc<Self>, snapshot: &Snapshot, ready: Ready) -> Result<()> {
+        let books = &snapshot.books;
+        let gone: HashSet<ObjectId> = {
+            let state = self.state();
+            for (object, module) in books.objects.iter().zip(&snapshot.modules) {
+                is_same(&state, object, module)?;
+            }
+            fitting_values(&state, &books.objects)?;
+            let space = state.space()?;
+            let sizes = (space.memory.pages(), u64::from(space.table.size()));
+            if sizes.0 < books.memory_pages || sizes.1 < books.table_slots {
+                return Err(other("its memory or its table is smaller"));
+            }
+            if space.stack_pointer.is_some() != books.stack_pointer.is_some() {
+                return Err(other("its stack pointer is another one"));
+            }
+            let kept: HashSet<ObjectId> = books.objects.iter().map(|o| o.node.id).collect();
+            let all = state.model.nodes.keys().copied();
+            all.filter(|id| !kept.contains(id)).collect()
+        };
+        // The free memory of then is checked by making it.
+        let mut model = Model::default();
+        model.put_back(&books.model)?;
+        drop(model);
+        if !gone.is_empty() {
+            unload::remove(self, &gone);
+        }
+        let mut state = self.state_mut();
+        let state = &mut *state;
+        lazy::unbind_all(state);
+        state.model.put_back(&books.model)?;
+        for object in &books.objects {
+            if let Some(node) = state.model.nodes.get_mut(&object.node.id) {
+                node.put_back(&object.node);
+            }
+        }
+        let memory = state.space()?.memory.clone();
+        // SAFETY: no guest runs, since the namespace may be taken, and nobody else has the memory meanwhile.
+        snapshot.memory.put_back(unsafe { memory.bytes_mut() });
+        self.put_values(state, snapshot, ready);
+        Ok(())
+    }
+
+    /// All that the snapshot has, in a namespace without anything.
+    fn make_again(self: &Rc<Self>, snapshot: &Snapshot, ready: Ready) -> Result<()> {
+        self.define_services()?;
+        can_link(self.store)?;
+        let _busy = self.begin()?;
+        let parsed = self.parsed(snapshot)?;
+        let made = self.load_all(snapshot, &parsed);
+        let made = made.and_then(|()| fitting_values(&self.state(), &snapshot.books.objects));
+        if let Err(error) = made {
+            self.give_up();
+            return Err(error.context("restoring a snapshot"));
+        }
+        let mut state = self.state_mut();
+        let state = &mut *state;
+        let memory = state.space()?.memory.clone();
+        let places = snapshot.books.objects.iter().map(|object| object.node.place);
+        let touched = places.map(|place| (place.memory_base, place.memory_size));
+        // SAFETY: as in `turn_back`.
+        let bytes = unsafe { memory.bytes_mut() };
+        snapshot.memory.put_into_new(bytes, touched);
+        self.put_values(state, snapshot, ready);
+        self.handed_over.set(snapshot.books.handed_over);
+        self.restored.set(true);
+        Ok(())
+    }
+
+    /// Globals and books, which fit.
+    fn put_values(&self, state: &mut State, snapshot: &Snapshot, ready: Ready) {
+        let books = &snapshot.books;
+        let space = state.space.as_ref();
+        let stack = space.and_then(|space| space.stack_pointer.as_ref());
+        if let (Some(stack), Some(value)) = (stack, books.stack_pointer) {
+            stack.set(Val::u32(value));
+        }
+        for object in &books.objects {
+            let id = object.node.id;
+            let known = state.model.nodes.get(&id).zip(state.live.get(&id));
+            let Some((node, live)) = known else { continue };
+            for ((kind, export), bits) in live.exposed(node).zip(&object.globals) {
+                if let Some(global) = export.as_global() {
+                    global.set(Val::of_bits(kind, *bits));
+                }
+            }
+            for number in live.linkage.numbers.iter().filter(|n| n.importer == id) {
+                let mut changed = object.numbers.iter();
+                let changed = changed.find(|(value, _)| *value == number.value);
+                let value = changed.map_or(number.value as u32, |(_, now)| *now);
+                number.global.set(Val::u32(value));
+            }
+        }
+        state.exit = ready.exit;
+        state.texts = ready.texts;
+        state.loads_made = state.loads_made.max(books.loads_made);
+        state.unloads = state.unloads.max(books.unloads);
+        state.epoch += 1;
+        self.dl_error.replace(books.dl_error.clone());
+        self.heap.replace(None);
+    }
+
+    /// The snapshot's objects as this namespace's settings have them: known from an earlier namespace, or parsed.
+    fn parsed(&self, snapshot: &Snapshot) -> Result<Arc<Parsed>> {
+        let (metering, bounds) = (self.metering(), self.config().bounds());
+        let known = snapshot.parsed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|p| p.metering == metering && p.bounds == bounds) {
+            return Ok(known);
+        }
+        let mut objects = Vec::new();
+        for (object, module) in snapshot.books.objects.iter().zip(&snapshot.modules) {
+            let (found, bytes) = self.parse_again(object, module)?;
+            let key = ModuleKey::of(&bytes);
+            objects.push(ParsedObject { found, key });
+        }
+        let parsed = Arc::new(Parsed {
+            metering,
+            bounds,
+            objects,
+        });
+        let mut place = snapshot.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(parsed.clone());
+        Ok(parsed)
+    }
+
+    /// An object from its bytes, and what the engine gets for it.
+    fn parse_again(&self, object: &ObjectBook, module: &Module) -> Result<(Found, Vec<u8>)> {
+        search::check_name(&object.name)?;
+        let view = View {
+            files: None,
+            hidden: false,
+        };
+        let mut files = Files::new(&self.config, view, &self.clock, self.metering());
+        let (identity, bytes) = (object.identity.clone(), module.bytes.to_vec());
+        let path = module.path.as_deref();
+        let found = files.parse(&object.name, path, identity, bytes, object.main);
+        let found = found.context(|| text::name(&object.name).into_owned())?;
+        let bytes = files.bytes.remove(&object.identity);
+        let found = Found {
+            in_guest: module.in_guest,
+            needed: object.needed.clone(),
+            ..found
+        };
+        Ok((found, bytes.ok_or_else(|| lost("a module"))?))
+    }
+
+    /// The compiled modules, shared with other namespaces where the engine can.
+    fn compiled(&self, snapshot: &Snapshot, parsed: &Parsed) -> Result<Vec<Rc<Code>>> {
+        let keys: Vec<ModuleKey> = parsed.objects.iter().map(|object| object.key).collect();
+        let known = self.known_modules(&keys);
+        let all = known.into_iter().zip(keys).zip(snapshot.books.objects.iter());
+        let all = all.zip(&snapshot.modules);
+        all.map(|(((known, key), object), module)| {
+            if let Some(known) = known {
+                return Ok(known);
+            }
+            let (found, bytes) = self.parse_again(object, module)?;
+            let compiled = self.compile_as(key, &bytes);
+            compiled.ok_or_else(|| super::refused::refused(self, &found, &bytes))
+        })
+        .collect()
+    }
+
+    fn load_all(self: &Rc<Self>, snapshot: &Snapshot, parsed: &Parsed) -> Result<()> {
+        let books = &snapshot.books;
+        let gone: usize = books.batches.iter().map(|batch| batch.order.len()).sum();
+        if gone > self.config().limits.objects {
+            let why = "the snapshot has more objects than the namespace may have";
+            return Err(Error::new(ErrorCode::Limit, why));
+        }
+        let modules = self.compiled(snapshot, parsed)?;
+        let nothing = self.compile_generated(NOTHING)?;
+        let hosts = self.host_numbers(snapshot)?;
+        let mut kept = books.model.clone();
+        for (id, _) in kept.slots.iter_mut().chain(&mut kept.calls) {
+            renumber(&hosts, id)?;
+        }
+        let mut objects = HashMap::default();
+        let all = books.objects.iter().zip(&parsed.objects);
+        for ((object, parsed), (module, code)) in all.zip(snapshot.modules.iter().zip(modules)) {
+            let node = node(object, &parsed.found, &hosts)?;
+            objects.insert(object.node.id, (node, module.clone(), parsed.key, code));
+        }
+        let last = books.batches.len().saturating_sub(1);
+        for (n, batch) in books.batches.iter().enumerate() {
+            let count = batch.order.len() as u32;
+            let ids: Vec<ObjectId> = (batch.first.0..).take(count as usize).map(ObjectId).collect();
+            let mut known = HashMap::default();
+            let (mut nodes, mut codes) = (Vec::new(), Vec::new());
+            for &id in &ids {
+                match objects.remove(&id) {
+                    Some((node, module, key, code)) => {
+                        known.insert(node.found.identity.clone(), module);
+                        nodes.push(node);
+                        codes.push((key, code));
+                    }
+                    None => {
+                        nodes.push(absent(id)?);
+                        codes.push((ModuleKey::of(NOTHING), nothing.clone()));
+                    }
+                }
+            }
+            let sizes = Sizes {
+                memory_pages: books.memory_pages,
+                table_slots: books.table_slots,
+            };
+            let load = Again {
+                nodes: &nodes,
+                order: batch.order.clone(),
+                kept: &kept,
+                sizes,
+                first: n == 0,
+                last: n == last,
+            };
+            self.load_batch(batch, &load, known, codes)?;
+        }
+        let mut state = self.state_mut();
+        let maxima = (state.model.memory_max, state.model.table_max);
+        state.model.put_into_new(&kept)?;
+        (state.model.memory_max, state.model.table_max) = maxima;
+        Ok(())
+    }
+
+    /// One load again: planned, carried out and committed, without its constructors.
+    fn load_batch(
+        self: &Rc<Self>,
+        batch: &Batch,
+        load: &Again<'_>,
+        modules: HashMap<Identity, Module>,
+        codes: Vec<(ModuleKey, Rc<Code>)>,
+    ) -> Result<()> {
+        let options = Options {
+            bind: match batch.lazy {
+                true => Bind::Lazy,
+                false => Bind::Now,
+            },
+            ..self.config().options()
+        };
+        self.state_mut().model.next = batch.first.0;
+        let fresh: Vec<Found> = load.nodes.iter().map(|node| node.found.clone()).collect();
+        let prepared = Prepared {
+            closure: Closure {
+                fresh,
+                group: Vec::new(),
+                roots: vec![batch.first],
+                names: Vec::new(),
+            },
+            root: batch.first,
+            given: Given::Restored(codes),
+            options,
+            party: Default::default(),
+            plan: None,
+            record: None,
+            modules,
+            restoring: true,
+        };
+        let now = (!load.first).then_some(load.sizes);
+        let plan = again(&prepared.request(&self.state().model, now), load)?;
+        let (plan, _) = transaction::execute(self, &prepared, plan)?;
+        let mut state = self.state_mut();
+        let state = &mut *state;
+        state.model.tags.extend(plan.tags);
+        state.model.memory_max = plan.layout.memory.max;
+        state.model.table_max = plan.layout.table.max;
+        state.model.landmarks = Some(load.kept.landmarks);
+        for (node, id) in load.nodes.iter().zip(batch.first.0..) {
+            let id = ObjectId(id);
+            if prepared.modules.contains_key(&node.found.identity) {
+                state.model.take_in(id, node.clone());
+            } else {
+                state.live.remove(&id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers that the host's definitions have here, by those that they have in the snapshot.
+    fn host_numbers(&self, snapshot: &Snapshot) -> Result<HashMap<u32, u32>> {
+        let state = self.state();
+        let here = state.model.host.each();
+        let here: HashMap<(&str, &str), u32> = here
+            .map(|(id, module, name)| ((module, name), id))
+            .collect();
+        let (mut numbers, mut missing) = (HashMap::default(), Vec::new());
+        for (id, module, name) in &snapshot.books.hosts {
+            match here.get(&(module.as_str(), name.as_str())) {
+                Some(&number) => drop(numbers.insert(*id, number)),
+                None => missing.push(format!("{}.{}", text::name(module), text::name(name))),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(numbers);
+        }
+        let why = "the snapshot's objects use what the host had defined, and the namespace has no such definitions: define them as before, then restore";
+        let count = missing.len();
+        Err(Error::new(ErrorCode::UndefinedSymbol, why).list(missing, count))
+    }
+
+    /// A namespace that could not be made again is empty as before.
+    fn give_up(&self) {
+        let live = {
+            let mut state = self.state_mut();
+            let state = &mut *state;
+            let host = std::mem::take(&mut state.model.host);
+            state.model = Model::default();
+            state.model.host = host;
+            state.numbers.clear();
+            state.stubs.clear();
+            state.tags.clear();
+            state.nothing = None;
+            self.drop_space(state);
+            std::mem::take(&mut state.live)
+        };
+        // Outside of the borrow: engines run finalizers.
+        drop(live);
+    }
+}
+
+fn other(what: &str) -> Error {
+    let why = format!(
+        "the namespace is not one that the snapshot can be put into: {what}; restore it into a new one with the same configuration and definitions"
+    );
+    Error::new(ErrorCode::InvalidArgument, why)
+}
+
+/// Whether an object is the one of the snapshot, where it was, and bound as it was.
+fn is_same(state: &State, object: &ObjectBook, module: &Module) -> Result<()> {
+    let id = object.node.id;
+    let name = text::name(&object.name);
+    let known = state.model.nodes.get(&id).zip(state.live.get(&id));
+    let Some((node, live)) = known else {
+        return Err(other(&format!(
+            "{name} has been unloaded since, or was never loaded"
+        )));
+    };
+    let batch = live.linkage.batch.as_ref();
+    let key = batch.and_then(|batch| Some(batch.modules.get(&id)?.key));
+    let same = key == Some(module.key)
+        && node.place == object.node.place
+        && *node.found.name == *object.name
+        && node.bindings[..] == object.bindings[..];
+    match same {
+        true => Ok(()),
+        false => Err(other(&format!("it has another object in the place of {name}"))),
+    }
+}
+
+/// Whether there are values for all globals, and no others.
+fn fitting_values(state: &State, objects: &[ObjectBook]) -> Result<()> {
+    for object in objects {
+        let id = object.node.id;
+        let known = state.model.nodes.get(&id).zip(state.live.get(&id));
+        let fits = known.is_some_and(|(node, live)| {
+            let numbers = &live.linkage.numbers;
+            let known = |value: u64| numbers.iter().any(|n| n.importer == id && n.value == value);
+            live.exposed(node).count() == object.globals.len()
+                && object.numbers.iter().all(|&(value, _)| known(value))
+        });
+        if !fits {
+            return Err(contradicts("the values of globals"));
+        }
+    }
+    Ok(())
+}
+
+/// An object as it was, with the host's definitions by the numbers that they have here.
+fn node(object: &ObjectBook, found: &Found, hosts: &HashMap<u32, u32>) -> Result<Node> {
+    let mut bindings = object.bindings.clone();
+    for binding in &mut bindings {
+        match binding {
+            Binding::Host(id) => *id = number(hosts, *id)?,
+            Binding::Func(Callee { id, .. }) | Binding::Slot(Callee { id, .. }) => {
+                renumber(hosts, id)?;
+            }
+            _ => {}
+        }
+    }
+    let mut node = blank(found.clone(), object.node.place);
+    node.bindings = bindings.into();
+    node.put_back(&object.node);
+    Ok(node)
+}
+
+fn blank(found: Found, place: Placement) -> Node {
+    Node {
+        found,
+        place,
+        bindings: Arc::default(),
+        global: false,
+        opens: Opens::default(),
+        nodelete: false,
+        uses: HashSet::default(),
+        opened: false,
+        deepbind: false,
+        init: Default::default(),
+    }
+}
+
+/// In the place of an object that is gone.
+fn absent(id: ObjectId) -> Result<Node> {
+    let object = Object::parse(NOTHING, &Default::default())?;
+    let found = Found {
+        name: "(gone)".into(),
+        path: None,
+        in_guest: false,
+        identity: Identity::Bytes(u64::MAX - u64::from(id.0)),
+        object: Metadata::new(object),
+        role: Role::Library,
+        needed: Vec::new(),
+        stack_pointer: None,
+    };
+    Ok(blank(found, Placement::default()))
+}
+
+fn renumber(hosts: &HashMap<u32, u32>, id: &mut FuncId) -> Result<()> {
+    if let FuncId::Host(host) = id {
+        *host = number(hosts, *host)?;
+    }
+    Ok(())
+}
+
+fn number(hosts: &HashMap<u32, u32>, id: u32) -> Result<u32> {
+    let number = hosts.get(&id).copied();
+    number.ok_or_else(|| {
+        let why = "the host has defined a name again that objects of the snapshot have from its first definition, which a new namespace does not know: define each name once";
+        Error::new(ErrorCode::Unsupported, why)
+    })
+}
