@@ -15,6 +15,7 @@ fn generate() -> String {
         "host",
         "memory",
         "renew",
+        "snapshot",
         "control",
         "link",
         "symbol",
