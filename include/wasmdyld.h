@@ -579,6 +579,12 @@ typedef struct wasm_dyld_object_t wasm_dyld_object_t;
 typedef struct wasm_dyld_output_t wasm_dyld_output_t;
 
 /**
+ * The state of a namespace: its guest's memory, table and globals, its objects, and what the linker knows of them. It belongs to no
+ * namespace, store or engine, and outlives them. It never changes, and any number of threads may use it at once.
+ */
+typedef struct wasm_dyld_snapshot_t wasm_dyld_snapshot_t;
+
+/**
  * A namespace: a memory, a table and the objects linked in them, in one store.
  *
  * It belongs to the thread that uses its store: use both from one thread at a time. While no function of either is running, both may move to another
@@ -1439,6 +1445,72 @@ wasm_dyld_code_t wasm_dyld_renew(wasm_dyld_t *namespace_,
  * itself have made there are not counted. UINT64_MAX where the engine has no bound, or where `namespace` is none. A load takes one for each object, and few for what the linker generates.
  */
 uint64_t wasm_dyld_instances_left(const wasm_dyld_t *namespace_);
+
+/**
+ * Sets whether snapshots can be taken of the namespace and restored into it (wasm_dyld_snapshot, wasm_dyld_restore); not by default.
+ *
+ * Such a namespace keeps the bytes of its objects, does without launch closures, and gives modules exports for what they keep to themselves: their mutable
+ * globals and their start function. A module whose state is out of reach is refused when it is loaded: one that has a memory of its own,
+ * a mutable global of a reference or vector type, or code that changes tables.
+ */
+wasm_dyld_code_t wasm_dyld_config_set_snapshots(wasm_dyld_config_t *config,
+                                                bool enabled,
+                                                wasm_dyld_error_t **error);
+
+/**
+ * Takes the state of a namespace whose configuration has wasm_dyld_config_set_snapshots. Something has been loaded, and no guest code is running:
+ * a callback that a guest calls gets WASM_DYLD_BUSY. Nothing of the namespace changes. On success
+ * `*snapshot` is the caller's, to be deleted with wasm_dyld_snapshot_delete.
+ *
+ * The state is the memory, the table, all mutable globals of objects, the objects with their handles and scopes, their exit handlers, and the text for dlerror.
+ * It is not what the host holds: WASI's descriptors, clocks and streams, budgets and time-outs, globals and memories that the host has defined. Where the
+ * guest has a file open, restore into the same namespace, where it stays open, or take the snapshot when it is closed.
+ */
+wasm_dyld_code_t wasm_dyld_snapshot(wasm_dyld_t *namespace_,
+                                    wasm_dyld_snapshot_t **snapshot,
+                                    wasm_dyld_error_t **error);
+
+/**
+ * Puts a namespace into the state of a snapshot, also after a trap of its guest. No guest code runs: neither constructors nor exit handlers. The snapshot stays
+ * the caller's. On failure nothing has changed.
+ *
+ * The namespace is the one that the snapshot was taken of, or one that has its objects at the same places. What was loaded since is unloaded, its handles are
+ * errors; handles of what was there, prepared functions and addresses stay good. Memory that the guest
+ * has grown since stays, and is zero. If an object of the snapshot has been unloaded since, restore into a new namespace.
+ *
+ * Or it is a new one, in any store, engine, thread or process, whose configuration has wasm_dyld_config_set_snapshots, and into which nothing has been loaded.
+ * Its limits are its own. What the host had defined for the objects it has to define in the new one first, by the same names and
+ * types, WASI among it. The objects come from the snapshot, no file is read; wasm_dyld_object_at names them. Compiled code is shared with other namespaces of the engine. Such a namespace cannot be renewed
+ * (wasm_dyld_renew): restore the snapshot into another one.
+ */
+wasm_dyld_code_t wasm_dyld_restore(wasm_dyld_t *namespace_,
+                                   const wasm_dyld_snapshot_t *snapshot,
+                                   wasm_dyld_error_t **error);
+
+/**
+ * Gives a snapshot as bytes, for a file or another process. `*bytes` are the snapshot's and live as long as it; they are made once, when they
+ * are first asked for. They hold the objects' modules, and name no file of this machine: what objects have in RUNTIME_PATH as `$ORIGIN` is not
+ * found for what a namespace made of them opens later, library paths and open callbacks are.
+ */
+wasm_dyld_code_t wasm_dyld_snapshot_serialize(const wasm_dyld_snapshot_t *snapshot,
+                                              const uint8_t **bytes,
+                                              size_t *size,
+                                              wasm_dyld_error_t **error);
+
+/**
+ * Makes a snapshot of the bytes of wasm_dyld_snapshot_serialize, which are copied. On success `*snapshot` is the caller's. Damage is found; a
+ * forger is not: bytes are as trusted as the guest that they bring. Whatever they say, they harm none but that guest, and bring no code that could not have been
+ * loaded as a module. Bytes of another version of their form are an error (WASM_DYLD_UNSUPPORTED).
+ */
+wasm_dyld_code_t wasm_dyld_snapshot_deserialize(const uint8_t *bytes,
+                                                size_t size,
+                                                wasm_dyld_snapshot_t **snapshot,
+                                                wasm_dyld_error_t **error);
+
+/**
+ * Deletes a snapshot. Namespaces that were made of it stay. NULL is allowed.
+ */
+void wasm_dyld_snapshot_delete(wasm_dyld_snapshot_t *snapshot);
 
 /**
  * Sets whether guests of the namespace can be stopped, and whether they can be given a budget.

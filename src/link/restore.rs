@@ -72,8 +72,9 @@ impl Namespace {
         let books = &snapshot.books;
         let gone: HashSet<ObjectId> = {
             let state = self.state();
+            let (hosts, _) = host_numbers(&state, snapshot);
             for (object, module) in books.objects.iter().zip(&snapshot.modules) {
-                is_same(&state, object, module)?;
+                is_same(&state, object, module, &hosts)?;
             }
             fitting_values(&state, &books.objects)?;
             let space = state.space()?;
@@ -240,7 +241,12 @@ impl Namespace {
         }
         let modules = self.compiled(snapshot, parsed)?;
         let nothing = self.compile_generated(NOTHING)?;
-        let hosts = self.host_numbers(snapshot)?;
+        let (hosts, missing) = host_numbers(&self.state(), snapshot);
+        if !missing.is_empty() {
+            let why = "the snapshot's objects use what the host had defined, and the namespace has no such definitions: define them as before, then restore";
+            let count = missing.len();
+            return Err(Error::new(ErrorCode::UndefinedSymbol, why).list(missing, count));
+        }
         let mut kept = books.model.clone();
         for (id, _) in kept.slots.iter_mut().chain(&mut kept.calls) {
             renumber(&hosts, id)?;
@@ -344,28 +350,6 @@ impl Namespace {
         Ok(())
     }
 
-    /// The numbers that the host's definitions have here, by those that they have in the snapshot.
-    fn host_numbers(&self, snapshot: &Snapshot) -> Result<HashMap<u32, u32>> {
-        let state = self.state();
-        let here = state.model.host.each();
-        let here: HashMap<(&str, &str), u32> = here
-            .map(|(id, module, name)| ((module, name), id))
-            .collect();
-        let (mut numbers, mut missing) = (HashMap::default(), Vec::new());
-        for (id, module, name) in &snapshot.books.hosts {
-            match here.get(&(module.as_str(), name.as_str())) {
-                Some(&number) => drop(numbers.insert(*id, number)),
-                None => missing.push(format!("{}.{}", text::name(module), text::name(name))),
-            }
-        }
-        if missing.is_empty() {
-            return Ok(numbers);
-        }
-        let why = "the snapshot's objects use what the host had defined, and the namespace has no such definitions: define them as before, then restore";
-        let count = missing.len();
-        Err(Error::new(ErrorCode::UndefinedSymbol, why).list(missing, count))
-    }
-
     /// A namespace that could not be made again is empty as before.
     fn give_up(&self) {
         let live = {
@@ -386,6 +370,22 @@ impl Namespace {
     }
 }
 
+/// The numbers that the host's definitions have here, by those that they have in the snapshot; and the names of those that are missing.
+fn host_numbers(state: &State, snapshot: &Snapshot) -> (HashMap<u32, u32>, Vec<String>) {
+    let here = state.model.host.each();
+    let here: HashMap<(&str, &str), u32> = here
+        .map(|(id, module, name)| ((module, name), id))
+        .collect();
+    let (mut numbers, mut missing) = (HashMap::default(), Vec::new());
+    for (id, module, name) in &snapshot.books.hosts {
+        match here.get(&(module.as_str(), name.as_str())) {
+            Some(&number) => drop(numbers.insert(*id, number)),
+            None => missing.push(format!("{}.{}", text::name(module), text::name(name))),
+        }
+    }
+    (numbers, missing)
+}
+
 fn other(what: &str) -> Error {
     let why = format!(
         "the namespace is not one that the snapshot can be put into: {what}; restore it into a new one with the same configuration and definitions"
@@ -394,7 +394,12 @@ fn other(what: &str) -> Error {
 }
 
 /// Whether an object is the one of the snapshot, where it was, and bound as it was.
-fn is_same(state: &State, object: &ObjectBook, module: &Module) -> Result<()> {
+fn is_same(
+    state: &State,
+    object: &ObjectBook,
+    module: &Module,
+    hosts: &HashMap<u32, u32>,
+) -> Result<()> {
     let id = object.node.id;
     let name = text::name(&object.name);
     let known = state.model.nodes.get(&id).zip(state.live.get(&id));
@@ -408,11 +413,29 @@ fn is_same(state: &State, object: &ObjectBook, module: &Module) -> Result<()> {
     let same = key == Some(module.key)
         && node.place == object.node.place
         && *node.found.name == *object.name
-        && node.bindings[..] == object.bindings[..];
+        && bound_alike(&node.bindings, &object.bindings, hosts);
     match same {
         true => Ok(()),
         false => Err(other(&format!("it has another object in the place of {name}"))),
     }
+}
+
+/// A definition of the host's that has been defined again is one of this namespace alone, by its number.
+fn bound_alike(here: &[Binding], then: &[Binding], hosts: &HashMap<u32, u32>) -> bool {
+    let number = |id: &u32| hosts.get(id).copied().unwrap_or(*id);
+    let same = |here: &FuncId, then: &FuncId| match (here, then) {
+        (FuncId::Host(here), FuncId::Host(then)) => *here == number(then),
+        _ => here == then,
+    };
+    here.len() == then.len()
+        && here.iter().zip(then).all(|pair| match pair {
+            (Binding::Host(here), Binding::Host(then)) => *here == number(then),
+            (Binding::Func(here), Binding::Func(then))
+            | (Binding::Slot(here), Binding::Slot(then)) => {
+                same(&here.id, &then.id) && here.export == then.export
+            }
+            (here, then) => here == then,
+        })
 }
 
 /// Whether there are values for all globals, and no others.

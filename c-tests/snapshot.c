@@ -1,0 +1,372 @@
+/*
+ * Snapshots: what is put back in the same namespace and in new ones, on this thread and on others, as an object and as bytes; what is never run twice;
+ * and what is refused.
+ */
+#include <pthread.h>
+
+#include "build.h"
+#include "check.h"
+
+enum { THREADS = 4, FORKS = 25 };
+
+static int started, constructed, ended;
+
+static wasm_dyld_error_t *give(void *env, wasm_dyld_t *dyld, const wasm_val_t *arguments, wasm_val_t *results)
+{
+    (void)env, (void)dyld, (void)arguments;
+    results[0].of.i32 = 40;
+    return NULL;
+}
+
+static wasm_dyld_error_t *note(void *env, wasm_dyld_t *dyld, const wasm_val_t *arguments, wasm_val_t *results)
+{
+    (void)dyld, (void)arguments, (void)results;
+    ++*(int *)env;
+    return NULL;
+}
+
+/* Tries to take and to restore a snapshot in the middle of a call of the guest. */
+static wasm_dyld_error_t *meddle(void *env, wasm_dyld_t *dyld, const wasm_val_t *arguments, wasm_val_t *results)
+{
+    wasm_dyld_snapshot_t *snapshot = NULL;
+    (void)arguments, (void)results;
+    FAILS(wasm_dyld_snapshot(dyld, &snapshot, &error), WASM_DYLD_BUSY, "the guest is running", "between calls", NULL);
+    CHECK(snapshot == NULL);
+    FAILS(wasm_dyld_restore(dyld, *(wasm_dyld_snapshot_t **)env, &error), WASM_DYLD_BUSY, "the guest is running", NULL);
+    return NULL;
+}
+
+/* Counts in its memory and in a GOT entry of its own, calls the host through the table, and says when it begins and ends. */
+static struct module *counter(void)
+{
+    struct module *m = module_new();
+    m->memory_size = 16;
+    module_import(m, "host", "start", "", "");
+    module_import(m, "host", "construct", "", "");
+    module_import(m, "host", "end", "", "");
+    module_import(m, "host", "meddle", "", "");
+    module_import(m, "env", "__cxa_atexit", "iii", "i");
+    uint32_t slot = module_import_global(m, "GOT.func", "give", true);
+    uint32_t entry = module_import_global(m, "GOT.mem", "datum", true);
+    uint32_t type = module_type(m, "", "i");
+    /* Fills memory that the snapshot has to clear again, and the counter that it has to put back. */
+    uint32_t start = module_function(m, "begin", "", "", CODE(CALL, 0, GLOBAL_GET, 0, I32_CONST, 7, I32_STORE, 2, 0));
+    uint32_t handler = module_function(m, "handler", "i", "", CODE(CALL, 2));
+    module_slot(m, handler);
+    module_function(m, "__wasm_call_ctors", "", "", CODE(CALL, 1, GLOBAL_GET, 1, I32_CONST, 0, GLOBAL_GET, 0, CALL, 4, DROP));
+    module_function(m, "count", "", "i",
+                    CODE(GLOBAL_GET, 0, GLOBAL_GET, 0, I32_LOAD, 2, 0, I32_CONST, 1, I32_ADD, I32_STORE, 2, 0, GLOBAL_GET, (uint8_t)entry, I32_CONST, 4, I32_ADD,
+                         GLOBAL_SET, (uint8_t)entry, GLOBAL_GET, 0, I32_LOAD, 2, 0));
+    module_function(m, "entry", "", "i", CODE(GLOBAL_GET, (uint8_t)entry, GLOBAL_GET, 0, I32_SUB));
+    module_function(m, "ask", "", "i", CODE(GLOBAL_GET, (uint8_t)slot, CALL_INDIRECT, (uint8_t)type, 0));
+    module_function(m, "meddle", "", "", CODE(CALL, 3));
+    module_function(m, "crash", "", "", CODE(GLOBAL_GET, 0, I32_CONST, 99, I32_STORE, 2, 0, UNREACHABLE));
+    module_function(m, "grow", "", "i", CODE(I32_CONST, 1, MEMORY_GROW, 0));
+    module_datum(m, "datum", 8);
+    module_start(m, start);
+    return m;
+}
+
+static struct module *constant(int number)
+{
+    struct module *m = module_new();
+    m->memory_size = 32;
+    uint32_t function = module_function(m, "constant", "", "i", CODE(I32_CONST, (uint8_t)number));
+    module_slot(m, function);
+    return m;
+}
+
+/* A namespace for snapshots with the host's definitions; those of another one may come in another order. */
+static struct host begin(wasm_dyld_snapshot_t **snapshot)
+{
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_snapshots(config, true, &error));
+    struct host host = host_with(config);
+    if (snapshot == NULL)
+        WORKS(wasm_dyld_define_func(host.dyld, "env", "unused", "() -> ()", note, &started, NULL, 0, &error));
+    WORKS(wasm_dyld_define_func(host.dyld, "host", "start", "() -> ()", note, &started, NULL, 0, &error));
+    WORKS(wasm_dyld_define_func(host.dyld, "host", "construct", "() -> ()", note, &constructed, NULL, 0, &error));
+    WORKS(wasm_dyld_define_func(host.dyld, "host", "end", "() -> ()", note, &ended, NULL, 0, &error));
+    WORKS(wasm_dyld_define_func(host.dyld, "host", "meddle", "() -> ()", meddle, snapshot, NULL, 0, &error));
+    WORKS(wasm_dyld_define_func(host.dyld, "env", "give", "() -> i32", give, NULL, NULL, 0, &error));
+    return host;
+}
+
+static int32_t call(wasm_dyld_t *dyld, const wasm_dyld_object_t *object, const char *name)
+{
+    wasm_dyld_cell_t cell;
+    WORKS(wasm_dyld_call_args(dyld, object, name, "() -> i32", &cell, 1, &error));
+    return cell.i32;
+}
+
+static uint64_t size_of_memory(wasm_dyld_t *dyld)
+{
+    wasm_memory_t *memory = NULL;
+    WORKS(wasm_dyld_memory(dyld, &memory, &error));
+    return wasm_memory_data_size(memory);
+}
+
+static void crash(wasm_dyld_t *dyld, const wasm_dyld_object_t *object)
+{
+    wasm_dyld_cell_t cell;
+    FAILS(wasm_dyld_call_args(dyld, object, "crash", "() -> ()", &cell, 1, &error), WASM_DYLD_TRAP, NULL);
+}
+
+/* A namespace that has counted to 9, and its snapshot. */
+static struct host taken(wasm_dyld_snapshot_t **snapshot, wasm_dyld_object_t **object)
+{
+    struct host host = begin(snapshot);
+    started = constructed = ended = 0;
+    WORKS(load_module(host.dyld, "counter.so", counter(), WASM_DYLD_GLOBAL, object, &error));
+    SAME(started, 1);
+    SAME(constructed, 1);
+    SAME(call(host.dyld, *object, "count"), 8);
+    SAME(call(host.dyld, *object, "count"), 9);
+    SAME(call(host.dyld, *object, "ask"), 40);
+    WORKS(wasm_dyld_snapshot(host.dyld, snapshot, &error));
+    return host;
+}
+
+static void crash_and_restore(void)
+{
+    wasm_dyld_snapshot_t *snapshot;
+    wasm_dyld_object_t *object;
+    struct host host = taken(&snapshot, &object);
+    wasm_dyld_func_t *count = NULL;
+    WORKS(wasm_dyld_func_new(host.dyld, find(host.dyld, object, "count"), &count, &error));
+    for (int n = 0; n < 300; n++) {
+        wasm_dyld_cell_t cell;
+        WORKS(wasm_dyld_func_call_cells(count, &cell, 1, &error));
+        SAME(cell.i32, 10);
+        SAME(call(host.dyld, object, "entry"), 20);
+        crash(host.dyld, object);
+        WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+        SAME(call(host.dyld, object, "entry"), 16);
+        SAME(read_int(host.dyld, memory_base_of(host.dyld, object)), 9);
+    }
+    WORKS(wasm_dyld_call_args(host.dyld, object, "meddle", "() -> ()", NULL, 0, &error));
+    /* What was grown stays, and is zero. */
+    uint64_t size = size_of_memory(host.dyld);
+    SAME(call(host.dyld, object, "grow"), size / 65536);
+    write_int(host.dyld, size, 5);
+    WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+    SAME(size_of_memory(host.dyld), size + 65536);
+    SAME(read_int(host.dyld, size), 0);
+    SAME(started, 1);
+    SAME(constructed, 1);
+    SAME(ended, 0);
+    WORKS(wasm_dyld_finish(host.dyld, &error));
+    SAME(ended, 1);
+    /* The handler that has run is there again. */
+    WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+    WORKS(wasm_dyld_finish(host.dyld, &error));
+    SAME(ended, 2);
+    wasm_dyld_func_delete(count);
+    host_delete(&host);
+    wasm_dyld_snapshot_delete(snapshot);
+    ok("a crash costs a restore");
+}
+
+static void what_came_since_goes(void)
+{
+    wasm_dyld_snapshot_t *snapshot, *later = NULL;
+    wasm_dyld_object_t *object, *plugin = NULL, *again = NULL;
+    struct host host = taken(&snapshot, &object);
+    WORKS(load_module(host.dyld, "plugin.so", constant(3), 0, &plugin, &error));
+    uint32_t slot = slot_of(host.dyld, plugin, "constant");
+    WORKS(wasm_dyld_load(host.dyld, "counter.so", 0, NULL, &error));
+    OPENS(host.dyld, object, 2, 0);
+    WORKS(wasm_dyld_snapshot(host.dyld, &later, &error));
+    WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+    SAME(wasm_dyld_object_count(host.dyld), 1);
+    FAILS(wasm_dyld_unload(host.dyld, plugin, &error), WASM_DYLD_INVALID_ARGUMENT, "it is gone", NULL);
+    CHECK(!filled(host.dyld, slot));
+    OPENS(host.dyld, object, 1, 0);
+    SAME(call(host.dyld, object, "count"), 10);
+    FAILS(wasm_dyld_restore(host.dyld, later, &error), WASM_DYLD_INVALID_ARGUMENT, "plugin.so has been unloaded since", "a new one", NULL);
+    SAME(call(host.dyld, object, "count"), 11);
+    /* Its place is used again. */
+    WORKS(load_module(host.dyld, "plugin.so", constant(4), 0, &again, &error));
+    CHECK(again != plugin);
+    SAME(call(host.dyld, again, "constant"), 4);
+    host_delete(&host);
+    /* In a new namespace all of it is there; what was gone leaves its number. */
+    host = begin(NULL);
+    WORKS(wasm_dyld_restore(host.dyld, later, &error));
+    SAME(wasm_dyld_object_count(host.dyld), 2);
+    object = wasm_dyld_object_at(host.dyld, 0);
+    plugin = wasm_dyld_object_at(host.dyld, 1);
+    SAME_TEXT(wasm_dyld_object_name(host.dyld, plugin), "plugin.so");
+    OPENS(host.dyld, object, 2, 0);
+    OPENS(host.dyld, plugin, 1, 0);
+    SAME(call(host.dyld, plugin, "constant"), 3);
+    SAME(slot_of(host.dyld, plugin, "constant"), slot);
+    WORKS(wasm_dyld_unload(host.dyld, plugin, &error));
+    SAME(wasm_dyld_object_count(host.dyld), 1);
+    WORKS(load_module(host.dyld, "more.so", constant(5), 0, &again, &error));
+    SAME(call(host.dyld, again, "constant"), 5);
+    wasm_store_t *store = wasm_store_new(host.engine);
+    wasm_dyld_t *renewed = NULL;
+    FAILS(wasm_dyld_renew(host.dyld, store, NULL, NULL, &renewed, &error), WASM_DYLD_UNSUPPORTED, "made of a snapshot", NULL);
+    wasm_store_delete(store);
+    host_delete(&host);
+    wasm_dyld_snapshot_delete(snapshot);
+    wasm_dyld_snapshot_delete(later);
+    ok("what came since goes");
+}
+
+/* Counts on from 9 in a new engine. */
+static void fork_of(const wasm_dyld_snapshot_t *snapshot)
+{
+    struct host host = begin(NULL);
+    WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+    wasm_dyld_object_t *object = wasm_dyld_object_at(host.dyld, 0);
+    SAME(call(host.dyld, object, "count"), 10);
+    SAME(call(host.dyld, object, "entry"), 20);
+    SAME(call(host.dyld, object, "ask"), 40);
+    crash(host.dyld, object);
+    WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+    SAME(call(host.dyld, NULL, "count"), 10);
+    host_delete(&host);
+}
+
+static void in_new_namespaces(void)
+{
+    wasm_dyld_snapshot_t *snapshot, *second = NULL, *read = NULL;
+    wasm_dyld_object_t *object;
+    struct host host = taken(&snapshot, &object);
+    host_delete(&host);
+    fork_of(snapshot);
+    const uint8_t *bytes = NULL, *same = NULL;
+    size_t size = 0;
+    WORKS(wasm_dyld_snapshot_serialize(snapshot, &bytes, &size, &error));
+    WORKS(wasm_dyld_snapshot_serialize(snapshot, &same, &size, &error));
+    CHECK(bytes == same && size > 0);
+    WORKS(wasm_dyld_snapshot_deserialize(bytes, size, &read, &error));
+    wasm_dyld_snapshot_delete(snapshot);
+    fork_of(read);
+    /* A snapshot of what was made of one. */
+    host = begin(NULL);
+    WORKS(wasm_dyld_restore(host.dyld, read, &error));
+    SAME(call(host.dyld, NULL, "count"), 10);
+    WORKS(wasm_dyld_snapshot(host.dyld, &second, &error));
+    host_delete(&host);
+    host = begin(NULL);
+    WORKS(wasm_dyld_restore(host.dyld, second, &error));
+    SAME(call(host.dyld, NULL, "count"), 11);
+    int before = ended;
+    WORKS(wasm_dyld_finish(host.dyld, &error));
+    SAME(ended, before + 1);
+    host_delete(&host);
+    SAME(started, 1);
+    SAME(constructed, 1);
+    wasm_dyld_snapshot_delete(second);
+    wasm_dyld_snapshot_delete(read);
+    ok("new namespaces go on where the snapshot was taken");
+}
+
+/* `error` of check.h is one thread's. */
+static void *forks(void *env)
+{
+    for (int n = 0; n < FORKS; n++) {
+        wasm_dyld_error_t *why = NULL;
+        wasm_dyld_config_t *config = wasm_dyld_config_new();
+        CHECK(wasm_dyld_config_set_snapshots(config, true, &why) == WASM_DYLD_OK);
+        wasm_engine_t *engine = wasm_engine_new();
+        wasm_store_t *store = wasm_store_new(engine);
+        wasm_dyld_t *dyld = NULL;
+        CHECK(wasm_dyld_new(store, config, &dyld, &why) == WASM_DYLD_OK);
+        CHECK(wasm_dyld_restore(dyld, env, &why) == WASM_DYLD_OK);
+        wasm_dyld_cell_t cell;
+        CHECK(wasm_dyld_call_args(dyld, NULL, "count", "() -> i32", &cell, 1, &why) == WASM_DYLD_OK);
+        CHECK(cell.i32 == 3);
+        wasm_dyld_delete(dyld);
+        wasm_store_delete(store);
+        wasm_engine_delete(engine);
+    }
+    return NULL;
+}
+
+static void on_threads(void)
+{
+    wasm_dyld_snapshot_t *snapshot = NULL;
+    struct module *m = module_new();
+    struct host host = begin(NULL);
+    m->memory_size = 4;
+    module_function(m, "count", "", "i",
+                    CODE(GLOBAL_GET, 0, GLOBAL_GET, 0, I32_LOAD, 2, 0, I32_CONST, 1, I32_ADD, I32_STORE, 2, 0, GLOBAL_GET, 0, I32_LOAD, 2, 0));
+    WORKS(load_module(host.dyld, "count.so", m, WASM_DYLD_GLOBAL, NULL, &error));
+    SAME(call(host.dyld, NULL, "count"), 1);
+    SAME(call(host.dyld, NULL, "count"), 2);
+    WORKS(wasm_dyld_snapshot(host.dyld, &snapshot, &error));
+    host_delete(&host);
+    pthread_t threads[THREADS];
+    for (int n = 0; n < THREADS; n++)
+        CHECK(pthread_create(&threads[n], NULL, forks, snapshot) == 0);
+    for (int n = 0; n < THREADS; n++)
+        CHECK(pthread_join(threads[n], NULL) == 0);
+    wasm_dyld_snapshot_delete(snapshot);
+    ok("100 namespaces on several threads");
+}
+
+static void what_is_refused(void)
+{
+    wasm_dyld_snapshot_t *snapshot, *none = NULL;
+    wasm_dyld_object_t *object;
+    struct host host = host_new();
+    WORKS(load_module(host.dyld, "plain.so", constant(1), 0, NULL, &error));
+    FAILS(wasm_dyld_snapshot(host.dyld, &none, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_snapshots", NULL);
+    host_delete(&host);
+    host = begin(NULL);
+    FAILS(wasm_dyld_snapshot(host.dyld, &none, &error), WASM_DYLD_BUSY, "nothing has been loaded", NULL);
+    FAILS(wasm_dyld_snapshot(host.dyld, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "nowhere", NULL);
+    FAILS(wasm_dyld_restore(host.dyld, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "the snapshot is NULL", NULL);
+    host_delete(&host);
+    host = taken(&snapshot, &object);
+    host_delete(&host);
+    /* A namespace that is another one, and one that lacks what the host had defined. */
+    host = begin(NULL);
+    WORKS(load_module(host.dyld, "plain.so", constant(1), 0, NULL, &error));
+    FAILS(wasm_dyld_restore(host.dyld, snapshot, &error), WASM_DYLD_INVALID_ARGUMENT, "counter.so", NULL);
+    SAME(wasm_dyld_object_count(host.dyld), 1);
+    host_delete(&host);
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_snapshots(config, true, &error));
+    host = host_with(config);
+    FAILS(wasm_dyld_restore(host.dyld, snapshot, &error), WASM_DYLD_UNDEFINED_SYMBOL, "host.start", "env.give", NULL);
+    SAME(wasm_dyld_object_count(host.dyld), 0);
+    WORKS(load_module(host.dyld, "plain.so", constant(2), 0, &object, &error));
+    SAME(call(host.dyld, object, "constant"), 2);
+    host_delete(&host);
+    /* Bytes that are none, too few, damaged, and of another version. */
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    WORKS(wasm_dyld_snapshot_serialize(snapshot, &bytes, &size, &error));
+    FAILS(wasm_dyld_snapshot_deserialize(NULL, 0, &none, &error), WASM_DYLD_MALFORMED, "no snapshot", NULL);
+    FAILS(wasm_dyld_snapshot_deserialize(bytes, size - 1, &none, &error), WASM_DYLD_MALFORMED, "damaged", NULL);
+    uint8_t *copy = malloc(size);
+    memcpy(copy, bytes, size);
+    for (size_t at = 16; at < size; at += size / 50) {
+        copy[at] ^= 0x10;
+        FAILS(wasm_dyld_snapshot_deserialize(copy, size, &none, &error), WASM_DYLD_MALFORMED, "damaged", NULL);
+        copy[at] ^= 0x10;
+    }
+    copy[8]++;
+    FAILS(wasm_dyld_snapshot_deserialize(copy, size, &none, &error), WASM_DYLD_UNSUPPORTED, "version", NULL);
+    free(copy);
+    CHECK(none == NULL);
+    wasm_dyld_snapshot_delete(snapshot);
+    FAILS(wasm_dyld_snapshot_serialize(snapshot, &bytes, &size, &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
+    wasm_dyld_snapshot_delete(snapshot);
+    ok("what is no snapshot, or of another namespace, is refused");
+}
+
+int main(void)
+{
+    crash_and_restore();
+    what_came_since_goes();
+    in_new_namespaces();
+    on_threads();
+    what_is_refused();
+    return 0;
+}
