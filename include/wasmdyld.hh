@@ -37,6 +37,7 @@
 #include <wasmdyld/memory.hh>
 #include <wasmdyld/namespace.hh>
 #include <wasmdyld/object.hh>
+#include <wasmdyld/snapshot.hh>
 #include <wasmdyld/values.hh>
 
 #endif

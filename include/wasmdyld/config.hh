@@ -209,6 +209,12 @@ class Config {
         return add([=](auto config, auto error) { return wasm_dyld_config_set_launch(config, flags, error); });
     }
 
+    /// Whether snapshots can be taken of the namespace and restored into it (wasm_dyld_config_set_snapshots). They cannot by default.
+    Config &snapshots(bool taken)
+    {
+        return add([=](auto config, auto error) { return wasm_dyld_config_set_snapshots(config, taken, error); });
+    }
+
     /// Asks a callback for every library before the library paths are searched, and for what guests open by a path. Each namespace has a
     /// copy of it, which goes with the namespace.
     Config &open(OpenCallback callback)

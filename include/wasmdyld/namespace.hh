@@ -10,6 +10,7 @@
 #include <wasmdyld/config.hh>
 #include <wasmdyld/host.hh>
 #include <wasmdyld/object.hh>
+#include <wasmdyld/snapshot.hh>
 
 namespace wasmdyld {
 #ifdef WASMDYLD_NO_EXCEPTIONS
@@ -118,6 +119,28 @@ class NamespaceRef : public Scope {
 
     /// Ends the guest as its exit does: runs all exit handlers and flushes its stdio. For namespaces without a program.
     Result<void> try_finish() const { return detail::enter(state_, wasm_dyld_finish); }
+
+    /**
+     * Takes the state of the namespace, whose configuration has Config::snapshots, while no guest code runs (see wasm_dyld_snapshot). What the host
+     * holds is not in it: WASI's descriptors and streams, budgets and time-outs.
+     */
+    Result<Snapshot> try_snapshot() const
+    {
+        wasm_dyld_snapshot_t *taken = nullptr;
+        auto done = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_snapshot(dyld, &taken, error); });
+        if (!done)
+            return done.error();
+        return Snapshot::adopt(taken);
+    }
+
+    /**
+     * Puts the namespace into the state of a snapshot: the one that it was taken of, also after a trap, or a new one in which the host has defined what the
+     * objects had of it (see wasm_dyld_restore). No guest code runs. What was loaded since is unloaded; libraries and functions of what was there stay good.
+     */
+    Result<void> try_restore(const Snapshot &snapshot) const
+    {
+        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_restore(dyld, snapshot.raw(), error); });
+    }
 
     /// Defines all functions of wasi_snapshot_preview1 for objects loaded from now on.
     Result<void> try_set_wasi(const Wasi &wasi = {}) const
@@ -356,6 +379,10 @@ class NamespaceRef : public Scope {
     std::int32_t run() const { return try_run().value(); }
     /// As try_finish.
     void finish() const { try_finish().value(); }
+    /// As try_snapshot.
+    Snapshot snapshot() const { return try_snapshot().value(); }
+    /// As try_restore.
+    void restore(const Snapshot &snapshot) const { try_restore(snapshot).value(); }
     /// As try_set_wasi.
     void set_wasi(const Wasi &wasi = {}) const { try_set_wasi(wasi).value(); }
     /// As try_define.

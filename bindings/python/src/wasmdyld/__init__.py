@@ -83,6 +83,7 @@ from ._link import Linked, link
 from ._memory import Allocation, Memory
 from ._namespace import Address, Namespace
 from ._objects import Library, Object, Opens, Place, Symbol
+from ._snapshot import Snapshot
 from ._store import Global, Module
 from ._types import FuncType
 from ._version import __version__
@@ -139,6 +140,7 @@ __all__ = [
     "RTLD_NOLOAD",
     "RTLD_NOW",
     "RuntimePath",
+    "Snapshot",
     "Symbol",
     "SymbolKind",
     "SymbolNotFound",

@@ -31,6 +31,7 @@ def new_config(
     guest_dlopen: bool,
     guest_paths: bool,
     launch_closure: bool,
+    snapshots: bool,
     open: Optional[OpenCallback],
     trace: Optional[Trace],
     read_env: bool,
@@ -57,6 +58,8 @@ def new_config(
         check(dyld.wasm_dyld_config_set_guest, config, guest)
         if not launch_closure:
             check(dyld.wasm_dyld_config_set_launch, config, _ffi.WASM_DYLD_LAUNCH_NO_CLOSURE)
+        if snapshots:
+            check(dyld.wasm_dyld_config_set_snapshots, config, True)
         none = _ffi.wasm_dyld_finalizer_t()
         if open is not None:
             check(dyld.wasm_dyld_config_set_open, config, open_callback, Opener(state, open).number, none)

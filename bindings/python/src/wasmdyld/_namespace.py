@@ -16,6 +16,7 @@ from ._library import dyld
 from ._memory import Allocation, Buffer, Memory, measured
 from ._objects import Library, Object, Symbol
 from ._signals import watch
+from ._snapshot import Snapshot
 from ._state import State
 from ._store import Global, Module, byte_vector
 from ._text import PathLike, c_name, c_path
@@ -75,6 +76,7 @@ class Namespace:
         guest_dlopen: bool = True,
         guest_paths: bool = False,
         launch_closure: bool = True,
+        snapshots: bool = False,
         read_env: bool = False,
         control: Optional[Control] = None,
         timeout: Optional[float] = None,
@@ -86,8 +88,8 @@ class Namespace:
         self._wasi = None if wasi is False else wasi if isinstance(wasi, Wasi) else Wasi()
         self._state = state = State(handle)
         try:
-            options = (library_paths, default_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths, launch_closure, open, trace)
-            config = new_config(state, handle, *options, read_env, control)
+            options = (library_paths, default_paths, preload, stack_size, bind, plt, runtime_path, limits, guest_dlopen, guest_paths)
+            config = new_config(state, handle, *options, launch_closure, snapshots, open, trace, read_env, control)
             # Takes the configuration.
             check(dyld.wasm_dyld_new, state.handles.store, config, byref(state.handles.namespace))
             if control is not Control.NONE:
@@ -152,6 +154,27 @@ class Namespace:
     def finish(self) -> None:
         """Ends the guest as its `exit` does: runs exit handlers and flushes its stdio. For namespaces without a program."""
         self._state.call(dyld.wasm_dyld_finish)
+
+    # Snapshots
+
+    @in_turn
+    def snapshot(self) -> Snapshot:
+        """Takes the state of the namespace, which was made with snapshots=True: memory, table, globals, objects, exit handlers.
+
+        No guest code may be running. What the host holds is not in it: open files of WASI, streams, budgets and time-outs.
+        """
+        handle = c_void_p()
+        self._state.call(dyld.wasm_dyld_snapshot, byref(handle))
+        return Snapshot(handle)
+
+    @in_turn
+    def restore(self, snapshot: Snapshot) -> None:
+        """Puts the namespace into the state of a snapshot, also after a trap. No guest code runs.
+
+        It is the namespace that the snapshot was taken of, from which goes what was loaded since, while libraries and functions of before stay good; or a new one, made with snapshots=True, in which the
+        host has defined what the objects use of it. `load` with RTLD_NOLOAD gives the libraries there.
+        """
+        self._state.call(dyld.wasm_dyld_restore, snapshot.handle)
 
     # Stopping guests
 
