@@ -21,10 +21,10 @@ pub mod object;
 pub mod plan;
 mod platform;
 pub mod search;
-pub mod state;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;
+pub mod state;
 pub mod survey;
 pub mod text;
 pub mod trace;

@@ -25,8 +25,8 @@ use crate::error::{Code as ErrorCode, Context, Error, Result};
 use crate::object::{Metadata, Object};
 use crate::plan::needed::Closure;
 use crate::plan::{
-    Again, Bind, Binding, Callee, Found, FuncId, Identity, Model, Node, ObjectId, Opens,
-    Options, Placement, Role, Sizes, again, contradicts,
+    Again, Bind, Binding, Callee, Found, FuncId, Identity, Model, Node, ObjectId, Opens, Options,
+    Placement, Role, Sizes, again, contradicts,
 };
 use crate::search::{self, View};
 use crate::state::{Batch, Module, ObjectBook, Parsed, ParsedObject, Snapshot, check};
@@ -63,7 +63,9 @@ impl Namespace {
             false => self.turn_back(snapshot, ready)?,
         }
         self.side.forget_exit();
-        self.config.trace.say_lines(Category::Map, || self.link_map());
+        self.config
+            .trace
+            .say_lines(Category::Map, || self.link_map());
         Ok(())
     }
 
@@ -122,12 +124,21 @@ impl Namespace {
         let made = made.and_then(|()| fitting_values(&self.state(), &snapshot.books.objects));
         if let Err(error) = made {
             self.give_up();
+            // What books that were written by the linker never lead to.
+            let error = match error.code() {
+                ErrorCode::Internal => contradicts(error.message()),
+                _ => error,
+            };
             return Err(error.context("restoring a snapshot"));
         }
         let mut state = self.state_mut();
         let state = &mut *state;
         let memory = state.space()?.memory.clone();
-        let places = snapshot.books.objects.iter().map(|object| object.node.place);
+        let places = snapshot
+            .books
+            .objects
+            .iter()
+            .map(|object| object.node.place);
         let touched = places.map(|place| (place.memory_base, place.memory_size));
         // SAFETY: as in `turn_back`.
         let bytes = unsafe { memory.bytes_mut() };
@@ -174,7 +185,11 @@ impl Namespace {
     /// The snapshot's objects as this namespace's settings have them: known from an earlier namespace, or parsed.
     fn parsed(&self, snapshot: &Snapshot) -> Result<Arc<Parsed>> {
         let (metering, bounds) = (self.metering(), self.config().bounds());
-        let known = snapshot.parsed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = snapshot
+            .parsed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some(known) = known.filter(|p| p.metering == metering && p.bounds == bounds) {
             return Ok(known);
         }
@@ -189,7 +204,10 @@ impl Namespace {
             bounds,
             objects,
         });
-        let mut place = snapshot.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = snapshot
+            .parsed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *place = Some(parsed.clone());
         Ok(parsed)
     }
@@ -219,7 +237,10 @@ impl Namespace {
     fn compiled(&self, snapshot: &Snapshot, parsed: &Parsed) -> Result<Vec<Rc<Code>>> {
         let keys: Vec<ModuleKey> = parsed.objects.iter().map(|object| object.key).collect();
         let known = self.known_modules(&keys);
-        let all = known.into_iter().zip(keys).zip(snapshot.books.objects.iter());
+        let all = known
+            .into_iter()
+            .zip(keys)
+            .zip(snapshot.books.objects.iter());
         let all = all.zip(&snapshot.modules);
         all.map(|(((known, key), object), module)| {
             if let Some(known) = known {
@@ -260,7 +281,10 @@ impl Namespace {
         let last = books.batches.len().saturating_sub(1);
         for (n, batch) in books.batches.iter().enumerate() {
             let count = batch.order.len() as u32;
-            let ids: Vec<ObjectId> = (batch.first.0..).take(count as usize).map(ObjectId).collect();
+            let ids: Vec<ObjectId> = (batch.first.0..)
+                .take(count as usize)
+                .map(ObjectId)
+                .collect();
             let mut known = HashMap::default();
             let (mut nodes, mut codes) = (Vec::new(), Vec::new());
             for &id in &ids {
@@ -416,7 +440,9 @@ fn is_same(
         && bound_alike(&node.bindings, &object.bindings, hosts);
     match same {
         true => Ok(()),
-        false => Err(other(&format!("it has another object in the place of {name}"))),
+        false => Err(other(&format!(
+            "it has another object in the place of {name}"
+        ))),
     }
 }
 

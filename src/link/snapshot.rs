@@ -171,7 +171,10 @@ impl Namespace {
 }
 
 fn not_asked(name: &str) -> Error {
-    let why = format!("{} was loaded without its bytes being kept", text::name(name));
+    let why = format!(
+        "{} was loaded without its bytes being kept",
+        text::name(name)
+    );
     Error::new(Code::Internal, why)
 }
 
@@ -220,7 +223,11 @@ fn hosts(state: &State) -> Vec<(u32, String, String)> {
         FuncId::Host(id) => Some(*id),
         FuncId::Object { .. } => None,
     };
-    let bindings = state.model.nodes.values().flat_map(|node| node.bindings.iter());
+    let bindings = state
+        .model
+        .nodes
+        .values()
+        .flat_map(|node| node.bindings.iter());
     let bound = bindings.filter_map(|binding| match binding {
         Binding::Host(id) => Some(*id),
         Binding::Func(callee) | Binding::Slot(callee) => of_func(&callee.id),

@@ -121,7 +121,10 @@ fn mutable(section: &Section<'_>, imported: u32) -> Result<Vec<u32>> {
                 ..
             } => found.push(index),
             other => {
-                let what = format!("has a mutable global (number {index}) of type {}", other.content_type);
+                let what = format!(
+                    "has a mutable global (number {index}) of type {}",
+                    other.content_type
+                );
                 return Err(refused(&what));
             }
         }
@@ -161,7 +164,9 @@ fn exports(section: Option<&Section<'_>>, more: &More) -> Result<Vec<u8>> {
         rest = section.contents.get(at..).unwrap_or_default();
     }
     let new = more.globals.len() + usize::from(more.start.is_some());
-    let total = u32::try_from(new).ok().and_then(|new| count.checked_add(new));
+    let total = u32::try_from(new)
+        .ok()
+        .and_then(|new| count.checked_add(new));
     let total = total.ok_or_else(|| fault::over_limit(0, new, "exports", u32::MAX))?;
     let mut contents = Vec::new();
     total.encode(&mut contents);

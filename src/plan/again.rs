@@ -43,7 +43,10 @@ pub fn again(request: &Request<'_>, load: &Again<'_>) -> Result<Plan> {
         }
         for (import, binding) in found.object.imports.iter().zip(node.bindings.iter()) {
             if !fits.fits(&import, binding) {
-                return Err(name(&format!("the import {}.{}", import.module, import.name)));
+                return Err(name(&format!(
+                    "the import {}.{}",
+                    import.module, import.name
+                )));
             }
         }
         let size = found.object.dylink.as_ref();
@@ -52,7 +55,11 @@ pub fn again(request: &Request<'_>, load: &Again<'_>) -> Result<Plan> {
         if found.role != Role::FixedMain && size != has {
             return Err(name("the place"));
         }
-        if found.needed.iter().any(|needed| request.found(*needed).is_none()) {
+        if found
+            .needed
+            .iter()
+            .any(|needed| request.found(*needed).is_none())
+        {
             return Err(contradicts(&format!("what object {} needs", id.0)));
         }
     }
@@ -80,7 +87,9 @@ fn layout(request: &Request<'_>, load: &Again<'_>) -> Result<Layout> {
     let extent = |after: u64, max: Option<u64>, limit: u64, most: u64| Extent {
         before: (!load.first).then_some(after),
         after,
-        max: max.into_iter().chain([limit]).min().filter(|&max| max < most),
+        max: (max.into_iter())
+            .chain(Some(limit).filter(|&limit| limit < most))
+            .min(),
     };
     let free = |ranges: &[(u64, u64)]| match load.last {
         true => regions(ranges),
@@ -175,7 +184,9 @@ fn tags(request: &Request<'_>, load: &Again<'_>) -> Vec<(Arc<str>, Arc<FuncType>
         .collect();
     let mut new: Vec<(Arc<str>, Arc<FuncType>)> = Vec::new();
     for binding in load.nodes.iter().flat_map(|node| node.bindings.iter()) {
-        let Binding::Tag(name) = binding else { continue };
+        let Binding::Tag(name) = binding else {
+            continue;
+        };
         let made = request.model.tags.contains_key(name) || new.iter().any(|(n, _)| n == name);
         if let (false, Some(sig)) = (made, known.get(&**name)) {
             new.push((name.clone(), Arc::new((*sig).clone())));

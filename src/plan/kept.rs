@@ -113,7 +113,9 @@ impl Model {
         self.global = Scope::of(global.collect());
         self.memory = regions(&kept.memory)?;
         let names = kept.names.iter();
-        self.names = names.map(|(name, id)| (name.as_str().into(), *id)).collect();
+        self.names = names
+            .map(|(name, id)| (name.as_str().into(), *id))
+            .collect();
         self.openings.clone_from(&kept.openings);
         let provided = kept.provided.iter();
         self.provided = provided

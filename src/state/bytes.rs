@@ -51,7 +51,13 @@ pub fn encode(snapshot: &Snapshot) -> Result<Vec<u8>> {
     let head = postcard::to_allocvec(&head)
         .map_err(|error| Error::new(Code::Internal, format!("writing a snapshot: {error}")))?;
     let size = u32::try_from(head.len()).map_err(large)?;
-    let mut out = [&MAGIC[..], &VERSION.to_le_bytes(), &size.to_le_bytes(), &head].concat();
+    let mut out = [
+        &MAGIC[..],
+        &VERSION.to_le_bytes(),
+        &size.to_le_bytes(),
+        &head,
+    ]
+    .concat();
     for module in &snapshot.modules {
         out.extend_from_slice(&module.bytes);
     }
@@ -121,7 +127,9 @@ fn read(rest: &[u8], total: usize) -> Option<Snapshot> {
             in_guest: false,
         });
     }
-    if u64::from(head.memory) * CHUNK as u64 != head.books.memory_pages.checked_mul(crate::abi::PAGE)? {
+    if u64::from(head.memory) * CHUNK as u64
+        != head.books.memory_pages.checked_mul(crate::abi::PAGE)?
+    {
         return None;
     }
     let memory = Image::from_parts(head.memory, head.runs, rest.to_vec())?;
@@ -129,7 +137,7 @@ fn read(rest: &[u8], total: usize) -> Option<Snapshot> {
 }
 
 /// Bytes with the sum that fits them, for tests that change them.
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(test)]
 pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let sum = blake3::hash(&bytes);
     bytes.extend_from_slice(sum.as_bytes());

@@ -85,7 +85,8 @@ fn named(books: &Books, known: &HashSet<ObjectId>) -> Result<()> {
         let distinct: HashSet<ObjectId> = list.iter().copied().collect();
         distinct.len() == list.len()
     };
-    let loaded = model.loaded.len() == known.len() && model.loaded.iter().all(|id| known.contains(id));
+    let loaded =
+        model.loaded.len() == known.len() && model.loaded.iter().all(|id| known.contains(id));
     if !once(&model.loaded) || !once(&model.global) || !once(&model.openings) || !loaded {
         return Err(contradicts("an object is listed twice"));
     }

@@ -144,7 +144,10 @@ mod tests {
         let image = Image::of(&full);
         let runs = [(3, 2), (15, 1)].map(|(first, count)| Run { first, count });
         assert_eq!(image.runs, runs);
-        assert_eq!((image.len(), image.stored()), (full.len() as u64, 3 * CHUNK));
+        assert_eq!(
+            (image.len(), image.stored()),
+            (full.len() as u64, 3 * CHUNK)
+        );
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod check;
 mod image;
 
 pub use books::{Batch, Books, ExitBook, ExitEntry, LibcBook, ObjectBook, TextBook, TextOf};
+#[cfg(test)]
+pub use bytes::sealed;
 pub use bytes::{decode, encode};
 pub use check::check;
 pub use image::Image;
@@ -57,6 +59,11 @@ pub struct ParsedObject {
     /// The key of what the engine gets.
     pub key: ModuleKey,
 }
+
+const _: fn() = || {
+    fn shared_by_threads<T: Send + Sync>() {}
+    shared_by_threads::<Snapshot>();
+};
 
 impl Snapshot {
     pub fn new(books: Books, modules: Vec<Module>, memory: Image) -> Snapshot {

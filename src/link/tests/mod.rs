@@ -17,6 +17,8 @@ mod legacy;
 mod limits;
 pub(crate) mod random;
 #[cfg(test)]
+mod snapshot;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod state;

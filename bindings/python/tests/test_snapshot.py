@@ -1,0 +1,66 @@
+"""Snapshots: a namespace put back after a trap, forked into others, and as bytes."""
+
+import pytest
+
+import wasmdyld
+from support import wat
+from wasmdyld import Namespace, Snapshot
+
+COUNTER = wat(
+    """(import "host" "ten" (func $ten (result i32)))
+    (global $n (mut i32) (i32.const 0))
+    (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (i32.mul (global.get $n) (call $ten)))
+    (func (export "crash") unreachable)"""
+)
+
+
+def fresh() -> Namespace:
+    ns = Namespace(snapshots=True, wasi=False)
+    ns.define("host", "ten", lambda: 10, "() -> i32")
+    return ns
+
+
+def counted() -> Namespace:
+    ns = fresh()
+    counter = ns.load_bytes("counter.so", COUNTER)
+    assert [counter.count(), counter.count()] == [10, 20]
+    return ns
+
+
+def test_a_crash_costs_a_restore() -> None:
+    with counted() as ns:
+        counter = ns.load("counter.so", wasmdyld.RTLD_NOLOAD)
+        snapshot = ns.snapshot()
+        for _ in range(20):
+            assert counter.count() == 30
+            with pytest.raises(wasmdyld.Trap):
+                counter.crash()
+            ns.restore(snapshot)
+        later = ns.load_bytes("later.so", COUNTER)
+        ns.restore(snapshot)
+        with pytest.raises(wasmdyld.InvalidArgument):
+            later.count()
+        assert counter.count() == 30
+
+
+def test_new_namespaces_go_on() -> None:
+    with counted() as ns:
+        snapshot = ns.snapshot()
+    again = Snapshot.from_bytes(snapshot.to_bytes())
+    for one in [snapshot, again]:
+        with fresh() as fork:
+            fork.restore(one)
+            assert fork.load("counter.so", wasmdyld.RTLD_NOLOAD).count() == 30
+
+
+def test_what_is_refused() -> None:
+    with Namespace(wasi=False) as ns, counted() as other:
+        snapshot = other.snapshot()
+        with pytest.raises(wasmdyld.Unsupported, match="wasm_dyld_config_set_snapshots"):
+            ns.restore(snapshot)
+    with Namespace(snapshots=True, wasi=False) as ns, pytest.raises(wasmdyld.UndefinedSymbol, match="host.ten"):
+        ns.restore(snapshot)
+    data = bytearray(snapshot.to_bytes())
+    data[len(data) // 2] ^= 1
+    with pytest.raises(wasmdyld.Malformed, match="damaged"):
+        Snapshot.from_bytes(bytes(data))
