@@ -64,11 +64,6 @@ impl Image {
         (self.size, &self.runs, &self.bytes)
     }
 
-    /// Bytes of the memory.
-    pub fn len(&self) -> u64 {
-        u64::from(self.size) * CHUNK as u64
-    }
-
     /// Bytes that are not left out.
     pub fn stored(&self) -> usize {
         self.bytes.len()
@@ -145,8 +140,8 @@ mod tests {
         let runs = [(3, 2), (15, 1)].map(|(first, count)| Run { first, count });
         assert_eq!(image.runs, runs);
         assert_eq!(
-            (image.len(), image.stored()),
-            (full.len() as u64, 3 * CHUNK)
+            (image.size as usize * CHUNK, image.stored()),
+            (full.len(), 3 * CHUNK)
         );
     }
 

@@ -300,6 +300,12 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_heap": (c_void_p, c_void_p),
     "wasm_dyld_renew": (c_uint32, c_void_p, c_void_p, wasm_dyld_prepare_callback_t, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_instances_left": (c_uint64, c_void_p),
+    "wasm_dyld_config_set_snapshots": (c_uint32, c_void_p, c_bool, POINTER(c_void_p)),
+    "wasm_dyld_snapshot": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_restore": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
+    "wasm_dyld_snapshot_serialize": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
+    "wasm_dyld_snapshot_deserialize": (c_uint32, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_snapshot_delete": (None, c_void_p),
     "wasm_dyld_config_set_control": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_interrupt": (c_uint32, c_void_p),
     "wasm_dyld_set_timeout": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
@@ -450,6 +456,12 @@ class Functions:
     wasm_dyld_heap: Callable[[Any], Optional[int]]
     wasm_dyld_renew: Callable[[Any, Any, Any, Any, Any, Any], int]
     wasm_dyld_instances_left: Callable[[Any], int]
+    wasm_dyld_config_set_snapshots: Callable[[Any, bool, Any], int]
+    wasm_dyld_snapshot: Callable[[Any, Any, Any], int]
+    wasm_dyld_restore: Callable[[Any, Any, Any], int]
+    wasm_dyld_snapshot_serialize: Callable[[Any, Any, Any, Any], int]
+    wasm_dyld_snapshot_deserialize: Callable[[Any, int, Any, Any], int]
+    wasm_dyld_snapshot_delete: Callable[[Any], None]
     wasm_dyld_config_set_control: Callable[[Any, int, Any], int]
     wasm_dyld_interrupt: Callable[[Any], int]
     wasm_dyld_set_timeout: Callable[[Any, int, Any], int]
