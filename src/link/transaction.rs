@@ -282,8 +282,11 @@ impl Transaction<'_> {
                 aim(forwarder, &live, trampoline.target);
             }
         }
-        let start = found.object.position(abi::EXPOSED_START);
-        if let Some(start) = start.filter(|_| self.ns.config.snapshots && !self.restoring) {
+        // The metadata of others are not read for that.
+        if self.ns.config.snapshots
+            && !self.restoring
+            && let Some(start) = found.object.position(abi::EXPOSED_START)
+        {
             self.start(&found.name, &live, start)?;
         }
         self.live.insert(id, live);
