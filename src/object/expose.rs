@@ -4,12 +4,15 @@
 //! Sections are rewritten as bytes; code is only read. What a snapshot cannot take is refused here, where it has a name.
 
 use wasm_encoder::Encode;
-use wasmparser::{FunctionBody, GlobalType, ImportSectionReader, Operator, TypeRef, ValType};
+use wasmparser::{
+    ExportSectionReader, FunctionBody, GlobalType, ImportSectionReader, Operator, TypeRef, ValType,
+};
 
 use super::fault;
 use super::section::{self, Section, Sections};
 use crate::abi;
 use crate::error::{Code, Error, Result};
+use crate::text;
 
 const KIND_FUNC: u8 = 0x00;
 const KIND_GLOBAL: u8 = 0x03;
@@ -73,6 +76,7 @@ fn survey(bytes: &[u8]) -> Result<More> {
                 return Err(refused("has a memory of its own besides the namespace's"));
             }
             section::GLOBAL => more.globals = mutable(&section, imported)?,
+            section::EXPORT => names(&section)?,
             section::START => {
                 let start = section.reader().read_var_u32().map_err(fault::reader)?;
                 more.start = Some(start);
@@ -105,6 +109,17 @@ fn imported_globals(section: &Section<'_>) -> Result<u32> {
         }
     }
     Ok(count)
+}
+
+/// Refuses exports that would be taken for those that are added here.
+fn names(section: &Section<'_>) -> Result<()> {
+    for export in ExportSectionReader::new(section.reader()).map_err(fault::reader)? {
+        let name = export.map_err(fault::reader)?.name;
+        if name == abi::EXPOSED_START || name.starts_with(abi::EXPOSED_GLOBAL) {
+            return Err(refused(&format!("exports {}", text::name(name))));
+        }
+    }
+    Ok(())
 }
 
 /// The indices of the mutable globals.
@@ -172,7 +187,7 @@ fn exports(section: Option<&Section<'_>>, more: &More) -> Result<Vec<u8>> {
     total.encode(&mut contents);
     contents.extend_from_slice(rest);
     for global in &more.globals {
-        // Numbers of fixed width: wasmi hands exports out in alphabetical order (Q1).
+        // Numbers of fixed width: an engine may hand exports out in alphabetical order (Q1).
         format!("{}{global:08}", abi::EXPOSED_GLOBAL).encode(&mut contents);
         contents.push(KIND_GLOBAL);
         global.encode(&mut contents);

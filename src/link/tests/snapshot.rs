@@ -204,6 +204,10 @@ fn what_is_out_of_reach_is_refused() {
             r#"(table 1 funcref) (func (table.set 0 (i32.const 0) (ref.null func)))"#,
             "table.set",
         ),
+        (
+            r#"(func (export "wasmdyld:start") (param i32))"#,
+            "exports wasmdyld:start",
+        ),
     ];
     for (text, wanted) in cases {
         let world = world(Plt::Auto, Mode::Off);
