@@ -5,7 +5,7 @@
 
 mod generator;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use wasmdyld::config::Config;
@@ -36,13 +36,13 @@ fn wrong(what: &str) -> Error {
 }
 
 impl Guest {
-    fn empty(engine: &OwnedEngine, folder: &PathBuf) -> Result<Guest> {
+    fn empty(engine: &OwnedEngine, folder: &Path) -> Result<Guest> {
         let store = engine.new_store()?;
         let mut config = Config {
             snapshots: true,
             ..Config::default()
         };
-        config.search.library_paths.push(folder.clone());
+        config.search.library_paths.push(folder.to_path_buf());
         let ns = Namespace::new(store.store(), config);
         ns.define_wasi(WasiConfig::new().build()?)?;
         Ok(Guest { ns, _store: store })
