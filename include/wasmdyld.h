@@ -1039,8 +1039,8 @@ wasm_dyld_code_t wasm_dyld_config_read_env(wasm_dyld_config_t *config,
                                            wasm_dyld_error_t **error);
 
 /**
- * Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (wasmtime and
- * wasmer; a library that was opened, on Linux): in `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this
+ * Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (docs/ENGINES.md
+ * names them; a library that was opened, on Linux): in `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this
  * user's caches (XDG_CACHE_HOME, ~/.cache). Only what is loaded into namespaces is kept. Without this call nothing is. The engines of a
  * library that was opened, and compile alike, keep code where the one that was made last does.
  *

@@ -443,8 +443,8 @@ pub extern "C" fn wasm_dyld_config_read_env(
     })
 }
 
-/// Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (wasmtime and
-/// wasmer; a library that was opened, on Linux): in `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this
+/// Lets wasm_dyld_engine_new make engines that keep compiled code between processes, where that is known how (docs/ENGINES.md
+/// names them; a library that was opened, on Linux): in `folder`, which is made if it is missing, or if that is NULL in `wasmdyld` among this
 /// user's caches (XDG_CACHE_HOME, ~/.cache). Only what is loaded into namespaces is kept. Without this call nothing is. The engines of a
 /// library that was opened, and compile alike, keep code where the one that was made last does.
 ///

@@ -27,7 +27,7 @@ impl Wasi {
             .advise(offset, length, advice)?)
     }
 
-    /// Not everywhere can space be set aside, and programs that ask for it get on without. As wasmtime says.
+    /// Not everywhere can space be set aside, and programs that ask for it get on without. As the bundled engine's own WASI says.
     pub(super) fn fd_allocate(&self, _: &mut Memory<'_>, fd: u32, _: u64, _: u64) -> Outcome {
         self.file(fd, Rights::FD_ALLOCATE)?;
         Err(Errno::Notsup.into())

@@ -160,7 +160,7 @@ impl Rights {
         .with(Rights::FD_READ)
         .with(Rights::FD_WRITE);
 
-    /// As wasmtime tells them of a folder: several C libraries look for these.
+    /// As the bundled engine's own WASI tells them of a folder: several C libraries look for these.
     pub const OF_DIRECTORY: Rights = Rights::PATH_CREATE_DIRECTORY
         .with(Rights::PATH_CREATE_FILE)
         .with(Rights::PATH_LINK_SOURCE)
