@@ -121,6 +121,8 @@ impl<'a> Provider for Shelf<'a> {
             role,
             needed: Vec::new(),
             stack_pointer: None,
+            within: None,
+            parts: Vec::new(),
         })
     }
 }

@@ -55,6 +55,10 @@ static void errors()
     options = {};
     options.no_dlopen = true;
     VALUE(linker().try_link(guest_path("cases/dl-main/main-pie.wasm"), options));
+    options.dynamic = true;
+    ERROR(linker().try_link(guest_path("cases/dl-main/main-pie.wasm"), options), Code::invalid_argument, {"LINK_DYNAMIC", "NO_DLOPEN"});
+    options.no_dlopen = false;
+    CHECK(holds(VALUE(linker().try_link(guest_path("cases/dl-main/main-pie.wasm"), options)).module, "wasmdyld.objects"));
     /* A callback's own words. */
     Config config;
     config.open([](std::string_view, std::string_view) -> Result<std::optional<Opened>> { return Error(Code::io, "the shelf is on fire"); });

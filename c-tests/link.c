@@ -145,6 +145,28 @@ static struct module *caller(bool opens)
     return m;
 }
 
+static wasm_dyld_error_t *told(void *env, wasm_dyld_t *dyld, const wasm_val_t *arguments, wasm_val_t *results)
+{
+    (void)dyld, (void)results;
+    *(int32_t *)env = arguments[0].of.i32;
+    return NULL;
+}
+
+/* Runs a module in which its objects are still known. */
+static void knows_its_objects(const wasm_byte_vec_t *module)
+{
+    struct host host = host_new();
+    int32_t heard = 0, exit_code = -1;
+    WORKS(wasm_dyld_define_func(host.dyld, "host", "told", "(i32) -> ()", told, &heard, NULL, 0, &error));
+    WORKS(wasm_dyld_load_bytes(host.dyld, "mine.wasm", (const uint8_t *)module->data, module->size, WASM_DYLD_PROGRAM, NULL, &error));
+    SAME(wasm_dyld_object_count(host.dyld), 2);
+    CONTAINS(wasm_dyld_object_name(host.dyld, wasm_dyld_object_at(host.dyld, 1)), "libgiven.so");
+    WORKS(wasm_dyld_run(host.dyld, &exit_code, &error));
+    SAME(exit_code, 0);
+    SAME(heard, 5);
+    host_delete(&host);
+}
+
 static void from_memory(void)
 {
     static const char *const HOST[] = {"host"}, *const OTHER[] = {"host.other"};
@@ -176,6 +198,12 @@ static void from_memory(void)
     FAILS(wasm_dyld_link(config, &options, &module, NULL, &error), WASM_DYLD_UNDEFINED_SYMBOL, "dlopen", "WASM_DYLD_LINK_NO_DLOPEN", NULL);
     options.flags = WASM_DYLD_LINK_NO_DLOPEN;
     WORKS(wasm_dyld_link(config, &options, &module, NULL, &error));
+    wasm_byte_vec_delete(&module);
+    options.flags |= WASM_DYLD_LINK_DYNAMIC;
+    FAILS(wasm_dyld_link(config, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "WASM_DYLD_LINK_DYNAMIC", "NO_DLOPEN", NULL);
+    options.flags = WASM_DYLD_LINK_DYNAMIC;
+    WORKS(wasm_dyld_link(config, &options, &module, NULL, &error));
+    knows_its_objects(&module);
     wasm_byte_vec_delete(&module);
     wasm_dyld_config_delete(config);
     SAME(shelf.finalized, 1);

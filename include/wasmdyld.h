@@ -477,6 +477,12 @@ enum wasm_dyld_link_flag_t
    * It is to be a library: a program is an error. By default either will do.
    */
   WASM_DYLD_LINK_LIBRARY = 8,
+  /**
+   * The module keeps what is known of its objects: a namespace that loads it as its program knows them as objects, and opens more libraries
+   * beside them. The functions that open them stay imported, so that other hosts cannot run a module that has them. It is for programs, and
+   * neither for libraries nor with WASM_DYLD_LINK_NO_DLOPEN.
+   */
+  WASM_DYLD_LINK_DYNAMIC = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1600,8 +1606,8 @@ wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
  * `*module` and `*map` are the caller's, who deletes them by wasm_byte_vec_delete of the engine that `config` names, else of the linked one; on an
  * error they are empty. `map` may be NULL. It is JSON in UTF-8, without a NUL, and says where each object's data, slots and functions are.
  *
- * WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing.
- * WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
+ * WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, flags exclude each other, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing.
+ * WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_DYNAMIC or WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
  * that one module cannot have, a second memory for instance.
  *
  * Several threads may call it at the same time, each with a configuration of its own.

@@ -26,6 +26,10 @@ pub const DYLINK_COPY_PROVIDED: u8 = 6;
 /// writes it behind the other sections. LLVM's `--soname` sets the name of the module, which every other module has as well.
 pub const SONAME: &str = "wasmdyld.soname";
 
+/// Ours: what `wasmdyld link --dynamic` says of the objects that are in one module, so that they are still known, and more can be loaded
+/// beside them. [`crate::object::Parts`] has its form.
+pub const OBJECTS: &str = "wasmdyld.objects";
+
 // Symbol flags in `export_info` and `import_info`, as in the linking section.
 pub const SYMBOL_BINDING_WEAK: u32 = 0x1;
 pub const SYMBOL_TLS: u32 = 0x100;

@@ -21,6 +21,7 @@ struct LinkOptions {
     bool names = true;                ///< Functions have their names, as "libc.so!malloc".
     bool no_dlopen = false;           ///< dlopen and its like are there and fail; otherwise a program that calls them is an error.
     bool library = false;             ///< It is to be a library: a program is an error.
+    bool dynamic = false;             ///< A namespace that loads it knows its objects, and opens more libraries beside them.
 };
 
 /// A module in which nothing is left to link.
@@ -126,7 +127,8 @@ class Linker {
         raw.import_count = imports->size();
         raw.flags = (options.gc ? 0u : std::uint32_t{WASM_DYLD_LINK_NO_GC}) | (options.names ? 0u : std::uint32_t{WASM_DYLD_LINK_STRIP}) |
                     (options.no_dlopen ? std::uint32_t{WASM_DYLD_LINK_NO_DLOPEN} : 0u) |
-                    (options.library ? std::uint32_t{WASM_DYLD_LINK_LIBRARY} : 0u);
+                    (options.library ? std::uint32_t{WASM_DYLD_LINK_LIBRARY} : 0u) |
+                    (options.dynamic ? std::uint32_t{WASM_DYLD_LINK_DYNAMIC} : 0u);
         raw.warning = detail::keep_warning;
         raw.env = &linked.warnings;
         detail::ByteVec module, map;

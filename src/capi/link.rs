@@ -61,8 +61,8 @@ pub struct wasm_dyld_link_options_t {
 /// `*module` and `*map` are the caller's, who deletes them by wasm_byte_vec_delete of the engine that `config` names, else of the linked one; on an
 /// error they are empty. `map` may be NULL. It is JSON in UTF-8, without a NUL, and says where each object's data, slots and functions are.
 ///
-/// WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing.
-/// WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
+/// WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, flags exclude each other, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing.
+/// WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_DYNAMIC or WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
 /// that one module cannot have, a second memory for instance.
 ///
 /// Several threads may call it at the same time, each with a configuration of its own.
@@ -120,7 +120,14 @@ fn link(config: &Config, options: &wasm_dyld_link_options_t) -> Result<Fused> {
     const STRIP: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_STRIP as u32;
     const NO_DLOPEN: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_NO_DLOPEN as u32;
     const LIBRARY: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_LIBRARY as u32;
-    let flags = types::flags(options.flags, &[NO_GC, STRIP, NO_DLOPEN, LIBRARY], "link")?;
+    const DYNAMIC: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_DYNAMIC as u32;
+    let known = [NO_GC, STRIP, NO_DLOPEN, LIBRARY, DYNAMIC];
+    let flags = types::flags(options.flags, &known, "link")?;
+    let dynamic = flags & DYNAMIC != 0;
+    if dynamic && flags & (NO_DLOPEN | LIBRARY) != 0 {
+        let why = "WASM_DYLD_LINK_DYNAMIC is for programs that open libraries: it goes neither with NO_DLOPEN nor with LIBRARY";
+        return Err(Error::new(Code::InvalidArgument, why));
+    }
     let file = edge::text(options.file, "file")?;
     let program = match options.bytes.is_null() {
         false => Program::Bytes {
@@ -134,6 +141,7 @@ fn link(config: &Config, options: &wasm_dyld_link_options_t) -> Result<Fused> {
     let linking = Linking {
         imports: &imports,
         no_dlopen: flags & NO_DLOPEN != 0,
+        dynamic,
         strict: true,
     };
     let survey = Survey::to_link(&program, config, &linking)?;
@@ -147,6 +155,7 @@ fn link(config: &Config, options: &wasm_dyld_link_options_t) -> Result<Fused> {
         library,
         gc: flags & NO_GC == 0,
         hosted: false,
+        dynamic,
         names: flags & STRIP == 0,
     };
     survey.fuse(&options).context(|| format!("linking {file}"))

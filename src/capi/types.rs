@@ -199,6 +199,10 @@ pub enum wasm_dyld_link_flag_t {
     WASM_DYLD_LINK_NO_DLOPEN = 4,
     /// It is to be a library: a program is an error. By default either will do.
     WASM_DYLD_LINK_LIBRARY = 8,
+    /// The module keeps what is known of its objects: a namespace that loads it as its program knows them as objects, and opens more libraries
+    /// beside them. The functions that open them stay imported, so that other hosts cannot run a module that has them. It is for programs, and
+    /// neither for libraries nor with WASM_DYLD_LINK_NO_DLOPEN.
+    WASM_DYLD_LINK_DYNAMIC = 16,
 }
 
 /// Flags of wasm_dyld_config_set_launch.

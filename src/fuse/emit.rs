@@ -8,10 +8,11 @@ use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementMode, ElementSection,
     ElementSegment, Elements, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
     ImportSection, Instruction, MemorySection, MemoryType, Module as Encoder, RefType,
-    TableSection, TableType, TagSection, ValType,
+    StartSection, TableSection, TableType, TagSection, ValType,
 };
 use wasmparser::{ElementKind, TableInit};
 
+use super::dynamic::Dynamic;
 use super::exports::{self, Export};
 use super::image::{Image, NOBODY};
 use super::map::Map;
@@ -33,8 +34,12 @@ pub(super) struct Parts<'a> {
     pub live: &'a Live,
     /// What the entry calls, in order.
     pub steps: Vec<Func>,
+    /// What the engine calls, in order, where the linker is to call the rest.
+    pub starts: Vec<Func>,
     pub command: bool,
     pub exports: &'a [Export],
+    /// What is to be known of the objects.
+    pub dynamic: Option<&'a Dynamic>,
 }
 
 /// Sections as they come.
@@ -69,6 +74,7 @@ pub(super) fn emit(
     let numbers = numbers::numbers(parts, types, &host_types, &in_order, &mut sections)?;
     functions(parts, types, &numbers, nothing, &mut sections)?;
     let entry = entry(parts, &numbers, &mut sections, nothing)?;
+    let start = start(parts, &numbers, &mut sections, nothing)?;
     tables(parts, &numbers, &mut sections)?;
     globals(parts, &numbers, &in_order, &mut sections)?;
     elements(parts, &numbers, &mut sections)?;
@@ -82,7 +88,12 @@ pub(super) fn emit(
         shared: false,
         page_size_log2: None,
     });
-    exports::write(parts, &numbers, &mut sections, entry, options.hosted)?;
+    let hosted = options.hosted || options.dynamic;
+    exports::write(parts, &numbers, &mut sections, entry, hosted)?;
+    let known = parts
+        .dynamic
+        .map(|dynamic| dynamic.write(parts, &numbers, &mut sections));
+    let known = known.transpose()?;
 
     let mut module = Encoder::new();
     module.section(&types.section);
@@ -103,6 +114,9 @@ pub(super) fn emit(
     if !sections.exports.is_empty() {
         module.section(&sections.exports);
     }
+    if let Some(function_index) = start {
+        module.section(&StartSection { function_index });
+    }
     if !sections.elements.is_empty() {
         module.section(&sections.elements);
     }
@@ -114,6 +128,9 @@ pub(super) fn emit(
     }
     if !sections.data.is_empty() {
         module.section(&sections.data);
+    }
+    if let Some(known) = &known {
+        module.section(known);
     }
     if options.names {
         module.section(&names::section(parts.world, parts.objects, &numbers, entry));
@@ -193,6 +210,32 @@ fn entry(
             Ok(Some((number(numbers.funcs.len())?, name)))
         }
     }
+}
+
+/// The module's start function.
+fn start(
+    parts: &Parts<'_>,
+    numbers: &Numbers<'_>,
+    sections: &mut Sections,
+    nothing: u32,
+) -> Result<Option<u32>> {
+    let calls = parts.starts.iter().map(|start| numbers.func(*start));
+    let calls = calls.collect::<Result<Vec<_>>>()?;
+    if let [only] = calls[..] {
+        return Ok(Some(only));
+    }
+    if calls.is_empty() {
+        return Ok(None);
+    }
+    let imported = parts.live.funcs.iter();
+    let imported = imported
+        .filter(|func| matches!(func, Func::Host(_)))
+        .count();
+    let next = number(imported)?.saturating_add(sections.functions.len());
+    let calls: Vec<_> = calls.into_iter().map(Instruction::Call).collect();
+    sections.functions.function(nothing);
+    sections.code.function(&body(&calls));
+    Ok(Some(next))
 }
 
 fn tables(parts: &Parts<'_>, numbers: &Numbers<'_>, sections: &mut Sections) -> Result<()> {

@@ -86,6 +86,18 @@ impl Entry {
         Ok(relocated)
     }
 
+    /// Leaves to the linker what it calls itself before the program: relocations and constructors of each object. Gives the start functions,
+    /// which the engine calls.
+    pub fn leave_to_linker(&mut self) -> Result<Vec<Func>> {
+        if self.main.is_none() {
+            let why = "--dynamic is for programs: this is a library";
+            return Err(Error::new(Code::Unsupported, why));
+        }
+        self.relocations.clear();
+        self.constructors.clear();
+        Ok(std::mem::take(&mut self.starts))
+    }
+
     /// What is called, in order.
     pub fn steps(&self) -> Vec<Func> {
         let steps = self.starts.iter().chain(&self.relocations);

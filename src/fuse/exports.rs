@@ -120,7 +120,7 @@ fn definition<'a>(world: &World<'a>, name: &str, purpose: &str) -> Result<(u32, 
 }
 
 /// What a definition is in one module. `None`: a table or a memory, which is no symbol there.
-fn exported(
+pub(super) fn exported(
     world: &World<'_>,
     targets: &Targets,
     values: &Values,
@@ -151,6 +151,25 @@ fn no_symbol(name: &str) -> Error {
     Error::new(Code::Unsupported, why)
 }
 
+/// What a function, a global or a tag is called in the module.
+pub(super) fn number_of(
+    what: &Exported,
+    parts: &Parts<'_>,
+    numbers: &Numbers<'_>,
+) -> Result<(ExportKind, u32)> {
+    let (kind, index) = match what {
+        Exported::Func(func) => (ExportKind::Func, numbers.funcs.get(func)),
+        Exported::Number(..) => (ExportKind::Global, None),
+        Exported::Global(object, index) => {
+            let global = parts.objects.targets.global_at(*object, *index);
+            (ExportKind::Global, numbers.globals.get(&global))
+        }
+        Exported::Tag(tag) => (ExportKind::Tag, numbers.tags.get(tag)),
+    };
+    let index = index.copied().ok_or_else(|| lost("an export"))?;
+    Ok((kind, index))
+}
+
 /// Exports the memory, the entry and the symbols.
 pub(super) fn write(
     parts: &Parts<'_>,
@@ -176,7 +195,6 @@ pub(super) fn write(
             continue;
         }
         let (kind, index) = match &export.what {
-            Exported::Func(func) => (ExportKind::Func, numbers.funcs.get(func).copied()),
             Exported::Number(value, _) => {
                 let index = *addresses.entry(*value).or_insert_with(|| {
                     let ty = GlobalType {
@@ -189,15 +207,10 @@ pub(super) fn write(
                     next += 1;
                     next - 1
                 });
-                (ExportKind::Global, Some(index))
+                (ExportKind::Global, index)
             }
-            Exported::Global(object, index) => {
-                let global = parts.objects.targets.global_at(*object, *index);
-                (ExportKind::Global, numbers.globals.get(&global).copied())
-            }
-            Exported::Tag(tag) => (ExportKind::Tag, numbers.tags.get(tag).copied()),
+            other => number_of(other, parts, numbers)?,
         };
-        let index = index.ok_or_else(|| lost("an export"))?;
         sections.exports.export(&export.name, kind, index);
     }
     Ok(())

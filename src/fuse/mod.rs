@@ -11,6 +11,7 @@
 //! ```
 //! A call across objects is a direct call, an address a constant. What the host defines stays imported.
 
+mod dynamic;
 mod emit;
 mod entry;
 mod exports;
@@ -40,6 +41,7 @@ use wasmparser::{Validator, WasmFeatures};
 
 pub use map::{Map, Placed};
 
+use self::dynamic::Dynamic;
 use self::entry::Entry;
 use self::image::Image;
 use self::module::Module;
@@ -71,6 +73,8 @@ pub struct Options {
     pub gc: bool,
     /// For a namespace: it is told where the stack pointer is, so that it can say that the stack is full and put it back after a trap.
     pub hosted: bool,
+    /// The module says of its objects what is known of them, for a namespace in which more are loaded.
+    pub dynamic: bool,
     /// Functions have their names, in the form `libc.so!malloc`.
     pub names: bool,
 }
@@ -100,7 +104,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     let modules = world.bytes.iter().map(|bytes| Module::read(bytes));
     let modules = modules.collect::<Result<Vec<_>>>()?;
     let mut types = Types::new(&modules)?;
-    let targets = Targets::new(world, &modules)?;
+    let targets = Targets::new(world, &modules, options.dynamic)?;
     let values = Values::new(world, &modules, &targets)?;
     let mut image = Image::new(world, &modules, &targets, &values)?;
     let objects = Objects {
@@ -109,11 +113,19 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     };
     let mut entry = Entry::new(world, objects)?;
     let relocated = entry.relocate(objects, &values, &mut image)?;
+    let starts = match options.dynamic {
+        true => entry.leave_to_linker()?,
+        false => Vec::new(),
+    };
+    let dynamic = options
+        .dynamic
+        .then(|| Dynamic::new(world, &targets, &values, options, &relocated));
+    let dynamic = dynamic.transpose()?;
     let exports = exports::exports(world, &targets, &values, options)?;
 
     let mut reach = Reach::new(objects, &image, &relocated);
     let steps = entry.steps();
-    for &func in &steps {
+    for &func in steps.iter().chain(&starts) {
         reach.func(func);
     }
     // Code of a program at fixed addresses knows them without a base.
@@ -128,6 +140,9 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
     for kept in exports::kept(world, &targets, &values, options)? {
         kept.reach(&mut reach);
     }
+    if let Some(dynamic) = &dynamic {
+        dynamic.reach(world, &mut reach);
+    }
     if options.gc {
         reach.run()?;
     } else {
@@ -141,8 +156,10 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
         image: &image,
         live: &live,
         steps,
+        starts,
         command: entry.command,
         exports: &exports,
+        dynamic: dynamic.as_ref(),
     };
     let (bytes, code, map) = emit::emit(&parts, &mut types, options)?;
     Validator::new_with_features(WasmFeatures::all())
@@ -161,6 +178,8 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
                 ),
             )
         })?;
+    let mut warnings = warnings(world, &modules, &targets, &live);
+    warnings.extend(dynamic.into_iter().flat_map(|dynamic| dynamic.warnings));
     Ok(Fused {
         bytes,
         code,
@@ -170,7 +189,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
             .any(|func| matches!(func, Func::Absent(_))),
         loses_debug: modules.iter().any(|module| module.debug),
         map,
-        warnings: warnings(world, &modules, &targets, &live),
+        warnings,
     })
 }
 

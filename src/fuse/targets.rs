@@ -68,6 +68,8 @@ pub(super) struct Host {
     pub module: Arc<str>,
     pub name: String,
     pub kind: HostKind,
+    /// The object that calls it, where each has one of its own.
+    pub by: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +115,9 @@ pub(super) enum Used {
     Host(u32),
 }
 
+/// Module, name and caller.
+type HostKey = (Arc<str>, String, Option<u32>);
+
 #[derive(Default)]
 pub(super) struct Targets {
     pub spaces: Vec<Spaces>,
@@ -121,14 +126,19 @@ pub(super) struct Targets {
     /// With an object that imports it, and the index of its type there.
     pub tags: Vec<(Arc<str>, u32, u32)>,
     host_names: HashMap<u32, (Arc<str>, String)>,
-    host_of: HashMap<(Arc<str>, String), u32>,
+    host_of: HashMap<HostKey, u32>,
+    /// Each object has its own imports of the host's functions, so that these know who calls.
+    by_caller: bool,
     absent_of: HashMap<(String, u32, u32), u32>,
     tag_of: HashMap<Arc<str>, u32>,
 }
 
 impl Targets {
-    pub fn new(world: &World<'_>, modules: &[Module<'_>]) -> Result<Targets> {
-        let mut targets = Targets::default();
+    pub fn new(world: &World<'_>, modules: &[Module<'_>], by_caller: bool) -> Result<Targets> {
+        let mut targets = Targets {
+            by_caller,
+            ..Targets::default()
+        };
         targets.spaces.resize_with(modules.len(), Spaces::default);
         for (id, module, name) in world.request.model.host.each() {
             targets
@@ -165,7 +175,7 @@ impl Targets {
             if let FuncId::Host(id) = fill.callee.id {
                 let sig = world.request.model.host_func(id);
                 let sig = sig.ok_or_else(|| lost("a function of the host's"))?;
-                targets.host_func(id, Sig::Is(sig.clone()))?;
+                targets.host_func(id, Sig::Is(sig.clone()), None)?;
             }
         }
         Ok(targets)
@@ -235,7 +245,10 @@ impl Targets {
                     object: fresh(world, object)?,
                     index,
                 },
-                FuncId::Host(id) => Func::Host(self.host_func(id, Sig::Of(at.object, ty))?),
+                FuncId::Host(id) => {
+                    let by = self.by_caller.then_some(at.object);
+                    Func::Host(self.host_func(id, Sig::Of(at.object, ty), by)?)
+                }
             },
             Binding::Unresolved { .. } => {
                 let key = (at.import.name.text().to_string(), at.object, ty);
@@ -305,27 +318,38 @@ impl Targets {
         })
     }
 
-    fn host_func(&mut self, id: u32, sig: Sig) -> Result<u32> {
+    fn host_func(&mut self, id: u32, sig: Sig, by: Option<u32>) -> Result<u32> {
         let names = self.host_names.get(&id);
         let (module, name) = names
             .cloned()
             .ok_or_else(|| lost("a function of the host's"))?;
-        self.add_host(module, name, HostKind::Func(sig))
+        self.add_host(module, name, HostKind::Func(sig), by)
     }
 
     fn host(&mut self, at: &At<'_>, kind: HostKind) -> Result<u32> {
         let (module, name) = (at.import.module.clone(), at.import.name.text().to_string());
-        self.add_host(module, name, kind)
+        self.add_host(module, name, kind, None)
     }
 
-    fn add_host(&mut self, module: Arc<str>, name: String, kind: HostKind) -> Result<u32> {
+    fn add_host(
+        &mut self,
+        module: Arc<str>,
+        name: String,
+        kind: HostKind,
+        by: Option<u32>,
+    ) -> Result<u32> {
         let next = number(self.hosts.len())?;
         let position = *self
             .host_of
-            .entry((module.clone(), name.clone()))
+            .entry((module.clone(), name.clone(), by))
             .or_insert(next);
         if position == next {
-            self.hosts.push(Host { module, name, kind });
+            self.hosts.push(Host {
+                module,
+                name,
+                kind,
+                by,
+            });
         }
         Ok(position)
     }
@@ -338,15 +362,20 @@ impl Targets {
                 index,
             }),
             FuncId::Host(id) => {
-                let position = self
-                    .host_names
-                    .get(&id)
-                    .and_then(|name| self.host_of.get(name));
+                let position = self.host_position(id);
                 position
-                    .map(|&position| Func::Host(position))
+                    .map(Func::Host)
                     .ok_or_else(|| lost("a function of the host's"))
             }
         }
+    }
+
+    /// A function of the host's that nobody in particular calls.
+    fn host_position(&self, id: u32) -> Option<u32> {
+        let (module, name) = self.host_names.get(&id)?;
+        self.host_of
+            .get(&(module.clone(), name.clone(), None))
+            .copied()
     }
 
     pub fn func_of(&self, object: u32, index: u32) -> Func {
@@ -366,8 +395,8 @@ impl Targets {
         let spaces = self.spaces.get(object as usize)?;
         match *spaces.uses.get(index as usize)? {
             Some(Used::Host(id)) => {
-                let position = self.host_of.get(self.host_names.get(&id)?)?;
-                Some(Used::Func(Func::Host(*position)))
+                let position = self.host_position(id)?;
+                Some(Used::Func(Func::Host(position)))
             }
             used => used,
         }

@@ -16,7 +16,7 @@ use super::plan::PlanForm;
 use crate::engine::ModuleKey;
 use crate::object::{Brief, Metadata};
 use crate::plan::needed::Closure;
-use crate::plan::{Found, Identity, ObjectId, Plan, Role};
+use crate::plan::{Found, Identity, ObjectId, Plan, Role, Within};
 use crate::platform;
 
 /// What the first load of a namespace comes to.
@@ -53,6 +53,7 @@ struct FoundForm<'a> {
     role: Role,
     needed: Vec<ObjectId>,
     stack_pointer: Option<u64>,
+    within: Option<Within>,
     brief: Brief,
     /// Where the metadata lie behind the head.
     at: (u32, u32),
@@ -84,6 +85,7 @@ pub fn encode(
             role: found.role,
             needed: found.needed.clone(),
             stack_pointer: found.stack_pointer,
+            within: found.within.as_deref().cloned(),
             brief: found.object.brief().clone(),
             at: (at, u32::try_from(written.len()).ok()?),
         })
@@ -179,6 +181,8 @@ impl FoundForm<'_> {
             role: self.role,
             needed: self.needed,
             stack_pointer: self.stack_pointer,
+            within: self.within.map(Arc::new),
+            parts: Vec::new(),
         })
     }
 }

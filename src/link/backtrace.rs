@@ -200,12 +200,14 @@ fn candidates<'a>(state: &'a State, fresh: &[(&'a Found, &'a Module)]) -> Vec<Ca
         module: module.and_then(Module::identity),
     };
     let mut nodes: Vec<_> = state.model.nodes.iter().collect();
+    // Frames of one module of several objects are the program's, whose functions' names tell which object's they are.
+    nodes.retain(|(_, node)| !node.found.is_part());
     nodes.sort_unstable_by_key(|(id, _)| **id);
     let loaded = nodes.into_iter().map(|(id, node)| {
         let live = state.live.get(id);
         candidate(&node.found, Some(*id), live.map(|live| &*live.module))
     });
-    let fresh = fresh.iter();
+    let fresh = fresh.iter().filter(|(found, _)| !found.is_part());
     loaded
         .chain(fresh.map(|(found, module)| candidate(found, None, Some(module))))
         .collect()

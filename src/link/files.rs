@@ -7,12 +7,13 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::launch::Record;
 use super::order::lost;
+use super::parts;
 use super::stats::{Clock, Phase};
 use crate::abi;
 use crate::config::Config;
 use crate::engine::ModuleKey;
 use crate::error::{Code, Error, Result};
-use crate::object::{self, Metadata, Metering, Object};
+use crate::object::{self, Metadata, Metering, Object, Parts};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
 use crate::search::{self, Located, Tried, View};
@@ -135,8 +136,11 @@ impl<'a> Files<'a> {
             in_guest: false,
         });
         let parsed = self.clock.time(Phase::Parse, || self.prepare(bytes, main));
-        let (object, bytes, role, stack_pointer) = parsed?;
-        let size = bytes.len().saturating_add(object.footprint) as u64;
+        let (object, bytes, role, stack_pointer, parts) = parsed?;
+        let footprints = object
+            .footprint
+            .saturating_mul(1 + parts.as_ref().map_or(0, |parts| parts.objects.len()));
+        let size = bytes.len().saturating_add(footprints) as u64;
         self.within_limit(name, size)?;
         self.taken = self.taken.saturating_add(size);
         self.bytes.insert(identity.clone(), bytes);
@@ -144,20 +148,29 @@ impl<'a> Files<'a> {
             self.taken = self.taken.saturating_add(module.bytes.len() as u64);
             self.modules.insert(identity.clone(), module);
         }
-        Ok(Found {
+        let whole = Found {
             name: name.into(),
             path: path.map(Arc::from),
             in_guest: false,
             identity,
-            object: Metadata::new(object),
+            object: Metadata::default(),
             role,
             needed: Vec::new(),
             stack_pointer,
-        })
+            within: None,
+            parts: Vec::new(),
+        };
+        match parts {
+            Some(parts) => parts::split(whole, &object, parts),
+            None => Ok(Found {
+                object: Metadata::new(object),
+                ..whole
+            }),
+        }
     }
 }
 
-type Prepared = (Object, Vec<u8>, Role, Option<u64>);
+type Prepared = (Object, Vec<u8>, Role, Option<u64>, Option<Parts>);
 
 impl Files<'_> {
     /// Parses; a main program's own memory and table become imports, so that libraries can be instantiated before it, and checks are put
@@ -170,6 +183,15 @@ impl Files<'_> {
         let unfit = |error: Error| error.told_guests("not a valid WebAssembly module");
         let before = first_body(&object);
         let own_funcs = object.bodies.len();
+        let parts = match main {
+            true => Parts::of(&bytes, &object, limits).map_err(unfit)?,
+            false => None,
+        };
+        if parts.is_some() && self.config.snapshots {
+            let why = "the program is one module of several objects, made by `link --dynamic`: no snapshots are taken of a namespace that has it";
+            let advice = "  Load the program and its libraries apart where snapshots are taken.";
+            return Err(Error::new(Code::Unsupported, why).line(advice));
+        }
         let mut moved = false;
         if main
             && let Some((rewritten, what)) = object::externalize(&bytes, &object).map_err(unfit)?
@@ -203,7 +225,7 @@ impl Files<'_> {
             let hidden = object.metered(self.metering, own_funcs);
             object = hidden.ok_or_else(|| lost("the imports of the checks"))?;
         }
-        check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer))
+        check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer, parts))
     }
 }
 

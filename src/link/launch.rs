@@ -140,10 +140,23 @@ impl Namespace {
             let all: Option<Vec<_>> = found.into_iter().collect();
             all.ok_or("code of its modules is not kept")
         };
+        // Objects that are parts of the program's module have its code.
+        let both = closure.fresh.iter().zip(&modules);
+        let own = both.filter(|(found, _)| !found.is_part());
+        let own: Vec<ModuleKey> = own.map(|(_, key)| *key).collect();
+        let mut own = known(&own)?.into_iter();
+        let mut objects = Vec::with_capacity(modules.len());
+        for found in &closure.fresh {
+            let module = match found.is_part() {
+                true => objects.first().cloned(),
+                false => own.next(),
+            };
+            objects.push(module.ok_or("it has no program")?);
+        }
         Ok(Prepared {
             root,
             given: Given::Compiled {
-                objects: known(&modules)?,
+                objects,
                 generated: known(&generated)?,
             },
             options: options.clone(),

@@ -30,6 +30,7 @@ mod modules;
 mod namespace;
 mod open;
 mod order;
+mod parts;
 mod pointer;
 mod prelink;
 mod prepare;

@@ -47,8 +47,8 @@ pub(super) struct LoadedObject {
     pub exports: ExternVec,
     /// Position in `exports` of each of the object's exports, where the engine has another order.
     pub order: Option<Vec<u32>>,
-    /// Held for its life alone: WAMR frees what an instance has with it (Q23).
-    pub _instance: Instance,
+    /// Held for its life alone: WAMR frees what an instance has with it (Q23). Objects of one module share it.
+    pub _instance: Rc<Instance>,
     /// Tells the object's frames in a backtrace from others'.
     pub module: Rc<Module>,
     /// Of the bytes that it was compiled from, where the load had them.

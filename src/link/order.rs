@@ -106,3 +106,15 @@ pub fn export_order(module: &Module, object: &Metadata) -> Result<Option<Vec<u32
         .map(Some)
         .ok_or_else(|| lost("an export"))
 }
+
+/// Where in an engine's vector the exports of these names are. An empty name is none, and has a place beyond all.
+pub fn named_exports(module: &Module, names: &[String]) -> Result<Vec<u32>> {
+    let exports = module.exports();
+    let position: HashMap<&[u8], u32> = exports.iter().zip(0..).map(|(e, n)| (e.name, n)).collect();
+    let places = names.iter().map(|name| match name.is_empty() {
+        true => Some(u32::MAX),
+        false => position.get(name.as_bytes()).copied(),
+    });
+    let places: Option<Vec<u32>> = places.collect();
+    places.ok_or_else(|| lost("an export"))
+}

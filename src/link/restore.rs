@@ -224,6 +224,11 @@ impl Namespace {
         let path = module.path.as_deref();
         let found = files.parse(&object.name, path, identity, bytes, object.main);
         let found = found.context(|| text::name(&object.name).into_owned())?;
+        if found.within.is_some() {
+            // No snapshot is taken of a namespace with such a program.
+            let why = "malformed snapshot: one of its modules has several objects";
+            return Err(Error::new(ErrorCode::Malformed, why));
+        }
         let bytes = files.bytes.remove(&object.identity);
         let found = Found {
             in_guest: module.in_guest,
@@ -527,6 +532,8 @@ fn absent(id: ObjectId) -> Result<Node> {
         role: Role::Library,
         needed: Vec::new(),
         stack_pointer: None,
+        within: None,
+        parts: Vec::new(),
     };
     Ok(blank(found, Placement::default()))
 }

@@ -19,7 +19,7 @@ use super::ahead::Ahead;
 use super::glue;
 use super::launch::Keys;
 use super::namespace::{Linkage, LoadedObject, Namespace, Number, State};
-use super::order::{export_order, in_engine_order, lost, raw};
+use super::order::{export_order, in_engine_order, lost, named_exports, raw};
 use super::prepare::{Given, Prepared};
 use super::refused;
 use super::snapshot::Batch;
@@ -135,7 +135,16 @@ impl Transaction<'_> {
     }
 
     fn compile_all(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
-        let bytes_of = |found: &Found| bytes.get(&found.identity).map_or(&[][..], Vec::as_slice);
+        let program = self.closure.fresh.first();
+        let bytes_of = |found: &Found| {
+            let module = if found.is_part() {
+                program
+            } else {
+                Some(found)
+            };
+            let bytes = module.and_then(|found| bytes.get(&found.identity));
+            bytes.map_or(&[][..], Vec::as_slice)
+        };
         let (keys, known) = self.ns.clock.time(Phase::Compile, || {
             let fresh = self.closure.fresh.iter();
             let keys: Vec<_> = fresh.map(|found| ModuleKey::of(bytes_of(found))).collect();
@@ -144,6 +153,12 @@ impl Transaction<'_> {
         });
         let fresh = self.closure.fresh.iter().zip(keys.iter().zip(known));
         for (n, (found, (&key, known))) in fresh.enumerate() {
+            if found.is_part() {
+                let program = self.modules.first().cloned();
+                self.modules
+                    .push(program.ok_or_else(|| lost("the program"))?);
+                continue;
+            }
             let bytes = bytes_of(found);
             self.ns.config.tell(Progress::Compiling {
                 name: &found.name,
@@ -210,12 +225,18 @@ impl Transaction<'_> {
         ) else {
             return Err(lost("an object"));
         };
+        if found.is_part() {
+            return self.instantiate_part(id, found, module.clone());
+        }
         let imports = {
             let state = self.ns.state();
             let mut in_module_order = planned
                 .imports
                 .iter()
-                .map(|supply| self.supply(&state, id, supply))
+                .enumerate()
+                .map(|(position, supply)| {
+                    self.supply(&state, self.caller(id, found, position), supply)
+                })
                 .collect::<Result<Vec<_>>>()?;
             if found.object.brief().metered != Metering::Off {
                 in_module_order.extend(self.ns.meter_imports()?);
@@ -261,10 +282,14 @@ impl Transaction<'_> {
             Error::new(code, text).with_frames(frames.to_vec())
         })?;
         let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store));
-        let order = export_order(module, &found.object)?;
-        if exports.len() != found.object.brief().exports as usize {
+        let order = match &found.within {
+            Some(within) => Some(named_exports(module, &within.exports)?),
+            None => export_order(module, &found.object)?,
+        };
+        if found.within.is_none() && exports.len() != found.object.brief().exports as usize {
             return Err(lost("an export"));
         }
+        let instance = Rc::new(instance);
         let live = LoadedObject {
             exports,
             order,
@@ -300,6 +325,31 @@ impl Transaction<'_> {
         let function = function.ok_or_else(|| lost("a start function"))?;
         self.instantiating(|| self.ns.call(&function, &[], &mut []))
             .context(|| format!("{name}: its start function"))
+    }
+
+    /// An object whose code came with the program's module.
+    fn instantiate_part(&mut self, id: ObjectId, found: &Found, module: Rc<Module>) -> Result<()> {
+        let program = self
+            .live
+            .get(&self.first)
+            .ok_or_else(|| lost("the program"))?;
+        let instance = program._instance.clone();
+        let within = found.within.as_ref().ok_or_else(|| lost("an object"))?;
+        let live = LoadedObject {
+            exports: self.instantiating(|| instance.exports_on_demand(self.ns.store)),
+            order: Some(named_exports(&module, &within.exports)?),
+            _instance: instance,
+            module,
+            key: program.key,
+            linkage: self.no_linkage.clone(),
+        };
+        self.live.insert(id, live);
+        Ok(())
+    }
+
+    /// The object that calls what a module imports: of one module of several objects, each import is one object's.
+    fn caller(&self, id: ObjectId, found: &Found, position: usize) -> ObjectId {
+        caller(self.first, id, found, position)
     }
 
     /// The engine's object for an import.
@@ -508,6 +558,15 @@ impl Transaction<'_> {
             state.nothing = Some(nothing);
         }
     }
+}
+
+/// The object that calls what `found` imports.
+fn caller(first: ObjectId, id: ObjectId, found: &Found, position: usize) -> ObjectId {
+    let callers = found.space().map(|space| &space.callers);
+    // Functions come before all else that such a module imports.
+    let part = callers.and_then(|callers| callers.get(position));
+    let of = part.and_then(|part| first.0.checked_add(*part));
+    of.map_or(id, ObjectId)
 }
 
 /// A number that its importer may change is that importer's alone: nothing of it reaches another object, nor a later one.

@@ -37,13 +37,13 @@ impl Model {
             }
             let uses = planned.bindings.iter().filter_map(Binding::object);
             let node = Node {
+                nodelete: preloads.contains(&id) || found.is_part(),
                 found,
                 place: planned.place,
                 uses: uses.filter(|&used| used != id).collect(),
                 bindings: planned.bindings.clone(),
                 global: false,
                 opens: Opens::default(),
-                nodelete: preloads.contains(&id),
                 opened: false,
                 deepbind: options.deepbind,
                 init: Init::New,

@@ -60,7 +60,7 @@ pub use kept::{KeptModel, KeptNode, contradicts};
 pub use lifecycle::{Lifecycle, lifecycle};
 pub use map::{Now, Range, Spaces, map, spaces};
 pub use model::{
-    Found, FuncId, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement, Role,
+    Found, FuncId, Identity, Landmarks, Model, Node, ObjectId, Opens, Placement, Role, Within,
 };
 pub use place::{Extent, Layout, Sizes, bound};
 pub use places::Places;

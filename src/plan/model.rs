@@ -14,7 +14,9 @@ use super::resolve::{Binding, Callee};
 use super::scope::{Definition, Scope};
 use super::slot_map::SlotMap;
 use super::turns::Init;
-use crate::object::{Base, ConstValue, ExportItem, ExternType, FuncType, Metadata, Name, Segment};
+use crate::object::{
+    Base, ConstValue, ExportItem, ExternType, FuncType, Metadata, Name, Segment, Space,
+};
 
 /// Names an object of a namespace; never used again after the object is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,6 +33,8 @@ pub enum Identity {
     },
     /// Given by an open callback.
     Host(Vec<u8>),
+    /// One of the objects that are one module with the program: its name.
+    Part(Vec<u8>),
     /// Bytes that the host handed over: each hand-over is its own object.
     Bytes(u64),
 }
@@ -66,6 +70,24 @@ pub struct Found {
     pub needed: Vec<ObjectId>,
     /// Initial stack pointer of a fixed main that owns its stack.
     pub stack_pointer: Option<u64>,
+    /// Where it lies in one module with others, if it does.
+    pub within: Option<Arc<Within>>,
+    /// The other objects of a program that is one module, until they are among those that are loaded.
+    pub parts: Vec<Found>,
+}
+
+/// An object in one module with others: the program of a module that `wasmdyld link --dynamic` wrote, or one of its libraries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Within {
+    pub place: Placement,
+    /// The module's export behind each of the object's own; empty for an address.
+    pub exports: Vec<String>,
+    /// Functions of the object that have a slot.
+    pub slots: Vec<(u32, u64)>,
+    /// It was preloaded when the module was linked.
+    pub preloaded: bool,
+    /// What the program's module has beside objects. `None`: the object is a library, whose functions are exports of the program's module.
+    pub space: Option<Space>,
 }
 
 impl Found {
@@ -73,6 +95,18 @@ impl Found {
     pub fn soname(&self) -> Option<&Arc<str>> {
         let dylink = self.object.dylink.as_ref()?;
         dylink.soname.as_ref().filter(|_| !self.role.is_main())
+    }
+
+    /// Whether it has no module for itself: it is part of the program's.
+    pub fn is_part(&self) -> bool {
+        self.within
+            .as_ref()
+            .is_some_and(|within| within.space.is_none())
+    }
+
+    /// What the program's module has beside objects, where it has several.
+    pub fn space(&self) -> Option<&Space> {
+        self.within.as_ref()?.space.as_ref()
     }
 
     /// [`Found::soname`], where it is another name than the file's.

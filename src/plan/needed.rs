@@ -49,6 +49,8 @@ struct Walk<'a, P: Provider> {
     by_name: HashMap<Arc<str>, ObjectId>,
     /// New objects by the files that they came from.
     by_identity: HashMap<Identity, ObjectId>,
+    /// Preloads that came with the program's module.
+    preloaded: Vec<ObjectId>,
 }
 
 /// Collects everything that `roots` need. Beyond here no object is added.
@@ -65,6 +67,7 @@ pub fn closure<P: Provider>(
         closure: Closure::default(),
         by_name: HashMap::new(),
         by_identity: HashMap::new(),
+        preloaded: Vec::new(),
     };
     for root in roots {
         let id = match root {
@@ -75,6 +78,8 @@ pub fn closure<P: Provider>(
         if !walk.closure.roots.contains(&id) {
             walk.closure.roots.push(id);
         }
+        let preloaded = std::mem::take(&mut walk.preloaded);
+        walk.closure.roots.extend(preloaded);
     }
     // Preloads come after the main program, and before a library (see `Config::preloads`).
     let main = walk
@@ -161,7 +166,19 @@ impl<P: Provider> Walk<'_, P> {
         Ok(id)
     }
 
-    fn add(&mut self, found: Found) -> Result<ObjectId> {
+    fn add(&mut self, mut found: Found) -> Result<ObjectId> {
+        let parts = std::mem::take(&mut found.parts);
+        let id = self.add_one(found)?;
+        // They are there with the program: nobody searches for them.
+        for part in parts {
+            let preloaded = part.within.as_ref().is_some_and(|within| within.preloaded);
+            let part = self.add_one(part)?;
+            self.preloaded.extend(preloaded.then_some(part));
+        }
+        Ok(id)
+    }
+
+    fn add_one(&mut self, found: Found) -> Result<ObjectId> {
         let count = self.model.nodes.len() + self.closure.fresh.len();
         if count >= self.limit {
             return Err(Error::new(

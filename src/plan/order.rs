@@ -86,6 +86,14 @@ pub fn instantiation(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result
             }
         }
     }
+    // What is part of the program's module is there when that is.
+    if let Some(main) = main {
+        for (hard, found) in hard.iter_mut().zip(request.fresh) {
+            if found.is_part() {
+                hard.insert(main);
+            }
+        }
+    }
     let graph: Vec<Vec<usize>> = soft
         .iter()
         .zip(&hard)

@@ -267,6 +267,15 @@ fn place_first(
         limit: table_limit(request, table_max),
         what: "table",
     };
+    let space = fixed.and_then(|object| object.found.space());
+    if let Some(space) = space {
+        for &(start, len) in &space.memory_free {
+            memory.free.give(start, len)?;
+        }
+        for &(start, len) in &space.table_free {
+            table.free.give(start, len)?;
+        }
+    }
     let mut placements = Vec::with_capacity(request.fresh.len());
     for object in objects {
         placements.push(place_object(object, &mut memory, &mut table)?);
@@ -304,6 +313,14 @@ fn place_first(
         landmarks.heap_base = heap_base.min(LAST_ADDRESS);
     }
     landmarks.heap_end = bytes(pages).min(LAST_ADDRESS);
+    if let Some(space) = space {
+        // Where the objects were told that it is.
+        let end = |(start, len): (u64, u64)| start.saturating_add(len).min(LAST_ADDRESS);
+        landmarks.stack_low = space.stack.map(|stack| stack.0);
+        landmarks.stack_high = space.stack.map(end);
+        landmarks.heap_base = space.heap.0.min(LAST_ADDRESS);
+        landmarks.heap_end = end(space.heap);
+    }
     let layout = Layout {
         placements,
         memory: Extent {
@@ -329,6 +346,9 @@ fn place_object(
     table: &mut Filling<'_>,
 ) -> Result<Placement> {
     let found = object.found;
+    if let Some(within) = &found.within {
+        return Ok(within.place);
+    }
     if found.role == Role::FixedMain {
         return Ok(Placement {
             memory_base: 0,

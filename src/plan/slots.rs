@@ -12,7 +12,7 @@ use super::place::{Layout, within_limits};
 use super::resolve::{Binding, Callee};
 use super::{Plt, Request};
 use crate::error::{Code, Error, Result};
-use crate::object::{ExternType, Object, Segment};
+use crate::object::{ExternType, Name, Object, Segment};
 
 /// A slot and the function to put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,7 @@ pub fn assign(
     check_segments(request, bindings, layout)?;
     let routes = Routes::new(request, order);
     let mut slots = Slots::default();
+    known_within(request, &mut slots);
     let (wanted, called) = wanted(request, bindings, &routes);
     let held = imports_in_segments(request, bindings, &routes, layout);
     let used = wanted.iter().chain(held.iter().map(|held| &held.callee));
@@ -160,6 +161,21 @@ pub fn assign(
     layout.table.after = end;
     *layout = within_limits(request, layout.clone())?;
     Ok(slots)
+}
+
+/// Objects that are one module have their slots, and so have the host's functions that these took the address of.
+fn known_within(request: &Request<'_>, slots: &mut Slots) {
+    let mut known = Vec::new();
+    for (object, found) in request.fresh_ids().zip(request.fresh) {
+        let own = found.within.iter().flat_map(|within| &within.slots);
+        known.extend(own.map(|&(index, slot)| (FuncId::Object { object, index }, slot)));
+        for (module, name, slot) in found.space().iter().flat_map(|space| &space.host_slots) {
+            let host = request.model.host.get(module, Name::new(name));
+            known.extend(host.map(|(id, _)| (FuncId::Host(id), *slot)));
+        }
+    }
+    slots.of.extend(known.iter().copied());
+    slots.decided.extend(known);
 }
 
 /// The functions that need a slot, each once, in order of first use; and those that stubs call.

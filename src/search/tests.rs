@@ -47,6 +47,8 @@ fn found(path: &str, in_guest: bool, runtime_path: &[&str]) -> Found {
         role: crate::plan::Role::Library,
         needed: Vec::new(),
         stack_pointer: None,
+        within: None,
+        parts: Vec::new(),
     }
 }
 

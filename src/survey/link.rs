@@ -42,12 +42,14 @@ pub struct Linking<'a> {
     pub imports: &'a [String],
     /// The functions of dlfcn.h are there, and fail. Otherwise they are undefined.
     pub no_dlopen: bool,
+    /// A namespace runs it: the linker's own functions are there.
+    pub dynamic: bool,
     /// The first library that is missing or unusable is an error, as of a load. Otherwise it is one of [`Survey::problems`].
     pub strict: bool,
 }
 
 /// What can be done about a program that opens libraries.
-const NO_DLOPEN: &str = "  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`, or link it with --no-dlopen (WASM_DYLD_LINK_NO_DLOPEN): then they fail.";
+const NO_DLOPEN: &str = "  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`, link it with --dynamic, so that `wasmdyld run` can load more beside it, or link it with --no-dlopen (WASM_DYLD_LINK_NO_DLOPEN): then they fail.";
 
 impl Survey {
     /// A survey as far as all is known before the program runs on its own: the linker is not there then, so that its own functions are
@@ -60,6 +62,7 @@ impl Survey {
         let purpose = Purpose::Link {
             strict: linking.strict,
             no_dlopen: linking.no_dlopen,
+            dynamic: linking.dynamic,
         };
         Survey::made(program, config, linking.imports, purpose)
     }

@@ -15,7 +15,7 @@ pub use symbols::{Definer, SymbolState, SymbolUses, Symbols, User, What};
 
 use crate::abi;
 use crate::config::Config;
-use crate::error::{Context, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 use crate::link::{Clock, Files, definitions};
 use crate::object::{Metadata, Metering, Object};
 use crate::plan::needed::{Closure, Provider, Root, closure};
@@ -67,6 +67,8 @@ enum Purpose {
         strict: bool,
         /// Functions of dlfcn.h are defined, and fail.
         no_dlopen: bool,
+        /// The linker is there when it runs.
+        dynamic: bool,
     },
 }
 
@@ -209,7 +211,7 @@ fn host_defs(assumed: &[String], objects: &[Found], purpose: Purpose) -> HostDef
         };
         host.define(crate::wasi::MODULE, function.name, def);
     }
-    if purpose == Purpose::Look {
+    if matches!(purpose, Purpose::Look | Purpose::Link { dynamic: true, .. }) {
         for (module, name, def) in definitions() {
             host.define(module, name, def);
         }
@@ -305,6 +307,19 @@ impl Surveyor<'_> {
             size,
             problem: None,
         });
+        if self.keep && !found.parts.is_empty() {
+            let name = crate::text::name(name);
+            let why = format!(
+                "{name} is one module already, of {} objects",
+                1 + found.parts.len()
+            );
+            return Err(Error::new(Code::Unsupported, why));
+        }
+        self.sources.extend(found.parts.iter().map(|_| Origin {
+            why: format!("part of {name}"),
+            size: 0,
+            problem: None,
+        }));
         Ok(found)
     }
 
@@ -339,6 +354,8 @@ impl Surveyor<'_> {
             role: Role::Library,
             needed: Vec::new(),
             stack_pointer: None,
+            within: None,
+            parts: Vec::new(),
         }
     }
 }

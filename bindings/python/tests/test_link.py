@@ -70,3 +70,9 @@ def test_a_program_that_opens_libraries() -> None:
         wasmdyld.link(opens, library_paths=[LIB], default_paths=[])
     linked = wasmdyld.link(opens, library_paths=[LIB], default_paths=[], no_dlopen=True)
     assert any(placed["name"] == "no-dlopen" for placed in linked.map["objects"])
+    with pytest.raises(wasmdyld.InvalidArgument, match="LINK_DYNAMIC"):
+        wasmdyld.link(opens, library_paths=[LIB], default_paths=[], no_dlopen=True, dynamic=True)
+    linked = wasmdyld.link(opens, library_paths=[LIB], default_paths=[], dynamic=True)
+    with wasmdyld.Namespace(default_paths=[], wasi=wasmdyld.Wasi()) as ns:
+        ns.load_bytes("main-pie.wasm", linked.bytes, wasmdyld.Flags.PROGRAM)
+        assert "libc.so" in [loaded.name for loaded in ns.objects]

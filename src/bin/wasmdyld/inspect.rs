@@ -10,7 +10,7 @@ use serde::Serialize;
 use wasmdyld::abi;
 use wasmdyld::error::{Context, Result};
 use wasmdyld::object::{
-    Brief, ExportItem, ExternType, Object, Outline, ParseLimits, externalize, outline,
+    Brief, ExportItem, ExternType, Object, Outline, ParseLimits, Parts, externalize, outline,
 };
 use wasmdyld::plan::{Role, describe, lifecycle, role_of};
 use wasmdyld::search;
@@ -51,6 +51,8 @@ struct Module {
     outline: Outline,
     /// What it can be loaded as, or why not.
     role: Result<Role>,
+    /// What it says of the objects that it was made of.
+    parts: Option<Parts>,
     notes: Vec<String>,
 }
 
@@ -103,6 +105,7 @@ impl Inspect {
             row("needs", &names(&dylink.needed))?;
             row("searches", &names(&dylink.runtime_path))?;
         }
+        row("objects", &parts(module))?;
         row("imports", &imports(object))?;
         row("exports", &exports(object))?;
         row("at start", &life(object))?;
@@ -158,7 +161,16 @@ fn read(path: &std::path::Path) -> Result<Module> {
     let name = located.name.clone();
     let bytes = located.read()?;
     let role = role(&bytes)?;
-    let object = Object::parse(&bytes, &ParseLimits::default())?;
+    let limits = ParseLimits::default();
+    let object = Object::parse(&bytes, &limits)?;
+    // A load of a library does not look at it.
+    let (role, parts) = match role {
+        Ok(role) if role.is_main() => match Parts::of(&bytes, &object, &limits) {
+            Ok(parts) => (Ok(role), parts),
+            Err(error) => (Err(error), None),
+        },
+        other => (other, None),
+    };
     Ok(Module {
         name,
         bytes: bytes.len() as u64,
@@ -166,6 +178,7 @@ fn read(path: &std::path::Path) -> Result<Module> {
         notes: notes(&object),
         object,
         role,
+        parts,
     })
 }
 
@@ -201,6 +214,14 @@ fn what(module: &Module) -> &'static str {
 
 fn names(all: &[std::sync::Arc<str>]) -> Vec<String> {
     all.iter().map(|one| name(one).into_owned()).collect()
+}
+
+/// The objects that the module was made of, with how many symbols each has.
+fn parts(module: &Module) -> Vec<String> {
+    let parts = module.parts.iter().flat_map(|parts| &parts.objects);
+    parts
+        .map(|part| format!("{}, {} symbols", name(&part.name), part.exports.len()))
+        .collect()
 }
 
 fn producers(outline: &Outline) -> Vec<String> {
@@ -405,6 +426,9 @@ struct Answer<'a, I: Serialize, E: Serialize, S: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cannot_be_loaded: Option<String>,
     dylink: Option<Dylink<'a>>,
+    /// Names of the objects that the module was made of, where it says of what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    objects: Vec<&'a str>,
     producers: Vec<Producer<'a>>,
     features: Vec<&'static str>,
     start_function: bool,
@@ -478,6 +502,7 @@ fn json(module: &Module) -> impl Serialize {
     let Module {
         object, outline, ..
     } = module;
+    let parts = module.parts.iter().flat_map(|parts| &parts.objects);
     let producers = outline.producers.iter();
     let producers = producers.map(|(field, name, version)| Producer {
         field,
@@ -506,6 +531,7 @@ fn json(module: &Module) -> impl Serialize {
             needed: texts(&dylink.needed),
             runtime_path: texts(&dylink.runtime_path),
         }),
+        objects: parts.map(|part| part.name.as_str()).collect(),
         producers: producers.collect(),
         features: object.features.names(),
         start_function: object.start.is_some(),

@@ -61,6 +61,9 @@ pub struct Link {
     /// Write what lies where, as JSON, to this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     map: Option<PathBuf>,
+    /// Keep what is known of the objects, so that `wasmdyld run` loads the module as these, and the program can open more
+    #[arg(long, conflicts_with_all = ["no_dlopen", "library", "snapshot", "component"])]
+    dynamic: bool,
     /// A program or library
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
@@ -78,6 +81,7 @@ impl Link {
         let linking = Linking {
             imports: &self.import,
             no_dlopen: self.no_dlopen,
+            dynamic: self.dynamic,
             strict: false,
         };
         let survey = Survey::to_link(&Program::Path(&self.file), &config, &linking)?;
@@ -94,6 +98,7 @@ impl Link {
             library,
             gc: !self.no_gc,
             hosted: false,
+            dynamic: self.dynamic,
             names: !self.strip,
         };
         let fused = match self.snapshot.point()? {

@@ -36,6 +36,8 @@ impl Shelf {
             object: Metadata::new(object),
             needed: Vec::new(),
             stack_pointer,
+            within: None,
+            parts: Vec::new(),
         };
         self.files.insert(name.to_string(), (found, bytes));
         Ok(())
@@ -119,6 +121,7 @@ pub fn program() -> Options {
         library: false,
         gc: true,
         hosted: false,
+        dynamic: false,
         names: false,
     }
 }

@@ -135,6 +135,7 @@ fn fused(modules: &[(String, Vec<u8>)], gc: bool) -> Result<Fused> {
         library: false,
         gc,
         hosted: true,
+        dynamic: false,
         names: true,
     };
     shelf.plan_with(&config(), MAIN, |world| fuse(world, &options))

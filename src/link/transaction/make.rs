@@ -151,9 +151,16 @@ impl Transaction<'_> {
             }
         }
         for (n, planned) in self.plan.objects.iter().enumerate() {
-            let importer = ObjectId(self.first.0 + n as u32);
-            for supply in &planned.imports {
+            let object = ObjectId(self.first.0 + n as u32);
+            let Some(found) = self.closure.fresh.get(n) else {
+                continue;
+            };
+            for (position, supply) in planned.imports.iter().enumerate() {
                 let Supply::Host(id) = supply else { continue };
+                let importer = self.caller(object, found, position);
+                if self.services.contains_key(&(importer, *id)) {
+                    continue;
+                }
                 let service = match self.ns.state().hosts.get(*id as usize) {
                     Some(HostValue::Service(_, service)) => Some(*service),
                     _ => None,

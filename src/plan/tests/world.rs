@@ -74,6 +74,8 @@ impl Shelf {
             role: file.role,
             needed: Vec::new(),
             stack_pointer: file.stack_pointer,
+            within: None,
+            parts: Vec::new(),
         })
     }
 }

@@ -42,6 +42,7 @@ def link(
     names: bool = True,
     no_dlopen: bool = False,
     library: bool = False,
+    dynamic: bool = False,
 ) -> Linked:
     """Makes one module of a program and all libraries that it needs, which any engine runs without this package. No guest code runs.
 
@@ -51,6 +52,8 @@ def link(
     `exports` are symbols that the module exports beside its entry and a library's own; `keep` stay whether anything reaches them or not;
     `imports`, as "MODULE" or "MODULE.NAME", are left to the module's host, beside WASI. Without `gc` all stays that nothing reaches, without
     `names` functions have none. With `no_dlopen` dlopen and its like fail when they are called; otherwise a program that calls them is an error.
+    With `dynamic` the module keeps what is known of its objects: a Namespace that loads it knows them as objects, and opens more libraries beside
+    them.
     The others are as for a Namespace, and so are the errors.
     """
     wanted = _Lists()
@@ -58,6 +61,7 @@ def link(
     flags |= 0 if names else _ffi.WASM_DYLD_LINK_STRIP
     flags |= _ffi.WASM_DYLD_LINK_NO_DLOPEN if no_dlopen else 0
     flags |= _ffi.WASM_DYLD_LINK_LIBRARY if library else 0
+    flags |= _ffi.WASM_DYLD_LINK_DYNAMIC if dynamic else 0
     warnings: List[str] = []
     options = _ffi.wasm_dyld_link_options_t(
         size=ctypes.sizeof(_ffi.wasm_dyld_link_options_t),
