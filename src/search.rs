@@ -146,8 +146,11 @@ impl Located {
                 // Room for all of it at once: growing would need as much again.
                 let size = file.metadata().map_or(0, |metadata| metadata.len());
                 let size = usize::try_from(size.min(MAX_FILE)).unwrap_or(0);
-                let mut bytes = Vec::with_capacity(size.saturating_add(1));
-                let read = (&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes);
+                let mut bytes = Vec::new();
+                let room = bytes.try_reserve_exact(size.saturating_add(1));
+                let read = room
+                    .map_err(std::io::Error::from)
+                    .and_then(|()| (&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes));
                 read.map_err(|e| Error::new(Code::Io, e.to_string()))
                     .context(|| format!("reading {}", self.shown))?;
                 if bytes.len() as u64 > MAX_FILE {

@@ -101,9 +101,7 @@ fn call(
         let _inside = side.leave()?;
         // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
         let bytes = unsafe { memory.bytes_mut() };
-        let outcome = wasi.call(index, bytes, raw);
-        let returned = outcome.as_ref().ok().copied().flatten();
-        (outcome, wasi.units_moved(index, bytes, raw, returned))
+        (wasi.call(index, bytes, raw), wasi.units_moved())
     };
     // What the guest waited for may have ended for this reason.
     if let Some(stop) = control::wanted() {

@@ -57,6 +57,11 @@ pub use outline::{Outline, Part, outline};
 pub use parts::{Item as PartItem, Part as PartOf, Parts, Space, Split};
 pub use pointer_call::{Guest, PointerCall, Seen, bodies, function_type, pointer_call};
 pub use signature::signature;
+#[cfg_attr(
+    not(feature = "wasi"),
+    allow(unused_imports, reason = "WASI reads files")
+)]
+pub(crate) use sniff::{LOOK, MAGIC};
 pub use soname::unfit_file_name;
 pub use types::*;
 

@@ -2,7 +2,11 @@
 
 use crate::error::{Code, Error, Result};
 
-const MAGIC: &[u8] = b"\0asm";
+/// What every module begins with.
+pub const MAGIC: &[u8] = b"\0asm";
+
+/// As much of a file as is looked at to say what it is instead; a file of gigabytes is not read for an error message.
+pub const LOOK: usize = 512;
 
 /// Files that people hand to a dynamic linker by mistake, by their first bytes.
 const SIGNATURES: &[(&[u8], &str)] = &[
@@ -92,8 +96,6 @@ fn version(version: u16, layer: u16) -> Result<()> {
 
 /// A description of `bytes` if they look like text.
 fn text(bytes: &[u8]) -> Option<String> {
-    // Enough to tell; a file of gigabytes is not read for an error message.
-    const LOOK: usize = 512;
     let head = bytes.get(..LOOK).unwrap_or(bytes);
     let head = match std::str::from_utf8(head) {
         Ok(head) => head,

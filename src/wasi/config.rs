@@ -175,7 +175,6 @@ impl WasiConfig {
             },
             random: self.deterministic.map_or(Random::System, Random::seeded),
             preopened: self.open_preopens(&descriptors)?,
-            listed: descriptors.listed,
             wait,
         };
         Ok(Wasi::new(given, streams, listeners))

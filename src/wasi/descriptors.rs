@@ -4,7 +4,7 @@
 //! libraries.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::preview1::types::Errno;
 
@@ -29,22 +29,6 @@ pub fn default_limit() -> u32 {
 pub struct Descriptors {
     limit: u32,
     open: Arc<AtomicU32>,
-    pub listed: Listed,
-}
-
-/// How many entries of folders the host has looked at for a guest.
-#[derive(Clone, Debug, Default)]
-pub struct Listed(Arc<AtomicU64>);
-
-impl Listed {
-    pub fn add(&self, entries: u64) {
-        self.0.fetch_add(entries, Ordering::Relaxed);
-    }
-
-    /// How many it were since this was last asked.
-    pub fn take(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
-    }
 }
 
 impl Descriptors {
@@ -52,7 +36,6 @@ impl Descriptors {
         Descriptors {
             limit,
             open: Arc::default(),
-            listed: Listed::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use super::FileIdentity;
 use super::preview1::descriptor::{File, Folder, How, Opened};
 use super::preview1::types::{Errno, Filetype};
 use crate::error::{Code, Error, Result};
+use crate::object::{LOOK, MAGIC};
 
 /// More than any engine takes for one module.
 const MAX_FILE: u64 = 1 << 30;
@@ -109,22 +110,28 @@ fn load(folder: &dyn Folder, path: &str) -> Loaded {
         born: file.born(),
     };
     let mut bytes = Vec::new();
-    let mut size = stat.size;
+    // What is no module is told by its first bytes: of a file that has a size and nothing in it, no more is read.
+    let mut expected = LOOK as u64;
     loop {
-        // One byte more than expected, to see the end without another round.
-        if size >= MAX_FILE {
+        if stat.size.max(expected) >= MAX_FILE {
             return Err(Failure::TooLarge);
         }
         let filled = bytes.len();
-        bytes.resize(size as usize + 1, 0);
-        match fill(&*file, &mut bytes, filled)? {
-            read if read < bytes.len() => {
-                bytes.truncate(read);
-                return Ok((bytes, identity));
-            }
-            // It has grown.
-            read => size = read as u64 * 2,
+        // One byte more than expected, to see the end without another round.
+        let room = expected as usize + 1;
+        let more = bytes.try_reserve_exact(room.saturating_sub(filled));
+        more.map_err(|_| Errno::Nomem)?;
+        bytes.resize(room, 0);
+        let read = fill(&*file, &mut bytes, filled)?;
+        if read < room || !bytes.starts_with(MAGIC) {
+            bytes.truncate(read);
+            return Ok((bytes, identity));
         }
+        // At first what its size says, then more if it has grown meanwhile.
+        expected = match stat.size > read as u64 {
+            true => stat.size,
+            false => read as u64 * 2,
+        };
     }
 }
 

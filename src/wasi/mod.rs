@@ -104,13 +104,12 @@ pub trait Preview1 {
         0
     }
 
-    /// What a call that has just returned `outcome` costs besides, for what it has moved and looked at.
-    fn units_moved(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
-        let _ = (index, memory, args, outcome);
+    /// What the call that has just returned costs besides, for what it has moved and looked at. To be asked once after each.
+    fn units_moved(&self) -> u64 {
         0
     }
 
-    /// Reads the file that `guest_path` names, through the preopened directories alone.
+    /// Reads the file that `guest_path` names, through the preopened directories alone. Of one that does not begin as a module its first bytes are enough.
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {
         Err(Error::new(
             Code::Unsupported,

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::preview1::in_pieces;
+use super::preview1::types::Errno;
 use super::{FileIdentity, Preview1, Signature, Stop};
 use crate::error::Result;
 
@@ -40,11 +42,14 @@ struct Watched {
 
 impl Watched {
     /// Fills a buffer, if it lies within the memory.
-    fn random(&self, memory: &mut [u8], address: u64, length: u64) -> Option<()> {
+    fn random(&self, memory: &mut [u8], address: u64, length: u64) -> Option<Errno> {
         let start = low(address) as usize;
         let buffer = memory.get_mut(start..start.checked_add(low(length) as usize)?)?;
-        self.random.borrow_mut().fill(buffer);
-        Some(())
+        let filled = in_pieces(buffer, |piece| {
+            self.random.borrow_mut().fill(piece);
+            Ok(())
+        });
+        Some(filled.err().unwrap_or(Errno::Success))
     }
 
     fn note(&self, index: usize, memory: &[u8], args: &[u64]) {
@@ -106,9 +111,9 @@ impl Preview1 for Watched {
     ) -> std::result::Result<Option<i32>, Stop> {
         let name = self.functions().get(index).map(|function| function.name);
         if let (Some("random_get"), &[buffer, length, ..]) = (name, args)
-            && self.random(memory, buffer, length).is_some()
+            && let Some(errno) = self.random(memory, buffer, length)
         {
-            return Ok(Some(0));
+            return Ok(Some(errno as i32));
         }
         let done = self.wasi.call(index, memory, args);
         if let Ok(Some(0)) = done {
@@ -121,8 +126,8 @@ impl Preview1 for Watched {
         self.wasi.units_asked(index, memory_size, args)
     }
 
-    fn units_moved(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
-        self.wasi.units_moved(index, memory, args, outcome)
+    fn units_moved(&self) -> u64 {
+        self.wasi.units_moved()
     }
 
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {

@@ -29,8 +29,6 @@ pub enum Measure {
     Vectors,
     /// So many subscriptions are read, and as many events written.
     Subscriptions,
-    /// Where the call has written how many bytes it has moved.
-    Moved,
 }
 
 /// Whether a call with these arguments names something by a path that is too long to be looked at.
@@ -44,7 +42,7 @@ pub fn asked(measures: &[Measure], args: &[u64], memory_size: u64) -> u64 {
     let each = measures.iter().zip(args).map(|(measure, &arg)| {
         let arg = arg as u32;
         match measure {
-            Measure::None | Measure::Moved => 0,
+            Measure::None => 0,
             // What is beyond the memory is not looked at.
             Measure::Length | Measure::Path => u64::from(arg).min(memory_size),
             Measure::Vectors => u64::from(arg.min(MAX_VECTORS)) * 8,
@@ -55,24 +53,8 @@ pub fn asked(measures: &[Measure], args: &[u64], memory_size: u64) -> u64 {
     CALL.saturating_add(of_bytes(each.fold(0, u64::saturating_add)))
 }
 
-/// Bytes that a call says it has moved, which has succeeded and left the guest's memory like this.
-pub fn moved(measures: &[Measure], args: &[u64], memory: &[u8]) -> u64 {
-    let places = measures.iter().zip(args);
-    let moved = places.filter(|(measure, _)| **measure == Measure::Moved);
-    moved
-        .map(|(_, &at)| word(memory, at as u32))
-        .fold(0, u64::saturating_add)
-}
-
 pub fn of_bytes(bytes: u64) -> u64 {
     bytes / BYTES
-}
-
-fn word(memory: &[u8], at: u32) -> u64 {
-    let at = at as usize;
-    let word = memory.get(at..at.saturating_add(4));
-    let word = word.and_then(|word| word.try_into().ok());
-    word.map_or(0, |word| u32::from_le_bytes(word).into())
 }
 
 #[cfg(test)]
@@ -86,22 +68,11 @@ mod tests {
         assert_eq!(of(&[], &[]), 100);
         assert_eq!(of(&[None, Length], &[1 << 15, 640]), 110);
         assert_eq!(of(&[None, Length], &[0, u32::MAX.into()]), 1124);
-        assert_eq!(of(&[Vectors, Moved], &[16, 40]), 102);
+        assert_eq!(of(&[Vectors, None], &[16, 40]), 102);
         assert_eq!(of(&[Subscriptions], &[4096]), 100 + 4096 * 80 / 64);
         assert_eq!(of(&[Subscriptions], &[4097]), 100);
         assert_eq!(of(&[Vectors], &[u32::MAX.into()]), 228);
         assert!(asked(&[Length; 3], &[u32::MAX.into(); 3], u64::MAX) > 3 << 25);
-    }
-
-    #[test]
-    fn what_was_moved_is_read_where_the_call_has_written_it() {
-        let mut memory = vec![0; 1 << 16];
-        memory[40..44].copy_from_slice(&6400u32.to_le_bytes());
-        let of = |measures: &[Measure], args: &[u64]| moved(measures, args, &memory);
-        assert_eq!(of(&[Vectors, Moved], &[16, 40]), 6400);
-        assert_eq!(of(&[Length, None], &[40, 40]), 0);
-        assert_eq!(of(&[Moved], &[(1 << 16) - 3]), 0);
-        assert_eq!(of(&[Moved], &[u32::MAX.into()]), 0);
         assert_eq!(of_bytes(6400), 100);
     }
 }

@@ -31,9 +31,8 @@ impl Folder for ReadOnly {
             return Err(Errno::Rofs);
         }
         let for_reading = How {
-            // Both would ask for the right to write.
+            // What is not there is not made.
             oflags: how.oflags.without(Oflags::CREAT.with(Oflags::EXCL)),
-            fdflags: how.fdflags.without(Fdflags::APPEND),
             read: true,
             ..how
         };
@@ -96,6 +95,10 @@ struct ReadOnlyFile(Rc<dyn File>);
 impl File for ReadOnlyFile {
     fn filetype(&self) -> Filetype {
         self.0.filetype()
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
     }
 
     fn flags(&self) -> Result<Fdflags> {

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat, futimens};
 
+use super::sigpipe::without_sigpipe;
 use super::{filestat, filetype, timestamps, wait};
 use crate::control;
 use crate::wasi::descriptors::Taken;
@@ -59,8 +60,14 @@ impl HostFile {
     ) -> io::Result<Self> {
         let nonblock = fdflags.has(Fdflags::NONBLOCK);
         let is_regular = filetype == Filetype::RegularFile;
+        let system = fcntl_getfl(&file)?;
+        let mut wanted = system;
+        wanted.set(OFlags::APPEND, fdflags.has(Fdflags::APPEND));
         if !is_regular && !nonblock {
-            fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+            wanted.remove(OFlags::NONBLOCK);
+        }
+        if wanted != system {
+            fcntl_setfl(&file, wanted)?;
         }
         Ok(HostFile {
             filetype: told(&file, filetype),
@@ -234,10 +241,15 @@ impl File for HostFile {
 
     fn write(&self, from: &[IoSlice<'_>]) -> Result<usize> {
         self.ready(libc::POLLOUT)?;
-        Ok(match (first_of(from, self.most(AT_ONCE)), from) {
-            (Some(piece), _) => (&self.file).write(piece)?,
-            (None, [one]) => (&self.file).write(one)?,
-            (None, several) => (&self.file).write_vectored(several)?,
+        let write = || match (first_of(from, self.most(AT_ONCE)), from) {
+            (Some(piece), _) => (&self.file).write(piece),
+            (None, [one]) => (&self.file).write(one),
+            (None, several) => (&self.file).write_vectored(several),
+        };
+        // The process's own streams raise the signal as its own writes do.
+        Ok(match self.shared || self.is_regular() {
+            true => write()?,
+            false => without_sigpipe(write)?,
         })
     }
 

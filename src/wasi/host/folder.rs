@@ -1,19 +1,20 @@
 //! Folders of the host, by `cap-std`, which lets no path lead out of them. Opening one never waits, and is counted (`descriptors.rs`).
 
 use std::any::Any;
-use std::io;
+use std::fs::File as OsFile;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use cap_fs_ext::{
-    DirEntryExt, DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt,
-    OpenOptionsSyncExt, SystemTimeSpec,
+    DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
+    SystemTimeSpec,
 };
 use cap_std::fs::{Dir, MetadataExt, OpenOptions};
-use rustix::fs::fstat;
+use rustix::fs::{Dir as Entries, FileType, Mode, OFlags, SeekFrom, fstat, futimens, openat, seek};
 
-use super::{HostFile, filestat, filetype};
+use super::{HostFile, filestat, filetype, timestamps};
 use crate::wasi::descriptors::{Descriptors, Taken};
 use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result};
 use crate::wasi::preview1::types::{Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
@@ -40,6 +41,60 @@ impl HostFolder {
     pub fn for_another(&self, descriptors: Descriptors) -> io::Result<Self> {
         Ok(HostFolder::new(self.dir.try_clone()?, descriptors))
     }
+
+    /// A file is only made by opening it for writing. What is there may be for reading only, and is opened as that.
+    fn open_or_make(&self, path: &str, how: How) -> io::Result<OsFile> {
+        let changes = how.oflags.meets(Oflags::EXCL.with(Oflags::TRUNC)) || how.write;
+        if how.oflags.has(Oflags::CREAT) && !changes {
+            let there = How {
+                oflags: how.oflags.without(Oflags::CREAT),
+                ..how
+            };
+            match self.dir.open_with(path, &options(there)) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => return Ok(other?.into_std()),
+            }
+        }
+        Ok(self.dir.open_with(path, &options(how))?.into_std())
+    }
+
+    /// What is at `path`, opened for a moment by whatever way there is. It waits for nothing.
+    fn open_somehow(&self, path: &str) -> Result<OsFile> {
+        let by_reading = self.dir.open_with(path, &options(How::READ));
+        let opened = match &by_reading {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let for_writing = How {
+                    read: false,
+                    write: true,
+                    ..How::READ
+                };
+                match self.dir.open_with(path, &options(for_writing)) {
+                    // The first error says more of a folder.
+                    Err(error) if error.kind() == ErrorKind::IsADirectory => by_reading,
+                    other => other,
+                }
+            }
+            _ => by_reading,
+        };
+        Ok(opened?.into_std())
+    }
+
+    /// The system's own listing of it.
+    fn entries(&self) -> io::Result<Entries> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match openat(&self.dir, ".", flags, Mode::empty()) {
+            Ok(own) => Ok(Entries::new(own)?),
+            // It may be read and not searched, not even for itself. What is open can be read all the same.
+            Err(rustix::io::Errno::ACCESS) => {
+                let own = self.dir.try_clone()?;
+                // From its start. A handle that was opened for paths alone refuses it.
+                let start = seek(&own, SeekFrom::Start(0));
+                start.map_err(|_| rustix::io::Errno::ACCESS)?;
+                Ok(Entries::new(own)?)
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
 }
 
 fn options(how: How) -> OpenOptions {
@@ -55,7 +110,8 @@ fn options(how: How) -> OpenOptions {
         .create_new(has(Oflags::CREAT.with(Oflags::EXCL)))
         .create(has(Oflags::CREAT))
         .truncate(has(Oflags::TRUNC))
-        .append(how.fdflags.has(Fdflags::APPEND))
+        // Where cap-std takes it, for files that the system lets nobody open otherwise; what is open gets the flag in any case.
+        .append(how.fdflags.has(Fdflags::APPEND) && how.write && !has(Oflags::TRUNC))
         // The system makes files only for writing. What the guest may do with it is for its rights to say.
         .write(how.write || has(Oflags::CREAT))
         // One of the two has to be.
@@ -75,8 +131,9 @@ impl Folder for HostFolder {
 
     fn open(&self, path: &str, how: How) -> Result<Opened> {
         let taken = self.descriptors.take()?;
-        let opened = self.dir.open_with(path, &options(how))?.into_std();
+        let opened = self.open_or_make(path, how)?;
         Ok(match filetype(fstat(&opened)?.st_mode) {
+            Filetype::Directory if how.oflags.has(Oflags::CREAT) => return Err(Errno::Isdir),
             Filetype::Directory => Opened::Folder(Rc::new(HostFolder {
                 dir: Dir::from_std_file(opened),
                 descriptors: self.descriptors.clone(),
@@ -101,23 +158,30 @@ impl Folder for HostFolder {
                 filetype: Filetype::Directory,
             });
         }
-        for entry in self.dir.entries()? {
-            looked_at()?;
+        for entry in self.entries()? {
             let entry = entry?;
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            looked_at()?;
             // Guests could not open it by another name: the others are still there.
-            let Ok(name) = entry.file_name().into_string() else {
+            let Ok(name) = entry.file_name().to_str().map(str::to_owned) else {
                 continue;
             };
-            let metadata = match entry.full_metadata() {
-                Ok(metadata) => metadata,
+            let (inode, filetype) = match self.dir.symlink_metadata(&name) {
+                Ok(metadata) => (metadata.ino(), filetype(metadata.mode() as _)),
                 // Gone between the listing and the look at it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                // In a folder that may be read and not searched, all that there is to know.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    (entry.ino(), listed(entry.file_type()))
+                }
                 Err(error) => return Err(error.into()),
             };
             entries.push(Entry {
                 name,
-                inode: metadata.ino(),
-                filetype: filetype(metadata.mode() as _),
+                inode,
+                filetype,
             });
         }
         Ok(entries.into())
@@ -155,6 +219,15 @@ impl Folder for HostFolder {
         accessed: NewTime,
         modified: NewTime,
     ) -> Result<()> {
+        if follow {
+            // Not by cap-std, which opens the file for writing and waits for the other end of a pipe.
+            match self.open_somehow(path) {
+                Ok(file) => return Ok(futimens(&file, &timestamps(accessed, modified))?),
+                // What may be neither read nor written it cannot open so either, and has another way.
+                Err(Errno::Acces) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
         let (accessed, modified) = (specified(accessed), specified(modified));
         let set = match follow {
             true => self.dir.set_times(path, accessed, modified),
@@ -195,6 +268,11 @@ impl Folder for HostFolder {
     fn hard_link(&self, path: &str, to: &dyn Folder, new_path: &str) -> Result<()> {
         Ok(self.dir.hard_link(path, &of_host(to)?.dir, new_path)?)
     }
+}
+
+/// What a listing says that an entry is.
+fn listed(filetype: FileType) -> Filetype {
+    super::filetype(filetype.as_raw_mode())
 }
 
 fn specified(time: NewTime) -> Option<SystemTimeSpec> {

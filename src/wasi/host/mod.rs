@@ -2,6 +2,7 @@
 
 mod file;
 mod folder;
+mod sigpipe;
 mod socket;
 
 pub use file::HostFile;

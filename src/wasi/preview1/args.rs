@@ -5,6 +5,7 @@ use super::{Outcome, Wasi};
 
 impl Wasi {
     pub(super) fn args_get(&self, memory: &mut Memory<'_>, argv: u32, argv_buf: u32) -> Outcome {
+        self.add_moved(self.given.args.size());
         Ok(self.given.args.get(memory, argv, argv_buf)?)
     }
 
@@ -13,6 +14,7 @@ impl Wasi {
     }
 
     pub(super) fn environ_get(&self, memory: &mut Memory<'_>, environ: u32, buf: u32) -> Outcome {
+        self.add_moved(self.given.env.size());
         Ok(self.given.env.get(memory, environ, buf)?)
     }
 

@@ -16,6 +16,11 @@ pub type Result<T> = std::result::Result<T, Errno>;
 pub trait File {
     fn filetype(&self) -> Filetype;
 
+    /// Whatever would change it fails with `EROFS`.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     fn flags(&self) -> Result<Fdflags> {
         Ok(Fdflags::NONE)
     }

@@ -9,6 +9,7 @@ use super::memory::Memory;
 use super::table::{Kind, Slot};
 use super::types::{Advice, Dirent, Errno, Fdflags, Fdstat, Filetype, NewTime, Rights};
 use super::{Fail, Outcome, Wasi};
+use crate::wasi::price;
 
 type Result<T> = std::result::Result<T, Fail>;
 
@@ -107,9 +108,15 @@ impl Wasi {
     }
 
     pub(super) fn fd_filestat_set_size(&self, _: &mut Memory<'_>, fd: u32, size: u64) -> Outcome {
-        Ok(self
-            .file(fd, Rights::FD_FILESTAT_SET_SIZE)?
-            .set_size(size)?)
+        // To change a file's size is to write, and it is no file for writing because the system had to open it so to make it.
+        let right = Rights::FD_FILESTAT_SET_SIZE.with(Rights::FD_WRITE);
+        let slot = self.slot(fd, right)?;
+        match &slot.kind {
+            Kind::File(file) if file.is_read_only() => Err(Errno::Rofs.into()),
+            Kind::File(file) if slot.rights.has(Rights::FD_WRITE) => Ok(file.set_size(size)?),
+            Kind::File(_) => Err(Errno::Inval.into()),
+            Kind::Folder { .. } => Err(Errno::Badf.into()),
+        }
     }
 
     pub(super) fn fd_filestat_set_times(
@@ -138,7 +145,7 @@ impl Wasi {
         to: u32,
     ) -> Outcome {
         let file = self.for_reading(fd)?;
-        read_into(memory, vectors, count, to, |room| file.read(room))
+        self.read_into(memory, vectors, count, to, |room| file.read(room))
     }
 
     pub(super) fn fd_pread(
@@ -151,7 +158,7 @@ impl Wasi {
         to: u32,
     ) -> Outcome {
         let file = self.for_reading(fd)?;
-        read_into(memory, vectors, count, to, |room| {
+        self.read_into(memory, vectors, count, to, |room| {
             file.read_at(room, offset)
         })
     }
@@ -165,7 +172,7 @@ impl Wasi {
         to: u32,
     ) -> Outcome {
         let file = self.for_writing(fd)?;
-        write_from(memory, vectors, count, to, |parts| file.write(parts))
+        self.write_from(memory, vectors, count, to, |parts| file.write(parts))
     }
 
     pub(super) fn fd_pwrite(
@@ -178,7 +185,7 @@ impl Wasi {
         to: u32,
     ) -> Outcome {
         let file = self.for_writing(fd)?;
-        write_from(memory, vectors, count, to, |parts| {
+        self.write_from(memory, vectors, count, to, |parts| {
             file.write_at(parts, offset)
         })
     }
@@ -306,6 +313,7 @@ impl Wasi {
                 break;
             }
         }
+        self.add_moved(used.into());
         Ok(memory.store_u32(to, used)?)
     }
 
@@ -324,9 +332,11 @@ impl Wasi {
         if let Some(kept) = kept {
             return Ok(kept);
         }
-        let mut most = MAX_ENTRIES;
+        // Only one of the two is kept.
+        drop(listing.take());
+        let mut most = MAX_ENTRIES.saturating_sub(self.table.borrow().listed());
         let entries = folder.list(&mut || {
-            self.given.listed.add(1);
+            self.add_moved(price::ENTRY);
             most = most.checked_sub(1).ok_or(Errno::Nomem)?;
             match crate::control::wanted() {
                 Some(_) => Err(Errno::Intr),
@@ -338,50 +348,56 @@ impl Wasi {
     }
 }
 
-/// Entries of one folder that a listing keeps: some hundred MB of names.
-const MAX_ENTRIES: u32 = 1 << 20;
+/// Entries that the listings of all open folders keep together: some hundred MB of names.
+const MAX_ENTRIES: usize = 1 << 20;
 
-pub(super) fn read_into(
-    memory: &mut Memory<'_>,
-    vectors: u32,
-    count: u32,
-    to: u32,
-    read: impl FnOnce(&mut [u8]) -> std::result::Result<usize, Errno>,
-) -> Outcome {
-    let read = match memory.first_vector(vectors, count)? {
-        None => 0,
-        Some(vector) => read(memory.bytes_mut(vector.at, vector.length)?)?,
-    };
-    // No longer than a vector.
-    Ok(memory.store_u32(to, read as u32)?)
-}
+impl Wasi {
+    pub(super) fn read_into(
+        &self,
+        memory: &mut Memory<'_>,
+        vectors: u32,
+        count: u32,
+        to: u32,
+        read: impl FnOnce(&mut [u8]) -> std::result::Result<usize, Errno>,
+    ) -> Outcome {
+        let read = match memory.first_vector(vectors, count)? {
+            None => 0,
+            Some(vector) => read(memory.bytes_mut(vector.at, vector.length)?)?,
+        };
+        self.add_moved(read as u64);
+        // No longer than a vector.
+        Ok(memory.store_u32(to, read as u32)?)
+    }
 
-pub(super) fn write_from(
-    memory: &mut Memory<'_>,
-    vectors: u32,
-    count: u32,
-    to: u32,
-    write: impl FnOnce(&[IoSlice<'_>]) -> std::result::Result<usize, Errno>,
-) -> Outcome {
-    let written = match count {
-        // As nearly all writes are.
-        1 => {
-            let vector = memory.vector(vectors, 0)?;
-            let bytes = memory.bytes(vector.at, vector.length)?;
-            match bytes {
-                [] => 0,
-                bytes => write(&[IoSlice::new(bytes)])?,
+    pub(super) fn write_from(
+        &self,
+        memory: &mut Memory<'_>,
+        vectors: u32,
+        count: u32,
+        to: u32,
+        write: impl FnOnce(&[IoSlice<'_>]) -> std::result::Result<usize, Errno>,
+    ) -> Outcome {
+        let written = match count {
+            // As nearly all writes are.
+            1 => {
+                let vector = memory.vector(vectors, 0)?;
+                let bytes = memory.bytes(vector.at, vector.length)?;
+                match bytes {
+                    [] => 0,
+                    bytes => write(&[IoSlice::new(bytes)])?,
+                }
             }
-        }
-        _ => {
-            let parts = memory.gather(vectors, count)?;
-            let parts: Vec<IoSlice<'_>> = parts.into_iter().map(IoSlice::new).collect();
-            match parts.is_empty() {
-                true => 0,
-                false => write(&parts)?,
+            _ => {
+                let parts = memory.gather(vectors, count)?;
+                let parts: Vec<IoSlice<'_>> = parts.into_iter().map(IoSlice::new).collect();
+                match parts.is_empty() {
+                    true => 0,
+                    false => write(&parts)?,
+                }
             }
-        }
-    };
-    let written = u32::try_from(written).map_err(|_| Errno::Overflow)?;
-    Ok(memory.store_u32(to, written)?)
+        };
+        self.add_moved(written as u64);
+        let written = u32::try_from(written).map_err(|_| Errno::Overflow)?;
+        Ok(memory.store_u32(to, written)?)
+    }
 }

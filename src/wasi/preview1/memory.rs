@@ -93,12 +93,17 @@ impl<'a> Memory<'a> {
         Ok(None)
     }
 
-    /// The bytes of all vectors that have any.
+    /// The bytes of all vectors that have any, as far as 32 bits tell the guest how many they are. Writing fewer than asked for is always allowed.
     pub fn gather(&self, at: u32, count: u32) -> Result<Vec<&[u8]>, Stop> {
         let mut parts = Vec::new();
+        let mut all = 0u32;
         for index in 0..count.min(MAX_VECTORS) {
             let Vector { at, length } = self.vector(at, index)?;
             let bytes = self.bytes(at, length)?;
+            all = match all.checked_add(length) {
+                Some(all) => all,
+                None => break,
+            };
             if !bytes.is_empty() {
                 parts.push(bytes);
             }

@@ -15,10 +15,10 @@ mod sockets;
 mod table;
 pub mod types;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-pub use clocks::{Clocks, Random};
+pub use clocks::{Clocks, Random, in_pieces};
 pub use memory::Memory;
 pub use polling::Wait;
 #[cfg(unix)]
@@ -28,7 +28,6 @@ use table::{Kind, Table};
 use types::{Errno, Rights};
 
 use self::descriptor::{File, Folder};
-use super::descriptors::Listed;
 use super::guest_files::{self, Preopened};
 use super::price::{self, Measure};
 use super::strings::Strings;
@@ -78,8 +77,6 @@ pub struct Given {
     pub clocks: Clocks,
     pub random: Random,
     pub preopened: Vec<Preopened>,
-    /// What its folders count.
-    pub listed: Listed,
     pub wait: Box<dyn Wait>,
 }
 
@@ -87,12 +84,14 @@ pub struct Given {
 pub struct Wasi {
     given: Given,
     table: RefCell<Table>,
+    /// Bytes that calls have moved, and those that the entries stand for at which they have looked, since this was last asked.
+    moved: Cell<u64>,
 }
 
 /// The one list of functions: name and parameters with their types. The method of [`Wasi`] of that name runs it.
 ///
 /// An `i32` is called by what it says of the work that is to be paid for: a `length` in bytes, that of a `path`, a `count` of vectors,
-/// `subs` of subscriptions, `moved` where the call writes how many bytes it has moved.
+/// `subs` of subscriptions.
 macro_rules! functions {
     ($($name:ident($($param:ident: $ty:tt),*) $(-> $result:ident)?;)*) => {
         pub(super) static SIGNATURES: &[Signature] = &[$(Signature {
@@ -120,7 +119,6 @@ macro_rules! functions {
     (@measure length) => { Measure::Length };
     (@measure count) => { Measure::Vectors };
     (@measure subs) => { Measure::Subscriptions };
-    (@measure moved) => { Measure::Moved };
     (@measure $free:ident) => { Measure::None };
 
     (@arg i64 $raw:ident) => { $raw };
@@ -144,17 +142,17 @@ functions! {
     fd_filestat_get(fd: i32, stat: i32) -> errno;
     fd_filestat_set_size(fd: i32, size: i64) -> errno;
     fd_filestat_set_times(fd: i32, atim: i64, mtim: i64, flags: i32) -> errno;
-    fd_pread(fd: i32, iovs: i32, iovs_len: count, offset: i64, nread: moved) -> errno;
+    fd_pread(fd: i32, iovs: i32, iovs_len: count, offset: i64, nread: i32) -> errno;
     fd_prestat_get(fd: i32, prestat: i32) -> errno;
     fd_prestat_dir_name(fd: i32, path: i32, path_len: i32) -> errno;
-    fd_pwrite(fd: i32, iovs: i32, iovs_len: count, offset: i64, nwritten: moved) -> errno;
-    fd_read(fd: i32, iovs: i32, iovs_len: count, nread: moved) -> errno;
-    fd_readdir(fd: i32, buf: i32, buf_len: i32, cookie: i64, used: moved) -> errno;
+    fd_pwrite(fd: i32, iovs: i32, iovs_len: count, offset: i64, nwritten: i32) -> errno;
+    fd_read(fd: i32, iovs: i32, iovs_len: count, nread: i32) -> errno;
+    fd_readdir(fd: i32, buf: i32, buf_len: i32, cookie: i64, used: i32) -> errno;
     fd_renumber(fd: i32, to: i32) -> errno;
     fd_seek(fd: i32, offset: i64, whence: i32, newoffset: i32) -> errno;
     fd_sync(fd: i32) -> errno;
     fd_tell(fd: i32, offset: i32) -> errno;
-    fd_write(fd: i32, iovs: i32, iovs_len: count, nwritten: moved) -> errno;
+    fd_write(fd: i32, iovs: i32, iovs_len: count, nwritten: i32) -> errno;
     path_create_directory(fd: i32, path: i32, path_len: path) -> errno;
     path_filestat_get(fd: i32, flags: i32, path: i32, path_len: path, stat: i32) -> errno;
     path_filestat_set_times(fd: i32, flags: i32, path: i32, path_len: path, atim: i64, mtim: i64, fst_flags: i32)
@@ -162,7 +160,7 @@ functions! {
     path_link(old_fd: i32, old_flags: i32, old: i32, old_len: path, new_fd: i32, new: i32, new_len: path) -> errno;
     path_open(fd: i32, dirflags: i32, path: i32, path_len: path, oflags: i32, rights_base: i64,
         rights_inheriting: i64, fdflags: i32, opened: i32) -> errno;
-    path_readlink(fd: i32, path: i32, path_len: path, buf: i32, buf_len: i32, used: moved) -> errno;
+    path_readlink(fd: i32, path: i32, path_len: path, buf: i32, buf_len: i32, used: i32) -> errno;
     path_remove_directory(fd: i32, path: i32, path_len: path) -> errno;
     path_rename(fd: i32, old: i32, old_len: path, new_fd: i32, new: i32, new_len: path) -> errno;
     path_symlink(old: i32, old_len: path, fd: i32, new: i32, new_len: path) -> errno;
@@ -173,8 +171,8 @@ functions! {
     sched_yield() -> errno;
     random_get(buf: i32, buf_len: length) -> errno;
     sock_accept(fd: i32, flags: i32, opened: i32) -> errno;
-    sock_recv(fd: i32, iovs: i32, iovs_len: count, flags: i32, nread: moved, roflags: i32) -> errno;
-    sock_send(fd: i32, iovs: i32, iovs_len: count, flags: i32, nwritten: moved) -> errno;
+    sock_recv(fd: i32, iovs: i32, iovs_len: count, flags: i32, nread: i32, roflags: i32) -> errno;
+    sock_send(fd: i32, iovs: i32, iovs_len: count, flags: i32, nwritten: i32) -> errno;
     sock_shutdown(fd: i32, how: i32) -> errno;
 }
 
@@ -203,6 +201,7 @@ impl Wasi {
         Wasi {
             given,
             table: RefCell::new(table),
+            moved: Cell::default(),
         }
     }
 
@@ -216,6 +215,12 @@ impl Wasi {
     #[cfg(test)]
     pub fn insert(&self, fd: u32, slot: Slot) {
         self.table.borrow_mut().put(fd, slot);
+    }
+
+    /// Notes that a call has moved this much. The guest's memory does not tell: a guest chooses where a call writes what, and may have one result
+    /// written over another.
+    fn add_moved(&self, bytes: u64) {
+        self.moved.set(self.moved.get().saturating_add(bytes));
     }
 
     /// What `fd` is, for what needs `right`. A handle: nothing stays borrowed, since a callback of the host may get here again.
@@ -276,19 +281,8 @@ impl Preview1 for Wasi {
         price::asked(measures, args, memory_size)
     }
 
-    fn units_moved(&self, index: usize, memory: &[u8], args: &[u64], outcome: Option<i32>) -> u64 {
-        let name = SIGNATURES.get(index).map_or("", |function| function.name);
-        let untold = match name {
-            "args_get" => self.given.args.size(),
-            "environ_get" => self.given.env.size(),
-            _ => self.given.listed.take().saturating_mul(price::ENTRY),
-        };
-        let measures = MEASURES.get(index).copied().unwrap_or_default();
-        let moved = match outcome == SUCCESS {
-            true => price::moved(measures, args, memory),
-            false => 0,
-        };
-        price::of_bytes(untold.saturating_add(moved))
+    fn units_moved(&self) -> u64 {
+        price::of_bytes(self.moved.take())
     }
 
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {

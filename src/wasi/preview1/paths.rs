@@ -137,6 +137,7 @@ impl Wasi {
         memory
             .bytes_mut(buffer, used)?
             .copy_from_slice(bytes.unwrap_or_default());
+        self.add_moved(used.into());
         Ok(memory.store_u32(to, used)?)
     }
 
@@ -210,7 +211,12 @@ fn writable(folders: &[&Rc<dyn Folder>]) -> Result<(), Errno> {
 fn permitted(slot: &Slot, how: How) -> Result<(), Errno> {
     let asked = [
         (how.read, slot.dropped_inheriting.get(), Rights::FD_READ),
-        (how.write, slot.dropped_inheriting.get(), Rights::FD_WRITE),
+        (
+            // To empty a file is to write.
+            how.write || how.oflags.has(Oflags::TRUNC),
+            slot.dropped_inheriting.get(),
+            Rights::FD_WRITE,
+        ),
         (
             how.oflags.has(Oflags::CREAT),
             slot.dropped.get(),

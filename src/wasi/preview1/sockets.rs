@@ -1,6 +1,5 @@
 //! `sock_*`.
 
-use super::descriptors::{read_into, write_from};
 use super::memory::Memory;
 use super::table::Slot;
 use super::types::{Errno, Fdflags, Riflags, Rights, Sdflags};
@@ -37,7 +36,7 @@ impl Wasi {
     ) -> Outcome {
         let flags = Riflags::parse(flags)?;
         let file = self.file(fd, Rights::FD_READ)?;
-        read_into(memory, vectors, count, to, |room| file.receive(room, flags))?;
+        self.read_into(memory, vectors, count, to, |room| file.receive(room, flags))?;
         // Of a stream nothing is cut off.
         Ok(memory.store_u16(out_flags, 0)?)
     }
@@ -55,7 +54,7 @@ impl Wasi {
             return Err(Errno::Inval.into());
         }
         let file = self.file(fd, Rights::FD_WRITE)?;
-        write_from(memory, vectors, count, to, |parts| file.send(parts))
+        self.write_from(memory, vectors, count, to, |parts| file.send(parts))
     }
 
     pub(super) fn sock_shutdown(&self, _: &mut Memory<'_>, fd: u32, how: u32) -> Outcome {

@@ -112,6 +112,15 @@ impl Table {
         fd
     }
 
+    /// Entries that the listings of folders keep.
+    pub fn listed(&self) -> usize {
+        let kept = self.0.values().map(|slot| match &slot.kind {
+            Kind::Folder { listing, .. } => listing.borrow().as_ref().map_or(0, |kept| kept.len()),
+            Kind::File(_) => 0,
+        });
+        kept.fold(0, usize::saturating_add)
+    }
+
     /// Moves a descriptor to a number in use, whose own goes. False if one of the two is not open.
     pub fn renumber(&mut self, from: u32, to: u32) -> bool {
         if !self.0.contains_key(&to) || !self.0.contains_key(&from) {

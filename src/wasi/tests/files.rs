@@ -1,5 +1,7 @@
 //! What programs do with files in a preopened directory.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::skip::skip;
 
@@ -225,4 +227,104 @@ fn a_system_error_of_the_rarer_kind_is_an_errno() {
     let mut guest = Guest::new(&config);
     let [at, length] = guest.string("file");
     guest.expect(Errno::Xdev, "path_rename", &[3, at, length, 4, at, length]);
+}
+
+/// Of what the system allows to be asked for together.
+#[test]
+fn flags_that_go_together() {
+    const APPEND: u64 = 1;
+    let dir = TempDir::new();
+    let path = dir.path().to_path_buf();
+    unprivileged(&dir, move || {
+        let dir = |name: &str| path.join(name);
+        std::fs::write(dir("log"), "old").unwrap();
+        std::fs::write(dir("fixed"), "text").unwrap();
+        let read_only = std::fs::Permissions::from_mode(0o444);
+        std::fs::set_permissions(dir("fixed"), read_only).unwrap();
+        std::fs::create_dir(dir("sub")).unwrap();
+        let mut guest = Guest::new(WasiConfig::new().preopen(&path, "/"));
+        let open = |guest: &mut Guest, name: &str, oflags: u64, rights: u64, fdflags: u64| {
+            let [at, length] = guest.string(name);
+            let args = [3, 1, at, length, oflags, rights, rights, fdflags, OUT];
+            match guest.errno("path_open", &args) {
+                0 => Ok(u64::from(guest.u32(OUT))),
+                errno => Err(errno),
+            }
+        };
+        let fd = open(&mut guest, "log", CREAT | TRUNC, WRITE, APPEND).unwrap();
+        assert_eq!(guest.write(fd, b"one"), Ok(3));
+        guest.ok("fd_seek", &[fd, 0, 0, OUT]);
+        assert_eq!(guest.write(fd, b"two"), Ok(3));
+        assert_eq!(std::fs::read(dir("log")).unwrap(), b"onetwo");
+        for (oflags, fdflags) in [(0, 0), (0, APPEND), (CREAT, 0), (CREAT, APPEND)] {
+            let fd = open(&mut guest, "fixed", oflags, READ, fdflags).unwrap();
+            assert_eq!(guest.read(fd, 9), Ok(b"text".to_vec()));
+            guest.ok("fd_fdstat_get", &[fd, OUT]);
+            assert_eq!(guest.u32(OUT) >> 16, fdflags as u32);
+        }
+        let acces = Err(Errno::Acces as i32);
+        assert_eq!(open(&mut guest, "fixed", CREAT, WRITE, 0), acces);
+        assert_eq!(open(&mut guest, "fixed", CREAT | TRUNC, READ, 0), acces);
+        let isdir = Err(Errno::Isdir as i32);
+        assert_eq!(open(&mut guest, "sub", CREAT, READ, 0), isdir);
+        open(&mut guest, "made", CREAT, READ, APPEND).unwrap();
+        assert!(dir("made").exists());
+    });
+}
+
+#[test]
+fn a_folder_that_may_only_be_read_is_listed() {
+    let dir = TempDir::new();
+    let path = dir.path().to_path_buf();
+    unprivileged(&dir, move || {
+        let folder = path.join("folder");
+        std::fs::create_dir_all(folder.join("inner")).unwrap();
+        std::fs::write(folder.join("file"), "").unwrap();
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&folder, mode).unwrap();
+        };
+        set(0o444);
+        let mut guest = Guest::new(WasiConfig::new().preopen(&path, "/"));
+        let fd = guest.open(3, "folder", DIRECTORY, READ).unwrap();
+        let listed = [guest.list(fd, 4096), guest.list(fd, 4096)];
+        assert_eq!(guest.open(fd, "file", 0, READ), Err(Errno::Acces as i32));
+        set(0o755);
+        assert_eq!(listed, [["file", "inner"], ["file", "inner"]]);
+    });
+}
+
+#[test]
+fn times_are_set_without_waiting_for_the_other_end_of_a_pipe() {
+    const AT: u64 = 1_234_567_890_000_000_000;
+    let dir = TempDir::new();
+    limits::fifo(&dir, "pipe");
+    for name in ["none", "writable", "readable"] {
+        std::fs::write(dir.join(name), "").unwrap();
+    }
+    std::fs::create_dir(dir.join("closed")).unwrap();
+    let path = dir.path().to_path_buf();
+    for (name, mode) in [
+        ("none", 0),
+        ("writable", 0o200),
+        ("readable", 0o400),
+        ("closed", 0),
+    ] {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path.join(name), mode).unwrap();
+    }
+    limits::soon(move || {
+        unprivileged(&dir, move || {
+            let mut guest = Guest::new(WasiConfig::new().preopen(&path, "/"));
+            for name in ["pipe", "none", "writable", "readable", "closed"] {
+                let [at, length] = guest.string(name);
+                guest.ok(
+                    "path_filestat_set_times",
+                    &[3, 1, at, length, AT, AT, 1 | 4],
+                );
+                guest.ok("path_filestat_get", &[3, 1, at, length, OUT]);
+                assert_eq!(guest.u64(OUT + 48), AT, "{name}");
+            }
+        });
+    });
 }

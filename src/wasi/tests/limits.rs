@@ -2,21 +2,25 @@
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 
 use super::*;
+use crate::wasi::preview1::Slot;
+use crate::wasi::preview1::descriptor::{Entry, File, Folder, How, Opened};
+use crate::wasi::preview1::types::{Filestat, NewTime, Riflags, Rights};
 
 const NONBLOCK: u64 = 4;
 
-fn fifo(dir: &TempDir, name: &str) {
+pub(super) fn fifo(dir: &TempDir, name: &str) {
     let path = CString::new(dir.join(name).as_os_str().as_bytes()).unwrap();
     // SAFETY: a C string.
     assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
 }
 
 /// What `work` gives, unless it takes for ever.
-fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) fn soon<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, outcome) = mpsc::channel();
     thread::spawn(move || done.send(work()));
     outcome
@@ -149,9 +153,8 @@ fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> u64 {
     let functions = guest.wasi.functions();
     let index = functions.iter().position(|f| f.name == name).unwrap();
     let asked = guest.wasi.units_asked(index, SIZE as u64, args);
-    let outcome = guest.call(name, args).unwrap();
-    let memory = &aligned(&mut guest.backing)[..SIZE];
-    asked + guest.wasi.units_moved(index, memory, args, outcome)
+    guest.call(name, args).unwrap();
+    asked + guest.wasi.units_moved()
 }
 
 /// They are refused before anything is read, be it in the memory or not.
@@ -198,4 +201,169 @@ fn what_the_host_does_for_a_guest_has_a_price() {
         cost(&mut guest, "random_get", &[DATA, 6400]),
         100 + 6400 / 64
     );
+}
+
+/// Stands for a file and for a folder of any size.
+struct Vast(usize);
+
+impl File for Vast {
+    fn filetype(&self) -> Filetype {
+        Filetype::RegularFile
+    }
+
+    fn write(&self, from: &[std::io::IoSlice<'_>]) -> Result<usize, Errno> {
+        Ok(from.iter().map(|part| part.len()).sum())
+    }
+
+    fn receive(&self, to: &mut [u8], _: Riflags) -> Result<usize, Errno> {
+        Ok(to.len().min(self.0))
+    }
+}
+
+impl Folder for Vast {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn open(&self, _: &str, _: How) -> Result<Opened, Errno> {
+        Err(Errno::Noent)
+    }
+
+    fn list(
+        &self,
+        looked_at: &mut dyn FnMut() -> Result<(), Errno>,
+    ) -> Result<Arc<[Entry]>, Errno> {
+        let entries = (0..self.0).map(|_| {
+            looked_at()?;
+            Ok(Entry {
+                name: String::new(),
+                inode: 0,
+                filetype: Filetype::RegularFile,
+            })
+        });
+        entries.collect()
+    }
+
+    fn stat(&self) -> Result<Filestat, Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn stat_at(&self, _: &str, _: bool) -> Result<Filestat, Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn set_times(&self, _: &str, _: bool, _: NewTime, _: NewTime) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn create_folder(&self, _: &str) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn remove_folder(&self, _: &str) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn remove_file(&self, _: &str) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn read_link(&self, _: &str) -> Result<String, Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn make_link(&self, _: &str, _: &str) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn rename(&self, _: &str, _: &dyn Folder, _: &str) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+
+    fn hard_link(&self, _: &str, _: &dyn Folder, _: &str) -> Result<(), Errno> {
+        Err(Errno::Notsup)
+    }
+}
+
+#[test]
+fn what_is_kept_of_folders_is_bounded_for_all_of_them_together() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    for fd in [10, 11] {
+        guest
+            .wasi
+            .insert(fd, Slot::folder(Rc::new(Vast(600_000)), None));
+    }
+    let list = |guest: &mut Guest, fd: u64| guest.errno("fd_readdir", &[fd, DATA, 0, 0, OUT]);
+    assert_eq!(list(&mut guest, 10), 0);
+    // Another listing takes the place of the one before.
+    assert_eq!(list(&mut guest, 10), 0);
+    assert_eq!(list(&mut guest, 11), Errno::Nomem as i32);
+    assert_eq!(list(&mut guest, 10), 0);
+    guest.ok("fd_close", &[10]);
+    assert_eq!(list(&mut guest, 11), 0);
+}
+
+/// More than 4 GiB: the guest could not be told how much was written.
+#[test]
+fn a_write_is_no_longer_than_can_be_told() {
+    const PART: usize = 8 << 20;
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let file = || -> Rc<dyn File> { Rc::new(Vast(0)) };
+    guest.wasi.insert(10, Slot::file(file(), Rights::OF_FILE));
+    guest.resize(PART + (1 << 16));
+    for index in 0..1024u64 {
+        let at = PART as u64 + 8 * index;
+        guest.put(at + 4, &(PART as u32).to_le_bytes());
+    }
+    guest.ok("fd_write", &[10, PART as u64, 1024, PART as u64 + 32_768]);
+    assert_eq!(guest.u32(PART as u64 + 32_768), (511 * PART) as u32);
+    assert_eq!(guest.wasi.units_moved(), (511 * PART / 64) as u64);
+}
+
+#[test]
+fn a_guest_does_not_write_its_own_bill() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let file: Rc<dyn File> = Rc::new(Vast(6400));
+    guest
+        .wasi
+        .insert(10, Slot::file(file, Rights::OF_CONNECTION));
+    guest.vectors(&[(DATA, 6400)]);
+    // The flags that come out are written over how much has come.
+    let args = [10, IOVS, 1, 0, OUT, OUT];
+    assert_eq!(cost(&mut guest, "sock_recv", &args), 200);
+    // What comes lies where its length is written.
+    let args = [10, IOVS, 1, 0, DATA, OUT];
+    assert_eq!(cost(&mut guest, "sock_recv", &args), 200);
+}
+
+/// A signal that is caught is counted, if it comes to this thread.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_that_nobody_reads_sends_no_signal() {
+    use std::cell::Cell;
+    thread_local!(static SENT: Cell<u32> = const { Cell::new(0) });
+    extern "C" fn count(_: libc::c_int) {
+        SENT.set(SENT.get() + 1);
+    }
+    let handler = count as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // SAFETY: the handler touches nothing but a number of its thread's.
+    let before = unsafe { libc::signal(libc::SIGPIPE, handler) };
+    let dir = TempDir::new();
+    fifo(&dir, "pipe");
+    let mut guest = guest_in(&dir);
+    let reader = guest.open(3, "pipe", 0, READ).unwrap();
+    let writer = guest.open(3, "pipe", 0, WRITE).unwrap();
+    assert_eq!(guest.write(writer, b"x"), Ok(1));
+    guest.ok("fd_close", &[reader]);
+    assert_eq!(guest.write(writer, b"x"), Err(Errno::Pipe as i32));
+    assert_eq!(SENT.get(), 0);
+    // Where nothing was in the way before, nothing is after it.
+    // SAFETY: it comes to this thread.
+    unsafe { libc::raise(libc::SIGPIPE) };
+    assert_eq!(SENT.get(), 1);
+    // SAFETY: as it was.
+    unsafe { libc::signal(libc::SIGPIPE, before) };
 }

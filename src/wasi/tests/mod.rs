@@ -247,6 +247,31 @@ impl Drop for TempDir {
     }
 }
 
+/// Does `work` as somebody who owns what is in `dir`, and to whom its permissions apply: root looks at none.
+fn unprivileged(dir: &TempDir, work: impl FnOnce() + Send + 'static) {
+    const NOBODY: u32 = 65534;
+    // SAFETY: the call only tells.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if is_root {
+        let entries = std::fs::read_dir(dir.path()).unwrap();
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            std::os::unix::fs::lchown(path, Some(NOBODY), None).unwrap();
+        }
+        std::os::unix::fs::chown(dir.path(), Some(NOBODY), None).unwrap();
+    }
+    let worker = std::thread::spawn(move || {
+        #[cfg(target_os = "linux")]
+        if is_root {
+            // SAFETY: it is for this thread alone, which ends after the work.
+            unsafe { libc::setfsuid(NOBODY) };
+        }
+        work();
+    });
+    if let Err(panic) = worker.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 /// A guest with `dir` as descriptor 3, `/`.
 fn guest_in(dir: &TempDir) -> Guest {
     Guest::new(WasiConfig::new().preopen(dir.path(), "/"))

@@ -115,8 +115,10 @@ fn a_pipe_is_not_waited_for() {
 #[test]
 fn files_of_every_size_come_whole() {
     let (dir, wasi) = world();
-    for size in [0, 1, 4095, 4096, 100_000] {
-        let bytes: Vec<u8> = (0..size).map(|i| i as u8).collect();
+    for size in [0, 1, 511, 512, 513, 4095, 4096, 100_000] {
+        let mut bytes = b"\0asm".to_vec();
+        bytes.extend((0..100_000).map(|i| i as u8));
+        bytes.truncate(size);
         std::fs::write(dir.join("root/sized"), &bytes).unwrap();
         assert_eq!(wasi.open_file("/sized").unwrap().0, bytes, "{size}");
     }
@@ -128,4 +130,23 @@ fn a_closed_descriptor_does_not_matter() {
     let (_dir, wasi) = world();
     wasi.close(3);
     assert_eq!(text(&wasi, "/top"), "top");
+}
+
+/// A file with a size and nothing in it is no reason to take as much memory.
+#[test]
+fn of_what_is_no_module_only_the_first_bytes_are_read() {
+    let (dir, wasi) = world();
+    let sparse = |name: &str, head: &[u8]| {
+        let path = dir.join("root").join(name);
+        std::fs::write(&path, head).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(3 << 20).unwrap();
+    };
+    sparse("none", b"");
+    sparse("module", b"\0asm\x01\0\0\0");
+    let (bytes, _) = wasi.open_file("/none").unwrap();
+    assert!(bytes.len() < 1000, "{}", bytes.len());
+    let (bytes, _) = wasi.open_file("/module").unwrap();
+    assert_eq!(bytes.len(), 3 << 20);
+    assert!(bytes.starts_with(b"\0asm"));
 }

@@ -172,3 +172,34 @@ fn what_is_no_folder_or_no_file_says_so() {
     let slash = |guest: &mut Guest| guest.open(3, "file/", 0, READ);
     assert_eq!(slash(&mut guest), Err(Errno::Notdir as i32));
 }
+
+#[test]
+fn to_empty_a_file_is_to_write() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "text").unwrap();
+    let mut guest = guest_in(&dir);
+    // The system has to open for writing what it is to make, or to empty; the guest has not asked for it.
+    for fdflags in [0, 1] {
+        let [at, length] = guest.string("file");
+        guest.ok(
+            "path_open",
+            &[3, 1, at, length, CREAT, READ, READ, fdflags, OUT],
+        );
+        let fd = u64::from(guest.u32(OUT));
+        guest.expect(Errno::Inval, "fd_filestat_set_size", &[fd, 0]);
+        guest.ok("fd_close", &[fd]);
+    }
+    let fd = guest.open(3, "new", CREAT, READ).unwrap();
+    guest.expect(Errno::Inval, "fd_filestat_set_size", &[fd, 10]);
+    let fd = guest.open(3, "file", 0, READ | WRITE).unwrap();
+    let (base, _) = rights(&mut guest, fd);
+    guest.ok("fd_fdstat_set_rights", &[fd, base & !WRITE, 0]);
+    guest.expect(Errno::Notcapable, "fd_filestat_set_size", &[fd, 0]);
+    let refused = Err(Errno::Notcapable as i32);
+    let (base, inheriting) = rights(&mut guest, 3);
+    guest.ok("fd_fdstat_set_rights", &[3, base, inheriting & !WRITE]);
+    assert_eq!(guest.open(3, "file", CREAT | TRUNC, READ), refused);
+    assert_eq!(guest.open(3, "file", TRUNC, READ), refused);
+    guest.open(3, "file", CREAT, READ).unwrap();
+    assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"text");
+}
