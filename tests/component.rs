@@ -168,3 +168,36 @@ fn a_world_in_a_library_is_found() {
         done.stderr
     );
 }
+
+/// What reads worlds does it by recursion.
+#[test]
+fn types_that_are_nested_deep_end_nothing() {
+    let folder = scratch("nested");
+    let library = r#"(module
+      (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+      (import "env" "memory" (memory 1))
+      (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+      (func (export "measure") (param i32 i32) (result i32) (local.get 1)))"#;
+    let library = wat(&folder, "libmeasure.so", library);
+    let (wit, component) = (folder.join("world.wit"), folder.join("component.wasm"));
+    let nested = |depth: usize| {
+        let (begin, end) = ("list<".repeat(depth), ">".repeat(depth));
+        let world = format!("export measure: func(a: {begin}u8{end}) -> s32;");
+        let text = format!("package test:nested;\nworld nested {{ {world} }}\n");
+        fs::write(&wit, text).expect("writing");
+        link(
+            &component,
+            &library,
+            &["--wit", wit.to_str().expect("a path")],
+        )
+    };
+    for depth in [30_000, 170_000] {
+        let done = nested(depth);
+        assert_eq!(done.code, Some(0), "{depth}: {}", done.stderr);
+        fs::remove_file(&component).expect("a component");
+    }
+    let done = nested(180_000);
+    assert_eq!(done.code, Some(127), "{}", done.stderr);
+    assert!(done.stderr.contains("at most 1048576"), "{}", done.stderr);
+    assert!(!component.exists());
+}

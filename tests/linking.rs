@@ -6,6 +6,7 @@ mod command;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use command::{Ran, guests, hello, ran, scratch, wasmdyld, wat};
@@ -144,6 +145,72 @@ fn stubs_of_the_toolchain_are_no_dlopen_either() {
     }
 }
 
+/// In a load their destructors are the linker's to call.
+#[test]
+fn objects_that_are_thread_local_are_destroyed() {
+    let folder = scratch("thread-local");
+    let built = guests().join("cases/thread-local-objects");
+    for name in ["few-pie.wasm", "few-nonpie.wasm"] {
+        let program = built.join(name);
+        let whole = folder.join(name);
+        let at = built.to_str().expect("a path");
+        let done = link(&whole, &program, &["-L", at]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let done = run(&whole);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let expected = "constructed shared\nshared: 2\ndestroyed shared 2\n";
+        assert_eq!(done.stdout, expected, "{name}");
+    }
+}
+
+/// A program with a function of the linker's that is called with so many numbers, and defines `more`.
+fn calls(module: &str, name: &str, params: usize, more: &str) -> String {
+    let (params, args) = (" i32".repeat(params), "(i32.const 3)".repeat(params));
+    format!(
+        r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (import "{module}" "{name}" (func $called (param{params}) (result i32)))
+          (import "env" "memory" (memory 1))
+          {more}
+          (func (export "_start") (call $exit (call $called {args}))))"#
+    )
+}
+
+#[test]
+fn what_the_linker_does_in_a_load_is_told_with_what_helps() {
+    let folder = scratch("services");
+    let whole = folder.join("whole.wasm");
+    for (module, name, params, says) in [
+        ("env", "atexit", 1, "-Wl,--export=atexit"),
+        ("env", "__cxa_atexit", 3, "-Wl,--export=__cxa_atexit"),
+        ("env", "__cxa_thread_atexit", 3, "-Wl,--export=__cxa_atexit"),
+        ("env", "dlclose", 1, "--no-dlopen"),
+        ("dyld", "load_object", 4, "by --import"),
+    ] {
+        let program = wat(&folder, "calls.wasm", &calls(module, name, params, ""));
+        let done = link(&whole, &program, &[]);
+        assert_eq!(done.code, Some(127), "{name}: {}", done.stderr);
+        assert!(done.stderr.contains(says), "{name}: {}", done.stderr);
+        let other = done.stderr.contains("--no-dlopen");
+        assert_eq!(other, says == "--no-dlopen", "{}", done.stderr);
+        let done = link(&whole, &program, &["--import", &format!("{module}.{name}")]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let done = ran(wasmdyld().args(["inspect", "--imports"]).arg(&whole));
+        assert!(done.stdout.contains(name), "{}", done.stdout);
+    }
+    // A definition of an object's own is taken; otherwise the C library gets what was given.
+    let (own, libc) = ("__cxa_thread_atexit", "__cxa_atexit");
+    for (defined, code) in [(own, 4), (libc, 5)] {
+        let function = format!(
+            r#"(func (export "{defined}") (param i32 i32 i32) (result i32) (i32.const {code}))"#
+        );
+        let program = wat(&folder, "defines.wasm", &calls("env", own, 3, &function));
+        let done = link(&whole, &program, &[]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert_eq!(run(&whole).code, Some(code));
+    }
+}
+
 #[test]
 fn what_is_kept_is_there_and_is_not_exported() {
     let folder = scratch("keep");
@@ -233,6 +300,19 @@ fn nothing_is_written_unless_all_of_it_is() {
     assert_eq!(done.code, Some(127));
     assert!(done.stderr.contains("cannot write"), "{}", done.stderr);
     assert_eq!(files(&folder), before);
+    // Nor can it where it is no file, or the module's file.
+    let sub = folder.join("sub");
+    for (file, code, why) in [
+        (sub.as_path(), 127, "cannot write"),
+        (Path::new("/dev/full"), 127, "cannot write"),
+        (&whole, 2, "is to be two files"),
+        (&sub.join("../whole.wasm"), 2, "is to be two files"),
+    ] {
+        let done = link(&whole, &hello(), &["--map", file.to_str().expect("a path")]);
+        assert_eq!(done.code, Some(code), "{}", file.display());
+        assert!(done.stderr.contains(why), "{}", done.stderr);
+        assert_eq!(files(&folder), before, "{}", file.display());
+    }
     let done = link(
         &folder.join("nowhere/whole.wasm"),
         &hello(),
@@ -246,4 +326,29 @@ fn nothing_is_written_unless_all_of_it_is() {
     let after = files(&folder);
     assert_eq!(after.len(), 2);
     assert!(after[&whole].starts_with(b"\0asm") && after[&map].starts_with(b"{"));
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_permissions_and_a_new_one_has_the_programs() {
+    let folder = scratch("permissions");
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    let permit = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+    };
+    let (program, whole) = (folder.join("program.wasm"), folder.join("whole.wasm"));
+    fs::copy(hello(), &program).expect("a program");
+    for executable in [0, 0o111] {
+        permit(&program, 0o644 | executable);
+        let map = folder.join("map.json");
+        let done = link(&whole, &program, &["--map", map.to_str().expect("a path")]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        // The map's are those of any new file.
+        assert_eq!(mode(&map) & 0o111, 0);
+        assert_eq!(mode(&whole), mode(&map) | (executable & (mode(&map) >> 2)));
+        fs::remove_file(&whole).expect("removing");
+    }
+    permit(&program, 0o750);
+    let done = link(&program, &program, &[]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(mode(&program), 0o750);
 }

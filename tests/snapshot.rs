@@ -31,6 +31,8 @@ static int (*through)(int) = twice;
 static int constructed, warmed;
 static char *kept;
 static void at_end(void) { printf("end\n"); }
+/* Main has returned then. */
+static void late(void) { wasmdyld_snapshot(); }
 /* In a constructor it does nothing. */
 __attribute__((constructor)) static void construct(void) { constructed++; wasmdyld_snapshot(); }
 __attribute__((export_name("warm_up"))) int warm_up(void) {
@@ -52,6 +54,7 @@ int main(int argc, char **argv) {
         warm_up();
         if (wasmdyld_snapshot()) return 9;
     }
+    if (!strcmp(what, "late")) atexit(late);
     char *more = malloc(100000);
     memset(more, 1, 100000);
     printf("constructed %d %d, warmed %d, kept %s, slot %d\n", constructed, constructed_in_library, warmed, kept ? kept : "nothing", through(4));
@@ -205,6 +208,11 @@ fn what_no_snapshot_can_be_made_of_is_told_and_writes_nothing() {
             "ended, with exit code 3, before it called wasmdyld_snapshot",
         ),
         (
+            &["--snapshot=ready"],
+            &["late"],
+            "ended, with exit code 3, before it called wasmdyld_snapshot",
+        ),
+        (
             &["--snapshot=leave"],
             &[],
             "exit code 4, before leave had returned",
@@ -290,4 +298,49 @@ int main(int argc, char **argv) { std::printf("%d\n", table.of[argc > 1 ? argv[1
     let done = built.linked("out.wasm", &["--snapshot"], &[]);
     assert_eq!(done.stdout, "constructed\n");
     runs(&built, "out.wasm", &["n21"], "42\ndestroyed\n");
+}
+
+#[test]
+fn what_the_host_would_define_and_what_is_exported_already() {
+    let folder = scratch("snapshot-host");
+    let program = r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+      (import "host" "f" (func $f (result i32)))
+      (import "env" "memory" (memory 1))
+      (import "env" "__stack_pointer" (global $stack (mut i32)))
+      (func $main (result i32) (i32.add (call $f) (i32.sub (global.get $stack) (global.get $stack))))
+      (func (export "_start") call $main drop))"#;
+    let program = command::wat(&folder, "program.wasm", program);
+    let output = folder.join("out.wasm");
+    let link = |more: &[&str]| {
+        let mut command = wasmdyld();
+        command
+            .args(["link", "--import", "host", "-o"])
+            .arg(&output);
+        ran(command.args(more).arg("--snapshot").arg(&program))
+    };
+    let done = link(&[]);
+    assert_eq!(done.code, Some(127), "{}", done.stderr);
+    let says = |text: &str| done.stderr.contains(text);
+    assert!(says("host.f") && says("--bind lazy"), "{}", done.stderr);
+    let done = link(&["--bind", "lazy"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let shown = ran(wasmdyld().args(["inspect", "--imports"]).arg(&output)).stdout;
+    assert!(shown.contains("host.f"), "{shown}");
+    let done = link(&["--bind", "lazy", "--export", "__stack_pointer"]);
+    assert_eq!(done.code, Some(127), "{}", done.stderr);
+    // Fixed programs have a stack pointer of their own, which they may export.
+    let program = r#"(module
+      (memory (export "memory") 2)
+      (global $stack (export "__stack_pointer") (mut i32) (i32.const 65536))
+      (func $main (result i32) (i32.sub (global.get $stack) (global.get $stack)))
+      (func (export "_start") call $main drop))"#;
+    let program = command::wat(&folder, "fixed.wasm", program);
+    for (more, stack) in [(&[][..], false), (&["--export", "__stack_pointer"], true)] {
+        let mut command = wasmdyld();
+        command.args(["link", "-o"]).arg(&output).args(more);
+        let done = ran(command.arg("--snapshot").arg(&program));
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let shown = ran(wasmdyld().args(["inspect", "--exports"]).arg(&output)).stdout;
+        assert_eq!(shown.contains("__stack_pointer"), stack, "{shown}");
+    }
 }

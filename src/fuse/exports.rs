@@ -182,16 +182,18 @@ pub(super) fn write(
     if let Some((number, name)) = entry {
         sections.exports.export(name, ExportKind::Func, number);
     }
+    let mut taken = vec![abi::START, abi::INITIALIZE, abi::MEMORY];
     let stack = numbers.globals.get(&Global::Stack);
     if let Some(&stack) = stack.filter(|_| hosted) {
         sections
             .exports
             .export(abi::STACK_POINTER, ExportKind::Global, stack);
+        taken.push(abi::STACK_POINTER);
     }
     let mut addresses: BTreeMap<u64, u32> = BTreeMap::new();
     let mut next = number(numbers.globals.len().saturating_add(numbers.cells.len()))?;
     for export in parts.exports {
-        if [abi::START, abi::INITIALIZE, abi::MEMORY].contains(&export.name.as_str()) {
+        if taken.contains(&export.name.as_str()) {
             continue;
         }
         let (kind, index) = match &export.what {

@@ -41,6 +41,16 @@ pub struct Closure {
     pub names: Vec<(Arc<str>, ObjectId)>,
 }
 
+impl Closure {
+    /// Adds a root behind all others, of a closure that began with `model`. It needs nothing.
+    pub fn append(&mut self, model: &Model, found: Found) {
+        let id = ObjectId(model.next.saturating_add(self.fresh.len() as u32));
+        self.fresh.push(found);
+        self.roots.push(id);
+        self.group.push(id);
+    }
+}
+
 struct Walk<'a, P: Provider> {
     model: &'a Model,
     provider: &'a mut P,

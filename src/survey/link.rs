@@ -1,16 +1,16 @@
 //! A program and its libraries, found to be linked into one module.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use wasmparser::{Parser, Payload};
 
-use super::{Origin, Purpose, Survey, Surveyor};
+use super::{Origin, Purpose, Survey, Surveyor, thread_exit};
 use crate::abi;
 use crate::config::Config;
 use crate::dlfcn::{self, absent};
 use crate::error::{Code, Error, Result};
 use crate::fuse::{self, Fused, World};
-use crate::link::definitions;
 use crate::plan::{Binding, Found, FuncId, Identity, Plan};
 use crate::text;
 
@@ -50,6 +50,11 @@ pub struct Linking<'a> {
 
 /// What can be done about a program that opens libraries.
 const NO_DLOPEN: &str = "  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`, link it with --dynamic, so that `wasmdyld run` can load more beside it, or link it with --no-dlopen (WASM_DYLD_LINK_NO_DLOPEN): then they fail.";
+
+/// The same about interfaces that are not C's, which --no-dlopen has no functions for.
+const NO_LINKER: &str = "  One module cannot open libraries: nobody is there to link them. Run the program with `wasmdyld run`, or leave these functions to the module's host by --import.";
+/// What can be done about exit handlers, which one module has no list of its own for.
+const NO_LIBC: &str = "  In one module the C library keeps the exit handlers. Link with libc.so, or have a program that has a C library inside export its function: -Wl,--export=__cxa_atexit or -Wl,--export=atexit.";
 
 impl Survey {
     /// A survey as far as all is known before the program runs on its own: the linker is not there then, so that its own functions are
@@ -122,11 +127,9 @@ impl Survey {
     pub(crate) fn world<T>(&self, with: impl FnOnce(&World<'_>) -> Result<T>) -> Result<T> {
         let request = self.request();
         let plan = self.plan().map_err(|error| {
-            let mut undefined = error.undefined_symbols().iter();
-            match undefined.any(|undefined| is_of_linker(&undefined.symbol)) {
-                true => error.line(NO_DLOPEN),
-                false => error,
-            }
+            let undefined = error.undefined_symbols().iter();
+            let advice: BTreeSet<_> = undefined.filter_map(|of| advice(&of.symbol)).collect();
+            advice.into_iter().fold(error, Error::line)
         })?;
         self.without_stubs(&plan)?;
         let bytes: Vec<&[u8]> = self.bytes.iter().map(Vec::as_slice).collect();
@@ -160,26 +163,39 @@ impl Survey {
     }
 }
 
-/// Whether a symbol, with its module where that is not `env`, is one of the linker's own functions.
-fn is_of_linker(symbol: &str) -> bool {
-    definitions().any(|(module, name, _)| match symbol.split_once('.') {
-        Some((of, rest)) => (of, rest) == (module, name),
-        None => module == abi::ENV && name == symbol,
-    })
+/// What can be done about an undefined symbol, given with its module where that is not `env`: one of the linker's own functions.
+fn advice(symbol: &str) -> Option<&'static str> {
+    let (module, name) = symbol.split_once('.').unwrap_or((abi::ENV, symbol));
+    match (module, name) {
+        (abi::ENV, abi::ATEXIT | abi::CXA_ATEXIT) => Some(NO_LIBC),
+        (abi::ENV, name) if dlfcn::is_of_c(name) => Some(NO_DLOPEN),
+        _ => dlfcn::services()
+            .any(|service| (service.module, service.name) == (module, name))
+            .then_some(NO_LINKER),
+    }
 }
 
 impl Surveyor<'_> {
     /// The library whose functions fail.
     pub(super) fn no_dlopen(&mut self) -> Result<Found> {
-        let bytes = absent::library();
+        self.made(absent::NAME, absent::library(), "made by --no-dlopen")
+    }
+
+    /// The library for destructors of thread_local objects.
+    pub(super) fn thread_exit(&mut self) -> Result<Found> {
+        let why = "made for thread_local objects";
+        self.made(thread_exit::NAME, thread_exit::library(), why)
+    }
+
+    fn made(&mut self, name: &str, bytes: Vec<u8>, why: &str) -> Result<Found> {
         let size = bytes.len() as u64;
-        let identity = Identity::Host(absent::NAME.into());
+        let identity = Identity::Host(name.into());
         let found = self
             .files
-            .parse(absent::NAME, None, identity.clone(), bytes, false)?;
+            .parse(name, None, identity.clone(), bytes, false)?;
         self.keep(&identity);
         self.sources.push(Origin {
-            why: "made by --no-dlopen".to_string(),
+            why: why.to_string(),
             size,
             problem: None,
         });

@@ -5,6 +5,7 @@
 
 mod link;
 mod symbols;
+mod thread_exit;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +18,7 @@ use crate::abi;
 use crate::config::Config;
 use crate::error::{Code, Context, Error, Result};
 use crate::link::{Clock, Files, definitions};
-use crate::object::{Metadata, Metering, Object};
+use crate::object::{Metadata, Metering, Name, Object};
 use crate::plan::needed::{Closure, Provider, Root, closure};
 use crate::plan::{
     Found, HostDef, HostDefs, Identity, Model, Now, ObjectId, Options, Plan, Precedence, Request,
@@ -112,16 +113,16 @@ impl Survey {
         }
         let preloads = config.preloads.iter();
         roots.extend(preloads.map(|name| Root::Name(name, None)));
-        let closure = closure(
-            &Model::default(),
-            roots,
-            &mut surveyor,
-            config.limits.objects,
-        )
-        .context(shown)?;
-        let (sources, bytes) = (surveyor.sources, surveyor.bytes);
         let mut model = Model::default();
+        let objects = config.limits.objects;
+        let mut closure = closure(&model, roots, &mut surveyor, objects).context(shown)?;
         model.host = host_defs(host, &closure.fresh, purpose);
+        let given = Name::new(abi::CXA_THREAD_ATEXIT);
+        let given = model.host.get(abi::ENV, given).is_some();
+        if purpose != Purpose::Look && !given && thread_exit::is_wanted(&closure.fresh) {
+            closure.append(&model, surveyor.thread_exit()?);
+        }
+        let (sources, bytes) = (surveyor.sources, surveyor.bytes);
         let options = Options {
             global: main,
             ..config.options()

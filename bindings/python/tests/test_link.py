@@ -31,7 +31,11 @@ def test_a_program_runs_alone() -> None:
     assert linked.warnings == ()
     assert b"libc.so!fwrite" in linked.bytes and b"libc.so!qsort" not in linked.bytes
     gc.collect()
-    assert wasmdyld.link("main-pie.wasm", HELLO.read_bytes(), library_paths=[LIB], default_paths=[]) == linked
+    data = HELLO.read_bytes()
+    for given in (data, bytearray(data), memoryview(bytearray(data))):
+        assert wasmdyld.link("main-pie.wasm", given, library_paths=[LIB], default_paths=[]) == linked
+    with pytest.raises(TypeError, match="bytes-like object is required, not 'int'"):
+        wasmdyld.link("main-pie.wasm", 5)  # type: ignore[arg-type]
 
 
 def test_options() -> None:
@@ -43,7 +47,7 @@ def test_options() -> None:
     assert b"libc.so!" not in link(names=False).bytes
     assert len(link(gc=False).bytes) > 2 * len(kept.bytes)
     assert link(stack_size=1 << 16).bytes != link().bytes
-    with pytest.raises(TypeError, match="exports"):
+    with pytest.raises(TypeError, match="exports takes a list, and is 'malloc' alone"):
         link(exports="malloc")
     with pytest.raises(ValueError, match="NUL"):
         link(keep=["a\0b"])

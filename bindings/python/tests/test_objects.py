@@ -184,9 +184,9 @@ def test_options(make: Make, guests: Path, tmp_path: Path, monkeypatch: pytest.M
         ns.alloc(41 * 65536)
     with pytest.raises(wasmdyld.InvalidArgument):
         make(stack_size=5)
-    with pytest.raises(TypeError, match="library_paths is one path"):
+    with pytest.raises(TypeError, match="library_paths takes a list"):
         Namespace(library_paths="libs")
-    with pytest.raises(TypeError, match="preload is one path"):
+    with pytest.raises(TypeError, match="preload takes a list"):
         Namespace(preload="libs")
     with pytest.raises(OverflowError):
         make(limits={Limit.OBJECTS: -1})

@@ -90,7 +90,7 @@ def test_a_plain_library_is_opened_with_nothing_else(guests: Path) -> None:
     for paths, tried in (((), "nowhere"), (["/no/folder"], "/no/folder/libc.so (default folder)")):
         with wasmdyld.Namespace(default_paths=paths) as ns, pytest.raises(wasmdyld.NotFound, match=re.escape(tried)):
             ns.load(z)
-    with pytest.raises(TypeError, match="default_paths is one path"):
+    with pytest.raises(TypeError, match="default_paths takes a list"):
         wasmdyld.Namespace(default_paths="/no/folder")
 
 

@@ -17,6 +17,11 @@ use wit_parser::Resolve;
 /// What wit-bindgen's sections begin with, which tell a world in the object files of its bindings.
 const WORLD: &str = "component-type";
 
+/// Bytes of worlds and of WIT that are read, which bounds how deep their types are nested.
+const MAX_WORLDS: u64 = 1 << 20;
+/// Bytes of stack for these. Only what is used of it takes memory.
+const STACK: usize = 512 << 20;
+
 /// What a component is made by.
 #[derive(Args)]
 pub struct ComponentArgs {
@@ -43,31 +48,37 @@ impl ComponentArgs {
     }
 
     fn component(&self, mut module: Vec<u8>, survey: &Survey) -> Result<Vec<u8>> {
-        let mut told = self.wit.is_some();
-        for (name, data) in survey.custom_sections(WORLD) {
-            append(&mut module, &name, data);
-            told = true;
-        }
-        if survey.is_library() && !told {
+        let sections = survey.custom_sections(WORLD);
+        if survey.is_library() && self.wit.is_none() && sections.is_empty() {
             return Err(Error::new(
                 Code::InvalidArgument,
                 "a component exports what a world tells of, with types that a library does not have: give one by --wit and --world, or link bindings by wit-bindgen into the library",
             ));
         }
+        let worlds = sections.iter().map(|(_, data)| data.len() as u64);
+        small("the worlds in its objects", worlds.sum())?;
+        for (name, data) in sections {
+            append(&mut module, &name, data);
+        }
         if let Some(wit) = &self.wit {
-            self.embed(&mut module, wit)
-                .context(|| format!("reading {}", wit.display()))?;
+            small(&wit.display().to_string(), size(wit))?;
         }
         let adapter = match survey.is_library() {
             true => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
             false => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
         };
-        let encoder = ComponentEncoder::default()
-            .validate(true)
-            .module(&module)
-            .and_then(|encoder| encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter));
-        let component = encoder.and_then(|mut encoder| encoder.encode());
-        component.map_err(refused)
+        on_a_large_stack(move || {
+            if let Some(wit) = &self.wit {
+                self.embed(&mut module, wit)
+                    .context(|| format!("reading {}", wit.display()))?;
+            }
+            let encoder = ComponentEncoder::default()
+                .validate(true)
+                .module(&module)
+                .and_then(|encoder| encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter));
+            let component = encoder.and_then(|mut encoder| encoder.encode());
+            component.map_err(refused)
+        })
     }
 
     /// Puts the world into the module, where the encoder looks for it.
@@ -78,6 +89,50 @@ impl ComponentArgs {
         let world = world.map_err(refused)?;
         embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(refused)
     }
+}
+
+/// Refuses what would be deeper than the stack.
+fn small(what: &str, size: u64) -> Result<()> {
+    if size <= MAX_WORLDS {
+        return Ok(());
+    }
+    let why = format!("{what}: {size} bytes of worlds, and a component has at most {MAX_WORLDS}");
+    Err(Error::new(Code::Limit, why))
+}
+
+/// Bytes of a file, or of a folder with the packages that it depends on. What cannot be read is told of by who reads it.
+fn size(wit: &Path) -> u64 {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    if !wit.is_dir() {
+        return length(wit);
+    }
+    let entries = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let packages = entries(&wit.join("deps"));
+    let nested = packages.iter().flat_map(|package| entries(package));
+    let all = entries(wit)
+        .into_iter()
+        .chain(nested)
+        .chain(packages.clone());
+    let files = all.filter(|path| path.is_file());
+    files.map(|path| length(&path)).sum()
+}
+
+/// The crates that read worlds do it by recursion: their text, their types, and when they drop them. How deep that goes is the input's choice.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let thread = thread.spawn_scoped(scope, work).map_err(|error| {
+            let why = format!("there is no thread with a stack of {STACK} bytes: {error}");
+            Error::new(Code::Io, why)
+        })?;
+        thread.join().unwrap_or_else(|_| {
+            let why = "the encoder of components has panicked, and said why on stderr";
+            Err(Error::new(Code::Internal, why))
+        })
+    })
 }
 
 fn append(module: &mut Vec<u8>, name: &str, data: &[u8]) {

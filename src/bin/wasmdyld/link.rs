@@ -111,7 +111,7 @@ impl Link {
         }
         let module = self.component.apply(fused.bytes, &survey)?;
         let mut outputs = Outputs::default();
-        outputs.add(&self.output, module);
+        outputs.add_program(&self.output, module, &self.file);
         if let Some(path) = &self.map {
             outputs.add(path, fused.map.to_json()?);
         }

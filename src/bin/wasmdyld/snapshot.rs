@@ -19,6 +19,9 @@ use wasmdyld::wasi::{Input, Opened, Output, WasiConfig};
 use crate::args;
 use crate::bounds::BoundArgs;
 
+/// What can be done about functions that the program's own host would define.
+const NO_HOST: &str = "  What --import leaves to the host is not there while the program runs for a snapshot. With --bind lazy it may be missing, as long as it is not called.";
+
 #[derive(Args)]
 pub struct SnapshotArgs {
     /// Run the program until everything is constructed, until FUNCTION, called after that, has returned, or until main calls
@@ -153,7 +156,10 @@ impl SnapshotArgs {
             }
             snapshot.resumed(state, hidden)
         })
-        .map_err(|why| self.bounds.explain(why))
+        .map_err(|why| match why.undefined_symbols().is_empty() {
+            true => self.bounds.explain(why),
+            false => why.line(NO_HOST),
+        })
     }
 
     fn wasi(&self, file: &Path) -> Result<WasiConfig> {

@@ -17,8 +17,8 @@ mod tests;
 use std::collections::BTreeSet;
 
 use wasm_encoder::{
-    BlockType, ConstExpr, DataCountSection, DataSection, Encode, ExportKind, ExportSection,
-    GlobalType, Ieee32, Ieee64, Instruction, MemorySection, MemoryType, SectionId, ValType,
+    BlockType, ConstExpr, DataCountSection, Encode, ExportKind, ExportSection, GlobalType, Ieee32,
+    Ieee64, Instruction, MemorySection, MemoryType, SectionId, ValType,
 };
 use wasmparser::{BinaryReader, ExternalKind, Validator, WasmFeatures};
 
@@ -73,9 +73,22 @@ pub struct Snapshot<'a> {
 /// Questions before those about globals: whether the point was reached, and what the function that was called returned.
 const OWN_QUESTIONS: usize = 2;
 
+/// What a snapshot may have of memory that is not zero, in bytes: several copies of it are held at a time, and engines and browsers take modules of
+/// 1 GiB at most.
+const MAX_CONTENT: usize = 512 << 20;
+
+// Segments begin with these.
+const ACTIVE: u8 = 0;
+const PASSIVE: u8 = 1;
+/// The kind, address and length of a segment.
+const MAX_SEGMENT_HEAD: usize = 12;
+
+/// What the names of [`question`] begin with.
+const QUESTION: &str = "wasmdyld:snapshot.";
+
 /// The function that answers a question.
 pub fn question(n: usize) -> String {
-    format!("{}:snapshot.{n}", abi::LINKER)
+    format!("{QUESTION}{n}")
 }
 
 impl<'a> Snapshot<'a> {
@@ -87,6 +100,14 @@ impl<'a> Snapshot<'a> {
     /// understood. `Malformed`: it is not valid.
     pub fn new(bytes: &'a [u8], point: Point) -> Result<Snapshot<'a>> {
         let plain = Plain::read(bytes)?;
+        if let Some(taken) = (plain.exports.iter()).find(|export| export.name.starts_with(QUESTION))
+        {
+            let why = format!(
+                "it exports {}, a name of the linker's own",
+                text::name(taken.name)
+            );
+            return Err(cannot(&why));
+        }
         let func = |name| plain.exported(name, ExternalKind::Func);
         let start = func(abi::START)
             .map(|entry| Start::of(&plain, entry))
@@ -182,6 +203,9 @@ impl<'a> Snapshot<'a> {
                 Instruction::I32Const(1).encode(&mut main);
                 Instruction::GlobalSet(in_main).encode(&mut main);
                 Instruction::Call(start.main).encode(&mut main);
+                // An exit handler that calls it comes too late.
+                Instruction::I32Const(0).encode(&mut main);
+                Instruction::GlobalSet(in_main).encode(&mut main);
                 instead.push((start.func, start.instead(plain, &main)?));
                 // A constructor that calls it is not the last one.
                 let mut code = Vec::new();
@@ -282,7 +306,7 @@ impl<'a> Snapshot<'a> {
     /// The module that begins with a state. Of what it exported, `hidden` is left out.
     ///
     /// # Errors
-    /// `Limit`: the memory is larger than the module may have.
+    /// `Limit`: more of the memory is not zero than a module may hold.
     pub fn resumed(&self, state: &State<'_>, hidden: &BTreeSet<&str>) -> Result<Vec<u8>> {
         let plain = &self.plain;
         let mut sections = plain.sections.clone();
@@ -329,32 +353,34 @@ impl<'a> Snapshot<'a> {
     fn memory(&self, memory: &[u8], sections: &mut Sections<'_>) -> Result<()> {
         let page = usize::try_from(abi::PAGE).map_err(|_| lost("a page"))?;
         let (pages, ty) = (memory.len().div_ceil(page) as u64, &self.plain.memory);
-        let mut data = DataSection::new();
-        for segment in &self.plain.data {
+        let pieces = image::pieces(memory);
+        let size: usize = pieces.iter().map(ExactSizeIterator::len).sum();
+        fits(size)?;
+        let named = &self.plain.data;
+        let count = number(pieces.len().saturating_add(named.len()))?;
+        let mut data = Vec::with_capacity(size.saturating_add(pieces.len() * MAX_SEGMENT_HEAD));
+        count.encode(&mut data);
+        for segment in named {
             match segment {
-                Some(range) => data.raw(self.plain.bytes(range.clone())?),
+                Some(range) => data.extend_from_slice(self.plain.bytes(range.clone())?),
                 // Code may only drop it.
-                None => data.passive([]),
-            };
+                None => data.extend_from_slice(&[PASSIVE, 0]),
+            }
         }
-        let named = data.len();
-        for piece in image::pieces(memory) {
+        for piece in pieces {
             let address = number(piece.start)?;
             let bytes = memory.get(piece).ok_or_else(|| lost("memory"))?;
-            data.active(
-                0,
-                &ConstExpr::i32_const(address.cast_signed()),
-                bytes.iter().copied(),
-            );
+            data.push(ACTIVE);
+            ConstExpr::i32_const(address.cast_signed()).encode(&mut data);
+            bytes.encode(&mut data);
         }
-        if data.is_empty() {
-            sections.remove(SectionId::Data);
-        } else {
-            sections.replace(&data)?;
+        match count {
+            0 => sections.remove(SectionId::Data),
+            _ => sections.set(SectionId::Data, data),
         }
         sections.remove(SectionId::DataCount);
-        if named > 0 {
-            sections.replace(&DataCountSection { count: data.len() })?;
+        if !named.is_empty() {
+            sections.replace(&DataCountSection { count })?;
         }
         let mut memories = MemorySection::new();
         memories.memory(MemoryType {
@@ -400,6 +426,18 @@ impl<'a> Snapshot<'a> {
         }
         sections.append(SectionId::Global, self.plain.globals.len(), &content)
     }
+}
+
+/// Whether a module may hold so many bytes of memory.
+fn fits(size: usize) -> Result<()> {
+    if size <= MAX_CONTENT {
+        return Ok(());
+    }
+    let why = format!(
+        "the program has {size} bytes in its memory that are not zero, and a snapshot has at most {MAX_CONTENT}"
+    );
+    let what = "  Take the snapshot before the program has made so much, or let it make that when it runs.";
+    Err(Error::new(Code::Limit, why).line(what))
 }
 
 /// The items of a section, without their count.

@@ -158,6 +158,14 @@ impl<'a> Plain<'a> {
         Ok(named)
     }
 
+    /// Whether the module is valid with another body in the place of a function's.
+    pub fn takes(&self, func: u32, body: Vec<u8>) -> Result<bool> {
+        let mut sections = self.sections.clone();
+        self.code(&mut sections, &[(func, body)], &[])?;
+        let mut validator = Validator::new_with_features(WasmFeatures::all());
+        Ok(validator.validate_all(&sections.module()).is_ok())
+    }
+
     pub fn bytes(&self, range: Range<usize>) -> Result<&'a [u8]> {
         self.bytes.get(range).ok_or_else(|| lost("code"))
     }

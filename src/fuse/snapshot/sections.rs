@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use wasm_encoder::{Encode, Section, SectionId};
+use wasm_encoder::{Encode, Module, Section, SectionId};
 use wasmparser::{BinaryReader, Parser, Payload};
 
 use crate::error::Result;
@@ -26,6 +26,9 @@ const ORDER: [SectionId; 13] = [
     SectionId::Code,
     SectionId::Data,
 ];
+
+/// A section's number and length.
+const MAX_HEAD: usize = 6;
 
 #[derive(Clone)]
 pub(super) struct Sections<'a> {
@@ -63,9 +66,9 @@ impl<'a> Sections<'a> {
         // The encoder writes the length, too.
         let mut content = BinaryReader::new(&encoded, 0);
         content.read_var_u32().map_err(reader)?;
-        let content = encoded.get(content.original_position()..);
-        let content = content.ok_or_else(|| lost("a section"))?;
-        self.contents.insert(section.id(), content.to_vec().into());
+        let length = content.original_position();
+        encoded.drain(..length);
+        self.contents.insert(section.id(), encoded.into());
         Ok(())
     }
 
@@ -91,17 +94,27 @@ impl<'a> Sections<'a> {
         Ok(())
     }
 
+    /// Puts content, as it is in a module, in the place of a section's.
+    pub fn set(&mut self, id: SectionId, content: Vec<u8>) {
+        self.contents.insert(id.into(), content.into());
+    }
+
     pub fn module(&self) -> Vec<u8> {
-        let mut module = wasm_encoder::Module::new();
-        for id in ORDER.map(u8::from) {
-            if let Some(data) = self.contents.get(&id) {
-                module.section(&wasm_encoder::RawSection { id, data });
-            }
+        let own = ORDER.map(u8::from).into_iter();
+        let own = own.filter_map(|id| Some((id, &**self.contents.get(&id)?)));
+        let customs = self
+            .customs
+            .iter()
+            .map(|&data| (SectionId::Custom.into(), data));
+        let sections: Vec<(u8, &[u8])> = own.chain(customs).collect();
+        // It may be large, and would have twice the room if it grew.
+        let sizes = sections.iter().map(|(_, data)| data.len() + MAX_HEAD);
+        let mut module = Vec::with_capacity(sizes.sum::<usize>() + Module::HEADER.len());
+        module.extend_from_slice(&Module::HEADER);
+        for (id, data) in sections {
+            module.push(id);
+            data.encode(&mut module);
         }
-        let id = SectionId::Custom.into();
-        for &data in &self.customs {
-            module.section(&wasm_encoder::RawSection { id, data });
-        }
-        module.finish()
+        module
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Start {
     end: usize,
 }
 
+const IN_PROGRESS: &str = "has work in progress where it calls main";
+
 /// What is open: blocks, and what code cannot begin in.
 type Blocks = Vec<Option<Range<usize>>>;
 
@@ -84,15 +86,20 @@ impl Start {
         };
         let blocks: Option<Vec<_>> = blocks.into_iter().collect();
         let blocks = blocks.filter(|_| !unset);
-        let blocks = blocks.ok_or_else(|| unknown("has work in progress where it calls main"))?;
-        Ok(Start {
+        let blocks = blocks.ok_or_else(|| unknown(IN_PROGRESS))?;
+        let start = Start {
             func,
             main,
             locals,
             blocks,
             call,
             end: body.range().end,
-        })
+        };
+        // Operands that lie below the call are missing where the rest is all there is.
+        match plain.takes(func, start.rest(plain, &[])?)? {
+            true => Ok(start),
+            false => Err(unknown(IN_PROGRESS)),
+        }
     }
 
     /// The body with other code in the place of the call.

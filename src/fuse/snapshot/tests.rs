@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wasmparser::{ConstExpr, DataKind, Operator, Parser, Payload};
 
-use super::{Point, Snapshot, State};
+use super::{MAX_CONTENT, Point, Snapshot, State, fits};
 use crate::error::{Code, Error};
 
 /// A program as linking leaves it: an entry of two steps, and `_start` as crt1-command.o has it.
@@ -290,6 +290,14 @@ fn what_no_snapshot_can_be_made_of() {
               (local.set 0 (i32.const 1)) call $a drop (drop (local.get 0)))"#,
             "work in progress",
         ),
+        (
+            r#"(memory 1) (func $a (result i32) (i32.const 0)) (func (export "_start") (i32.store (i32.const 4) (call $a)))"#,
+            "work in progress",
+        ),
+        (
+            r#"(memory 1) (func (export "wasmdyld:snapshot.0"))"#,
+            "exports wasmdyld:snapshot.0",
+        ),
     ];
     for (text, why) in cases {
         // Imports come first in a module.
@@ -300,5 +308,15 @@ fn what_no_snapshot_can_be_made_of() {
         let error = refused(&text, Point::Constructed);
         assert_eq!(error.code(), Code::Unsupported, "{error}");
         assert!(error.message().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn memory_that_no_engine_would_take_is_told_with_its_size() {
+    fits(MAX_CONTENT).unwrap();
+    let error = fits(MAX_CONTENT + 1).unwrap_err();
+    assert_eq!(error.code(), Code::Limit);
+    for size in [MAX_CONTENT, MAX_CONTENT + 1] {
+        assert!(error.message().contains(&size.to_string()), "{error}");
     }
 }

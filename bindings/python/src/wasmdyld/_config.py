@@ -95,11 +95,12 @@ def set_layout(config: c_void_p, stack_size: Optional[int], bind: Optional[Bind]
         check(dyld.wasm_dyld_config_set_bind, config, int(bind))
 
 
-def several(paths: Iterable[PathLike], what: str) -> Iterable[PathLike]:
-    # One path is a sequence too, of its characters.
-    if isinstance(paths, (str, bytes, os.PathLike)):
-        raise TypeError(f"{what} is one path, {paths!r}; a list of paths is wanted")
-    return paths
+def several(texts: Iterable[PathLike], what: str) -> Iterable[PathLike]:
+    """Names or paths."""
+    # A single one is a sequence too, of its characters.
+    if isinstance(texts, (str, bytes, os.PathLike)):
+        raise TypeError(f"{what} takes a list, and is {texts!r} alone: give [{texts!r}]")
+    return texts
 
 
 def _natural(number: int, what: str) -> int:

@@ -11,7 +11,7 @@ from ._config import set_layout, set_search, several
 from ._enums import Bind, RuntimePath
 from ._errors import check
 from ._library import dyld
-from ._text import PathLike, c_name, c_path
+from ._text import Buffer, PathLike, c_bytes, c_name, c_path
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Linked:
 
 def link(
     file: PathLike,
-    data: Optional[bytes] = None,
+    data: Optional[Buffer] = None,
     *,
     library_paths: Iterable[PathLike] = (),
     default_paths: Optional[Iterable[PathLike]] = None,
@@ -70,7 +70,8 @@ def link(
         warning=_ffi.wasm_dyld_warning_callback_t(lambda env, text: warnings.append(text.decode())),
     )
     if data is not None:
-        options.bytes, options.bytes_size = cast(c_char_p(data), c_void_p), len(data)
+        whole = c_bytes(data)
+        options.bytes, options.bytes_size = cast(c_char_p(whole), c_void_p), len(whole)
     options.exports, options.export_count = wanted.add(exports, "exports")
     options.keep, options.keep_count = wanted.add(keep, "keep")
     options.imports, options.import_count = wanted.add(imports, "imports")

@@ -9,12 +9,12 @@ from ._convert import Addressed
 from ._errors import InvalidArgument
 from ._library import dyld
 from ._state import State
+from ._text import Buffer
 from ._turns import in_turn
 
 if TYPE_CHECKING:
     from ._core import Core
 
-Buffer = Union[bytes, bytearray, memoryview]
 PAGE = 65536
 
 

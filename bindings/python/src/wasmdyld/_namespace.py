@@ -13,13 +13,13 @@ from ._enums import Bind, Code, Control, Flags, Limit, Plt, RuntimePath, SymbolK
 from ._errors import Busy, NotFound, Unsupported, check
 from ._function import Function, pointer_function
 from ._library import dyld
-from ._memory import Allocation, Buffer, Memory, measured
+from ._memory import Allocation, Memory, measured
 from ._objects import Library, Object, Symbol
 from ._signals import watch
 from ._snapshot import Snapshot
 from ._state import State
 from ._store import Global, Module, byte_vector
-from ._text import PathLike, c_name, c_path
+from ._text import Buffer, PathLike, c_bytes, c_name, c_path
 from ._turns import in_turn
 from ._types import FuncType
 from ._wasi import OpenCallback, Wasi
@@ -120,12 +120,12 @@ class Namespace:
         return self._library(handle, os.fspath(name))
 
     @in_turn
-    def load_bytes(self, name: str, data: bytes, flags: int = 0, *, module: Optional[Module] = None, timeout: Optional[float] = None) -> Library:
+    def load_bytes(self, name: str, data: Buffer, flags: int = 0, *, module: Optional[Module] = None, timeout: Optional[float] = None) -> Library:
         """Loads a library from its bytes. It is found under `name`, a file name, when others need it.
 
         `module` is what the engine has compiled of just these bytes before: see compile and deserialize.
         """
-        handle = c_void_p()
+        handle, data = c_void_p(), c_bytes(data)
         with self._state.within(timeout):
             if module is None:
                 self._state.call(dyld.wasm_dyld_load_bytes, c_name(name), data, len(data), int(flags), byref(handle))
@@ -232,13 +232,13 @@ class Namespace:
         self._state.call(dyld.wasm_dyld_set_budget, number)
 
     @in_turn
-    def compile(self, data: bytes) -> Module:
+    def compile(self, data: Buffer) -> Module:
         """Has the engine compile a module, for load_bytes and to be kept (Module.serialize)."""
         vector = byte_vector(data)
         return Module(self._state, self._state.api.wasm_module_new(self._state.store, byref(vector)))
 
     @in_turn
-    def deserialize(self, data: bytes) -> Module:
+    def deserialize(self, data: Buffer) -> Module:
         """Takes what Module.serialize gave. It runs as machine code: only what nobody else can have changed."""
         vector = byte_vector(data)
         return Module(self._state, self._state.api.wasm_module_deserialize(self._state.store, byref(vector)))

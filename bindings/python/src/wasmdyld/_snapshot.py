@@ -8,6 +8,7 @@ from ctypes import byref, c_size_t, c_void_p
 
 from ._errors import check
 from ._library import dyld
+from ._text import Buffer, c_bytes
 
 
 class Snapshot:
@@ -28,11 +29,11 @@ class Snapshot:
         return ctypes.string_at(data, size.value)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Snapshot:
+    def from_bytes(cls, data: Buffer) -> Snapshot:
         """The snapshot that to_bytes gave, perhaps in another process; raises Malformed where the bytes are damaged.
 
         The bytes are as trusted as the guest that they bring: whatever they say harms that guest alone.
         """
-        handle = c_void_p()
+        handle, data = c_void_p(), c_bytes(data)
         check(dyld.wasm_dyld_snapshot_deserialize, data, len(data), byref(handle))
         return cls(handle)

@@ -8,6 +8,7 @@ from . import _ffi
 from ._convert import DEFAULTS
 from ._errors import Closed, EngineRefused, InvalidArgument
 from ._state import State
+from ._text import Buffer, c_bytes
 from ._turns import in_turn
 from ._types import KINDS, NUMBERS
 
@@ -104,6 +105,7 @@ class Module(Owned):
         return c_void_p(handle)
 
 
-def byte_vector(data: bytes) -> _ffi.wasm_byte_vec_t:
-    """A view of bytes, which have to stay; for calls that only read them."""
-    return _ffi.wasm_byte_vec_t(len(data), ctypes.cast(ctypes.c_char_p(data), c_void_p))
+def byte_vector(data: Buffer) -> _ffi.wasm_byte_vec_t:
+    """A view of bytes, for calls that only read them. It keeps them."""
+    whole = c_bytes(data)
+    return _ffi.wasm_byte_vec_t(len(whole), ctypes.cast(ctypes.c_char_p(whole), c_void_p))

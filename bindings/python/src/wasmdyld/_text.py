@@ -1,4 +1,4 @@
-"""Text for C, which takes a string to end at its first NUL: what holds one is refused, since C would see another text."""
+"""Text for C, which takes a string to end at its first NUL: what holds one is refused, since C would see another text. Bytes for C, which have a length."""
 
 import difflib
 import os
@@ -6,6 +6,7 @@ from ctypes import c_char_p
 from typing import Any, Iterable, Optional, Union
 
 PathLike = Union[str, "os.PathLike[str]"]
+Buffer = Union[bytes, bytearray, memoryview]
 
 
 def c_path(value: PathLike, what: str) -> bytes:
@@ -16,6 +17,14 @@ def c_path(value: PathLike, what: str) -> bytes:
 def c_name(value: str, what: str = "the name") -> bytes:
     """A name in UTF-8."""
     return _whole(value.encode(), value, what)
+
+
+def c_bytes(data: Buffer) -> bytes:
+    """Bytes of whatever holds some. TypeError for the rest, numbers among it, which bytes() would make so many zeros of."""
+    if isinstance(data, bytes):
+        return data
+    with memoryview(data) as view:
+        return view.tobytes()
 
 
 def _whole(data: bytes, value: object, what: str) -> bytes:

@@ -15,7 +15,7 @@ from ._entry import entry
 from ._errors import check
 from ._library import dyld
 from ._state import Callee, Carried, State, callee
-from ._text import PathLike, c_path
+from ._text import Buffer, PathLike, c_bytes, c_path
 
 
 class _Inherit:
@@ -37,7 +37,7 @@ class Reader(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
-Input = Union[None, _Inherit, bytes, Reader, Callable[[int], bytes]]
+Input = Union[None, _Inherit, Buffer, Reader, Callable[[int], bytes]]
 OutputTo = Union[None, _Inherit, "Output", Writer, TextIO, Callable[[bytes], Any]]
 
 
@@ -155,8 +155,8 @@ class Wasi:
 
     def _fill_stdin(self, wasi: c_void_p, state: State, inherit: bool) -> None:
         source = self.stdin
-        if isinstance(source, bytes) or (source is None and inherit):
-            data = source or b""
+        if isinstance(source, (bytes, bytearray, memoryview)) or (source is None and inherit):
+            data = b"" if source is None else c_bytes(source)
             check(dyld.wasm_dyld_wasi_set_stdin_bytes, wasi, data, len(data))
         elif source is not None and not isinstance(source, _Inherit):
             read = source.read if isinstance(source, Reader) else source
@@ -225,7 +225,7 @@ def write_output(env: Optional[int], data: int, size: int) -> int:
     return errno.EIO if sink is None else sink.guarded(1, lambda: sink.take(data, size))
 
 
-Found = Union[None, bytes, Tuple[bytes, Union[bytes, str]]]
+Found = Union[None, Buffer, Tuple[Buffer, Union[bytes, str]]]
 OpenCallback = Callable[[str, Optional[str]], Found]
 TraceCallback = Callable[[str, str], Any]
 
@@ -246,8 +246,9 @@ class Opener(Carried):
             data, identity = found if isinstance(found, tuple) else (found, None)
             if isinstance(identity, str):
                 identity = identity.encode()
+            data = c_bytes(data)
             # Kept until the linker has copied them, which it does before it asks again.
-            self._kept = kept = (c_char_p(bytes(data)), c_char_p(identity))
+            self._kept = kept = (c_char_p(data), c_char_p(identity))
             out[0][0], out[1][0] = ctypes.cast(kept[0], c_void_p), len(data)
             if identity is not None:
                 out[2][0], out[3][0] = ctypes.cast(kept[1], c_void_p), len(identity)
