@@ -26,7 +26,8 @@ extern "C" {
 
 /**
  * The snapshot is made here. Then the call does not return: the module goes on with main, from its beginning. It is called once at most, and from main or
- * what main calls, not from a constructor.
+ * what main calls, not from a constructor or an exit handler. (A handler that runs because main calls exit() is called by main, too: a call there
+ * makes a snapshot, of a program that is half at its end.)
  *
  * Everywhere else it does nothing: in a program that is run or linked without `--snapshot=ready`, and in the module that was made.
  *
