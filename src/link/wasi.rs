@@ -20,7 +20,7 @@ const MAX_ARGS: usize = 16;
 
 impl Namespace {
     /// Defines all functions of `wasi` for objects loaded from now on.
-    pub fn define_wasi(&self, wasi: Box<dyn Preview1>) -> Result<()> {
+    pub fn define_wasi(&self, wasi: impl Into<Rc<dyn Preview1>>) -> Result<()> {
         let wasi: Rc<dyn Preview1> = wasi.into();
         let types = Rc::new(Types::default());
         for (index, function) in wasi.functions().iter().enumerate() {

@@ -44,7 +44,9 @@ pub struct WasiConfig {
     preopens: Vec<Preopen>,
     max_files: Option<u32>,
     listeners: Vec<Arc<TcpListener>>,
-    deterministic: Option<u64>,
+    /// Where random numbers follow from.
+    seed: Option<u64>,
+    still_clocks: bool,
 }
 
 /// What still clocks show at the start: 2001-09-09, a round number that programs take for a time.
@@ -141,7 +143,13 @@ impl WasiConfig {
     /// Makes runs repeatable: random numbers come from `seed`, and clocks stand still, at 2001-09-09T01:46:40Z and at 0, but for sleeps,
     /// which pass at once. Random numbers are no secret then.
     pub fn deterministic(&mut self, seed: u64) -> &mut Self {
-        self.deterministic = Some(seed);
+        self.still_clocks = true;
+        self.seeded_random(seed)
+    }
+
+    /// Makes random numbers repeatable alone: they come from `seed`, and are no secret then.
+    pub fn seeded_random(&mut self, seed: u64) -> &mut Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -169,11 +177,11 @@ impl WasiConfig {
         let given = Given {
             args: self.build_args()?,
             env: self.build_env()?,
-            clocks: match self.deterministic {
-                Some(_) => Clocks::still(STILL_SINCE_1970),
-                None => Clocks::system(),
+            clocks: match self.still_clocks {
+                true => Clocks::still(STILL_SINCE_1970),
+                false => Clocks::system(),
             },
-            random: self.deterministic.map_or(Random::System, Random::seeded),
+            random: self.seed.map_or(Random::System, Random::seeded),
             preopened: self.open_preopens(&descriptors)?,
             wait,
         };

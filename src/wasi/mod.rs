@@ -9,7 +9,6 @@ mod descriptors;
 mod errno;
 mod guest_files;
 mod host;
-mod opened;
 mod preview1;
 mod price;
 mod read_only;
@@ -19,7 +18,6 @@ mod strings;
 mod tests;
 
 pub use config::{Preopen, WasiConfig};
-pub use opened::Opened;
 pub use stdio::{Input, Output, OutputBuffer};
 
 use std::time::SystemTime;
@@ -108,6 +106,9 @@ pub trait Preview1 {
     fn units_moved(&self) -> u64 {
         0
     }
+
+    /// What the guest has opened and not closed, beside what it was given: descriptors, with the paths that it named.
+    fn opened(&self) -> Vec<(u32, String)>;
 
     /// Reads the file that `guest_path` names, through the preopened directories alone. Of one that does not begin as a module its first bytes are enough.
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use wasmdyld::fuse::Options;
 use wasmdyld::fuse::snapshot::{Point, Snapshot};
 use wasmdyld::link::Namespace;
 use wasmdyld::survey::Survey;
-use wasmdyld::wasi::{Input, Opened, Output, WasiConfig};
+use wasmdyld::wasi::{Input, Output, Preview1, WasiConfig};
 
 use crate::args;
 use crate::bounds::BoundArgs;
@@ -137,13 +138,13 @@ impl SnapshotArgs {
             ..config.clone()
         };
         let ns = Namespace::new(store.store(), config);
-        let opened = Opened::default();
-        ns.define_wasi(opened.watch(self.wasi(file)?.build()?, seed))?;
+        let wasi: Rc<dyn Preview1> = self.wasi(file, seed)?.build()?.into();
+        ns.define_wasi(wasi.clone())?;
         self.bounds.set_budget(&ns)?;
         self.bounds.set_time_left(&ns, start)?;
         let name = file.file_name().unwrap_or(file.as_os_str());
         ns.capture(&name.to_string_lossy(), snapshot, |state| {
-            let open = opened.list();
+            let open = wasi.opened();
             if !open.is_empty() {
                 let mut error = Error::new(
                     Code::Unsupported,
@@ -162,9 +163,13 @@ impl SnapshotArgs {
         })
     }
 
-    fn wasi(&self, file: &Path) -> Result<WasiConfig> {
+    /// Random numbers follow from `seed`: a snapshot shows them to all who have it, and so they may as well be the same whenever it is made.
+    fn wasi(&self, file: &Path, seed: &[u8]) -> Result<WasiConfig> {
+        let hash = blake3::hash(seed);
+        let seed = hash.as_bytes().first_chunk().copied();
         let mut wasi = WasiConfig::new();
-        wasi.stdin(Input::Null)
+        wasi.seeded_random(u64::from_le_bytes(seed.unwrap_or_default()))
+            .stdin(Input::Null)
             .stdout(Output::Inherit)
             .stderr(Output::Inherit)
             .arg(file.as_os_str().as_encoded_bytes());

@@ -120,20 +120,6 @@ impl Random {
 /// Random bytes that are made at a time where the guest may be stopped.
 const AT_A_TIME: usize = 1 << 20;
 
-/// Fills `buffer` piece by piece, unless the guest is to stop meanwhile.
-pub fn in_pieces(
-    buffer: &mut [u8],
-    mut fill: impl FnMut(&mut [u8]) -> Result<(), Errno>,
-) -> Result<(), Errno> {
-    for (index, piece) in buffer.chunks_mut(AT_A_TIME).enumerate() {
-        if index > 0 && control::wanted().is_some() {
-            return Err(Errno::Intr);
-        }
-        fill(piece)?;
-    }
-    Ok(())
-}
-
 impl Wasi {
     pub(super) fn clock_res_get(&self, memory: &mut Memory<'_>, id: u32, to: u32) -> Outcome {
         let resolution = self.given.clocks.resolution(Clockid::parse(id)?)?;
@@ -154,7 +140,13 @@ impl Wasi {
 
     pub(super) fn random_get(&self, memory: &mut Memory<'_>, at: u32, length: u32) -> Outcome {
         let to = memory.bytes_mut(at, length)?;
-        Ok(in_pieces(to, |piece| self.given.random.fill(piece))?)
+        for (index, piece) in to.chunks_mut(AT_A_TIME).enumerate() {
+            if index > 0 && control::wanted().is_some() {
+                return Err(Errno::Intr.into());
+            }
+            self.given.random.fill(piece)?;
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ pub mod types;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-pub use clocks::{Clocks, Random, in_pieces};
+pub use clocks::{Clocks, Random};
 pub use memory::Memory;
 pub use polling::Wait;
 #[cfg(unix)]
@@ -283,6 +283,12 @@ impl Preview1 for Wasi {
 
     fn units_moved(&self) -> u64 {
         price::of_bytes(self.moved.take())
+    }
+
+    fn opened(&self) -> Vec<(u32, String)> {
+        let table = self.table.borrow();
+        let opened = table.opened();
+        opened.map(|(fd, path)| (fd, path.to_string())).collect()
     }
 
     fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {

@@ -109,13 +109,14 @@ impl Wasi {
         };
         permitted(&slot, how)?;
         check(how)?;
-        let opened = folder.open(&memory.path(path, length)?, how)?;
+        let path = memory.path(path, length)?;
+        let opened = folder.open(&path, how)?;
         let opened = Slot::opened(opened, how.read, how.write);
         // What the guest has given up for what is in the folder.
         let dropped = slot.dropped_inheriting.get();
         opened.dropped.set(dropped);
         opened.dropped_inheriting.set(dropped);
-        let fd = self.table.borrow_mut().push(opened);
+        let fd = self.table.borrow_mut().push(opened, path);
         Ok(memory.store_u32(to, fd)?)
     }
 

@@ -19,7 +19,10 @@ impl Wasi {
         }
         let connection = self.file(fd, Rights::SOCK_ACCEPT)?.accept(flags)?;
         let slot = Slot::file(connection, Rights::OF_CONNECTION);
-        let fd = self.table.borrow_mut().push(slot);
+        let fd = self
+            .table
+            .borrow_mut()
+            .push(slot, "a connection".to_string());
         Ok(memory.store_u32(to, fd)?)
     }
 

@@ -89,32 +89,43 @@ fn of(filetype: Filetype) -> Rights {
 
 /// Bounded by what may be open (`descriptors.rs` beside this folder) and by what was given.
 #[derive(Default)]
-pub struct Table(BTreeMap<u32, Rc<Slot>>);
+pub struct Table {
+    slots: BTreeMap<u32, Rc<Slot>>,
+    /// What the guest has opened of these, or given another number: the path that it named, or what it is.
+    opened: BTreeMap<u32, String>,
+}
 
 impl Table {
     pub fn get(&self, fd: u32) -> Option<Rc<Slot>> {
-        self.0.get(&fd).cloned()
+        self.slots.get(&fd).cloned()
     }
 
     pub fn put(&mut self, fd: u32, slot: Slot) {
-        self.0.insert(fd, Rc::new(slot));
+        self.slots.insert(fd, Rc::new(slot));
     }
 
     pub fn take(&mut self, fd: u32) -> Option<Rc<Slot>> {
-        self.0.remove(&fd)
+        self.opened.remove(&fd);
+        self.slots.remove(&fd)
     }
 
-    /// Puts it at the lowest number that is free, as POSIX does.
-    pub fn push(&mut self, slot: Slot) -> u32 {
-        let taken = self.0.keys().zip(0..);
+    /// Puts what the guest has opened, by this path, at the lowest number that is free, as POSIX does.
+    pub fn push(&mut self, slot: Slot, path: String) -> u32 {
+        let taken = self.slots.keys().zip(0..);
         let fd = taken.take_while(|(fd, expected)| *fd == expected).count() as u32;
         self.put(fd, slot);
+        self.opened.insert(fd, path);
         fd
+    }
+
+    /// Those that the guest was not given, with the paths that it named.
+    pub fn opened(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.opened.iter().map(|(fd, path)| (*fd, path.as_str()))
     }
 
     /// Entries that the listings of folders keep.
     pub fn listed(&self) -> usize {
-        let kept = self.0.values().map(|slot| match &slot.kind {
+        let kept = self.slots.values().map(|slot| match &slot.kind {
             Kind::Folder { listing, .. } => listing.borrow().as_ref().map_or(0, |kept| kept.len()),
             Kind::File(_) => 0,
         });
@@ -123,11 +134,18 @@ impl Table {
 
     /// Moves a descriptor to a number in use, whose own goes. False if one of the two is not open.
     pub fn renumber(&mut self, from: u32, to: u32) -> bool {
-        if !self.0.contains_key(&to) || !self.0.contains_key(&from) {
+        if !self.slots.contains_key(&to) || !self.slots.contains_key(&from) {
             return false;
         }
-        if let Some(slot) = self.take(from) {
-            self.0.insert(to, slot);
+        if from == to {
+            return true;
+        }
+        // What was given, under another number, is as good as opened.
+        let path = self.opened.remove(&from);
+        let path = path.unwrap_or_else(|| format!("descriptor {from}"));
+        self.opened.insert(to, path);
+        if let Some(slot) = self.slots.remove(&from) {
+            self.slots.insert(to, slot);
         }
         true
     }

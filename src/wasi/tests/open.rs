@@ -150,3 +150,26 @@ fn of_what_is_no_module_only_the_first_bytes_are_read() {
     assert_eq!(bytes.len(), 3 << 20);
     assert!(bytes.starts_with(b"\0asm"));
 }
+
+#[test]
+fn what_the_guest_has_opened_is_known_by_its_paths() {
+    let (dir, _) = world();
+    let mut guest = guest_in(&dir);
+    let opened = |guest: &Guest| guest.wasi.opened();
+    assert_eq!(opened(&guest), [], "what is given is not opened");
+    let top = guest.open(3, "root/top", 0, READ).unwrap();
+    let lib = guest.open(3, "lib", DIRECTORY, READ).unwrap();
+    guest.open(3, "none", 0, READ).unwrap_err();
+    let both = [(top as u32, "root/top"), (lib as u32, "lib")];
+    let both = both.map(|(fd, path)| (fd, path.to_string()));
+    assert_eq!(opened(&guest), both);
+    guest.ok("fd_renumber", &[lib, lib]);
+    assert_eq!(opened(&guest), both);
+    guest.ok("fd_renumber", &[lib, top]);
+    assert_eq!(opened(&guest), [(top as u32, "lib".to_string())]);
+    guest.ok("fd_close", &[top]);
+    assert_eq!(opened(&guest), []);
+    // What was given may not be where it was.
+    guest.ok("fd_renumber", &[3, 1]);
+    assert_eq!(opened(&guest), [(1, "descriptor 3".to_string())]);
+}
