@@ -1,13 +1,14 @@
 //! A library in the place of the linker's own functions, for programs that are linked into one module: they fail, and `dlerror` says why.
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, CustomSection, DataSection, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalType, ImportSection, Instruction, MemArg, MemoryType, Module,
-    RefType, TableType, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalType, ImportSection, Instruction, MemArg, MemoryType, Module, RefType,
+    TableType, TypeSection, ValType,
 };
 
 use super::{info, libc};
 use crate::abi;
+use crate::object::mem_info;
 
 /// What the library is called, in maps and in names of functions.
 pub const NAME: &str = "no-dlopen";
@@ -61,10 +62,7 @@ pub fn library() -> Vec<u8> {
 
     let mut module = Module::new();
     module
-        .section(&CustomSection {
-            name: abi::DYLINK_0.into(),
-            data: (&mem_info()[..]).into(),
-        })
+        .section(&mem_info(SIZE, 3))
         .section(&types)
         .section(&imports())
         .section(&functions)
@@ -72,18 +70,6 @@ pub fn library() -> Vec<u8> {
         .section(&code)
         .section(&data);
     module.finish()
-}
-
-/// Memory of [`SIZE`] bytes at a multiple of 8, and no slots.
-fn mem_info() -> Vec<u8> {
-    use wasm_encoder::Encode;
-    let mut content = Vec::new();
-    for number in [SIZE, 3, 0, 0] {
-        number.encode(&mut content);
-    }
-    let mut section = vec![abi::DYLINK_MEM_INFO];
-    content.encode(&mut section);
-    section
 }
 
 fn imports() -> ImportSection {

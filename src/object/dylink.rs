@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use wasm_encoder::{CustomSection, Encode};
 use wasmparser::BinaryReader;
 
 use super::budget::{self, Budget};
@@ -63,6 +64,20 @@ pub(super) fn read<'a>(
     budget: &mut Budget,
 ) -> Result<Notes<'a>> {
     sections(reader, State::new(limits, budget)).context(|| "reading the dylink.0 section")
+}
+
+/// The section of a library that is made here: its data have so many bytes, at a multiple of 2 to the power of `p2align`, and it has no slots.
+pub(crate) fn mem_info(size: u32, p2align: u32) -> CustomSection<'static> {
+    let mut content = Vec::new();
+    for number in [size, p2align, 0, 0] {
+        number.encode(&mut content);
+    }
+    let mut data = vec![abi::DYLINK_MEM_INFO];
+    content.as_slice().encode(&mut data);
+    CustomSection {
+        name: abi::DYLINK_0.into(),
+        data: data.into(),
+    }
 }
 
 /// Reads the contents of a legacy `dylink` section.

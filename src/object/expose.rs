@@ -147,6 +147,18 @@ fn mutable(section: &Section<'_>, imported: u32) -> Result<Vec<u32>> {
     Ok(found)
 }
 
+/// The name of an instruction that changes a table.
+pub(crate) fn changes_table(operator: &Operator<'_>) -> Option<&'static str> {
+    match operator {
+        Operator::TableSet { .. } => Some("table.set"),
+        Operator::TableGrow { .. } => Some("table.grow"),
+        Operator::TableFill { .. } => Some("table.fill"),
+        Operator::TableCopy { .. } => Some("table.copy"),
+        Operator::TableInit { .. } => Some("table.init"),
+        _ => None,
+    }
+}
+
 /// Refuses code that changes tables: no engine tells which function is in a slot.
 fn code(section: &Section<'_>) -> Result<()> {
     let mut reader = section.reader();
@@ -155,15 +167,9 @@ fn code(section: &Section<'_>) -> Result<()> {
         let body = FunctionBody::new(reader.read_reader().map_err(fault::reader)?);
         let mut operators = body.get_operators_reader().map_err(fault::reader)?;
         while !operators.eof() {
-            let what = match operators.read().map_err(fault::reader)? {
-                Operator::TableSet { .. } => "table.set",
-                Operator::TableGrow { .. } => "table.grow",
-                Operator::TableFill { .. } => "table.fill",
-                Operator::TableCopy { .. } => "table.copy",
-                Operator::TableInit { .. } => "table.init",
-                _ => continue,
-            };
-            return Err(refused(&format!("changes tables by itself ({what})")));
+            if let Some(what) = changes_table(&operators.read().map_err(fault::reader)?) {
+                return Err(refused(&format!("changes tables by itself ({what})")));
+            }
         }
     }
     Ok(())

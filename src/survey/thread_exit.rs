@@ -2,11 +2,12 @@
 //! define it. Destructors of thread_local objects become exit handlers there, in the order in which they are registered.
 
 use wasm_encoder::{
-    CodeSection, CustomSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, Instruction, Module, TypeSection, ValType,
+    CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
+    Instruction, Module, TypeSection, ValType,
 };
 
 use crate::abi;
+use crate::object::mem_info;
 use crate::plan::Found;
 
 /// What the library is called, in maps and in names of functions.
@@ -47,14 +48,9 @@ pub(super) fn library() -> Vec<u8> {
     function.instruction(&Instruction::End);
     let mut code = CodeSection::new();
     code.function(&function);
-    // Neither memory nor slots.
-    let dylink = [abi::DYLINK_MEM_INFO, 4, 0, 0, 0, 0];
     let mut module = Module::new();
     module
-        .section(&CustomSection {
-            name: abi::DYLINK_0.into(),
-            data: (&dylink[..]).into(),
-        })
+        .section(&mem_info(0, 0))
         .section(&types)
         .section(&imports)
         .section(&functions)

@@ -13,6 +13,7 @@ use super::sections::Sections;
 use crate::error::{Code, Error, Result};
 use crate::fuse::module::reader;
 use crate::fuse::targets::{lost, number};
+use crate::object::changes_table;
 use crate::text;
 
 /// More than this, each told by a function of its own, is no program.
@@ -133,14 +134,11 @@ impl<'a> Plain<'a> {
         for body in &self.bodies {
             let mut operators = body.get_operators_reader().map_err(reader)?;
             while !operators.eof() {
-                match operators.read().map_err(reader)? {
-                    Operator::TableSet { .. }
-                    | Operator::TableGrow { .. }
-                    | Operator::TableFill { .. }
-                    | Operator::TableCopy { .. }
-                    | Operator::TableInit { .. } => {
-                        return Err(cannot("its code changes a table"));
-                    }
+                let operator = operators.read().map_err(reader)?;
+                if changes_table(&operator).is_some() {
+                    return Err(cannot("its code changes a table"));
+                }
+                match operator {
                     Operator::MemoryInit { data_index, .. }
                     | Operator::DataDrop { data_index }
                     | Operator::ArrayNewData {
