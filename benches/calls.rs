@@ -6,11 +6,13 @@
 //! inline the callee: then a call inside a module would cost no more.
 
 mod generator;
+mod measure;
 
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::time::Instant;
 
+use measure::median;
 use wasm_encoder::{
     BlockType, CodeSection, CustomSection, EntityType, ExportKind, ExportSection, Function,
     FunctionSection, ImportSection, Instruction, Module as Encoder, TypeSection, ValType,
@@ -215,11 +217,6 @@ impl Case {
         let time = start.elapsed().as_secs_f64() * 1e9 / f64::from(calls);
         Ok(time)
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() -> Result<()> {

@@ -4,6 +4,7 @@
 //! Times of the same kind are measured in interleaved rounds; what counts is the median over rounds of one case's time by another's.
 
 mod generator;
+mod measure;
 
 use std::ffi::{CString, c_char, c_void};
 use std::ptr::{self, NonNull};
@@ -11,6 +12,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use generator::{Random, Shape, Spec};
+use measure::median;
 use wasmdyld::config::Config;
 use wasmdyld::engine::sys::{
     WASM_I32, wasm_func_t, wasm_store_t, wasm_trap_t, wasm_val_t, wasm_val_union, wasm_val_vec_t,
@@ -45,11 +47,6 @@ fn main() -> Result<()> {
 
 fn failed(what: &str) -> Error {
     Error::new(Code::Internal, what)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// A report, not a verdict: other work on the machine can spoil any run.

@@ -6,12 +6,14 @@
 //! interface, called as a host calls them.
 
 mod generator;
+mod measure;
 
 use std::ffi::{CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::{NonNull, null_mut};
 
+use measure::{median, processor_time};
 use wasm_encoder::{
     BlockType, CodeSection, CustomSection, EntityType, ExportKind, ExportSection, Function,
     FunctionSection, GlobalType, ImportSection, Module as Encoder, TypeSection, ValType,
@@ -233,22 +235,6 @@ fn host_function(store: &OwnedStore) -> Result<Func> {
     Ok(unsafe { Func::from_raw(api, made) })
 }
 
-/// Nanoseconds of this thread's processor time.
-fn now() -> f64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: there is room for the answer.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// One way to call, and how many calls a round makes.
 type Way<'a> = (&'static str, f64, Box<dyn FnMut() -> bool + 'a>);
 
@@ -257,11 +243,11 @@ fn timed(mut ways: Vec<Way<'_>>) -> Result<Vec<(&'static str, f64, f64)>> {
     let mut times = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
         for ((what, calls, run), times) in ways.iter_mut().zip(&mut times) {
-            let start = now();
+            let start = processor_time();
             if !run() {
                 return Err(failed(what));
             }
-            times.push((now() - start) / *calls);
+            times.push((processor_time() - start).as_secs_f64() * 1e9 / *calls);
         }
     }
     let row = |n: usize| {

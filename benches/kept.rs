@@ -5,19 +5,16 @@
 
 #[path = "loads.rs"]
 mod loads;
+mod measure;
 
 use std::path::Path;
 use std::time::Instant;
 
 use loads::{Engine, Guest};
+use measure::median;
 use wasmdyld::engine::{EngineCache, ModuleKey};
 
 const ROUNDS: usize = 21;
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
 
 fn rounds(mut once: impl FnMut() -> f64) -> f64 {
     median((0..ROUNDS).map(|_| once()).collect())

@@ -5,11 +5,13 @@
 //! guests are libraries of `cargo xtask guests`, below the target folder.
 
 mod generator;
+mod measure;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
+use measure::{guests, median, processor_time};
 use wasmdyld::config::Config;
 use wasmdyld::control::Mode;
 use wasmdyld::engine::{EngineCache, EngineOptions, Func, OwnedEngine, OwnedStore, Val, shim};
@@ -174,38 +176,15 @@ fn put(ns: &Rc<Namespace>, text: &str) -> Result<u32> {
 fn timed(work: impl FnOnce() -> Result<u32>) -> Result<f64> {
     let start = processor_time();
     let failed = work()?;
-    let time = processor_time() - start;
+    let time = (processor_time() - start).as_secs_f64();
     match failed {
         0 => Ok(time),
         _ => Err(wrong("the guest's work failed")),
     }
 }
 
-/// Seconds that this thread has had the processor: others use it as well.
-fn processor_time() -> f64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the system writes the time there.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The guests' folder: below the target folder that this program was built in.
-fn guests() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    let mut folders = program.ancestors().map(|folder| folder.join("guests/lib"));
-    folders.find(|folder| folder.join("liblua.so").exists())
-}
-
 fn main() -> Result<()> {
-    let Some(folder) = guests() else {
+    let Some(folder) = guests("liblua.so") else {
         println!("no guests are built; run cargo xtask guests");
         return Ok(());
     };
@@ -241,8 +220,8 @@ fn main() -> Result<()> {
             }
             alone.push(base);
         }
-        println!("{name:8} with nothing: {:.1} ms", median(&mut alone) * 1e3);
-        let ratios = times.each_mut().map(|times| median(times));
+        println!("{name:8} with nothing: {:.1} ms", median(alone) * 1e3);
+        let ratios = times.map(median);
         for ((way, guest), ratio) in ways.iter().zip(ratios) {
             let checks = guest.ns.control().checks();
             println!("         with {way:24} x {ratio:.3} ({checks:?})");

@@ -5,6 +5,9 @@
 //! the same round, the median over rounds. Then the sizes. `WASMDYLD_BENCH_WASM_OPT` is a wasm-opt, such as that of npm's `binaryen`:
 //! with it the module is measured as `wasm-opt -O3` makes it, too. The libraries are those of `cargo xtask guests`.
 
+mod measure;
+
+use measure::median;
 use std::fs;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -194,9 +197,4 @@ fn done(command: &mut Command) -> Result<()> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(Error::other(format!("{command:?}: {said}")))
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -4,6 +4,7 @@
 //! `cargo bench --bench plan`. An argument picks the parts whose name contains it.
 
 mod generator;
+mod measure;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use generator::{Library, Shape, Spec};
+use measure::processor_time;
 use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::object::{Metadata, Object, ParseLimits};
 use wasmdyld::plan::needed::{Closure, Provider, Root, closure};
@@ -58,25 +60,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The time of the processor that this thread has had.
-struct Processor(Duration);
-
-impl Processor {
-    fn now() -> Processor {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: a structure to fill.
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-        Processor(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
-    }
-
-    fn elapsed(&self) -> Duration {
-        Processor::now().0.saturating_sub(self.0)
-    }
-}
-
 /// The libraries instead of a file system.
 struct Shelf<'a> {
     libraries: HashMap<&'a str, &'a Library>,
@@ -107,11 +90,11 @@ impl<'a> Provider for Shelf<'a> {
     }
 
     fn open(&mut self, library: &'a Library) -> Result<Found> {
-        let start = Processor::now();
+        let start = processor_time();
         let object = Object::parse(&library.bytes, &self.limits)?;
         let role = role_of(&object, false)?;
         let object = Metadata::new(object);
-        self.parse += start.elapsed();
+        self.parse += processor_time() - start;
         Ok(Found {
             name: library.name.as_str().into(),
             path: None,
@@ -179,15 +162,15 @@ fn load(libraries: &[Library]) -> Result<Load> {
         options: &options,
         now: None,
     };
-    let start = Processor::now();
+    let start = processor_time();
     let mut plan = plan(&request)?;
-    let planned = start.elapsed();
+    let planned = processor_time() - start;
     let count = |of: fn(&Found) -> usize| closure.fresh.iter().map(of).sum::<usize>();
     let imports = count(|found| found.object.imports.len());
     let symbols = imports + count(|found| found.object.exports.len());
-    let start = Processor::now();
+    let start = processor_time();
     model.commit(closure, &mut plan, &options);
-    let commit = start.elapsed();
+    let commit = processor_time() - start;
     drop(plan);
     Ok(Load {
         imports,
@@ -207,7 +190,7 @@ fn one_by_one(count: usize) -> Result<(Duration, Duration)> {
     let mut model = Model::default();
     let mut now = None;
     let mut opened = Vec::new();
-    let start = Processor::now();
+    let start = processor_time();
     // The first one would bring all the others.
     for library in libraries.iter().skip(1) {
         let roots = vec![Root::Name(&library.name, None)];
@@ -238,8 +221,8 @@ fn one_by_one(count: usize) -> Result<(Duration, Duration)> {
         }
         opened.extend(root);
     }
-    let opening = start.elapsed();
-    let start = Processor::now();
+    let opening = processor_time() - start;
+    let start = processor_time();
     for id in opened {
         if let Some(node) = model.nodes.get_mut(&id) {
             node.opens.host -= 1;
@@ -250,7 +233,7 @@ fn one_by_one(count: usize) -> Result<(Duration, Duration)> {
     if !model.nodes.is_empty() {
         return Err(Error::new(Code::Internal, "a library stays"));
     }
-    Ok((opening, start.elapsed()))
+    Ok((opening, processor_time() - start))
 }
 
 /// The best of several loads.

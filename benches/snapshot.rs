@@ -4,10 +4,12 @@
 //! processor. The guests are libraries of `cargo xtask guests`, below the target folder.
 
 mod generator;
+mod measure;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
+use measure::{guests, median, processor_time};
 use wasmdyld::config::Config;
 use wasmdyld::engine::{EngineCache, EngineOptions, Func, OwnedEngine, OwnedStore, Val, shim};
 use wasmdyld::error::{Code, Error, Result};
@@ -100,34 +102,11 @@ impl Guest {
 fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
     let start = processor_time();
     let done = work()?;
-    Ok((done, processor_time() - start))
-}
-
-/// Seconds that this thread has had the processor: others use it as well.
-fn processor_time() -> f64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the system writes the time there.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The guests' folder: below the target folder that this program was built in.
-fn guests() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    let mut folders = program.ancestors().map(|folder| folder.join("guests/lib"));
-    folders.find(|folder| folder.join("libsqlite3.so").exists())
+    Ok((done, (processor_time() - start).as_secs_f64()))
 }
 
 fn main() -> Result<()> {
-    let Some(folder) = guests() else {
+    let Some(folder) = guests("libsqlite3.so") else {
         println!("no guests are built; run cargo xtask guests");
         return Ok(());
     };

@@ -12,6 +12,7 @@
 mod generator;
 #[path = "loads.rs"]
 mod loads;
+mod measure;
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,6 +23,7 @@ use std::time::Instant;
 
 use generator::{Shape, Spec};
 use loads::{Engine, Guest};
+use measure::median;
 use wasmdyld::engine::EngineCache;
 
 const ROUNDS: usize = 15;
@@ -281,9 +283,4 @@ fn run(mut command: Command) -> Result<Cost> {
                 1e3
             },
     })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection,
-    ElementSection, Elements, Encode, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemArg,
-    MemorySection, MemoryType, Module, RefType, StartSection, TableSection, TableType, TypeSection,
-    ValType,
+    ElementSection, Elements, EntityType, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, ImportSection, InstructionSink, MemArg, MemorySection, MemoryType,
+    Module, RefType, StartSection, TableSection, TableType, TypeSection, ValType,
 };
 
 use super::fused::{HOST, TOLD};
+use super::guest::dylink;
 use crate::plan::tests::random::Random;
 
 pub const MAIN: &str = "main";
@@ -267,45 +267,15 @@ impl Guest<'_> {
             .collect();
         let size = if self.fixed() { 0 } else { self.size };
         let slots = if self.fixed() { 0 } else { slots };
-        let mut info = Vec::new();
-        for number in [
-            size as u32,
-            [2, 2, 4, 12][self.random.below(4) as usize],
-            slots as u32,
-            0,
-        ] {
-            number.encode(&mut info);
-        }
-        let mut contents = vec![1];
-        info.as_slice().encode(&mut contents);
-        let mut names = Vec::new();
-        needed.len().encode(&mut names);
-        for name in &needed {
-            name.as_str().encode(&mut names);
-        }
-        contents.push(2);
-        names.as_slice().encode(&mut contents);
+        let align = [2, 2, 4, 12][self.random.below(4) as usize];
+        let mut weak = Vec::new();
         // All may be missing, most of the time.
         if !self.random.one_in(12) {
             let all =
                 (0..FUNCS).flat_map(|n| [("GOT.func", format!("f{n}")), ("env", format!("f{n}"))]);
-            let all: Vec<_> = all
-                .chain((0..DATA).map(|n| ("GOT.mem", format!("d{n}"))))
-                .collect();
-            let mut infos = Vec::new();
-            all.len().encode(&mut infos);
-            for (module, name) in &all {
-                module.encode(&mut infos);
-                name.as_str().encode(&mut infos);
-                1_u32.encode(&mut infos);
-            }
-            contents.push(4);
-            infos.as_slice().encode(&mut contents);
+            weak.extend(all.chain((0..DATA).map(|n| ("GOT.mem", format!("d{n}")))));
         }
-        CustomSection {
-            name: Cow::Borrowed("dylink.0"),
-            data: Cow::Owned(contents),
-        }
+        dylink([size as u32, align, slots as u32, 0], &needed, &weak)
     }
 
     /// Only stores sums of constants, as wasm-ld makes it.

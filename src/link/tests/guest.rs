@@ -10,6 +10,7 @@ use wasm_encoder::{
     TableType, TypeSection, ValType,
 };
 
+use crate::abi;
 use crate::plan::tests::random::Random;
 
 /// Functions `f0`, `f1` and so on, and data `d0` and so on, that the guests have among them.
@@ -221,41 +222,17 @@ impl Guest<'_> {
             needed.push(name(self.random.below(self.mood.guests)));
         }
         let align = [0, 0, 2, 4, 12][self.random.below(5) as usize];
-        let mut info = Vec::new();
-        for number in [self.size as u32, align, slots as u32, 0] {
-            number.encode(&mut info);
-        }
-        let mut contents = vec![1];
-        info.as_slice().encode(&mut contents);
-        let mut names = Vec::new();
-        needed.len().encode(&mut names);
-        for name in &needed {
-            name.as_str().encode(&mut names);
-        }
-        contents.push(2);
-        names.as_slice().encode(&mut contents);
         // Functions may be missing: then they are weak, most of the time.
         let weak: Vec<&String> = self
             .imported
             .iter()
             .filter(|_| !self.random.one_in(12))
             .collect();
-        let mut infos = Vec::new();
-        let entries = weak.len() + (FUNCS + DATA) as usize;
-        entries.encode(&mut infos);
         let all = (0..FUNCS).map(|n| ("GOT.func", format!("f{n}")));
         let all = all.chain((0..DATA).map(|n| ("GOT.mem", format!("d{n}"))));
-        for (module, name) in all.chain(weak.into_iter().map(|name| ("env", name.clone()))) {
-            module.encode(&mut infos);
-            name.as_str().encode(&mut infos);
-            1_u32.encode(&mut infos);
-        }
-        contents.push(4);
-        infos.as_slice().encode(&mut contents);
-        CustomSection {
-            name: Cow::Borrowed("dylink.0"),
-            data: Cow::Owned(contents),
-        }
+        let weak = all.chain(weak.into_iter().map(|name| ("env", name.clone())));
+        let weak: Vec<_> = weak.collect();
+        dylink([self.size as u32, align, slots as u32, 0], &needed, &weak)
     }
 
     /// The functions of the element segment: all handlers, and some of what there is.
@@ -424,4 +401,42 @@ fn types() -> TypeSection {
     types.ty().function([I32, I32, I32], [I32]);
     types.ty().function([I32], [I32]);
     types
+}
+
+/// A `dylink.0` section: what is asked for of memory and table, needed libraries, and imports that may be missing, if it says that of any.
+pub fn dylink(
+    mem_info: [u32; 4],
+    needed: &[String],
+    weak: &[(&str, String)],
+) -> CustomSection<'static> {
+    let mut contents = Vec::new();
+    let mut subsection = |kind: u8, bytes: Vec<u8>| {
+        contents.push(kind);
+        bytes.as_slice().encode(&mut contents);
+    };
+    let mut info = Vec::new();
+    for number in mem_info {
+        number.encode(&mut info);
+    }
+    subsection(abi::DYLINK_MEM_INFO, info);
+    let mut names = Vec::new();
+    needed.len().encode(&mut names);
+    for name in needed {
+        name.as_str().encode(&mut names);
+    }
+    subsection(abi::DYLINK_NEEDED, names);
+    if !weak.is_empty() {
+        let mut infos = Vec::new();
+        weak.len().encode(&mut infos);
+        for (module, name) in weak {
+            module.encode(&mut infos);
+            name.as_str().encode(&mut infos);
+            abi::SYMBOL_BINDING_WEAK.encode(&mut infos);
+        }
+        subsection(abi::DYLINK_IMPORT_INFO, infos);
+    }
+    CustomSection {
+        name: Cow::Borrowed(abi::DYLINK_0),
+        data: Cow::Owned(contents),
+    }
 }
