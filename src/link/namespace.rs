@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -96,18 +97,18 @@ pub(super) struct Linkage {
     pub bound: RefCell<Vec<(usize, ObjectId)>>,
     /// Instances of generated modules whose functions are imported somewhere.
     pub glue: Vec<Instance>,
-    /// GOT entries, which the object that imports one may change: each is one object's alone.
-    pub numbers: Vec<Number>,
+    /// GOT entries that their importer may change, by it and by what they were made with: each is one object's alone.
+    pub numbers: BTreeMap<(ObjectId, u64), Global>,
     /// What a snapshot says of the load, where snapshots are taken.
     pub batch: Option<Batch>,
 }
 
-/// A GOT entry that its importer may change.
-pub(super) struct Number {
-    pub importer: ObjectId,
-    /// What it was made with.
-    pub value: u64,
-    pub global: Global,
+impl Linkage {
+    /// An object's GOT entries that it may change, by what they were made with.
+    pub fn numbers_of(&self, id: ObjectId) -> impl Iterator<Item = (u64, &Global)> {
+        let all = self.numbers.range((id, 0)..=(id, u64::MAX));
+        all.map(|(&(_, value), global)| (value, global))
+    }
 }
 
 #[derive(Default)]

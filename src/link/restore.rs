@@ -119,8 +119,7 @@ impl Namespace {
         self.define_services()?;
         can_link(self.store)?;
         let _busy = self.begin()?;
-        let parsed = self.parsed(snapshot)?;
-        let made = self.load_all(snapshot, &parsed);
+        let made = self.load_all(snapshot);
         let made = made.and_then(|()| fitting_values(&self.state(), &snapshot.books.objects));
         if let Err(error) = made {
             self.give_up();
@@ -166,11 +165,10 @@ impl Namespace {
                     global.set(Val::of_bits(kind, *bits));
                 }
             }
-            for number in live.linkage.numbers.iter().filter(|n| n.importer == id) {
-                let mut changed = object.numbers.iter();
-                let changed = changed.find(|(value, _)| *value == number.value);
-                let value = changed.map_or(number.value as u32, |(_, now)| *now);
-                number.global.set(Val::u32(value));
+            let changed: HashMap<u64, u32> = object.numbers.iter().copied().collect();
+            for (value, global) in live.linkage.numbers_of(id) {
+                let now = changed.get(&value).copied();
+                global.set(Val::u32(now.unwrap_or(value as u32)));
             }
         }
         state.exit = ready.exit;
@@ -180,36 +178,6 @@ impl Namespace {
         state.epoch += 1;
         self.dl_error.replace(books.dl_error.clone());
         self.heap.replace(None);
-    }
-
-    /// The snapshot's objects as this namespace's settings have them: known from an earlier namespace, or parsed.
-    fn parsed(&self, snapshot: &Snapshot) -> Result<Arc<Parsed>> {
-        let (metering, bounds) = (self.metering(), self.config().bounds());
-        let known = snapshot
-            .parsed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(known) = known.filter(|p| p.metering == metering && p.bounds == bounds) {
-            return Ok(known);
-        }
-        let mut objects = Vec::new();
-        for (object, module) in snapshot.books.objects.iter().zip(&snapshot.modules) {
-            let (found, bytes) = self.parse_again(object, module)?;
-            let key = ModuleKey::of(&bytes);
-            objects.push(ParsedObject { found, key });
-        }
-        let parsed = Arc::new(Parsed {
-            metering,
-            bounds,
-            objects,
-        });
-        let mut place = snapshot
-            .parsed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *place = Some(parsed.clone());
-        Ok(parsed)
     }
 
     /// An object from its bytes, and what the engine gets for it.
@@ -238,34 +206,54 @@ impl Namespace {
         Ok((found, bytes.ok_or_else(|| lost("a module"))?))
     }
 
-    /// The compiled modules, shared with other namespaces where the engine can.
-    fn compiled(&self, snapshot: &Snapshot, parsed: &Parsed) -> Result<Vec<Rc<Code>>> {
-        let keys: Vec<ModuleKey> = parsed.objects.iter().map(|object| object.key).collect();
-        let known = self.known_modules(&keys);
-        let all = known
-            .into_iter()
-            .zip(keys)
-            .zip(snapshot.books.objects.iter());
-        let all = all.zip(&snapshot.modules);
-        all.map(|(((known, key), object), module)| {
-            if let Some(known) = known {
-                return Ok(known);
+    /// The snapshot's objects as this namespace's settings have them, and their code. Both are taken over from earlier namespaces where
+    /// they can be: bytes are parsed for what is not known.
+    fn modules(&self, snapshot: &Snapshot) -> Result<(Arc<Parsed>, Vec<Rc<Code>>)> {
+        let (metering, bounds) = (self.metering(), self.config().bounds());
+        let place = || {
+            snapshot
+                .parsed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let known = place().clone();
+        let known = known.filter(|p| p.metering == metering && p.bounds == bounds);
+        let keys = known.iter().flat_map(|known| &known.objects);
+        let keys: Vec<ModuleKey> = keys.map(|object| object.key).collect();
+        let mut compiled = self.known_modules(&keys).into_iter();
+        let (mut objects, mut codes) = (Vec::new(), Vec::new());
+        for (object, module) in snapshot.books.objects.iter().zip(&snapshot.modules) {
+            if let Some(code) = compiled.next().flatten() {
+                codes.push(code);
+                continue;
             }
             let (found, bytes) = self.parse_again(object, module)?;
-            let compiled = self.compile_as(key, &bytes);
-            compiled.ok_or_else(|| super::refused::refused(self, &found, &bytes))
-        })
-        .collect()
+            let key = ModuleKey::of(&bytes);
+            let code = self.compile_as(key, &bytes);
+            codes.push(code.ok_or_else(|| super::refused::refused(self, &found, &bytes))?);
+            if known.is_none() {
+                objects.push(ParsedObject { found, key });
+            }
+        }
+        let parsed = known.unwrap_or_else(|| {
+            let new = Parsed {
+                metering,
+                bounds,
+                objects,
+            };
+            place().insert(Arc::new(new)).clone()
+        });
+        Ok((parsed, codes))
     }
 
-    fn load_all(self: &Rc<Self>, snapshot: &Snapshot, parsed: &Parsed) -> Result<()> {
+    fn load_all(self: &Rc<Self>, snapshot: &Snapshot) -> Result<()> {
         let books = &snapshot.books;
         let gone: usize = books.batches.iter().map(|batch| batch.order.len()).sum();
         if gone > self.config().limits.objects {
             let why = "the snapshot has more objects than the namespace may have";
             return Err(Error::new(ErrorCode::Limit, why));
         }
-        let modules = self.compiled(snapshot, parsed)?;
+        let (parsed, modules) = self.modules(snapshot)?;
         let nothing = self.compile_generated(NOTHING)?;
         let (hosts, missing) = host_numbers(&self.state(), snapshot);
         if !missing.is_empty() {
@@ -476,9 +464,8 @@ fn fitting_values(state: &State, objects: &[ObjectBook]) -> Result<()> {
         let known = state.model.nodes.get(&id).zip(state.live.get(&id));
         let fits = known.is_some_and(|(node, live)| {
             let numbers = &live.linkage.numbers;
-            let known = |value: u64| numbers.iter().any(|n| n.importer == id && n.value == value);
-            live.exposed(node).count() == object.globals.len()
-                && object.numbers.iter().all(|&(value, _)| known(value))
+            let known = |(value, _): &(u64, u32)| numbers.contains_key(&(id, *value));
+            live.exposed(node).count() == object.globals.len() && object.numbers.iter().all(known)
         });
         if !fits {
             return Err(contradicts("the values of globals"));

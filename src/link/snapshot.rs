@@ -200,10 +200,9 @@ fn book(id: ObjectId, node: &Node, live: &LoadedObject) -> ObjectBook {
         let global = export.as_global();
         global.map_or(0, |global| global.get().bits())
     });
-    let numbers = live.linkage.numbers.iter().filter_map(|number| {
-        let now = number.global.get().as_u32()?;
-        let changed = number.importer == id && u64::from(now) != number.value;
-        changed.then_some((number.value, now))
+    let numbers = live.linkage.numbers_of(id).filter_map(|(value, global)| {
+        let now = global.get().as_u32()?;
+        (u64::from(now) != value).then_some((value, now))
     });
     ObjectBook {
         name: node.found.name.to_string(),

@@ -18,7 +18,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::ahead::Ahead;
 use super::glue;
 use super::launch::Keys;
-use super::namespace::{Linkage, LoadedObject, Namespace, Number, State};
+use super::namespace::{Linkage, LoadedObject, Namespace, State};
 use super::order::{export_order, in_engine_order, lost, named_exports, raw};
 use super::prepare::{Given, Prepared};
 use super::refused;
@@ -540,11 +540,7 @@ impl Transaction<'_> {
         for ((importer, value, ty), number) in self.numbers.drain() {
             match importer {
                 None => drop(state.numbers.insert((value, ty), number)),
-                Some(importer) => self.linkage.numbers.push(Number {
-                    importer,
-                    value,
-                    global: number,
-                }),
+                Some(importer) => drop(self.linkage.numbers.insert((importer, value), number)),
             }
         }
         let linkage = Rc::new(std::mem::take(&mut self.linkage));
