@@ -41,14 +41,16 @@ pub struct Opened {
 /// Shared by a namespace and those that are made in its place.
 pub type OpenCallback = Arc<dyn Fn(&str, Option<&str>) -> Result<Option<Opened>>>;
 
-/// The bytes and the identity behind a path of the guest's.
-pub type GuestFiles = dyn Fn(&str) -> Result<(Vec<u8>, Identity)>;
+/// The bytes and the identity behind a path of the guest's. A module of more bytes than the number says is `Code::Limit`, and is not read.
+pub type GuestFiles = dyn Fn(&str, u64) -> Result<(Vec<u8>, Identity)>;
 
 /// On whose behalf a search is.
 #[derive(Clone, Copy, Default)]
 pub struct View<'a> {
     /// Files below the guest's preopened directories, for objects that came from there.
     pub files: Option<&'a GuestFiles>,
+    /// How large one of these may be.
+    pub room: u64,
     /// Errors go to the guest, which is not to learn the names of the host's folders.
     pub hidden: bool,
 }
@@ -437,7 +439,7 @@ fn in_guest(path: &str, view: View<'_>, trace: &Trace) -> Result<Located> {
             ),
         )
     })?;
-    let (bytes, identity) = files(path)?;
+    let (bytes, identity) = files(path, view.room)?;
     trace.say(Category::Libs, || {
         format!("{path} found (the guest's files)")
     });
@@ -461,7 +463,7 @@ fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
 fn try_open_guest(view: View<'_>, path: &Path) -> Result<Option<Located>, String> {
     let files = view.files.ok_or("the guest has no files")?;
     let text = path.to_str().ok_or("the path is not UTF-8")?;
-    match files(text) {
+    match files(text, view.room) {
         Ok((bytes, identity)) => Ok(Some(guest_located(path, bytes, identity))),
         Err(error) if error.code() == Code::NotFound => Ok(None),
         Err(error) => Err(error.message().to_string()),

@@ -30,8 +30,8 @@ impl Namespace {
         let node = state.model.nodes.get(&id);
         let node = node.ok_or_else(|| Error::new(Code::InvalidArgument, "no such object"))?;
         let view = View {
-            files: None,
             hidden: !self.config().guest_paths,
+            ..View::default()
         };
         Ok(shown_folders(&self.config().search, &node.found, view))
     }

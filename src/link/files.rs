@@ -82,8 +82,16 @@ impl<'a> Files<'a> {
 
     /// What the guest names by a path.
     pub fn find_in_guest(&self, path: &str, by: Option<&Found>) -> Result<Located> {
-        let Files { config, view, .. } = self;
-        search::find_in_guest(&config.search, path, by, *view, &config.trace)
+        let Config { search, trace, .. } = self.config;
+        search::find_in_guest(search, path, by, self.view(), trace)
+    }
+
+    /// The view, with as much room as is left of what the namespace may take of the host's memory.
+    fn view(&self) -> View<'a> {
+        View {
+            room: self.view.room.saturating_sub(self.taken),
+            ..self.view
+        }
     }
 
     /// An object from a file that was found.
@@ -257,7 +265,7 @@ impl Provider for Files<'_> {
             None if name.contains('/') => self.open_path(Path::new(name)),
             _ => {
                 let (search, trace) = (&self.config.search, &self.config.trace);
-                let searched = search::search(search, name, by, self.view, trace)?;
+                let searched = search::search(search, name, by, self.view(), trace)?;
                 self.note(&searched.tried, searched.found.as_ref());
                 searched.located()
             }

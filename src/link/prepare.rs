@@ -95,6 +95,7 @@ impl Namespace {
         let guest_files = self.guest_files.borrow().clone();
         let view = View {
             files: guest_files.as_deref(),
+            room: self.config.limits.host_memory,
             hidden: flags.party == Party::Guest && !self.config.guest_paths,
         };
         let options = self.options(flags);

@@ -183,11 +183,7 @@ impl Namespace {
     /// An object from its bytes, and what the engine gets for it.
     fn parse_again(&self, object: &ObjectBook, module: &Module) -> Result<(Found, Vec<u8>)> {
         search::check_name(&object.name)?;
-        let view = View {
-            files: None,
-            hidden: false,
-        };
-        let mut files = Files::new(&self.config, view, &self.clock, self.metering());
+        let mut files = Files::new(&self.config, View::default(), &self.clock, self.metering());
         let (identity, bytes) = (object.identity.clone(), module.bytes.to_vec());
         let path = module.path.as_deref();
         let found = files.parse(&object.name, path, identity, bytes, object.main);

@@ -47,8 +47,8 @@ impl Namespace {
                 Precedence::Behind,
             )?;
         }
-        let files = move |path: &str| {
-            let (bytes, identity) = wasi.open_file(path)?;
+        let files = move |path: &str, room: u64| {
+            let (bytes, identity) = wasi.open_file(path, room)?;
             let identity = Identity::File {
                 device: identity.device,
                 inode: identity.inode,

@@ -84,9 +84,10 @@ fn names_of_guests_from_their_own_folder_lead_no_further_than_a_runtime_path() {
             runtime_path,
             ..SearchOptions::default()
         };
-        let files = |path: &str| Ok((path.as_bytes().to_vec(), Identity::Bytes(1)));
+        let files = |path: &str, _| Ok((path.as_bytes().to_vec(), Identity::Bytes(1)));
         let view = View {
             files: Some(&files),
+            room: u64::MAX,
             hidden: true,
         };
         let located = find_in_guest(&options, name, by, view, &Trace::default())?;
@@ -127,8 +128,8 @@ fn default_folders_come_last_and_guests_do_not_learn_where_they_are() {
     let by = found("/none/main.wasm", false, &["$ORIGIN/lib"]);
     let search = |name: &str, hidden| {
         let view = View {
-            files: None,
             hidden,
+            ..View::default()
         };
         search(&options, name, Some(&by), view, &Trace::default()).unwrap()
     };

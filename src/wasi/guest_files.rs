@@ -20,8 +20,8 @@ pub struct Preopened {
     pub own: Rc<dyn Folder>,
 }
 
-/// Reads the file that a guest in its initial directory knows as `path`.
-pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, FileIdentity)> {
+/// Reads the file that a guest in its initial directory knows as `path`, if it is no module or one of at most `room` bytes.
+pub fn read(preopened: &[Preopened], path: &str, room: u64) -> Result<(Vec<u8>, FileIdentity)> {
     let shown = || path.replace('\0', "\u{fffd}");
     let fail =
         |(code, why): (Code, String)| Error::new(code, format!("cannot open `{}`: {why}", shown()));
@@ -35,7 +35,7 @@ pub fn read(preopened: &[Preopened], path: &str) -> Result<(Vec<u8>, FileIdentit
     }
     let (entry, rest) = locate(preopened, path)
         .ok_or_else(|| fail((Code::NotFound, "it is in no preopened directory".into())))?;
-    load(&*entry.own, &rest).map_err(|why| fail(why.describe()))
+    load(&*entry.own, &rest, room).map_err(|why| fail(why.describe()))
 }
 
 /// The preopened directory that holds `path`, and the way from there: that with the longest name that leads it, as
@@ -70,6 +70,8 @@ enum Failure {
     Wasi(Errno),
     NotAFile,
     TooLarge,
+    /// So large, where so much is left.
+    NoRoom(u64, u64),
 }
 
 impl From<Errno> for Failure {
@@ -83,6 +85,10 @@ impl Failure {
         match self {
             Failure::NotAFile => (Code::InvalidArgument, "it is not a regular file".into()),
             Failure::TooLarge => (Code::Limit, "it is larger than 1 GiB".into()),
+            Failure::NoRoom(size, room) => (
+                Code::Limit,
+                format!("it takes {size} bytes of the host's memory; the limit leaves {room}"),
+            ),
             Failure::Wasi(Errno::Noent | Errno::Notdir) => (Code::NotFound, "no such file".into()),
             Failure::Wasi(Errno::Perm) => (
                 Code::Io,
@@ -95,7 +101,7 @@ impl Failure {
 
 type Loaded = std::result::Result<(Vec<u8>, FileIdentity), Failure>;
 
-fn load(folder: &dyn Folder, path: &str) -> Loaded {
+fn load(folder: &dyn Folder, path: &str, room: u64) -> Loaded {
     // Opening waits for nothing, and the type is that of the file that is open, whatever the path comes to mean.
     let Opened::File(file) = folder.open(path, How::READ)? else {
         return Err(Failure::NotAFile);
@@ -118,19 +124,23 @@ fn load(folder: &dyn Folder, path: &str) -> Loaded {
         }
         let filled = bytes.len();
         // One byte more than expected, to see the end without another round.
-        let room = expected as usize + 1;
-        let more = bytes.try_reserve_exact(room.saturating_sub(filled));
+        let length = expected as usize + 1;
+        let more = bytes.try_reserve_exact(length.saturating_sub(filled));
         more.map_err(|_| Errno::Nomem)?;
-        bytes.resize(room, 0);
+        bytes.resize(length, 0);
         let read = fill(&*file, &mut bytes, filled)?;
-        if read < room || !bytes.starts_with(MAGIC) {
+        if read < length || !bytes.starts_with(MAGIC) {
             bytes.truncate(read);
             return Ok((bytes, identity));
+        }
+        let size = stat.size.max(read as u64);
+        if size > room {
+            return Err(Failure::NoRoom(size, room));
         }
         // At first what its size says, then more if it has grown meanwhile.
         expected = match stat.size > read as u64 {
             true => stat.size,
-            false => read as u64 * 2,
+            false => room.min(read as u64 * 2),
         };
     }
 }

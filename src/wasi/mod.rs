@@ -111,7 +111,9 @@ pub trait Preview1 {
     fn opened(&self) -> Vec<(u32, String)>;
 
     /// Reads the file that `guest_path` names, through the preopened directories alone. Of one that does not begin as a module its first bytes are enough.
-    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {
+    /// A module of more than `room` bytes is refused (`Code::Limit`) before it is read.
+    fn open_file(&self, guest_path: &str, room: u64) -> Result<(Vec<u8>, FileIdentity)> {
+        let _ = room;
         Err(Error::new(
             Code::Unsupported,
             format!(

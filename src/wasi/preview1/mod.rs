@@ -291,7 +291,7 @@ impl Preview1 for Wasi {
         opened.map(|(fd, path)| (fd, path.to_string())).collect()
     }
 
-    fn open_file(&self, guest_path: &str) -> Result<(Vec<u8>, FileIdentity)> {
-        guest_files::read(&self.given.preopened, guest_path)
+    fn open_file(&self, guest_path: &str, room: u64) -> Result<(Vec<u8>, FileIdentity)> {
+        guest_files::read(&self.given.preopened, guest_path, room)
     }
 }

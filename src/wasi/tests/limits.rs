@@ -62,7 +62,7 @@ fn opening_a_pipe_does_not_wait_for_its_other_end() {
                 guest.open(3, "pipe", DIRECTORY, READ),
                 Err(Errno::Notdir as i32)
             );
-            assert!(guest.wasi.open_file("/pipe").is_err());
+            assert!(guest.wasi.open_file("/pipe", u64::MAX).is_err());
         }
     });
 }
@@ -127,7 +127,7 @@ fn a_guest_opens_no_more_than_it_may() {
     assert_eq!(guest.open(folder, "newer", CREAT, WRITE), full);
     assert!(!dir.join("folder/newer").exists());
     // The linker reads files on the guest's behalf nevertheless, and what is closed is room, by either way of closing.
-    assert_eq!(guest.wasi.open_file("/file").unwrap().0, b"text");
+    assert_eq!(guest.wasi.open_file("/file", u64::MAX).unwrap().0, b"text");
     guest.ok("fd_close", &[file]);
     let again = guest.open(3, "file", 0, READ).unwrap();
     assert_eq!(guest.open(3, "file", 0, READ), full);

@@ -1,6 +1,7 @@
 //! Files that the linker opens by a guest's path.
 
 use super::*;
+use crate::error::Code;
 use crate::wasi::FileIdentity;
 
 fn world() -> (TempDir, Wasi) {
@@ -28,7 +29,7 @@ fn world() -> (TempDir, Wasi) {
 }
 
 fn text(wasi: &Wasi, path: &str) -> String {
-    match wasi.open_file(path) {
+    match wasi.open_file(path, u64::MAX) {
         Ok((bytes, _)) => String::from_utf8(bytes).unwrap(),
         Err(error) => {
             assert!(error.message().contains("cannot open"), "{error}");
@@ -96,7 +97,7 @@ fn links_within_are_followed_and_those_out_are_not() {
     assert_eq!(text(&wasi, "/lib/libx.so.1"), "lib libx");
 
     // One file, whatever its names.
-    let identity = |path: &str| -> FileIdentity { wasi.open_file(path).unwrap().1 };
+    let identity = |path: &str| -> FileIdentity { wasi.open_file(path, u64::MAX).unwrap().1 };
     assert_eq!(identity("/lib/libx.so.1"), identity("lib/libx.so"));
     assert_ne!(identity("/lib/libx.so"), identity("/top"));
 }
@@ -120,7 +121,11 @@ fn files_of_every_size_come_whole() {
         bytes.extend((0..100_000).map(|i| i as u8));
         bytes.truncate(size);
         std::fs::write(dir.join("root/sized"), &bytes).unwrap();
-        assert_eq!(wasi.open_file("/sized").unwrap().0, bytes, "{size}");
+        assert_eq!(
+            wasi.open_file("/sized", u64::MAX).unwrap().0,
+            bytes,
+            "{size}"
+        );
     }
 }
 
@@ -144,11 +149,37 @@ fn of_what_is_no_module_only_the_first_bytes_are_read() {
     };
     sparse("none", b"");
     sparse("module", b"\0asm\x01\0\0\0");
-    let (bytes, _) = wasi.open_file("/none").unwrap();
+    let (bytes, _) = wasi.open_file("/none", 1000).unwrap();
     assert!(bytes.len() < 1000, "{}", bytes.len());
-    let (bytes, _) = wasi.open_file("/module").unwrap();
+    let (bytes, _) = wasi.open_file("/module", 3 << 20).unwrap();
     assert_eq!(bytes.len(), 3 << 20);
     assert!(bytes.starts_with(b"\0asm"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_module_that_there_is_no_room_for_is_not_read() {
+    // What this thread has read so far.
+    let read = || {
+        let text = std::fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.map_or(0, |number| number.parse::<u64>().unwrap())
+    };
+    let (dir, wasi) = world();
+    let path = dir.join("root/sparse");
+    std::fs::write(&path, "\0asm").unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(100 << 20).unwrap();
+    let before = read();
+    let error = wasi.open_file("/sparse", 1 << 20).unwrap_err();
+    assert!(read() - before < 1 << 20, "{}", read() - before);
+    assert_eq!(error.code(), Code::Limit);
+    assert!(error.message().contains("104857600 bytes"), "{error}");
+    // As much as there is room for, and no more.
+    file.set_len(10_000).unwrap();
+    assert_eq!(wasi.open_file("/sparse", 10_000).unwrap().0.len(), 10_000);
+    let error = wasi.open_file("/sparse", 9_999).unwrap_err();
+    assert_eq!(error.code(), Code::Limit);
 }
 
 #[test]
