@@ -190,6 +190,9 @@ impl File for HostFile {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     fn advise(&self, offset: u64, length: u64, advice: Advice) -> Result<()> {
         use rustix::fs::{Advice as Of, fadvise};
+        if self.shared {
+            return Err(Errno::Badf);
+        }
         // The system's offsets have a sign.
         if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
             return Err(Errno::Inval);
@@ -213,7 +216,10 @@ impl File for HostFile {
     /// It is advice.
     #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
     fn advise(&self, _: u64, _: u64, _: Advice) -> Result<()> {
-        Ok(())
+        match self.shared {
+            true => Err(Errno::Badf),
+            false => Ok(()),
+        }
     }
 
     fn sync(&self, data_only: bool) -> Result<()> {
