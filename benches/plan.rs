@@ -227,7 +227,8 @@ fn one_by_one(count: usize) -> Result<(Duration, Duration)> {
         if let Some(node) = model.nodes.get_mut(&id) {
             node.opens.host -= 1;
         }
-        let gone = model.unreachable(|_| false);
+        model.suspect(id);
+        let gone = model.unkept(&Default::default());
         model.remove(&gone);
     }
     if !model.nodes.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::rc::{Rc, Weak};
 
-use super::namespace::{Namespace, State};
+use super::namespace::{Linkage, Namespace, State};
 use super::{slots, symbols};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Code, Error, Result};
@@ -69,43 +69,42 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &LazyStub) -> Result<u32> {
     let slot = slots::slot_of(ns, callee, &sig)?;
     if let FuncId::Object { object, .. } = callee.id {
         let mut state = ns.state_mut();
-        if let Some(node) = state.model.nodes.get_mut(importer) {
-            // From now on the importer cannot do without it.
-            node.uses.insert(object);
-        }
+        state.model.bind(&[(*importer, object)]);
         state.epoch += 1;
-        if let Some(live) = state.live.get(importer) {
-            live.linkage.bound.borrow_mut().push((n, object));
+        let live = state.live.get(importer);
+        if let Some(linkage) = live.map(|live| live.linkage.clone()) {
+            linkage.bound.borrow_mut().push((n, object));
+            state.aim(object, &linkage);
         }
     }
     Ok(slot)
 }
 
 /// Makes lazy bindings to objects that go undone, in those that stay: the next call looks the symbol up again.
-pub(super) fn unbind(state: &State, gone: &HashSet<ObjectId>) {
-    unbind_where(state, |object| gone.contains(&object));
+pub(super) fn unbind(linkage: &Linkage, gone: &HashSet<ObjectId>) {
+    unbind_where(linkage, |object| gone.contains(&object));
 }
 
 /// Makes all lazy bindings undone.
 pub(super) fn unbind_all(state: &State) {
-    unbind_where(state, |_| true);
+    for linkage in state.linkages() {
+        unbind_where(linkage, |_| true);
+    }
 }
 
-fn unbind_where(state: &State, goes: impl Fn(ObjectId) -> bool) {
-    for linkage in state.linkages() {
-        let Some(absent) = &linkage.lazy_stubs else {
-            continue;
-        };
-        linkage.bound.borrow_mut().retain(|(n, object)| {
-            if !goes(*object) {
-                return true;
-            }
-            // The globals stand behind as many functions.
-            let kept = absent.get(absent.len() / 2 + n);
-            if let Some(slot) = kept.as_ref().and_then(|kept| kept.as_global()) {
-                slot.set(Val::u32(0));
-            }
-            false
-        });
-    }
+fn unbind_where(linkage: &Linkage, goes: impl Fn(ObjectId) -> bool) {
+    let Some(absent) = &linkage.lazy_stubs else {
+        return;
+    };
+    linkage.bound.borrow_mut().retain(|(n, object)| {
+        if !goes(*object) {
+            return true;
+        }
+        // The globals stand behind as many functions.
+        let kept = absent.get(absent.len() / 2 + n);
+        if let Some(slot) = kept.as_ref().and_then(|kept| kept.as_global()) {
+            slot.set(Val::u32(0));
+        }
+        false
+    });
 }

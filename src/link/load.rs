@@ -12,7 +12,7 @@ use super::namespace::{Namespace, State};
 use super::open::Party;
 use super::prepare::Prepared;
 use super::space::{clear, clear_place};
-use super::unload::{self, LastCall};
+use super::unload::{self, Going, LastCall};
 use crate::abi;
 use crate::engine::Val;
 use crate::error::{Code, Error, Result};
@@ -239,6 +239,7 @@ impl State {
             };
             node.opens.guest = before.guest_opens;
             node.nodelete = before.nodelete;
+            self.model.suspect(*id);
             if !before.global {
                 demoted.push(*id);
             }
@@ -309,7 +310,7 @@ fn roll_back(ns: &Rc<Namespace>, exited: bool) {
 /// takes its objects away.
 fn destroy(ns: &Namespace) {
     let mut ended = HashSet::default();
-    let (mut gone, mut seen) = (Vec::new(), None);
+    let (mut going, mut seen) = (Going::default(), None);
     loop {
         {
             let state = ns.state();
@@ -320,10 +321,10 @@ fn destroy(ns: &Namespace) {
             // Few handlers change what depends on it.
             if seen.replace(state.epoch) != Some(state.epoch) {
                 let dependents = state.model.dependents(&load.objects);
-                gone = state.model.dependents_first(&dependents);
+                going = Going::new(state.model.dependents_first(&dependents));
             }
         }
-        let Some(call) = LastCall::next(ns, &gone, &mut ended) else {
+        let Some(call) = LastCall::next(ns, &mut going, &mut ended) else {
             return;
         };
         if let Err(error) = call.run(ns) {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,10 @@ pub(super) struct Space {
 /// Functions made for imports of one load. Dropping them makes the guest's calls trap.
 #[derive(Default)]
 pub(super) struct Linkage {
+    /// The number of the load's first object, which no other load has.
+    pub first: u32,
+    /// How many of the load's objects are there.
+    pub objects: Cell<usize>,
     pub forwarders: Vec<Forwarder>,
     /// The object that each forwarder calls.
     pub targets: Vec<ObjectId>,
@@ -118,6 +122,8 @@ pub(super) struct State {
     pub groups: Groups,
     pub space: Option<Space>,
     pub live: HashMap<ObjectId, LoadedObject>,
+    /// By each object that forwarders and lazy bindings lead to: what holds these, by its `first`.
+    pub aimed: HashMap<ObjectId, HashMap<u32, Weak<Linkage>>>,
     /// The values behind `model.host.defs`.
     pub hosts: Vec<HostValue>,
     /// Base addresses and such by value: objects share these globals, which none can change.
@@ -148,6 +154,44 @@ impl State {
     /// The engine's object behind an object's export.
     pub fn export(&self, definition: Definition) -> Option<Borrowed<'_, Extern>> {
         self.live.get(&definition.object)?.export(definition.export)
+    }
+
+    /// Takes an object in whose imports were linked by `linkage`.
+    pub fn enter_live(&mut self, id: ObjectId, live: LoadedObject) {
+        let linkage = live.linkage.clone();
+        if linkage.objects.replace(linkage.objects.get() + 1) == 0 {
+            for target in &linkage.targets {
+                self.aim(*target, &linkage);
+            }
+        }
+        self.live.insert(id, live);
+    }
+
+    /// Notes that a forwarder or a lazy binding leads to an object.
+    pub fn aim(&mut self, target: ObjectId, linkage: &Rc<Linkage>) {
+        let aimed = self.aimed.entry(target).or_default();
+        let aimed = aimed.entry(linkage.first);
+        aimed.or_insert_with(|| Rc::downgrade(linkage));
+    }
+
+    /// Takes an object out, and with the last of its load what that aimed at others.
+    pub fn leave_live(&mut self, id: ObjectId) -> Option<LoadedObject> {
+        let live = self.live.remove(&id)?;
+        let linkage = &live.linkage;
+        linkage.objects.set(linkage.objects.get() - 1);
+        if linkage.objects.get() == 0 {
+            let bound = linkage.bound.borrow();
+            let bound = bound.iter().map(|(_, object)| object);
+            for target in linkage.targets.iter().chain(bound) {
+                if let Some(aimed) = self.aimed.get_mut(target) {
+                    aimed.remove(&linkage.first);
+                    if aimed.is_empty() {
+                        self.aimed.remove(target);
+                    }
+                }
+            }
+        }
+        Some(live)
     }
 
     /// What was made for imports, once for each load.

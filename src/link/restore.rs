@@ -102,11 +102,8 @@ impl Namespace {
         let state = &mut *state;
         lazy::unbind_all(state);
         state.model.put_back(&books.model)?;
-        for object in &books.objects {
-            if let Some(node) = state.model.nodes.get_mut(&object.node.id) {
-                node.put_back(&object.node);
-            }
-        }
+        let nodes = books.objects.iter().map(|object| &object.node);
+        state.model.put_nodes_back(nodes);
         let memory = state.space()?.memory.clone();
         // SAFETY: no guest runs, since the namespace may be taken, and nobody else has the memory meanwhile.
         snapshot.memory.put_back(unsafe { memory.bytes_mut() });
@@ -357,7 +354,7 @@ impl Namespace {
             if prepared.modules.contains_key(&node.found.identity) {
                 state.model.take_in(id, node.clone());
             } else {
-                state.live.remove(&id);
+                state.leave_live(id);
             }
         }
         Ok(())
@@ -376,6 +373,7 @@ impl Namespace {
             state.tags.clear();
             state.nothing = None;
             self.drop_space(state);
+            state.aimed.clear();
             std::mem::take(&mut state.live)
         };
         // Outside of the borrow: engines run finalizers.

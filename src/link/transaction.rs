@@ -536,6 +536,7 @@ impl Transaction<'_> {
     /// Hands over what was made. From here on nothing fails.
     fn finish(mut self) {
         let mut state = self.ns.state_mut();
+        self.linkage.first = self.first.0;
         self.linkage.lazy_stubs = self.lazy_stubs.take();
         for ((importer, value, ty), number) in self.numbers.drain() {
             match importer {
@@ -546,7 +547,7 @@ impl Transaction<'_> {
         let linkage = Rc::new(std::mem::take(&mut self.linkage));
         for (id, live) in self.live.drain() {
             let linkage = linkage.clone();
-            state.live.insert(id, LoadedObject { linkage, ..live });
+            state.enter_live(id, LoadedObject { linkage, ..live });
         }
         state.tags.extend(self.tags.drain());
         state.stubs.extend(self.stubs.drain());

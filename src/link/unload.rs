@@ -7,14 +7,15 @@
 //! Exit handlers are guest code: they may open and close libraries. So what is dead is asked anew after each, and a sweep
 //! inside a sweep leaves its work to the outer one.
 
+use std::rc::Weak;
 use std::sync::Arc;
 
-use foldhash::{HashSet, HashSetExt};
+use foldhash::{HashMap, HashSet, HashSetExt};
 
 use super::exit;
 use super::exit_list::{ExitList, Handler};
 use super::lazy;
-use super::namespace::{LoadedObject, Namespace, State};
+use super::namespace::{Linkage, LoadedObject, Namespace, State};
 use super::open::Party;
 use super::space::{clear, clear_place, wipe};
 use crate::abi;
@@ -26,6 +27,7 @@ use crate::trace::Category;
 impl State {
     fn opens(&mut self, id: ObjectId, party: Party) -> Option<&mut u32> {
         self.epoch += 1;
+        self.model.suspect(id);
         let opens = &mut self.model.nodes.get_mut(&id)?.opens;
         Some(match party {
             Party::Host => &mut opens.host,
@@ -41,17 +43,20 @@ impl State {
     }
 
     /// What nothing keeps. The objects of running handlers stay, and what loads under way hold.
-    fn dead(&self) -> HashSet<ObjectId> {
+    fn dead(&mut self) -> HashSet<ObjectId> {
         let mut held: HashSet<ObjectId> = self.exit.running.iter().copied().collect();
         for load in &self.loads {
             held.extend(load.held(&self.model));
         }
-        self.model.unreachable(|id| held.contains(&id))
+        let dead = self.model.unkept(&held);
+        #[cfg(any(test, feature = "fuzzing"))]
+        assert_eq!(dead, self.model.unreachable(|id| held.contains(&id)));
+        dead
     }
 
     /// What is dead, dependents first. What a handler of those before has closed comes after them: an object whose handlers run
     /// is done with them before others begin.
-    fn in_order_of_death(&self, mut before: Vec<ObjectId>) -> Vec<ObjectId> {
+    fn in_order_of_death(&mut self, mut before: Vec<ObjectId>) -> Vec<ObjectId> {
         let mut dead = self.dead();
         before.retain(|id| dead.remove(id));
         before.extend(self.model.dependents_first(&dead));
@@ -103,30 +108,62 @@ pub(super) fn sweep(ns: &Namespace) -> Result<()> {
 
 fn sweep_all(ns: &Namespace) -> Result<()> {
     let (mut outcome, mut ended) = (Ok(()), HashSet::new());
-    let (mut order, mut seen) = (Vec::new(), None);
+    let (mut going, mut seen) = (Going::default(), None);
     loop {
         {
-            let state = ns.state();
+            let mut state = ns.state_mut();
             // Few handlers change what is dead.
             if seen.replace(state.epoch) != Some(state.epoch) {
-                order = state.in_order_of_death(order);
+                going = Going::new(state.in_order_of_death(going.order));
             }
         }
-        if order.is_empty() {
+        if going.order.is_empty() {
             return outcome;
         }
-        match LastCall::next(ns, &order, &mut ended).map(|call| call.run(ns)) {
+        match LastCall::next(ns, &mut going, &mut ended).map(|call| call.run(ns)) {
             Some(Ok(())) => {}
             Some(Err(error)) if error.exit_code().is_some() => {
                 // The program has ended, and run the other handlers as it did. What is dead is asked anew: a handler may have
                 // opened some of it.
-                let dead = ns.state().dead();
+                let dead = ns.state_mut().dead();
                 remove(ns, &dead);
                 return Err(error);
             }
             Some(error) => outcome = outcome.and(error),
-            None => remove(ns, &order.iter().copied().collect()),
+            None => remove(ns, &going.order.iter().copied().collect()),
         }
+    }
+}
+
+/// Objects in the order in which they go.
+#[derive(Default)]
+pub(super) struct Going {
+    order: Vec<ObjectId>,
+    /// The first ones, which have no handlers left as long as none is registered.
+    done: usize,
+    registered: u64,
+}
+
+impl Going {
+    pub fn new(order: Vec<ObjectId>) -> Going {
+        Going {
+            order,
+            ..Going::default()
+        }
+    }
+
+    fn next_handler(&mut self, exit: &mut ExitList) -> Option<Handler> {
+        if self.registered != exit.mark() {
+            self.registered = exit.mark();
+            self.done = 0;
+        }
+        while let Some(&id) = self.order.get(self.done) {
+            if let Some(handler) = exit.take_next_of(id) {
+                return Some(handler);
+            }
+            self.done += 1;
+        }
+        None
     }
 }
 
@@ -141,15 +178,14 @@ impl LastCall {
     /// The next one of objects in the order in which they go: their handlers, then a libc's own end, once.
     pub fn next(
         ns: &Namespace,
-        gone: &[ObjectId],
+        going: &mut Going,
         ended: &mut HashSet<ObjectId>,
     ) -> Option<LastCall> {
         let mut state = ns.state_mut();
-        let exit = &mut state.exit;
-        if let Some(handler) = gone.iter().find_map(|&id| exit.take_next_of(id)) {
+        if let Some(handler) = going.next_handler(&mut state.exit) {
             return Some(LastCall::Handler(handler));
         }
-        let libc = exit::libc_of(&state, gone)?;
+        let libc = exit::libc_of(&state, &going.order)?;
         ended.insert(libc.object).then_some(LastCall::End(libc))
     }
 
@@ -179,8 +215,12 @@ pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>) {
     let buried = {
         let mut state = ns.state_mut();
         let state = &mut *state;
-        aim_away(state, gone);
-        lazy::unbind(state, gone);
+        let aimed = gone.iter().filter_map(|id| state.aimed.remove(id));
+        let aimed: HashMap<u32, Weak<Linkage>> = aimed.flatten().collect();
+        for linkage in aimed.values().filter_map(Weak::upgrade) {
+            aim_away(&linkage, gone);
+            lazy::unbind(&linkage, gone);
+        }
         for id in gone {
             state
                 .texts
@@ -209,7 +249,7 @@ pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>) {
             empty(ns, state, fixed);
         }
         let buried: Vec<LoadedObject> =
-            gone.iter().filter_map(|id| state.live.remove(id)).collect();
+            gone.iter().filter_map(|&id| state.leave_live(id)).collect();
         let may_run = inside() && !shim::of(ns.store.api()).instance_outlives_handle();
         if may_run {
             state.buried.extend(buried);
@@ -228,13 +268,11 @@ pub(super) fn remove(ns: &Namespace, gone: &HashSet<ObjectId>) {
 
 /// Forwarders of objects that stay lead nowhere where they led to objects that go: nobody is bound to these any more, but a
 /// reference to a forwarder may live on in the guest.
-fn aim_away(state: &State, gone: &HashSet<ObjectId>) {
-    for made in state.linkages() {
-        for (forwarder, target) in made.forwarders.iter().zip(&made.targets) {
-            if gone.contains(target) {
-                // SAFETY: no target at all.
-                unsafe { forwarder.set_target(None) };
-            }
+fn aim_away(linkage: &Linkage, gone: &HashSet<ObjectId>) {
+    for (forwarder, target) in linkage.forwarders.iter().zip(&linkage.targets) {
+        if gone.contains(target) {
+            // SAFETY: no target at all.
+            unsafe { forwarder.set_target(None) };
         }
     }
 }

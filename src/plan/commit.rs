@@ -51,6 +51,8 @@ impl Model {
             self.enter_node(id, node);
             self.loaded.push(id);
         }
+        let fresh: Vec<ObjectId> = (first.0..self.next).map(ObjectId).collect();
+        self.count_fresh(&fresh);
         let preloaded = preloaded(&closure.roots, |id| {
             self.nodes.get(&id).map_or(&[][..], |n| &n.found.needed)
         });
@@ -104,7 +106,7 @@ impl Model {
     pub fn revert(&mut self, changes: &Changes) {
         self.demote(changes.promoted.iter().copied());
         for name in &changes.names {
-            self.names.remove(name);
+            self.names.take_back(name);
         }
         if let Some(opened) = changes.opened {
             self.unopened(opened);
@@ -139,11 +141,8 @@ impl Model {
     fn know(&mut self, names: Vec<(Arc<str>, ObjectId)>, first: ObjectId) -> Vec<Arc<str>> {
         let mut new = Vec::new();
         for (name, id) in names {
-            if let std::collections::hash_map::Entry::Vacant(entry) = self.names.entry(name) {
-                if id < first {
-                    new.push(entry.key().clone());
-                }
-                entry.insert(id);
+            if self.names.give(name.clone(), id) && id < first {
+                new.push(name);
             }
         }
         new
@@ -155,16 +154,13 @@ impl Model {
         let fresh = (first.0..self.next).map(ObjectId);
         let fresh = fresh.filter_map(|id| self.nodes.get(&id).map(|node| (node.place, id)));
         let holders = Holders::new(fresh);
+        let mut bound = Vec::new();
         for (function, slot) in slots {
             let Some(holder) = holders.of(*slot) else {
                 continue;
             };
             match function {
-                FuncId::Object { object, .. } if *object != holder => {
-                    if let Some(node) = self.nodes.get_mut(object) {
-                        node.uses.insert(holder);
-                    }
-                }
+                FuncId::Object { object, .. } if *object != holder => bound.push((*object, holder)),
                 FuncId::Object { .. } => {}
                 // The host's functions never go.
                 FuncId::Host(_) => {
@@ -174,6 +170,7 @@ impl Model {
                 }
             }
         }
+        self.bind(&bound);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::slice;
 
+use foldhash::HashSet;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 
@@ -84,6 +85,16 @@ impl Several {
     }
 }
 
+/// Takes the definition of one member out of those of a name, and those of all others that go where they are many.
+fn take_out(definitions: &mut Vec<Entry>, member: u32, going: &HashSet<u32>) {
+    const FEW: usize = 8;
+    if going.len() > FEW {
+        definitions.retain(|entry| !going.contains(&entry.member));
+    } else if let Ok(at) = definitions.binary_search_by_key(&member, |entry| entry.member) {
+        definitions.remove(at);
+    }
+}
+
 impl Index {
     pub fn of(members: &[Member]) -> Index {
         let mut index = Index::default();
@@ -151,25 +162,26 @@ impl Index {
     }
 
     /// Takes out the symbols of members that go, which are still there.
-    pub fn remove(&mut self, members: &[Member], goes: impl Fn(&Member) -> bool) {
-        let gone = |entry: &Entry| members.get(entry.member as usize).is_none_or(&goes);
-        let going = members.iter().filter(|member| goes(member)).flatten();
-        for export in going.flat_map(|(_, object)| &object.exports) {
-            let Index { table, several } = self;
-            let same = |entry: &Entry| several.first(entry).name(members) == Some(export.name);
-            let Ok(known) = table.find_entry(export.name.hash(), same) else {
-                continue;
-            };
-            let goes = match several.list(*known.get()) {
-                Some(definitions) => {
-                    definitions.retain(|entry| !gone(entry));
-                    definitions.is_empty()
+    pub fn remove(&mut self, members: &[Member], going: &HashSet<u32>) {
+        for &member in going {
+            let object = members.get(member as usize).and_then(Option::as_ref);
+            for export in object.into_iter().flat_map(|(_, object)| &object.exports) {
+                let Index { table, several } = self;
+                let same = |entry: &Entry| several.first(entry).name(members) == Some(export.name);
+                let Ok(known) = table.find_entry(export.name.hash(), same) else {
+                    continue;
+                };
+                let goes = match several.list(*known.get()) {
+                    Some(definitions) => {
+                        take_out(definitions, member, going);
+                        definitions.is_empty()
+                    }
+                    None => known.get().member == member,
+                };
+                if goes {
+                    let (entry, _) = known.remove();
+                    several.free.extend(entry.list().map(|_| entry.export));
                 }
-                None => gone(known.get()),
-            };
-            if goes {
-                let (entry, _) = known.remove();
-                several.free.extend(entry.list().map(|_| entry.export));
             }
         }
     }

@@ -113,9 +113,8 @@ impl Model {
         self.global = Scope::of(global.collect());
         self.memory = regions(&kept.memory)?;
         let names = kept.names.iter();
-        self.names = names
-            .map(|(name, id)| (name.as_str().into(), *id))
-            .collect();
+        self.names
+            .put_back(names.map(|(name, id)| (name.as_str().into(), *id)));
         self.openings.clone_from(&kept.openings);
         let provided = kept.provided.iter();
         self.provided = provided
@@ -137,7 +136,18 @@ impl Model {
         self.slots.extend(kept.slots.iter().copied());
         self.calls.extend(kept.calls.iter().copied());
         self.loaded.clone_from(&kept.loaded);
+        self.count_users();
         Ok(())
+    }
+
+    /// What was kept of the objects is put back, after [`put_back`](Self::put_back).
+    pub fn put_nodes_back<'a>(&mut self, kept: impl Iterator<Item = &'a KeptNode>) {
+        for kept in kept {
+            if let Some(node) = self.nodes.get_mut(&kept.id) {
+                node.put_back(kept);
+            }
+        }
+        self.count_users();
     }
 
     /// Takes an object in that comes from a snapshot.

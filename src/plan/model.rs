@@ -8,6 +8,8 @@ use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::host::{HostDef, HostDefs};
+use super::keepers::Keepers;
+use super::names::Names;
 use super::places::Places;
 use super::regions::Regions;
 use super::resolve::{Binding, Callee};
@@ -170,7 +172,7 @@ pub struct Node {
     pub opens: Opens,
     /// Never unloaded: RTLD_NODELETE, a preload, or the holder of a slot that cannot be taken back.
     pub nodelete: bool,
-    /// What must not go before this object, beside what it needs: what it is bound to.
+    /// What must not go before this object, beside what it needs: what it is bound to ([`Model::bind`]).
     pub uses: HashSet<ObjectId>,
     /// One of [`Model::openings`].
     pub opened: bool,
@@ -199,6 +201,8 @@ pub struct Model {
     pub places: Places,
     /// The objects of `nodes` by the files that they came from.
     pub(super) files: HashMap<Identity, ObjectId>,
+    /// What keeps each object of `nodes`.
+    pub(super) keepers: Keepers,
     /// Bytes of memory that what is known of the objects takes, by an estimate.
     pub(super) footprint: u64,
     pub next: u32,
@@ -214,7 +218,7 @@ pub struct Model {
     pub memory_max: Option<u64>,
     pub table_max: Option<u64>,
     /// Names under which objects were asked for.
-    pub names: HashMap<Arc<str>, ObjectId>,
+    pub names: Names,
     /// Canonical slots that a plan decided (slots in an object's own segment are found there).
     pub slots: SlotMap,
     /// Second slots, through which stubs call functions whose canonical slot lies in a segment that holds such a stub.
@@ -242,6 +246,7 @@ impl Model {
     pub(super) fn enter_node(&mut self, id: ObjectId, node: Node) {
         self.places.add(id, &node.place);
         self.files.insert(node.found.identity.clone(), id);
+        self.names.enter(id, &node.found.name);
         let footprint = node.found.object.brief().footprint;
         self.footprint = self.footprint.saturating_add(footprint);
         self.nodes.insert(id, node);

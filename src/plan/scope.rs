@@ -7,11 +7,12 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::index::{Index, Member};
 use super::model::ObjectId;
+use super::unload::leave;
 use crate::abi;
 use crate::object::{ExportItem, ExternType, Metadata, Name, Object, ValType};
 
@@ -94,6 +95,8 @@ pub struct Scope {
     members: Vec<Member>,
     /// Made when a name is first looked up in many objects.
     index: OnceLock<Index>,
+    /// Where each object stands among the members; made when objects are first taken out.
+    at: Option<HashMap<ObjectId, u32>>,
 }
 
 impl fmt::Debug for Scope {
@@ -121,6 +124,7 @@ impl Scope {
             order: objects.iter().map(|(id, _)| *id).collect(),
             members: objects.into_iter().map(Some).collect(),
             index: OnceLock::new(),
+            at: None,
         }
     }
 
@@ -132,6 +136,9 @@ impl Scope {
     /// Appends an object and its symbols. Its metadata are not read before a name is looked up.
     pub fn push(&mut self, id: ObjectId, object: &Metadata) {
         self.order.push(id);
+        if let Some(at) = &mut self.at {
+            at.insert(id, self.members.len() as u32);
+        }
         self.members.push(Some((id, object.clone())));
         if let Some(index) = self.index.get_mut() {
             index.add(&self.members, self.members.len() - 1);
@@ -140,18 +147,25 @@ impl Scope {
 
     /// Takes objects and their symbols out, all at once: a name that all of them define is cleared at the first.
     pub fn remove(&mut self, gone: &HashSet<ObjectId>) {
-        self.order.retain(|id| !gone.contains(id));
-        let goes = |member: &Member| matches!(member, Some((id, _)) if gone.contains(id));
-        if let Some(index) = self.index.get_mut() {
-            index.remove(&self.members, goes);
+        let at = self.at.get_or_insert_with(|| places(&self.members));
+        let going: HashSet<u32> = gone.iter().filter_map(|id| at.remove(id)).collect();
+        if going.is_empty() {
+            return;
         }
-        for member in self.members.iter_mut().filter(|member| goes(member)) {
-            *member = None;
+        leave(&mut self.order, gone);
+        if let Some(index) = self.index.get_mut() {
+            index.remove(&self.members, &going);
+        }
+        for &member in &going {
+            if let Some(member) = self.members.get_mut(member as usize) {
+                *member = None;
+            }
         }
         // The index knows members by their places, so these are closed up only now and then.
         if self.members.len() > 2 * self.order.len() {
             self.members.retain(Option::is_some);
             self.index = OnceLock::new();
+            self.at = None;
         }
     }
 
@@ -208,6 +222,12 @@ impl Scope {
     fn index(&self) -> &Index {
         self.index.get_or_init(|| Index::of(&self.members))
     }
+}
+
+fn places(members: &[Member]) -> HashMap<ObjectId, u32> {
+    let known = members.iter().zip(0..);
+    let known = known.filter_map(|(member, n)| Some((member.as_ref()?.0, n)));
+    known.collect()
 }
 
 /// The scopes that one object's symbols are looked up in, in order.

@@ -2,15 +2,17 @@
 
 use std::ops::Deref;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
-use super::model::FuncId;
+use super::model::{FuncId, ObjectId, Placement};
 
 /// Each function has one slot, and each slot one function. It reads as a map from functions to slots.
 #[derive(Clone, Debug, Default)]
 pub struct SlotMap {
     slots: HashMap<FuncId, u64>,
     functions: HashMap<u64, FuncId>,
+    /// The functions of each object that have one.
+    of: HashMap<ObjectId, Vec<FuncId>>,
 }
 
 impl SlotMap {
@@ -20,8 +22,12 @@ impl SlotMap {
     }
 
     pub fn insert(&mut self, function: FuncId, slot: u64) {
-        if let Some(before) = self.slots.insert(function, slot) {
-            self.functions.remove(&before);
+        match (self.slots.insert(function, slot), function) {
+            (Some(before), _) => drop(self.functions.remove(&before)),
+            (None, FuncId::Object { object, .. }) => {
+                self.of.entry(object).or_default().push(function);
+            }
+            (None, FuncId::Host(_)) => {}
         }
         self.functions.insert(slot, function);
     }
@@ -32,21 +38,46 @@ impl SlotMap {
         }
     }
 
-    /// Takes out what `goes`. Gives the slots.
-    pub fn take(&mut self, mut goes: impl FnMut(&FuncId, u64) -> bool) -> Vec<u64> {
-        let gone = self
-            .slots
-            .extract_if(|function, slot| goes(function, *slot));
-        let gone: Vec<u64> = gone.map(|(_, slot)| slot).collect();
-        for slot in &gone {
+    /// Takes out the functions of objects that go, and what others have in these objects' own slots. Gives the slots.
+    pub fn leave(&mut self, gone: &HashSet<ObjectId>, places: &[Placement]) -> Vec<u64> {
+        let mut left = Vec::new();
+        if self.slots.is_empty() {
+            return left;
+        }
+        for function in gone.iter().filter_map(|id| self.of.remove(id)).flatten() {
+            left.extend(self.slots.remove(&function));
+        }
+        for slot in &left {
             self.functions.remove(slot);
         }
-        gone
+        for place in places {
+            let own = place.table_base..place.table_base + place.table_size;
+            // A range may be larger than all that is known.
+            let within: Vec<(u64, FuncId)> = if place.table_size as usize <= self.functions.len() {
+                let known = own.filter_map(|slot| Some((slot, self.at(slot)?)));
+                known.collect()
+            } else {
+                let known = self.functions.iter().map(|(slot, id)| (*slot, *id));
+                known.filter(|(slot, _)| own.contains(slot)).collect()
+            };
+            for (slot, function) in within {
+                self.functions.remove(&slot);
+                self.slots.remove(&function);
+                if let FuncId::Object { object, .. } = function
+                    && let Some(of) = self.of.get_mut(&object)
+                {
+                    of.retain(|known| *known != function);
+                }
+                left.push(slot);
+            }
+        }
+        left
     }
 
     pub fn clear(&mut self) {
         self.slots.clear();
         self.functions.clear();
+        self.of.clear();
     }
 }
 

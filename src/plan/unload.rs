@@ -1,11 +1,9 @@
 //! Which objects nothing keeps any more, and what goes with them (dlclose(3)).
 
-use std::sync::Arc;
-
 use foldhash::{HashMap, HashSet};
 
 use super::holders::Holders;
-use super::{FuncId, Model, Node, ObjectId, Placement, Role};
+use super::{Model, Node, ObjectId, Placement, Role};
 
 /// What objects that are gone leave behind, to be cleared.
 #[derive(Debug, Default)]
@@ -16,7 +14,8 @@ pub struct Vacated {
 }
 
 impl Model {
-    /// The objects that neither a handle nor another object keeps. `held` are kept whatever the counts say.
+    /// [`Model::unkept`] by looking at all objects: what that is measured by.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn unreachable(&self, held: impl Fn(ObjectId) -> bool) -> HashSet<ObjectId> {
         let roots = self.nodes.iter().filter(|(id, node)| {
             let open = node.opens.host > 0 || node.opens.guest > 0;
@@ -64,13 +63,19 @@ impl Model {
     /// Takes objects out: their symbols, names, slots and memory are as if they had never been there.
     pub fn remove(&mut self, gone: &HashSet<ObjectId>) -> Vacated {
         let mut vacated = Vacated::default();
-        let nodes: Vec<Node> = gone.iter().filter_map(|&id| self.leave_node(id)).collect();
+        let nodes = gone
+            .iter()
+            .filter_map(|&id| Some((id, self.leave_node(id)?)));
+        let nodes: Vec<(ObjectId, Node)> = nodes.collect();
+        self.uncount(&nodes, gone);
         self.global.remove(gone);
-        self.loaded.retain(|id| !gone.contains(id));
-        self.openings.retain(|id| !gone.contains(id));
+        leave(&mut self.loaded, gone);
+        if nodes.iter().any(|(_, node)| node.opened) {
+            leave(&mut self.openings, gone);
+        }
         self.changed();
         self.main = self.main.filter(|id| !gone.contains(id));
-        for node in &nodes {
+        for (_, node) in &nodes {
             let place = node.place;
             vacated.places.push(place);
             if node.found.role != Role::FixedMain {
@@ -79,31 +84,13 @@ impl Model {
                 let _ = self.table.give(place.table_base, place.table_size);
             }
         }
-        for node in self.nodes.values_mut() {
-            // Only after a load that failed: others go before what they use.
-            node.uses.retain(|id| !gone.contains(id));
-        }
-        let free = self.names.extract_if(|_, id| gone.contains(id));
-        let free: HashSet<Arc<str>> = free.map(|(name, _)| name).collect();
-        // A later object of the same name comes after it.
-        let mut heirs: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|(id, node)| (*id, &node.found.name))
-            .filter(|(_, name)| free.contains(*name))
-            .collect();
-        heirs.sort_unstable_by_key(|(id, _)| *id);
-        for (id, name) in heirs {
-            self.names.entry(name.clone()).or_insert(id);
-        }
+        self.names.leave(gone);
         // Slots of functions that are gone; and those of others that stood in a range that went back.
-        let went = Holders::new(nodes.iter().map(|node| (node.place, ())));
-        let dead = |id: &FuncId, slot| {
-            matches!(id, FuncId::Object { object, .. } if gone.contains(object))
-                || went.of(slot).is_some()
-        };
-        vacated.slots = self.slots.take(dead);
-        vacated.slots.extend(self.calls.take(dead));
+        let went = Holders::new(nodes.iter().map(|(_, node)| (node.place, ())));
+        vacated.slots = self.slots.leave(gone, &vacated.places);
+        vacated
+            .slots
+            .extend(self.calls.leave(gone, &vacated.places));
         for &slot in &vacated.slots {
             if went.of(slot).is_none() && self.places.at_slot(slot).is_none() {
                 let _ = self.table.give(slot, 1);
@@ -119,5 +106,19 @@ impl Model {
             self.provided.clear();
         }
         vacated
+    }
+}
+
+/// Takes objects out of a list. Few of them are found one by one, so that nothing is asked of all that stays.
+pub(super) fn leave(list: &mut Vec<ObjectId>, gone: &HashSet<ObjectId>) {
+    const FEW: usize = 8;
+    if gone.len() > FEW {
+        list.retain(|id| !gone.contains(id));
+        return;
+    }
+    for id in gone {
+        if let Some(position) = list.iter().position(|listed| listed == id) {
+            list.remove(position);
+        }
     }
 }

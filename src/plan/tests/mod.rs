@@ -14,6 +14,8 @@ mod golden;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keepers;
+#[cfg(test)]
 mod later;
 #[cfg(test)]
 mod lifecycle;

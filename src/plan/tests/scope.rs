@@ -120,9 +120,30 @@ fn a_slot_tells_its_function() {
     // Another slot for a function that has one.
     slots.insert(function(2), 21);
     assert_eq!((slots.at(20), slots.at(21)), (None, Some(function(2))));
-    let gone = slots.take(|of, slot| *of == function(1) || slot == 30);
-    assert_eq!(gone.len(), 2);
-    assert_eq!((slots.at(10), slots.at(30), slots.len()), (None, None, 1));
+    // Objects leave their functions' slots, and those within their own ranges, whether these are small or large.
+    let other = |index| FuncId::Object {
+        object: ObjectId(2),
+        index,
+    };
+    slots.insert(other(1), 40);
+    slots.insert(other(2), 50);
+    let place = |table_base, table_size| Placement {
+        table_base,
+        table_size,
+        ..Placement::default()
+    };
+    let gone = |id| [ObjectId(id)].into_iter().collect();
+    for (place, left) in [(place(40, 1), vec![40]), (place(45, 1_000), vec![50])] {
+        assert_eq!(slots.leave(&gone(3), &[place]), left);
+    }
+    assert_eq!((slots.at(40), slots.at(50), slots.len()), (None, None, 3));
+    slots.insert(other(1), 40);
+    let mut left = slots.leave(&gone(1), &[place(21, 1)]);
+    left.sort_unstable();
+    assert_eq!(left, [10, 21, 30]);
+    assert_eq!(slots.at(40), Some(other(1)));
+    assert_eq!(slots.leave(&gone(2), &[]), [40]);
+    assert!(slots.is_empty());
 }
 
 /// Of several names at one place the first, functions by their first export, and where the segments hold them.

@@ -17,7 +17,9 @@ pub fn open(world: &mut World, name: &str, flags: Flags) -> crate::error::Result
 /// Closes once and removes what nothing keeps, without exit handlers. Gives what is gone, in order.
 pub fn close(world: &mut World, id: ObjectId) -> Vec<ObjectId> {
     world.model.nodes.get_mut(&id).unwrap().opens.host -= 1;
-    let gone = world.model.unreachable(|_| false);
+    world.model.suspect(id);
+    let gone = world.model.unkept(&HashSet::default());
+    assert_eq!(gone, world.model.unreachable(|_| false));
     check_closed(world, &gone);
     world.model.remove(&gone);
     check(world);
@@ -245,13 +247,7 @@ fn of_a_failed_load_only_what_is_newer_depends() {
         ids.push(open(&mut world, name, Flags::default()).unwrap());
     }
     // A lazy binding that the failed object's constructor led to.
-    world
-        .model
-        .nodes
-        .get_mut(&ids[0])
-        .unwrap()
-        .uses
-        .insert(ids[1]);
+    world.model.bind(&[(ids[0], ids[1])]);
     let gone = world.model.dependents(&ids[1..2]);
     assert_eq!(gone, ids[1..3].iter().copied().collect());
     world.model.remove(&gone);
