@@ -38,6 +38,50 @@ static void a_program()
     ok("a program");
 }
 
+static void started_ahead_of_time()
+{
+    const std::string warm = guest_path("cases/hello/main-pie.wasm");
+    LinkOptions options;
+    Output output;
+    options.snapshot = "";
+    options.wasi.env("NAME", "value").output(output);
+    options.timeout = std::chrono::seconds(60);
+    const std::vector<std::uint8_t> started = VALUE(linker().try_link(warm, options)).module;
+    CHECK(started != VALUE(linker().try_link(warm)).module);
+    Namespace in = make_namespace();
+    VALUE(in.try_set_wasi(Wasi().output(output)));
+    CHECK(VALUE(in.try_load_bytes("started.wasm", started, Load::program)).is_program());
+    SAME(VALUE(in.try_run()), 0);
+    SAME_TEXT(VALUE(output.try_take()).c_str(), "Hello from a program with a shared libc.\n");
+    options.snapshot = "nobody";
+    ERROR(linker().try_link(warm, options), Code::not_found, {"nobody defines nobody"});
+    options.snapshot = std::string("a\0b", 3);
+    ERROR(linker().try_link(warm, options), Code::invalid_argument, {"NUL"});
+    options.snapshot = "";
+    options.wasi.env("NO=NAME", "");
+    ERROR(linker().try_link(warm, options), Code::invalid_argument, {"NO=NAME"});
+    options.snapshot.reset();
+    ERROR(linker().try_link(warm, options), Code::invalid_argument, {"not asked for"});
+    ok("started ahead of time");
+}
+
+static void components()
+{
+    LinkOptions options;
+    options.wit = "no/such.wit";
+    ERROR(linker().try_link(guest_path("cases/hello/main-pie.wasm"), options), Code::invalid_argument, {"LINK_COMPONENT"});
+    options.component = true;
+    Result<Linked> made = linker().try_link(guest_path("cases/hello/main-pie.wasm"), options);
+    CHECK(!made && made.error().code() == Code::unsupported);
+    /* The library without an engine makes none. */
+    if (std::string_view(made.error().message()).find("makes no components") == std::string_view::npos) {
+        options.wit.clear();
+        const std::vector<std::uint8_t> component = VALUE(linker().try_link(guest_path("cases/hello/main-pie.wasm"), options)).module;
+        CHECK(component.size() > 8 && component[4] == 13 && component[6] == 1);
+    }
+    ok("components");
+}
+
 static void errors()
 {
     LinkOptions options;
@@ -86,6 +130,8 @@ static void warnings()
 int main()
 {
     a_program();
+    started_ahead_of_time();
+    components();
     errors();
     warnings();
 }

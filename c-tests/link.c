@@ -1,6 +1,6 @@
 /*
- * One module of a program and its libraries: by path, name and bytes; what it exports and keeps; what is refused. It runs in a namespace
- * that finds no library.
+ * One module of a program and its libraries: by path, name and bytes; what it exports and keeps; started ahead of time, and as a component; what is
+ * refused. It runs in a namespace that finds no library.
  */
 #include "build.h"
 #include "check.h"
@@ -213,6 +213,131 @@ static void from_memory(void)
     ok("from memory");
 }
 
+enum { ADDRESS = 8, ENVIRONMENT = 16, OPENED = 24, PATH = 32, FOLDER = 2, I64_CONST = 0x42 };
+
+/* A program that exits with what it holds in its memory: 40 once it was warmed up, and how many variables it has seen then. */
+static struct bytes warming(void)
+{
+    struct module *m = module_new();
+    m->memory_size = 64;
+    module_import(m, "wasi_snapshot_preview1", "environ_sizes_get", "ii", "i");
+    module_import(m, "wasi_snapshot_preview1", "path_open", "iiiiiIIii", "i");
+    module_import(m, "wasi_snapshot_preview1", "proc_exit", "i", "");
+    module_data(m, PATH, ".", 1);
+    uint32_t program = module_function(m, NULL, "", "i", CODE(GLOBAL_GET, 0, I32_LOAD, 2, ADDRESS, GLOBAL_GET, 0, I32_LOAD, 2, ENVIRONMENT, I32_ADD));
+    module_function(m, "_start", "", "", CODE(CALL, (uint8_t)program, CALL, 2));
+    module_function(m, "warm", "", "",
+                    CODE(GLOBAL_GET, 0, I32_CONST, 40, I32_STORE, 2, ADDRESS, GLOBAL_GET, 0, I32_CONST, ENVIRONMENT, I32_ADD, GLOBAL_GET, 0, I32_CONST,
+                         ENVIRONMENT + 4, I32_ADD, CALL, 0, DROP));
+    module_function(m, "opens", "", "i",
+                    CODE(I32_CONST, 3, I32_CONST, 0, GLOBAL_GET, 0, I32_CONST, PATH, I32_ADD, I32_CONST, 1, I32_CONST, FOLDER, I64_CONST, 0, I64_CONST, 0, I32_CONST,
+                         0, GLOBAL_GET, 0, I32_CONST, OPENED, I32_ADD, CALL, 1));
+    module_function(m, "spins", "", "", CODE(LOOP, NOTHING, BR, 0, END));
+    return module_finish(m);
+}
+
+/* Runs a module without variables. */
+static int32_t exit_code_of(const wasm_byte_vec_t *module)
+{
+    struct host host = host_new();
+    int32_t exit_code = -1;
+    WORKS(wasm_dyld_set_wasi(host.dyld, NULL, &error));
+    WORKS(wasm_dyld_load_bytes(host.dyld, "whole.wasm", (const uint8_t *)module->data, module->size, WASM_DYLD_PROGRAM, NULL, &error));
+    WORKS(wasm_dyld_run(host.dyld, &exit_code, &error));
+    host_delete(&host);
+    return exit_code;
+}
+
+static void started_ahead_of_time(void)
+{
+    struct bytes program = warming();
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    wasm_dyld_link_options_t options = options_for("some/warm.wasm");
+    wasm_byte_vec_t module, again;
+    WORKS(wasm_dyld_wasi_add_env(wasi, "ONE", "1", &error));
+    WORKS(wasm_dyld_wasi_add_env(wasi, "TWO", "2", &error));
+    WORKS(wasm_dyld_wasi_add_folder(wasi, ".", "/here", WASM_DYLD_FOLDER_READ_ONLY, &error));
+    options.bytes = program.data;
+    options.bytes_size = program.size;
+    WORKS(wasm_dyld_link(NULL, &options, &module, NULL, &error));
+    SAME(exit_code_of(&module), 0);
+    wasm_byte_vec_delete(&module);
+    /* Nothing is run, and so nothing is bounded. */
+    options.timeout = 1;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "not asked for", NULL);
+    options.timeout = 0;
+    options.wasi = wasi;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "not asked for", NULL);
+
+    options.snapshot = "";
+    WORKS(wasm_dyld_link(NULL, &options, &module, NULL, &error));
+    SAME(exit_code_of(&module), 0);
+    wasm_byte_vec_delete(&module);
+    options.snapshot = "warm";
+    WORKS(wasm_dyld_link(NULL, &options, &module, NULL, &error));
+    SAME(exit_code_of(&module), 42);
+    /* WASI is still the caller's. */
+    WORKS(wasm_dyld_link(NULL, &options, &again, NULL, &error));
+    CHECK(same(&module, &again));
+    wasm_byte_vec_delete(&again);
+    wasm_byte_vec_delete(&module);
+    options.wasi = NULL;
+    WORKS(wasm_dyld_link(NULL, &options, &module, NULL, &error));
+    SAME(exit_code_of(&module), 40);
+    wasm_byte_vec_delete(&module);
+
+    options.wasi = wasi;
+    options.snapshot = "opens";
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_UNSUPPORTED, "running some/warm.wasm for a snapshot", "files open", "4: .", NULL);
+    CHECK(module.size == 0 && module.data == NULL);
+    options.snapshot = "nobody";
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_NOT_FOUND, "nobody defines nobody", NULL);
+    options.snapshot = "ready";
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_NOT_FOUND, "wasmdyld_snapshot", NULL);
+    options.snapshot = "spins";
+    options.timeout = 100000000;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_TIMED_OUT, "for a snapshot", "give it more time", NULL);
+    options.timeout = 0;
+    options.budget = 1000;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_OUT_OF_BUDGET, "for a snapshot", "its budget", NULL);
+    options.flags = WASM_DYLD_LINK_DYNAMIC;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "nor with a snapshot", NULL);
+    options.wasi = (const wasm_dyld_wasi_t *)&options;
+    options.flags = 0;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "WASI configuration", NULL);
+    wasm_dyld_wasi_delete(wasi);
+    free(program.data);
+    ok("started ahead of time");
+}
+
+static void components(void)
+{
+    struct bytes program = warming();
+    wasm_dyld_link_options_t options = options_for("warm.wasm");
+    wasm_byte_vec_t module;
+    options.bytes = program.data;
+    options.bytes_size = program.size;
+    options.wit = "no/such.wit";
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "WASM_DYLD_LINK_COMPONENT", NULL);
+    options.flags = WASM_DYLD_LINK_COMPONENT;
+    SAME(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_UNSUPPORTED);
+    bool can = strstr(wasm_dyld_error_message(error), "this library makes no components") == NULL;
+    CONTAINS(wasm_dyld_error_message(error), can ? "no/such.wit" : "feature `component`");
+    forget_error();
+    options.world = "nothing";
+    options.wit = NULL;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "no WIT", NULL);
+    options.world = NULL;
+    /* Encoding one takes a checker a minute. */
+    if (can && !getenv("WASMDYLD_TEST_CHECKER")) {
+        WORKS(wasm_dyld_link(NULL, &options, &module, NULL, &error));
+        CHECK(module.size > 8 && memcmp(module.data, "\0asm\x0d\0\x01\0", 8) == 0);
+        wasm_byte_vec_delete(&module);
+    }
+    free(program.data);
+    ok("components");
+}
+
 static void warnings(void)
 {
     struct said said = {0, ""};
@@ -292,6 +417,8 @@ int main(void)
         lists_and_flags();
     }
     from_memory();
+    started_ahead_of_time();
+    components();
     warnings();
     refused();
     return 0;

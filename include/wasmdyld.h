@@ -483,6 +483,12 @@ enum wasm_dyld_link_flag_t
    * neither for libraries nor with WASM_DYLD_LINK_NO_DLOPEN.
    */
   WASM_DYLD_LINK_DYNAMIC = 16,
+  /**
+   * A component of WASI 0.2 is made rather than a module: a command of a program, and of a library what `wit` and `world` say, or bindings by
+   * wit-bindgen in it. It does not go with WASM_DYLD_LINK_DYNAMIC. A library that was built without them (the one without an engine, or of Cargo's feature
+   * `component` left out) answers WASM_DYLD_UNSUPPORTED.
+   */
+  WASM_DYLD_LINK_COMPONENT = 32,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -793,6 +799,33 @@ typedef struct {
    * Passed to `warning`.
    */
   void *env;
+  /**
+   * NULL, or the program is run first, and the module begins with the memory that it has then, and goes on with main: "" until everything is constructed,
+   * "ready" until main calls wasmdyld_snapshot of <wasmdyld/snapshot.h>, else until this function, called after the constructors, has returned.
+   */
+  const char *snapshot;
+  /**
+   * What the program sees until the snapshot, or NULL: nothing. It stays the caller's, and may be given again. Random numbers follow from the module, if they do
+   * not follow from a seed of wasm_dyld_wasi_set_deterministic.
+   */
+  const wasm_dyld_wasi_t *wasi;
+  /**
+   * How long that may take, in nanoseconds; 0: as long as it likes.
+   */
+  uint64_t timeout;
+  /**
+   * Its budget, in units of wasm_dyld_set_budget; 0: no bound.
+   */
+  uint64_t budget;
+  /**
+   * With WASM_DYLD_LINK_COMPONENT, what the component imports and exports beside WASI: the path of a WIT file, or of the folder of a package. NULL: what the
+   * worlds say that are in the objects.
+   */
+  const char *wit;
+  /**
+   * One of its worlds, or NULL if there is only one.
+   */
+  const char *world;
 } wasm_dyld_link_options_t;
 
 /**
@@ -1600,15 +1633,18 @@ wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
  * library becomes a reactor, whose `_initialize` its host calls first. `wasmdyld link` does the same.
  *
  * Libraries are found, symbols bound and memory laid out as a namespace of this configuration would do it for its first load, with the same
- * errors. The same input gives the same bytes. No store is needed and no guest code runs. `config` may be NULL and stays the caller's; its open callback and
- * trace are called.
+ * errors. The same input gives the same bytes. `config` may be NULL and stays the caller's; its open callback and
+ * trace are called. No store is needed. Guest code runs for a snapshot alone, on this thread, in an engine that is made for it, of the library that `config` names or of
+ * the linked one.
  *
  * `*module` and `*map` are the caller's, who deletes them by wasm_byte_vec_delete of the engine that `config` names, else of the linked one; on an
  * error they are empty. `map` may be NULL. It is JSON in UTF-8, without a NUL, and says where each object's data, slots and functions are.
  *
- * WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, flags exclude each other, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing.
+ * WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, flags or fields exclude each other, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing,
+ * or the function where the snapshot is to be made.
  * WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_DYNAMIC or WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
- * that one module cannot have, a second memory for instance.
+ * that one module or a component cannot have, a second memory for instance, or files that are open at the snapshot; this library makes no components. WASM_DYLD_EXIT, WASM_DYLD_TRAP, WASM_DYLD_TIMED_OUT, WASM_DYLD_OUT_OF_BUDGET: the
+ * program has ended before the snapshot.
  *
  * Several threads may call it at the same time, each with a configuration of its own.
  */

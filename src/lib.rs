@@ -5,6 +5,7 @@
 
 pub mod abi;
 mod capi;
+pub mod component;
 pub mod config;
 pub mod control;
 pub mod demangle;

@@ -6,6 +6,7 @@
 #define WASMDYLD_CONFIG_HH
 
 #include <cerrno>
+#include <chrono>
 
 #include <wasmdyld/memory.hh>
 
@@ -346,6 +347,12 @@ inline std::int32_t write_for_guest(void *env, const std::uint8_t *bytes, std::s
     return guarded(write, [] { return std::int32_t{EIO}; });
 }
 
+/// As C counts, where 0 is no bound.
+inline std::uint64_t nanoseconds(std::optional<std::chrono::nanoseconds> timeout)
+{
+    return timeout ? static_cast<std::uint64_t>(std::max<std::int64_t>(timeout->count(), 1)) : 0;
+}
+
 } // namespace detail
 
 /**
@@ -454,8 +461,20 @@ class Wasi {
     }
 
   private:
+    friend class Linker;
     friend class NamespaceRef;
     using Step = std::function<Result<void>(wasm_dyld_wasi_t *)>;
+
+    using Handle = std::unique_ptr<wasm_dyld_wasi_t, decltype(&wasm_dyld_wasi_delete)>;
+
+    Result<Handle> handle() const
+    {
+        Handle raw(wasm_dyld_wasi_new(), wasm_dyld_wasi_delete);
+        for (const auto &step : steps_)
+            if (auto done = step(raw.get()); !done)
+                return done.error();
+        return raw;
+    }
 
     template <class Set> Wasi &add(Set set)
     {

@@ -22,6 +22,17 @@ struct LinkOptions {
     bool no_dlopen = false;           ///< dlopen and its like are there and fail; otherwise a program that calls them is an error.
     bool library = false;             ///< It is to be a library: a program is an error.
     bool dynamic = false;             ///< A namespace that loads it knows its objects, and opens more libraries beside them.
+
+    /// The program is run first, and the module begins with the memory that it has then: "" until everything is constructed, "ready" until main calls
+    /// wasmdyld_snapshot of <wasmdyld/snapshot.h>, else until this function, called after the constructors, has returned.
+    std::optional<std::string> snapshot;
+    Wasi wasi;                                       ///< What the program sees until the snapshot.
+    std::optional<std::chrono::nanoseconds> timeout; ///< How long that may take.
+    std::uint64_t budget = 0;                        ///< Its budget in units, as of NamespaceRef::try_set_budget; 0: no bound.
+
+    bool component = false; ///< A component of WASI 0.2 is made: Code::unsupported where the library makes none.
+    std::string wit;        ///< What it imports and exports beside WASI: the path of a WIT file, or of the folder of a package.
+    std::string world;      ///< One of its worlds, if there are several.
 };
 
 /// A module in which nothing is left to link.
@@ -64,7 +75,8 @@ inline void keep_warning(void *env, const char *text) noexcept
 
 /**
  * Makes modules of programs and all that they need: any engine runs them, without this library. `wasmdyld link` does the same. Libraries are
- * found, and symbols bound, as a Namespace of the same Config would do it, with the same errors; no store is needed, and no guest code runs.
+ * found, and symbols bound, as a Namespace of the same Config would do it, with the same errors; no store is needed, and guest code runs for a
+ * snapshot alone.
  *
  *     wasmdyld::Linked whole = wasmdyld::Linker(wasmdyld::Config().library_path("libs")).link("./program.wasm");
  */
@@ -112,6 +124,12 @@ class Linker {
         for (const auto *list : {&exports, &keep, &imports})
             if (!*list)
                 return list->error();
+        for (const auto *text : {&options.wit, &options.world})
+            if (auto fits = detail::no_nul(*text, "WIT or world"); !fits)
+                return fits.error();
+        auto wasi = options.wasi.handle();
+        if (!wasi)
+            return wasi.error();
 
         Linked linked;
         wasm_dyld_link_options_t raw = {};
@@ -128,7 +146,18 @@ class Linker {
         raw.flags = (options.gc ? 0u : std::uint32_t{WASM_DYLD_LINK_NO_GC}) | (options.names ? 0u : std::uint32_t{WASM_DYLD_LINK_STRIP}) |
                     (options.no_dlopen ? std::uint32_t{WASM_DYLD_LINK_NO_DLOPEN} : 0u) |
                     (options.library ? std::uint32_t{WASM_DYLD_LINK_LIBRARY} : 0u) |
-                    (options.dynamic ? std::uint32_t{WASM_DYLD_LINK_DYNAMIC} : 0u);
+                    (options.dynamic ? std::uint32_t{WASM_DYLD_LINK_DYNAMIC} : 0u) |
+                    (options.component ? std::uint32_t{WASM_DYLD_LINK_COMPONENT} : 0u);
+        if (options.snapshot) {
+            if (auto fits = detail::no_nul(*options.snapshot, "snapshot"); !fits)
+                return fits.error();
+            raw.snapshot = options.snapshot->c_str();
+            raw.wasi = wasi->get();
+        }
+        raw.timeout = detail::nanoseconds(options.timeout);
+        raw.budget = options.budget;
+        raw.wit = options.wit.empty() ? nullptr : options.wit.c_str();
+        raw.world = options.world.empty() ? nullptr : options.world.c_str();
         raw.warning = detail::keep_warning;
         raw.env = &linked.warnings;
         detail::ByteVec module, map;

@@ -5,8 +5,6 @@
 #ifndef WASMDYLD_NAMESPACE_HH
 #define WASMDYLD_NAMESPACE_HH
 
-#include <chrono>
-
 #include <wasmdyld/config.hh>
 #include <wasmdyld/host.hh>
 #include <wasmdyld/object.hh>
@@ -145,11 +143,10 @@ class NamespaceRef : public Scope {
     /// Defines all functions of wasi_snapshot_preview1 for objects loaded from now on.
     Result<void> try_set_wasi(const Wasi &wasi = {}) const
     {
-        std::unique_ptr<wasm_dyld_wasi_t, decltype(&wasm_dyld_wasi_delete)> raw(wasm_dyld_wasi_new(), wasm_dyld_wasi_delete);
-        for (const auto &step : wasi.steps_)
-            if (auto done = step(raw.get()); !done)
-                return done;
-        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_wasi(dyld, raw.release(), error); });
+        auto raw = wasi.handle();
+        if (!raw)
+            return raw.error();
+        return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_wasi(dyld, raw->release(), error); });
     }
 
     /**
@@ -224,8 +221,7 @@ class NamespaceRef : public Scope {
     /// Code::timed_out. Nothing: as long as it likes; zero or less: no time at all. Code::unsupported without Config::control.
     Result<void> try_set_timeout(std::optional<std::chrono::nanoseconds> timeout) const
     {
-        // In C, 0 is no bound.
-        std::uint64_t count = timeout ? static_cast<std::uint64_t>(std::max<std::int64_t>(timeout->count(), 1)) : 0;
+        std::uint64_t count = detail::nanoseconds(timeout);
         return detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_set_timeout(dyld, count, error); });
     }
 

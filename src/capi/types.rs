@@ -203,6 +203,10 @@ pub enum wasm_dyld_link_flag_t {
     /// beside them. The functions that open them stay imported, so that other hosts cannot run a module that has them. It is for programs, and
     /// neither for libraries nor with WASM_DYLD_LINK_NO_DLOPEN.
     WASM_DYLD_LINK_DYNAMIC = 16,
+    /// A component of WASI 0.2 is made rather than a module: a command of a program, and of a library what `wit` and `world` say, or bindings by
+    /// wit-bindgen in it. It does not go with WASM_DYLD_LINK_DYNAMIC. A library that was built without them (the one without an engine, or of Cargo's feature
+    /// `component` left out) answers WASM_DYLD_UNSUPPORTED.
+    WASM_DYLD_LINK_COMPONENT = 32,
 }
 
 /// Flags of wasm_dyld_config_set_launch.

@@ -40,6 +40,13 @@ pub type wasm_dyld_write_callback_t =
 pub type wasm_dyld_read_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
 
+impl wasm_dyld_wasi_t {
+    /// What it says as it is.
+    pub(super) fn config(&self) -> Result<WasiConfig> {
+        self.config.change(|config| Ok(config.clone()))
+    }
+}
+
 /// Changes a WASI configuration. `change` gives back what may have finalizers and was replaced.
 fn with<R>(
     wasi: *mut wasm_dyld_wasi_t,

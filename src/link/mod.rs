@@ -44,6 +44,7 @@ mod service;
 mod slots;
 mod snapshot;
 mod space;
+mod started;
 mod stats;
 mod symbols;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -69,6 +70,7 @@ pub use namespace::{Ask, Namespace, ObjectInfo};
 pub use open::{Flags, Party, Source};
 pub use rows::Column;
 pub use service::{Call, Service, definitions};
+pub use started::Start;
 pub use stats::{Clock, Launched, Statistics};
 pub use symbols::{SearchIn, Symbol};
 pub use texts::cut;

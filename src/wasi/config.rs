@@ -153,6 +153,12 @@ impl WasiConfig {
         self
     }
 
+    /// [`seeded_random`](Self::seeded_random), where there is no seed yet.
+    pub fn else_seeded_random(&mut self, seed: u64) -> &mut Self {
+        self.seed.get_or_insert(seed);
+        self
+    }
+
     pub fn preopens(&self) -> &[Preopen] {
         &self.preopens
     }

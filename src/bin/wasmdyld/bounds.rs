@@ -22,6 +22,14 @@ impl BoundArgs {
         self.timeout.is_some() || self.budget.is_some()
     }
 
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    pub fn budget(&self) -> Option<u64> {
+        self.budget
+    }
+
     /// What the namespace has to be able to do.
     pub fn mode(&self) -> Mode {
         match (self.budget, self.timeout) {

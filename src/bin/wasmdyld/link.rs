@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
+use wasmdyld::component::{World, component};
 use wasmdyld::error::{Context, Result};
 use wasmdyld::fuse::Options;
 use wasmdyld::survey::{Linking, Program, Survey};
 
 use crate::args::{self, LinkArgs, SearchArgs};
-use crate::component::ComponentArgs;
 use crate::ldd::complain;
 use crate::output::Outputs;
 use crate::snapshot::SnapshotArgs;
@@ -56,8 +56,15 @@ pub struct Link {
     /// Leave out names of functions
     #[arg(long)]
     strip: bool,
-    #[command(flatten)]
-    component: ComponentArgs,
+    /// Write a component of WASI 0.2 rather than a module: a command of a program, of a library what --wit says
+    #[arg(long)]
+    component: bool,
+    /// The component's imports and exports beside WASI: a WIT file, or a folder of a package
+    #[arg(long, value_name = "PATH", requires = "component", value_hint = ValueHint::AnyPath)]
+    wit: Option<PathBuf>,
+    /// The world of --wit, if there are several
+    #[arg(long, value_name = "NAME", requires = "wit")]
+    world: Option<String>,
     /// Write what lies where, as JSON, to this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     map: Option<PathBuf>,
@@ -109,7 +116,14 @@ impl Link {
         for warning in &fused.warnings {
             style::print_note(format!("warning: {warning}"));
         }
-        let module = self.component.apply(fused.bytes, &survey)?;
+        let world = World {
+            wit: self.wit.clone(),
+            name: self.world.clone(),
+        };
+        let module = match self.component {
+            true => component(fused.bytes, &survey, &world)?,
+            false => fused.bytes,
+        };
         let mut outputs = Outputs::default();
         outputs.add_program(&self.output, module, &self.file);
         if let Some(path) = &self.map {

@@ -6,7 +6,6 @@ mod args;
 mod bounds;
 mod cache;
 mod check;
-mod component;
 mod default_path;
 mod generate;
 mod inspect;

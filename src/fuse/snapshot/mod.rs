@@ -43,6 +43,15 @@ pub enum Point {
 }
 
 impl Point {
+    /// As people name them: nothing, `ready`, or a function.
+    pub fn named(name: &str) -> Point {
+        match name {
+            "" => Point::Constructed,
+            "ready" => Point::Ready,
+            name => Point::Called(name.to_string()),
+        }
+    }
+
     /// The symbol that has to be exported for it.
     pub fn symbol(&self) -> Option<&str> {
         match self {

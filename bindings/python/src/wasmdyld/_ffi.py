@@ -65,6 +65,7 @@ WASM_DYLD_LINK_STRIP = 2
 WASM_DYLD_LINK_NO_DLOPEN = 4
 WASM_DYLD_LINK_LIBRARY = 8
 WASM_DYLD_LINK_DYNAMIC = 16
+WASM_DYLD_LINK_COMPONENT = 32
 WASM_DYLD_FOLDER_READ_ONLY = 1
 WASM_DYLD_FOLDER_READ_WRITE = 2
 WASM_DYLD_ENGINE_DECLARED_ORDER = 1
@@ -174,6 +175,12 @@ class wasm_dyld_link_options_t(Structure):
         ("flags", c_uint32),
         ("warning", wasm_dyld_warning_callback_t),
         ("env", c_void_p),
+        ("snapshot", c_char_p),
+        ("wasi", c_void_p),
+        ("timeout", c_uint64),
+        ("budget", c_uint64),
+        ("wit", c_char_p),
+        ("world", c_char_p),
     ]
     if TYPE_CHECKING:
         size: int
@@ -189,6 +196,12 @@ class wasm_dyld_link_options_t(Structure):
         flags: int
         warning: Any
         env: Any
+        snapshot: Optional[bytes]
+        wasi: Optional[int]
+        timeout: int
+        budget: int
+        wit: Optional[bytes]
+        world: Optional[bytes]
 
 
 class wasm_byte_vec_t(Structure):

@@ -1,18 +1,19 @@
-//! One module as a component of WASI 0.2.
+//! The encoder of components, and the reader of WIT.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, ValueHint};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasm_encoder::{CustomSection, Encode, Section};
-use wasmdyld::error::{Code, Context, Error, Result};
-use wasmdyld::survey::Survey;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
+
+use super::World;
+use crate::error::{Code, Context, Error, Result};
+use crate::survey::Survey;
 
 /// What wit-bindgen's sections begin with, which tell a world in the object files of its bindings.
 const WORLD: &str = "component-type";
@@ -22,73 +23,48 @@ const MAX_WORLDS: u64 = 1 << 20;
 /// Bytes of stack for these. Only what is used of it takes memory.
 const STACK: usize = 512 << 20;
 
-/// What a component is made by.
-#[derive(Args)]
-pub struct ComponentArgs {
-    /// Write a component of WASI 0.2 rather than a module: a command of a program, of a library what --wit says
-    #[arg(long)]
-    component: bool,
-    /// The component's imports and exports beside WASI: a WIT file, or a folder of a package
-    #[arg(long, value_name = "PATH", requires = "component", value_hint = ValueHint::AnyPath)]
-    wit: Option<PathBuf>,
-    /// The world of --wit, if there are several
-    #[arg(long, value_name = "NAME", requires = "wit")]
-    world: Option<String>,
+/// A component of a module that was made of `survey`.
+pub fn encode(mut module: Vec<u8>, survey: &Survey, world: &World) -> Result<Vec<u8>> {
+    let sections = survey.custom_sections(WORLD);
+    if survey.is_library() && world.wit.is_none() && sections.is_empty() {
+        return Err(Error::new(
+            Code::InvalidArgument,
+            "a component exports what a world tells of, with types that a library does not have: give one by --wit and --world (wit and world of wasm_dyld_link_options_t), or link bindings by wit-bindgen into the library",
+        ));
+    }
+    let worlds = sections.iter().map(|(_, data)| data.len() as u64);
+    small("the worlds in its objects", worlds.sum())?;
+    for (name, data) in sections {
+        append(&mut module, &name, data);
+    }
+    if let Some(wit) = &world.wit {
+        small(&wit.display().to_string(), size(wit))?;
+    }
+    let adapter = match survey.is_library() {
+        true => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+        false => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+    };
+    let (wit, name) = (world.wit.as_deref(), world.name.as_deref());
+    on_a_large_stack(move || {
+        if let Some(wit) = wit {
+            embed(&mut module, wit, name).context(|| format!("reading {}", wit.display()))?;
+        }
+        let encoder = ComponentEncoder::default()
+            .validate(true)
+            .module(&module)
+            .and_then(|encoder| encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter));
+        let component = encoder.and_then(|mut encoder| encoder.encode());
+        component.map_err(refused)
+    })
 }
 
-impl ComponentArgs {
-    /// What is written: the module, or a component of it.
-    pub fn apply(&self, module: Vec<u8>, survey: &Survey) -> Result<Vec<u8>> {
-        match self.component {
-            true => self
-                .component(module, survey)
-                .context(|| "making a component"),
-            false => Ok(module),
-        }
-    }
-
-    fn component(&self, mut module: Vec<u8>, survey: &Survey) -> Result<Vec<u8>> {
-        let sections = survey.custom_sections(WORLD);
-        if survey.is_library() && self.wit.is_none() && sections.is_empty() {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                "a component exports what a world tells of, with types that a library does not have: give one by --wit and --world, or link bindings by wit-bindgen into the library",
-            ));
-        }
-        let worlds = sections.iter().map(|(_, data)| data.len() as u64);
-        small("the worlds in its objects", worlds.sum())?;
-        for (name, data) in sections {
-            append(&mut module, &name, data);
-        }
-        if let Some(wit) = &self.wit {
-            small(&wit.display().to_string(), size(wit))?;
-        }
-        let adapter = match survey.is_library() {
-            true => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-            false => WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-        };
-        on_a_large_stack(move || {
-            if let Some(wit) = &self.wit {
-                self.embed(&mut module, wit)
-                    .context(|| format!("reading {}", wit.display()))?;
-            }
-            let encoder = ComponentEncoder::default()
-                .validate(true)
-                .module(&module)
-                .and_then(|encoder| encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter));
-            let component = encoder.and_then(|mut encoder| encoder.encode());
-            component.map_err(refused)
-        })
-    }
-
-    /// Puts the world into the module, where the encoder looks for it.
-    fn embed(&self, module: &mut Vec<u8>, wit: &Path) -> Result<()> {
-        let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_path(wit).map_err(refused)?;
-        let world = resolve.select_world(&[package], self.world.as_deref());
-        let world = world.map_err(refused)?;
-        embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(refused)
-    }
+/// Puts the world into the module, where the encoder looks for it.
+fn embed(module: &mut Vec<u8>, wit: &Path, name: Option<&str>) -> Result<()> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(wit).map_err(refused)?;
+    let world = resolve.select_world(&[package], name);
+    let world = world.map_err(refused)?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8).map_err(refused)
 }
 
 /// Refuses what would be deeper than the stack.
