@@ -193,8 +193,8 @@ impl File for HostFile {
         if self.shared {
             return Err(Errno::Badf);
         }
-        // The system's offsets have a sign.
-        if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
+        // The system's lengths have a sign.
+        if i64::try_from(length).is_err() {
             return Err(Errno::Inval);
         }
         let advice = match advice {

@@ -45,7 +45,8 @@ impl HostFolder {
     /// A file is only made by opening it for writing. What is there may be for reading only, and is opened as that.
     fn open_or_make(&self, path: &str, how: How) -> io::Result<OsFile> {
         let changes = how.oflags.meets(Oflags::EXCL.with(Oflags::TRUNC)) || how.write;
-        if how.oflags.has(Oflags::CREAT) && !changes {
+        // To make what a slash says is a folder is an error of its own, whatever is there.
+        if how.oflags.has(Oflags::CREAT) && !changes && !path.ends_with('/') {
             let there = How {
                 oflags: how.oflags.without(Oflags::CREAT),
                 ..how
@@ -112,8 +113,8 @@ fn options(how: How) -> OpenOptions {
         .truncate(has(Oflags::TRUNC))
         // Where cap-std takes it, for files that the system lets nobody open otherwise; what is open gets the flag in any case.
         .append(how.fdflags.has(Fdflags::APPEND) && how.write && !has(Oflags::TRUNC))
-        // The system makes files only for writing. What the guest may do with it is for its rights to say.
-        .write(how.write || has(Oflags::CREAT))
+        // cap-std makes and empties files only for writing. What the guest may do with it is for its rights to say.
+        .write(how.write || has(Oflags::CREAT) || has(Oflags::TRUNC))
         // One of the two has to be.
         .read(how.read || !how.write);
     options

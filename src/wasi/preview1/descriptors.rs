@@ -215,6 +215,7 @@ impl Wasi {
         whence: u32,
         to: u32,
     ) -> Outcome {
+        let file = self.file(fd, Rights::FD_SEEK)?;
         let distance = offset.cast_signed();
         let place = match whence {
             0 if distance < 0 => return Err(Errno::Inval.into()),
@@ -223,7 +224,7 @@ impl Wasi {
             2 => SeekFrom::End(distance),
             _ => return Err(Errno::Inval.into()),
         };
-        let reached = self.file(fd, Rights::FD_SEEK)?.seek(place)?;
+        let reached = file.seek(place)?;
         Ok(memory.store_u64(to, reached)?)
     }
 

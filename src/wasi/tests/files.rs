@@ -36,8 +36,13 @@ fn a_file_from_its_making_to_its_end() {
     let ([a, a_len], [b, b_len]) = (guest.string("a.txt"), guest.string("b.txt"));
     guest.ok("path_rename", &[3, a, a_len, 3, b, b_len]);
     assert!(!dir.join("a.txt").exists());
+    for rights in [READ, READ | WRITE] {
+        std::fs::write(dir.join("b.txt"), "text").unwrap();
+        let fd = guest.open(3, "b.txt", TRUNC, rights).unwrap();
+        assert_eq!(guest.read(fd, 100), Ok(Vec::new()));
+        assert_eq!(guest.write(fd, b"x").is_ok(), rights != READ);
+    }
     let fd = guest.open(3, "b.txt", TRUNC, READ | WRITE).unwrap();
-    assert_eq!(guest.read(fd, 100), Ok(Vec::new()));
     guest.ok("path_unlink_file", &[3, b, b_len]);
     assert!(!dir.join("b.txt").exists());
     // An unlinked file lives while it is open.
@@ -265,8 +270,11 @@ fn flags_that_go_together() {
         let acces = Err(Errno::Acces as i32);
         assert_eq!(open(&mut guest, "fixed", CREAT, WRITE, 0), acces);
         assert_eq!(open(&mut guest, "fixed", CREAT | TRUNC, READ, 0), acces);
+        assert_eq!(open(&mut guest, "fixed", TRUNC, READ, 0), acces);
         let isdir = Err(Errno::Isdir as i32);
-        assert_eq!(open(&mut guest, "sub", CREAT, READ, 0), isdir);
+        for path in ["sub", "sub/", "fixed/", "none/"] {
+            assert_eq!(open(&mut guest, path, CREAT, READ, 0), isdir, "{path}");
+        }
         open(&mut guest, "made", CREAT, READ, APPEND).unwrap();
         assert!(dir("made").exists());
     });
