@@ -2,14 +2,14 @@
 //! from the sysroot as the C++ runtime is, and SQLite, Lua and zlib from their C sources.
 
 use super::graph::{Action, Graph, Job};
-use super::{Layout, toolchain};
+use super::{Layout, python, toolchain};
 use crate::util::{self, At, Result};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "libc.so",
     "libdl.so",
     "libsetjmp.so",
@@ -24,6 +24,7 @@ pub const NAMES: [&str; 14] = [
     "libc++abi.so",
     "libc++.so",
     "libemscripten-compat.so",
+    python::LIBRARY,
 ];
 
 /// The toolchain builds these, where they are wanted.
@@ -73,6 +74,18 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
     if CXX.contains(&name) {
         toolchain::set_up_cxx(layout)?;
     }
+    if name == python::LIBRARY {
+        python::set_up(layout)?;
+        for needed in python::NEEDS {
+            add(layout, graph, needed)?;
+        }
+        graph.add(copy(
+            "CPython",
+            python::folder(layout).join(name),
+            layout.library(name),
+        ));
+        return Ok(());
+    }
     let crates = Crates::new(layout);
     let recipe = match name {
         "libsqlite3.so" => sqlite(layout, &crates),
@@ -80,13 +93,8 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
         "libz.so" => zlib(layout, &crates)?,
         _ => {
             let name = find(name).ok_or_else(|| format!("no common library is called {name}"))?;
-            let inputs = vec![layout.sysroot_lib().join(name)];
-            graph.add(Job {
-                group: "toolchain".into(),
-                action: Action::Copy,
-                inputs,
-                output: layout.library(name),
-            });
+            let file = layout.sysroot_lib().join(name);
+            graph.add(copy("toolchain", file, layout.library(name)));
             return Ok(());
         }
     };
@@ -95,6 +103,15 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
     }
     add_recipe(layout, graph, recipe);
     Ok(())
+}
+
+fn copy(group: &str, from: PathBuf, to: PathBuf) -> Job {
+    Job {
+        group: group.into(),
+        action: Action::Copy,
+        inputs: vec![from],
+        output: to,
+    }
 }
 
 fn add_recipe(layout: &Layout, graph: &mut Graph, recipe: Recipe) {

@@ -7,6 +7,7 @@
 //! sources/   C sources of SQLite, Lua, zlib
 //! include/   their headers
 //! lib/       libc.so, libc++.so, libsqlite3.so, ...
+//! python/    CPython: its library, and its modules in python/lib
 //! cases/     one folder for each folder of guests/cases
 //! obj/       object files and what they were made from
 //! ```
@@ -14,6 +15,7 @@
 mod cases;
 mod graph;
 mod libraries;
+mod python;
 pub mod toolchain;
 
 use crate::util::{self, At, Result};
