@@ -1,5 +1,5 @@
 //! The shared libraries that guest programs have in common: wasi-libc's, copied
-//! from the sysroot as the C++ runtime is, and SQLite, Lua and zlib from their C sources.
+//! from the sysroot as the C++ runtime is, SQLite, Lua, zlib and tree-sitter from their C sources, and CPython.
 
 use super::graph::{Action, Graph, Job};
 use super::{Layout, python, toolchain};
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 17] = [
     "libc.so",
     "libdl.so",
     "libsetjmp.so",
@@ -20,6 +20,8 @@ pub const NAMES: [&str; 15] = [
     "libsqlite3.so",
     "liblua.so",
     "libz.so",
+    "libtree-sitter.so",
+    "libtree-sitter-python.so",
     "libunwind.so",
     "libc++abi.so",
     "libc++.so",
@@ -33,6 +35,15 @@ const CXX: [&str; 4] = [
     "libc++abi.so",
     "libc++.so",
     "libemscripten-compat.so",
+];
+
+/// These come as crates with C sources.
+const OF_SOURCES: [&str; 5] = [
+    "libsqlite3.so",
+    "liblua.so",
+    "libz.so",
+    "libtree-sitter.so",
+    "libtree-sitter-python.so",
 ];
 
 /// Functions of setjmp.h as the exnref form of wasm exceptions; clang's default is the legacy form.
@@ -68,7 +79,7 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
     if graph.makes(&layout.library(name)) {
         return Ok(());
     }
-    if ["libsqlite3.so", "liblua.so", "libz.so"].contains(&name) {
+    if OF_SOURCES.contains(&name) {
         set_up_sources(layout)?;
     }
     if CXX.contains(&name) {
@@ -91,6 +102,8 @@ pub fn add(layout: &Layout, graph: &mut Graph, name: &str) -> Result<()> {
         "libsqlite3.so" => sqlite(layout, &crates),
         "liblua.so" => lua(layout, &crates)?,
         "libz.so" => zlib(layout, &crates)?,
+        "libtree-sitter.so" => tree_sitter(layout, &crates),
+        "libtree-sitter-python.so" => grammar(layout, &crates)?,
         _ => {
             let name = find(name).ok_or_else(|| format!("no common library is called {name}"))?;
             let file = layout.sysroot_lib().join(name);
@@ -157,6 +170,8 @@ struct Crates {
     sqlite: PathBuf,
     lua: PathBuf,
     zlib: PathBuf,
+    tree_sitter: PathBuf,
+    grammar: PathBuf,
 }
 
 impl Crates {
@@ -166,6 +181,8 @@ impl Crates {
             sqlite: sources.join("libsqlite3-sys-0.39.1/sqlite3"),
             lua: sources.join("lua-src-551.1.0/lua-5.4.9"),
             zlib: sources.join("libz-sys-1.1.31/src/zlib"),
+            tree_sitter: sources.join("tree-sitter-0.26.3"),
+            grammar: sources.join("tree-sitter-python-0.25.0/src"),
         }
     }
 }
@@ -178,8 +195,8 @@ fn set_up_sources(layout: &Layout) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|found| found == lock) {
         return Ok(());
     }
-    util::step("C sources of SQLite, Lua and zlib (once)");
-    util::timed("crates libsqlite3-sys, lua-src, libz-sys", || {
+    util::step("C sources of SQLite, Lua, zlib and tree-sitter (once)");
+    util::timed("crates with C sources", || {
         let unpacked = layout.root.join("sources.tmp");
         util::remove(&unpacked)?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -199,6 +216,7 @@ fn set_up_sources(layout: &Layout) -> Result<()> {
                 &["lua.h", "luaconf.h", "lualib.h", "lauxlib.h"],
             ),
             (&crates.zlib, &["zlib.h", "zconf.h"]),
+            (&crates.tree_sitter.join("include/tree_sitter"), &["api.h"]),
         ];
         util::create_dir(&layout.root.join("include"))?;
         for (folder, names) in headers {
@@ -271,6 +289,38 @@ fn zlib(layout: &Layout, crates: &Crates) -> Result<Recipe> {
         sources: c_files(&crates.zlib, "c")?,
         includes: vec![],
         cflags: flags(&["-DHAVE_UNISTD_H"]),
+        ldflags: vec![],
+        needs: vec![],
+    })
+}
+
+fn tree_sitter(layout: &Layout, crates: &Crates) -> Recipe {
+    let mut cflags = flags(&["-std=c11", "-D_DEFAULT_SOURCE"]);
+    for folder in ["include", "src"] {
+        cflags.extend(["-I".into(), crates.tree_sitter.join(folder).into()]);
+    }
+    Recipe {
+        name: "libtree-sitter.so",
+        compiler: layout.wasm_cc(),
+        // It includes the others.
+        sources: vec![crates.tree_sitter.join("src/lib.c")],
+        includes: vec![],
+        cflags,
+        ldflags: vec![],
+        needs: vec![],
+    }
+}
+
+/// Python's, with a scanner of its own.
+fn grammar(layout: &Layout, crates: &Crates) -> Result<Recipe> {
+    let mut cflags = flags(&["-std=c11"]);
+    cflags.extend(["-I".into(), crates.grammar.clone().into()]);
+    Ok(Recipe {
+        name: "libtree-sitter-python.so",
+        compiler: layout.wasm_cc(),
+        sources: c_files(&crates.grammar, "c")?,
+        includes: vec![],
+        cflags,
         ldflags: vec![],
         needs: vec![],
     })

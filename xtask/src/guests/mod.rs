@@ -4,7 +4,7 @@
 //! ```text
 //! tools/     compiler (zig's), tools/bin/{wasm-cc,wasm-c++,wasm-ld}
 //! sysroot/   wasi headers, start files, static libc
-//! sources/   C sources of SQLite, Lua, zlib
+//! sources/   C sources of SQLite, Lua, zlib, tree-sitter
 //! include/   their headers
 //! lib/       libc.so, libc++.so, libsqlite3.so, ...
 //! python/    CPython: its library, and its modules in python/lib
