@@ -7,11 +7,11 @@
 
 mod measure;
 
-use measure::median;
+use measure::{cost, median};
 use std::fs;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const ROUNDS: usize = 15;
 /// What the guests are compiled with.
@@ -173,20 +173,7 @@ impl Bench {
         let mut command = Command::new(&self.command);
         command.args(["run", "--no-prelink", "--engine-cache"]);
         command.arg(self.scratch.join("kept")).arg(program);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        let pid = libc::pid_t::try_from(child.id()).map_err(Error::other)?;
-        let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
-        // SAFETY: the child is ours and nobody else waits for it; both places are good for the call, and zeros are a valid `rusage`.
-        let usage = unsafe {
-            if libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) != pid {
-                return Err(Error::last_os_error());
-            }
-            usage.assume_init()
-        };
-        if status != 0 {
-            return Err(Error::other(format!("{command:?} ended with {status}")));
-        }
-        Ok(usage.ru_utime.tv_sec as f64 + usage.ru_utime.tv_usec as f64 / 1e6)
+        Ok(cost(&mut command)?.user)
     }
 }
 

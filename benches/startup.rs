@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use generator::{Shape, Spec};
 use loads::{Engine, Guest};
-use measure::median;
+use measure::{Cost, cost, median};
 use wasmdyld::engine::EngineCache;
 
 const ROUNDS: usize = 15;
@@ -41,13 +41,6 @@ struct Program {
     /// Of our command, beside what all programs have.
     options: Vec<String>,
     args: &'static [&'static str],
-}
-
-/// What one run took: seconds of user and system time, and megabytes at the peak.
-#[derive(Clone, Copy)]
-struct Cost {
-    time: f64,
-    peak: f64,
 }
 
 /// What runs of one program in turn took.
@@ -97,11 +90,11 @@ fn main() -> Result<()> {
             _ => Command::new("true"),
         };
         // Each run has an empty folder.
-        let run = |command| {
+        let run = |mut command: Command| {
             let data = scratch.join("data");
             let _ = fs::remove_dir_all(&data);
             fs::create_dir(&data)?;
-            run(command)
+            cost(command.stderr(Stdio::null()))
         };
         let first = run(ours(&[]))?;
         run(ours(&[]))?;
@@ -120,7 +113,7 @@ fn main() -> Result<()> {
         println!(
             "{:16} {:>8.1} {:>8.2} {:>10.2} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>7.1}",
             program.name,
-            1e3 * first.time,
+            1e3 * first.time(),
             time(&runs.kept),
             time(&runs.without),
             time(&runs.older),
@@ -136,11 +129,11 @@ fn main() -> Result<()> {
 }
 
 fn time(costs: &[Cost]) -> f64 {
-    1e3 * median(costs.iter().map(|cost| cost.time).collect())
+    1e3 * median(costs.iter().map(|cost| cost.time()).collect())
 }
 
 fn ratio(costs: &[Cost], others: &[Cost]) -> f64 {
-    let ratios = costs.iter().zip(others).map(|(a, b)| a.time / b.time);
+    let ratios = costs.iter().zip(others).map(|(a, b)| a.time() / b.time());
     median(ratios.collect())
 }
 
@@ -252,35 +245,4 @@ fn theirs(toywasm: &OsString, program: &Program, scratch: &Path) -> Command {
 
 fn guest_folder(scratch: &Path) -> String {
     format!("{}::/data", scratch.join("data").display())
-}
-
-fn run(mut command: Command) -> Result<Cost> {
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let pid = libc::pid_t::try_from(child.id()).map_err(Error::other)?;
-    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
-    // SAFETY: the child is ours and nobody else waits for it; both places are good for the call, and zeros are a valid `rusage`.
-    let usage = unsafe {
-        if libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) != pid {
-            return Err(Error::last_os_error());
-        }
-        usage.assume_init()
-    };
-    if status != 0 {
-        return Err(Error::other(format!("{command:?} ended with {status}")));
-    }
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    Ok(Cost {
-        time: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        // In KiB, but for Apple's systems.
-        peak: usage.ru_maxrss as f64
-            / if cfg!(target_vendor = "apple") {
-                1e6
-            } else {
-                1e3
-            },
-    })
 }
