@@ -4,7 +4,11 @@
 //! Runs are in turn, of the command on the bundled engine with compiled code kept. What counts is a run's user time by that of the static program in
 //! the same round, the median over rounds. Then the sizes. `WASMDYLD_BENCH_WASM_OPT` is a wasm-opt, such as that of npm's `binaryen`:
 //! with it the module is measured as `wasm-opt -O3` makes it, too. The libraries are those of `cargo xtask guests`.
+//!
+//! Then the sizes of programs of which there is no static one: tree-sitter, C++, Rust, CPython.
 
+#[path = "python_example.rs"]
+mod example;
 mod measure;
 
 use measure::{cost, median};
@@ -74,6 +78,9 @@ fn main() -> Result<()> {
     for (name, library) in [("sqlite", "sqlite3"), ("lua", "lua"), ("zlib", "z")] {
         bench.program(name, library)?;
     }
+    println!("\nsizes in KB of other programs");
+    println!("{:24} {:>8} {:>8}", "", "no gc", "gc");
+    bench.sizes()?;
     fs::remove_dir_all(&bench.scratch)
 }
 
@@ -121,19 +128,50 @@ impl Bench {
         }
         let (base, ratios) = self.in_turn(&fixed, &others)?;
         let ratio = |at: usize| ratios.get(at).map_or("-".into(), |r| format!("{r:.3}"));
-        let size =
-            |path: &Path| -> Result<String> { Ok((fs::metadata(path)?.len() / 1000).to_string()) };
-        let optimized = others.get(1).map_or(Ok("-".into()), |path| size(path))?;
+        let optimized = others
+            .get(1)
+            .map_or(Ok("-".into()), |path| kilobytes(path))?;
         println!(
             "{name:8} {:>9.0} {:>10} {:>9} | {:>8} {:>10} {:>6} {:>8}",
             base * 1e3,
             ratio(0),
             ratio(1),
-            size(&fixed)?,
-            size(&all)?,
-            size(&whole)?,
+            kilobytes(&fixed)?,
+            kilobytes(&all)?,
+            kilobytes(&whole)?,
             optimized
         );
+        Ok(())
+    }
+
+    /// Programs that nobody links statically with these libraries.
+    fn sizes(&self) -> Result<()> {
+        let cases = self.guests.join("cases");
+        let rust = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rust");
+        let mut programs = vec![
+            ("tree-sitter", cases.join("tree-sitter/main-pie.wasm")),
+            (
+                "C++ with exceptions",
+                cases.join("cxx-exceptions/main-pie.wasm"),
+            ),
+            ("Rust", rust.join("program.wasm")),
+        ];
+        if example::modules(&self.guests).exists() {
+            let python = self.scratch.join("python");
+            example::build(&self.command, &self.guests, &python)?;
+            programs.push(("CPython", python.join("python.wasm")));
+        }
+        for (name, program) in programs {
+            let beside = program.parent().unwrap_or(&self.guests);
+            let size = |option: &str| {
+                let output = self.scratch.join("size.wasm");
+                let mut link = self.link(&program, &output);
+                link.arg("-L").arg(beside).args(["--bind", "lazy"]);
+                done(link.args(option.split_whitespace()))?;
+                kilobytes(&output)
+            };
+            println!("{name:24} {:>8} {:>8}", size("--no-gc")?, size("")?);
+        }
         Ok(())
     }
 
@@ -175,6 +213,10 @@ impl Bench {
         command.arg(self.scratch.join("kept")).arg(program);
         Ok(cost(&mut command)?.user)
     }
+}
+
+fn kilobytes(path: &Path) -> Result<String> {
+    Ok((fs::metadata(path)?.len() / 1000).to_string())
 }
 
 fn done(command: &mut Command) -> Result<()> {

@@ -5,11 +5,13 @@
 //! User and system time of whole processes, with compiled code kept, medians over rounds; ratios are those of one round, so that other work on the
 //! machine bears on both. Both end as Python ends: everything is finalized.
 
+#[path = "python_example.rs"]
+mod example;
 mod measure;
 
 use measure::{Cost, cost, median};
 use std::fs;
-use std::io::{Error, Result};
+use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,18 +26,18 @@ fn main() -> Result<()> {
     let command = Path::new(env!("CARGO_BIN_EXE_wasmdyld"));
     let target = command.ancestors().nth(2).unwrap_or(command);
     let guests = target.join("guests");
-    let modules = guests.join("python/lib");
+    let modules = example::modules(&guests);
     if !modules.exists() {
         println!("no CPython is there; run cargo xtask guests");
         return Ok(());
     }
     let scratch = target.join("tmp/bench-python");
     let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(scratch.join("bin"))?;
+    fs::create_dir_all(&scratch)?;
     // As it is installed: a linker writes its output piece by piece, so that the system keeps it in memory in smaller pieces.
-    let ours = scratch.join("bin/wasmdyld");
+    let ours = scratch.join("wasmdyld");
     fs::copy(command, &ours)?;
-    build(&guests, &modules, &scratch)?;
+    example::build(&ours, &guests, &scratch)?;
     std::thread::sleep(SETTLED);
 
     let python = native()?;
@@ -94,25 +96,6 @@ fn main() -> Result<()> {
         );
     }
     fs::remove_dir_all(&scratch)
-}
-
-fn build(guests: &Path, modules: &Path, scratch: &Path) -> Result<()> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (bin, compiler) = (scratch.join("bin"), "wasmdyld-cc");
-    std::os::unix::fs::symlink(
-        project.join("guests/tools").join(compiler),
-        bin.join(compiler),
-    )?;
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut build = Command::new(project.join("examples/python-snapshot/build.sh"));
-    build.arg(guests.join("lib")).arg(modules).arg(scratch);
-    build.env("PATH", format!("{}:{path}", bin.display()));
-    build.env("WASMDYLD_TOOLCHAIN", guests);
-    let built = build.output()?;
-    match built.status.success() {
-        true => Ok(()),
-        false => Err(Error::other(String::from_utf8_lossy(&built.stderr))),
-    }
 }
 
 /// The interpreter, which `python3` of the PATH may only lead to.

@@ -10,8 +10,7 @@ mod command;
 mod web;
 
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use command::{Ran, guests, ran, scratch, wasmdyld};
@@ -47,23 +46,16 @@ impl Example {
     /// As its script builds it, with the command and the compiler that are tested.
     fn build() -> Example {
         let folder = scratch("python");
-        let tools = folder.join("bin");
-        fs::create_dir(&tools).expect("a folder of tools");
-        let compiler = c::source("guests/tools/wasmdyld-cc");
-        for tool in [Path::new(env!("CARGO_BIN_EXE_wasmdyld")), &compiler] {
-            let name = tool.file_name().expect("a name");
-            symlink(tool, tools.join(name)).expect("a link");
-        }
         let modules = guests().join("python/lib");
         assert!(
             modules.exists(),
             "{} is not there: `cargo xtask guests`",
             modules.display()
         );
-        let path = std::env::var("PATH").unwrap_or_default();
         let mut build = Command::new(c::source("examples/python-snapshot/build.sh"));
         build.arg(guests().join("lib")).arg(&modules).arg(&folder);
-        build.env("PATH", format!("{}:{path}", tools.display()));
+        build.env("WASMDYLD", env!("CARGO_BIN_EXE_wasmdyld"));
+        build.env("WASMDYLD_CC", c::source("guests/tools/wasmdyld-cc"));
         build.env("WASMDYLD_TOOLCHAIN", guests());
         build.env("XDG_CACHE_HOME", folder.join("cache"));
         c::succeed("build.sh", &mut build);
