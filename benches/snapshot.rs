@@ -119,7 +119,7 @@ fn main() -> Result<()> {
     // It holds the compiled code for all the others.
     let first = Guest::empty(&engine, &folder)?;
     let database = first.warm_up()?;
-    let snapshot = first.ns.snapshot()?;
+    let snapshot = first.ns.snapshot(false)?;
     let (mut loads, mut forks, mut same) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let (guest, time) = timed(|| {

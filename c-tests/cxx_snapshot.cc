@@ -55,8 +55,32 @@ static void elsewhere(Snapshot snapshot)
     ok("new namespaces go on where it was taken");
 }
 
+static void open_files()
+{
+    struct module *m = module_new();
+    m->memory_size = 16;
+    module_import(m, "wasi_snapshot_preview1", "path_open", "iiiiiIIii", "i");
+    module_data(m, 8, ".", 1);
+    module_function(m, "open", "", "i",
+                    CODE(I32_CONST, 3, I32_CONST, 0, GLOBAL_GET, 0, I32_CONST, 8, I32_ADD, I32_CONST, 1, I32_CONST, 2, 0x42, 0, 0x42, 0, I32_CONST, 0, GLOBAL_GET, 0,
+                         CALL, 0));
+    Namespace in = make_namespace(Config().snapshots(true));
+    VALUE(in.try_set_wasi(Wasi().folder(".", "/here", Access::read_only)));
+    Library opener = load(in, "opener.so", m, Load::global);
+    auto open = VALUE(opener.try_function<std::int32_t()>("open"));
+    Snapshot before = VALUE(in.try_snapshot());
+    SAME(VALUE(open.try_call()), 0);
+    ERROR(in.try_snapshot(), Code::unsupported, {"files open", "4: ."});
+    Snapshot after = VALUE(in.try_snapshot(true));
+    VALUE(in.try_restore(before));
+    VALUE(in.try_snapshot());
+    VALUE(in.try_restore(after));
+    ok("open files");
+}
+
 int main()
 {
+    open_files();
     elsewhere(put_back());
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Snapshots: what is put back in the same namespace and in new ones, on this thread and on others, as an object and as bytes; what is never run twice;
- * and what is refused.
+ * what is open of WASI; and what is refused.
  */
 #include <pthread.h>
 
@@ -30,7 +30,7 @@ static wasm_dyld_error_t *meddle(void *env, wasm_dyld_t *dyld, const wasm_val_t 
 {
     wasm_dyld_snapshot_t *snapshot = NULL;
     (void)arguments, (void)results;
-    FAILS(wasm_dyld_snapshot(dyld, &snapshot, &error), WASM_DYLD_BUSY, "the guest is running", "between calls", NULL);
+    FAILS(wasm_dyld_snapshot(dyld, 0, &snapshot, &error), WASM_DYLD_BUSY, "the guest is running", "between calls", NULL);
     CHECK(snapshot == NULL);
     FAILS(wasm_dyld_restore(dyld, *(wasm_dyld_snapshot_t **)env, &error), WASM_DYLD_BUSY, "the guest is running", NULL);
     return NULL;
@@ -123,7 +123,7 @@ static struct host taken(wasm_dyld_snapshot_t **snapshot, wasm_dyld_object_t **o
     SAME(call(host.dyld, *object, "count"), 8);
     SAME(call(host.dyld, *object, "count"), 9);
     SAME(call(host.dyld, *object, "ask"), 40);
-    WORKS(wasm_dyld_snapshot(host.dyld, snapshot, &error));
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, snapshot, &error));
     return host;
 }
 
@@ -176,7 +176,7 @@ static void what_came_since_goes(void)
     uint32_t slot = slot_of(host.dyld, plugin, "constant");
     WORKS(wasm_dyld_load(host.dyld, "counter.so", 0, NULL, &error));
     OPENS(host.dyld, object, 2, 0);
-    WORKS(wasm_dyld_snapshot(host.dyld, &later, &error));
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, &later, &error));
     WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
     SAME(wasm_dyld_object_count(host.dyld), 1);
     FAILS(wasm_dyld_unload(host.dyld, plugin, &error), WASM_DYLD_INVALID_ARGUMENT, "it is gone", NULL);
@@ -249,7 +249,7 @@ static void in_new_namespaces(void)
     host = begin(NULL);
     WORKS(wasm_dyld_restore(host.dyld, read, &error));
     SAME(call(host.dyld, NULL, "count"), 10);
-    WORKS(wasm_dyld_snapshot(host.dyld, &second, &error));
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, &second, &error));
     host_delete(&host);
     host = begin(NULL);
     WORKS(wasm_dyld_restore(host.dyld, second, &error));
@@ -298,7 +298,7 @@ static void on_threads(void)
     WORKS(load_module(host.dyld, "count.so", m, WASM_DYLD_GLOBAL, NULL, &error));
     SAME(call(host.dyld, NULL, "count"), 1);
     SAME(call(host.dyld, NULL, "count"), 2);
-    WORKS(wasm_dyld_snapshot(host.dyld, &snapshot, &error));
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, &snapshot, &error));
     host_delete(&host);
     pthread_t threads[THREADS];
     for (int n = 0; n < THREADS; n++)
@@ -309,17 +309,123 @@ static void on_threads(void)
     ok("100 namespaces on several threads");
 }
 
+enum { PATH = 16, OPENED = 24, STATUS = 32, FOLDER = 2, I64_CONST = 0x42 };
+
+/* Opens the folder "." of descriptor 3, closes what it has opened, closes 3, moves 3 to 0, and asks whether 3 is open: all give WASI's errno. */
+static struct module *opener(void)
+{
+    struct module *m = module_new();
+    m->memory_size = 64;
+    module_import(m, "wasi_snapshot_preview1", "path_open", "iiiiiIIii", "i");
+    module_import(m, "wasi_snapshot_preview1", "fd_close", "i", "i");
+    module_import(m, "wasi_snapshot_preview1", "fd_renumber", "ii", "i");
+    module_import(m, "wasi_snapshot_preview1", "fd_fdstat_get", "ii", "i");
+    module_data(m, PATH, ".", 1);
+    module_function(m, "open", "", "i",
+                    CODE(I32_CONST, 3, I32_CONST, 0, GLOBAL_GET, 0, I32_CONST, PATH, I32_ADD, I32_CONST, 1, I32_CONST, FOLDER, I64_CONST, 0, I64_CONST, 0, I32_CONST,
+                         0, GLOBAL_GET, 0, I32_CONST, OPENED, I32_ADD, CALL, 0));
+    module_function(m, "opened", "", "i", CODE(GLOBAL_GET, 0, I32_LOAD, 2, OPENED));
+    module_function(m, "close", "", "i", CODE(GLOBAL_GET, 0, I32_LOAD, 2, OPENED, CALL, 1));
+    module_function(m, "look", "", "i", CODE(GLOBAL_GET, 0, I32_LOAD, 2, OPENED, GLOBAL_GET, 0, I32_CONST, STATUS, I32_ADD, CALL, 3));
+    module_function(m, "close_given", "", "i", CODE(I32_CONST, 3, CALL, 1));
+    module_function(m, "move_given", "", "i", CODE(I32_CONST, 3, I32_CONST, 0, CALL, 2));
+    return m;
+}
+
+static void grant(wasm_dyld_t *dyld, const char *another)
+{
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_add_folder(wasi, ".", "/here", WASM_DYLD_FOLDER_READ_ONLY, &error));
+    if (another)
+        WORKS(wasm_dyld_wasi_add_folder(wasi, ".", another, WASM_DYLD_FOLDER_READ_ONLY, &error));
+    WORKS(wasm_dyld_wasi_set_max_files(wasi, 4, &error));
+    WORKS(wasm_dyld_set_wasi(dyld, wasi, &error));
+}
+
+static void descriptors(void)
+{
+    enum { BADF = 8 };
+    wasm_dyld_snapshot_t *closed = NULL, *opened = NULL;
+    struct host host = begin(NULL);
+    grant(host.dyld, NULL);
+    WORKS(load_module(host.dyld, "opener.so", opener(), WASM_DYLD_GLOBAL, NULL, &error));
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, &closed, &error));
+    /* Rounds that leave a file open, and a folder closed or moved, do not add up: no more than four may be open. */
+    for (int round = 0; round < 10; round++) {
+        SAME(call(host.dyld, NULL, "open"), 0);
+        SAME(call(host.dyld, NULL, "opened"), 4);
+        SAME(call(host.dyld, NULL, "open"), 0);
+        SAME(call(host.dyld, NULL, "opened"), 5);
+        SAME(call(host.dyld, NULL, round % 2 ? "close_given" : "move_given"), 0);
+        SAME(call(host.dyld, NULL, "open"), BADF);
+        WORKS(wasm_dyld_restore(host.dyld, closed, &error));
+    }
+    SAME(call(host.dyld, NULL, "open"), 0);
+    FAILS(wasm_dyld_snapshot(host.dyld, 0, &opened, &error), WASM_DYLD_UNSUPPORTED, "files open", "4: .", "WASM_DYLD_SNAPSHOT_OPEN_FILES", NULL);
+    CHECK(opened == NULL);
+    FAILS(wasm_dyld_snapshot(host.dyld, 6, &opened, &error), WASM_DYLD_INVALID_ARGUMENT, "snapshot", NULL);
+    WORKS(wasm_dyld_snapshot(host.dyld, WASM_DYLD_SNAPSHOT_OPEN_FILES, &opened, &error));
+    SAME(call(host.dyld, NULL, "open"), 0);
+    WORKS(wasm_dyld_restore(host.dyld, opened, &error));
+    /* The one of then is open, and that of later is not. */
+    SAME(call(host.dyld, NULL, "opened"), 4);
+    SAME(call(host.dyld, NULL, "look"), 0);
+    SAME(call(host.dyld, NULL, "open"), 0);
+    SAME(call(host.dyld, NULL, "opened"), 5);
+    /* Another file has its number since. */
+    WORKS(wasm_dyld_restore(host.dyld, closed, &error));
+    SAME(call(host.dyld, NULL, "open"), 0);
+    SAME(call(host.dyld, NULL, "opened"), 4);
+    WORKS(wasm_dyld_restore(host.dyld, opened, &error));
+    SAME(call(host.dyld, NULL, "look"), BADF);
+
+    /* A folder that is not where it was given is as good as opened. */
+    WORKS(wasm_dyld_restore(host.dyld, closed, &error));
+    SAME(call(host.dyld, NULL, "move_given"), 0);
+    wasm_dyld_snapshot_t *moved = NULL;
+    FAILS(wasm_dyld_snapshot(host.dyld, 0, &moved, &error), WASM_DYLD_UNSUPPORTED, "0: descriptor 3", NULL);
+    WORKS(wasm_dyld_snapshot(host.dyld, WASM_DYLD_SNAPSHOT_OPEN_FILES, &moved, &error));
+    host_delete(&host);
+
+    /* New namespaces have the folders of their own, another one besides among them, and no files; again after a restore, and made of bytes. */
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    wasm_dyld_snapshot_t *read = NULL;
+    WORKS(wasm_dyld_snapshot_serialize(opened, &bytes, &size, &error));
+    WORKS(wasm_dyld_snapshot_deserialize(bytes, size, &read, &error));
+    const wasm_dyld_snapshot_t *const all[] = {closed, opened, read, moved};
+    for (size_t n = 0; n < COUNT_OF(all); n++) {
+        host = begin(NULL);
+        grant(host.dyld, n == 1 ? "/another" : NULL);
+        for (int round = 0; round < 3; round++) {
+            WORKS(wasm_dyld_restore(host.dyld, all[n], &error));
+            if (n == 1 || n == 2)
+                SAME(call(host.dyld, NULL, "look"), n == 1 ? 0 : BADF);
+            SAME(call(host.dyld, NULL, "open"), n == 3 ? BADF : 0);
+            if (n < 3)
+                SAME(call(host.dyld, NULL, "opened"), n == 1 ? 5 : 4);
+            SAME(call(host.dyld, NULL, "close_given"), n == 3 ? BADF : 0);
+        }
+        host_delete(&host);
+    }
+    wasm_dyld_snapshot_delete(closed);
+    wasm_dyld_snapshot_delete(opened);
+    wasm_dyld_snapshot_delete(read);
+    wasm_dyld_snapshot_delete(moved);
+    ok("descriptors");
+}
+
 static void what_is_refused(void)
 {
     wasm_dyld_snapshot_t *snapshot, *none = NULL;
     wasm_dyld_object_t *object;
     struct host host = host_new();
     WORKS(load_module(host.dyld, "plain.so", constant(1), 0, NULL, &error));
-    FAILS(wasm_dyld_snapshot(host.dyld, &none, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_snapshots", NULL);
+    FAILS(wasm_dyld_snapshot(host.dyld, 0, &none, &error), WASM_DYLD_UNSUPPORTED, "wasm_dyld_config_set_snapshots", NULL);
     host_delete(&host);
     host = begin(NULL);
-    FAILS(wasm_dyld_snapshot(host.dyld, &none, &error), WASM_DYLD_BUSY, "nothing has been loaded", NULL);
-    FAILS(wasm_dyld_snapshot(host.dyld, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "nowhere", NULL);
+    FAILS(wasm_dyld_snapshot(host.dyld, 0, &none, &error), WASM_DYLD_BUSY, "nothing has been loaded", NULL);
+    FAILS(wasm_dyld_snapshot(host.dyld, 0, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "nowhere", NULL);
     FAILS(wasm_dyld_restore(host.dyld, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "the snapshot is NULL", NULL);
     host_delete(&host);
     host = taken(&snapshot, &object);
@@ -367,6 +473,7 @@ int main(void)
     what_came_since_goes();
     in_new_namespaces();
     on_threads();
+    descriptors();
     what_is_refused();
     return 0;
 }

@@ -499,6 +499,28 @@ typedef uint32_t wasm_dyld_link_flag_t;
 #endif // __cplusplus
 
 /**
+ * Flags of wasm_dyld_snapshot.
+ */
+enum wasm_dyld_snapshot_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A snapshot is taken though the guest has files open. They are no part of it: after a restore those of them are open that the same namespace still has
+   * open, where they are then read and written; the others are closed, and the guest gets EBADF.
+   */
+  WASM_DYLD_SNAPSHOT_OPEN_FILES = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_snapshot_flag_t wasm_dyld_snapshot_flag_t;
+#else
+typedef uint32_t wasm_dyld_snapshot_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
  */
 enum wasm_dyld_folder_flag_t
@@ -1502,10 +1524,13 @@ wasm_dyld_code_t wasm_dyld_config_set_snapshots(wasm_dyld_config_t *config,
  * `*snapshot` is the caller's, to be deleted with wasm_dyld_snapshot_delete.
  *
  * The state is the memory, the table, all mutable globals of objects, the objects with their handles and scopes, their exit handlers, and the text for dlerror.
- * It is not what the host holds: WASI's descriptors, clocks and streams, budgets and time-outs, globals and memories that the host has defined. Where the
- * guest has a file open, restore into the same namespace, where it stays open, or take the snapshot when it is closed.
+ * It is not what the host holds: WASI's files, clocks and streams, budgets and time-outs, globals and memories that the host has defined.
+ *
+ * Of WASI's descriptors it is which are open, of those that the guest was given (streams, folders, sockets that listen). Where the guest has opened others,
+ * WASM_DYLD_UNSUPPORTED names them, unless `flags` (of wasm_dyld_snapshot_flag_t) has WASM_DYLD_SNAPSHOT_OPEN_FILES.
  */
 wasm_dyld_code_t wasm_dyld_snapshot(wasm_dyld_t *namespace_,
+                                    uint32_t flags,
                                     wasm_dyld_snapshot_t **snapshot,
                                     wasm_dyld_error_t **error);
 
@@ -1515,7 +1540,8 @@ wasm_dyld_code_t wasm_dyld_snapshot(wasm_dyld_t *namespace_,
  *
  * The namespace is the one that the snapshot was taken of, or one that has its objects at the same places. What was loaded since is unloaded, its handles are
  * errors; handles of what was there, prepared functions and addresses stay good. Memory that the guest
- * has grown since stays, and is zero. If an object of the snapshot has been unloaded since, restore into a new namespace.
+ * has grown since stays, and is zero. What the guest has opened since by WASI is closed, and what it was given and has closed since is open again; rights that it has
+ * given up stay given up. If an object of the snapshot has been unloaded since, restore into a new namespace.
  *
  * Or it is a new one, in any store, engine, thread or process, whose configuration has wasm_dyld_config_set_snapshots, and into which nothing has been loaded.
  * Its limits are its own. What the host had defined for the objects it has to define in the new one first, by the same names and

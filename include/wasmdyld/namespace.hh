@@ -120,12 +120,14 @@ class NamespaceRef : public Scope {
 
     /**
      * Takes the state of the namespace, whose configuration has Config::snapshots, while no guest code runs (see wasm_dyld_snapshot). What the host
-     * holds is not in it: WASI's descriptors and streams, budgets and time-outs.
+     * holds is not in it: WASI's files and streams, budgets and time-outs. Where the guest has files open, the error names them, unless `open_files`
+     * says that the snapshot does without them (see WASM_DYLD_SNAPSHOT_OPEN_FILES).
      */
-    Result<Snapshot> try_snapshot() const
+    Result<Snapshot> try_snapshot(bool open_files = false) const
     {
+        const std::uint32_t flags = open_files ? std::uint32_t{WASM_DYLD_SNAPSHOT_OPEN_FILES} : 0u;
         wasm_dyld_snapshot_t *taken = nullptr;
-        auto done = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_snapshot(dyld, &taken, error); });
+        auto done = detail::enter(state_, [&](auto dyld, auto error) { return wasm_dyld_snapshot(dyld, flags, &taken, error); });
         if (!done)
             return done.error();
         return Snapshot::adopt(taken);
@@ -376,7 +378,7 @@ class NamespaceRef : public Scope {
     /// As try_finish.
     void finish() const { try_finish().value(); }
     /// As try_snapshot.
-    Snapshot snapshot() const { return try_snapshot().value(); }
+    Snapshot snapshot(bool open_files = false) const { return try_snapshot(open_files).value(); }
     /// As try_restore.
     void restore(const Snapshot &snapshot) const { try_restore(snapshot).value(); }
     /// As try_set_wasi.

@@ -6,7 +6,7 @@ use super::config::{wasm_dyld_config_t, with};
 use super::edge::{self, Handle, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
-use super::types::wasm_dyld_code_t;
+use super::types::{self, wasm_dyld_code_t, wasm_dyld_snapshot_flag_t};
 use crate::error::{Code, Error, Result};
 use crate::state::{Snapshot, decode, encode};
 
@@ -40,17 +40,23 @@ pub extern "C" fn wasm_dyld_config_set_snapshots(
 /// `*snapshot` is the caller's, to be deleted with wasm_dyld_snapshot_delete.
 ///
 /// The state is the memory, the table, all mutable globals of objects, the objects with their handles and scopes, their exit handlers, and the text for dlerror.
-/// It is not what the host holds: WASI's descriptors, clocks and streams, budgets and time-outs, globals and memories that the host has defined. Where the
-/// guest has a file open, restore into the same namespace, where it stays open, or take the snapshot when it is closed.
+/// It is not what the host holds: WASI's files, clocks and streams, budgets and time-outs, globals and memories that the host has defined.
+///
+/// Of WASI's descriptors it is which are open, of those that the guest was given (streams, folders, sockets that listen). Where the guest has opened others,
+/// WASM_DYLD_UNSUPPORTED names them, unless `flags` (of wasm_dyld_snapshot_flag_t) has WASM_DYLD_SNAPSHOT_OPEN_FILES.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_snapshot(
     namespace: *mut wasm_dyld_t,
+    flags: u32,
     snapshot: *mut *mut wasm_dyld_snapshot_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     edge(error, || {
         place(snapshot)?;
-        let state = wasm_dyld_t::lend(namespace)?.ns.snapshot()?;
+        const OPEN_FILES: u32 = wasm_dyld_snapshot_flag_t::WASM_DYLD_SNAPSHOT_OPEN_FILES as u32;
+        let flags = types::flags(flags, &[OPEN_FILES], "snapshot")?;
+        let open_files = flags & OPEN_FILES != 0;
+        let state = wasm_dyld_t::lend(namespace)?.ns.snapshot(open_files)?;
         set(snapshot, wasm_dyld_snapshot_t { state }.give()?);
         Ok(())
     })
@@ -61,7 +67,8 @@ pub extern "C" fn wasm_dyld_snapshot(
 ///
 /// The namespace is the one that the snapshot was taken of, or one that has its objects at the same places. What was loaded since is unloaded, its handles are
 /// errors; handles of what was there, prepared functions and addresses stay good. Memory that the guest
-/// has grown since stays, and is zero. If an object of the snapshot has been unloaded since, restore into a new namespace.
+/// has grown since stays, and is zero. What the guest has opened since by WASI is closed, and what it was given and has closed since is open again; rights that it has
+/// given up stay given up. If an object of the snapshot has been unloaded since, restore into a new namespace.
 ///
 /// Or it is a new one, in any store, engine, thread or process, whose configuration has wasm_dyld_config_set_snapshots, and into which nothing has been loaded.
 /// Its limits are its own. What the host had defined for the objects it has to define in the new one first, by the same names and

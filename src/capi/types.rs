@@ -216,6 +216,16 @@ pub enum wasm_dyld_launch_flag_t {
     WASM_DYLD_LAUNCH_NO_CLOSURE = 1,
 }
 
+/// Flags of wasm_dyld_snapshot.
+#[allow(dead_code, reason = "for the header")]
+#[repr(u32)]
+#[derive(Clone, Copy)]
+pub enum wasm_dyld_snapshot_flag_t {
+    /// A snapshot is taken though the guest has files open. They are no part of it: after a restore those of them are open that the same namespace still has
+    /// open, where they are then read and written; the others are closed, and the guest gets EBADF.
+    WASM_DYLD_SNAPSHOT_OPEN_FILES = 1,
+}
+
 /// Flags of wasm_dyld_wasi_add_folder. One of them must be given: what a guest may do with a folder is said, not assumed.
 #[cfg_attr(
     not(feature = "wasi"),

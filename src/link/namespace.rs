@@ -36,6 +36,7 @@ use crate::plan::{
     Definition, Groups, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map,
 };
 use crate::search::GuestFiles;
+use crate::state::Descriptors;
 
 /// Whether the guest is to stop, as the host says. Shared by a namespace and those that are made in its place.
 pub type Ask = Arc<dyn Fn() -> bool>;
@@ -279,6 +280,8 @@ pub struct Namespace {
     pub(crate) dl_error: RefCell<Option<String>>,
     /// Opens a file that the guest names by a path.
     pub(super) guest_files: RefCell<Option<Rc<GuestFiles>>>,
+    /// Who has the guests' descriptors, as long as objects may use it.
+    pub(super) descriptors: RefCell<Vec<Weak<dyn Descriptors>>>,
     pub(super) features: EngineFeatures,
     /// Where modules have checks.
     pub(super) meter: OnceCell<Meter>,
@@ -357,6 +360,7 @@ impl Namespace {
             statistics: RefCell::default(),
             dl_error: RefCell::new(None),
             guest_files: RefCell::new(None),
+            descriptors: RefCell::default(),
             features: EngineFeatures::default(),
             meter: OnceCell::new(),
             _objects_bound: objects_bound,

@@ -62,6 +62,10 @@ impl Namespace {
             true => self.make_again(snapshot, ready)?,
             false => self.turn_back(snapshot, ready)?,
         }
+        // Those of the WASI that was set last are those of the guests.
+        for (all, book) in self.descriptors().rev().zip(books.descriptors.iter().rev()) {
+            all.put_back(book);
+        }
         self.side.forget_exit();
         self.config
             .trace

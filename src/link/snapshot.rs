@@ -14,7 +14,9 @@ use crate::engine::{Borrowed, Extern};
 use crate::error::{Code, Error, Result};
 use crate::object::ExportItem;
 use crate::plan::{Bind, Binding, FuncId, Node, ObjectId, function_in_own_segment};
-use crate::state::{self, Books, Image, Module, ObjectBook, Parsed, ParsedObject, Snapshot};
+use crate::state::{
+    self, Books, Descriptors, Image, Module, ObjectBook, Parsed, ParsedObject, Snapshot,
+};
 use crate::text;
 
 /// What a snapshot says of one load.
@@ -67,8 +69,17 @@ impl LoadedObject {
 
 impl Namespace {
     /// The namespace's state. The guest is not running.
-    pub fn snapshot(&self) -> Result<Snapshot> {
+    ///
+    /// # Errors
+    /// `Unsupported`: the guest has files open, unless `open_files` says that the snapshot does without them.
+    pub fn snapshot(&self, open_files: bool) -> Result<Snapshot> {
         self.may_be_taken()?;
+        if !open_files {
+            none_open(
+                &self.opened(),
+                "the guest has files open, which are in no snapshot: take it when they are closed, or say that they may be open (WASM_DYLD_SNAPSHOT_OPEN_FILES)",
+            )?;
+        }
         let state = self.state();
         let space = state.space()?;
         let model = state.model.kept();
@@ -113,6 +124,7 @@ impl Namespace {
             exit: state.exit.book(),
             texts: state.texts.book(),
             dl_error: self.dl_error.borrow().clone(),
+            descriptors: self.descriptors().map(|all| all.kept()).collect(),
             handed_over: self.handed_over.get(),
             loads_made: state.loads_made,
             unloads: state.unloads,
@@ -126,6 +138,19 @@ impl Namespace {
             objects: parsed,
         })));
         Ok(snapshot)
+    }
+
+    /// Who has the guests' descriptors.
+    pub(super) fn descriptors(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = Rc<dyn Descriptors>> + use<> {
+        let all = self.descriptors.borrow().clone();
+        all.into_iter().filter_map(|known| known.upgrade())
+    }
+
+    /// What guests have opened and not closed, with the paths that they named.
+    pub(super) fn opened(&self) -> Vec<(u32, String)> {
+        self.descriptors().flat_map(|all| all.opened()).collect()
     }
 
     /// Whether the state is at rest, and the namespace one that snapshots are taken of.
@@ -167,6 +192,18 @@ impl Namespace {
             }
         }
         Ok(())
+    }
+}
+
+/// An error that names what is open.
+pub(super) fn none_open(open: &[(u32, String)], why: &str) -> Result<()> {
+    match open {
+        [] => Ok(()),
+        open => {
+            let named = open.iter();
+            let named = named.map(|(fd, path)| format!("{fd}: {}", text::name(path)));
+            Err(Error::new(Code::Unsupported, why).list(named, open.len()))
+        }
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-#[cfg(feature = "wasi")]
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::namespace::Namespace;
+use super::snapshot::none_open;
 use crate::abi;
 use crate::config::Config;
 use crate::control::Mode;
@@ -17,13 +16,12 @@ use crate::fuse::{Fused, Options};
 use crate::survey::Survey;
 use crate::text;
 #[cfg(feature = "wasi")]
-use crate::wasi::{Preview1, WasiConfig};
+use crate::wasi::WasiConfig;
 
 /// What can be done about functions that the program's own host would define.
 const NO_HOST: &str = "  What --import leaves to the host is not there while the program runs for a snapshot. With --bind lazy it may be missing, as long as it is not called.";
 
-/// Open descriptors that an error names.
-const NAMED: usize = 20;
+const OPEN: &str = "the program has files open, which would not be open in the module: it has to close them before the snapshot";
 
 /// What is run for a snapshot, and for how long.
 pub struct Start {
@@ -120,7 +118,7 @@ impl Start {
         let engine = shim::of(api).new_engine(api, &options)?;
         let store = engine.new_store()?;
         let ns = Namespace::new(store.store(), self.config(config));
-        let opened = self.define_wasi(&ns, module)?;
+        self.define_wasi(&ns, module)?;
         if self.budget.is_some() {
             ns.set_budget(self.budget)?;
         }
@@ -129,7 +127,7 @@ impl Start {
             ns.control().set_timeout(Some(left))?;
         }
         let resumed = |state: &State<'_>| {
-            all_closed(&opened())?;
+            none_open(&ns.opened(), OPEN)?;
             snapshot.resumed(state, hidden)
         };
         let name = Path::new(&self.name).file_name().unwrap_or_default();
@@ -152,25 +150,18 @@ impl Start {
         }
     }
 
-    /// Gives who tells what the program has open.
     #[cfg(feature = "wasi")]
-    fn define_wasi(
-        &self,
-        ns: &Namespace,
-        module: &[u8],
-    ) -> Result<impl Fn() -> Vec<(u32, String)> + use<>> {
+    fn define_wasi(&self, ns: &Namespace, module: &[u8]) -> Result<()> {
         let hash = blake3::hash(module);
         let seed = hash.as_bytes().first_chunk().copied();
         let mut wasi = self.wasi.clone();
         wasi.else_seeded_random(u64::from_le_bytes(seed.unwrap_or_default()));
-        let wasi: Rc<dyn Preview1> = wasi.build()?.into();
-        ns.define_wasi(wasi.clone())?;
-        Ok(move || wasi.opened())
+        ns.define_wasi(wasi.build()?)
     }
 
     #[cfg(not(feature = "wasi"))]
-    fn define_wasi(&self, _: &Namespace, _: &[u8]) -> Result<impl Fn() -> Vec<(u32, String)>> {
-        Ok(Vec::new)
+    fn define_wasi(&self, _: &Namespace, _: &[u8]) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -185,17 +176,4 @@ fn explained(error: Error) -> Error {
         _ => return error.line(NO_HOST),
     };
     Error::new(error.code(), why).with_frames(error.frames().to_vec())
-}
-
-/// What is open is nothing that a module could hold.
-fn all_closed(open: &[(u32, String)]) -> Result<()> {
-    if open.is_empty() {
-        return Ok(());
-    }
-    let why = "the program has files open, which would not be open in the module: it has to close them before the snapshot";
-    let error = Error::new(Code::Unsupported, why);
-    let named = open.iter().take(NAMED);
-    Err(named.fold(error, |error, (fd, path)| {
-        error.line(format!("  {fd}: {}", text::name(path)))
-    }))
 }

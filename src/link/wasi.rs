@@ -13,6 +13,7 @@ use crate::engine::{EngineFuncType, HostFunc, HostTrap, Store, Val};
 use crate::error::{Context, Result};
 use crate::object::{ExternType, FuncType};
 use crate::plan::{Identity, Precedence};
+use crate::state::Descriptors;
 use crate::wasi::{MODULE, Preview1, Stop};
 
 /// Parameters of the longest preview1 function (`path_open` has 9).
@@ -23,6 +24,12 @@ impl Namespace {
     pub fn define_wasi(&self, wasi: impl Into<Rc<dyn Preview1>>) -> Result<()> {
         let wasi: Rc<dyn Preview1> = wasi.into();
         let types = Rc::new(Types::default());
+        {
+            let descriptors: Rc<dyn Descriptors> = wasi.clone();
+            let mut known = self.descriptors.borrow_mut();
+            known.retain(|known| known.strong_count() > 0);
+            known.push(Rc::downgrade(&descriptors));
+        }
         for (index, function) in wasi.functions().iter().enumerate() {
             let ty = Arc::new(function.ty());
             let (side, wasi, store) = (self.side.clone(), wasi.clone(), self.store);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DescriptorBook;
 use crate::plan::{Binding, Identity, KeptModel, KeptNode, ObjectId};
 
 /// All of a snapshot but the bytes of modules and memory.
@@ -21,6 +22,8 @@ pub struct Books {
     pub exit: ExitBook,
     pub texts: TextBook,
     pub dl_error: Option<String>,
+    /// Of each WASI that the namespace has had and objects may use, in the order in which they were set.
+    pub descriptors: Vec<DescriptorBook>,
     /// Objects that were handed over as bytes so far.
     pub handed_over: u64,
     pub loads_made: u64,

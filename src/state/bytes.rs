@@ -17,7 +17,7 @@ use crate::engine::ModuleKey;
 use crate::error::{Code, Error, Result};
 
 const MAGIC: [u8; 8] = *b"wdstate\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SUM: usize = 32;
 
 /// Bytes of a head, beside a tenth of all bytes. A byte of it may stand for 40 in memory, so that this bounds what a small file makes of itself.
@@ -112,7 +112,10 @@ fn read(rest: &[u8], total: usize) -> Option<Snapshot> {
         return None;
     }
     let (head, mut rest) = rest.split_at_checked(size)?;
-    let head: Head = postcard::from_bytes(head).ok()?;
+    let mut head: Head = postcard::from_bytes(head).ok()?;
+    for book in &mut head.books.descriptors {
+        book.without_opened();
+    }
     if head.modules.len() != head.books.objects.len() {
         return None;
     }

@@ -9,6 +9,7 @@
 mod books;
 mod bytes;
 mod check;
+mod descriptors;
 mod image;
 
 pub use books::{Batch, Books, ExitBook, ExitEntry, LibcBook, ObjectBook, TextBook, TextOf};
@@ -16,6 +17,7 @@ pub use books::{Batch, Books, ExitBook, ExitEntry, LibcBook, ObjectBook, TextBoo
 pub use bytes::sealed;
 pub use bytes::{decode, encode};
 pub use check::check;
+pub use descriptors::{DescriptorBook, Descriptors, Held};
 pub use image::Image;
 
 use std::path::Path;

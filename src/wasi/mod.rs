@@ -24,6 +24,7 @@ use std::time::SystemTime;
 
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
+use crate::state::Descriptors;
 
 /// The module name under which guests import these functions.
 pub const MODULE: &str = "wasi_snapshot_preview1";
@@ -72,7 +73,7 @@ pub struct FileIdentity {
 }
 
 /// A WASI implementation. No engine types.
-pub trait Preview1 {
+pub trait Preview1: Descriptors {
     /// Every function there is. Always the same slice.
     fn functions(&self) -> &'static [Signature];
 
@@ -106,9 +107,6 @@ pub trait Preview1 {
     fn units_moved(&self) -> u64 {
         0
     }
-
-    /// What the guest has opened and not closed, beside what it was given: descriptors, with the paths that it named.
-    fn opened(&self) -> Vec<(u32, String)>;
 
     /// Reads the file that `guest_path` names, through the preopened directories alone. Of one that does not begin as a module its first bytes are enough.
     /// A module of more than `room` bytes is refused (`Code::Limit`) before it is read.

@@ -1,5 +1,7 @@
 """Snapshots: a namespace put back after a trap, forked into others, and as bytes."""
 
+from pathlib import Path
+
 import pytest
 
 import wasmdyld
@@ -64,3 +66,32 @@ def test_what_is_refused() -> None:
     data[len(data) // 2] ^= 1
     with pytest.raises(wasmdyld.Malformed, match="damaged"):
         Snapshot.from_bytes(bytes(data))
+
+
+OPENER = wat(
+    """
+  (import "env" "memory" (memory 1))
+  (import "env" "__memory_base" (global $base i32))
+  (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (data (global.get $base) ".")
+  (func (export "open_folder") (result i32)
+    (call $open (i32.const 3) (i32.const 0) (global.get $base) (i32.const 1) (i32.const 2) (i64.const 0) (i64.const 0) (i32.const 0)
+      (i32.add (global.get $base) (i32.const 4))))
+    """,
+    memory=16,
+)
+
+
+def test_open_files(tmp_path: Path) -> None:
+    wasi = wasmdyld.Wasi(read_only_dirs={"/here": tmp_path})
+    with Namespace(snapshots=True, wasi=wasi) as ns:
+        opener = ns.load_bytes("opener.so", OPENER)
+        before = ns.snapshot()
+        assert opener.open_folder() == 0
+        with pytest.raises(wasmdyld.Unsupported, match=r"(?s)files open.*\n  4: \."):
+            ns.snapshot()
+        after = ns.snapshot(open_files=True)
+        ns.restore(before)
+        # It was closed.
+        ns.snapshot()
+        ns.restore(after)

@@ -100,7 +100,7 @@ fn all_that_an_object_has_is_put_back() {
                 call(&world, "step", &[]).unwrap();
             }
             let then = values(&world);
-            let snapshot = world.ns.snapshot().unwrap();
+            let snapshot = world.ns.snapshot(false).unwrap();
             let next = call(&world, "step", &[]).unwrap();
             assert_ne!(values(&world), then);
             assert!(call(&world, "crash", &[]).is_err());
@@ -116,7 +116,7 @@ fn all_that_an_object_has_is_put_back() {
                     assert_eq!(call(&fork, "step", &[]).unwrap(), next);
                     fork.ns.restore(snapshot).unwrap();
                     assert_eq!(values(&fork), then);
-                    assert_eq!(fork.ns.snapshot().unwrap().books.objects.len(), 2);
+                    assert_eq!(fork.ns.snapshot(false).unwrap().books.objects.len(), 2);
                 }
             }
         }
@@ -127,10 +127,10 @@ fn all_that_an_object_has_is_put_back() {
 #[test]
 fn a_restored_namespace_gives_the_same_snapshot() {
     let world = loaded(Plt::Auto, Mode::Off);
-    let first = world.ns.snapshot().unwrap();
+    let first = world.ns.snapshot(false).unwrap();
     let fork = self::world(Plt::Auto, Mode::Off);
     fork.ns.restore(&first).unwrap();
-    let second = fork.ns.snapshot().unwrap();
+    let second = fork.ns.snapshot(false).unwrap();
     // The host's definitions have numbers of their own, and the linker's are the same in all namespaces.
     assert_eq!(first.books, second.books);
     assert_eq!(first.memory, second.memory);
@@ -150,7 +150,7 @@ fn what_was_closed_leaves_its_number_and_its_place() {
     let gone = world.open("gone.so", global).unwrap();
     let kept = world.open("kept.so", global).unwrap();
     world.ns.close(gone, Party::Host).unwrap();
-    let snapshot = world.ns.snapshot().unwrap();
+    let snapshot = world.ns.snapshot(false).unwrap();
     let fork = self::world(Plt::Auto, Mode::Off);
     fork.ns.restore(&snapshot).unwrap();
     assert!(fork.ns.contains(kept) && !fork.ns.contains(gone));
@@ -175,10 +175,10 @@ fn lazy_bindings_are_made_again() {
         ..Flags::default()
     };
     world.open("user.so", lazy).unwrap();
-    let before = world.ns.snapshot().unwrap();
+    let before = world.ns.snapshot(false).unwrap();
     world.open("late.so", lazy).unwrap();
     assert_eq!(call(&world, "ask", &[]).unwrap(), 5);
-    let after = world.ns.snapshot().unwrap();
+    let after = world.ns.snapshot(false).unwrap();
     let fork = self::world(Plt::Auto, Mode::Off);
     fork.ns.restore(&after).unwrap();
     assert_eq!(call(&fork, "ask", &[]).unwrap(), 5);
@@ -236,7 +236,7 @@ fn survives(bytes: &[u8]) -> bool {
             let _ = call(&world, "total", &[]);
             world.put("more.so", OTHER);
             let _ = world.open("more.so", Flags::default());
-            let _ = world.ns.snapshot();
+            let _ = world.ns.snapshot(false);
             let _ = world.ns.finish();
             true
         }
@@ -252,7 +252,7 @@ fn survives(bytes: &[u8]) -> bool {
 
 #[test]
 fn bytes_that_were_changed_do_no_harm() {
-    let snapshot = loaded(Plt::Auto, Mode::Off).ns.snapshot().unwrap();
+    let snapshot = loaded(Plt::Auto, Mode::Off).ns.snapshot(false).unwrap();
     let bytes = encode(&snapshot).unwrap();
     let body = &bytes[..bytes.len() - 32];
     assert!(survives(&sealed(body.to_vec())));
@@ -278,7 +278,7 @@ fn bytes_that_were_changed_do_no_harm() {
 /// Fields that name something, each made to name what is not there.
 #[test]
 fn books_that_contradict_themselves_are_refused() {
-    let snapshot = loaded(Plt::Auto, Mode::Off).ns.snapshot().unwrap();
+    let snapshot = loaded(Plt::Auto, Mode::Off).ns.snapshot(false).unwrap();
     let changes: [fn(&mut crate::state::Books); 13] = [
         |b| b.model.next = 0,
         |b| b.model.main = Some(ObjectId(0)),

@@ -34,6 +34,7 @@ use super::strings::Strings;
 use super::{FileIdentity, Preview1, Signature, Stop};
 use crate::error::Result;
 use crate::object::ValType;
+use crate::state::{DescriptorBook, Descriptors};
 
 /// As many vectors as a POSIX system takes at once (`IOV_MAX`). Reading or writing fewer than asked for is always
 /// allowed, and so a guest cannot have the host list hundreds of millions.
@@ -247,6 +248,22 @@ impl Wasi {
     }
 }
 
+impl Descriptors for Wasi {
+    fn opened(&self) -> Vec<(u32, String)> {
+        self.table.borrow().opened().collect()
+    }
+
+    fn kept(&self) -> DescriptorBook {
+        self.table.borrow_mut().kept()
+    }
+
+    fn put_back(&self, book: &DescriptorBook) {
+        let closed = self.table.borrow_mut().put_back(book);
+        // What is closed may call the host, and that the table.
+        drop(closed);
+    }
+}
+
 impl Preview1 for Wasi {
     fn functions(&self) -> &'static [Signature] {
         SIGNATURES
@@ -283,12 +300,6 @@ impl Preview1 for Wasi {
 
     fn units_moved(&self) -> u64 {
         price::of_bytes(self.moved.take())
-    }
-
-    fn opened(&self) -> Vec<(u32, String)> {
-        let table = self.table.borrow();
-        let opened = table.opened();
-        opened.map(|(fd, path)| (fd, path.to_string())).collect()
     }
 
     fn open_file(&self, guest_path: &str, room: u64) -> Result<(Vec<u8>, FileIdentity)> {

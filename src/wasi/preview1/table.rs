@@ -4,9 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::descriptor::{Entry, File, Folder, Opened};
 use super::types::{Filetype, Rights};
+use crate::state::{DescriptorBook, Held};
 
 /// A descriptor.
 pub struct Slot {
@@ -90,42 +92,118 @@ fn of(filetype: Filetype) -> Rights {
 /// Bounded by what may be open (`descriptors.rs` beside this folder) and by what was given.
 #[derive(Default)]
 pub struct Table {
-    slots: BTreeMap<u32, Rc<Slot>>,
-    /// What the guest has opened of these, or given another number: the path that it named, or what it is.
-    opened: BTreeMap<u32, String>,
+    slots: BTreeMap<u32, Open>,
+    /// What the guest was given is below this.
+    given: u32,
+    /// What it was given and may be put back, by the numbers that it had then.
+    kept: BTreeMap<u32, Rc<Slot>>,
 }
+
+struct Open {
+    slot: Rc<Slot>,
+    held: Held,
+    /// The path that the guest named, or what it is; nothing for what it was given.
+    path: Option<String>,
+}
+
+/// Numbers of what guests open, in any namespace of the process.
+static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl Table {
     pub fn get(&self, fd: u32) -> Option<Rc<Slot>> {
-        self.slots.get(&fd).cloned()
+        Some(self.slots.get(&fd)?.slot.clone())
     }
 
+    /// Puts what the guest is given.
     pub fn put(&mut self, fd: u32, slot: Slot) {
-        self.slots.insert(fd, Rc::new(slot));
+        let open = Open {
+            slot: Rc::new(slot),
+            held: Held::Given(fd),
+            path: None,
+        };
+        self.given = self.given.max(fd.saturating_add(1));
+        self.slots.insert(fd, open);
     }
 
     pub fn take(&mut self, fd: u32) -> Option<Rc<Slot>> {
-        self.opened.remove(&fd);
-        self.slots.remove(&fd)
+        Some(self.slots.remove(&fd)?.slot)
     }
 
     /// Puts what the guest has opened, by this path, at the lowest number that is free, as POSIX does.
     pub fn push(&mut self, slot: Slot, path: String) -> u32 {
         let taken = self.slots.keys().zip(0..);
         let fd = taken.take_while(|(fd, expected)| *fd == expected).count() as u32;
-        self.put(fd, slot);
-        self.opened.insert(fd, path);
+        let open = Open {
+            slot: Rc::new(slot),
+            held: Held::Opened(OPENED.fetch_add(1, Ordering::Relaxed)),
+            path: Some(path),
+        };
+        self.slots.insert(fd, open);
         fd
     }
 
-    /// Those that the guest was not given, with the paths that it named.
-    pub fn opened(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.opened.iter().map(|(fd, path)| (*fd, path.as_str()))
+    /// Those that the guest was not given, with the paths that it named. What it was given, under another number, is as good as opened.
+    pub fn opened(&self) -> impl Iterator<Item = (u32, String)> {
+        self.slots.iter().filter_map(|(&fd, open)| match open.held {
+            Held::Given(was) if was == fd => None,
+            Held::Given(was) => Some((fd, format!("descriptor {was}"))),
+            Held::Opened(_) => Some((fd, open.path.clone().unwrap_or_default())),
+        })
+    }
+
+    /// What is open. What the guest was given is kept from then on.
+    pub fn kept(&mut self) -> DescriptorBook {
+        let mut open = Vec::with_capacity(self.slots.len());
+        for (&fd, known) in &self.slots {
+            if let Held::Given(was) = known.held {
+                self.kept.insert(was, known.slot.clone());
+            }
+            open.push((fd, known.held.clone()));
+        }
+        DescriptorBook {
+            given: self.given,
+            open,
+        }
+    }
+
+    /// Makes those open that the book names, as far as they are there. Gives what is closed.
+    pub fn put_back(&mut self, book: &DescriptorBook) -> Vec<Rc<Slot>> {
+        drop(self.kept());
+        let mut known = BTreeMap::new();
+        for (fd, open) in std::mem::take(&mut self.slots) {
+            known.insert(open.held.clone(), (fd, open));
+        }
+        for (&was, slot) in &self.kept {
+            let closed = || {
+                let open = Open {
+                    slot: slot.clone(),
+                    held: Held::Given(was),
+                    path: None,
+                };
+                (was, open)
+            };
+            known.entry(Held::Given(was)).or_insert_with(closed);
+        }
+        for (fd, held) in &book.open {
+            if let Some((_, open)) = known.remove(held) {
+                self.slots.insert(*fd, open);
+            }
+        }
+        let mut closed = Vec::new();
+        for (held, (fd, open)) in known {
+            match held {
+                Held::Given(was) if was >= book.given && !self.slots.contains_key(&fd) => {
+                    self.slots.insert(fd, open);
+                }
+                _ => closed.push(open.slot),
+            }
+        }
+        closed
     }
 
     /// Entries that the listings of folders keep.
     pub fn listed(&self) -> usize {
-        let kept = self.slots.values().map(|slot| match &slot.kind {
+        let kept = self.slots.values().map(|open| match &open.slot.kind {
             Kind::Folder { listing, .. } => listing.borrow().as_ref().map_or(0, |kept| kept.len()),
             Kind::File(_) => 0,
         });
@@ -140,12 +218,8 @@ impl Table {
         if from == to {
             return true;
         }
-        // What was given, under another number, is as good as opened.
-        let path = self.opened.remove(&from);
-        let path = path.unwrap_or_else(|| format!("descriptor {from}"));
-        self.opened.insert(to, path);
-        if let Some(slot) = self.slots.remove(&from) {
-            self.slots.insert(to, slot);
+        if let Some(open) = self.slots.remove(&from) {
+            self.slots.insert(to, open);
         }
         true
     }

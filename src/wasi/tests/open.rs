@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Code;
+use crate::state::Descriptors;
 use crate::wasi::FileIdentity;
 
 fn world() -> (TempDir, Wasi) {

@@ -66,6 +66,7 @@ WASM_DYLD_LINK_NO_DLOPEN = 4
 WASM_DYLD_LINK_LIBRARY = 8
 WASM_DYLD_LINK_DYNAMIC = 16
 WASM_DYLD_LINK_COMPONENT = 32
+WASM_DYLD_SNAPSHOT_OPEN_FILES = 1
 WASM_DYLD_FOLDER_READ_ONLY = 1
 WASM_DYLD_FOLDER_READ_WRITE = 2
 WASM_DYLD_ENGINE_DECLARED_ORDER = 1
@@ -315,7 +316,7 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_renew": (c_uint32, c_void_p, c_void_p, wasm_dyld_prepare_callback_t, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_instances_left": (c_uint64, c_void_p),
     "wasm_dyld_config_set_snapshots": (c_uint32, c_void_p, c_bool, POINTER(c_void_p)),
-    "wasm_dyld_snapshot": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_snapshot": (c_uint32, c_void_p, c_uint32, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_restore": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_snapshot_serialize": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_snapshot_deserialize": (c_uint32, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_void_p)),
@@ -471,7 +472,7 @@ class Functions:
     wasm_dyld_renew: Callable[[Any, Any, Any, Any, Any, Any], int]
     wasm_dyld_instances_left: Callable[[Any], int]
     wasm_dyld_config_set_snapshots: Callable[[Any, bool, Any], int]
-    wasm_dyld_snapshot: Callable[[Any, Any, Any], int]
+    wasm_dyld_snapshot: Callable[[Any, int, Any, Any], int]
     wasm_dyld_restore: Callable[[Any, Any, Any], int]
     wasm_dyld_snapshot_serialize: Callable[[Any, Any, Any, Any], int]
     wasm_dyld_snapshot_deserialize: Callable[[Any, int, Any, Any], int]

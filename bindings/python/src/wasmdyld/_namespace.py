@@ -5,6 +5,7 @@ import os
 from ctypes import byref, c_char_p, c_int32, c_uint64, c_void_p
 from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Optional, TypeVar, Union
 
+from . import _ffi
 from ._callbacks import Callback, Definition, HostFunction, Prototype, adapted, override_flag, prototype
 from ._config import Trace, new_config
 from ._core import Core
@@ -158,13 +159,14 @@ class Namespace:
     # Snapshots
 
     @in_turn
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, *, open_files: bool = False) -> Snapshot:
         """Takes the state of the namespace, which was made with snapshots=True: memory, table, globals, objects, exit handlers.
 
-        No guest code may be running. What the host holds is not in it: open files of WASI, streams, budgets and time-outs.
+        No guest code may be running. What the host holds is not in it: files of WASI, streams, budgets and time-outs. Where the guest has files open, that is an error which
+        names them, unless `open_files` says that the snapshot does without: the same namespace keeps those open that are not closed since, and elsewhere the guest gets EBADF.
         """
         handle = c_void_p()
-        self._state.call(dyld.wasm_dyld_snapshot, byref(handle))
+        self._state.call(dyld.wasm_dyld_snapshot, _ffi.WASM_DYLD_SNAPSHOT_OPEN_FILES if open_files else 0, byref(handle))
         return Snapshot(handle)
 
     @in_turn
