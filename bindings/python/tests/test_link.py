@@ -2,7 +2,7 @@
 
 import gc
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 
@@ -122,7 +122,7 @@ def test_what_runs_until_a_snapshot() -> None:
     def link(snapshot: str, **options: Any) -> wasmdyld.Linked:
         return wasmdyld.link("libwarm.so", wat(WARM, memory=16), snapshot=snapshot, **options)
 
-    written = []
+    written: List[bytes] = []
     linked = link("writes", wasi=wasmdyld.Wasi(stdout=written.append))
     assert written == [b"w"]
     # As it is in memory then.
