@@ -64,7 +64,9 @@ fn main() -> Result<()> {
     let apart = || run("python.wasm", &files, OURS);
     // They are compiled, and the second time a launch closure is kept.
     for _ in 0..2 {
-        (started()?, apart()?, native()?);
+        started()?;
+        apart()?;
+        native()?;
     }
     let (mut theirs, mut early, mut late) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
