@@ -14,6 +14,8 @@ mod link;
 mod memory;
 mod namespace;
 mod object;
+#[cfg(target_family = "wasm")]
+mod page;
 mod quick;
 mod renew;
 mod snapshot;

@@ -5,12 +5,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Stop;
 use super::forked::Readers;
 #[cfg(unix)]
 use super::forked::generation;
+use crate::platform::Instant;
 
 /// Has an engine look soon whether its guests are to stop. Called by any thread and by signal handlers.
 pub type Kick = Box<dyn Fn() + Send + Sync>;

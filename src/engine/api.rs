@@ -50,7 +50,7 @@ macro_rules! wasm_api {
             use super::*;
             unsafe extern "C" {
                 $( pub fn $name($($arg: $ty),*) $(-> $ret)?; )*
-                $( #[cfg(feature = "wasmtime")] pub fn $oname($($oarg: $oty),*) $(-> $oret)?; )*
+                $( #[cfg(any(feature = "wasmtime", target_arch = "wasm32"))] pub fn $oname($($oarg: $oty),*) $(-> $oret)?; )*
             }
         }
 
@@ -72,9 +72,9 @@ macro_rules! wasm_api {
                 Api {
                     $( $name: symbols::$name, )*
                     $(
-                    #[cfg(feature = "wasmtime")]
+                    #[cfg(any(feature = "wasmtime", target_arch = "wasm32"))]
                     $oname: Some(symbols::$oname),
-                    #[cfg(not(feature = "wasmtime"))]
+                    #[cfg(not(any(feature = "wasmtime", target_arch = "wasm32")))]
                     $oname: {
                         let symbol = Symbols::Program.find(name_of(concat!(stringify!($oname), "\0")));
                         // SAFETY: a symbol of this name is this function of wasm.h.

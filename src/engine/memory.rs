@@ -1,7 +1,12 @@
 //! Linear memory.
 
+#[cfg_attr(target_family = "wasm", path = "memory/apart.rs")]
+#[cfg_attr(not(target_family = "wasm"), path = "memory/near.rs")]
+mod bytes;
+
 use std::borrow::Cow;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
 
 use super::handle::handle;
 use super::store::Store;
@@ -82,36 +87,31 @@ impl Memory {
 
     /// Bytes now.
     pub fn size(&self) -> u64 {
-        self.parts().1 as u64
+        bytes::size(self)
     }
 
-    /// Base and size now. Valid until the guest runs, the memory grows, or the store goes.
-    pub fn parts(&self) -> (*mut u8, usize) {
-        // SAFETY: the handle is alive.
-        unsafe {
-            (
-                (self.api.wasm_memory_data)(self.raw.as_ptr()),
-                (self.api.wasm_memory_data_size)(self.raw.as_ptr()),
-            )
-        }
-    }
-
-    /// All of the memory as a slice.
+    /// Gives `look` all of the memory as a slice.
     ///
     /// # Safety
-    /// While the slice lives, the guest does not run, the memory does not grow, and nobody else reads or writes it, be it through
-    /// another method of this type.
-    #[allow(
-        clippy::mut_from_ref,
-        reason = "the bytes are the guest's, not the handle's; the caller promises to be alone with them"
-    )]
-    pub unsafe fn bytes_mut(&self) -> &mut [u8] {
-        let (base, size) = self.parts();
-        if size == 0 {
-            return &mut [];
-        }
-        // SAFETY: the engine's memory, alive and exclusive by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(base, size) }
+    /// Until it returns, the guest does not run, the memory does not grow, and nobody else writes to it, be it through another method of
+    /// this type.
+    pub unsafe fn read_all<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
+        // SAFETY: by the caller's promise.
+        unsafe { bytes::read_all(self, look) }
+    }
+
+    /// Gives `change` all of the memory as a slice, whose bytes are the memory's when this returns.
+    ///
+    /// # Safety
+    /// As of [`read_all`](Self::read_all), and nobody reads the memory meanwhile.
+    pub unsafe fn change_all<R>(&self, change: impl FnOnce(&mut [u8]) -> R) -> R {
+        // SAFETY: by the caller's promise.
+        unsafe { bytes::change_all(self, change) }
+    }
+
+    /// The first word, where it has an address in this process that atomics can use.
+    pub fn first_word(&self) -> Option<NonNull<AtomicU32>> {
+        bytes::first_word(self)
     }
 
     /// Whether so many bytes from an address on are within the memory.
@@ -122,13 +122,12 @@ impl Memory {
     /// Copies a C string with its NUL, and gives its length. Where it does not fit, nothing is copied.
     pub fn read_string(&self, address: u64, into: &mut [u8]) -> Result<usize> {
         self.holds(address, 0)?;
-        match self.c_str(address, into.len()) {
-            Ok(text) => {
-                // SAFETY: `c_str` has found a NUL behind the text, within `into.len()` bytes; `into` is not in the guest's memory, as in `read`.
-                unsafe {
-                    std::ptr::copy_nonoverlapping(text.as_ptr(), into.as_mut_ptr(), text.len() + 1);
+        match self.c_str_len(address, into.len()) {
+            Ok(len) => {
+                if let Some(into) = into.get_mut(..=len) {
+                    self.read(address, into)?;
                 }
-                Ok(text.len())
+                Ok(len)
             }
             Err(e) => {
                 let end = match e.len > into.len() as u64 {
@@ -142,23 +141,23 @@ impl Memory {
     }
 
     pub fn read(&self, address: u64, into: &mut [u8]) -> Result<(), OutOfBounds> {
-        let at = self.check(address, into.len() as u64)?;
-        // SAFETY: checked; `into` cannot be in the guest's memory unless `bytes_mut` was misused.
-        unsafe { std::ptr::copy_nonoverlapping(at, into.as_mut_ptr(), into.len()) };
+        self.check(address, into.len() as u64)?;
+        // SAFETY: checked; `into` cannot be in the guest's memory unless `change_all` was misused.
+        unsafe { bytes::copy_out(self, address, into) };
         Ok(())
     }
 
     pub fn write(&self, address: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
-        let at = self.check(address, bytes.len() as u64)?;
+        self.check(address, bytes.len() as u64)?;
         // SAFETY: as in `read`.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()) };
+        unsafe { bytes::copy_in(self, address, bytes) };
         Ok(())
     }
 
     pub fn zero(&self, address: u64, len: u64) -> Result<(), OutOfBounds> {
-        let at = self.check(address, len)?;
+        self.check(address, len)?;
         // SAFETY: checked, so `len` is within the address space.
-        unsafe { std::ptr::write_bytes(at, 0, len as usize) };
+        unsafe { bytes::zero(self, address, len) };
         Ok(())
     }
 
@@ -176,7 +175,9 @@ impl Memory {
     ///
     /// Fails if there is no NUL within `limit` bytes or before the end of the memory.
     pub fn read_c_str(&self, address: u64, limit: usize) -> Result<Vec<u8>, OutOfBounds> {
-        self.c_str(address, limit).map(<[u8]>::to_vec)
+        let mut text = vec![0; self.c_str_len(address, limit)?];
+        self.read(address, &mut text)?;
+        Ok(text)
     }
 
     /// As [`read_c_str`](Self::read_c_str); a short string, as names are, is copied to `room`.
@@ -186,45 +187,39 @@ impl Memory {
         limit: usize,
         room: &'a mut [u8; N],
     ) -> Result<Cow<'a, [u8]>, OutOfBounds> {
-        let bytes = self.c_str(address, limit)?;
-        Ok(match room.get_mut(..bytes.len()) {
+        let len = self.c_str_len(address, limit)?;
+        Ok(match room.get_mut(..len) {
             Some(room) => {
-                room.copy_from_slice(bytes);
+                self.read(address, room)?;
                 Cow::Borrowed(room)
             }
-            None => Cow::Owned(bytes.to_vec()),
+            None => {
+                let mut text = vec![0; len];
+                self.read(address, &mut text)?;
+                Cow::Owned(text)
+            }
         })
     }
 
-    /// To be copied before anything else happens: guest code may change or move it.
-    fn c_str(&self, address: u64, limit: usize) -> Result<&[u8], OutOfBounds> {
-        let (_, size) = self.parts();
-        let start = self.check(address, 0)?;
+    /// How many bytes come before the NUL.
+    fn c_str_len(&self, address: u64, limit: usize) -> Result<usize, OutOfBounds> {
+        let size = self.check(address, 0)?;
         // `check` has made sure that `address` is at most `size`.
-        let available = limit.min(size - address as usize);
-        // SAFETY: `available` bytes from `start` are within the memory, and nothing runs meanwhile.
-        let bytes = unsafe { std::slice::from_raw_parts(start, available) };
-        match memchr::memchr(0, bytes) {
-            Some(len) => Ok(&bytes[..len]),
-            None => Err(OutOfBounds {
-                address,
-                len: available as u64 + 1,
-                size: size as u64,
-            }),
-        }
+        let available = (limit as u64).min(size - address);
+        // SAFETY: `available` bytes are within the memory.
+        let found = unsafe { bytes::find_nul(self, address, available as usize) };
+        found.ok_or(OutOfBounds {
+            address,
+            len: available + 1,
+            size,
+        })
     }
 
-    /// The pointer to `address`, if `len` bytes there are within the memory.
-    fn check(&self, address: u64, len: u64) -> Result<*mut u8, OutOfBounds> {
-        let (base, size) = self.parts();
-        let size = size as u64;
+    /// The memory's size, if `len` bytes at `address` are within it.
+    fn check(&self, address: u64, len: u64) -> Result<u64, OutOfBounds> {
+        let size = self.size();
         match address.checked_add(len) {
-            // An empty memory may have no base; then only nothing at 0 is within it.
-            Some(_) if size == 0 && address == 0 && len == 0 => {
-                Ok(NonNull::<u8>::dangling().as_ptr())
-            }
-            // SAFETY: at most one past the end of the engine's memory.
-            Some(end) if end <= size => Ok(unsafe { base.add(address as usize) }),
+            Some(end) if end <= size => Ok(size),
             _ => Err(OutOfBounds { address, len, size }),
         }
     }

@@ -53,11 +53,14 @@ impl Namespace {
         }
         let memory = self.memory_to_use()?;
         // SAFETY: nothing of the guest's runs in `with`, which has the bytes and the answers alone.
-        let memory = unsafe { memory.bytes_mut() };
-        with(&State {
-            memory,
-            answers: &answers,
-        })
+        unsafe {
+            memory.read_all(|memory| {
+                with(&State {
+                    memory,
+                    answers: &answers,
+                })
+            })
+        }
     }
 
     fn answer(self: &Rc<Self>, n: usize) -> Result<u64> {

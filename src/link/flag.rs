@@ -3,8 +3,6 @@
 //! All namespaces of a store have the same one: functions of one may run where another was entered, and whatever runs in a store runs on
 //! one thread at a time, whose entries tell what is to stop.
 
-use std::ptr::NonNull;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::control::Signal;
@@ -62,11 +60,7 @@ impl Flag {
             return None;
         }
         let memory = of_store(store)?;
-        let (base, size) = memory.parts();
-        let word = NonNull::new(base.cast::<AtomicU32>()).filter(|word| word.is_aligned())?;
-        if size < size_of::<AtomicU32>() {
-            return None;
-        }
+        let word = memory.first_word()?;
         // SAFETY: the memory does not move, by the shim's word, and lives longer than `Flag`, which takes the address away again. Guests
         // look at it by atomic loads.
         unsafe { signal.set_flag(word) };

@@ -110,7 +110,7 @@ impl Namespace {
         state.model.put_nodes_back(nodes);
         let memory = state.space()?.memory.clone();
         // SAFETY: no guest runs, since the namespace may be taken, and nobody else has the memory meanwhile.
-        snapshot.memory.put_back(unsafe { memory.bytes_mut() });
+        unsafe { memory.change_all(|bytes| snapshot.memory.put_back(bytes)) };
         self.put_values(state, snapshot, ready);
         Ok(())
     }
@@ -141,8 +141,7 @@ impl Namespace {
             .map(|object| object.node.place);
         let touched = places.map(|place| (place.memory_base, place.memory_size));
         // SAFETY: as in `turn_back`.
-        let bytes = unsafe { memory.bytes_mut() };
-        snapshot.memory.put_into_new(bytes, touched);
+        unsafe { memory.change_all(|bytes| snapshot.memory.put_into_new(bytes, touched)) };
         self.put_values(state, snapshot, ready);
         self.handed_over.set(snapshot.books.handed_over);
         self.restored.set(true);

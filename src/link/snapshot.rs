@@ -130,7 +130,7 @@ impl Namespace {
             unloads: state.unloads,
         };
         // SAFETY: no guest runs, since the namespace may be taken; nothing else happens while the slice is read.
-        let memory = Image::of(unsafe { space.memory.bytes_mut() });
+        let memory = unsafe { space.memory.read_all(Image::of) };
         let mut snapshot = Snapshot::new(books, modules, memory);
         snapshot.parsed = Mutex::new(Some(Arc::new(Parsed {
             metering: self.metering(),

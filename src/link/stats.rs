@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::plan::{Found, Plan, Supply};
+use crate::platform::Instant;
 use crate::text::Lines;
 
 #[derive(Clone, Debug, Default)]

@@ -107,8 +107,8 @@ fn call(
     let (outcome, moved) = {
         let _inside = side.leave()?;
         // SAFETY: no guest code runs until this returns: `leave` makes the linker refuse it.
-        let bytes = unsafe { memory.bytes_mut() };
-        (wasi.call(index, bytes, raw), wasi.units_moved())
+        let called = unsafe { memory.change_all(|bytes| wasi.call(index, bytes, raw)) };
+        (called, wasi.units_moved())
     };
     // What the guest waited for may have ended for this reason.
     if let Some(stop) = control::wanted() {

@@ -3,14 +3,21 @@
 //! out there by whoever has it.
 
 use std::path::PathBuf;
+#[cfg(not(target_family = "wasm"))]
+pub use std::time::Instant;
 
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(target_family = "wasm")]
+mod page;
+
 #[cfg(not(unix))]
 pub use other::*;
+#[cfg(target_family = "wasm")]
+pub use page::Instant;
 #[cfg(unix)]
 pub use unix::*;
 

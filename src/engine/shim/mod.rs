@@ -3,6 +3,10 @@
 mod described;
 mod frames;
 mod library_code;
+#[cfg(target_family = "wasm")]
+mod page;
+#[cfg(any(test, target_family = "wasm"))]
+mod page_text;
 mod wasmer;
 mod wasmi;
 #[cfg(feature = "wasmtime")]
@@ -294,6 +298,10 @@ fn of_known(api: &'static Api) -> Option<&'static dyn Shim> {
     #[cfg(feature = "wasmtime")]
     if std::ptr::eq(api, Api::linked()) && wasmtime::is_linked() {
         return Some(&wasmtime::Wasmtime);
+    }
+    #[cfg(target_family = "wasm")]
+    if std::ptr::eq(api, Api::linked()) {
+        return Some(&page::Page);
     }
     let marks: [(&CStr, &'static dyn Shim); 3] = [
         // In wasmtime 15, and in all since.

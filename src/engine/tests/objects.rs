@@ -130,11 +130,10 @@ fn an_empty_memory() {
     assert!(m.write(0, &[1]).is_err());
     assert!(m.read_c_str(0, 1).is_err());
     // SAFETY: alone with it.
-    assert!(unsafe { m.bytes_mut() }.is_empty());
+    assert!(unsafe { m.read_all(<[u8]>::is_empty) });
     assert_eq!(m.grow(1), Some(0));
     // SAFETY: alone with it.
-    let bytes = unsafe { m.bytes_mut() };
-    bytes[65535] = 1;
+    unsafe { m.change_all(|bytes| bytes[65535] = 1) };
     assert_eq!(m.read_u32(65532), Ok(0x0100_0000));
 }
 

@@ -1,0 +1,58 @@
+// A function of JavaScript's as a function pointer: a library of a few bytes with one slot, which the linker links like any other.
+import type { FunctionType } from "./engine.js";
+
+export const MODULE = "wasmdyld.callback";
+const TYPES: Record<number, number> = { 0: 0x7f, 1: 0x7e, 2: 0x7d, 3: 0x7c };
+
+function unsigned(number: number): number[] {
+  const out = [];
+  for (; number >= 0x80; number >>>= 7) out.push((number & 0x7f) | 0x80);
+  return [...out, number];
+}
+const sized = (bytes: number[]): number[] => [...unsigned(bytes.length), ...bytes];
+const text = (name: string): number[] => sized([...new TextEncoder().encode(name)]);
+const section = (id: number, bytes: number[]): number[] => [id, ...sized(bytes)];
+const values = (kinds: number[]): number[] =>
+  sized(
+    kinds.map((kind) => {
+      const type = TYPES[kind];
+      if (type === undefined) throw new TypeError("a callback takes and gives numbers");
+      return type;
+    }),
+  );
+
+/** The library that puts the function which is defined as `MODULE`.`name` into its slot. */
+export function callbackLibrary(name: string, { params, results }: FunctionType): Uint8Array {
+  const imports = [
+    [...text(MODULE), ...text(name), 0, 0],
+    [...text("env"), ...text("__indirect_function_table"), 1, 0x70, 0, 0],
+    [...text("env"), ...text("__table_base"), 3, 0x7f, 0],
+  ];
+  return new Uint8Array([
+    0, 97, 115, 109, 1, 0, 0, 0,
+    // No memory, and one slot.
+    ...section(0, [...text("dylink.0"), 1, ...sized([0, 0, 1, 0])]),
+    ...section(1, [1, 0x60, ...values(params), ...values(results)]),
+    ...section(2, [imports.length, ...imports.flat()]),
+    // (elem (global.get 0) func 0)
+    ...section(9, [1, 0, 0x23, 0, 0x0b, 1, 0]),
+  ]);
+}
+
+/** A function pointer to a function of JavaScript's. */
+export class Callback {
+  constructor(
+    /** The number that a C function pointer is. */
+    readonly slot: number,
+    private readonly end: () => void,
+  ) {}
+
+  /** Takes the pointer back. A guest that calls it all the same traps. */
+  close(): void {
+    this.end();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

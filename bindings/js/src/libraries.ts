@@ -1,0 +1,141 @@
+// Where libraries are: fetched and compiled ahead, in parallel, with all that they need; and given to the linker at once.
+import { FileNotFound, canReadNow, openFile, readFileNow, within } from "./files.js";
+
+export interface Found {
+  bytes: Uint8Array;
+  /** Where it came from. The same place is the same library, under whatever name. */
+  identity: string;
+}
+
+/** What becomes of a library, in order. */
+export interface Progress {
+  library: string;
+  phase: "fetched" | "compiled" | "linked";
+  /** Bytes of the file. */
+  size: number;
+}
+
+export interface LibraryOptions {
+  libraryPath: (string | URL)[];
+  fetch: typeof globalThis.fetch;
+  progress: ((event: Progress) => void) | undefined;
+  needed(bytes: Uint8Array): string[];
+  provide(bytes: Uint8Array, module: WebAssembly.Module): void;
+}
+
+export class Libraries {
+  private readonly known = new Map<string, Promise<Found | undefined>>();
+  /** What has arrived. */
+  private readonly here = new Map<string, Found>();
+  /** Where names were looked for in vain, for messages. */
+  private readonly tried = new Map<string, string[]>();
+
+  constructor(private readonly options: LibraryOptions) {}
+
+  /** Makes bytes the library of this name. */
+  add(name: string, bytes: Uint8Array, identity = name): void {
+    const found = { bytes, identity };
+    this.here.set(name, found);
+    this.known.set(name, Promise.resolve(found));
+  }
+
+  /** Fetches and compiles these libraries and all that they need, each once. Those that are nowhere are left out: the load says so. */
+  async prefetch(names: Iterable<string>): Promise<void> {
+    await Promise.all([...names].map((name) => this.one(name)));
+  }
+
+  /** As {@link prefetch} for what a module of these bytes needs. */
+  async prefetchNeeded(bytes: Uint8Array): Promise<void> {
+    await this.prefetch(this.options.needed(bytes));
+  }
+
+  /** Fetches a file that is no library to be searched for, and what it needs. */
+  async file(name: string, place: string | URL): Promise<Found> {
+    const opened = await openFile(place, this.options.fetch);
+    const found = { bytes: opened.bytes, identity: String(place) };
+    await Promise.all([this.compile(name, found.bytes, opened.module), this.prefetchNeeded(found.bytes)]);
+    return found;
+  }
+
+  private async one(name: string): Promise<void> {
+    let found = this.known.get(name);
+    if (found === undefined) {
+      found = this.search(name);
+      this.known.set(name, found);
+    }
+    const there = await found;
+    // What is nowhere may be there the next time.
+    if (there === undefined) this.known.delete(name);
+  }
+
+  private async search(name: string): Promise<Found | undefined> {
+    const tried: string[] = [];
+    for (const folder of this.options.libraryPath) {
+      const place = within(folder, name);
+      try {
+        const opened = await openFile(place, this.options.fetch);
+        const found = { bytes: opened.bytes, identity: String(place) };
+        this.options.progress?.({ library: name, phase: "fetched", size: found.bytes.length });
+        this.here.set(name, found);
+        // Not awaited before what it needs is under way.
+        const compiled = this.compile(name, found.bytes, opened.module);
+        const needed = this.options.needed(found.bytes).map((needed) => this.needed(needed));
+        await Promise.all([compiled, ...needed]);
+        return found;
+      } catch (error) {
+        if (!(error instanceof FileNotFound)) throw error;
+        tried.push(error.message);
+      }
+    }
+    this.tried.set(name, tried);
+    return undefined;
+  }
+
+  /** Libraries may need each other: what is under way already is not waited for here, but by whoever asked first. */
+  private async needed(name: string): Promise<void> {
+    if (!this.known.has(name)) await this.one(name);
+  }
+
+  private async compile(name: string, bytes: Uint8Array, streamed?: Promise<WebAssembly.Module>): Promise<void> {
+    // What is no module is the linker's to explain; what came by a stream may have failed for its type of content.
+    const compile = () => WebAssembly.compile(bytes as BufferSource).catch(() => undefined);
+    const module = await (streamed?.catch(compile) ?? compile());
+    if (module === undefined) return;
+    this.options.provide(bytes, module);
+    this.options.progress?.({ library: name, phase: "compiled", size: bytes.length });
+  }
+
+  /**
+   * A library that a load or a guest's dlopen asks for, at once: what has been fetched; else a file where files can be read without waiting. A
+   * path's last part is what is searched.
+   */
+  now(name: string): Found | undefined {
+    const base = name.slice(name.lastIndexOf("/") + 1);
+    const here = this.here.get(base);
+    if (here) return here;
+    const tried: string[] = [];
+    for (const folder of this.options.libraryPath) {
+      const place = within(folder, base);
+      if (!canReadNow(place)) {
+        tried.push(`${place}: not fetched; await prefetch(["${base}"]) before`);
+        continue;
+      }
+      try {
+        const found = { bytes: readFileNow(place), identity: String(place) };
+        this.here.set(base, found);
+        return found;
+      } catch (error) {
+        if (!(error instanceof FileNotFound)) throw error;
+        tried.push(error.message);
+      }
+    }
+    this.tried.set(base, tried);
+    return undefined;
+  }
+
+  /** Where names were looked for in vain, a line each. */
+  explain(message: string): string {
+    const lines = [...this.tried].filter(([name]) => message.includes(name)).flatMap(([, places]) => places.map((place) => `\n  looked for at ${place}`));
+    return message + lines.join("");
+  }
+}

@@ -1,0 +1,135 @@
+// A library of a namespace: its functions as functions.
+import { Callback } from "./callbacks.js";
+import type { FunctionType } from "./engine.js";
+import { NotFound } from "./errors.js";
+import type { Memory } from "./memory.js";
+
+/** What a function of a guest takes: a number; null and booleans as C has them; a callback as its pointer; text and bytes as the address of a copy, for
+ * the time of the call, of which bytes are copied back. */
+export type Argument = number | bigint | boolean | null | string | Uint8Array | Callback;
+export type Result = number | bigint | undefined | (number | bigint)[];
+export type GuestFunction = (...args: Argument[]) => any;
+
+/** What a library asks of its namespace; `object` is the linker's name for it, 0 for the global scope. */
+export interface Core {
+  readonly memory: Memory;
+  /** A function's prepared handle and type, or the address of a datum; nothing where there is no such symbol. */
+  lookUp(object: number, name: string): { prepared: number; type: FunctionType } | { address: number } | undefined;
+  callPrepared(prepared: number, type: FunctionType, values: (number | bigint)[]): Result;
+  symbolsOf(object: number): Map<string, "function" | "data">;
+  nameOf(object: number): string;
+  unload(object: number): void;
+}
+
+const [I32, I64, F32, F64] = [0, 1, 2, 3];
+const NAMES: Record<number, string> = { 0: "i32", 1: "i64", 2: "f32", 3: "f64" };
+
+/** The functions by their names, and this, whose own names begin with `$`, which C's do not. */
+export interface LibraryMethods extends Disposable {
+  /** The library's name. */
+  readonly $name: string;
+  /** Calls a function by its name. */
+  $call(name: string, ...args: Argument[]): any;
+  /** A function by its name; an error if there is none. */
+  $function(name: string): GuestFunction;
+  /** The address of a datum. */
+  $address(name: string): number;
+  /** Whether there is such a symbol, here or in what the library needs. */
+  $has(name: string): boolean;
+  /** What the library defines itself. */
+  $symbols(): Map<string, "function" | "data">;
+  /** Takes the loading back (dlclose). */
+  $close(): void;
+}
+
+export type Library = LibraryMethods & Record<string, any>;
+
+export function makeLibrary(core: Core, object: number): Library {
+  const known = new Map<string, GuestFunction>();
+  const found = (name: string) => {
+    const symbol = core.lookUp(object, name);
+    if (symbol === undefined) throw new NotFound("NOT_FOUND", `${methods.$name}: no symbol \`${name}\` in it or in what it needs`);
+    return symbol;
+  };
+  const guestFunction = (name: string): GuestFunction => {
+    let made = known.get(name);
+    if (made) return made;
+    const symbol = found(name);
+    if ("address" in symbol) throw new TypeError(`${name} is a datum, at address ${symbol.address}: use $address("${name}")`);
+    made = wrap(core, name, symbol.prepared, symbol.type);
+    known.set(name, made);
+    return made;
+  };
+  const methods: LibraryMethods = {
+    $name: object === 0 ? "the namespace" : core.nameOf(object),
+    $call: (name, ...args) => guestFunction(name)(...args),
+    $function: guestFunction,
+    $address: (name) => {
+      const symbol = found(name);
+      if (!("address" in symbol)) throw new TypeError(`${name} is a function`);
+      return symbol.address;
+    },
+    $has: (name) => core.lookUp(object, name) !== undefined,
+    $symbols: () => core.symbolsOf(object),
+    $close: () => core.unload(object),
+    [Symbol.dispose]: () => core.unload(object),
+  };
+  return new Proxy(methods, {
+    get(target, name) {
+      // A promise's `then` is looked for wherever something is awaited, and a library that has a function of that name gives it by $function.
+      if (typeof name === "symbol" || name in target || name === "then") return Reflect.get(target, name);
+      return guestFunction(name);
+    },
+    has: (target, name) => name in target || (typeof name === "string" && methods.$has(name)),
+  }) as Library;
+}
+
+function wrap(core: Core, name: string, prepared: number, type: FunctionType): GuestFunction {
+  const signature = `${name}(${type.params.map((kind) => NAMES[kind]).join(", ")})`;
+  return (...args) => {
+    if (args.length !== type.params.length) {
+      throw new TypeError(`${signature} takes ${type.params.length} arguments, not ${args.length}`);
+    }
+    const copies: { address: number; bytes: Uint8Array; back: boolean }[] = [];
+    const copy = (bytes: Uint8Array, back: boolean): number => {
+      const address = core.memory.newBytes(bytes);
+      copies.push({ address, bytes, back });
+      return address;
+    };
+    try {
+      const values = args.map((arg, n) => toGuest(arg, type.params[n]!, copy, () => `argument ${n + 1} of ${signature}`));
+      const result = core.callPrepared(prepared, type, values);
+      for (const { address, bytes, back } of copies) if (back) bytes.set(core.memory.read(address, bytes.length));
+      return result;
+    } finally {
+      for (const { address } of copies) core.memory.free(address);
+    }
+  };
+}
+
+function toGuest(
+  arg: Argument,
+  kind: number,
+  copy: (bytes: Uint8Array, back: boolean) => number,
+  what: () => string,
+): number | bigint {
+  const wrong = (expected: string) => new TypeError(`${what()}: ${expected} is expected, not ${arg === null ? "null" : typeof arg}`);
+  if (kind === I32) {
+    if (typeof arg === "string") return copy(new TextEncoder().encode(`${arg}\0`), false);
+    if (arg instanceof Uint8Array) return copy(arg, true);
+    if (arg instanceof Callback) return arg.slot;
+    if (arg === null || typeof arg === "boolean") return Number(arg);
+    if (typeof arg !== "number") throw wrong("a number");
+    if (!Number.isInteger(arg) || arg < -(2 ** 31) || arg >= 2 ** 32) throw new RangeError(`${what()}: ${arg} is no integer of 32 bits`);
+    return arg | 0;
+  }
+  if (kind === I64) {
+    if (typeof arg !== "bigint" && !Number.isSafeInteger(arg)) throw wrong("a bigint or an integer");
+    const value = BigInt(arg as number | bigint);
+    if (value < -(2n ** 63n) || value >= 2n ** 64n) throw new RangeError(`${what()}: ${value} is no integer of 64 bits`);
+    return BigInt.asIntN(64, value);
+  }
+  if (kind !== F32 && kind !== F64) throw wrong("a value that JavaScript cannot give");
+  if (typeof arg !== "number") throw wrong("a number");
+  return arg;
+}

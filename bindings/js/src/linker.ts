@@ -1,0 +1,232 @@
+// The linker: a module that is instantiated once for each namespace. Calls of its C API, with strings, results and errors.
+import { Engine, type Host } from "./engine.js";
+import { InternalError, errorOf, type Details, type LinkError } from "./errors.js";
+import { readFile } from "./files.js";
+
+type CFunction = (...args: any[]) => any;
+
+/** What the linker asks of a namespace. */
+export interface Callbacks {
+  /** The bytes of a library, and what tells it from others, or nothing. What it throws fails the load. */
+  open(name: string, neededBy: string | undefined): { bytes: Uint8Array; identity: string } | undefined;
+  trace?: ((category: string, text: string) => void) | undefined;
+}
+
+export type LinkerSource = string | URL | BufferSource | WebAssembly.Module;
+
+let bundled: Promise<WebAssembly.Module> | undefined;
+
+async function compiled(source: LinkerSource | undefined): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  if (source === undefined) {
+    bundled ??= compiled(new URL("./wasmdyld.wasm", import.meta.url));
+    return bundled.catch((error) => {
+      bundled = undefined;
+      throw error;
+    });
+  }
+  if (typeof source !== "string" && !(source instanceof URL)) return WebAssembly.compile(source);
+  return WebAssembly.compile((await readFile(source, globalThis.fetch)) as BufferSource);
+}
+
+export class Linker {
+  readonly engine: Engine;
+  private readonly c: Host & Record<string, CFunction>;
+  private panic = "";
+  private broken = false;
+  private symbolNames: ((name: string, kind: number) => void) | undefined;
+  /** What `open` threw, which the linker's own error does not have. */
+  private thrown: unknown;
+  private opened = 0;
+  private openedSize = 0;
+
+  static async create(callbacks: Callbacks, source?: LinkerSource): Promise<Linker> {
+    const module = await compiled(source);
+    return new Linker(module, callbacks);
+  }
+
+  private constructor(module: WebAssembly.Module, private readonly callbacks: Callbacks) {
+    this.engine = new Engine();
+    const env = { ...this.engine.imports(), ...this.imports() };
+    const instance = new WebAssembly.Instance(module, { env });
+    this.c = instance.exports as any;
+    this.engine.connect(this.c);
+    this.c.wasmdyld_start!();
+  }
+
+  private imports(): Record<string, CFunction> {
+    return {
+      wasmdyld_panicked: (at, size) => {
+        this.panic = this.decode(at, size);
+      },
+      wasmdyld_on_open: (_env, name, by, bytes, size, identity, identitySize) => {
+        try {
+          const found = this.callbacks.open(this.text(name), by === 0 ? undefined : this.text(by));
+          if (found === undefined) return 1;
+          const id = new TextEncoder().encode(found.identity);
+          this.release();
+          this.openedSize = found.bytes.length + id.length;
+          this.opened = this.c.wasmdyld_alloc(this.openedSize);
+          this.memory(this.opened, found.bytes.length).set(found.bytes);
+          this.memory(this.opened + found.bytes.length, id.length).set(id);
+          const view = this.engine.view();
+          view.setUint32(bytes, this.opened, true);
+          view.setUint32(size, found.bytes.length, true);
+          view.setUint32(identity, this.opened + found.bytes.length, true);
+          view.setUint32(identitySize, id.length, true);
+          return 0;
+        } catch (error) {
+          this.thrown = error;
+          return 2;
+        }
+      },
+      wasmdyld_on_trace: (_env, category, text) => this.callbacks.trace?.(this.text(category), this.text(text)),
+      wasmdyld_on_symbol: (_env, name, kind) => this.symbolNames?.(this.text(name), kind),
+    };
+  }
+
+  /** What the last search was given, which the linker has copied. */
+  private release(): void {
+    if (this.opened !== 0) this.c.wasmdyld_release(this.opened, this.openedSize);
+    this.opened = 0;
+  }
+
+  private memory(at: number, size: number): Uint8Array {
+    return new Uint8Array(this.c.memory.buffer, at, size);
+  }
+
+  /** Writes to the linker's memory. */
+  poke(at: number, bytes: Uint8Array): void {
+    this.memory(at, bytes.length).set(bytes);
+  }
+
+  private decode(at: number, size: number): string {
+    return new TextDecoder().decode(this.memory(at, size));
+  }
+
+  /** A C string of the linker's. */
+  text(at: number): string {
+    const bytes = new Uint8Array(this.c.memory.buffer, at);
+    return this.decode(at, bytes.indexOf(0));
+  }
+
+  /** Calls a function that takes no error, of whatever name. */
+  plain(name: string, ...args: (number | bigint)[]): any {
+    return this.guarded(() => this.c[name]!(...args));
+  }
+
+  /**
+   * Calls a function that takes an error as its last parameter, and throws that. Strings become C strings, bytes are copied, for the time of the
+   * call.
+   */
+  call(name: string, ...args: (number | bigint | string | Uint8Array)[]): void {
+    this.withResults(0, () => args)(name);
+  }
+
+  /** As `call` for a function that writes `count` results of 8 bytes, of which `args` is told the first one's address: gives a view of them. */
+  results(name: string, count: number, args: (at: number) => (number | bigint | string | Uint8Array)[]): DataView {
+    return this.withResults(count, args)(name);
+  }
+
+  private withResults(count: number, args: (at: number) => (number | bigint | string | Uint8Array)[]): (name: string) => DataView {
+    return (name) => {
+      const pieces: [number, number][] = [];
+      const piece = (size: number): number => {
+        const at = this.c.wasmdyld_alloc(size);
+        pieces.push([at, size]);
+        return at;
+      };
+      const copied = (bytes: Uint8Array): number => {
+        const at = piece(bytes.length);
+        this.memory(at, bytes.length).set(bytes);
+        return at;
+      };
+      const size = 8 * count + 8;
+      const out = piece(size);
+      this.memory(out, size).fill(0);
+      try {
+        const values = args(out).map((arg) => {
+          if (typeof arg === "string") return copied(new TextEncoder().encode(arg.replaceAll("\0", "\u{fffd}") + "\0"));
+          return arg instanceof Uint8Array ? copied(arg) : arg;
+        });
+        const error = out + 8 * count;
+        this.thrown = undefined;
+        const code = this.guarded(() => this.c[name]!(...values, error)) as number;
+        if (code !== 0) throw this.error(this.engine.view().getUint32(error, true));
+        return new DataView(this.memory(out, 8 * count).slice().buffer);
+      } finally {
+        for (const [at, size] of pieces) this.c.wasmdyld_release(at, size);
+      }
+    };
+  }
+
+  /** A call into the linker. A panic, which is a trap there, leaves it in a state of which nothing is known. */
+  private guarded<T>(run: () => T): T {
+    if (this.broken) throw new InternalError("INTERNAL", `the linker has failed before: ${this.panic || "a trap in its own code"}`);
+    try {
+      return this.engine.enter(run);
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+        this.broken = true;
+        throw new InternalError("INTERNAL", `a defect of wasmdyld: ${this.panic || error.message}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  private error(handle: number): LinkError {
+    const c = this.c;
+    const string = (name: string, n: number): string | undefined => {
+      const at = c[name]!(handle, n);
+      return at === 0 ? undefined : this.text(at);
+    };
+    const many = <T>(name: string, each: (n: number) => T): T[] => Array.from({ length: c[name]!(handle) }, (_, n) => each(n));
+    const details: Details = {
+      symbols: many("wasm_dyld_error_undefined_count", (n) => ({
+        symbol: string("wasm_dyld_error_undefined_symbol", n) ?? "",
+        importer: string("wasm_dyld_error_undefined_importer", n) ?? "",
+        wanted: string("wasm_dyld_error_undefined_wanted", n) ?? "",
+      })),
+      frames: many("wasm_dyld_error_frame_count", (n) => ({
+        object: string("wasm_dyld_error_frame_object", n),
+        function: string("wasm_dyld_error_frame_function", n),
+      })),
+      exitCode: this.exitCode(handle),
+    };
+    const cause = this.thrown ?? this.engine.takeCause();
+    if (cause !== undefined) details.cause = cause;
+    const message = this.text(c.wasm_dyld_error_message!(handle));
+    const code = c.wasm_dyld_error_code!(handle);
+    c.wasm_dyld_error_delete!(handle);
+    return errorOf(code, message, details);
+  }
+
+  private exitCode(handle: number): number | undefined {
+    const at = this.c.wasmdyld_alloc(4);
+    const told = this.c.wasm_dyld_error_exit_code!(handle, at);
+    const code = this.engine.view().getInt32(at, true);
+    this.c.wasmdyld_release(at, 4);
+    return told ? code : undefined;
+  }
+
+  /** The names of the libraries that a module needs; nothing of what is no module, of which a load tells more. */
+  needed(bytes: Uint8Array): string[] {
+    const at = this.c.wasmdyld_alloc(bytes.length);
+    this.memory(at, bytes.length).set(bytes);
+    const out = this.c.wasmdyld_alloc(4);
+    try {
+      const told = this.plain("wasmdyld_needed", at, bytes.length, out) as number;
+      if (told === 0) return [];
+      return this.decode(told, this.engine.view().getUint32(out, true)).split("\0").slice(0, -1);
+    } finally {
+      this.c.wasmdyld_release(at, bytes.length);
+      this.c.wasmdyld_release(out, 4);
+    }
+  }
+
+  /** Calls `each` with the names that an object defines. */
+  symbols(namespace: number, object: number, each: (name: string, kind: number) => void): void {
+    this.symbolNames = each;
+    this.call("wasm_dyld_object_symbols", namespace, object, this.plain("wasmdyld_symbol_callback"), 0);
+  }
+}

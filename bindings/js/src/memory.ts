@@ -1,0 +1,93 @@
+// The guest's memory, as JavaScript uses it.
+
+type ArrayKind<T> = { new (buffer: ArrayBuffer, at: number, length: number): T; BYTES_PER_ELEMENT: number };
+
+/** A part of memory as a typed array. The memory moves when it grows; `array` is where it is at the moment. */
+export class View<T extends ArrayBufferView> {
+  private current: T | undefined;
+
+  constructor(
+    private readonly memory: Memory,
+    private readonly kind: ArrayKind<T>,
+    readonly address: number,
+    readonly length: number,
+  ) {
+    void this.array;
+  }
+
+  get array(): T {
+    const { buffer } = this.memory;
+    if (this.current?.buffer !== buffer) this.current = new this.kind(buffer, this.address, this.length);
+    return this.current!;
+  }
+}
+
+/** What the memory asks of its namespace. */
+export interface Heap {
+  memory(): WebAssembly.Memory;
+  alloc(size: number): number;
+  free(address: number): void;
+}
+
+/** Addresses may be given as guests give them, signed. */
+export class Memory {
+  constructor(private readonly heap: Heap) {}
+
+  /** The memory itself, as it is now: read it anew after calls of the guest, which may make it grow. */
+  get buffer(): ArrayBuffer {
+    return this.heap.memory().buffer as ArrayBuffer;
+  }
+
+  /** Copies bytes out. */
+  read(address: number, size: number): Uint8Array {
+    return new Uint8Array(this.buffer, address >>> 0, size).slice();
+  }
+
+  /** Copies bytes in. */
+  write(address: number, bytes: Uint8Array): void {
+    new Uint8Array(this.buffer, address >>> 0, bytes.length).set(bytes);
+  }
+
+  /** A C string in UTF-8. A null pointer gives null. */
+  string(address: number): string | null {
+    if (address === 0) return null;
+    const bytes = new Uint8Array(this.buffer, address >>> 0);
+    const end = bytes.indexOf(0);
+    if (end < 0) throw new RangeError(`the string at ${address >>> 0} does not end within the memory`);
+    return new TextDecoder().decode(bytes.slice(0, end));
+  }
+
+  /** Bytes of the guest's heap, from its malloc: given back by `free`, or by the guest. */
+  alloc(size: number): number {
+    return this.heap.alloc(size);
+  }
+
+  free(address: number): void {
+    this.heap.free(address);
+  }
+
+  /** A C string in the guest's heap, from its malloc. */
+  newString(text: string): number {
+    return this.newBytes(new TextEncoder().encode(`${text}\0`));
+  }
+
+  /** Bytes in the guest's heap, from its malloc. */
+  newBytes(bytes: Uint8Array): number {
+    const address = this.alloc(bytes.length);
+    this.write(address, bytes);
+    return address;
+  }
+
+  /** A part of the memory as a typed array that stays good when the memory grows. */
+  view<T extends ArrayBufferView>(kind: ArrayKind<T>, address: number, length: number): View<T> {
+    return new View(this, kind, address >>> 0, length);
+  }
+
+  readU32(address: number): number {
+    return new DataView(this.buffer).getUint32(address >>> 0, true);
+  }
+
+  writeU32(address: number, value: number): void {
+    new DataView(this.buffer).setUint32(address >>> 0, value, true);
+  }
+}

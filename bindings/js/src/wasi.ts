@@ -1,0 +1,137 @@
+// What guests get of WASI preview1: node's own in node, @bjorn3/browser_wasi_shim elsewhere, or what the host brings. Streams that are functions
+// of JavaScript's are put before it.
+import { builtin, inNode } from "./files.js";
+
+export interface WasiOptions {
+  /** Arguments after the program's name. */
+  args?: string[];
+  env?: Record<string, string>;
+  /** In node: folders of this machine by their names for guests. */
+  preopens?: Record<string, string>;
+  /** In browsers: files in memory, by the folders' names for guests. */
+  folders?: Record<string, Folder>;
+}
+
+/** Names to files and folders. */
+export interface Folder {
+  [name: string]: Uint8Array | string | Folder;
+}
+
+/** A WASI of the host's own: functions of preview1, which reach the guest's memory as they are told here. */
+export interface WasiProvider {
+  imports: Record<string, (...args: any[]) => any>;
+  setMemory?(memory: WebAssembly.Memory): void;
+}
+
+export interface Streams {
+  /** What guests read: bytes, or text. */
+  stdin?: Uint8Array | string | undefined;
+  stdout?: ((bytes: Uint8Array) => void) | undefined;
+  stderr?: ((bytes: Uint8Array) => void) | undefined;
+}
+
+export const isProvider = (wasi: object): wasi is WasiProvider => "imports" in wasi;
+
+export async function makeWasi(program: string, options: WasiOptions): Promise<WasiProvider> {
+  const args = [program, ...(options.args ?? [])];
+  return inNode && !options.folders ? ofNode(args, options) : ofShim(args, options);
+}
+
+function ofNode(args: string[], { env = {}, preopens = {} }: WasiOptions): WasiProvider {
+  const { WASI } = builtin("node:wasi");
+  const wasi = new WASI({ version: "preview1", args, env, preopens });
+  return {
+    imports: wasi.wasiImport,
+    setMemory: once((memory) => wasi.initialize({ exports: { memory } })),
+  };
+}
+
+/** Node's takes a memory once. It is the same as long as something is loaded. */
+function once(set: (memory: WebAssembly.Memory) => void): (memory: WebAssembly.Memory) => void {
+  let known: WebAssembly.Memory | undefined;
+  return (memory) => {
+    if (memory === known) return;
+    if (known) throw new Error("node:wasi serves one memory: make another namespace");
+    known = memory;
+    set(memory);
+  };
+}
+
+async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): Promise<WasiProvider> {
+  const shim = await import("@bjorn3/browser_wasi_shim");
+  const contents = (folder: Folder): Map<string, any> =>
+    new Map(
+      Object.entries(folder).map(([name, entry]) => {
+        if (typeof entry === "string") return [name, new shim.File(new TextEncoder().encode(entry))];
+        return [name, entry instanceof Uint8Array ? new shim.File(entry) : new shim.Directory(contents(entry))];
+      }),
+    );
+  const console_ = (write: (line: string) => void) => shim.ConsoleStdout.lineBuffered(write);
+  const wasi = new shim.WASI(
+    args,
+    Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    [
+      new shim.OpenFile(new shim.File([])),
+      console_((line) => console.log(line)),
+      console_((line) => console.error(line)),
+      ...Object.entries(folders).map(([name, folder]) => new shim.PreopenDirectory(name, contents(folder))),
+    ],
+    { debug: false },
+  );
+  return {
+    imports: wasi.wasiImport as any,
+    setMemory: (memory) => {
+      (wasi as any).inst = { exports: { memory } };
+    },
+  };
+}
+
+const [SUCCESS, IO] = [0, 29];
+
+/** Functions that stand before WASI's own for the streams that are JavaScript's. */
+export function withStreams(
+  imports: WasiProvider["imports"],
+  streams: Streams,
+  memory: () => WebAssembly.Memory,
+): WasiProvider["imports"] {
+  const writers = [undefined, streams.stdout, streams.stderr];
+  let input = typeof streams.stdin === "string" ? new TextEncoder().encode(streams.stdin) : streams.stdin;
+  const vectors = (view: DataView, at: number, count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      const vector = (at >>> 0) + 8 * n;
+      return new Uint8Array(view.buffer, view.getUint32(vector, true), view.getUint32(vector + 4, true));
+    });
+  const fd_write = (fd: number, at: number, count: number, written: number): number => {
+    const write = writers[fd];
+    if (write === undefined) return imports.fd_write!(fd, at, count, written);
+    const view = new DataView(memory().buffer);
+    const parts = vectors(view, at, count);
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let done = 0;
+    for (const part of parts) {
+      bytes.set(part, done);
+      done += part.length;
+    }
+    view.setUint32(written >>> 0, done, true);
+    try {
+      write(bytes);
+    } catch {
+      return IO;
+    }
+    return SUCCESS;
+  };
+  const fd_read = (fd: number, at: number, count: number, read: number): number => {
+    if (fd !== 0 || input === undefined) return imports.fd_read!(fd, at, count, read);
+    const view = new DataView(memory().buffer);
+    let done = 0;
+    for (const part of vectors(view, at, count)) {
+      const piece = input.subarray(0, part.length);
+      part.set(piece);
+      input = input.subarray(piece.length);
+      done += piece.length;
+    }
+    view.setUint32(read >>> 0, done, true);
+    return SUCCESS;
+  };
+  return { ...imports, fd_write, fd_read };
+}
