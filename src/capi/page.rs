@@ -11,7 +11,7 @@ use super::object::wasm_dyld_symbol_callback_t;
 use super::types::wasm_dyld_symbol_kind_t;
 use crate::engine::sys::wasm_trap_t;
 use crate::engine::{HostTrap, Trap, number_of};
-use crate::object::{ExportItem, Object, ParseLimits, ValType};
+use crate::object::{Exported, Object, ParseLimits, ValType, exported};
 
 // Callbacks are pointers to functions of this module; these are JavaScript's.
 unsafe extern "C" {
@@ -87,15 +87,13 @@ fn tell(
     bytes: *const u8,
     size: usize,
     length: *mut usize,
-    write: impl FnOnce(&Object, &mut Vec<u8>),
+    answer: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
 ) -> *const u8 {
     edge::quiet(std::ptr::null(), || {
-        let bytes = edge::module(bytes, size, "module").ok()?;
-        let object = Object::parse(bytes, &ParseLimits::default()).ok()?;
+        let answer = answer(edge::module(bytes, size, "module").ok()?)?;
+        edge::set(length, answer.len());
         TOLD.with_borrow_mut(|told| {
-            told.clear();
-            write(&object, told);
-            edge::set(length, told.len());
+            *told = answer;
             Some(told.as_ptr())
         })
     })
@@ -104,12 +102,10 @@ fn tell(
 /// The names of the libraries that a module needs, each with a NUL behind it.
 #[unsafe(no_mangle)]
 extern "C" fn wasmdyld_needed(bytes: *const u8, size: usize, length: *mut usize) -> *const u8 {
-    tell(bytes, size, length, |object, told| {
+    tell(bytes, size, length, |bytes| {
+        let object = Object::parse(bytes, &ParseLimits::default()).ok()?;
         let needed = object.dylink.iter().flat_map(|dylink| &dylink.needed);
-        for name in needed {
-            told.extend_from_slice(name.as_bytes());
-            told.push(0);
-        }
+        Some(needed.flat_map(|name| name.bytes().chain([0])).collect())
     })
 }
 
@@ -118,24 +114,23 @@ extern "C" fn wasmdyld_needed(bytes: *const u8, size: usize, length: *mut usize)
 /// whether it is mutable; 2 for all others.
 #[unsafe(no_mangle)]
 extern "C" fn wasmdyld_exports(bytes: *const u8, size: usize, length: *mut usize) -> *const u8 {
-    tell(bytes, size, length, |object, told| {
-        let number = |ty: &ValType| number_of(*ty).unwrap_or(u8::MAX);
-        for export in object.exports.iter() {
-            match export.item {
-                ExportItem::Func { sig, .. } => {
+    let number = |ty: &ValType| number_of(*ty).unwrap_or(u8::MAX);
+    tell(bytes, size, length, |bytes| {
+        let mut told = Vec::new();
+        for export in exported(bytes)? {
+            match export {
+                Exported::Func(Some(ty)) => {
                     told.push(0);
-                    for values in [&sig.params, &sig.results] {
-                        let count = u16::try_from(values.len()).unwrap_or(u16::MAX);
-                        told.extend_from_slice(&count.to_le_bytes());
+                    for values in [&ty.params, &ty.results] {
+                        told.extend_from_slice(&u16::try_from(values.len()).ok()?.to_le_bytes());
                     }
-                    told.extend(sig.params.iter().chain(&sig.results).map(number));
+                    told.extend(ty.params.iter().chain(&ty.results).map(number));
                 }
-                ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => {
-                    told.extend([1, number(&ty.content), ty.mutable.into()]);
-                }
+                Exported::Global(ty) => told.extend([1, number(&ty.content), ty.mutable.into()]),
                 _ => told.push(2),
             }
         }
+        Some(told)
     })
 }
 

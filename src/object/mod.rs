@@ -10,6 +10,8 @@ mod dylink;
 mod elements;
 mod emscripten;
 mod explain;
+#[cfg(any(test, target_family = "wasm"))]
+mod exported;
 mod exports;
 mod expose;
 mod externalize;
@@ -46,6 +48,8 @@ pub(crate) use constant::{Global as KnownGlobal, Width, evaluate};
 pub(crate) use convert::value as value_type;
 pub(crate) use dylink::mem_info;
 pub use explain::{Explanation, explain};
+#[cfg(target_family = "wasm")]
+pub use exported::{Exported, exported};
 pub use exports::{Export, Exports, Unfit};
 pub(crate) use expose::changes_table;
 pub use expose::expose;

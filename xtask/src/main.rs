@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod guests;
 mod install;
+mod js;
 mod library;
 mod portable;
 mod ports;
@@ -44,6 +45,8 @@ tasks:
   web                fetch node, and WASI for browsers, which tests of one module run in
   python [ARG...]    build the Python package's wheel around the library, and test it
                      in an environment of its own; arguments go to pytest
+  js [--quick]       build the package for JavaScript (needs Rust for wasm32-unknown-unknown), install
+                     it in a fresh folder and test it
   fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
   asan               run C tests and guests on wasmi under AddressSanitizer
   miri               run the tests of the pure core under Miri (needs nightly Rust)
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         "uninstall" => install::uninstall(rest),
         "header" => library::header(),
         "docs" => reference::main(),
+        "js" => js::main(rest),
         "fuzz" => fuzz::main(rest),
         "asan" => sanitize::asan(rest),
         "miri" => sanitize::miri(rest),

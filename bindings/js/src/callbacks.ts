@@ -47,7 +47,7 @@ export class Callback {
     private readonly end: () => void,
   ) {}
 
-  /** Takes the pointer back. A guest that calls it all the same traps. */
+  /** Takes the pointer back. A guest that calls it all the same traps, as long as no other function has it. */
   close(): void {
     this.end();
   }

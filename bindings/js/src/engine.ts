@@ -293,7 +293,7 @@ export class Engine {
   private exportTypes(at: number, size: number): Module["types"] {
     const out = this.host.wasmdyld_alloc(4);
     const start = this.host.wasmdyld_exports(at, size, out);
-    const length = this.view().getUint32(out, true);
+    const length = start === 0 ? 0 : this.view().getUint32(out, true);
     this.host.wasmdyld_release(out, 4);
     const told = this.bytes(start, length).slice();
     let types: ReturnType<Module["types"]> | undefined;

@@ -86,3 +86,10 @@ export function readFileNow(place: string | URL): Uint8Array {
   if (request.status >= 400) throw new Error(`${place}: ${request.status}`);
   return new Uint8Array(request.response);
 }
+
+/** What tells a file that has been read from others, whatever name it was read by. */
+export function identityOf(place: string | URL): string {
+  if (!inNode || isWeb(place)) return String(place);
+  const { dev, ino } = builtin("node:fs").statSync(path(place));
+  return `file:${dev}:${ino}`;
+}

@@ -1,5 +1,5 @@
 // Where libraries are: fetched and compiled ahead, in parallel, with all that they need; and given to the linker at once.
-import { FileNotFound, canReadNow, openFile, readFileNow, within } from "./files.js";
+import { FileNotFound, canReadNow, identityOf, openFile, readFileNow, within } from "./files.js";
 
 export interface Found {
   bytes: Uint8Array;
@@ -21,6 +21,8 @@ export interface LibraryOptions {
   progress: ((event: Progress) => void) | undefined;
   needed(bytes: Uint8Array): string[];
   provide(bytes: Uint8Array, module: WebAssembly.Module): void;
+  /** What is at a path of the guest's. */
+  guestFile(path: string): Found | undefined;
 }
 
 export class Libraries {
@@ -52,7 +54,7 @@ export class Libraries {
   /** Fetches a file that is no library to be searched for, and what it needs. */
   async file(name: string, place: string | URL): Promise<Found> {
     const opened = await openFile(place, this.options.fetch);
-    const found = { bytes: opened.bytes, identity: String(place) };
+    const found = { bytes: opened.bytes, identity: identityOf(place) };
     await Promise.all([this.compile(name, found.bytes, opened.module), this.prefetchNeeded(found.bytes)]);
     return found;
   }
@@ -74,7 +76,7 @@ export class Libraries {
       const place = within(folder, name);
       try {
         const opened = await openFile(place, this.options.fetch);
-        const found = { bytes: opened.bytes, identity: String(place) };
+        const found = { bytes: opened.bytes, identity: identityOf(place) };
         this.options.progress?.({ library: name, phase: "fetched", size: found.bytes.length });
         this.here.set(name, found);
         // Not awaited before what it needs is under way.
@@ -107,29 +109,29 @@ export class Libraries {
 
   /**
    * A library that a load or a guest's dlopen asks for, at once: what has been fetched; else a file where files can be read without waiting. A
-   * path's last part is what is searched.
+   * path is the guest's own.
    */
   now(name: string): Found | undefined {
-    const base = name.slice(name.lastIndexOf("/") + 1);
-    const here = this.here.get(base);
+    if (name.includes("/")) return this.options.guestFile(name);
+    const here = this.here.get(name);
     if (here) return here;
     const tried: string[] = [];
     for (const folder of this.options.libraryPath) {
-      const place = within(folder, base);
+      const place = within(folder, name);
       if (!canReadNow(place)) {
-        tried.push(`${place}: not fetched; await prefetch(["${base}"]) before`);
+        tried.push(`${place}: not fetched; await prefetch(["${name}"]) before`);
         continue;
       }
       try {
-        const found = { bytes: readFileNow(place), identity: String(place) };
-        this.here.set(base, found);
+        const found = { bytes: readFileNow(place), identity: identityOf(place) };
+        this.here.set(name, found);
         return found;
       } catch (error) {
         if (!(error instanceof FileNotFound)) throw error;
         tried.push(error.message);
       }
     }
-    this.tried.set(base, tried);
+    this.tried.set(name, tried);
     return undefined;
   }
 

@@ -2,6 +2,7 @@
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import type { FunctionType } from "./engine.js";
 import { InvalidArgument, NotFound } from "./errors.js";
+import { guestFile } from "./guest-paths.js";
 import { Libraries, type Progress } from "./libraries.js";
 import { makeLibrary, type Core, type Library, type Result } from "./library.js";
 import { Linker, type LinkerSource } from "./linker.js";
@@ -59,6 +60,8 @@ export class Namespace {
   private readonly core: Core;
   private wasiReady: Promise<void> | undefined;
   private callbacks = 0;
+  /** By their types. */
+  private readonly freeSlots = new Map<string, Slot[]>();
 
   /** Makes a namespace, with nothing in it. */
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
@@ -72,6 +75,7 @@ export class Namespace {
       progress: options.progress,
       needed: (bytes) => linker.needed(bytes),
       provide: (bytes, module) => linker.engine.provide(bytes, module),
+      guestFile: (path) => (options.wasi && !isProvider(options.wasi) ? guestFile(options.wasi, path) : undefined),
     });
     const namespace = new Namespace(linker, libraries, options);
     await libraries.prefetch(options.preload ?? []);
@@ -241,27 +245,38 @@ export class Namespace {
     return { params: kinds.slice(0, params), results: kinds.slice(params) };
   }
 
-  /** A function pointer for guests to a function of JavaScript's, until it is closed. Something has to be loaded. */
+  /**
+   * A function pointer for guests to a function of JavaScript's, until it is closed. Something has to be loaded. A pointer that was closed serves the next
+   * function of its type.
+   */
   callback(signature: string, body: (...args: any[]) => any): Callback {
     this.alive();
     const type = this.parse(signature);
+    const key = JSON.stringify(type);
+    const free = this.freeSlots.get(key) ?? [];
+    this.freeSlots.set(key, free);
+    const slot = free.pop() ?? this.newSlot(type);
+    slot.body = body;
+    return new Callback(slot.number, () => {
+      if (slot.body !== body) return;
+      slot.body = undefined;
+      free.push(slot);
+    });
+  }
+
+  /** The linker never unloads what holds a number of a function of the host's, so slots are kept and used again. */
+  private newSlot(type: FunctionType): Slot {
+    const slot: Slot = { number: 0, body: undefined };
     const name = String(++this.callbacks);
-    let current: ((...args: any[]) => any) | undefined = body;
     this.defineTyped(MODULE, name, type, (...args) => {
-      if (current === undefined) throw new Error("a callback was called after it was closed");
-      return current(...args);
+      if (slot.body === undefined) throw new Error("a callback was called after it was closed");
+      return slot.body(...args);
     });
-    const bytes = callbackLibrary(name, type);
-    const { linker } = this;
-    const object = this.out("wasm_dyld_load_bytes", (at) => [
-      this.handle, `callback-${name}.so`, bytes, bytes.length, 0, at,
-    ]).getUint32(0, true);
-    const place = linker.results("wasm_dyld_object_place", 4, (at) => [this.handle, object, at, at + 8, at + 16, at + 24]);
-    return new Callback(Number(place.getBigUint64(16, true)), () => {
-      if (current === undefined) return;
-      current = undefined;
-      if (this.handle !== 0) linker.call("wasm_dyld_unload", this.handle, object);
-    });
+    const [bytes, file] = [callbackLibrary(name, type), `callback-${name}.so`];
+    const object = this.out("wasm_dyld_load_bytes", (at) => [this.handle, file, bytes, bytes.length, 0, at]).getUint32(0, true);
+    const place = this.linker.results("wasm_dyld_object_place", 4, (at) => [this.handle, object, at, at + 8, at + 16, at + 24]);
+    slot.number = Number(place.getBigUint64(16, true));
+    return slot;
   }
 
   /** The link map as text for people: what lies where in memory and table. */
@@ -372,6 +387,12 @@ export class Namespace {
     }
     return found;
   }
+}
+
+/** A table slot for functions of JavaScript's of one type, one at a time. */
+interface Slot {
+  number: number;
+  body: ((...args: any[]) => any) | undefined;
 }
 
 /** ENOSYS of WASI. */
