@@ -17,8 +17,9 @@ const FLAGS: &str = "-Clink-arg=--import-undefined -Clink-arg=--export-table -Cl
 
 /// `--quick`: for tests, larger and slower, and built in a fraction of the time. Other arguments go to the tests.
 pub fn main(arguments: &[String]) -> Result<()> {
-    let (quick, rest): (Vec<&String>, Vec<&String>) =
-        arguments.iter().partition(|argument| *argument == "--quick");
+    let (quick, rest): (Vec<&String>, Vec<&String>) = arguments
+        .iter()
+        .partition(|argument| *argument == "--quick");
     let rust = Rust::find()?;
     let module = build(&rust, !quick.is_empty())?;
     let package = package(&module)?;
@@ -39,8 +40,7 @@ impl Rust {
         let mut lld = None;
         let mut found = None;
         for rustc in [own, PathBuf::from(SYSTEM_RUSTC)] {
-            let Ok(sysroot) =
-                util::run_quiet(Command::new(&rustc).args(["--print", "sysroot"]))
+            let Ok(sysroot) = util::run_quiet(Command::new(&rustc).args(["--print", "sysroot"]))
             else {
                 continue;
             };
@@ -92,7 +92,14 @@ fn build(rust: &Rust, quick: bool) -> Result<PathBuf> {
         false => Command::new("cargo"),
     };
     command.current_dir(util::workspace());
-    command.args(["rustc", "--lib", "--crate-type", "cdylib", "--profile", profile]);
+    command.args([
+        "rustc",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--profile",
+        profile,
+    ]);
     command.args(["--no-default-features", "--target", TARGET]);
     command.env("RUSTC", &rust.rustc).env("RUSTFLAGS", FLAGS);
     command.env("CARGO_TARGET_DIR", &target);
@@ -131,10 +138,7 @@ fn package(module: &Path) -> Result<PathBuf> {
     for name in ["package.json", "tsconfig.json", "README.md"] {
         copy(&sources.join(name), &place.join(name))?;
     }
-    copy(
-        &util::workspace().join("LICENSE"),
-        &place.join("LICENSE"),
-    )?;
+    copy(&util::workspace().join("LICENSE"), &place.join("LICENSE"))?;
     util::create_dir(&place.join("src"))?;
     for file in util::list(&sources.join("src"))? {
         let name = file.file_name().ok_or("a source without a name")?;
@@ -194,14 +198,23 @@ fn test(installed: &Path, arguments: &[&String]) -> Result<()> {
     let web = web::fetch()?;
     util::step("tests");
     let tests = util::list(&util::workspace().join("bindings/js/tests"))?;
-    let tests = tests.iter().filter(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    let tests = tests
+        .iter()
+        .filter(|file| file.to_string_lossy().ends_with(".test.mjs"));
     let mut node = Command::new(web.join("node"));
     node.args(["--no-warnings", "--test"]).args(tests);
     node.env("WASMDYLD_TEST_JS", installed);
     node.env("WASMDYLD_GUESTS", util::target_dir().join("guests"));
     util::timed("node --test", || util::run(&mut node))?;
     let mut cargo = library::cargo()?;
-    cargo.args(["test", "--release", "--features", "cli", "--test", "javascript"]);
+    cargo.args([
+        "test",
+        "--release",
+        "--features",
+        "cli",
+        "--test",
+        "javascript",
+    ]);
     cargo.args(["--", "--ignored"]).args(arguments);
     cargo.env("WASMDYLD_TEST_JS", installed);
     cargo.env("WASMDYLD_TEST_WEB", &web);

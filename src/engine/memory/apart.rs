@@ -52,7 +52,14 @@ pub fn first_word(_memory: &Memory) -> Option<NonNull<AtomicU32>> {
 /// The bytes are within the memory.
 pub unsafe fn copy_out(memory: &Memory, at: u64, into: &mut [u8]) {
     // SAFETY: the handle is alive, `into` is ours.
-    unsafe { wasmdyld_memory_read(memory.raw.as_ptr(), at as u32, into.as_mut_ptr(), into.len()) }
+    unsafe {
+        wasmdyld_memory_read(
+            memory.raw.as_ptr(),
+            at as u32,
+            into.as_mut_ptr(),
+            into.len(),
+        )
+    }
 }
 
 /// # Safety

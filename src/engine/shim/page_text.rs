@@ -7,15 +7,33 @@ const WORDS: &[(&str, &str)] = &[
     ("unreachable", "wasm `unreachable` instruction executed"),
     ("memory access out of bounds", "out of bounds memory access"),
     ("index out of bounds", "out of bounds memory access"),
-    ("table index is out of bounds", "undefined element: out of bounds table access"),
-    ("table access out of bounds", "undefined element: out of bounds table access"),
-    ("indirect call to null", "uninitialized element: indirect call to null"),
-    ("null function or function signature", "indirect call type mismatch"),
-    ("indirect call signature mismatch", "indirect call type mismatch"),
+    (
+        "table index is out of bounds",
+        "undefined element: out of bounds table access",
+    ),
+    (
+        "table access out of bounds",
+        "undefined element: out of bounds table access",
+    ),
+    (
+        "indirect call to null",
+        "uninitialized element: indirect call to null",
+    ),
+    (
+        "null function or function signature",
+        "indirect call type mismatch",
+    ),
+    (
+        "indirect call signature mismatch",
+        "indirect call type mismatch",
+    ),
     ("divide by zero", "integer divide by zero"),
     ("remainder by zero", "integer divide by zero"),
     ("divide result unrepresentable", "integer overflow"),
-    ("float unrepresentable in integer range", "invalid conversion to integer"),
+    (
+        "float unrepresentable in integer range",
+        "invalid conversion to integer",
+    ),
     ("Maximum call stack size exceeded", "call stack exhausted"),
     ("too much recursion", "call stack exhausted"),
 ];
@@ -92,6 +110,8 @@ mod tests {
         let told = frames("inner@http://localhost/x.wasm:wasm-function[7]:0x1a2\nf@x.js:1:2\n");
         assert_eq!(told[0].func_name.as_deref(), Some("inner"));
         assert_eq!((told.len(), told[0].func_index), (1, 7));
-        assert!(frames("at x:wasm-function[99999999999]:0x1\nat y:wasm-function[1]:0xz").is_empty());
+        assert!(
+            frames("at x:wasm-function[99999999999]:0x1\nat y:wasm-function[1]:0xz").is_empty()
+        );
     }
 }

@@ -5,6 +5,7 @@ mod escapes;
 mod files;
 mod garbage;
 mod given;
+mod javascript;
 mod limits;
 mod open;
 mod rights;
