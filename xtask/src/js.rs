@@ -13,7 +13,7 @@ const PACKAGES: [&str; 2] = ["typescript@5.9.3", "@bjorn3/browser_wasi_shim@0.4.
 /// Where Debian puts another Rust beside rustup's: its `rustc-web`, `cargo-web` and `rust-web-src`.
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 /// The linker's own stack, the table that callbacks are in, and what JavaScript has to put in order after an exception.
-const FLAGS: &str = "-Clink-arg=--import-undefined -Clink-arg=--export-table -Clink-arg=--export=__stack_pointer -Clink-arg=-zstack-size=1048576";
+const FLAGS: &str = "-C link-arg=--export-table -C link-arg=--export=__stack_pointer -C link-arg=--import-undefined -C link-arg=-zstack-size=1048576";
 
 /// `--quick`: for tests, larger and slower, and built in a fraction of the time. Other arguments go to the tests.
 pub fn main(arguments: &[String]) -> Result<()> {
@@ -112,6 +112,8 @@ fn build(rust: &Rust, quick: bool) -> Result<PathBuf> {
         command.env("RUSTC_BOOTSTRAP", "1");
         command.arg("-Zbuild-std=std,panic_abort");
     }
+    // The names of functions, which the profile's `strip` leaves in modules.
+    command.args(["--", "-C", "link-arg=--strip-all"]);
     util::timed(format!("cargo rustc --profile {profile}"), || {
         util::run(&mut command)
     })?;
