@@ -191,6 +191,7 @@ fn link(config: &Config, options: &wasm_dyld_link_options_t, api: &'static Api) 
         library,
         gc: flags & NO_GC == 0,
         hosted: false,
+        fold: true,
         dynamic,
         names: flags & STRIP == 0,
     };

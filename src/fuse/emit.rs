@@ -72,7 +72,7 @@ pub(super) fn emit(
     let mut sections = Sections::default();
     let in_order = numbers::ordered(parts)?;
     let numbers = numbers::numbers(parts, types, &host_types, &in_order, &mut sections)?;
-    functions(parts, types, &numbers, nothing, &mut sections)?;
+    functions(parts, types, &numbers, nothing, options, &mut sections)?;
     let entry = entry(parts, &numbers, &mut sections, nothing)?;
     let start = start(parts, &numbers, &mut sections, nothing)?;
     tables(parts, &numbers, &mut sections)?;
@@ -148,6 +148,7 @@ fn functions(
     types: &Types,
     numbers: &Numbers<'_>,
     nothing: u32,
+    options: &Options,
     sections: &mut Sections,
 ) -> Result<()> {
     for &func in &parts.live.funcs {
@@ -157,7 +158,11 @@ fn functions(
                 let ty = parts.objects.func_type(object, index)?;
                 sections.functions.function(types.of(object, ty)?);
                 let mut rewrite = Rewrite { numbers, object };
-                rewrite.body(&mut sections.code, parts.objects.body(object, index)?)?;
+                let body = parts.objects.body(object, index)?;
+                match options.fold {
+                    true => rewrite.folded(&mut sections.code, body)?,
+                    false => rewrite.body(&mut sections.code, body)?,
+                }
             }
             Func::Absent(position) => {
                 let absent = parts.objects.targets.absent.get(position as usize);

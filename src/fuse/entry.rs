@@ -72,8 +72,9 @@ impl Entry {
         let mut left = Vec::new();
         for &func in &self.relocations {
             match func {
+                // What is left to the start may look at what the later ones change.
                 Func::Own { object, index }
-                    if carried_out(objects, values, image, object, index)? =>
+                    if left.is_empty() && carried_out(objects, values, image, object, index)? =>
                 {
                     if let Some(place) = relocated.get_mut(object as usize) {
                         *place = Some(func);

@@ -7,6 +7,8 @@ use wasm_encoder::reencode::{Error as Encoding, Reencode, utils};
 use wasm_encoder::{CodeSection, ConstExpr, Instruction};
 use wasmparser::Operator;
 
+use super::fold::{Fold, Sets};
+use super::module::reader;
 use super::targets::{Func, Global, Number, Table, Tag, Targets, lost};
 use super::types::Types;
 use crate::error::{Code, Error};
@@ -82,6 +84,35 @@ impl Rewrite<'_> {
         body: &wasmparser::FunctionBody<'_>,
     ) -> Result<(), Error> {
         self.parse_function_body(code, body.clone()).map_err(failed)
+    }
+
+    /// A body whose new constants are folded into what uses them, if there are any.
+    pub fn folded(
+        &mut self,
+        code: &mut CodeSection,
+        body: &wasmparser::FunctionBody<'_>,
+    ) -> Result<(), Error> {
+        let operators = || body.get_operators_reader().map_err(reader);
+        let (mut sets, mut constants) = (Sets::default(), false);
+        for (operator, position) in operators()?.into_iter().zip(0..) {
+            let operator = operator.map_err(reader)?;
+            sets.note(position, &operator);
+            if let Operator::GlobalGet { global_index } = operator {
+                constants |= self.constant(global_index).is_some();
+            }
+        }
+        if !constants {
+            return self.body(code, body);
+        }
+        let function = self.new_function_with_parsed_locals(body).map_err(failed)?;
+        let mut fold = Fold::new(function, sets);
+        for operator in operators()? {
+            let operator = operator.map_err(reader)?;
+            let instruction = self.instruction(operator.clone()).map_err(failed)?;
+            fold.step(&operator, instruction);
+        }
+        code.function(&fold.finish());
+        Ok(())
     }
 }
 
@@ -160,7 +191,7 @@ impl Reencode for Rewrite<'_> {
 /// What an encoder's error means here: the input has been validated.
 pub(super) fn failed<E: fmt::Display + fmt::Debug>(error: Encoding<E>) -> Error {
     match error {
-        Encoding::ParseError(error) => super::module::reader(error),
+        Encoding::ParseError(error) => reader(error),
         Encoding::UserError(error) => Error::new(Code::Internal, format!("linking: {error}")),
         other => Error::new(Code::Unsupported, format!("linking: {other:?}")),
     }

@@ -152,6 +152,7 @@ impl Namespace {
                 library: false,
                 gc: true,
                 hosted: true,
+                fold: true,
                 dynamic: false,
                 names: true,
             },

@@ -105,6 +105,7 @@ impl Link {
             library,
             gc: !self.no_gc,
             hosted: false,
+            fold: true,
             dynamic: self.dynamic,
             names: !self.strip,
         };

@@ -326,6 +326,28 @@ fn relocations_of_another_objects_data_are_left_to_the_start() {
 }
 
 #[test]
+fn what_runs_before_a_relocation_finds_what_it_does_not_change_yet() {
+    let main = r#"(module
+      (@dylink.0 (needed "liba.so") (mem-info (memory 4 2) (table 0 0)))
+      (import "env" "memory" (memory 1))
+      (import "env" "__memory_base" (global $base i32))
+      (func (export "__wasm_apply_data_relocs")
+        global.get $base
+        i32.const 77
+        i32.store)
+      (func (export "_start"))
+      (data (global.get $base) "\00\00\00\00"))"#;
+    let library = r#"(module
+      (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+      (import "host" "told" (func $told (param i32)))
+      (func (export "__wasm_apply_data_relocs") i32.const 1 call $told))"#;
+    let modules = [("main", main), ("liba.so", library), ("host", HOST)];
+    let fused = linked(&modules, &program()).unwrap();
+    // i32.const 77, i32.store
+    assert!(holds(&fused.bytes, &[0x41, 0xcd, 0x00, 0x36, 2, 0]));
+}
+
+#[test]
 fn globals_come_after_those_that_they_begin_with() {
     let library = r#"(module
       (@dylink.0 (mem-info (memory 0 0) (table 0 0)))

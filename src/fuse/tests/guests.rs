@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::compare::compare;
+use super::folds::only_folds;
 use super::shelf::program;
 use crate::config::Config;
 use crate::fuse::{Options, fuse};
@@ -28,7 +29,7 @@ fn every_case_as_one_module_does_what_its_load_would() {
     }
     let mut all = Vec::new();
     programs(&guests.join("cases"), &mut all);
-    let (mut compared, mut numbers) = (0, 0);
+    let (mut compared, mut numbers, mut folds) = (0, 0, 0);
     all.sort();
     let imports = ["env".to_string()];
     let linking = Linking {
@@ -51,6 +52,13 @@ fn every_case_as_one_module_does_what_its_load_would() {
                 println!("{}", path.display());
                 let tally = compare(world, &fused, !gc);
                 numbers += tally.numbers;
+                if n % 10 == 0 && gc {
+                    let fold = Options {
+                        fold: true,
+                        ..program()
+                    };
+                    folds += only_folds(&fused, &fuse(world, &fold)?);
+                }
                 assert!(tally.calls > 10 && tally.bytes > 10, "{}", path.display());
             }
             Ok(())
@@ -58,6 +66,7 @@ fn every_case_as_one_module_does_what_its_load_would() {
         compared += usize::from(ran.is_ok());
     }
     assert!(numbers > 10_000, "only {numbers} addresses and slots");
+    assert!(folds > 1_000, "only {folds} additions are gone");
     assert!(
         compared > 60,
         "only {compared} of {} programs were compared",

@@ -5,6 +5,8 @@ mod cases;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod folds;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod plans;

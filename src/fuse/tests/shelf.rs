@@ -121,6 +121,7 @@ pub fn program() -> Options {
         library: false,
         gc: true,
         hosted: false,
+        fold: false,
         dynamic: false,
         names: false,
     }

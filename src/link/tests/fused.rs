@@ -135,6 +135,7 @@ fn fused(modules: &[(String, Vec<u8>)], gc: bool) -> Result<Fused> {
         library: false,
         gc,
         hosted: true,
+        fold: true,
         dynamic: false,
         names: true,
     };
