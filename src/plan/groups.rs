@@ -29,6 +29,25 @@ impl Model {
         group
     }
 
+    /// The openings whose groups hold an object, the oldest first.
+    fn openings_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        let mut seen: HashSet<ObjectId> = HashSet::from_iter([id]);
+        let mut holders = vec![id];
+        let mut next = 0;
+        while let Some(id) = holders.get(next) {
+            next += 1;
+            let users = self.needed_by.get(id).into_iter().flatten();
+            holders.extend(users.filter(|&&user| seen.insert(user)));
+        }
+        holders.retain(|id| self.nodes.get(id).is_some_and(|node| node.opened));
+        // Nearly always there is one, and nobody has to look for its turn.
+        if holders.len() > 1 {
+            let openings = self.openings.iter().copied();
+            return openings.filter(|id| seen.contains(id)).collect();
+        }
+        holders
+    }
+
     /// Local scopes are not what they were.
     pub(super) fn changed(&mut self) {
         self.generation = self.generation.wrapping_add(1);
@@ -112,8 +131,6 @@ pub struct Groups {
 #[derive(Debug, Default)]
 struct Known {
     generation: u64,
-    /// For each object, those that need it.
-    needed_by: Option<HashMap<ObjectId, Vec<ObjectId>>>,
     /// By the openings whose groups they are.
     groups: HashMap<Vec<ObjectId>, Rc<Group>>,
     /// Local scopes.
@@ -133,7 +150,7 @@ impl Groups {
         if let Some(scope) = known.scopes.get(&id) {
             return scope.clone();
         }
-        let mut openings = known.openings_of(model, id);
+        let mut openings = model.openings_of(id);
         if openings.is_empty() {
             openings.push(id);
         }
@@ -167,26 +184,5 @@ impl Known {
         self.names += group.index.as_ref().map_or(0, Scope::len) + group.order.len();
         self.groups.insert(openings, group.clone());
         group
-    }
-
-    /// The openings whose groups hold an object, the oldest first.
-    fn openings_of(&mut self, model: &Model, id: ObjectId) -> Vec<ObjectId> {
-        let needed_by = self.needed_by.get_or_insert_with(|| {
-            let mut needed_by: HashMap<ObjectId, Vec<ObjectId>> = HashMap::default();
-            for (id, node) in &model.nodes {
-                for needed in &node.found.needed {
-                    needed_by.entry(*needed).or_default().push(*id);
-                }
-            }
-            needed_by
-        });
-        let mut holders: HashSet<ObjectId> = HashSet::from_iter([id]);
-        let mut open = vec![id];
-        while let Some(id) = open.pop() {
-            let users = needed_by.get(&id).map_or(&[][..], Vec::as_slice);
-            open.extend(users.iter().filter(|&&user| holders.insert(user)));
-        }
-        let openings = model.openings.iter().copied();
-        openings.filter(|id| holders.contains(id)).collect()
     }
 }

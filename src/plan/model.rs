@@ -201,6 +201,8 @@ pub struct Model {
     pub places: Places,
     /// The objects of `nodes` by the files that they came from.
     pub(super) files: HashMap<Identity, ObjectId>,
+    /// For each object of `nodes`, those that need it.
+    pub(super) needed_by: HashMap<ObjectId, HashSet<ObjectId>>,
     /// What keeps each object of `nodes`.
     pub(super) keepers: Keepers,
     /// Bytes of memory that what is known of the objects takes, by an estimate.
@@ -247,6 +249,9 @@ impl Model {
         self.places.add(id, &node.place);
         self.files.insert(node.found.identity.clone(), id);
         self.names.enter(id, &node.found.name);
+        for needed in &node.found.needed {
+            self.needed_by.entry(*needed).or_default().insert(id);
+        }
         let footprint = node.found.object.brief().footprint;
         self.footprint = self.footprint.saturating_add(footprint);
         self.nodes.insert(id, node);
@@ -256,6 +261,14 @@ impl Model {
     pub(super) fn leave_node(&mut self, id: ObjectId) -> Option<Node> {
         let node = self.nodes.remove(&id)?;
         self.places.remove(id, &node.place);
+        for needed in &node.found.needed {
+            if let Some(users) = self.needed_by.get_mut(needed) {
+                users.remove(&id);
+                if users.is_empty() {
+                    self.needed_by.remove(needed);
+                }
+            }
+        }
         if self.files.get(&node.found.identity) == Some(&id) {
             self.files.remove(&node.found.identity);
         }

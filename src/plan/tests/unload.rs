@@ -95,6 +95,13 @@ pub fn check_model(model: &Model) {
             slots.push((place.table_base, place.table_size));
         }
     }
+    for (id, node) in &model.nodes {
+        let mut needed = node.found.needed.iter();
+        assert!(needed.all(|to| model.needed_by[to].contains(id)));
+    }
+    let needed_by = model.needed_by.iter();
+    let mut needed_by = needed_by.flat_map(|(id, users)| users.iter().map(move |user| (id, user)));
+    assert!(needed_by.all(|(id, user)| model.nodes[user].found.needed.contains(id)));
     assert_eq!(model.loaded.len(), model.nodes.len());
     assert!(model.loaded.iter().chain(&model.openings).all(there));
     assert!(model.loaded.is_sorted());
