@@ -9,14 +9,14 @@ use crate::control::Signal;
 use crate::engine::{Memory, Module, Store};
 use crate::object::{Limits, MemoryType};
 
-/// A module with two memories that looks at the second as checks do:
-/// `(module (memory 1 1) (memory 1 1) (func (drop (i32.atomic.load 1 (i32.const 0)))))`.
+/// A module with two memories that looks at the second as checks do, and has a tail call:
+/// `(module (memory 1 1) (memory 1 1) (func (drop (i32.atomic.load 1 (i32.const 0))) (return_call 0)))`.
 const PROBE: &[u8] = &[
     b'\0', b'a', b's', b'm', 1, 0, 0, 0, //
     1, 4, 1, 0x60, 0, 0, //
     3, 2, 1, 0, //
     5, 7, 2, 1, 1, 1, 1, 1, 1, //
-    10, 12, 1, 10, 0, 0x41, 0, 0xfe, 0x10, 0x42, 1, 0, 0x1a, 0x0b,
+    10, 14, 1, 12, 0, 0x41, 0, 0xfe, 0x10, 0x42, 1, 0, 0x1a, 0x12, 0, 0x0b,
 ];
 
 /// One page, and never more.
@@ -83,7 +83,7 @@ impl Drop for Flag {
     }
 }
 
-/// Whether the engine, in its configuration, has several memories and atomic loads.
+/// Whether the engine, in its configuration, has several memories, atomic loads and tail calls.
 fn takes_checks(store: Store) -> bool {
     match store.shim().validation_is_final() {
         true => Module::validate(store, PROBE),

@@ -5,6 +5,7 @@ use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 
 use super::super::fault;
+use super::asides::Asides;
 use super::back::{Back, Labels};
 use super::bulk::{Bulk, Stated};
 use super::check::{self, Checks};
@@ -29,6 +30,7 @@ pub(super) struct Bodies<'a> {
     bytes: &'a [u8],
     survey: &'a Survey,
     entries: &'a Entries,
+    asides: &'a Asides,
     checks: Checks,
     moves: Moves,
     /// The code of the function at hand, and where its checks branch.
@@ -50,6 +52,7 @@ impl<'a> Bodies<'a> {
         bytes: &'a [u8],
         survey: &'a Survey,
         entries: &'a Entries,
+        asides: &'a Asides,
         checks: Checks,
         moves: Moves,
     ) -> Bodies<'a> {
@@ -57,6 +60,7 @@ impl<'a> Bodies<'a> {
             bytes,
             survey,
             entries,
+            asides,
             checks,
             moves,
             code: Vec::new(),
@@ -118,7 +122,10 @@ impl<'a> Bodies<'a> {
             head.extend_from_slice(types);
             head.extend(local.into_iter().flat_map(|ty| [1, ty]));
             let cost = (total / LOCALS).saturating_add(1);
-            let entry = enters.then(|| self.checks.fixed(&mut head, total, cost));
+            let entry = enters.then(|| match self.asides.index(n) {
+                Some(aside) => check::enter(&mut head, self.checks, params, aside),
+                None => self.checks.fixed(&mut head, total, cost),
+            });
             self.checked = self.checked.saturating_add(1);
             let inside = self.branches.iter();
             let inside = inside.map(|branch| branch.saturating_add(head.len()));

@@ -2,6 +2,7 @@
 
 use wasm_encoder::{BlockType, Encode, Instruction, MemArg};
 
+use super::asides::hand_on;
 use super::bulk::{Bulk, Price};
 
 /// How code of one module asks.
@@ -144,6 +145,19 @@ pub(super) fn back_if(out: &mut Vec<u8>, checks: Checks, depth: u32) -> usize {
     let branch = checks.fixed(out, 0, 0);
     let outside = depth.saturating_add(1);
     emit(out, &[Instruction::Br(outside), Instruction::End]);
+    branch
+}
+
+/// Looks where a function with so many parameters is entered, and goes on in `aside` if the flag is raised. Gives what [`Checks::fixed`]
+/// gives.
+pub(super) fn enter(out: &mut Vec<u8>, checks: Checks, params: u32, aside: u32) -> usize {
+    if let When::Raised(memory) = checks.when {
+        load(out, memory);
+    }
+    let branch = out.len();
+    emit(out, &[Instruction::If(BlockType::Empty)]);
+    hand_on(out, params, aside);
+    emit(out, &[Instruction::End]);
     branch
 }
 

@@ -73,7 +73,7 @@ fn turns_are_checked_where_they_end() {
           (global $own (mut i32) (i32.const 0))
           (export "loop" (func $loop))
           (func $loop (type $loop)
-            LOOK
+            ENTER
             loop $outer
               INNER
               local.get 0
@@ -86,8 +86,59 @@ fn turns_are_checked_where_they_end() {
               end
               loop $once end
             end
-            call $f))"#
+            call $f)
+          (func $aside (type $loop)
+            call $ask
+            local.get 0
+            return_call $loop))"#
+            .replace(
+                "ENTER",
+                &format!("{FLAG} if local.get 0 return_call $aside end"),
+            )
             .replace("INNER", &inner),
+    );
+}
+
+/// Functions that are checked where they are entered ask in others, to which they hand all parameters.
+#[test]
+fn entries_ask_in_functions_beside_them() {
+    becomes(
+        r#"(module
+          (func nop)
+          (func $first (param i32 f64) (result i32)
+            local.get 0
+            f64.const 1
+            call $first)
+          (func $second (param i64)
+            local.get 0
+            call $second))"#,
+        &r#"(module
+          (type (func))
+          (type (func (param i32 f64) (result i32)))
+          (type (func (param i64)))
+          (type $ask (func))
+          (import "wasmdyld:control" "flag" (memory $flag 1 1))
+          (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+          (func (type 0) nop)
+          (func $first (type 1)
+            FLAG if local.get 0 local.get 1 return_call $beside_first end
+            local.get 0
+            f64.const 1
+            call $first)
+          (func $second (type 2)
+            FLAG if local.get 0 return_call $beside_second end
+            local.get 0
+            call $second)
+          (func $beside_first (type 1)
+            call $ask
+            local.get 0
+            local.get 1
+            return_call $first)
+          (func $beside_second (type 2)
+            call $ask
+            local.get 0
+            return_call $second))"#
+            .replace("FLAG", FLAG),
     );
 }
 

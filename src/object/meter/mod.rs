@@ -10,7 +10,7 @@
 //! front of each bulk operation, and behind long stretches. Nothing is counted.
 //!
 //! With both, `memory.fill` and `memory.copy` of unknown length are calls of functions that do it in pieces ([`pieces`]); these stand behind the
-//! module's own. Where nothing is counted, what turns out to be short is done where it stands, and not looked in front of.
+//! module's own. Where nothing is counted, functions that are checked where they are entered ask in others beside them ([`asides`]), and what turns out to be short is done where it stands, and not looked in front of.
 //!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
 //! front of each bulk operation, in functions that have many, and behind each long stretch of code without a loop. All other modules stay as they are.
@@ -23,6 +23,7 @@
 //! ([`custom`]). All others stay as they are.
 
 mod access;
+mod asides;
 mod back;
 mod body;
 mod bulk;

@@ -8,6 +8,7 @@ use wasmparser::{
 
 use super::super::fault;
 use super::super::section::{self, Section, Sections};
+use super::asides::Asides;
 use super::body::Bodies;
 use super::check::{Checks, When};
 use super::custom::{self, Fate};
@@ -44,11 +45,19 @@ pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     let checks = Checks { when, ask: func };
     let entries = Entries::of(bytes, &survey)?;
     let pieces = &entries.pieces;
-    let mut bodies = Bodies::new(bytes, &survey, &entries, checks, moves);
+    let behind = (func.saturating_add(1))
+        .saturating_add(survey.defined_funcs())
+        .saturating_add(pieces.count());
+    let asides = match mode {
+        Mode::Flag => Asides::of(&entries, &survey, behind),
+        _ => Asides::default(),
+    };
+    let mut bodies = Bodies::new(bytes, &survey, &entries, &asides, checks, moves);
     let mut writer = Writer {
         bytes,
         survey: &survey,
         pieces,
+        asides: &asides,
         checks,
         moves,
         out: bytes.get(..section::HEADER).unwrap_or_default().to_vec(),
@@ -71,6 +80,7 @@ struct Writer<'a> {
     bytes: &'a [u8],
     survey: &'a Survey,
     pieces: &'a Pieces,
+    asides: &'a Asides,
     checks: Checks,
     moves: Moves,
     out: Vec<u8>,
@@ -116,9 +126,8 @@ impl<'a> Writer<'a> {
         let mut reader = section.reader();
         let count = reader.read_var_u32().map_err(fault::reader)?;
         let mut code = Vec::with_capacity(section.contents.len());
-        let more = self.pieces.count();
         let total = count
-            .checked_add(more)
+            .checked_add(self.functions_behind())
             .ok_or_else(|| fault::over_limit(0, count, "functions", u32::MAX))?;
         total.encode(&mut code);
         for n in 0..usize::try_from(count).unwrap_or(usize::MAX) {
@@ -131,6 +140,7 @@ impl<'a> Writer<'a> {
         let memory = self.moves.memory;
         self.pieces
             .bodies(&mut code, self.survey, self.checks, memory);
+        self.asides.bodies(&mut code, self.survey, self.checks.ask);
         // The hints stand in front of the code that they are of.
         let begun = self.begin(section::CUSTOM);
         bodies.hints.write(&mut self.out);
@@ -167,8 +177,14 @@ impl<'a> Writer<'a> {
         for n in 0..self.pieces.count() {
             self.survey.piece_type(n).encode(&mut types);
         }
-        let more = self.pieces.count();
+        self.asides.types(&mut types, self.survey);
+        let more = self.functions_behind();
         self.appended(section::FUNCTION, Some(section), more, &types)
+    }
+
+    /// How many functions stand behind those of the module's own.
+    fn functions_behind(&self) -> u32 {
+        self.pieces.count().saturating_add(self.asides.count())
     }
 
     fn imports(&mut self, section: Option<&Section<'a>>) -> Result<()> {

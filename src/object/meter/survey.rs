@@ -73,6 +73,11 @@ impl Survey {
         self.params.get(usize::try_from(ty).ok()?).copied()
     }
 
+    /// The type of the n-th function that the module defines.
+    pub fn type_of(&self, n: u32) -> Option<u32> {
+        self.funcs.get(usize::try_from(n).ok()?).copied()
+    }
+
     /// Fields of a type, or parameters and results.
     pub fn width(&self, ty: u32) -> u32 {
         let ty = usize::try_from(ty).unwrap_or(usize::MAX);
