@@ -147,16 +147,31 @@ impl Imports {
         self.len() == 0
     }
 
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = ImportName<'_>> {
+    /// Module and name of an import, as the engine gives them.
+    fn raw_names(&self, ty: *mut wasm_importtype_t) -> [&[u8]; 2] {
         let api = self.0.api();
         // SAFETY: the import types and their names live as long as the vector.
-        self.0.as_slice().iter().map(move |&ty| unsafe {
+        unsafe {
+            [
+                borrowed((api.wasm_importtype_module)(ty)),
+                borrowed((api.wasm_importtype_name)(ty)),
+            ]
+        }
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ImportName<'_>> {
+        let api = self.0.api();
+        let types = self.0.as_slice();
+        let nul = counts_nul(api, || types.iter().flat_map(|&ty| self.raw_names(ty)));
+        types.iter().map(move |&ty| {
+            let [module, name] = self.raw_names(ty).map(|name| without(nul, name));
             ImportName {
-                module: borrowed((api.wasm_importtype_module)(ty)),
-                name: borrowed((api.wasm_importtype_name)(ty)),
-                kind: ExternKind::from_raw((api.wasm_externtype_kind)((api.wasm_importtype_type)(
-                    ty,
-                ))),
+                module,
+                name,
+                // SAFETY: as in `raw_names`.
+                kind: ExternKind::from_raw(unsafe {
+                    (api.wasm_externtype_kind)((api.wasm_importtype_type)(ty))
+                }),
             }
         })
     }
@@ -181,17 +196,41 @@ impl Exports {
         self.len() == 0
     }
 
+    /// The name of an export, as the engine gives it.
+    fn raw_name(&self, ty: *mut wasm_exporttype_t) -> &[u8] {
+        // SAFETY: the export types and their names live as long as the vector.
+        unsafe { borrowed((self.0.api().wasm_exporttype_name)(ty)) }
+    }
+
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ExportName<'_>> {
         let api = self.0.api();
-        // SAFETY: the export types and their names live as long as the vector.
-        self.0.as_slice().iter().map(move |&ty| unsafe {
+        let types = self.0.as_slice();
+        let nul = counts_nul(api, || types.iter().map(|&ty| self.raw_name(ty)));
+        types.iter().map(move |&ty| {
             ExportName {
-                name: borrowed((api.wasm_exporttype_name)(ty)),
-                kind: ExternKind::from_raw((api.wasm_externtype_kind)((api.wasm_exporttype_type)(
-                    ty,
-                ))),
+                name: without(nul, self.raw_name(ty)),
+                // SAFETY: as in `raw_name`.
+                kind: ExternKind::from_raw(unsafe {
+                    (api.wasm_externtype_kind)((api.wasm_exporttype_type)(ty))
+                }),
             }
         })
+    }
+}
+
+/// Whether the engine has counted the NUL that it keeps behind each of these names (Q13). A module may have names that end in one, too; that
+/// all of them do is not to be expected.
+fn counts_nul<'a, Names: Iterator<Item = &'a [u8]>>(
+    api: &'static Api,
+    names: impl FnOnce() -> Names,
+) -> bool {
+    shim::of(api).may_count_nul() && names().all(|name| name.ends_with(&[0]))
+}
+
+fn without(nul: bool, name: &[u8]) -> &[u8] {
+    match name {
+        [name @ .., 0] if nul => name,
+        name => name,
     }
 }
 

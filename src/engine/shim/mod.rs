@@ -121,6 +121,11 @@ pub trait Shim: Send + Sync {
         true
     }
 
+    /// Whether the engine may count the NUL at the end of names (Q13). One that does, does so with all names.
+    fn may_count_nul(&self) -> bool {
+        true
+    }
+
     /// Whether a module that validates always compiles.
     fn validation_is_final(&self) -> bool {
         false

@@ -25,6 +25,10 @@ impl Shim for Wasmer {
         "wasmer"
     }
 
+    fn may_count_nul(&self) -> bool {
+        false
+    }
+
     fn import_order_is_declared(&self) -> bool {
         true
     }

@@ -16,6 +16,10 @@ impl Shim for Wasmi {
         "wasmi"
     }
 
+    fn may_count_nul(&self) -> bool {
+        false
+    }
+
     fn validation_is_final(&self) -> bool {
         true
     }

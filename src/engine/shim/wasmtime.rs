@@ -57,6 +57,10 @@ impl Shim for Wasmtime {
         "wasmtime"
     }
 
+    fn may_count_nul(&self) -> bool {
+        false
+    }
+
     fn version(&self) -> Option<&'static str> {
         Some(VERSION)
     }

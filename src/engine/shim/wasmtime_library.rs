@@ -28,6 +28,10 @@ impl Shim for WasmtimeLibrary {
         "wasmtime"
     }
 
+    fn may_count_nul(&self) -> bool {
+        false
+    }
+
     fn import_order_is_declared(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! An engine on which nothing can be linked.
+//! An engine on which nothing can be linked, and one that gives names in a way of its own.
 
 use super::world::World;
 use crate::engine::Api;
@@ -62,4 +62,67 @@ fn an_engine_that_ignores_imports_is_refused_by_name() {
         assert!(error.to_string().contains(text), "{error}");
     }
     assert_eq!(before, world.snapshot());
+}
+
+/// The same name with the NUL behind it, as an engine that counts it gives it.
+///
+/// # Safety
+/// `name` is a vector that is alive.
+unsafe fn counted(name: *const wasm_byte_vec_t) -> *const wasm_byte_vec_t {
+    // SAFETY: by the caller's promise.
+    let bytes = unsafe { &*name };
+    let mut text = match bytes.size {
+        0 => Vec::new(),
+        // SAFETY: as above.
+        size => unsafe { std::slice::from_raw_parts(bytes.data.cast::<u8>(), size) }.to_vec(),
+    };
+    text.push(0);
+    // As long as the test.
+    let text = Box::leak(text.into_boxed_slice());
+    Box::leak(Box::new(wasm_byte_vec_t {
+        size: text.len(),
+        data: text.as_mut_ptr().cast(),
+    }))
+}
+
+unsafe extern "C" fn wasm_importtype_module(
+    ty: *const wasm_importtype_t,
+) -> *const wasm_byte_vec_t {
+    // SAFETY: the caller's own argument.
+    unsafe { counted((Api::linked().wasm_importtype_module)(ty)) }
+}
+
+unsafe extern "C" fn wasm_importtype_name(ty: *const wasm_importtype_t) -> *const wasm_byte_vec_t {
+    // SAFETY: the caller's own argument.
+    unsafe { counted((Api::linked().wasm_importtype_name)(ty)) }
+}
+
+unsafe extern "C" fn wasm_exporttype_name(ty: *const wasm_exporttype_t) -> *const wasm_byte_vec_t {
+    // SAFETY: the caller's own argument.
+    unsafe { counted((Api::linked().wasm_exporttype_name)(ty)) }
+}
+
+#[test]
+fn an_engine_that_counts_the_end_of_names_is_understood() {
+    let api = Box::leak(Box::new(Api {
+        wasm_importtype_module,
+        wasm_importtype_name,
+        wasm_exporttype_name,
+        ..Api::linked_but_unknown()
+    }));
+    let world = World::new(api, Plt::Auto);
+    world.put(
+        "libone.so",
+        r#"(module (@dylink.0 (mem-info (memory 4 2) (table 0 0)))
+            (import "env" "memory" (memory 1)) (import "env" "__memory_base" (global $base i32))
+            (func (export "one") (result i32) (i32.load (global.get $base)))
+            (data (global.get $base) "\01\00\00\00"))"#,
+    );
+    world.put(
+        "libtwo.so",
+        r#"(module (@dylink.0 (needed "libone.so"))
+            (import "env" "one" (func $one (result i32))) (import "GOT.func" "one" (global (mut i32)))
+            (func (export "two") (result i32) (i32.add (call $one) (call $one))))"#,
+    );
+    world.open("libtwo.so", Flags::default()).unwrap();
 }
