@@ -22,7 +22,7 @@ pub mod object;
 pub mod plan;
 mod platform;
 pub mod search;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 #[path = "../tests/support/skip.rs"]
 mod skip;
 pub mod state;

@@ -6,6 +6,8 @@ mod fuse;
 mod load;
 mod parse;
 mod plan;
+#[cfg(all(unix, feature = "wasi"))]
+mod sandbox;
 mod text;
 
 pub use files::{File, files, join, split};
@@ -13,6 +15,8 @@ pub use fuse::fuse;
 pub use load::load;
 pub use parse::{explain, parse};
 pub use plan::plan;
+#[cfg(all(unix, feature = "wasi"))]
+pub use sandbox::sandbox;
 pub use text::text;
 
 use crate::error::Error;
@@ -131,6 +135,12 @@ mod tests {
     #[test]
     fn the_corpus_of_files() {
         each("files", super::files);
+    }
+
+    #[cfg(all(unix, feature = "wasi"))]
+    #[test]
+    fn the_corpus_of_sandbox() {
+        each("sandbox", super::sandbox);
     }
 
     /// On the bundled engine.

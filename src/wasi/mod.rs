@@ -14,8 +14,12 @@ mod price;
 mod read_only;
 mod stdio;
 mod strings;
-#[cfg(test)]
-mod tests;
+#[cfg(all(unix, any(test, feature = "fuzzing")))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, unused_imports, reason = "fuzzers use a part of it")
+)]
+pub(crate) mod tests;
 
 pub use config::{Preopen, WasiConfig};
 pub use stdio::{Input, Output, OutputBuffer};

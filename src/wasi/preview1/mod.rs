@@ -207,13 +207,15 @@ impl Wasi {
     }
 
     /// Closes a descriptor, if it is open.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for tests"))]
     pub fn close(&self, fd: u32) {
         self.table.borrow_mut().take(fd);
     }
 
     /// Puts a file of the test's own at a descriptor.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for tests"))]
     pub fn insert(&self, fd: u32, slot: Slot) {
         self.table.borrow_mut().put(fd, slot);
     }

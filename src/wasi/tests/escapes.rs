@@ -1,5 +1,5 @@
 //! Random sequences of path calls over trees with links, `..` and renames: nothing outside is read or changed, and what a path leads to is what
-//! a model says, which knows nothing but the system's own view of each single name.
+//! a model says, which knows nothing but the system's own view of each single name. A fuzzer leads them as well (`fuzzing::sandbox`).
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -7,6 +7,34 @@ use std::sync::atomic::AtomicBool;
 
 use super::garbage::Numbers;
 use super::*;
+
+/// Where decisions come from.
+pub(crate) trait Choices {
+    fn below(&mut self, bound: usize) -> usize;
+
+    /// There are more decisions than those that were made.
+    fn go_on(&self) -> bool {
+        true
+    }
+}
+
+impl Choices for Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        Numbers::below(self, bound)
+    }
+}
+
+/// A byte a decision; when none are left it is always the last choice.
+impl Choices for std::slice::Iter<'_, u8> {
+    fn below(&mut self, bound: usize) -> usize {
+        self.next()
+            .map_or(bound - 1, |byte| usize::from(*byte) % bound)
+    }
+
+    fn go_on(&self) -> bool {
+        !self.as_slice().is_empty()
+    }
+}
 
 const SECRET: &str = "nobody reads this";
 
@@ -111,7 +139,7 @@ fn leads(root: &Path, path: &str, follow: bool) -> Leads {
     Leads::To(data.ino())
 }
 
-fn path(numbers: &mut Numbers) -> String {
+fn path(numbers: &mut impl Choices) -> String {
     const PARTS: [&str; 16] = [
         "a", "b", "sub", "deeper", "up", "out", "leak", "in", "loop", "whole", "back", "round",
         "new", "..", "..", ".",
@@ -123,58 +151,127 @@ fn path(numbers: &mut Numbers) -> String {
     parts.join("/")
 }
 
-fn sequence(seed: u64, steps: usize) {
-    let (dir, cell) = world();
-    let before = outside(&dir);
-    let mut numbers = Numbers(seed);
-    let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
-    for step in 0..steps {
-        guest.heap = HEAP;
-        let (one, other) = (path(&mut numbers), path(&mut numbers));
-        for follow in [false, true] {
-            let [at, length] = guest.string(&one);
-            let errno = guest.errno(
-                "path_filestat_get",
-                &[3, u64::from(follow), at, length, OUT],
-            );
-            let led = leads(&cell, &one, follow);
-            // `link/.` is the link itself for cap-std, and what it leads to for the system: both are within.
-            let dotted = !follow && one.ends_with("/.");
-            match errno {
-                0 if dotted => {}
-                0 => assert_eq!(Leads::To(guest.u64(OUT + 8)), led, "{seed}/{step}: {one}"),
-                _ => assert!(
-                    !matches!(led, Leads::To(_)),
-                    "{seed}/{step}: {one}: {errno}"
-                ),
-            }
-        }
-        let ([at, length], [to, to_length]) = (guest.string(&one), guest.string(&other));
-        let oflags = [0, CREAT, CREAT | TRUNC, CREAT | EXCL, TRUNC][numbers.below(5)];
-        match numbers.below(9) {
-            0 => drop(guest.errno("path_create_directory", &[3, at, length])),
-            1 => drop(guest.errno("path_remove_directory", &[3, at, length])),
-            2 => drop(guest.errno("path_unlink_file", &[3, at, length])),
-            3 => drop(guest.errno("path_rename", &[3, at, length, 3, to, to_length])),
-            4 => drop(guest.errno("path_link", &[3, 0, at, length, 3, to, to_length])),
-            5 => drop(guest.errno("path_symlink", &[at, length, 3, to, to_length])),
-            6 => drop(guest.errno("path_filestat_set_times", &[3, 1, at, length, 5, 5, 5])),
-            _ => {
-                if let Ok(fd) = guest.open(3, &one, oflags, READ | WRITE) {
-                    let read = guest.read(fd, 100).unwrap_or_default();
-                    assert_ne!(read, SECRET.as_bytes(), "{seed}/{step}: {one}");
-                    let _ = guest.write(fd, b"written");
-                    guest.ok("fd_close", &[fd]);
-                }
+/// One path, and what is done with it, of which the model knows nothing: it may fail.
+fn step(guest: &mut Guest, numbers: &mut impl Choices, path_of: &str, other: &str) {
+    let ([at, length], [to, to_length]) = (guest.string(path_of), guest.string(other));
+    let oflags = [0, CREAT, CREAT | TRUNC, CREAT | EXCL, TRUNC][numbers.below(5)];
+    match numbers.below(9) {
+        0 => drop(guest.errno("path_create_directory", &[3, at, length])),
+        1 => drop(guest.errno("path_remove_directory", &[3, at, length])),
+        2 => drop(guest.errno("path_unlink_file", &[3, at, length])),
+        3 => drop(guest.errno("path_rename", &[3, at, length, 3, to, to_length])),
+        4 => drop(guest.errno("path_link", &[3, 0, at, length, 3, to, to_length])),
+        5 => drop(guest.errno("path_symlink", &[at, length, 3, to, to_length])),
+        6 => drop(guest.errno("path_filestat_set_times", &[3, 1, at, length, 5, 5, 5])),
+        _ => {
+            if let Ok(fd) = guest.open(3, path_of, oflags, READ | WRITE) {
+                let read = guest.read(fd, 100).unwrap_or_default();
+                assert_ne!(read, SECRET.as_bytes(), "{path_of}");
+                let _ = guest.write(fd, b"written");
+                guest.ok("fd_close", &[fd]);
             }
         }
     }
-    assert_eq!(outside(&dir), before, "{seed}");
+}
+
+/// What the path leads to is what the model says, while nobody changes the tree.
+fn check_with_model(guest: &mut Guest, cell: &Path, path: &str) {
+    for follow in [false, true] {
+        let [at, length] = guest.string(path);
+        let errno = guest.errno(
+            "path_filestat_get",
+            &[3, u64::from(follow), at, length, OUT],
+        );
+        let led = leads(cell, path, follow);
+        // `link/.` is the link itself for cap-std, and what it leads to for the system: both are within.
+        let dotted = !follow && path.ends_with("/.");
+        match errno {
+            0 if dotted => {}
+            0 => assert_eq!(Leads::To(guest.u64(OUT + 8)), led, "{path}"),
+            _ => assert!(!matches!(led, Leads::To(_)), "{path}: {errno}"),
+        }
+    }
+}
+
+fn sequence(numbers: &mut impl Choices, steps: usize) {
+    let (dir, cell) = world();
+    let before = outside(&dir);
+    let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
+    for _ in 0..steps {
+        if !numbers.go_on() {
+            break;
+        }
+        guest.heap = HEAP;
+        let (one, other) = (path(numbers), path(numbers));
+        check_with_model(&mut guest, &cell, &one);
+        step(&mut guest, numbers, &one, &other);
+    }
+    assert_eq!(outside(&dir), before);
+}
+
+/// The same while somebody else changes names in the same tree, as the host's user may: the model cannot say then what a path leads to.
+fn race(numbers: &mut impl Choices, steps: usize) {
+    // In the folder itself: by a path through one of its links it would be this thread that leaves it.
+    const NAMES: [&str; 8] = ["a", "sub", "up", "out", "in", "whole", "new", "b"];
+    let (dir, cell) = world();
+    let before = outside(&dir);
+    let done = AtomicBool::new(false);
+    let swaps: Vec<(&str, &str)> = (0..4)
+        .map(|_| (NAMES[numbers.below(8)], NAMES[numbers.below(8)]))
+        .collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for (one, other) in &swaps {
+                    // There and back. It fails where the guest was faster.
+                    let (one, other) = (cell.join(one), cell.join(other));
+                    let _ = std::fs::rename(&one, cell.join("aside"));
+                    let _ = std::fs::rename(&other, &one);
+                    let _ = std::fs::rename(cell.join("aside"), &other);
+                }
+            }
+        });
+        let _end = End(&done);
+        let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
+        for _ in 0..steps {
+            if !numbers.go_on() {
+                break;
+            }
+            guest.heap = HEAP;
+            let (one, other) = (path(numbers), path(numbers));
+            step(&mut guest, numbers, &one, &other);
+        }
+    });
+    assert_eq!(outside(&dir), before);
+}
+
+/// Ends the other thread also where an assertion ends this one.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether somebody else changes names meanwhile is the first decision.
+pub(crate) fn led_by(bytes: &[u8]) {
+    let mut bytes = bytes.iter();
+    match bytes.below(4) {
+        0 => race(&mut bytes, 200),
+        _ => sequence(&mut bytes, 200),
+    }
+}
+
+/// Names its number if it fails.
+fn seeded(seed: u64) {
+    let ran = std::panic::catch_unwind(|| sequence(&mut Numbers(seed), 60));
+    assert!(ran.is_ok(), "sequence {seed}");
 }
 
 #[test]
 fn no_sequence_of_paths_leads_out() {
-    (1..=60).for_each(|seed| sequence(seed, 60));
+    (1..=60).for_each(seeded);
 }
 
 /// `cargo test --release -- --ignored no_sequence_of_paths`, with `WASMDYLD_SEED` from the environment.
@@ -183,7 +280,12 @@ fn no_sequence_of_paths_leads_out() {
 fn no_sequence_of_paths_leads_out_for_long() {
     let seed = std::env::var("WASMDYLD_SEED").ok();
     let seed: u64 = seed.and_then(|seed| seed.parse().ok()).unwrap_or(1_000);
-    (seed..seed + 20_000).for_each(|seed| sequence(seed, 60));
+    (seed..seed + 20_000).for_each(seeded);
+}
+
+#[test]
+fn nor_does_one_while_names_change() {
+    (1..=20).for_each(|seed| race(&mut Numbers(seed), 60));
 }
 
 /// A folder that becomes a link to the outside and is one again, while the guest opens what is in it.
@@ -206,6 +308,7 @@ fn what_changes_under_way_leads_nowhere_else() {
                 swap("at", "link");
             }
         });
+        let _end = End(&done);
         let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
         let mut tries = 0;
         // Where one processor has to do, the other thread may be between two names for all of a turn.
@@ -219,7 +322,6 @@ fn what_changes_under_way_leads_nowhere_else() {
                 guest.ok("fd_close", &[fd]);
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert_eq!(outside(&dir), before);
 }
