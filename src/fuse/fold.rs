@@ -284,7 +284,7 @@ impl<'a> Fold<'a> {
             ) => {
                 self.take(other);
                 self.take(added);
-                let rest = rest.checked_add(above).unwrap_or(u32::MAX);
+                let rest = rest.saturating_add(above);
                 self.emit(instruction);
                 self.push_sum(term, plus, by.wrapping_add(more), rest);
             }
@@ -311,7 +311,7 @@ impl<'a> Fold<'a> {
                 } else {
                     right
                 };
-                let rest = rest.checked_add(added.most).unwrap_or(u32::MAX);
+                let rest = rest.saturating_add(added.most);
                 self.emit(instruction);
                 self.push_sum(term, plus, by, rest);
             }
@@ -319,7 +319,7 @@ impl<'a> Fold<'a> {
                 self.emit(instruction);
                 let known = left.known.zip(right.known);
                 let known = known.map(|(left, right)| left.wrapping_add(right));
-                let most = left.most.checked_add(right.most).unwrap_or(u32::MAX);
+                let most = left.most.saturating_add(right.most);
                 self.stack.push(Value {
                     most: known.unwrap_or(most),
                     known,
@@ -412,7 +412,7 @@ impl<'a> Fold<'a> {
 
     fn push_sum_as_it_is(&mut self, term: usize, plus: usize, by: u32, rest: u32) {
         self.stack.push(Value {
-            most: rest.checked_add(by).unwrap_or(u32::MAX),
+            most: rest.saturating_add(by),
             known: None,
             form: Form::Sum {
                 term,
