@@ -3,6 +3,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
+#include "guest_libc.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -43,32 +44,6 @@ static int32_t write_some(void *env, const uint8_t *bytes, size_t size)
 }
 
 static void finalize(void *env) { ((struct stream *)env)->finalized++; }
-
-/* libc in a namespace of its own. */
-static wasm_dyld_object_t *load_libc(struct host *host, wasm_dyld_wasi_t *wasi)
-{
-    wasm_dyld_object_t *libc = NULL;
-    wasm_dyld_config_t *config = wasm_dyld_config_new();
-    WORKS(wasm_dyld_config_add_library_path(config, guest_path("lib"), &error));
-    *host = host_with(config);
-    WORKS(wasm_dyld_set_wasi(host->dyld, wasi, &error));
-    WORKS(wasm_dyld_load(host->dyld, "libc.so", 0, &libc, &error));
-    return libc;
-}
-
-static uint32_t give(struct host *host, wasm_dyld_object_t *libc, const char *text)
-{
-    uint32_t address = (uint32_t)CALL1(host->dyld, find(host->dyld, libc, "malloc"), strlen(text) + 1);
-    WORKS(wasm_dyld_write(host->dyld, address, (const uint8_t *)text, strlen(text) + 1, &error));
-    return address;
-}
-
-static int32_t call3(struct host *host, wasm_dyld_object_t *libc, const char *name, uint32_t a, uint32_t b, uint32_t c)
-{
-    int32_t result = 0;
-    WORKS(try_call(host->dyld, find(host->dyld, libc, name), &result, 3, (int32_t)a, (int32_t)b, (int32_t)c));
-    return result;
-}
 
 static void callbacks(void)
 {

@@ -15,8 +15,8 @@
  * - A function of the host that the guest calls (wasm_dyld_define, wasm_dyld_define_func) may call everything. Where it is called by a start function, so
  *   that an object is being instantiated, wasm_dyld_load and its kin, wasm_dyld_unload, and a look-up that would have to give a
  *   function its table slot answer WASM_DYLD_BUSY.
- * - The open callback, the trace callback, the watcher and the streams of WASI may look at the namespace: objects, names, symbols, the
- *   link map, the memory's contents (not in streams of WASI and the watcher: the guest is using the memory). What changes the namespace, or would run guests,
+ * - The open callback, the trace callback, the watcher, the streams of WASI and the callbacks of a folder may look at the namespace: objects, names, symbols, the
+ *   link map, the memory's contents (not in streams and folders of WASI and the watcher: the guest is using the memory). What changes the namespace, or would run guests,
  *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define and wasm_dyld_define_func, wasm_dyld_set_wasi, wasm_dyld_alloc and wasm_dyld_free,
  *   wasm_dyld_run, wasm_dyld_finish, wasm_dyld_call, and a look-up that would have to give a function its table slot. They must
  *   not do with functions of wasm.h what these refuse: grow the memory or the table, or call the guest.
@@ -546,6 +546,64 @@ typedef uint32_t wasm_dyld_folder_flag_t;
 #endif // __cplusplus
 
 /**
+ * What something in a folder is.
+ */
+enum wasm_dyld_file_kind_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A file.
+   */
+  WASM_DYLD_KIND_FILE = 1,
+  /**
+   * A folder.
+   */
+  WASM_DYLD_KIND_FOLDER = 2,
+  /**
+   * A symbolic link.
+   */
+  WASM_DYLD_KIND_LINK = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_file_kind_t wasm_dyld_file_kind_t;
+#else
+typedef uint32_t wasm_dyld_file_kind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a file is opened for. To read it says none of these.
+ */
+enum wasm_dyld_open_flag_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * To write to it.
+   */
+  WASM_DYLD_OPEN_WRITE = 1,
+  /**
+   * It is not there and has to be made. Without this flag it is there.
+   */
+  WASM_DYLD_OPEN_CREATE = 2,
+  /**
+   * Nothing of what is in it stays.
+   */
+  WASM_DYLD_OPEN_TRUNCATE = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_open_flag_t wasm_dyld_open_flag_t;
+#else
+typedef uint32_t wasm_dyld_open_flag_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Flags of wasm_dyld_engine_description_t: what is true of this engine, and not of every one.
  */
 enum wasm_dyld_engine_flag_t
@@ -590,6 +648,12 @@ typedef struct wasm_dyld_engine_t wasm_dyld_engine_t;
  * so several threads may read it.
  */
 typedef struct wasm_dyld_error_t wasm_dyld_error_t;
+
+/**
+ * A folder for guests that is none of the system: in memory, or behind callbacks. Several WASI configurations may have it, and so several namespaces
+ * on several threads; all find the same files. The caller deletes it, at any time after it was given to them.
+ */
+typedef struct wasm_dyld_folder_t wasm_dyld_folder_t;
 
 /**
  * A function of a namespace, prepared to be called again and again: what wasm_dyld_call finds out with every call, its type above all, is
@@ -906,6 +970,119 @@ typedef int64_t (*wasm_dyld_read_callback_t)(void *env, uint8_t *buffer, size_t 
  * namespace, though not at its memory, and not change it: see the top of this file.
  */
 typedef int32_t (*wasm_dyld_write_callback_t)(void *env, const uint8_t *bytes, size_t size);
+
+/**
+ * What a host says of something in a folder. It is all zeros before.
+ */
+typedef struct {
+  /**
+   * One of wasm_dyld_file_kind_t.
+   */
+  uint32_t kind;
+  /**
+   * Bytes of a file or of a link's contents.
+   */
+  uint64_t size;
+  /**
+   * A number that no other file, folder or link of this folder has. 0: one that follows from the path. Guests that open libraries have one library for each number.
+   */
+  uint64_t inode;
+  /**
+   * When it was last read, in nanoseconds since 1970.
+   */
+  uint64_t accessed;
+  /**
+   * When its contents were last changed.
+   */
+  uint64_t modified;
+  /**
+   * When it itself was last changed.
+   */
+  uint64_t changed;
+} wasm_dyld_file_stat_t;
+
+/**
+ * The functions behind a folder for guests. `size` and the first four functions are to be given; each of the others may be NULL, and guests then get EROFS for what
+ * it would do, but for `close` and `sync`, which then do nothing, `stat_open`, in whose stead `stat` is asked by the path that was opened, and `read_link`, without which there are no links.
+ *
+ * Each gets `env` first. A path begins in the folder, without a slash, and has no part that is `.` or `..`; "" is the folder itself. What is above the last part of a
+ * path has been said by `stat` to be a folder: links, and whether a path leads out of the folder, are looked after before. Each returns 0 or an errno of the host system; those whose result is 64 bits wide return a
+ * number of bytes, or an errno, negated. What cannot be (more bytes than there was room for, a name with a slash) is the guest's EIO, and so is an errno that WASI does not have.
+ *
+ * They are called by whichever threads run guests that have the folder, and by several at once if these are several. They may look at the namespace, though not at its memory, and not
+ * change it: see the top of this file. They must return: no C++ exception may leave them.
+ */
+typedef struct {
+  /**
+   * sizeof of this structure, for later versions of it.
+   */
+  size_t size;
+  /**
+   * Tells what is at a path, of a link itself. ENOENT: nothing.
+   */
+  int32_t (*stat)(void *env, const char *path, wasm_dyld_file_stat_t *stat);
+  /**
+   * Opens a file with flags of wasm_dyld_open_flag_t. `*file`, 0 before, is what names it in other calls until it is closed.
+   */
+  int32_t (*open)(void *env, const char *path, uint32_t flags, uint64_t *file);
+  /**
+   * Reads up to `size` bytes of a file from `offset` on. 0: that is behind its end.
+   */
+  int64_t (*read)(void *env, uint64_t file, uint8_t *buffer, size_t size, uint64_t offset);
+  /**
+   * Writes the name of entry `number` of a folder, from 0 on, to `name`, where there is room for `size` bytes, and returns its length without a NUL; 0: there are no more. `.` and `..` may
+   * be among them. A guest that lists a folder asks for all, one after the other.
+   */
+  int64_t (*entry)(void *env, const char *folder, uint64_t number, char *name, size_t size);
+  /**
+   * Closes a file. It is called once for each that was opened.
+   */
+  void (*close)(void *env, uint64_t file);
+  /**
+   * As `stat`, of a file that is open.
+   */
+  int32_t (*stat_open)(void *env, uint64_t file, wasm_dyld_file_stat_t *stat);
+  /**
+   * Writes up to `size` bytes to a file at `offset`, and returns how many. What lies between its end and `offset` becomes zeros.
+   */
+  int64_t (*write)(void *env, uint64_t file, const uint8_t *bytes, size_t size, uint64_t offset);
+  /**
+   * Gives a file another size.
+   */
+  int32_t (*set_size)(void *env, uint64_t file, uint64_t size);
+  /**
+   * Has what was written to a file lie where it stays.
+   */
+  int32_t (*sync)(void *env, uint64_t file);
+  /**
+   * Makes a folder, where there is nothing.
+   */
+  int32_t (*create_folder)(void *env, const char *path);
+  /**
+   * Removes a folder that has no entries.
+   */
+  int32_t (*remove_folder)(void *env, const char *path);
+  /**
+   * Removes a file or a link.
+   */
+  int32_t (*remove_file)(void *env, const char *path);
+  /**
+   * Gives something another path, in the stead of what is there: a file or a link in that of such, a folder in that of one without entries.
+   */
+  int32_t (*rename)(void *env, const char *path, const char *to);
+  /**
+   * Writes the contents of a link to `contents`, where there is room for `size` bytes, and returns their length without a NUL.
+   */
+  int64_t (*read_link)(void *env, const char *path, char *contents, size_t size);
+  /**
+   * Makes a link, where there is nothing.
+   */
+  int32_t (*make_link)(void *env, const char *contents, const char *path);
+  /**
+   * Sets when a file or folder was last read and changed, in nanoseconds since 1970. UINT64_MAX: it stays as it is.
+   */
+  int32_t (*set_times)(void *env, const char *path, uint64_t accessed, uint64_t modified);
+} wasm_dyld_folder_callbacks_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -2063,6 +2240,82 @@ wasm_dyld_code_t wasm_dyld_wasi_set_deterministic(wasm_dyld_wasi_t *wasi,
 wasm_dyld_code_t wasm_dyld_set_wasi(wasm_dyld_t *namespace_,
                                     wasm_dyld_wasi_t *wasi,
                                     wasm_dyld_error_t **error);
+
+/**
+ * A new empty folder in memory, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` of these and folders (0: 65,536). What
+ * would be more fails with the guest's ENOSPC. NULL if there are too many handles.
+ */
+wasm_dyld_folder_t *wasm_dyld_folder_new_memory(uint64_t max_bytes,
+                                                uint64_t max_nodes);
+
+/**
+ * Deletes the caller's handle. NULL is allowed. What is in the folder goes when no WASI configuration and no namespace has it.
+ */
+void wasm_dyld_folder_delete(wasm_dyld_folder_t *folder);
+
+/**
+ * Puts a file into a folder in memory, with the folders on the way; a file that is there gets these contents. `path` begins in the folder, without a slash;
+ * the bytes are copied. What the host makes bears the time 0 (1970), so that guests see the same in every run. Fails with WASM_DYLD_LIMIT where there is no room.
+ */
+wasm_dyld_code_t wasm_dyld_folder_write(wasm_dyld_folder_t *folder,
+                                        const char *path,
+                                        const uint8_t *bytes,
+                                        size_t size,
+                                        wasm_dyld_error_t **error);
+
+/**
+ * Makes a folder in one in memory, with those on the way. One that is there is as good.
+ */
+wasm_dyld_code_t wasm_dyld_folder_make(wasm_dyld_folder_t *folder,
+                                       const char *path,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Reads a file of a folder in memory. `*bytes` is not NUL-terminated and lives until the next call of this or of wasm_dyld_folder_list with this
+ * folder, or until it is deleted. Fails with WASM_DYLD_NOT_FOUND if there is no such file.
+ */
+wasm_dyld_code_t wasm_dyld_folder_read(wasm_dyld_folder_t *folder,
+                                       const char *path,
+                                       const uint8_t **bytes,
+                                       size_t *size,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Removes from a folder in memory a file, a link, or a folder with all that is in it. What guests have open of it stays until they close it. Fails with
+ * WASM_DYLD_NOT_FOUND if there is nothing.
+ */
+wasm_dyld_code_t wasm_dyld_folder_remove(wasm_dyld_folder_t *folder,
+                                         const char *path,
+                                         wasm_dyld_error_t **error);
+
+/**
+ * Lists all that is in a folder in memory: the paths of files and links, and of folders that are empty, each of these with a slash at its end. A NUL
+ * follows each path; `*size` is the bytes of all together. `*paths` lives as what wasm_dyld_folder_read gives.
+ */
+wasm_dyld_code_t wasm_dyld_folder_list(wasm_dyld_folder_t *folder,
+                                       const uint8_t **paths,
+                                       size_t *size,
+                                       wasm_dyld_error_t **error);
+
+/**
+ * Lets guests use a folder as `guest`, in the order of wasm_dyld_wasi_add_folder and with the same `flags`. `folder` stays the caller's. Libraries in it are found by
+ * guests that open them by a path, as in folders of the system.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_add_virtual_folder(wasm_dyld_wasi_t *wasi,
+                                                   wasm_dyld_folder_t *folder,
+                                                   const char *guest,
+                                                   uint32_t flags,
+                                                   wasm_dyld_error_t **error);
+
+/**
+ * A new folder for guests behind callbacks, which are copied. `finalizer` (may be NULL) is called with `env` when nothing has the folder any more, or at once if the
+ * call fails. Fails with WASM_DYLD_INVALID_ARGUMENT for a structure of another size and for a function that is missing.
+ */
+wasm_dyld_code_t wasm_dyld_folder_new_callbacks(const wasm_dyld_folder_callbacks_t *callbacks,
+                                                void *env,
+                                                wasm_dyld_finalizer_t finalizer,
+                                                wasm_dyld_folder_t **folder,
+                                                wasm_dyld_error_t **error);
 
 #ifdef __cplusplus
 }  // extern "C"

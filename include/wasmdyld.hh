@@ -32,6 +32,7 @@
 #include <wasmdyld/config.hh>
 #include <wasmdyld/engine.hh>
 #include <wasmdyld/error.hh>
+#include <wasmdyld/folder.hh>
 #include <wasmdyld/function.hh>
 #include <wasmdyld/link.hh>
 #include <wasmdyld/memory.hh>

@@ -78,7 +78,7 @@ macro_rules! cxx_tests {
 }
 
 cxx_tests! {
-    cxx_calls cxx_config cxx_control cxx_engines cxx_errors cxx_host cxx_lifetimes cxx_link cxx_memory cxx_snapshot cxx_wasi
+    cxx_calls cxx_config cxx_control cxx_engines cxx_errors cxx_folders cxx_host cxx_lifetimes cxx_link cxx_memory cxx_snapshot cxx_wasi
 }
 
 /// The files of a folder with this extension, without it.

@@ -22,6 +22,8 @@ fn generate() -> String {
         "function",
         "object",
         "wasi",
+        "folder",
+        "hosted",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in sources {

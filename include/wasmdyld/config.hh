@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <chrono>
 
-#include <wasmdyld/memory.hh>
+#include <wasmdyld/folder.hh>
 
 namespace wasmdyld {
 #ifdef WASMDYLD_NO_EXCEPTIONS
@@ -319,12 +319,6 @@ class Output {
     std::shared_ptr<wasm_dyld_output_t> raw_;
 };
 
-/// Whether a guest may change a folder.
-enum class Access : std::uint32_t {
-    read_only = WASM_DYLD_FOLDER_READ_ONLY,  ///< It may read.
-    read_write = WASM_DYLD_FOLDER_READ_WRITE ///< It may write, make and delete, too.
-};
-
 /// Gives a guest input: fills the buffer and returns how many bytes; 0 is the end, a negative number an errno of the host, negated. It
 /// may look at the namespace, though not at its memory; what changes that is Code::busy. What it throws is EIO.
 using ReadCallback = std::function<std::int64_t(Span<std::uint8_t> buffer)>;
@@ -431,6 +425,20 @@ class Wasi {
                     return fits;
             return detail::checked([&](auto error) {
                 return wasm_dyld_wasi_add_folder(wasi, host.c_str(), guest.c_str(), static_cast<std::uint32_t>(access), error);
+            });
+        });
+        return *this;
+    }
+
+    /// Lets guests use a folder that is none of the system, as `guest`. Libraries in it are found by guests that open them by a path.
+    Wasi &folder(const Folder &folder, const std::string &guest, Access access)
+    {
+        steps_.push_back([=](wasm_dyld_wasi_t *wasi) {
+            auto fits = detail::no_nul(guest, "folder");
+            if (!fits)
+                return fits;
+            return detail::checked([&](auto error) {
+                return wasm_dyld_wasi_add_virtual_folder(wasi, folder.raw(), guest.c_str(), static_cast<std::uint32_t>(access), error);
             });
         });
         return *this;

@@ -130,7 +130,7 @@ macro_rules! quick_handle {
 }
 pub(super) use quick_handle;
 
-/// Makes a type one that C holds. Each has a number of its own, below 8.
+/// Makes a type one that C holds. Each has a number of its own, below 16.
 macro_rules! handle {
     ($type:ident, $number:literal, $name:literal) => {
         impl $crate::capi::edge::Handle for $type {

@@ -26,7 +26,7 @@ struct Entry<T> {
 /// Layout of a handle, from its lowest bit on: 1, so that it is no address of anything that is aligned; the kind; the position; the
 /// generation; and, where there is room, a mark that makes it an address which no process has.
 const KIND_AT: u32 = 1;
-const POSITION_AT: u32 = 4;
+const POSITION_AT: u32 = 5;
 const POSITION_BITS: u32 = if usize::BITS >= 64 { 24 } else { 12 };
 const GENERATION_AT: u32 = POSITION_AT + POSITION_BITS;
 const MARK_BITS: u32 = if usize::BITS >= 64 { 8 } else { 0 };
@@ -51,13 +51,13 @@ pub const GENERATIONS: usize = mask(GENERATION_BITS);
 /// How the handles of a table are laid out.
 #[derive(Clone, Copy)]
 pub struct Layout {
-    /// Tells handles of this table from those of others. Less than 8.
+    /// Tells handles of this table from those of others. Less than 16.
     kind: usize,
 }
 
 impl Layout {
     pub const fn new(kind: usize) -> Self {
-        assert!(kind < 8);
+        assert!(kind < 16);
         Layout { kind }
     }
 

@@ -6,9 +6,13 @@ mod control;
 mod edge;
 mod engine;
 mod error;
+#[cfg(feature = "wasi")]
+mod folder;
 mod function;
 mod handles;
 mod host;
+#[cfg(feature = "wasi")]
+mod hosted;
 mod kept;
 mod link;
 mod memory;

@@ -239,6 +239,21 @@ pub enum wasm_dyld_folder_flag_t {
     WASM_DYLD_FOLDER_READ_WRITE = 2,
 }
 
+/// Whether flags of wasm_dyld_folder_flag_t, of which one has to be there, say that guests may read only.
+#[cfg(feature = "wasi")]
+pub fn read_only(given: u32) -> Result<bool> {
+    const READ_ONLY: u32 = wasm_dyld_folder_flag_t::WASM_DYLD_FOLDER_READ_ONLY as u32;
+    const READ_WRITE: u32 = wasm_dyld_folder_flag_t::WASM_DYLD_FOLDER_READ_WRITE as u32;
+    match flags(given, &[READ_ONLY, READ_WRITE], "folder")? {
+        READ_ONLY => Ok(true),
+        READ_WRITE => Ok(false),
+        _ => {
+            let why = "a folder is added with WASM_DYLD_FOLDER_READ_ONLY or with WASM_DYLD_FOLDER_READ_WRITE";
+            Err(Error::new(Code::InvalidArgument, why))
+        }
+    }
+}
+
 /// Flags of wasm_dyld_engine_description_t: what is true of this engine, and not of every one.
 #[repr(u32)]
 pub enum wasm_dyld_engine_flag_t {

@@ -9,7 +9,7 @@ use super::config::{to_path, wasm_dyld_finalizer_t};
 use super::edge::{self, Environment, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
-use super::types::{self, wasm_dyld_code_t, wasm_dyld_folder_flag_t};
+use super::types::{self, wasm_dyld_code_t};
 use crate::error::{Code, Error, Result};
 use crate::wasi::{Input, Output, OutputBuffer, WasiConfig};
 
@@ -48,7 +48,7 @@ impl wasm_dyld_wasi_t {
 }
 
 /// Changes a WASI configuration. `change` gives back what may have finalizers and was replaced.
-fn with<R>(
+pub(super) fn with<R>(
     wasi: *mut wasm_dyld_wasi_t,
     error: *mut *mut wasm_dyld_error_t,
     change: impl FnOnce(&mut WasiConfig) -> Result<R>,
@@ -319,17 +319,8 @@ pub extern "C" fn wasm_dyld_wasi_add_folder(
     flags: u32,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    const READ_ONLY: u32 = wasm_dyld_folder_flag_t::WASM_DYLD_FOLDER_READ_ONLY as u32;
-    const READ_WRITE: u32 = wasm_dyld_folder_flag_t::WASM_DYLD_FOLDER_READ_WRITE as u32;
     with(wasi, error, |config| {
-        let read_only = match types::flags(flags, &[READ_ONLY, READ_WRITE], "folder")? {
-            READ_ONLY => true,
-            READ_WRITE => false,
-            _ => {
-                let why = "a folder is added with WASM_DYLD_FOLDER_READ_ONLY or with WASM_DYLD_FOLDER_READ_WRITE";
-                return Err(Error::new(Code::InvalidArgument, why));
-            }
-        };
+        let read_only = types::read_only(flags)?;
         let path = to_path(edge::c_bytes(host, "folder")?, "folder")?;
         let guest = if guest.is_null() { host } else { guest };
         let guest = edge::text(guest, "name of the folder for guests")?;

@@ -1,5 +1,6 @@
 //! What the host grants a guest, and the making of a context from it.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,12 +20,34 @@ use super::preview1::{Clocks, Given, Random, Slot, Wait, Waiting, Wasi};
 use super::read_only::ReadOnly;
 use super::stdio::{Input, Output, Stream};
 use super::strings::Strings;
+use super::tree::{HostedTree, MemoryTree, Tree, TreeFolder};
 use crate::error::{Code, Error, Result};
 
-/// A directory of the host that a guest may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where the files of a directory are that a guest is given.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// In a directory of the host.
+    Host(PathBuf),
+    /// In memory, in one tree for all guests that are given it.
+    Memory(MemoryTree),
+    /// Behind functions of the host.
+    Hosted(HostedTree),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Host(path) => path.display().fmt(f),
+            Source::Memory(_) => f.write_str("in memory"),
+            Source::Hosted(_) => f.write_str("of callbacks"),
+        }
+    }
+}
+
+/// A directory that a guest may use.
+#[derive(Clone, Debug)]
 pub struct Preopen {
-    pub host: PathBuf,
+    pub source: Source,
     /// The name by which the guest knows it: `/`, `/data`, `.`
     pub guest: String,
     pub read_only: bool,
@@ -94,12 +117,7 @@ impl WasiConfig {
     /// Lets the guest use the directory `host` by the name `guest`. The guest finds them in this order, from
     /// descriptor 3 on.
     pub fn preopen(&mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> &mut Self {
-        self.preopens.push(Preopen {
-            host: host.into(),
-            guest: guest.into(),
-            read_only: false,
-        });
-        self
+        self.preopen_source(Source::Host(host.into()), guest, false)
     }
 
     /// As [`preopen`](Self::preopen); whatever would change the directory or something in it fails with `EROFS`.
@@ -108,10 +126,20 @@ impl WasiConfig {
         host: impl Into<PathBuf>,
         guest: impl Into<String>,
     ) -> &mut Self {
+        self.preopen_source(Source::Host(host.into()), guest, true)
+    }
+
+    /// The same with a directory that need not be the host's.
+    pub fn preopen_source(
+        &mut self,
+        source: Source,
+        guest: impl Into<String>,
+        read_only: bool,
+    ) -> &mut Self {
         self.preopens.push(Preopen {
-            host: host.into(),
+            source,
             guest: guest.into(),
-            read_only: true,
+            read_only,
         });
         self
     }
@@ -180,15 +208,16 @@ impl WasiConfig {
             output(&self.stderr, Inherited::Stderr),
         ];
         let listeners = self.open_listeners(&descriptors)?;
+        let clocks = Rc::new(match self.still_clocks {
+            true => Clocks::still(STILL_SINCE_1970),
+            false => Clocks::system(),
+        });
         let given = Given {
             args: self.build_args()?,
             env: self.build_env()?,
-            clocks: match self.still_clocks {
-                true => Clocks::still(STILL_SINCE_1970),
-                false => Clocks::system(),
-            },
             random: self.seed.map_or(Random::System, Random::seeded),
-            preopened: self.open_preopens(&descriptors)?,
+            preopened: self.open_preopens(&clocks, &descriptors)?,
+            clocks,
             wait,
         };
         Ok(Wasi::new(given, streams, listeners))
@@ -258,14 +287,18 @@ impl WasiConfig {
         Ok(strings)
     }
 
-    fn open_preopens(&self, descriptors: &Descriptors) -> Result<Vec<Preopened>> {
+    fn open_preopens(
+        &self,
+        clocks: &Rc<Clocks>,
+        descriptors: &Descriptors,
+    ) -> Result<Vec<Preopened>> {
         let mut opened: Vec<Preopened> = Vec::with_capacity(self.preopens.len());
         for preopen in &self.preopens {
             let guest = &preopen.guest;
             if guest.is_empty() || guest.contains('\0') {
                 return Err(invalid(format!(
                     "preopened directory `{}`: its name for the guest is empty or holds a NUL byte",
-                    preopen.host.display()
+                    preopen.source
                 )));
             }
             if opened.iter().any(|other| other.guest == *guest) {
@@ -273,22 +306,45 @@ impl WasiConfig {
                     "two preopened directories have the guest name `{guest}`"
                 )));
             }
-            let folder = HostFolder::new(open_dir(&preopen.host)?, descriptors.clone());
-            // One file at a time is read for the linker.
-            let own = folder.for_another(Descriptors::new(1));
-            let own = own.map_err(|error| not_opened(&preopen.host, &error))?;
-            let folder: Rc<dyn Folder> = Rc::new(folder);
+            let [folder, own] = open_source(&preopen.source, clocks, descriptors)?;
             opened.push(Preopened {
                 guest: guest.clone(),
                 folder: match preopen.read_only {
                     true => Rc::new(ReadOnly(folder)),
                     false => folder,
                 },
-                own: Rc::new(own),
+                own,
             });
         }
         Ok(opened)
     }
+}
+
+/// A directory as the guest gets it, and as the linker reads files in it.
+fn open_source(
+    source: &Source,
+    clocks: &Rc<Clocks>,
+    descriptors: &Descriptors,
+) -> Result<[Rc<dyn Folder>; 2]> {
+    // One file at a time is read for the linker.
+    let for_linker = Descriptors::new(1);
+    Ok(match source {
+        Source::Host(host) => {
+            let folder = HostFolder::new(open_dir(host)?, descriptors.clone());
+            let own = folder.for_another(for_linker);
+            let own = own.map_err(|error| not_opened(host, &error))?;
+            [Rc::new(folder), Rc::new(own)]
+        }
+        Source::Memory(tree) => roots(tree, clocks, [descriptors, &for_linker]),
+        Source::Hosted(tree) => roots(tree, clocks, [descriptors, &for_linker]),
+    })
+}
+
+fn roots<T: Tree>(tree: &T, clocks: &Rc<Clocks>, each: [&Descriptors; 2]) -> [Rc<dyn Folder>; 2] {
+    each.map(|descriptors| {
+        let folder = TreeFolder::root(tree.clone(), clocks.clone(), descriptors.clone());
+        Rc::new(folder) as Rc<dyn Folder>
+    })
 }
 
 /// For messages, which C hosts read.

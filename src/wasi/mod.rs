@@ -20,9 +20,11 @@ mod strings;
     allow(dead_code, unused_imports, reason = "fuzzers use a part of it")
 )]
 pub(crate) mod tests;
+mod tree;
 
-pub use config::{Preopen, WasiConfig};
+pub use config::{Preopen, Source, WasiConfig};
 pub use stdio::{Input, Output, OutputBuffer};
+pub use tree::{Access, Hosted, HostedKind, HostedStat, HostedTree, MemoryLimits, MemoryTree};
 
 use std::time::SystemTime;
 

@@ -153,4 +153,8 @@ impl File for ReadOnlyFile {
     fn ready_bytes(&self) -> u64 {
         self.0.ready_bytes()
     }
+
+    fn moved(&self) -> u64 {
+        self.0.moved()
+    }
 }

@@ -98,8 +98,8 @@ pub fn config(search: &SearchArgs, link: Option<&LinkArgs>) -> Result<Config> {
     Ok(config)
 }
 
-/// Gives a program what --env and --dir name.
-pub fn grant(wasi: &mut WasiConfig, env: &[String], dirs: &[String]) -> Result<()> {
+/// Gives a program the variables that --env names.
+pub fn grant_env(wasi: &mut WasiConfig, env: &[String]) -> Result<()> {
     for pair in env {
         let (name, value) = pair.split_once('=').ok_or_else(|| {
             Error::new(
@@ -108,10 +108,6 @@ pub fn grant(wasi: &mut WasiConfig, env: &[String], dirs: &[String]) -> Result<(
             )
         })?;
         wasi.env(name, value);
-    }
-    for dir in dirs {
-        let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
-        wasi.preopen(host, guest);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bounds;
 mod cache;
 mod check;
 mod default_path;
+mod folders;
 mod generate;
 mod inspect;
 mod ldd;

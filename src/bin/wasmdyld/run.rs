@@ -22,6 +22,7 @@ use wasmdyld::wasi::{Input, Output, WasiConfig};
 
 use crate::args::{self, LinkArgs, SearchArgs};
 use crate::bounds::BoundArgs;
+use crate::folders::FolderArgs;
 use crate::{native, progress, style};
 
 /// The program was stopped: what timeout(1) exits with.
@@ -46,9 +47,8 @@ Exit status: the program's own; 124 if --timeout or --budget stopped it; 127 if 
 pub struct Run {
     #[command(flatten)]
     search: SearchArgs,
-    /// Give the program a folder, under its own name or another; may be repeated
-    #[arg(long, value_name = "HOST[::GUEST]")]
-    dir: Vec<String>,
+    #[command(flatten)]
+    folders: FolderArgs,
     /// Files and folders that the program may have open at a time, beside those given [default: 256, at most half of what the system
     /// allows]
     #[arg(long, value_name = "N")]
@@ -220,7 +220,8 @@ impl Run {
         if self.native {
             wasi.inherit_env(true).preopen("/", "/");
         }
-        args::grant(&mut wasi, &self.env, &self.dir)?;
+        args::grant_env(&mut wasi, &self.env)?;
+        self.folders.grant(&mut wasi)?;
         if let Some(limit) = self.max_files {
             wasi.max_files(limit);
         }

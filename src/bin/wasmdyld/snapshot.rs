@@ -15,6 +15,7 @@ use wasmdyld::wasi::{Input, Output, WasiConfig};
 
 use crate::args;
 use crate::bounds::BoundArgs;
+use crate::folders::FolderArgs;
 
 #[derive(Args)]
 pub struct SnapshotArgs {
@@ -22,9 +23,8 @@ pub struct SnapshotArgs {
     /// wasmdyld_snapshot (`ready`). The module begins with the memory that the program has then, and goes on with main
     #[arg(long, value_name = "FUNCTION|ready", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     snapshot: Option<String>,
-    /// Give the program a folder until the snapshot, under its own name or another; may be repeated
-    #[arg(long, value_name = "HOST[::GUEST]", requires = "snapshot")]
-    dir: Vec<String>,
+    #[command(flatten)]
+    folders: FolderArgs,
     /// Set an environment variable of the program until the snapshot; may be repeated
     #[arg(long, value_name = "NAME=VALUE", requires = "snapshot")]
     env: Vec<String>,
@@ -39,13 +39,16 @@ impl SnapshotArgs {
     /// What is asked for. `None`: nothing is to be run.
     pub fn point(&self) -> Result<Option<Point>> {
         let Some(word) = self.snapshot.as_deref() else {
-            return match self.bounds.is_any() {
-                true => Err(Error::new(
-                    Code::InvalidArgument,
-                    "--timeout and --budget are bounds of what is run for --snapshot, which is not asked for",
-                )),
-                false => Ok(None),
+            let why = match (self.bounds.is_any(), self.folders.is_any()) {
+                (true, _) => {
+                    "--timeout and --budget are bounds of what is run for --snapshot, which is not asked for"
+                }
+                (_, true) => {
+                    "--dir and its like give folders to what is run for --snapshot, which is not asked for"
+                }
+                _ => return Ok(None),
             };
+            return Err(Error::new(Code::InvalidArgument, why));
         };
         Ok(Some(Point::named(word)))
     }
@@ -79,7 +82,8 @@ impl SnapshotArgs {
         for arg in &self.args {
             wasi.arg(arg.as_encoded_bytes());
         }
-        args::grant(&mut wasi, &self.env, &self.dir)?;
+        args::grant_env(&mut wasi, &self.env)?;
+        self.folders.grant(&mut wasi)?;
         Ok(wasi)
     }
 }

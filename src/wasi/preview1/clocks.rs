@@ -48,6 +48,11 @@ impl Clocks {
         }
     }
 
+    /// What a file that is changed bears: nanoseconds since 1970, or 0 where no clock tells.
+    pub fn file_time(&self) -> u64 {
+        self.now(Clockid::Realtime).unwrap_or(0)
+    }
+
     /// Nanoseconds between two times that can be told apart.
     fn resolution(&self, id: Clockid) -> Result<u64, Errno> {
         match (self, id) {

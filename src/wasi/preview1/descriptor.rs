@@ -90,6 +90,11 @@ pub trait File {
         1
     }
 
+    /// Bytes that were moved to open it.
+    fn moved(&self) -> u64 {
+        0
+    }
+
     /// The next connection.
     fn accept(&self, _flags: Fdflags) -> Result<Rc<dyn File>> {
         Err(Errno::Notsock)

@@ -75,7 +75,7 @@ type Call = fn(&Wasi, &mut Memory<'_>, &[u64]) -> Option<Outcome>;
 pub struct Given {
     pub args: Strings,
     pub env: Strings,
-    pub clocks: Clocks,
+    pub clocks: Rc<Clocks>,
     pub random: Random,
     pub preopened: Vec<Preopened>,
     pub wait: Box<dyn Wait>,

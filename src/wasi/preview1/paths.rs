@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::descriptor::{Folder, How};
+use super::descriptor::{Folder, How, Opened};
 use super::memory::Memory;
 use super::table::{Kind, Slot};
 use super::types::{Errno, Fdflags, Lookupflags, NewTime, Oflags, Rights};
@@ -111,6 +111,9 @@ impl Wasi {
         check(how)?;
         let path = memory.path(path, length)?;
         let opened = folder.open(&path, how)?;
+        if let Opened::File(file) = &opened {
+            self.add_moved(file.moved());
+        }
         let opened = Slot::opened(opened, how.read, how.write);
         // What the guest has given up for what is in the folder.
         let dropped = slot.dropped_inheriting.get();

@@ -5,12 +5,15 @@ pub(crate) mod escapes;
 mod files;
 mod garbage;
 mod given;
+mod hosted;
 mod javascript;
 mod limits;
+mod memory;
 mod open;
 mod rights;
 mod sandbox;
 mod stdio;
+mod trees;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -188,6 +191,11 @@ impl Guest {
             }
             errno => Err(errno),
         }
+    }
+
+    fn make_link(&mut self, contents: &str, path: &str) {
+        let ([to, to_len], [at, length]) = (self.string(contents), self.string(path));
+        self.ok("path_symlink", &[to, to_len, 3, at, length]);
     }
 
     /// The names in a directory, sorted, `.` and `..` left out; with a buffer of `size` bytes as a program would.

@@ -76,6 +76,7 @@ from ._errors import (
     Unsupported,
     WrongThread,
 )
+from ._folders import MemoryFolder
 from ._function import UNSET, Function
 from ._guest import guest_library_path
 from ._library import library_path, version
@@ -122,6 +123,7 @@ __all__ = [
     "Linked",
     "Malformed",
     "Memory",
+    "MemoryFolder",
     "Module",
     "Namespace",
     "NotFound",

@@ -69,6 +69,12 @@ WASM_DYLD_LINK_COMPONENT = 32
 WASM_DYLD_SNAPSHOT_OPEN_FILES = 1
 WASM_DYLD_FOLDER_READ_ONLY = 1
 WASM_DYLD_FOLDER_READ_WRITE = 2
+WASM_DYLD_KIND_FILE = 1
+WASM_DYLD_KIND_FOLDER = 2
+WASM_DYLD_KIND_LINK = 3
+WASM_DYLD_OPEN_WRITE = 1
+WASM_DYLD_OPEN_CREATE = 2
+WASM_DYLD_OPEN_TRUNCATE = 4
 WASM_DYLD_ENGINE_DECLARED_ORDER = 1
 WASM_DYLD_ENGINE_FINAL_VALIDATION = 2
 WASM_DYLD_ENGINE_LASTING_INSTANCES = 4
@@ -234,6 +240,64 @@ wasm_dyld_read_callback_t = CFUNCTYPE(c_int64, c_void_p, c_void_p, c_size_t)
 wasm_dyld_write_callback_t = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
 
 
+class wasm_dyld_file_stat_t(Structure):
+    _fields_ = [
+        ("kind", c_uint32),
+        ("size", c_uint64),
+        ("inode", c_uint64),
+        ("accessed", c_uint64),
+        ("modified", c_uint64),
+        ("changed", c_uint64),
+    ]
+    if TYPE_CHECKING:
+        kind: int
+        size: int
+        inode: int
+        accessed: int
+        modified: int
+        changed: int
+
+
+class wasm_dyld_folder_callbacks_t(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("stat", CFUNCTYPE(c_int32, c_void_p, c_char_p, POINTER(wasm_dyld_file_stat_t))),
+        ("open", CFUNCTYPE(c_int32, c_void_p, c_char_p, c_uint32, POINTER(c_uint64))),
+        ("read", CFUNCTYPE(c_int64, c_void_p, c_uint64, c_void_p, c_size_t, c_uint64)),
+        ("entry", CFUNCTYPE(c_int64, c_void_p, c_char_p, c_uint64, c_void_p, c_size_t)),
+        ("close", CFUNCTYPE(None, c_void_p, c_uint64)),
+        ("stat_open", CFUNCTYPE(c_int32, c_void_p, c_uint64, POINTER(wasm_dyld_file_stat_t))),
+        ("write", CFUNCTYPE(c_int64, c_void_p, c_uint64, c_void_p, c_size_t, c_uint64)),
+        ("set_size", CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)),
+        ("sync", CFUNCTYPE(c_int32, c_void_p, c_uint64)),
+        ("create_folder", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
+        ("remove_folder", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
+        ("remove_file", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
+        ("rename", CFUNCTYPE(c_int32, c_void_p, c_char_p, c_char_p)),
+        ("read_link", CFUNCTYPE(c_int64, c_void_p, c_char_p, c_void_p, c_size_t)),
+        ("make_link", CFUNCTYPE(c_int32, c_void_p, c_char_p, c_char_p)),
+        ("set_times", CFUNCTYPE(c_int32, c_void_p, c_char_p, c_uint64, c_uint64)),
+    ]
+    if TYPE_CHECKING:
+        size: int
+        stat: Any
+        open: Any
+        read: Any
+        entry: Any
+        close: Any
+        stat_open: Any
+        write: Any
+        set_size: Any
+        sync: Any
+        create_folder: Any
+        remove_folder: Any
+        remove_file: Any
+        rename: Any
+        read_link: Any
+        make_link: Any
+        set_times: Any
+
+
 class wasm_valtype_vec_t(Structure):
     _fields_ = [
         ("size", c_size_t),
@@ -372,6 +436,15 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_wasi_add_listener": (c_uint32, c_void_p, c_int32, POINTER(c_void_p)),
     "wasm_dyld_wasi_set_deterministic": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_set_wasi": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
+    "wasm_dyld_folder_new_memory": (c_void_p, c_uint64, c_uint64),
+    "wasm_dyld_folder_delete": (None, c_void_p),
+    "wasm_dyld_folder_write": (c_uint32, c_void_p, c_char_p, c_void_p, c_size_t, POINTER(c_void_p)),
+    "wasm_dyld_folder_make": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
+    "wasm_dyld_folder_read": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
+    "wasm_dyld_folder_remove": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
+    "wasm_dyld_folder_list": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
+    "wasm_dyld_wasi_add_virtual_folder": (c_uint32, c_void_p, c_void_p, c_char_p, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_folder_new_callbacks": (c_uint32, POINTER(wasm_dyld_folder_callbacks_t), c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_engine_delete": (None, c_void_p),
     "wasm_store_new": (c_void_p, c_void_p),
     "wasm_store_delete": (None, c_void_p),
@@ -528,6 +601,15 @@ class Functions:
     wasm_dyld_wasi_add_listener: Callable[[Any, int, Any], int]
     wasm_dyld_wasi_set_deterministic: Callable[[Any, int, Any], int]
     wasm_dyld_set_wasi: Callable[[Any, Any, Any], int]
+    wasm_dyld_folder_new_memory: Callable[[int, int], Optional[int]]
+    wasm_dyld_folder_delete: Callable[[Any], None]
+    wasm_dyld_folder_write: Callable[[Any, Optional[bytes], Any, int, Any], int]
+    wasm_dyld_folder_make: Callable[[Any, Optional[bytes], Any], int]
+    wasm_dyld_folder_read: Callable[[Any, Optional[bytes], Any, Any, Any], int]
+    wasm_dyld_folder_remove: Callable[[Any, Optional[bytes], Any], int]
+    wasm_dyld_folder_list: Callable[[Any, Any, Any, Any], int]
+    wasm_dyld_wasi_add_virtual_folder: Callable[[Any, Any, Optional[bytes], int, Any], int]
+    wasm_dyld_folder_new_callbacks: Callable[[Any, Any, Any, Any, Any], int]
     wasm_engine_delete: Callable[[Any], None]
     wasm_store_new: Callable[[Any], Optional[int]]
     wasm_store_delete: Callable[[Any], None]

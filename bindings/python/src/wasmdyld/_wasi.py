@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, T
 from . import _ffi
 from ._entry import entry
 from ._errors import check
+from ._folders import Folder, MemoryFolder
 from ._library import dyld
 from ._state import Callee, Carried, State, callee
 from ._text import Buffer, PathLike, c_bytes, c_path
@@ -38,6 +39,7 @@ class Reader(Protocol):
 
 
 Input = Union[None, _Inherit, Buffer, Reader, Callable[[int], bytes]]
+GuestDir = Union[PathLike, Folder, Mapping[str, Buffer]]
 OutputTo = Union[None, _Inherit, "Output", Writer, TextIO, Callable[[bytes], Any]]
 
 
@@ -63,7 +65,8 @@ class Wasi:
     """What guests get of the machine, by WASI preview1. By default nothing.
 
     `args` are the program's arguments, its name first. `env` are variables; `inherit_env` adds those of the process. `dirs` maps
-    folders of the guest's to the host's, for reading and writing, `read_only_dirs` for reading. `stdin` is bytes, a function that
+    folders of the guest's to the host's, for reading and writing, `read_only_dirs` for reading. Instead of a folder of the host's there may be a
+    MemoryFolder, or a mapping of paths to bytes: each namespace then has a folder in memory of its own that begins with these files. `stdin` is bytes, a function that
     is asked for at most so many bytes and gives b"" at the end, or a binary file; `stdout` and `stderr` are an Output, a function
     that takes bytes, or a file, a text file as well: `stdout=sys.stdout` is where print() writes, in a notebook the cell. Each may be INHERIT, the
     process's own. A function that raises OSError gives the guest its errno; anything
@@ -85,8 +88,8 @@ class Wasi:
         args: Iterable[str] = (),
         env: Optional[Mapping[str, str]] = None,
         inherit_env: bool = False,
-        dirs: Optional[Mapping[str, PathLike]] = None,
-        read_only_dirs: Optional[Mapping[str, PathLike]] = None,
+        dirs: Optional[Mapping[str, GuestDir]] = None,
+        read_only_dirs: Optional[Mapping[str, GuestDir]] = None,
         stdin: Input = None,
         stdout: OutputTo = None,
         stderr: OutputTo = None,
@@ -97,8 +100,8 @@ class Wasi:
         self.args = tuple(args)
         self.env = dict(env or {})
         self.inherit_env = inherit_env
-        self.dirs: Dict[str, PathLike] = dict(dirs or {})
-        self.read_only_dirs: Dict[str, PathLike] = dict(read_only_dirs or {})
+        self.dirs: Dict[str, GuestDir] = dict(dirs or {})
+        self.read_only_dirs: Dict[str, GuestDir] = dict(read_only_dirs or {})
         self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
         if max_files is not None and not 0 <= max_files < 1 << 32:
             raise OverflowError(f"{max_files} is no number of files")
@@ -127,7 +130,13 @@ class Wasi:
             check(dyld.wasm_dyld_wasi_inherit_env, wasi)
         for dirs, access in ((self.dirs, _ffi.WASM_DYLD_FOLDER_READ_WRITE), (self.read_only_dirs, _ffi.WASM_DYLD_FOLDER_READ_ONLY)):
             for guest, host in dirs.items():
-                check(dyld.wasm_dyld_wasi_add_folder, wasi, c_path(host, "a folder"), c_path(guest, "a folder's name for guests"), access)
+                called = c_path(guest, "a folder's name for guests")
+                if isinstance(host, Mapping) and not isinstance(host, Folder):
+                    host = MemoryFolder(host)
+                if isinstance(host, Folder):
+                    check(dyld.wasm_dyld_wasi_add_virtual_folder, wasi, host._handle, called, access)
+                else:
+                    check(dyld.wasm_dyld_wasi_add_folder, wasi, c_path(host, "a folder"), called, access)
         if self.max_files is not None:
             check(dyld.wasm_dyld_wasi_set_max_files, wasi, self.max_files)
         for listener in self.listeners:

@@ -1,0 +1,42 @@
+//! The folders that a program is given, as the command line names them.
+
+use clap::Args;
+use wasmdyld::error::Result;
+use wasmdyld::wasi::{MemoryLimits, MemoryTree, Source, WasiConfig};
+
+#[derive(Args)]
+pub struct FolderArgs {
+    /// Give the program a folder, under its own name or another; may be repeated
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    dir: Vec<String>,
+    /// The same with a folder in which it can change nothing
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    dir_ro: Vec<String>,
+    /// Give the program an empty folder that is in memory, of at most 256 MiB, and goes with it; may be repeated
+    #[arg(long, value_name = "GUEST")]
+    dir_memory: Vec<String>,
+}
+
+impl FolderArgs {
+    pub fn is_any(&self) -> bool {
+        let all = [&self.dir, &self.dir_ro, &self.dir_memory];
+        all.iter().any(|given| !given.is_empty())
+    }
+
+    /// Gives a program what they name, in the order of the options above.
+    pub fn grant(&self, wasi: &mut WasiConfig) -> Result<()> {
+        for dir in &self.dir {
+            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+            wasi.preopen(host, guest);
+        }
+        for dir in &self.dir_ro {
+            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+            wasi.preopen_read_only(host, guest);
+        }
+        for guest in &self.dir_memory {
+            let tree = MemoryTree::new(MemoryLimits::default());
+            wasi.preopen_source(Source::Memory(tree), guest, false);
+        }
+        Ok(())
+    }
+}
