@@ -285,7 +285,10 @@ fn nonsense_is_an_error_of_input() {
         assert_eq!(guest.write(fd, b"x"), Err(io));
         guest.ok("fd_tell", &[fd, OUT]);
         assert_eq!(guest.u64(OUT), 0);
-        assert_eq!(guest.wasi.open_file("/file", u64::MAX).unwrap_err().code(), Code::Io);
+        assert_eq!(
+            guest.wasi.open_file("/file", u64::MAX).unwrap_err().code(),
+            Code::Io
+        );
     }
     // A size that no file has, which changes from one look to the next, and what is no file once it is open.
     let sizes: fn(&str) -> io::Result<HostedStat> = |path| match path {

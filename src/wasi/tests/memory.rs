@@ -217,7 +217,10 @@ fn the_linker_finds_libraries_in_them() {
     guest_of(&tree, false).make_link("libx.so", "lib/libx.so.1");
     let (bytes, x) = guest.wasi.open_file("/lib/libx.so", u64::MAX).unwrap();
     assert_eq!(bytes, module);
-    assert_eq!(guest.wasi.open_file("lib/libx.so.1", u64::MAX).unwrap().1, x);
+    assert_eq!(
+        guest.wasi.open_file("lib/libx.so.1", u64::MAX).unwrap().1,
+        x
+    );
     assert_ne!(guest.wasi.open_file("lib/liby.so", u64::MAX).unwrap().1, x);
     let other = MemoryTree::new(LIMITS);
     other.put("lib/libx.so", &module).unwrap();
@@ -228,7 +231,10 @@ fn the_linker_finds_libraries_in_them() {
         ("/lib/none", Code::NotFound),
         ("/../lib/libx.so", Code::Io),
     ] {
-        assert_eq!(guest.wasi.open_file(path, u64::MAX).unwrap_err().code(), code);
+        assert_eq!(
+            guest.wasi.open_file(path, u64::MAX).unwrap_err().code(),
+            code
+        );
     }
     // However many the guest has open, the linker has one of its own.
     let mut config = WasiConfig::new();

@@ -116,8 +116,7 @@ impl File for TreeFile {
         self.contents.set_times(accessed, modified, now)
     }
 
-    fn advise(&self, at: u64, length: u64, _: Advice) -> Result<()> {
-        offset(at)?;
+    fn advise(&self, _: u64, length: u64, _: Advice) -> Result<()> {
         offset(length).map(drop)
     }
 
