@@ -88,10 +88,6 @@ impl<T: Tree> TreeFolder<T> {
     fn open_as(&self, path: &str, how: How) -> Result<Opened> {
         let taken = self.descriptors.take()?;
         let has = |flag| how.oflags.has(flag);
-        // Nobody empties what is opened for reading alone.
-        if has(Oflags::TRUNC) && !how.write && !has(Oflags::CREAT) {
-            return Err(Errno::Inval);
-        }
         let exclusive = has(Oflags::CREAT.with(Oflags::EXCL));
         // A name that is to be made ends in no slash, wherever a link of that name leads.
         let place = match has(Oflags::CREAT) && path.ends_with('/') {
@@ -188,7 +184,8 @@ impl<T: Tree> Folder for TreeFolder<T> {
     /// What is there is opened as it is; only what is not is made.
     fn open(&self, path: &str, how: How) -> Result<Opened> {
         let changes = how.write || how.oflags.meets(Oflags::EXCL.with(Oflags::TRUNC));
-        if changes || !how.oflags.has(Oflags::CREAT) {
+        // To make what a slash says is a folder is an error of its own, whatever is there.
+        if changes || path.ends_with('/') || !how.oflags.has(Oflags::CREAT) {
             return self.open_as(path, how);
         }
         let there = How {
