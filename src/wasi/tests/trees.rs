@@ -458,7 +458,7 @@ fn every_folder_tells_what_one_of_the_host_does() {
                 assert_eq!(other, (Errno::Perm as i32).to_string(), "{case}");
             } else if *host != other {
                 let brief = |told: &str| told.lines().next().map(str::to_string);
-                match (brief(&host), brief(&other)) {
+                match (brief(host), brief(&other)) {
                     (expected, got) if expected == got => {
                         different.push(format!("{case}: {host}\nin {kind}: {other}"));
                     }
