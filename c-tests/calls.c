@@ -12,6 +12,7 @@ static struct {
     wasm_dyld_object_t *object;
     wasm_dyld_code_t code;
     int what;
+    int32_t before, after; /* the guest's stack pointer */
 } inner;
 
 static wasm_trap_t *called_back(const wasm_val_vec_t *args, wasm_val_vec_t *results)
@@ -31,6 +32,11 @@ static wasm_trap_t *called_back(const wasm_val_vec_t *args, wasm_val_vec_t *resu
         break;
     case 2: /* closes the object whose function is being called */
         inner.code = wasm_dyld_unload(inner.dyld, inner.object, NULL);
+        break;
+    case 3: /* calls what traps, and keeps that to itself */
+        inner.before = CALL0(inner.dyld, find(inner.dyld, inner.object, "stack"));
+        inner.code = wasm_dyld_func_call_cells(inner.function, NULL, 0, NULL);
+        inner.after = CALL0(inner.dyld, find(inner.dyld, inner.object, "stack"));
         break;
     }
     return NULL;
@@ -53,6 +59,10 @@ static struct module *library(void)
     /* Takes of the stack, and traps. */
     module_function(m, "falls", "", "", CODE(GLOBAL_GET, (uint8_t)stack, I32_CONST, 16, I32_SUB, GLOBAL_SET, (uint8_t)stack, UNREACHABLE));
     module_function(m, "stack", "", "i", CODE(GLOBAL_GET, (uint8_t)stack));
+    /* Takes of the stack, calls back, and traps. */
+    module_function(m, "deeper", "i", "", CODE(GLOBAL_GET, (uint8_t)stack, I32_CONST, 16, I32_SUB, GLOBAL_SET, (uint8_t)stack, LOCAL_GET, 0, CALL, (uint8_t)back, DROP, UNREACHABLE));
+    /* Leaves the stack lower than it was. */
+    module_function(m, "takes", "", "", CODE(GLOBAL_GET, (uint8_t)stack, I32_CONST, 16, I32_SUB, GLOBAL_SET, (uint8_t)stack));
     return m;
 }
 
@@ -260,6 +270,163 @@ static void inside_of_calls(void)
     ok("inside of calls");
 }
 
+/* As often as it takes until the linker finds a quicker way for a function, and more. */
+enum { OFTEN = 1100 };
+
+static void often(void)
+{
+    static const uint8_t two[] = {WASM_I32, WASM_I32, WASM_I32};
+    wasm_dyld_object_t *object = NULL;
+    struct host host = start(&object);
+    wasm_dyld_func_t *sums = prepare(host.dyld, object, "add"), *all = prepare(host.dyld, object, "all"), *by_slot = NULL;
+    wasm_dyld_func_t *many = prepare(host.dyld, object, "many"), *nothing = prepare(host.dyld, object, "nothing");
+    uint64_t instances;
+    int32_t sum = 0;
+    for (int i = 0; i < OFTEN; i++) {
+        WORKS(add(sums, i, 2 * i, &sum));
+        SAME(sum, 3 * i);
+    }
+    /* Whoever prepares it again has the same way. */
+    instances = wasm_dyld_instance_count(host.dyld);
+    wasm_dyld_func_t *again = prepare(host.dyld, object, "add");
+    for (int i = 0; i < OFTEN; i++) {
+        wasm_val_t in[] = {WASM_I32_VAL(i), WASM_I32_VAL(-1)}, out[1];
+        wasm_val_vec_t given = {2, in}, got = {1, out};
+        memset(out, 0xa5, sizeof out);
+        WORKS(wasm_dyld_func_call(again, &given, &got, &error));
+        SAME(out[0].kind, WASM_I32);
+        SAME(out[0].of.i32, i - 1);
+    }
+    SAME(wasm_dyld_instance_count(host.dyld), instances);
+    WORKS(wasm_dyld_func_at(host.dyld, slot_of(host.dyld, object, "add"), two, 2, 1, &by_slot, &error));
+    for (int i = 0; i < OFTEN; i++) {
+        WORKS(add(by_slot, INT32_MIN, i, &sum));
+        SAME(sum, INT32_MIN + i);
+    }
+    /* Numbers of all types, and more of them than of others' before. */
+    for (int i = 0; i < OFTEN; i++) {
+        wasm_dyld_cell_t cells[12];
+        memset(cells, 0xa5, sizeof cells);
+        cells[1].i64 = INT64_C(0x123456789abc) * i, cells[2].f32 = 0.5f, cells[3].f64 = i;
+        WORKS(wasm_dyld_func_call_cells(all, cells, 4, &error));
+        CHECK(cells[0].f64 == i + 0.5 && cells[1].i64 == INT64_C(0x2468acf13578) * i);
+        for (int k = 0; k < 12; k++)
+            cells[k].i32 = 10 * k + i;
+        WORKS(wasm_dyld_func_call_cells(many, cells, 12, &error));
+        CHECK(cells[0].i64 == (int64_t)(uint32_t)-90 && cells[1].i32 == 10 + i);
+        WORKS(wasm_dyld_func_call(nothing, NULL, NULL, &error));
+        WORKS(add(sums, -i, 1, &sum));
+        SAME(sum, 1 - i);
+    }
+    wasm_dyld_cell_t few[10];
+    FAILS(wasm_dyld_func_call_cells(many, few, 9, &error), WASM_DYLD_INVALID_ARGUMENT, "10 values", "room for 9", NULL);
+    wasm_val_t wrong[] = {WASM_I32_VAL(1), WASM_I64_VAL(1)}, out[1];
+    wasm_val_vec_t given = {2, wrong}, got = {1, out};
+    FAILS(wasm_dyld_func_call(sums, &given, &got, &error), WASM_DYLD_INVALID_ARGUMENT, "argument 1", "i64", NULL);
+    given.size = 1;
+    FAILS(wasm_dyld_func_call(sums, &given, &got, &error), WASM_DYLD_INVALID_ARGUMENT, "takes 2 arguments", NULL);
+    given.size = 2, got.size = 0, wrong[1] = wrong[0];
+    FAILS(wasm_dyld_func_call(sums, &given, &got, &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    /* The object goes, and another one comes in its place. */
+    WORKS(wasm_dyld_unload(host.dyld, object, &error));
+    FAILS(add(sums, 1, 2, &sum), WASM_DYLD_INVALID_ARGUMENT, "unloaded", NULL);
+    FAILS(add(by_slot, 1, 2, &sum), WASM_DYLD_INVALID_ARGUMENT, "unloaded", NULL);
+    WORKS(load_module(host.dyld, "calls.so", library(), 0, &object, &error));
+    FAILS(add(again, 1, 2, &sum), WASM_DYLD_INVALID_ARGUMENT, "unloaded", NULL);
+    wasm_dyld_func_delete(again);
+    again = prepare(host.dyld, object, "add");
+    for (int i = 0; i < OFTEN; i++) {
+        WORKS(add(again, i, 1, &sum));
+        SAME(sum, i + 1);
+    }
+    host_delete(&host);
+    FAILS(add(again, 1, 2, &sum), WASM_DYLD_INVALID_ARGUMENT, "namespace", "gone", NULL);
+    wasm_dyld_func_delete(again);
+    wasm_dyld_func_delete(sums);
+    wasm_dyld_func_delete(all);
+    wasm_dyld_func_delete(many);
+    wasm_dyld_func_delete(nothing);
+    wasm_dyld_func_delete(by_slot);
+    ok("often");
+}
+
+/* Traps of functions that are called often: alone, and in calls inside of calls. */
+static void traps_often(void)
+{
+    wasm_dyld_object_t *object = NULL;
+    struct host host = start(&object);
+    wasm_dyld_func_t *divide = prepare(host.dyld, object, "div"), *falls = prepare(host.dyld, object, "falls");
+    wasm_dyld_func_t *deeper = prepare(host.dyld, object, "deeper"), *takes = prepare(host.dyld, object, "takes");
+    wasm_func_t *stack = find(host.dyld, object, "stack");
+    int32_t first = CALL0(host.dyld, stack), quotient = 0;
+    inner.dyld = host.dyld, inner.object = object, inner.function = falls;
+    inner.what = 3;
+    for (int i = 0; i < OFTEN; i++) {
+        wasm_dyld_cell_t cell;
+        cell.i32 = i;
+        FAILS(wasm_dyld_func_call_cells(falls, NULL, 0, &error), WASM_DYLD_TRAP, NULL);
+        SAME(CALL0(host.dyld, stack), first);
+        FAILS(wasm_dyld_func_call_cells(deeper, &cell, 1, &error), WASM_DYLD_TRAP, NULL);
+        SAME(inner.code, WASM_DYLD_TRAP);
+        SAME(inner.before, first - 16);
+        SAME(inner.after, first - 16);
+        SAME(CALL0(host.dyld, stack), first);
+        WORKS(add(divide, 42 * i, 42, &quotient));
+        SAME(quotient, i);
+    }
+    KEEPS(add(divide, 1, 0, &quotient), WASM_DYLD_TRAP, NULL);
+    size_t frames = wasm_dyld_error_frame_count(error);
+    forget_error();
+    KEEPS(try_call(host.dyld, find(host.dyld, object, "div"), NULL, 2, 1, 0), WASM_DYLD_TRAP, NULL);
+    SAME(frames, wasm_dyld_error_frame_count(error));
+    forget_error();
+    /* What a call that works leaves is where the next one begins. */
+    for (int i = 0; i < OFTEN; i++)
+        WORKS(wasm_dyld_func_call_cells(takes, NULL, 0, &error));
+    SAME(CALL0(host.dyld, stack), first - 16 * OFTEN);
+    FAILS(wasm_dyld_func_call_cells(falls, NULL, 0, &error), WASM_DYLD_TRAP, NULL);
+    SAME(CALL0(host.dyld, stack), first - 16 * OFTEN);
+    wasm_dyld_func_delete(divide);
+    wasm_dyld_func_delete(falls);
+    wasm_dyld_func_delete(deeper);
+    wasm_dyld_func_delete(takes);
+    host_delete(&host);
+    ok("traps often");
+}
+
+/* Handles and objects that go while a function that is called often runs. */
+static void inside_often(void)
+{
+    wasm_dyld_object_t *object = NULL;
+    struct host host = start(&object);
+    wasm_dyld_func_t *through = prepare(host.dyld, object, "through"), *sums = prepare(host.dyld, object, "add");
+    wasm_dyld_cell_t cell;
+    inner.dyld = host.dyld, inner.object = object;
+    inner.function = sums, inner.what = 0;
+    for (int i = 0; i < OFTEN; i++) {
+        cell.i32 = i;
+        inner.code = WASM_DYLD_INTERNAL;
+        WORKS(wasm_dyld_func_call_cells(through, &cell, 1, &error));
+        SAME(inner.code, WASM_DYLD_OK);
+        SAME(cell.i32, i + 1);
+    }
+    inner.function = through, inner.what = 1;
+    WORKS(wasm_dyld_func_call_cells(through, &cell, 1, &error));
+    FAILS(wasm_dyld_func_call_cells(through, &cell, 1, &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
+    through = prepare(host.dyld, object, "through");
+    inner.function = sums, inner.what = 0;
+    for (int i = 0; i < OFTEN; i++)
+        WORKS(wasm_dyld_func_call_cells(through, &cell, 1, &error));
+    inner.what = 2;
+    WORKS(wasm_dyld_func_call_cells(through, &cell, 1, &error));
+    SAME(inner.code, WASM_DYLD_OK);
+    FAILS(wasm_dyld_func_call_cells(through, &cell, 1, &error), WASM_DYLD_INVALID_ARGUMENT, "unloaded", NULL);
+    wasm_dyld_func_delete(through);
+    wasm_dyld_func_delete(sums);
+    host_delete(&host);
+    ok("inside often");
+}
+
 static wasm_dyld_column_t column(uint64_t address, uint64_t stride)
 {
     wasm_dyld_column_t made;
@@ -390,6 +557,9 @@ int main(void)
     traps();
     slots();
     inside_of_calls();
+    often();
+    traps_often();
+    inside_often();
     rows();
     rows_that_trap();
     return 0;

@@ -546,6 +546,67 @@ fn rows_are_stopped() {
     }
 }
 
+/// A function that adds, one that never ends where its argument is not zero, and a table slot for the first.
+const OFTEN: &str = r#"(module (@dylink.0 (mem-info (table 1 0)))
+  (import "env" "__indirect_function_table" (table 1 funcref))
+  (import "env" "__table_base" (global $slot i32))
+  (elem (global.get $slot) $add)
+  (func $add (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "loops") (param i32)
+    (loop $again (br_if $again (local.get 0)))))"#;
+
+/// Calls that go through a carrier after the first thousand use as much as before, and are stopped as before.
+#[test]
+fn functions_that_are_called_often_are_counted_and_stopped() {
+    let prepared = |ns: &Rc<Namespace>, name: &str| {
+        let Symbol::Func { callee, .. } = ns.dlsym(SearchIn::Global, name)? else {
+            panic!("no function");
+        };
+        // SAFETY: the namespace keeps the function during the call.
+        ns.prepare_call(&unsafe { Func::lend(ns.store().api(), ns.func_ptr(callee)?) })
+    };
+    for (name, api) in engines() {
+        let engine = engine(api);
+        let counted = |ns: &Rc<Namespace>| {
+            load(ns, "liboften.so", OFTEN)?;
+            let (add, loops) = (prepared(ns, "add")?, prepared(ns, "loops")?);
+            let mut each = Vec::new();
+            for _ in 0..1_100 {
+                each.push(used(ns, |_| add.call_cells(&mut [1, 2]))?);
+                loops.call(&[Val::i32(0)], &mut [])?;
+            }
+            assert!(each.iter().all(|&units| units == each[0] && units > 0));
+            ns.set_budget(Some(1_000))?;
+            let error = loops.call(&[Val::i32(1)], &mut []).expect_err(&name);
+            assert_eq!(error.code(), Code::OutOfBudget, "{name}: {error}");
+            ns.set_budget(None)?;
+            add.call_cells(&mut [1, 2])
+        };
+        let outcome = within(&engine, (Bind::Now, Plt::Auto), counted);
+        outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let stopped = |ns: &Rc<Namespace>| {
+            load(ns, "liboften.so", OFTEN)?;
+            let (add, loops) = (prepared(ns, "add")?, prepared(ns, "loops")?);
+            for _ in 0..1_100 {
+                loops.call(&[Val::i32(0)], &mut [])?;
+                add.call_cells(&mut [1, 2])?;
+            }
+            let error = interrupted(ns, || loops.call(&[Val::i32(1)], &mut []));
+            let error = error.expect_err(&name);
+            assert_eq!(error.code(), Code::Interrupted, "{name}: {error}");
+            ns.control().set_timeout(Some(SOON))?;
+            let error = loops.call(&[Val::i32(1)], &mut []).expect_err(&name);
+            assert_eq!(error.code(), Code::TimedOut, "{name}: {error}");
+            let mut cells = [40, 2];
+            add.call_cells(&mut cells)?;
+            assert_eq!(cells[0], 42, "{name}");
+            Ok(())
+        };
+        let outcome = within_mode(&engine, Mode::Interrupt, (Bind::Now, Plt::Auto), stopped);
+        outcome.unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
 /// Loops whose code is there several times, and what they give for numbers of turns.
 const LOOPS: &str = r#"(module (@dylink.0)
   (func (export "counts") (param $n i32) (result i32) (local $sum i32)

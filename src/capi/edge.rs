@@ -174,30 +174,32 @@ impl<T: Default> Settings<T> {
 }
 
 /// Runs the body of a C function: its error goes to `*error` (if wanted), its panic becomes an error.
+#[inline]
 pub fn edge(
     error: *mut *mut wasm_dyld_error_t,
     body: impl FnOnce() -> Result<()>,
 ) -> wasm_dyld_code_t {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        Err(Error::new(
-            Code::Internal,
-            format!("wasmdyld panicked: {}", panic_text(panic)),
-        ))
-    });
-    match outcome {
-        Ok(()) => {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => {
             set(error, std::ptr::null_mut());
             wasm_dyld_code_t::WASM_DYLD_OK
         }
-        Err(e) => {
-            let code = e.code().into();
-            if !error.is_null() {
-                let given = wasm_dyld_error_t::new(e).give();
-                set(error, given.unwrap_or(std::ptr::null_mut()));
-            }
-            code
+        Ok(Err(e)) => failed(error, e),
+        Err(panic) => {
+            let why = format!("wasmdyld panicked: {}", panic_text(panic));
+            failed(error, Error::new(Code::Internal, why))
         }
     }
+}
+
+#[cold]
+fn failed(error: *mut *mut wasm_dyld_error_t, e: Error) -> wasm_dyld_code_t {
+    let code = e.code().into();
+    if !error.is_null() {
+        let given = wasm_dyld_error_t::new(e).give();
+        set(error, given.unwrap_or(std::ptr::null_mut()));
+    }
+    code
 }
 
 /// Runs the body of a C function that cannot report errors.

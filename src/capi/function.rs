@@ -10,7 +10,7 @@ use super::namespace::wasm_dyld_t;
 use super::object::wasm_dyld_object_t;
 use super::types::wasm_dyld_code_t;
 use crate::engine::sys::{wasm_func_t, wasm_val_vec_t};
-use crate::engine::{host_args, host_results};
+use crate::engine::{host_args, host_room};
 use crate::error::{Code, Error, Result};
 use crate::link::{Column, Function, SearchIn};
 use crate::object::{self, FuncType};
@@ -144,8 +144,8 @@ pub extern "C" fn wasm_dyld_func_call(
     edge(error, || {
         let function = wasm_dyld_func_t::lend(function)?;
         // SAFETY: the header says that the vectors are the host's for the call.
-        let (args, results) = unsafe { (host_args(args), host_results(results)) };
-        function.0.call(args, results)
+        let (args, results) = unsafe { (host_args(args), host_room(results)) };
+        function.0.call_into(args, results)
     })
 }
 

@@ -158,9 +158,13 @@ impl Control {
     #[inline]
     pub fn enter(&self) -> Entry<'_> {
         // Nobody can stop it but those whose guests wait for it, and these stay as they are.
-        if self.mode == Mode::Off {
-            return Entry(self);
+        if self.mode != Mode::Off {
+            self.begin();
         }
+        Entry(self)
+    }
+
+    fn begin(&self) {
         let entries = self.entries.get();
         self.entries.set(entries.saturating_add(1));
         if entries == 0 {
@@ -173,7 +177,24 @@ impl Control {
                 self.enter_from_another();
             }
         }
-        Entry(self)
+    }
+
+    /// The entry that began last is over.
+    fn leave(&self) {
+        let entries = self.entries.get().saturating_sub(1);
+        self.entries.set(entries);
+        if entries > 0 {
+            self.goes_on();
+            return;
+        }
+        let outer = self.outer.replace(ptr::null());
+        CURRENT.set(outer);
+        // SAFETY: it is in the chain that is left: see `each`.
+        if let Some(outer) = unsafe { outer.as_ref() } {
+            outer.signal.left();
+            outer.goes_on();
+        }
+        self.signal.end();
     }
 
     /// The guest that waits for this one may be stopped meanwhile: its own engine, if it has checks of its own, is not the one to be told.
@@ -249,9 +270,13 @@ impl Control {
     /// Fails if the guest is to stop, or has been stopped: none of its code is to run.
     #[inline]
     pub fn check(&self) -> Result<()> {
-        if self.mode == Mode::Off {
-            return Ok(());
+        match self.mode {
+            Mode::Off => Ok(()),
+            _ => self.check_signal(),
         }
+    }
+
+    fn check_signal(&self) -> Result<()> {
         match self.wants() {
             None => Ok(()),
             Some(stop) => Err(stop.error()),
@@ -345,23 +370,9 @@ impl Drop for Entry<'_> {
     #[inline]
     fn drop(&mut self) {
         let Entry(control) = *self;
-        if control.mode == Mode::Off {
-            return;
+        if control.mode != Mode::Off {
+            control.leave();
         }
-        let entries = control.entries.get().saturating_sub(1);
-        control.entries.set(entries);
-        if entries > 0 {
-            control.goes_on();
-            return;
-        }
-        let outer = control.outer.replace(ptr::null());
-        CURRENT.set(outer);
-        // SAFETY: it is in the chain that is left: see `each`.
-        if let Some(outer) = unsafe { outer.as_ref() } {
-            outer.signal.left();
-            outer.goes_on();
-        }
-        control.signal.end();
     }
 }
 

@@ -168,6 +168,25 @@ impl Func {
         }
     }
 
+    /// As [`call`](Self::call), of a function that takes and gives nothing.
+    #[inline]
+    pub fn call_nothing(&self) -> Result<(), Trap> {
+        let nothing = || wasm_val_vec_t {
+            size: 0,
+            data: ptr::null_mut(),
+        };
+        let (args, mut results) = (nothing(), nothing());
+        // SAFETY: the handle is alive; the vectors are empty, and no engine makes them anew.
+        let trap = unsafe {
+            (self.api.wasm_func_call)(self.raw.as_ptr(), &raw const args, &raw mut results)
+        };
+        // SAFETY: a trap is ours.
+        match unsafe { Trap::from_raw(self.api, trap) } {
+            None => Ok(()),
+            Some(trap) => Err(trap),
+        }
+    }
+
     /// The function's type; `None` where it cannot be expressed. For functions that came from no object of ours alone: engines end the
     /// process on types that `wasm.h` has no form for (Q5).
     pub fn ty(&self) -> Option<FuncType> {

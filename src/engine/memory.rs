@@ -57,6 +57,21 @@ impl Memory {
         }
     }
 
+    /// One page, and never more.
+    pub fn page(store: Store) -> Result<Memory> {
+        let limits = Limits {
+            min: 1,
+            max: Some(1),
+        };
+        let ty = MemoryType {
+            limits,
+            memory64: false,
+            shared: false,
+            page_log2: None,
+        };
+        Memory::new(store, ty)
+    }
+
     /// Pages now.
     pub fn pages(&self) -> u64 {
         // SAFETY: the handle is alive.

@@ -27,6 +27,7 @@ mod trap;
 mod types;
 mod val;
 mod vec;
+mod words;
 
 pub use api::Api;
 pub use capable::can_link;
@@ -50,5 +51,6 @@ pub use types::{
     EngineFuncType, EngineGlobalType, EngineMemoryType, EngineTableType, func_type, global_type,
     table_type,
 };
-pub use val::{Val, host_args, host_results};
-pub(crate) use val::{number_of, type_of};
+pub use val::{Val, host_args, host_results, host_room};
+pub(crate) use val::{number_of, type_of, zeroed};
+pub use words::Words;

@@ -89,12 +89,17 @@ pub(crate) enum Room {
 /// itself.
 #[inline]
 pub(crate) fn room(depth: u32, wanted: usize) -> Room {
+    let (first, size) = THREAD.with(|thread| thread.ample.get());
+    let here = (&raw const depth).addr();
+    if here.wrapping_sub(first) < size && wanted <= AMPLE {
+        return Room::Enough;
+    }
+    less_than_ample(here, depth, wanted)
+}
+
+#[cold]
+fn less_than_ample(here: usize, depth: u32, wanted: usize) -> Room {
     THREAD.with(|thread| {
-        let here = (&raw const depth).addr();
-        let (first, size) = thread.ample.get();
-        if here.wrapping_sub(first) < size && wanted <= AMPLE {
-            return Room::Enough;
-        }
         let bounds = thread.bounds();
         let outermost = depth == 0 && thread.depth.get() == 0;
         if outermost && !bounds.has_room(here, wanted) {

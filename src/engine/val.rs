@@ -216,14 +216,26 @@ pub unsafe fn host_args<'a>(args: *const wasm_val_vec_t) -> &'a [Val] {
 /// # Safety
 /// `results` is NULL or a vector with room for its `size` values, which nothing else reads or writes for `'a`.
 pub unsafe fn host_results<'a>(results: *mut wasm_val_vec_t) -> &'a mut [Val] {
-    // SAFETY: by the caller's promise; uninitialised values become initialised before they are values to us.
-    unsafe {
-        let raw = borrowed_mut::<MaybeUninit<Val>>(results.cast());
-        for value in &mut *raw {
-            value.write(Val::zero(WASM_I32));
-        }
-        &mut *(std::ptr::from_mut(raw) as *mut [Val])
+    // SAFETY: by the caller's promise.
+    zeroed(unsafe { host_room(results) })
+}
+
+/// As [`host_results`], as they are.
+///
+/// # Safety
+/// As for [`host_results`].
+pub unsafe fn host_room<'a>(results: *mut wasm_val_vec_t) -> &'a mut [MaybeUninit<Val>] {
+    // SAFETY: by the caller's promise; nothing is said of what is in them.
+    unsafe { borrowed_mut(results.cast()) }
+}
+
+/// Room for values, as values that are zero.
+pub(crate) fn zeroed(room: &mut [MaybeUninit<Val>]) -> &mut [Val] {
+    for value in &mut *room {
+        value.write(Val::zero(WASM_I32));
     }
+    // SAFETY: all of them are initialised.
+    unsafe { &mut *(std::ptr::from_mut(room) as *mut [Val]) }
 }
 
 /// The engine's number for a type whose values pass through `wasm.h`; `None` for all others, see [`ValType::has_c_form`].

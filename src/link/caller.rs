@@ -78,7 +78,7 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, checks: Metering) -> Result
         imports.import("", MEMORY, EntityType::Memory(memory));
         if let Some([looks_at, asks]) = checks.imports() {
             let ty = match checks {
-                Metering::Flag => EntityType::Memory(FLAG),
+                Metering::Flag => EntityType::Memory(PAGE),
                 _ => EntityType::Global(COUNTER),
             };
             imports.import(abi::CONTROL, looks_at, ty);
@@ -107,7 +107,8 @@ const COUNTER: GlobalType = GlobalType {
     shared: false,
 };
 
-const FLAG: MemoryType = MemoryType {
+/// A memory that the linker makes, beside the guest's.
+pub(super) const PAGE: MemoryType = MemoryType {
     minimum: 1,
     maximum: Some(1),
     memory64: false,
@@ -172,7 +173,7 @@ fn rows(sig: &FuncType, callee: u32, checks: Metering) -> Result<Function> {
         .for_each(|instruction| put(instruction.clone()));
     for (n, &ty) in sig.params.iter().enumerate() {
         put(Instruction::LocalGet(address(n)));
-        put(load(ty));
+        put(load(ty, UNALIGNED));
     }
     put(Instruction::LocalGet(SLOT));
     put(Instruction::CallIndirect {
@@ -185,7 +186,7 @@ fn rows(sig: &FuncType, callee: u32, checks: Metering) -> Result<Function> {
     for (n, &ty) in sig.results.iter().enumerate() {
         put(Instruction::LocalGet(address(params + n)));
         put(Instruction::LocalGet(result(n)));
-        put(store(ty));
+        put(store(ty, UNALIGNED));
     }
     for column in 0..params + results {
         put(Instruction::LocalGet(address(column)));
@@ -239,22 +240,23 @@ const UNALIGNED: MemArg = MemArg {
     memory_index: 0,
 };
 
-fn load(ty: OurValType) -> Instruction<'static> {
+/// Of what [`has_rows`].
+pub(super) fn load(ty: OurValType, from: MemArg) -> Instruction<'static> {
     match ty {
-        OurValType::I64 => Instruction::I64Load(UNALIGNED),
-        OurValType::F32 => Instruction::F32Load(UNALIGNED),
-        OurValType::F64 => Instruction::F64Load(UNALIGNED),
-        // `has_rows` leaves nothing else.
-        _ => Instruction::I32Load(UNALIGNED),
+        OurValType::I64 => Instruction::I64Load(from),
+        OurValType::F32 => Instruction::F32Load(from),
+        OurValType::F64 => Instruction::F64Load(from),
+        _ => Instruction::I32Load(from),
     }
 }
 
-fn store(ty: OurValType) -> Instruction<'static> {
+/// Of what [`has_rows`].
+pub(super) fn store(ty: OurValType, to: MemArg) -> Instruction<'static> {
     match ty {
-        OurValType::I64 => Instruction::I64Store(UNALIGNED),
-        OurValType::F32 => Instruction::F32Store(UNALIGNED),
-        OurValType::F64 => Instruction::F64Store(UNALIGNED),
-        _ => Instruction::I32Store(UNALIGNED),
+        OurValType::I64 => Instruction::I64Store(to),
+        OurValType::F32 => Instruction::F32Store(to),
+        OurValType::F64 => Instruction::F64Store(to),
+        _ => Instruction::I32Store(to),
     }
 }
 

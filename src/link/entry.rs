@@ -23,6 +23,30 @@ impl Namespace {
             let state = self.state.try_borrow_mut().map_err(|_| in_use())?;
             stack_to_keep(&state)
         };
+        // Where no object had the stack pointer when the call began, one may have come meanwhile.
+        let first = || self.state().space.as_ref()?.first_stack.get();
+        self.run_free(|| stack.or_else(first), run)
+    }
+
+    /// As [`run_guest`](Self::run_guest), where `stack` tells after a trap what the stack pointer was when the call began; `None`: nothing of
+    /// the call has run.
+    #[inline]
+    pub(super) fn run_told(
+        &self,
+        stack: impl FnOnce() -> Option<Val>,
+        run: impl FnOnce() -> Result<(), Trap>,
+    ) -> Result<()> {
+        drop(self.state.try_borrow_mut().map_err(|_| in_use())?);
+        self.run_free(stack, run)
+    }
+
+    /// The books are nobody's.
+    #[inline]
+    fn run_free(
+        &self,
+        stack: impl FnOnce() -> Option<Val>,
+        run: impl FnOnce() -> Result<(), Trap>,
+    ) -> Result<()> {
         let _entry = self.enter();
         self.side.control.check()?;
         self.check_stack()?;
@@ -35,12 +59,10 @@ impl Namespace {
     }
 
     #[cold]
-    fn ended(&self, trap: &Trap, stack: Option<Val>) -> Error {
+    fn ended(&self, trap: &Trap, stack: impl FnOnce() -> Option<Val>) -> Error {
         // Before the stack pointer is put back: where it is tells of an overflow, and an exception is asked what it says below what threw it.
         let error = self.trapped(trap);
-        // Where no object had the stack pointer when the call began, one may have come meanwhile.
-        let first = || self.state().space.as_ref()?.first_stack.get();
-        self.unwind(stack.or_else(first));
+        self.unwind(stack());
         error
     }
 

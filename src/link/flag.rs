@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::control::Signal;
 use crate::engine::{Memory, Module, Store};
-use crate::object::{Limits, MemoryType};
 
 /// A module with two memories that looks at the second as checks do, and has a tail call:
 /// `(module (memory 1 1) (memory 1 1) (func (drop (i32.atomic.load 1 (i32.const 0))) (return_call 0)))`.
@@ -18,17 +17,6 @@ const PROBE: &[u8] = &[
     5, 7, 2, 1, 1, 1, 1, 1, 1, //
     10, 14, 1, 12, 0, 0x41, 0, 0xfe, 0x10, 0x42, 1, 0, 0x1a, 0x12, 0, 0x0b,
 ];
-
-/// One page, and never more.
-const PAGE: MemoryType = MemoryType {
-    limits: Limits {
-        min: 1,
-        max: Some(1),
-    },
-    memory64: false,
-    shared: false,
-    page_log2: None,
-};
 
 /// The flag of a store that has namespaces.
 struct Known {
@@ -110,7 +98,7 @@ fn make(store: Store, key: usize) -> Option<Arc<Memory>> {
     }
     // Counted by atomics, though the memory is one thread's at a time: others look whether it is still there.
     #[expect(clippy::arc_with_non_send_sync)]
-    let made = Arc::new(Memory::new(store, PAGE).ok()?);
+    let made = Arc::new(Memory::page(store).ok()?);
     known().push(Known {
         store: key,
         memory: Arc::downgrade(&made),

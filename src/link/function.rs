@@ -3,28 +3,39 @@
 //! A [`Function`] keeps neither the namespace nor the engine's function alive, so that the host may give it up whenever it likes. Each call
 //! asks whether the function is still there.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use foldhash::HashMap;
+
 use super::caller;
+use super::carry::Carrier;
 use super::define::{callable, fits};
-use super::namespace::{Namespace, in_use};
+use super::namespace::{Namespace, State, in_use};
 use super::order::{lost, raw};
 use crate::engine::sys::wasm_func_t;
-use crate::engine::{ExternVec, Feature, Func, Instance, QuickCall, Val, ValKind, number_of, shim};
+use crate::engine::{
+    ExternVec, Feature, Func, Instance, QuickCall, Val, ValKind, number_of, shim, zeroed,
+};
 use crate::error::{Code, Error, Result};
 use crate::object::{FuncType, ValType};
-use crate::plan::{Callee, ObjectId};
+use crate::plan::{Callee, Definition, ObjectId};
 
 /// Values that need no allocation.
 const FEW: usize = 8;
+
+/// Calls before a function gets a carrier: what these save of each call that follows has paid for its making after about as many.
+const OFTEN: u32 = 1_000;
 
 /// Calls functions of one type through the table: see [`caller`].
 pub(super) struct Caller {
     exports: ExternVec,
     _instance: Instance,
+    /// Of the function that calls a slot, once it was called often.
+    carrier: OnceCell<Rc<Carrier>>,
 }
 
 /// A function that was prepared to be called.
@@ -37,6 +48,10 @@ pub struct Function {
     numbers: Option<Box<[ValKind]>>,
     target: Target,
     quick: Option<Box<dyn QuickCall>>,
+    /// How often it was called; from [`OFTEN`] on this is not counted.
+    calls: Cell<u32>,
+    /// What it is called through then, where the engine has no quicker way.
+    carrier: OnceCell<Weak<Carrier>>,
     /// The object that it goes with; none for functions of the host, and for slots that are no object's.
     owner: Option<ObjectId>,
     /// As many objects had been unloaded when the owner was there last.
@@ -84,14 +99,9 @@ impl Namespace {
             return Err(Error::new(Code::TypeMismatch, why));
         }
         let caller = self.caller(&sig)?;
-        let call = caller.exports.get(caller::CALL);
-        let call = call.as_ref().and_then(|call| call.as_func());
-        let call = call.ok_or_else(|| lost("a generated function"))?;
-        let whole = FuncType {
-            params: [&sig.params[..], &[ValType::I32]].concat(),
-            results: sig.results.clone(),
-        };
-        let quick = shim::of(self.store.api()).quick_call(self.store, &call, &whole);
+        let quick = caller.with_call(|call| {
+            shim::of(self.store.api()).quick_call(self.store, call, &with_slot(&sig))
+        })?;
         let target = Target::Slot(Rc::downgrade(&caller), number);
         Ok(self.function(sig, target, quick, owner.map(|owner| owner.object)))
     }
@@ -111,6 +121,8 @@ impl Namespace {
             sig,
             target,
             quick,
+            calls: Cell::new(0),
+            carrier: OnceCell::new(),
             owner,
             seen: Cell::new(self.state().unloads),
         }
@@ -138,6 +150,7 @@ impl Namespace {
         let made = Rc::new(Caller {
             exports: instance.exports(),
             _instance: instance,
+            carrier: OnceCell::new(),
         });
         if let Some(space) = &mut state.space {
             space.callers.insert(sig.clone(), made.clone());
@@ -162,25 +175,39 @@ impl Function {
     }
 
     /// The namespace, if the function is still there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn here(&self) -> Result<Rc<Namespace>> {
         let ns = self.ns.upgrade();
         let ns = ns.ok_or_else(|| gone("the namespace of the function is gone"))?;
         if let Some(owner) = self.owner {
             let state = ns.state.try_borrow().map_err(|_| in_use())?;
             if self.seen.get() != state.unloads {
-                if !state.live.contains_key(&owner) {
-                    return Err(gone("the object that defines the function was unloaded"));
-                }
-                self.seen.set(state.unloads);
+                self.look_for(owner, &state)?;
             }
         }
         Ok(ns)
     }
 
+    #[cold]
+    fn look_for(&self, owner: ObjectId, state: &State) -> Result<()> {
+        if !state.live.contains_key(&owner) {
+            return Err(gone("the object that defines the function was unloaded"));
+        }
+        self.seen.set(state.unloads);
+        Ok(())
+    }
+
     /// Calls it. The arguments are checked against its type.
     #[inline]
     pub fn call(&self, args: &[Val], results: &mut [Val]) -> Result<()> {
+        let room: *mut [Val] = results;
+        // SAFETY: of the same layout; what is written there are values.
+        self.call_into(args, unsafe { &mut *(room as *mut [MaybeUninit<Val>]) })
+    }
+
+    /// As [`call`](Self::call), with room for the results. If it fails, there need not be any.
+    #[inline]
+    pub fn call_into(&self, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<()> {
         let ns = self.here()?;
         let (takes, gives) = (self.kinds.len(), self.sig.results.len());
         let same = args
@@ -188,19 +215,25 @@ impl Function {
             .zip(&self.kinds)
             .all(|(arg, &kind)| arg.kind() == kind);
         if args.len() != takes || results.len() != gives || !same {
-            fits(&self.sig, args, results)?;
+            fits(&self.sig, args, zeroed(results))?;
         }
+        let Some(carrier) = self.carrier() else {
+            return self.call_otherwise(&ns, args, zeroed(results));
+        };
+        self.carried(&ns, &carrier, args.iter().map(|arg| arg.bits()))?;
+        let given = carrier.cells().iter().zip(self.gives());
+        for (result, (cell, &kind)) in results.iter_mut().zip(given) {
+            result.write(Val::of_bits(kind, u64::from_le(cell.get())));
+        }
+        Ok(())
+    }
+
+    /// Without a carrier.
+    #[inline(never)]
+    fn call_otherwise(&self, ns: &Rc<Namespace>, args: &[Val], results: &mut [Val]) -> Result<()> {
         if self.quick.is_none() {
-            return match &self.target {
-                Target::Own(func, _) => ns.run_guest(|| {
-                    // SAFETY: `here` has seen that its owner is there; the engine keeps it while it runs.
-                    let func = unsafe { Func::lend(ns.store.api(), *func) };
-                    func.call(args, results)
-                }),
-                Target::Slot(caller, slot) => {
-                    through(&ns, caller, &[args, &[Val::u32(*slot)]].concat(), results)
-                }
-            };
+            self.count(ns);
+            return self.call_plainly(ns, args, results);
         }
         let mut few = [0; FEW];
         let mut many = Vec::new();
@@ -208,7 +241,7 @@ impl Function {
         for (cell, arg) in cells.iter_mut().zip(args) {
             *cell = arg.bits();
         }
-        self.run(&ns, cells)?;
+        self.run(ns, cells)?;
         for ((result, cell), &ty) in results.iter_mut().zip(cells).zip(&self.sig.results) {
             *result = number(ty, *cell);
         }
@@ -227,8 +260,23 @@ impl Function {
             );
             return Err(Error::new(Code::InvalidArgument, why));
         }
+        let Some(carrier) = self.carrier() else {
+            return self.call_cells_otherwise(&ns, cells);
+        };
+        let args = cells.iter().copied().take(self.kinds.len());
+        self.carried(&ns, &carrier, args)?;
+        let given = carrier.cells().iter().zip(self.gives());
+        for (result, (cell, &kind)) in cells.iter_mut().zip(given) {
+            *result = Val::of_bits(kind, u64::from_le(cell.get())).bits();
+        }
+        Ok(())
+    }
+
+    /// Without a carrier.
+    #[inline(never)]
+    fn call_cells_otherwise(&self, ns: &Rc<Namespace>, cells: &mut [u64]) -> Result<()> {
         match (&self.target, &self.quick) {
-            (Target::Own(..), Some(_)) => self.run(&ns, cells),
+            (Target::Own(..), Some(_)) => self.run(ns, cells),
             (Target::Slot(..), Some(_)) => {
                 let mut few = [0; FEW];
                 let mut many = Vec::new();
@@ -236,13 +284,122 @@ impl Function {
                 for (to, from) in whole.iter_mut().zip(&*cells) {
                     *to = *from;
                 }
-                self.run(&ns, whole)?;
+                self.run(ns, whole)?;
                 for (to, from) in cells.iter_mut().zip(whole).take(self.sig.results.len()) {
                     *to = *from;
                 }
                 Ok(())
             }
-            (_, None) => self.run_cells(&ns, cells),
+            (_, None) => {
+                self.count(ns);
+                self.run_cells(ns, cells)
+            }
+        }
+    }
+
+    /// The kinds of the results, where all values are numbers.
+    #[inline]
+    fn gives(&self) -> &[ValKind] {
+        self.numbers.as_deref().unwrap_or_default()
+    }
+
+    /// What it is called through, once it has been called often.
+    #[inline]
+    fn carrier(&self) -> Option<Rc<Carrier>> {
+        self.carrier.get()?.upgrade()
+    }
+
+    /// Counts a call that goes without a carrier, and makes one for those that follow when it is time.
+    fn count(&self, ns: &Rc<Namespace>) {
+        let calls = self.calls.get();
+        if calls == OFTEN {
+            return;
+        }
+        self.calls.set(calls + 1);
+        if calls + 1 < OFTEN {
+            return;
+        }
+        match self.make_carrier(ns) {
+            Ok(Some(made)) => {
+                let _ = self.carrier.set(Rc::downgrade(&made));
+            }
+            // Others have the books in use: later calls may find them free.
+            Err(error) if error.code() == Code::Busy => self.calls.set(0),
+            // Calls work without.
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    /// Functions of the host's have none.
+    fn make_carrier(&self, ns: &Rc<Namespace>) -> Result<Option<Rc<Carrier>>> {
+        match &self.target {
+            Target::Own(func, callee) => {
+                let Some(Definition { object, export }) = callee.export else {
+                    return Ok(None);
+                };
+                let known = |carriers: &HashMap<u32, Rc<Carrier>>| carriers.get(&export).cloned();
+                let live =
+                    |state: &State| state.live.get(&object).map(|live| known(&live.carriers));
+                let Some(known) = live(&ns.state()) else {
+                    return Ok(None);
+                };
+                if known.is_some() {
+                    return Ok(known);
+                }
+                // SAFETY: `here` has seen that its owner is there.
+                let made = unsafe { ns.carrier(*func, &self.sig)? };
+                if let (Some(made), Some(live)) = (&made, ns.change()?.live.get_mut(&object)) {
+                    live.carriers.insert(export, made.clone());
+                }
+                Ok(made)
+            }
+            Target::Slot(caller, _) => {
+                let caller = upgraded(caller)?;
+                if let Some(known) = caller.carrier.get() {
+                    return Ok(Some(known.clone()));
+                }
+                let call = caller.with_call(|call| NonNull::new(call.raw()))?;
+                let call = call.ok_or_else(|| lost("a generated function"))?;
+                // SAFETY: the caller's, of this type.
+                let made = unsafe { ns.carrier(call, &Arc::new(with_slot(&self.sig)))? };
+                if let Some(made) = &made {
+                    let _ = caller.carrier.set(made.clone());
+                }
+                Ok(made)
+            }
+        }
+    }
+
+    /// Calls it through a carrier, in whose cells the results are then.
+    #[inline(always)]
+    fn carried(
+        &self,
+        ns: &Namespace,
+        carrier: &Carrier,
+        args: impl Iterator<Item = u64>,
+    ) -> Result<()> {
+        let (_kept, slot) = match &self.target {
+            Target::Own(..) => (None, None),
+            Target::Slot(caller, slot) => (Some(upgraded(caller)?), Some(u64::from(*slot))),
+        };
+        carrier.run(ns, |cells| {
+            for (cell, arg) in cells.iter().zip(args.chain(slot)) {
+                cell.set(arg.to_le());
+            }
+        })
+    }
+
+    /// Calls it by `wasm_func_call`.
+    fn call_plainly(&self, ns: &Namespace, args: &[Val], results: &mut [Val]) -> Result<()> {
+        match &self.target {
+            Target::Own(func, _) => ns.run_guest(|| {
+                // SAFETY: `here` has seen that its owner is there; the engine keeps it while it runs.
+                let func = unsafe { Func::lend(ns.store.api(), *func) };
+                func.call(args, results)
+            }),
+            Target::Slot(caller, slot) => {
+                through(ns, caller, &[args, &[Val::u32(*slot)]].concat(), results)
+            }
         }
     }
 
@@ -323,6 +480,22 @@ impl Caller {
     pub fn exports(&self) -> &ExternVec {
         &self.exports
     }
+
+    /// The function that calls a slot.
+    fn with_call<R>(&self, with: impl FnOnce(&Func) -> R) -> Result<R> {
+        let call = self.exports.get(caller::CALL);
+        let call = call.as_ref().and_then(|call| call.as_func());
+        call.map(|call| with(&call))
+            .ok_or_else(|| lost("a generated function"))
+    }
+}
+
+/// The type of the function that calls a slot, which is its last argument.
+fn with_slot(sig: &FuncType) -> FuncType {
+    FuncType {
+        params: [&sig.params[..], &[ValType::I32]].concat(),
+        results: sig.results.clone(),
+    }
 }
 
 fn upgraded(caller: &Weak<Caller>) -> Result<Rc<Caller>> {
@@ -332,11 +505,7 @@ fn upgraded(caller: &Weak<Caller>) -> Result<Rc<Caller>> {
 
 /// Calls a slot, which is the last of the arguments.
 fn through(ns: &Namespace, caller: &Weak<Caller>, args: &[Val], results: &mut [Val]) -> Result<()> {
-    let caller = upgraded(caller)?;
-    let call = caller.exports.get(caller::CALL);
-    let call = call.as_ref().and_then(|call| call.as_func());
-    let call = call.ok_or_else(|| lost("a generated function"))?;
-    ns.call(&call, args, results)
+    upgraded(caller)?.with_call(|call| ns.call(call, args, results))?
 }
 
 fn number(ty: ValType, bits: u64) -> Val {

@@ -7,6 +7,8 @@ mod budget;
 mod caller;
 mod calls;
 mod capture;
+mod carrier;
+mod carry;
 mod define;
 mod entry;
 mod exit;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use foldhash::{HashMap, HashSet};
 
 use super::ahead::Ahead;
+use super::carry::Carrier;
 use super::exit_list::ExitList;
 use super::flag::Flag;
 use super::function::Caller;
@@ -28,7 +29,8 @@ use crate::config::Config;
 use crate::control::{self, Control, Mode, Watcher};
 use crate::engine::{
     Borrowed, EngineFeatures, Extern, ExternPtr, ExternVec, Forwarder, Global, HostFunc, HostTrap,
-    Instance, InstantiateError, Memory, Module, ModuleKey, Stage, Store, Table, Trap, Val, shim,
+    Instance, InstantiateError, Memory, Module, ModuleKey, Stage, Store, Table, Trap, Val, Words,
+    shim,
 };
 use crate::error::{Code, Error, Frame, Result};
 use crate::object::{FuncType, GlobalType};
@@ -57,6 +59,8 @@ pub(super) struct LoadedObject {
     pub key: Option<ModuleKey>,
     /// Shared by the objects of one load.
     pub linkage: Rc<Linkage>,
+    /// Of its functions that the host calls often, by export.
+    pub carriers: HashMap<u32, Rc<Carrier>>,
 }
 
 impl LoadedObject {
@@ -81,6 +85,8 @@ pub(super) struct Space {
     pub _calls: Option<Instance>,
     /// Calls of functions by type, through the table.
     pub callers: HashMap<Arc<FuncType>, Rc<Caller>>,
+    /// What carriers use, once one was asked for; `None`: the engine is none for that.
+    pub words: OnceCell<Option<Rc<Words>>>,
 }
 
 /// Functions made for imports of one load. Dropping them makes the guest's calls trap.
@@ -258,6 +264,8 @@ pub struct Namespace {
     /// A load or an unload is changing the namespace.
     busy: Cell<bool>,
     pub(super) handed_over: Cell<u64>,
+    /// The process.
+    pub(super) made_in: u32,
     /// Instances made so far, for engines that bound them.
     pub(super) instances: Cell<u64>,
     pub(super) modules: RefCell<Modules>,
@@ -348,6 +356,7 @@ impl Namespace {
             side,
             busy: Cell::new(false),
             handed_over: Cell::new(0),
+            made_in: std::process::id(),
             instances: Cell::new(0),
             modules: RefCell::default(),
             guest_stack: OnceCell::default(),

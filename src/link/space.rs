@@ -1,13 +1,21 @@
 //! The memory and the table of a namespace: made, grown, cleared.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use super::namespace::{Namespace, Space};
-use crate::engine::{EngineGlobalType, Global, Memory, Table, Val};
+use crate::engine::{EngineGlobalType, Global, Memory, Store, Table, Val, Words};
 use crate::error::{Code, Error, Result};
 use crate::object::{GlobalType, Limits, MemoryType, TableType, ValType};
 use crate::plan::{Extent, Placement, Plan};
+
+impl Space {
+    /// What carriers use; `None`: the engine is none for that.
+    pub fn words(&self, store: Store) -> Option<Rc<Words>> {
+        let made = || Words::new(store).map(Rc::new);
+        self.words.get_or_init(made).clone()
+    }
+}
 
 /// Zeroes memory and nulls slots.
 pub fn clear(space: &Space, address: u64, size: u64, slot: u64, slots: u64) {
@@ -105,5 +113,6 @@ pub fn make_space(ns: &Namespace, plan: &Plan) -> Result<Space> {
         calls: None,
         _calls: None,
         callers: Default::default(),
+        words: OnceCell::new(),
     })
 }

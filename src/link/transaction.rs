@@ -297,6 +297,7 @@ impl Transaction<'_> {
             module: module.clone(),
             key: self.keys.objects.get(n).copied(),
             linkage: self.no_linkage.clone(),
+            carriers: HashMap::default(),
         };
         let trampolines = self.trampolines.get(&id).map_or(&[][..], Vec::as_slice);
         for &n in trampolines {
@@ -342,6 +343,7 @@ impl Transaction<'_> {
             module,
             key: program.key,
             linkage: self.no_linkage.clone(),
+            carriers: HashMap::default(),
         };
         self.live.insert(id, live);
         Ok(())

@@ -196,6 +196,11 @@ pub trait Shim: Send + Sync {
         false
     }
 
+    /// Whether a memory that cannot grow stays where it is as long as its store lives.
+    fn memory_is_still(&self) -> bool {
+        self.memory_stays()
+    }
+
     /// Runs `compile`, which has the engine compile or validate something. Engines that have threads for that may need help in a process that was forked
     /// off.
     ///

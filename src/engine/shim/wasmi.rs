@@ -24,6 +24,11 @@ impl Shim for Wasmi {
         true
     }
 
+    /// Memories are on the heap, and move when they grow. wasmi has no atomic loads.
+    fn memory_is_still(&self) -> bool {
+        true
+    }
+
     /// The text is the debug form of an error: `Error { kind: Message("...") }` (Q25).
     fn trap_text(&self, raw: String) -> String {
         let Some(inner) = kind(&raw) else {
