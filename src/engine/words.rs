@@ -15,18 +15,18 @@ pub struct Words {
 }
 
 impl Words {
-    /// A new memory, zero. `None`: the engine's memories may move, or it refuses to make one.
+    /// A new memory, zero. `None`: the engine's memories may move, or have no address here, or it refuses to make one.
     pub fn new(store: Store) -> Option<Words> {
         if !store.shim().memory_is_still() {
             return None;
         }
         let memory = Memory::page(store).ok()?;
-        let (base, size) = memory.parts();
-        let start = NonNull::new(base.cast::<Cell<u64>>()).filter(|start| start.is_aligned())?;
-        Some(Words {
+        let start = memory.first_word()?.cast::<Cell<u64>>();
+        let count = memory.size() as usize / size_of::<u64>();
+        start.is_aligned().then_some(Words {
             memory,
             start,
-            count: size / size_of::<u64>(),
+            count,
         })
     }
 
