@@ -732,7 +732,7 @@ fn with_large<T>(
 ) -> Result<T> {
     within_mode(engine, mode, (Bind::Now, Plt::Auto), |ns| {
         load(ns, "liblarge.so", LARGE)?;
-        let before = ns.memory()?.parts().1 as u32 >> 16;
+        let before = ns.memory()?.pages() as u32;
         assert_eq!(call(ns, "grow", &[pages - before])?, before);
         work(ns)
     })
