@@ -31,7 +31,7 @@ async function compiled(source: LinkerSource | undefined): Promise<WebAssembly.M
 
 export class Linker {
   readonly engine: Engine;
-  private readonly c: Host & Record<string, CFunction>;
+  private c!: Host & Record<string, CFunction>;
   private panic = "";
   private broken = false;
   private symbolNames: ((name: string, kind: number) => void) | undefined;
@@ -41,14 +41,19 @@ export class Linker {
   private openedSize = 0;
 
   static async create(callbacks: Callbacks, source?: LinkerSource): Promise<Linker> {
-    const module = await compiled(source);
-    return new Linker(module, callbacks);
+    const linker = new Linker(callbacks);
+    await linker.start(await compiled(source));
+    return linker;
   }
 
-  private constructor(module: WebAssembly.Module, private readonly callbacks: Callbacks) {
+  private constructor(private readonly callbacks: Callbacks) {
     this.engine = new Engine();
+  }
+
+  /** Asynchronous, since a page's own thread refuses to instantiate a large module at once: Chromium does from 8 MB on. */
+  private async start(module: WebAssembly.Module): Promise<void> {
     const env = { ...this.engine.imports(), ...this.imports() };
-    const instance = new WebAssembly.Instance(module, { env });
+    const instance = await WebAssembly.instantiate(module, { env });
     this.c = instance.exports as any;
     this.engine.connect(this.c);
     this.c.wasmdyld_start!();
