@@ -18,7 +18,7 @@ use super::survey::Survey;
 use super::{MAX_BODY, check, cost, most, no_room, too_large};
 use crate::error::Result;
 
-/// A function with more bulk operations gets the loops: more than compilers make of a function of any program known.
+/// A function with more bulk operations gets the loops: more than compilers make of nearly all functions.
 pub(super) const FEW: usize = 64;
 
 /// Instructions without a loop after which there is one: more than compilers make of nearly all functions, and little enough that a stack
