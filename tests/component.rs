@@ -169,6 +169,31 @@ fn a_world_in_a_library_is_found() {
     );
 }
 
+/// A pipe or a device as a world ends nowhere.
+#[test]
+#[cfg(unix)]
+fn worlds_are_regular_files() {
+    let folder = scratch("endless");
+    let library = wat(
+        &folder,
+        "libempty.so",
+        "(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))))",
+    );
+    let worlds = folder.join("worlds");
+    fs::create_dir(&worlds).expect("a folder");
+    std::os::unix::fs::symlink("/dev/zero", worlds.join("a.wit")).expect("a link");
+    for wit in [Path::new("/dev/zero"), &worlds] {
+        let wit = wit.to_str().expect("a path");
+        let done = link(&folder.join("component.wasm"), &library, &["--wit", wit]);
+        assert_eq!(done.code, Some(127), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("not a regular file"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
 /// What reads worlds does it by recursion.
 #[test]
 fn types_that_are_nested_deep_end_nothing() {

@@ -30,6 +30,7 @@ class Folder {
     wasm_dyld_folder_t *raw() const noexcept { return raw_.get(); }
 
   protected:
+    /// Takes a folder of the C interface over.
     explicit Folder(wasm_dyld_folder_t *raw) : raw_(raw, wasm_dyld_folder_delete) {}
 
   private:
@@ -123,7 +124,7 @@ enum class FileKind : std::uint32_t {
 
 /// What a host says of something in a folder.
 struct FileStat {
-    FileKind kind = FileKind::file;
+    FileKind kind = FileKind::file; ///< What it is.
     std::uint64_t size = 0;     ///< Bytes of a file or of a link's contents.
     std::uint64_t inode = 0;    ///< A number that nothing else in the folder has. 0: one that follows from the path.
     std::uint64_t accessed = 0; ///< In nanoseconds since 1970, as the others.

@@ -91,7 +91,8 @@ pub struct wasm_dyld_link_options_t {
 /// WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, flags or fields exclude each other, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing,
 /// or the function where the snapshot is to be made.
 /// WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_DYNAMIC or WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
-/// that one module or a component cannot have, a second memory for instance, or files that are open at the snapshot; this library makes no components. WASM_DYLD_EXIT, WASM_DYLD_TRAP, WASM_DYLD_TIMED_OUT, WASM_DYLD_OUT_OF_BUDGET: the
+/// that one module or a component cannot have, a second memory for instance, or files that are open at the snapshot; this library makes no components. WASM_DYLD_TYPE_MISMATCH: the function of the snapshot takes something, or returns something other than an int.
+/// WASM_DYLD_EXIT, WASM_DYLD_TRAP, WASM_DYLD_TIMED_OUT, WASM_DYLD_OUT_OF_BUDGET: the
 /// program has ended before the snapshot.
 ///
 /// Several threads may call it at the same time, each with a configuration of its own.

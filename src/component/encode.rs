@@ -38,7 +38,7 @@ pub fn encode(mut module: Vec<u8>, survey: &Survey, world: &World) -> Result<Vec
         append(&mut module, &name, data);
     }
     if let Some(wit) = &world.wit {
-        small(&wit.display().to_string(), size(wit))?;
+        small(&wit.display().to_string(), size(wit)?)?;
     }
     let adapter = match survey.is_library() {
         true => WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
@@ -76,9 +76,17 @@ fn small(what: &str, size: u64) -> Result<()> {
     Err(Error::new(Code::Limit, why))
 }
 
-/// Bytes of a file, or of a folder with the packages that it depends on. What cannot be read is told of by who reads it.
-fn size(wit: &Path) -> u64 {
-    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+/// Bytes of a file, or of a folder with the packages that it depends on, none of which may be a device or a pipe: these have no end. What cannot
+/// be read is told of by who reads it.
+fn size(wit: &Path) -> Result<u64> {
+    let length = |path: &Path| match std::fs::metadata(path) {
+        Ok(file) if file.is_file() => Ok(file.len()),
+        Ok(file) if !file.is_dir() => {
+            let why = format!("{}: not a regular file", path.display());
+            Err(Error::new(Code::InvalidArgument, why))
+        }
+        _ => Ok(0),
+    };
     if !wit.is_dir() {
         return length(wit);
     }
@@ -92,8 +100,7 @@ fn size(wit: &Path) -> u64 {
         .into_iter()
         .chain(nested)
         .chain(packages.clone());
-    let files = all.filter(|path| path.is_file());
-    files.map(|path| length(&path)).sum()
+    all.map(|path| length(&path)).sum()
 }
 
 /// The crates that read worlds do it by recursion: their text, their types, and when they drop them. How deep that goes is the input's choice.

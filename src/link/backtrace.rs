@@ -163,9 +163,9 @@ impl Namespace {
         let candidates = candidates(&state, fresh);
         let site = told.first().and_then(|frame| site(frame, &candidates));
         // Those behind the innermost only pass a call on.
-        let told = told.into_iter();
-        let told = told.filter(|frame| !is_of_checks(frame, &candidates));
-        let told = told.enumerate();
+        // By their places before: what is generated is never the place where the guest was, if a check was.
+        let told = told.into_iter().enumerate();
+        let told = told.filter(|(_, frame)| !is_of_checks(frame, &candidates));
         let told = told.filter(|(n, frame)| *n == 0 || !is_generated(frame, &candidates));
         let outer = told.map(|(_, frame)| {
             if is_generated(&frame, &candidates) {

@@ -78,7 +78,7 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, checks: Metering) -> Result
         imports.import("", MEMORY, EntityType::Memory(memory));
         if let Some([looks_at, asks]) = checks.imports() {
             let ty = match checks {
-                Metering::Flag => EntityType::Memory(PAGE),
+                Metering::Flag { .. } => EntityType::Memory(PAGE),
                 _ => EntityType::Global(COUNTER),
             };
             imports.import(abi::CONTROL, looks_at, ty);
@@ -166,7 +166,7 @@ fn rows(sig: &FuncType, callee: u32, checks: Metering) -> Result<Function> {
     let check = match checks {
         Metering::Off | Metering::Light => &[],
         Metering::Counted => &COUNT_A_ROW[..],
-        Metering::Flag => &LOOK[..],
+        Metering::Flag { .. } => &LOOK[..],
     };
     check
         .iter()
@@ -282,7 +282,11 @@ mod tests {
                 params: params.to_vec(),
                 results: results.to_vec(),
             });
-            let all = [Metering::Off, Metering::Counted, Metering::Flag];
+            let all = [
+                Metering::Off,
+                Metering::Counted,
+                Metering::Flag { aside: true },
+            ];
             let ways = all.map(|checks| [(false, checks), (true, checks)]);
             for (tail_calls, checks) in ways.into_iter().flatten() {
                 let bytes = caller(&sig, tail_calls, checks).unwrap();

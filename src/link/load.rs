@@ -287,7 +287,8 @@ fn keep(ns: &Namespace) -> bool {
     for (id, before) in load.touched {
         outer.touched.entry(id).or_insert(before);
     }
-    false
+    // What was closed and no outer load holds goes.
+    closed
 }
 
 /// Takes back the innermost load. `exited`: the guest has ended itself, so no more of its code runs.

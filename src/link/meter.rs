@@ -4,6 +4,7 @@
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::flag::Flag;
 use super::namespace::Namespace;
 use super::order::{lost, raw};
 use crate::control::{Budget, Checks};
@@ -25,7 +26,9 @@ impl Namespace {
             Checks::None => Metering::Off,
             Checks::Between => Metering::Light,
             Checks::Counted => Metering::Counted,
-            Checks::Flag => Metering::Flag,
+            Checks::Flag => Metering::Flag {
+                aside: self.flag.as_ref().is_some_and(Flag::asks_aside),
+            },
         }
     }
 

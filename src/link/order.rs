@@ -40,7 +40,7 @@ fn declared(object: &Metadata) -> impl Iterator<Item = Key<'_>> {
         (module, name, kind_of(import.ty))
     });
     let kinds = match object.metered {
-        Metering::Flag => [ExternKind::Memory, ExternKind::Func],
+        Metering::Flag { .. } => [ExternKind::Memory, ExternKind::Func],
         _ => [ExternKind::Global, ExternKind::Func],
     };
     let checks = object.metered.imports().into_iter().flatten().zip(kinds);

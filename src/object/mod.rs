@@ -225,7 +225,7 @@ impl Object {
         self.imports.truncate(own);
         self.func_imports.pop();
         self.bodies = self.bodies.iter().take(own_funcs).copied().collect();
-        if mode == Metering::Flag {
+        if matches!(mode, Metering::Flag { .. }) {
             self.memory_imports.pop();
             // What the module itself uses.
             let own = self.memory_imports.len() + self.defined_memories as usize;

@@ -12,7 +12,7 @@ pub struct SlotMap {
     slots: HashMap<FuncId, u64>,
     functions: HashMap<u64, FuncId>,
     /// The functions of each object that have one.
-    of: HashMap<ObjectId, Vec<FuncId>>,
+    of: HashMap<ObjectId, HashSet<FuncId>>,
 }
 
 impl SlotMap {
@@ -25,7 +25,7 @@ impl SlotMap {
         match (self.slots.insert(function, slot), function) {
             (Some(before), _) => drop(self.functions.remove(&before)),
             (None, FuncId::Object { object, .. }) => {
-                self.of.entry(object).or_default().push(function);
+                self.of.entry(object).or_default().insert(function);
             }
             (None, FuncId::Host(_)) => {}
         }
@@ -66,7 +66,7 @@ impl SlotMap {
                 if let FuncId::Object { object, .. } = function
                     && let Some(of) = self.of.get_mut(&object)
                 {
-                    of.retain(|known| *known != function);
+                    of.remove(&function);
                 }
                 left.push(slot);
             }

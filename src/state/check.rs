@@ -6,7 +6,7 @@ use foldhash::HashSet;
 use super::books::Books;
 use crate::abi;
 use crate::error::Result;
-use crate::plan::{FuncId, ObjectId, contradicts};
+use crate::plan::{FuncId, KeptNode, ObjectId, contradicts};
 
 /// Bytes that 32 bits address.
 const ADDRESSES: u64 = 1 << 32;
@@ -89,6 +89,15 @@ fn named(books: &Books, known: &HashSet<ObjectId>) -> Result<()> {
         model.loaded.len() == known.len() && model.loaded.iter().all(|id| known.contains(id));
     if !once(&model.loaded) || !once(&model.global) || !once(&model.openings) || !loaded {
         return Err(contradicts("an object is listed twice"));
+    }
+    let flagged = |list: &[ObjectId], flag: fn(&KeptNode) -> bool| {
+        let list: HashSet<ObjectId> = list.iter().copied().collect();
+        let mut objects = books.objects.iter();
+        objects.all(|object| flag(&object.node) == list.contains(&object.node.id))
+    };
+    if !flagged(&model.global, |node| node.global) || !flagged(&model.openings, |node| node.opened)
+    {
+        return Err(contradicts("the scope of an object"));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use wasmdyld::config::Config;
 use wasmdyld::engine::Api;
-use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::error::{Code, Context, Error, Result};
 use wasmdyld::fuse::snapshot::Point;
 use wasmdyld::fuse::{Fused, Options};
 use wasmdyld::link::Start;
@@ -70,7 +70,13 @@ impl SnapshotArgs {
             budget: self.bounds.budget(),
         };
         let fused = start.fuse(survey, options, config, Api::linked());
-        fused.map_err(|error| self.bounds.explain(error))
+        fused.or_else(|error| match error.code() {
+            Code::TimedOut | Code::OutOfBudget => {
+                let explained = Err(self.bounds.explain(error));
+                explained.context(|| format!("running {} for a snapshot", file.display()))
+            }
+            _ => Err(error),
+        })
     }
 
     fn wasi(&self, file: &Path) -> Result<WasiConfig> {

@@ -6,7 +6,7 @@ use crate::control::Mode;
 use crate::engine::{Api, Val};
 use crate::error::{Code, Result};
 use crate::link::{Flags, Party, SearchIn, Source, Symbol, calls};
-use crate::plan::{Bind, ObjectId, Plt};
+use crate::plan::{Bind, KeptNode, ObjectId, Plt};
 use crate::state::{Snapshot, decode, encode, sealed};
 
 fn world(plt: Plt, control: Mode) -> World {
@@ -158,6 +158,32 @@ fn what_was_closed_leaves_its_number_and_its_place() {
     assert_eq!(fork.ns.object_count(), 3);
     fork.put("more.so", OTHER);
     fork.open("more.so", Flags::default()).unwrap();
+}
+
+/// What a close looks at are an object's own notes, which the lists must agree with.
+#[test]
+fn lists_and_objects_agree() {
+    let world = loaded(Plt::Auto, Mode::Off);
+    world.put("more.so", OTHER);
+    world
+        .open(
+            "more.so",
+            Flags {
+                global: true,
+                ..Flags::default()
+            },
+        )
+        .unwrap();
+    let forged = |change: fn(&mut KeptNode)| {
+        let mut snapshot = world.ns.snapshot(false).unwrap();
+        let object = snapshot.books.objects.last_mut().unwrap();
+        change(&mut object.node);
+        let fork = self::world(Plt::Auto, Mode::Off);
+        let error = fork.ns.restore(&snapshot).unwrap_err();
+        assert_eq!(error.code(), Code::Malformed, "{error}");
+    };
+    forged(|node| node.global = !node.global);
+    forged(|node| node.opened = !node.opened);
 }
 
 #[test]

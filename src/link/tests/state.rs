@@ -8,7 +8,7 @@ use super::world::World;
 use crate::engine::{Api, HostFunc, HostTrap, Val};
 use crate::error::{Code, Result};
 use crate::link::host::HostValue;
-use crate::link::{Flags, Namespace, Party, SearchIn, Symbol, calls};
+use crate::link::{Flags, Namespace, Party, SearchIn, Source, Symbol, calls};
 use crate::object::{ExternType, FuncType, ValType};
 use crate::plan::{ObjectId, Plt, Precedence};
 
@@ -230,6 +230,39 @@ fn what_a_handler_closes_while_a_load_is_undone_is_not_closed_twice() {
     let before = world.snapshot();
     world.open("fails.so", Flags::default()).unwrap_err();
     assert_eq!(before, world.snapshot());
+}
+
+/// What an outer load's constructor opened, and the constructor of a load inside of that closes: nothing keeps it.
+#[test]
+fn what_an_inner_load_closes_is_gone() {
+    let world = world();
+    let empty = "(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))))";
+    let calls = |code: &str, import: &str| {
+        format!(
+            r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "{import}" (func ${import})) (func (export "_initialize") {code}))"#
+        )
+    };
+    world.put("held.so", empty);
+    world.put("outer.so", &calls("(call $open)", "open"));
+    world.put("inner.so", &calls("(call $close)", "close"));
+    let opens = |ns: &Rc<Namespace>, name: &str| {
+        let opened = ns.load(Source::Name(name.to_string()), Flags::default());
+        opened.map_err(|error| HostTrap::Message(error.to_string()))
+    };
+    let held: Rc<OnceCell<ObjectId>> = Rc::default();
+    let known = held.clone();
+    define(&world, "open", move |ns| {
+        known.set(opens(ns, "held.so")?).unwrap();
+        opens(ns, "inner.so").map(drop)
+    });
+    let known = held.clone();
+    define(&world, "close", move |ns| {
+        ns.close(*known.get().unwrap(), Party::Host).unwrap();
+        Ok(())
+    });
+    world.open("outer.so", Flags::default()).unwrap();
+    assert!(!world.ns.contains(*held.get().unwrap()));
 }
 
 /// An exit handler that dlclose runs opens a library and ends the program: what it opened is not taken away.

@@ -8,9 +8,9 @@ use super::*;
 use crate::object::{Object, ParseLimits};
 
 fn flagged(bytes: &[u8]) -> Option<Vec<u8>> {
-    let rewritten = meter(bytes, Mode::Flag).unwrap_or_else(|e| panic!("{e}"))?;
+    let rewritten = meter(bytes, Mode::Flag { aside: true }).unwrap_or_else(|e| panic!("{e}"))?;
     validate(&rewritten);
-    check_agreement(bytes, &rewritten, Mode::Flag);
+    check_agreement(bytes, &rewritten, Mode::Flag { aside: true });
     Some(rewritten)
 }
 
@@ -140,6 +140,24 @@ fn entries_ask_in_functions_beside_them() {
             return_call $second))"#
             .replace("FLAG", FLAG),
     );
+}
+
+/// So they do on engines that have no tail calls: where they stand.
+#[test]
+fn entries_ask_in_place_without_tail_calls() {
+    let mode = Mode::Flag { aside: false };
+    let before = assemble("(module (func $f (param i32) local.get 0 call $f))");
+    let rewritten = meter(&before, mode).unwrap().expect("checks");
+    validate(&rewritten);
+    check_agreement(&before, &rewritten, mode);
+    let wanted = r#"(module
+      (type (func (param i32)))
+      (type $ask (func))
+      (import "wasmdyld:control" "flag" (memory $flag 1 1))
+      (import "wasmdyld:control" "ask" (func $ask (type $ask)))
+      (func $f (type 0) FLAG if call $ask end local.get 0 call $f))"#;
+    let wanted = assemble(&wanted.replace("FLAG", FLAG));
+    assert_eq!(sections(&rewritten), sections(&wanted));
 }
 
 /// Where a loop takes values from the stack, and where a branch has other labels as well, the check stands in front.
@@ -404,7 +422,7 @@ fn what_the_module_itself_uses_is_told_apart() {
         let bytes = flagged(&bytes).unwrap();
         let object = Object::parse(&bytes, &ParseLimits::default()).unwrap();
         object
-            .metered(Mode::Flag, own)
+            .metered(Mode::Flag { aside: true }, own)
             .unwrap()
             .features
             .multi_memory

@@ -10,7 +10,7 @@
 //! front of each bulk operation, and behind long stretches. Nothing is counted.
 //!
 //! With both, `memory.fill` and `memory.copy` of unknown length are calls of functions that do it in pieces ([`pieces`]); these stand behind the
-//! module's own. Where nothing is counted, functions that are checked where they are entered ask in others beside them ([`asides`]), and what turns out to be short is done where it stands, and not looked in front of.
+//! module's own. Where nothing is counted, functions that are checked where they are entered ask in others beside them, if the engine has tail calls ([`asides`]), and what turns out to be short is done where it stands, and not looked in front of.
 //!
 //! [`Mode::Light`]: for engines that look for interrupts by themselves at function entries and loop heads. An empty loop is put in
 //! front of each bulk operation, in functions that have many, and behind each long stretch of code without a loop. All other modules stay as they are.
@@ -63,8 +63,9 @@ pub enum Mode {
     Light,
     /// Checks that count units and ask the host.
     Counted,
-    /// Checks that ask the host where it has raised a flag.
-    Flag,
+    /// Checks that ask the host where it has raised a flag. `aside`: where functions are entered they ask in functions beside, by tail calls,
+    /// which costs less and which not every engine has.
+    Flag { aside: bool },
 }
 
 impl Mode {
@@ -73,7 +74,7 @@ impl Mode {
         match self {
             Mode::Off | Mode::Light => None,
             Mode::Counted => Some([abi::CONTROL_UNITS, abi::CONTROL_ASK]),
-            Mode::Flag => Some([abi::CONTROL_FLAG, abi::CONTROL_ASK]),
+            Mode::Flag { .. } => Some([abi::CONTROL_FLAG, abi::CONTROL_ASK]),
         }
     }
 }
@@ -90,7 +91,7 @@ pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     match mode {
         Mode::Off => Ok(None),
         Mode::Light => light::rewrite(bytes),
-        Mode::Counted | Mode::Flag => {
+        Mode::Counted | Mode::Flag { .. } => {
             // What is not valid must not become so by what is added: a local, a type, two imports.
             Validator::new_with_features(WasmFeatures::all())
                 .validate_all(bytes)

@@ -34,7 +34,7 @@ pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
     let (func, global) = (survey.imported_funcs, survey.imported_globals);
     let memory = survey.imported_memories;
     let (when, global, memory) = match mode {
-        Mode::Flag => (When::Raised(memory), STAYS, memory),
+        Mode::Flag { .. } => (When::Raised(memory), STAYS, memory),
         _ => (When::Spent(global), global, STAYS),
     };
     let moves = Moves {
@@ -49,7 +49,7 @@ pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
         .saturating_add(survey.defined_funcs())
         .saturating_add(pieces.count());
     let asides = match mode {
-        Mode::Flag => Asides::of(&entries, &survey, behind),
+        Mode::Flag { aside: true } => Asides::of(&entries, &survey, behind),
         _ => Asides::default(),
     };
     let mut bodies = Bodies::new(bytes, &survey, &entries, &asides, checks, moves);

@@ -3,6 +3,10 @@
 use super::super::{Export, ExportItem, Metering, meter};
 use super::*;
 
+/// In place, and in functions beside.
+const FLAG: Metering = Metering::Flag { aside: false };
+const ASIDE: Metering = Metering::Flag { aside: true };
+
 /// Metadata agree: functions of the module's own have moved by one, and so have its globals or, where checks look at a flag, its memories.
 pub(crate) fn check_agreement(before: &[u8], after: &[u8], mode: Metering) {
     let before = parse_bytes(before).expect("a module");
@@ -10,7 +14,7 @@ pub(crate) fn check_agreement(before: &[u8], after: &[u8], mode: Metering) {
     let after = after
         .metered(mode, before.bodies.len())
         .expect("its two imports");
-    let flag = mode == Metering::Flag;
+    let flag = matches!(mode, Metering::Flag { .. });
     let (funcs, globals) = (before.imported_funcs, before.imported_globals);
     let stays = u32::MAX;
     let (first_global, first_memory) = match flag {
@@ -68,7 +72,7 @@ pub(crate) fn check_agreement(before: &[u8], after: &[u8], mode: Metering) {
 /// Rewrites `bytes`, which are a module that parses, in every mode: nothing but a refusal with a reason may come of damaged code, and of
 /// a valid module a valid one.
 pub(crate) fn try_metering(bytes: &[u8], is_valid: impl Fn(&[u8]) -> bool) {
-    for mode in [Metering::Light, Metering::Counted, Metering::Flag] {
+    for mode in [Metering::Light, Metering::Counted, FLAG, ASIDE] {
         match meter(bytes, mode) {
             Ok(Some(rewritten)) => {
                 assert!(rewritten.len() <= bytes.len() + bytes.len() / 2 + (16 << 20));

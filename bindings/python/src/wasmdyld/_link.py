@@ -90,6 +90,9 @@ def link(
     if data is not None:
         whole = c_bytes(data)
         options.bytes, options.bytes_size = cast(c_char_p(whole), c_void_p), len(whole)
+    if not isinstance(snapshot, (bool, str)):
+        raise TypeError(f"snapshot is True or a name, not {type(snapshot).__name__}")
+    wasi = wasi or None
     point = snapshot if isinstance(snapshot, str) else "" if snapshot else None
     if point is None and (wasi, timeout, budget) != (None, None, None):
         raise TypeError("wasi, timeout and budget are for what is run for a snapshot, which is not asked for")
