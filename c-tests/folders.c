@@ -86,6 +86,8 @@ static void misuse(void)
     FAILS(wasm_dyld_wasi_add_virtual_folder(wasi, folder, "/", 0, &error), WASM_DYLD_INVALID_ARGUMENT, "READ_ONLY", NULL);
     WORKS(wasm_dyld_folder_write(folder, "a", NULL, 0, &error));
     WORKS(wasm_dyld_folder_read(folder, "a", NULL, NULL, &error));
+    WORKS(wasm_dyld_folder_remove(folder, ".", &error));
+    FAILS(wasm_dyld_folder_read(folder, "a", NULL, NULL, &error), WASM_DYLD_NOT_FOUND, "a", NULL);
     wasm_dyld_folder_delete(folder);
     FAILS(wasm_dyld_folder_make(folder, "a", &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
     wasm_dyld_folder_delete(folder);
@@ -192,8 +194,9 @@ static void callbacks(void)
     given.size--;
     FAILS(wasm_dyld_folder_new_callbacks(&given, &files, finalize_files, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "version", NULL);
     FAILS(wasm_dyld_folder_new_callbacks(NULL, &files, finalize_files, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
-    SAME(files.finalized, 3);
     given.size++;
+    FAILS(wasm_dyld_folder_new_callbacks(&given, &files, finalize_files, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
+    SAME(files.finalized, 4);
 
     /* What is not given is as in a folder that is read only. */
     WORKS(wasm_dyld_folder_new_callbacks(&given, &files, finalize_files, &folder, &error));
@@ -218,9 +221,9 @@ static void callbacks(void)
     SAME_TEXT(guest_reads(&host, libc, "/data/file"), "contents");
     SAME(files.open, files.closed);
     host_delete(&host);
-    SAME(files.finalized, 3);
-    wasm_dyld_folder_delete(folder);
     SAME(files.finalized, 4);
+    wasm_dyld_folder_delete(folder);
+    SAME(files.finalized, 5);
 
     files.calls = NULL;
     given.write = write_file;

@@ -1005,7 +1005,8 @@ typedef struct {
  * The functions behind a folder for guests. `size` and the first four functions are to be given; each of the others may be NULL, and guests then get EROFS for what
  * it would do, but for `close` and `sync`, which then do nothing, `stat_open`, in whose stead `stat` is asked by the path that was opened, and `read_link`, without which there are no links.
  *
- * Each gets `env` first. A path begins in the folder, without a slash, and has no part that is `.` or `..`; "" is the folder itself. What is above the last part of a
+ * Each gets `env` first. A path begins in the folder, without a slash, has at most 4,095 bytes, and has no part that is `.` or `..`; "" is the folder itself. Of a longer path nothing is asked:
+ * a guest that goes so deep gets ENAMETOOLONG. What is above the last part of a
  * path has been said by `stat` to be a folder: links, and whether a path leads out of the folder, are looked after before. Each returns 0 or an errno of the host system; those whose result is 64 bits wide return a
  * number of bytes, or an errno, negated. What cannot be (more bytes than there was room for, a name with a slash) is the guest's EIO, and so is an errno that WASI does not have.
  *
@@ -1846,7 +1847,8 @@ wasm_dyld_code_t wasm_dyld_budget_left(const wasm_dyld_t *namespace_,
  * WASM_DYLD_INVALID_ARGUMENT: `options` is of another version, flags or fields exclude each other, or a program is to be a library. WASM_DYLD_NOT_FOUND: a file, a library or a symbol to be exported or kept is missing,
  * or the function where the snapshot is to be made.
  * WASM_DYLD_UNDEFINED_SYMBOL: so does a program that opens libraries fail without WASM_DYLD_LINK_DYNAMIC or WASM_DYLD_LINK_NO_DLOPEN. WASM_DYLD_UNSUPPORTED: something
- * that one module or a component cannot have, a second memory for instance, or files that are open at the snapshot; this library makes no components. WASM_DYLD_EXIT, WASM_DYLD_TRAP, WASM_DYLD_TIMED_OUT, WASM_DYLD_OUT_OF_BUDGET: the
+ * that one module or a component cannot have, a second memory for instance, or files that are open at the snapshot; this library makes no components. WASM_DYLD_TYPE_MISMATCH: the function of the snapshot takes something, or returns something other than an int.
+ * WASM_DYLD_EXIT, WASM_DYLD_TRAP, WASM_DYLD_TIMED_OUT, WASM_DYLD_OUT_OF_BUDGET: the
  * program has ended before the snapshot.
  *
  * Several threads may call it at the same time, each with a configuration of its own.
@@ -2242,7 +2244,7 @@ wasm_dyld_code_t wasm_dyld_set_wasi(wasm_dyld_t *namespace_,
                                     wasm_dyld_error_t **error);
 
 /**
- * A new empty folder in memory, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` of these and folders (0: 65,536). What
+ * A new empty folder in memory, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` files, links, folders and further names of files (0: 65,536). What
  * would be more fails with the guest's ENOSPC. NULL if there are too many handles.
  */
 wasm_dyld_folder_t *wasm_dyld_folder_new_memory(uint64_t max_bytes,
@@ -2281,7 +2283,7 @@ wasm_dyld_code_t wasm_dyld_folder_read(wasm_dyld_folder_t *folder,
                                        wasm_dyld_error_t **error);
 
 /**
- * Removes from a folder in memory a file, a link, or a folder with all that is in it. What guests have open of it stays until they close it. Fails with
+ * Removes from a folder in memory a file, a link, or a folder with all that is in it; `.` empties the folder itself. What guests have open of it stays until they close it. Fails with
  * WASM_DYLD_NOT_FOUND if there is nothing.
  */
 wasm_dyld_code_t wasm_dyld_folder_remove(wasm_dyld_folder_t *folder,
@@ -2289,8 +2291,8 @@ wasm_dyld_code_t wasm_dyld_folder_remove(wasm_dyld_folder_t *folder,
                                          wasm_dyld_error_t **error);
 
 /**
- * Lists all that is in a folder in memory: the paths of files and links, and of folders that are empty, each of these with a slash at its end. A NUL
- * follows each path; `*size` is the bytes of all together. `*paths` lives as what wasm_dyld_folder_read gives.
+ * Lists all that is in a folder in memory: the paths of files and links, and of folders that are empty, each of these with a slash at its end. What lies
+ * deeper than a path of 4,095 bytes is left out. A NUL follows each path; `*size` is the bytes of all together. `*paths` lives as what wasm_dyld_folder_read gives.
  */
 wasm_dyld_code_t wasm_dyld_folder_list(wasm_dyld_folder_t *folder,
                                        const uint8_t **paths,
@@ -2309,7 +2311,8 @@ wasm_dyld_code_t wasm_dyld_wasi_add_virtual_folder(wasm_dyld_wasi_t *wasi,
 
 /**
  * A new folder for guests behind callbacks, which are copied. `finalizer` (may be NULL) is called with `env` when nothing has the folder any more, or at once if the
- * call fails. Fails with WASM_DYLD_INVALID_ARGUMENT for a structure of another size and for a function that is missing.
+ * call fails. Fails with WASM_DYLD_INVALID_ARGUMENT for a structure of another size, for a function that is missing, and where
+ * `folder` is NULL.
  */
 wasm_dyld_code_t wasm_dyld_folder_new_callbacks(const wasm_dyld_folder_callbacks_t *callbacks,
                                                 void *env,

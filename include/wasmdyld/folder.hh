@@ -39,10 +39,14 @@ class Folder {
 
 /**
  * A folder in memory. Paths begin in it, without a slash.
+ *
+ * One thread at a time may use this object and its copies: what is read lies in the folder's handle until it is copied from there. Guests on
+ * other threads may use the folder meanwhile.
  */
 class MemoryFolder : public Folder {
   public:
-    /// An empty folder, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` of these and folders (0: 65,536).
+    /// An empty folder, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` files, links, folders and
+    /// further names of files (0: 65,536).
     explicit MemoryFolder(std::uint64_t max_bytes = 0, std::uint64_t max_nodes = 0) : Folder(wasm_dyld_folder_new_memory(max_bytes, max_nodes))
     {
     }
@@ -71,13 +75,14 @@ class MemoryFolder : public Folder {
         return std::string(reinterpret_cast<const char *>(bytes), size);
     }
 
-    /// Removes a file, a link, or a folder with all that is in it.
+    /// Removes a file, a link, or a folder with all that is in it; "." empties the folder itself.
     Result<void> try_remove(const std::string &path) const
     {
         return at(path, [&](auto name, auto error) { return wasm_dyld_folder_remove(raw(), name, error); });
     }
 
-    /// The paths of all files and links, and of folders that are empty, each of these with a slash at its end.
+    /// The paths of all files and links, and of folders that are empty, each of these with a slash at its end. What lies deeper than a
+    /// path of 4,095 bytes is left out.
     Result<std::vector<std::string>> try_list() const
     {
         const std::uint8_t *bytes = nullptr;
@@ -143,7 +148,7 @@ struct OpenFor {
  * Files that the host has, for guests: a class to derive from. Functions return 0 or an errno of the host; those whose result is 64 bits wide
  * a number of bytes, or an errno, negated. What is not overridden is EROFS, as on a file system that is read only. An exception is the guest's EIO.
  *
- * A path begins in the folder, without a slash, and has no part that is "." or ".."; "" is the folder itself. They are called by the threads that run
+ * A path begins in the folder, without a slash, has at most 4,095 bytes, and has no part that is "." or ".."; "" is the folder itself. They are called by the threads that run
  * guests with the folder. They may look at the namespace, though not at its memory; what changes it is Code::busy.
  */
 class HostFiles {

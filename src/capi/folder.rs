@@ -40,7 +40,7 @@ impl wasm_dyld_folder_t {
     }
 }
 
-/// A new empty folder in memory, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` of these and folders (0: 65,536). What
+/// A new empty folder in memory, of at most `max_bytes` (0: 256 MiB) in files, names and links, and at most `max_nodes` files, links, folders and further names of files (0: 65,536). What
 /// would be more fails with the guest's ENOSPC. NULL if there are too many handles.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_folder_new_memory(
@@ -127,7 +127,7 @@ fn keep(
     })
 }
 
-/// Removes from a folder in memory a file, a link, or a folder with all that is in it. What guests have open of it stays until they close it. Fails with
+/// Removes from a folder in memory a file, a link, or a folder with all that is in it; `.` empties the folder itself. What guests have open of it stays until they close it. Fails with
 /// WASM_DYLD_NOT_FOUND if there is nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_folder_remove(
@@ -141,8 +141,8 @@ pub extern "C" fn wasm_dyld_folder_remove(
     })
 }
 
-/// Lists all that is in a folder in memory: the paths of files and links, and of folders that are empty, each of these with a slash at its end. A NUL
-/// follows each path; `*size` is the bytes of all together. `*paths` lives as what wasm_dyld_folder_read gives.
+/// Lists all that is in a folder in memory: the paths of files and links, and of folders that are empty, each of these with a slash at its end. What lies
+/// deeper than a path of 4,095 bytes is left out. A NUL follows each path; `*size` is the bytes of all together. `*paths` lives as what wasm_dyld_folder_read gives.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_folder_list(
     folder: *mut wasm_dyld_folder_t,

@@ -56,7 +56,8 @@ pub struct wasm_dyld_file_stat_t {
 /// The functions behind a folder for guests. `size` and the first four functions are to be given; each of the others may be NULL, and guests then get EROFS for what
 /// it would do, but for `close` and `sync`, which then do nothing, `stat_open`, in whose stead `stat` is asked by the path that was opened, and `read_link`, without which there are no links.
 ///
-/// Each gets `env` first. A path begins in the folder, without a slash, and has no part that is `.` or `..`; "" is the folder itself. What is above the last part of a
+/// Each gets `env` first. A path begins in the folder, without a slash, has at most 4,095 bytes, and has no part that is `.` or `..`; "" is the folder itself. Of a longer path nothing is asked:
+/// a guest that goes so deep gets ENAMETOOLONG. What is above the last part of a
 /// path has been said by `stat` to be a folder: links, and whether a path leads out of the folder, are looked after before. Each returns 0 or an errno of the host system; those whose result is 64 bits wide return a
 /// number of bytes, or an errno, negated. What cannot be (more bytes than there was room for, a name with a slash) is the guest's EIO, and so is an errno that WASI does not have.
 ///
@@ -160,7 +161,8 @@ pub struct wasm_dyld_folder_callbacks_t {
 }
 
 /// A new folder for guests behind callbacks, which are copied. `finalizer` (may be NULL) is called with `env` when nothing has the folder any more, or at once if the
-/// call fails. Fails with WASM_DYLD_INVALID_ARGUMENT for a structure of another size and for a function that is missing.
+/// call fails. Fails with WASM_DYLD_INVALID_ARGUMENT for a structure of another size, for a function that is missing, and where
+/// `folder` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_folder_new_callbacks(
     callbacks: *const wasm_dyld_folder_callbacks_t,
@@ -171,6 +173,11 @@ pub extern "C" fn wasm_dyld_folder_new_callbacks(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         let env = Environment::new(env, finalizer);
+        // Nobody could delete it.
+        if folder.is_null() {
+            let why = "the place for the new folder is NULL";
+            return Err(Error::new(Code::InvalidArgument, why));
+        }
         let given = *edge::plain(callbacks, "callbacks")?;
         if given.size != size_of::<wasm_dyld_folder_callbacks_t>() {
             let why = format!("callbacks of {} bytes are of another version", given.size);

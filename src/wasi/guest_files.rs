@@ -11,6 +11,9 @@ use crate::object::{LOOK, MAGIC};
 /// More than any engine takes for one module.
 const MAX_FILE: u64 = 1 << 30;
 
+/// How often in a row a read is tried again that was interrupted. A host's own function may say so each time.
+const MAX_INTERRUPTIONS: u32 = 100;
+
 /// A preopened directory.
 pub struct Preopened {
     pub guest: String,
@@ -147,11 +150,12 @@ fn load(folder: &dyn Folder, path: &str, room: u64) -> Loaded {
 
 /// Reads into `bytes` from `filled` on; gives how much is filled then, less than all only at the file's end.
 fn fill(file: &dyn File, bytes: &mut [u8], mut filled: usize) -> std::result::Result<usize, Errno> {
+    let mut interruptions = 0;
     while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
         match file.read(room) {
             Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(Errno::Intr) => {}
+            Ok(read) => (filled, interruptions) = (filled + read, 0),
+            Err(Errno::Intr) if interruptions < MAX_INTERRUPTIONS => interruptions += 1,
             Err(errno) => return Err(errno),
         }
     }

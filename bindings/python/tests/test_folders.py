@@ -1,6 +1,8 @@
 """Folders for guests that are none of the system."""
 
-from typing import Any, Dict
+import sys
+import threading
+from typing import Any, Dict, List
 
 import pytest
 
@@ -39,7 +41,7 @@ def test_a_folder_in_memory(make: Make) -> None:
     assert files.read("/data/sub/a") == files.read("/view/sub/a") == b"contents"
     assert files.write("/data/new", "written") and not files.write("/view/new", "other")
     assert folder["new"] == b"written"
-    assert list(folder) == ["empty/", "new", "sub/a"] and len(folder) == 3 and "new" in folder
+    assert list(folder) == ["new", "sub/a"] and len(folder) == 2 and "new" in folder
     del folder["sub"]
     with pytest.raises(KeyError):
         folder["sub/a"]
@@ -71,3 +73,54 @@ def test_it_is_bounded(make: Make) -> None:
     assert not files.write("/a", "x" * 100)
     assert files.write("/a", "x" * 99)
     assert not files.write("/b", "x")
+
+
+def test_it_is_a_mapping_of_what_can_be_read(make: Make) -> None:
+    folder = MemoryFolder({"sub/a": b"1"})
+    folder.make("empty")
+    libc = Files(make, dirs={"/data": folder}).libc
+    for target, name in (("sub/a", "file"), ("sub", "folder"), ("none", "dangling"), ("round", "round")):
+        assert libc.symlink(target, f"/data/{name}") == 0
+    assert dict(folder) == {"file": b"1", "sub/a": b"1"} and len(folder) == 2
+    for path in ("empty", "empty/", "sub", "folder", "dangling", "round", "sub/a/b", "/sub/a"):
+        assert path not in folder and folder.get(path) is None
+    folder.clear()
+    assert not folder and libc.access("/data/empty", 0) == -1
+    assert libc.symlink("none", "/data/dangling") == 0
+
+
+def test_what_is_no_matter_of_the_path_is_no_key_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = MemoryFolder({"a": b"1"})
+
+    def no_room(*_: Any) -> None:
+        raise LimitReached("no room")
+
+    monkeypatch.setattr("wasmdyld._folders.check", no_room)
+    with pytest.raises(LimitReached):
+        folder["a"]
+    with pytest.raises(LimitReached):
+        del folder["a"]
+
+
+def test_threads_read_what_they_ask_for() -> None:
+    wanted = {"a": b"a" * 100_000, "b": b"b" * 300_000}
+    folder = MemoryFolder(wanted)
+    wrong: List[object] = []
+
+    def read(name: str) -> None:
+        try:
+            wrong.extend(name for _ in range(500) if folder[name] != wanted[name])
+        except Exception as error:
+            wrong.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=read, args=(name,)) for name in wanted]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::error::Code;
+use crate::wasi::tree::{MAX_PATH, Tree};
 use crate::wasi::{Access, Hosted, HostedKind, HostedStat, HostedTree, Source};
 
 /// Files in a map, by paths.
@@ -310,6 +311,65 @@ fn nonsense_is_an_error_of_input() {
     );
     let mut guest = guest_with(right());
     assert_eq!(guest.open(3, "link", 0, READ), Err(Errno::Ilseq as i32));
+}
+
+/// The linker tries again what a signal interrupted, but not for ever.
+#[test]
+fn interruptions_without_end_end() {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let read: fn(&mut [u8]) -> io::Result<usize> = |to| {
+        let asked = ASKED.fetch_add(1, Ordering::Relaxed);
+        // One in between starts the count anew; what fails in the end is told from what goes on for ever.
+        match asked {
+            0..100 | 101..201 => Err(io::Error::from_raw_os_error(libc::EINTR)),
+            100 => {
+                to[0] = 0;
+                Ok(1)
+            }
+            201 => Ok(0),
+            202..400 => Err(io::Error::from_raw_os_error(libc::EINTR)),
+            _ => panic!("asked for ever"),
+        }
+    };
+    let guest = guest_with(Wrong { read, ..right() });
+    let (bytes, _) = guest.wasi.open_file("/file", u64::MAX).unwrap();
+    assert_eq!(bytes, [0]);
+    let failed = guest.wasi.open_file("/file", u64::MAX).unwrap_err();
+    assert_eq!(failed.code(), Code::Io);
+    assert_eq!(ASKED.load(Ordering::Relaxed), 202 + 101);
+}
+
+/// A guest goes down by folders that it opens, so no path that it gives is long.
+#[test]
+fn no_path_is_longer_than_a_system_takes() {
+    static LONGEST: AtomicU64 = AtomicU64::new(0);
+    let stat: fn(&str) -> io::Result<HostedStat> = |path| {
+        LONGEST.fetch_max(path.len() as u64, Ordering::Relaxed);
+        Ok(stat_of(HostedKind::Folder, 0, [0; 2]))
+    };
+    let entry = |number| Ok((number == 0).then(|| vec![b'n'; 255]));
+    let mut guest = guest_with(Wrong {
+        stat,
+        entry,
+        ..right()
+    });
+    let name = "n".repeat(255);
+    let mut folder = 3;
+    // The names and the slashes between them: 16 * 255 + 15.
+    for _ in 0..16 {
+        folder = guest.open(folder, &name, DIRECTORY, READ).unwrap();
+    }
+    assert_eq!(LONGEST.load(Ordering::Relaxed), MAX_PATH as u64);
+    let toolong = Errno::Nametoolong as i32;
+    assert_eq!(guest.open(folder, "n", DIRECTORY, READ), Err(toolong));
+    // Nor is it asked of what a listing has there.
+    assert!(guest.list(folder, 4096).is_empty());
+    assert_eq!(LONGEST.load(Ordering::Relaxed), MAX_PATH as u64);
+    // And so of what is made.
+    let tree = HostedTree::new(Box::new(right()));
+    let deep = "n".repeat(MAX_PATH).into();
+    let made = tree.create_folder(&deep, "n", 0);
+    assert_eq!(made, Err(Errno::Nametoolong));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Code;
+use crate::wasi::tree::{MAX_PATH, Tree};
 use crate::wasi::{MemoryLimits, MemoryTree, Source};
 
 const LIMITS: MemoryLimits = MemoryLimits {
@@ -98,6 +99,86 @@ fn bytes_and_nodes_are_bounded_and_come_back() {
     guest.ok("path_create_directory", &[3, at, length]);
 }
 
+/// An entry takes memory however short its name is.
+#[test]
+fn further_names_count_as_nodes_and_come_back() {
+    let tree = MemoryTree::new(LIMITS);
+    tree.put("file", b"1").unwrap();
+    let mut guest = guest_of(&tree, false);
+    let [at, length] = guest.string("file");
+    let mut link = |name: &str| {
+        let [to, to_len] = guest.string(name);
+        guest.errno("path_link", &[3, 0, at, length, 3, to, to_len])
+    };
+    for name in 0..98 {
+        assert_eq!(link(&name.to_string()), 0);
+    }
+    assert_eq!(link("more"), Errno::Nospc as i32);
+    assert_eq!(tree.put("more", b"").unwrap_err().code(), Code::Limit);
+    assert_eq!(tree.used().nodes, 100);
+    tree.delete("7").unwrap();
+    assert_eq!(link("more"), 0);
+    assert_eq!(link("again"), Errno::Nospc as i32);
+    // The file goes with the last of its names, of which the first is one like the others.
+    for path in tree.paths() {
+        tree.delete(&path).unwrap();
+    }
+    assert_eq!(tree.used().nodes, 1);
+    tree.put("file", b"1").unwrap();
+    assert_eq!(tree.used().nodes, 2);
+}
+
+/// What a caller found out before may no longer be so: other threads use the tree, too.
+#[test]
+fn what_is_there_is_looked_at_again_when_it_is_changed() {
+    let tree = MemoryTree::new(LIMITS);
+    tree.put("folder/file", b"1").unwrap();
+    tree.put("file", b"2").unwrap();
+    let root = tree.root();
+    let (file, _) = tree.child(&root, "file").unwrap();
+    let before = tree.used();
+    let in_root = |name| (&root, name);
+    for (outcome, errno) in [
+        (tree.remove_file(&root, "folder", 0), Errno::Isdir),
+        (tree.remove_folder(&root, "file", 0), Errno::Notdir),
+        (tree.hard_link(&file, in_root("folder"), 0), Errno::Exist),
+        (
+            tree.rename(in_root("file"), in_root("folder"), 0),
+            Errno::Isdir,
+        ),
+        (
+            tree.rename(in_root("folder"), in_root("file"), 0),
+            Errno::Notdir,
+        ),
+    ] {
+        assert_eq!(outcome, Err(errno));
+    }
+    assert_eq!(tree.paths(), ["file", "folder/file"]);
+    assert_eq!(tree.used(), before);
+}
+
+#[test]
+fn the_host_empties_the_whole_folder() {
+    let tree = MemoryTree::new(LIMITS);
+    let before = tree.used();
+    tree.put("a/b/file", b"1").unwrap();
+    tree.put_folder("empty").unwrap();
+    guest_of(&tree, false).make_link("none", "dangling");
+    tree.delete(".").unwrap();
+    assert!(tree.paths().is_empty());
+    assert_eq!(tree.used(), before);
+    tree.put("file", b"1").unwrap();
+    assert_eq!(tree.delete("").unwrap_err().code(), Code::NotFound);
+    assert_eq!(tree.paths(), ["file"]);
+}
+
+#[test]
+fn links_that_lead_to_one_another_are_no_files() {
+    let tree = MemoryTree::new(LIMITS);
+    guest_of(&tree, false).make_link("round", "round");
+    assert_eq!(tree.get("round").unwrap_err().code(), Code::InvalidArgument);
+}
+
 /// Folders that are open go on when they are moved, and end when they are removed.
 #[test]
 fn what_is_open_is_known_by_what_it_is() {
@@ -128,7 +209,7 @@ fn deep_trees_need_no_stack() {
     const DEEP: u64 = 50_000;
     let tree = MemoryTree::new(MemoryLimits {
         bytes: 1 << 40,
-        nodes: DEEP + 1,
+        nodes: DEEP + 3,
     });
     let work = move || {
         let mut guest = guest_of(&tree, false);
@@ -145,12 +226,36 @@ fn deep_trees_need_no_stack() {
         }
         let [up, up_len] = guest.string("..");
         guest.expect(Errno::Perm, "path_create_directory", &[folder, up, up_len]);
+        let file = guest.open(folder, "file", CREAT, WRITE).unwrap();
+        guest.ok("fd_close", &[file]);
+        // The sum of the lengths of all paths would grow with the square of the depth.
+        tree.put("near", b"").unwrap();
+        assert_eq!(tree.paths(), ["near"]);
+        tree.delete("near").unwrap();
         drop(guest);
         tree.delete("d").unwrap();
         assert_eq!(tree.used().nodes, 1);
     };
     let thread = std::thread::Builder::new().stack_size(512 << 10);
     thread.spawn(work).unwrap().join().unwrap();
+}
+
+/// To the byte: the longest path that `get` takes is listed.
+#[test]
+fn paths_are_as_long_as_the_host_can_name() {
+    let tree = MemoryTree::new(LIMITS);
+    let folder = format!("{}/", "n".repeat(255)).repeat(15);
+    let longest = format!("{folder}{}", "f".repeat(MAX_PATH - folder.len()));
+    tree.put(&longest, b"1").unwrap();
+    let mut guest = guest_of(&tree, false);
+    let inner = guest.open(3, &folder, DIRECTORY, READ).unwrap();
+    let [at, length] = guest.string("d");
+    guest.ok("path_create_directory", &[inner, at, length]);
+    let deeper = guest.open(inner, "d", DIRECTORY, READ).unwrap();
+    let fd = guest.open(deeper, &"x".repeat(255), CREAT, WRITE).unwrap();
+    guest.ok("fd_close", &[fd]);
+    assert_eq!(tree.paths(), [longest.clone()]);
+    assert_eq!(tree.get(&longest).unwrap(), b"1");
 }
 
 #[test]

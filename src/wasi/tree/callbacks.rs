@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Access, Contents, MAX_NAME, Named, Tree, new_device};
+use super::{Access, Contents, MAX_NAME, MAX_PATH, Named, Tree, new_device};
 use crate::wasi::preview1::descriptor::{Entry, Result};
 use crate::wasi::preview1::types::{Errno, Filestat, Filetype, NewTime};
 
@@ -31,7 +31,7 @@ pub struct HostedStat {
     pub changed: u64,
 }
 
-/// What a host has, by paths that begin in the folder, without a slash; the folder itself is the empty one. No part of a path is `.` or `..`, and
+/// What a host has, by paths that begin in the folder, without a slash, and have at most [`MAX_PATH`] bytes; the folder itself is the empty one. No part of a path is `.` or `..`, and
 /// none is a link but the last. They are called by the threads that run guests. What is not overridden fails with `EROFS`.
 pub trait Hosted: Send + Sync {
     /// A link is told of itself.
@@ -195,10 +195,16 @@ fn number(path: &str) -> u64 {
     mixed.max(1)
 }
 
-fn below(folder: &str, name: &str) -> Rc<str> {
-    match folder {
+/// The path of an entry. A guest goes down by folders that it opens, so only here is the whole path known: it has at most [`MAX_PATH`] bytes, as a
+/// host that hands it to its system expects.
+fn below(folder: &str, name: &str) -> Result<Rc<str>> {
+    let path: Rc<str> = match folder {
         "" => name.into(),
         folder => format!("{folder}/{name}").into(),
+    };
+    match path.len() > MAX_PATH {
+        true => Err(Errno::Nametoolong),
+        false => Ok(path),
     }
 }
 
@@ -226,7 +232,7 @@ impl Tree for HostedTree {
     }
 
     fn child(&self, folder: &Rc<str>, name: &str) -> Result<(Rc<str>, Filetype)> {
-        let path = below(folder, name);
+        let path = below(folder, name)?;
         let filetype = self.stat_of(&path)?.filetype;
         Ok((path, filetype))
     }
@@ -262,14 +268,14 @@ impl Tree for HostedTree {
             if matches!(name.as_str(), "." | "..") {
                 continue;
             }
-            match self.stat_of(&below(folder, &name)) {
+            match below(folder, &name).and_then(|path| self.stat_of(&path)) {
                 Ok(stat) => entries.push(Entry {
                     name,
                     inode: stat.inode,
                     filetype: stat.filetype,
                 }),
-                // Gone between the listing and the look at it.
-                Err(Errno::Noent) => {}
+                // Gone between the listing and the look at it, or of a path that no guest gets to.
+                Err(Errno::Noent | Errno::Nametoolong) => {}
                 Err(errno) => return Err(errno),
             }
         }
@@ -288,32 +294,32 @@ impl Tree for HostedTree {
         access: Access,
         _: u64,
     ) -> Result<Box<dyn Contents>> {
-        let path = below(folder, name);
+        let path = below(folder, name)?;
         let opened = self.0.hosted.open(&path, access, true)?;
         Ok(self.opened(&path, opened))
     }
 
     fn create_folder(&self, folder: &Rc<str>, name: &str, _: u64) -> Result<()> {
-        Ok(self.0.hosted.create_folder(&below(folder, name))?)
+        Ok(self.0.hosted.create_folder(&below(folder, name)?)?)
     }
 
     fn create_link(&self, folder: &Rc<str>, name: &str, contents: &str, _: u64) -> Result<()> {
-        let path = below(folder, name);
+        let path = below(folder, name)?;
         Ok(self.0.hosted.create_link(contents, &path)?)
     }
 
     fn remove_folder(&self, folder: &Rc<str>, name: &str, _: u64) -> Result<()> {
-        let path = below(folder, name);
+        let path = below(folder, name)?;
         self.is_empty(&path)?;
         Ok(self.0.hosted.remove_folder(&path)?)
     }
 
     fn remove_file(&self, folder: &Rc<str>, name: &str, _: u64) -> Result<()> {
-        Ok(self.0.hosted.remove_file(&below(folder, name))?)
+        Ok(self.0.hosted.remove_file(&below(folder, name)?)?)
     }
 
     fn rename(&self, from: Named<'_, Self>, to: Named<'_, Self>, _: u64) -> Result<()> {
-        let (from, to) = (below(from.0, from.1), below(to.0, to.1));
+        let (from, to) = (below(from.0, from.1)?, below(to.0, to.1)?);
         if from == to {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::{HashMap, HashMapExt};
 
 use super::walk::walk;
-use super::{Access, Contents, Named, Tree, new_device, refused, time};
+use super::{Access, Contents, MAX_PATH, Named, Tree, new_device, refused, time};
 use crate::error;
 use crate::wasi::preview1::descriptor::{Entry, Result};
 use crate::wasi::preview1::types::{Errno, Filestat, Filetype, NewTime};
@@ -19,7 +19,7 @@ use crate::wasi::preview1::types::{Errno, Filestat, Filetype, NewTime};
 pub struct MemoryLimits {
     /// Of all files, contents of links and names together.
     pub bytes: u64,
-    /// Files, folders and links.
+    /// Files, folders and links, and each name of one of them beyond its first.
     pub nodes: u64,
 }
 
@@ -43,6 +43,8 @@ struct Table {
     next: u64,
     /// Bytes in use.
     bytes: u64,
+    /// Names beyond the first of each node. An entry takes memory beside its bytes, so each counts as a node.
+    further: u64,
     limits: MemoryLimits,
     device: u64,
 }
@@ -131,6 +133,11 @@ impl Table {
         self.entries(folder)?.get(name).copied().ok_or(Errno::Noent)
     }
 
+    /// What counts against the limit of nodes.
+    fn count(&self) -> u64 {
+        (self.nodes.len() as u64).saturating_add(self.further)
+    }
+
     /// Room for this much more, which is taken.
     fn take(&mut self, bytes: u64) -> Result<()> {
         let more = self.bytes.checked_add(bytes).ok_or(Errno::Nospc)?;
@@ -154,7 +161,7 @@ impl Table {
         if self.node(folder)?.names == 0 {
             return Err(Errno::Noent);
         }
-        if self.nodes.len() as u64 >= self.limits.nodes {
+        if self.count() >= self.limits.nodes {
             return Err(Errno::Nospc);
         }
         self.take(kind.size() + name.len() as u64)?;
@@ -181,8 +188,12 @@ impl Table {
         self.release(name.len() as u64);
         self.touch(folder, now)?;
         let node = self.node_mut(number)?;
+        let had_more = node.names > 1;
         node.names = node.names.saturating_sub(1);
         node.changed = now;
+        if had_more {
+            self.further = self.further.saturating_sub(1);
+        }
         self.sweep(number);
         Ok(())
     }
@@ -338,6 +349,7 @@ impl MemoryTree {
             nodes,
             next: ROOT + 1,
             bytes: 0,
+            further: 0,
             limits,
             device: new_device(),
         })))
@@ -424,16 +436,18 @@ impl MemoryTree {
         Ok(copy)
     }
 
-    /// Removes a file, a link, or a folder with all that is in it, for the host. Fails with `NotFound` if there is nothing.
+    /// Removes a file, a link, or a folder with all that is in it, for the host; the folder itself, which `.` names, is emptied. Fails with
+    /// `NotFound` if there is nothing.
     pub fn delete(&self, path: &str) -> error::Result<()> {
         self.try_delete(path).map_err(|errno| refused(path, errno))
     }
 
     fn try_delete(&self, path: &str) -> Result<()> {
         let place = walk(self, &ROOT, path, false)?;
-        let (Some(name), Some((number, _))) = (place.name, place.found) else {
+        let (number, _) = place.found.ok_or(Errno::Noent)?;
+        if place.name.is_none() && number != ROOT {
             return Err(Errno::Noent);
-        };
+        }
         let mut table = self.table();
         // Those below a folder come after it, and are emptied before it goes.
         let mut folders = vec![number];
@@ -453,16 +467,23 @@ impl MemoryTree {
                 table.remove(number, &name, 0)?;
             }
         }
-        table.remove(place.folder, &name, 0)
+        match place.name {
+            Some(name) => table.remove(place.folder, &name, 0),
+            None => Ok(()),
+        }
     }
 
-    /// The paths of all files and links, in order; of folders those that are empty, with a slash at the end.
+    /// The paths of all files and links, in order; of folders those that are empty, with a slash at the end. What lies deeper than a path of
+    /// [`MAX_PATH`] bytes is left out: guests make folders of whatever depth, and the sum of the paths grows with its square.
     pub fn paths(&self) -> Vec<String> {
         let table = self.table();
         let mut paths = Vec::new();
         let mut left = vec![(String::new(), ROOT)];
         while let Some((path, folder)) = left.pop() {
             for (name, &number) in table.entries(folder).into_iter().flatten() {
+                if path.len() + name.len() > MAX_PATH {
+                    continue;
+                }
                 let path = format!("{path}{name}");
                 match table.entries(number) {
                     Ok(entries) if !entries.is_empty() => left.push((path + "/", number)),
@@ -480,7 +501,7 @@ impl MemoryTree {
         let table = self.table();
         MemoryLimits {
             bytes: table.bytes,
-            nodes: table.nodes.len() as u64,
+            nodes: table.count(),
         }
     }
 }
@@ -592,12 +613,20 @@ impl Tree for MemoryTree {
     fn remove_folder(&self, folder: &u64, name: &str, now: u64) -> Result<()> {
         let mut table = self.table();
         let number = table.named(*folder, name)?;
+        // Another thread may have put something else there since the caller looked.
+        table.entries(number)?;
         table.empty(number)?;
         table.remove(*folder, name, now)
     }
 
     fn remove_file(&self, folder: &u64, name: &str, now: u64) -> Result<()> {
-        self.table().remove(*folder, name, now)
+        let mut table = self.table();
+        let number = table.named(*folder, name)?;
+        // Another thread may have put a folder there since the caller looked, and what is in it would stay without a name.
+        if table.entries(number).is_ok() {
+            return Err(Errno::Isdir);
+        }
+        table.remove(*folder, name, now)
     }
 
     fn rename(&self, from: Named<'_, Self>, to: Named<'_, Self>, now: u64) -> Result<()> {
@@ -612,7 +641,11 @@ impl Tree for MemoryTree {
             Ok(there) if there == number => return Ok(()),
             // Its name leaves room for the same one.
             Ok(there) => {
-                table.empty(there)?;
+                match (is_folder, table.entries(there).is_ok()) {
+                    (false, true) => return Err(Errno::Isdir),
+                    (true, false) => return Err(Errno::Notdir),
+                    _ => table.empty(there)?,
+                }
                 table.remove(*to.0, to.1, now)?;
             }
             Err(_) if table.node(*to.0)?.names == 0 => return Err(Errno::Noent),
@@ -637,7 +670,15 @@ impl Tree for MemoryTree {
         if table.node(*node)?.names == 0 || table.node(*to.0)?.names == 0 {
             return Err(Errno::Noent);
         }
+        // Another thread may have put something there since the caller looked.
+        if table.entries(*to.0)?.contains_key(to.1) {
+            return Err(Errno::Exist);
+        }
+        if table.count() >= table.limits.nodes {
+            return Err(Errno::Nospc);
+        }
         table.take(to.1.len() as u64)?;
+        table.further += 1;
         table.entries_mut(*to.0)?.insert(to.1.into(), *node);
         table.touch(*to.0, now)?;
         let node = table.node_mut(*node)?;

@@ -168,6 +168,10 @@ fn refused(path: &str, errno: Errno) -> Error {
             "the path leads out of the folder: paths begin in it, without a slash",
         ),
         Errno::Isdir => (Code::InvalidArgument, "it is a folder"),
+        Errno::Loop => (
+            Code::InvalidArgument,
+            "more links lead to one another than are followed",
+        ),
         Errno::Notdir => (Code::InvalidArgument, "what is on the way is no folder"),
         Errno::Nametoolong => (
             Code::InvalidArgument,

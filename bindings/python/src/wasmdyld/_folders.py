@@ -1,12 +1,13 @@
 """Folders for guests that are none of the system."""
 
 import ctypes
+import threading
 import weakref
 from collections.abc import MutableMapping
 from ctypes import byref, c_size_t, c_void_p
-from typing import Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional
 
-from ._errors import Error, check
+from ._errors import InvalidArgument, NotFound, check
 from ._library import dyld
 from ._text import Buffer, c_bytes, c_path
 
@@ -25,50 +26,74 @@ class Folder:
 
 class MemoryFolder(Folder, MutableMapping[str, bytes]):
     """A folder in memory: a mapping of paths, which begin in it without a slash, to what the files have. It can be used while guests use
-    it, and after they have ended.
+    it, and after they have ended, by any thread.
 
-    `files` is what it begins with. It holds at most `max_bytes` in files, names and links, and at most `max_nodes` of these and folders; where a guest
-    would have more, it gets ENOSPC. What Python puts there bears the time 0 (1970).
+    `files` is what it begins with. It holds at most `max_bytes` in files, names and links, and at most `max_nodes` files, links, folders and further names
+    of files; where a guest would have more, it gets ENOSPC. What Python puts there bears the time 0 (1970).
 
-    Listed are files, links, and folders that are empty, each of these with a slash at its end.
+    Its keys are the paths of what can be read: files, and links that lead to such. What lies deeper than a path of 4,095 bytes is left out. To tell which links
+    lead to a file, iteration and `len` read each.
     """
 
     def __init__(self, files: Optional[Mapping[str, Buffer]] = None, *, max_bytes: int = 256 << 20, max_nodes: int = 1 << 16) -> None:
         for what, value in (("bytes", max_bytes), ("nodes", max_nodes)):
             if not 0 < value < 1 << 64:
                 raise OverflowError(f"{value} is no number of {what}")
+        # What is read lies in the handle until it is copied from there, and the next read by another thread frees it.
+        self._lock = threading.Lock()
         self._keep(dyld.wasm_dyld_folder_new_memory(max_bytes, max_nodes))
         for path, data in (files or {}).items():
             self[path] = data
 
+    def _call(self, function: Callable[..., int], *args: Any) -> None:
+        with self._lock:
+            check(function, self._handle, *args)
+
+    def _bytes(self, function: Callable[..., int], *args: Any) -> bytes:
+        data, size = c_void_p(), c_size_t()
+        with self._lock:
+            check(function, self._handle, *args, byref(data), byref(size))
+            return ctypes.string_at(data, size.value) if size.value else b""
+
     def __setitem__(self, path: str, data: Buffer) -> None:
         data = c_bytes(data)
-        check(dyld.wasm_dyld_folder_write, self._handle, c_path(path, "a path"), data, len(data))
+        self._call(dyld.wasm_dyld_folder_write, c_path(path, "a path"), data, len(data))
 
     def make(self, path: str) -> None:
         """Makes a folder, with those on the way."""
-        check(dyld.wasm_dyld_folder_make, self._handle, c_path(path, "a path"))
+        self._call(dyld.wasm_dyld_folder_make, c_path(path, "a path"))
 
     def __getitem__(self, path: str) -> bytes:
-        data, size = c_void_p(), c_size_t()
         try:
-            check(dyld.wasm_dyld_folder_read, self._handle, c_path(path, "a path"), byref(data), byref(size))
-        except Error as error:
+            return self._bytes(dyld.wasm_dyld_folder_read, c_path(path, "a path"))
+        except (NotFound, InvalidArgument) as error:
+            # A path that is a folder's, or leads out, is no key either.
             raise KeyError(path) from error
-        return ctypes.string_at(data, size.value) if size.value else b""
 
     def __delitem__(self, path: str) -> None:
         """Removes a file, a link, or a folder with all that is in it."""
         try:
-            check(dyld.wasm_dyld_folder_remove, self._handle, c_path(path, "a path"))
-        except Error as error:
+            self._call(dyld.wasm_dyld_folder_remove, c_path(path, "a path"))
+        except (NotFound, InvalidArgument) as error:
             raise KeyError(path) from error
 
+    def clear(self) -> None:
+        """Removes all that is in it, folders and links too."""
+        self._call(dyld.wasm_dyld_folder_remove, c_path(".", "a path"))
+
     def _paths(self) -> List[str]:
-        data, size = c_void_p(), c_size_t()
-        check(dyld.wasm_dyld_folder_list, self._handle, byref(data), byref(size))
-        raw = ctypes.string_at(data, size.value) if size.value else b""
-        return [path.decode() for path in raw.split(b"\0")[:-1]]
+        raw = self._bytes(dyld.wasm_dyld_folder_list)
+        paths = [path.decode() for path in raw.split(b"\0")[:-1]]
+        return [path for path in paths if not path.endswith("/") and path in self]
+
+    def __contains__(self, path: object) -> bool:
+        if not isinstance(path, str):
+            return False
+        try:
+            self._call(dyld.wasm_dyld_folder_read, c_path(path, "a path"), None, None)
+        except (NotFound, InvalidArgument):
+            return False
+        return True
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths())
