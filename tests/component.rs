@@ -185,7 +185,7 @@ fn worlds_are_regular_files() {
     for wit in [Path::new("/dev/zero"), &worlds] {
         let wit = wit.to_str().expect("a path");
         let done = link(&folder.join("component.wasm"), &library, &["--wit", wit]);
-        assert_eq!(done.code, Some(127), "{}", done.stderr);
+        assert_eq!(done.code, Some(2), "{}", done.stderr);
         assert!(
             done.stderr.contains("not a regular file"),
             "{}",
