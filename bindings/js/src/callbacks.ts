@@ -41,6 +41,8 @@ export function callbackLibrary(name: string, { params, results }: FunctionType)
 
 /** A function pointer to a function of JavaScript's. */
 export class Callback {
+  private closed = false;
+
   constructor(
     /** The number that a C function pointer is. */
     readonly slot: number,
@@ -49,6 +51,9 @@ export class Callback {
 
   /** Takes the pointer back. A guest that calls it all the same traps, as long as no other function has it. */
   close(): void {
+    // The pointer may be another callback's by the second time.
+    if (this.closed) return;
+    this.closed = true;
     this.end();
   }
 

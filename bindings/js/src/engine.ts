@@ -309,7 +309,8 @@ export class Engine {
   private instantiate(handle: number, imports: number): number {
     const { module, types } = this.objects.get(handle) as Module;
     const given = this.handlesAt(imports).map((one) => this.objects.get(one) as Extern);
-    const values: Record<string, any> = {};
+    // Names are the module's to choose, `__proto__` among them, and must not reach what all objects of JavaScript share.
+    const values: Record<string, any> = Object.create(null);
     WebAssembly.Module.imports(module).forEach(({ module: from, name }, n) => {
       const value = given[n]!.value;
       const names = (values[from] ??= Object.create(null));

@@ -1,5 +1,6 @@
 // Where libraries are: fetched and compiled ahead, in parallel, with all that they need; and given to the linker at once.
-import { FileNotFound, canReadNow, identityOf, openFile, readFileNow, within } from "./files.js";
+import { apart } from "./apart.js";
+import { FileNotFound, canReadNow, identityOf, isFileName, openFile, readFileNow, within } from "./files.js";
 
 export interface Found {
   bytes: Uint8Array;
@@ -25,8 +26,13 @@ export interface LibraryOptions {
   guestFile(path: string): Found | undefined;
 }
 
+/** A library that has arrived, which does not wait for what it needs: libraries may need each other. */
+interface Arrived extends Found {
+  compiled: Promise<void>;
+}
+
 export class Libraries {
-  private readonly known = new Map<string, Promise<Found | undefined>>();
+  private readonly known = new Map<string, Promise<Arrived | undefined>>();
   /** What has arrived. */
   private readonly here = new Map<string, Found>();
   /** Where names were looked for in vain, for messages. */
@@ -38,12 +44,12 @@ export class Libraries {
   add(name: string, bytes: Uint8Array, identity = name): void {
     const found = { bytes, identity };
     this.here.set(name, found);
-    this.known.set(name, Promise.resolve(found));
+    this.known.set(name, Promise.resolve({ ...found, compiled: Promise.resolve() }));
   }
 
   /** Fetches and compiles these libraries and all that they need, each once. Those that are nowhere are left out: the load says so. */
   async prefetch(names: Iterable<string>): Promise<void> {
-    await Promise.all([...names].map((name) => this.one(name)));
+    await this.all(names, new Set());
   }
 
   /** As {@link prefetch} for what a module of these bytes needs. */
@@ -59,31 +65,42 @@ export class Libraries {
     return found;
   }
 
-  private async one(name: string): Promise<void> {
-    let found = this.known.get(name);
-    if (found === undefined) {
-      found = this.search(name);
-      this.known.set(name, found);
-    }
-    const there = await found;
-    // What is nowhere may be there the next time.
-    if (there === undefined) this.known.delete(name);
+  /** Whoever asks waits for all of it, whoever has asked first; `seen` ends the circles of libraries that need each other. */
+  private async all(names: Iterable<string>, seen: Set<string>): Promise<void> {
+    const fresh = [...names].filter((name) => !seen.has(name) && seen.add(name));
+    await Promise.all(
+      fresh.map(async (name) => {
+        const there = await this.one(name);
+        if (there) await Promise.all([there.compiled, this.all(this.options.needed(there.bytes), seen)]);
+      }),
+    );
   }
 
-  private async search(name: string): Promise<Found | undefined> {
+  private one(name: string): Promise<Arrived | undefined> {
+    const known = this.known.get(name);
+    if (known) return known;
+    const found = this.search(name);
+    this.known.set(name, found);
+    // What is nowhere, or could not be had, may be there the next time.
+    const forget = () => {
+      if (this.known.get(name) === found) this.known.delete(name);
+    };
+    found.then((there) => there ?? forget(), forget);
+    return found;
+  }
+
+  private async search(name: string): Promise<Arrived | undefined> {
+    if (!isFileName(name)) return undefined;
     const tried: string[] = [];
     for (const folder of this.options.libraryPath) {
       const place = within(folder, name);
       try {
         const opened = await openFile(place, this.options.fetch);
         const found = { bytes: opened.bytes, identity: identityOf(place) };
-        this.options.progress?.({ library: name, phase: "fetched", size: found.bytes.length });
+        apart(() => this.options.progress?.({ library: name, phase: "fetched", size: found.bytes.length }));
         this.here.set(name, found);
         // Not awaited before what it needs is under way.
-        const compiled = this.compile(name, found.bytes, opened.module);
-        const needed = this.options.needed(found.bytes).map((needed) => this.needed(needed));
-        await Promise.all([compiled, ...needed]);
-        return found;
+        return { ...found, compiled: this.compile(name, found.bytes, opened.module) };
       } catch (error) {
         if (!(error instanceof FileNotFound)) throw error;
         tried.push(error.message);
@@ -93,18 +110,13 @@ export class Libraries {
     return undefined;
   }
 
-  /** Libraries may need each other: what is under way already is not waited for here, but by whoever asked first. */
-  private async needed(name: string): Promise<void> {
-    if (!this.known.has(name)) await this.one(name);
-  }
-
   private async compile(name: string, bytes: Uint8Array, streamed?: Promise<WebAssembly.Module>): Promise<void> {
     // What is no module is the linker's to explain; what came by a stream may have failed for its type of content.
     const compile = () => WebAssembly.compile(bytes as BufferSource).catch(() => undefined);
     const module = await (streamed?.catch(compile) ?? compile());
     if (module === undefined) return;
     this.options.provide(bytes, module);
-    this.options.progress?.({ library: name, phase: "compiled", size: bytes.length });
+    apart(() => this.options.progress?.({ library: name, phase: "compiled", size: bytes.length }));
   }
 
   /**
@@ -115,6 +127,7 @@ export class Libraries {
     if (name.includes("/")) return this.options.guestFile(name);
     const here = this.here.get(name);
     if (here) return here;
+    if (!isFileName(name)) return undefined;
     const tried: string[] = [];
     for (const folder of this.options.libraryPath) {
       const place = within(folder, name);

@@ -10,12 +10,20 @@ export type Argument = number | bigint | boolean | null | string | Uint8Array | 
 export type Result = number | bigint | undefined | (number | bigint)[];
 export type GuestFunction = (...args: Argument[]) => any;
 
+/** A function that can be called. */
+export interface Prepared {
+  /** 0 when the namespace has given it up. */
+  handle: number;
+  readonly type: FunctionType;
+}
+
 /** What a library asks of its namespace; `object` is the linker's name for it, 0 for the global scope. */
 export interface Core {
   readonly memory: Memory;
-  /** A function's prepared handle and type, or the address of a datum; nothing where there is no such symbol. */
-  lookUp(object: number, name: string): { prepared: number; type: FunctionType } | { address: number } | undefined;
-  callPrepared(prepared: number, type: FunctionType, values: (number | bigint)[]): Result;
+  /** A function, or the address of a datum; nothing where there is no such symbol. */
+  find(object: number, name: string): { func: number } | { address: number } | undefined;
+  prepare(func: number): Prepared;
+  callPrepared(prepared: Prepared, values: (number | bigint)[]): Result;
   symbolsOf(object: number): Map<string, "function" | "data">;
   nameOf(object: number): string;
   unload(object: number): void;
@@ -47,16 +55,19 @@ export type Library = LibraryMethods & Record<string, any>;
 export function makeLibrary(core: Core, object: number): Library {
   const known = new Map<string, GuestFunction>();
   const found = (name: string) => {
-    const symbol = core.lookUp(object, name);
+    const symbol = core.find(object, name);
     if (symbol === undefined) throw new NotFound("NOT_FOUND", `${methods.$name}: no symbol \`${name}\` in it or in what it needs`);
     return symbol;
+  };
+  const prepared = (name: string): Prepared => {
+    const symbol = found(name);
+    if ("address" in symbol) throw new TypeError(`${name} is a datum, at address ${symbol.address}: use $address("${name}")`);
+    return core.prepare(symbol.func);
   };
   const guestFunction = (name: string): GuestFunction => {
     let made = known.get(name);
     if (made) return made;
-    const symbol = found(name);
-    if ("address" in symbol) throw new TypeError(`${name} is a datum, at address ${symbol.address}: use $address("${name}")`);
-    made = wrap(core, name, symbol.prepared, symbol.type);
+    made = wrap(core, name, () => prepared(name));
     known.set(name, made);
     return made;
   };
@@ -69,7 +80,7 @@ export function makeLibrary(core: Core, object: number): Library {
       if (!("address" in symbol)) throw new TypeError(`${name} is a function`);
       return symbol.address;
     },
-    $has: (name) => core.lookUp(object, name) !== undefined,
+    $has: (name) => core.find(object, name) !== undefined,
     $symbols: () => core.symbolsOf(object),
     $close: () => core.unload(object),
     [Symbol.dispose]: () => core.unload(object),
@@ -84,11 +95,14 @@ export function makeLibrary(core: Core, object: number): Library {
   }) as Library;
 }
 
-function wrap(core: Core, name: string, prepared: number, type: FunctionType): GuestFunction {
-  const signature = `${name}(${type.params.map((kind) => NAMES[kind]).join(", ")})`;
+function wrap(core: Core, name: string, prepare: () => Prepared): GuestFunction {
+  let prepared = prepare();
   return (...args) => {
+    if (prepared.handle === 0) prepared = prepare();
+    const { type } = prepared;
+    const signature = () => `${name}(${type.params.map((kind) => NAMES[kind]).join(", ")})`;
     if (args.length !== type.params.length) {
-      throw new TypeError(`${signature} takes ${type.params.length} arguments, not ${args.length}`);
+      throw new TypeError(`${signature()} takes ${type.params.length} arguments, not ${args.length}`);
     }
     const copies: { address: number; bytes: Uint8Array; back: boolean }[] = [];
     const copy = (bytes: Uint8Array, back: boolean): number => {
@@ -97,8 +111,8 @@ function wrap(core: Core, name: string, prepared: number, type: FunctionType): G
       return address;
     };
     try {
-      const values = args.map((arg, n) => toGuest(arg, type.params[n]!, copy, () => `argument ${n + 1} of ${signature}`));
-      const result = core.callPrepared(prepared, type, values);
+      const values = args.map((arg, n) => toGuest(arg, type.params[n]!, copy, () => `argument ${n + 1} of ${signature()}`));
+      const result = core.callPrepared(prepared, values);
       for (const { address, bytes, back } of copies) if (back) bytes.set(core.memory.read(address, bytes.length));
       return result;
     } finally {

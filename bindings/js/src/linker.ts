@@ -1,4 +1,5 @@
 // The linker: a module that is instantiated once for each namespace. Calls of its C API, with strings, results and errors.
+import { apart } from "./apart.js";
 import { Engine, type Host } from "./engine.js";
 import { InternalError, errorOf, type Details, type LinkError } from "./errors.js";
 import { readFile } from "./files.js";
@@ -85,7 +86,7 @@ export class Linker {
           return 2;
         }
       },
-      wasmdyld_on_trace: (_env, category, text) => this.callbacks.trace?.(this.text(category), this.text(text)),
+      wasmdyld_on_trace: (_env, category, text) => apart(() => this.callbacks.trace?.(this.text(category), this.text(text))),
       wasmdyld_on_symbol: (_env, name, kind) => this.symbolNames?.(this.text(name), kind),
     };
   }

@@ -1,10 +1,11 @@
 // A namespace: a memory, a table and the libraries linked in them.
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
+import { apart } from "./apart.js";
 import type { FunctionType } from "./engine.js";
 import { InvalidArgument, NotFound } from "./errors.js";
 import { guestFile } from "./guest-paths.js";
 import { Libraries, type Progress } from "./libraries.js";
-import { makeLibrary, type Core, type Library, type Result } from "./library.js";
+import { makeLibrary, type Core, type Library, type Prepared, type Result } from "./library.js";
 import { Linker, type LinkerSource } from "./linker.js";
 import { Memory } from "./memory.js";
 import { PREVIEW1 } from "./wasi-types.js";
@@ -60,6 +61,8 @@ export class Namespace {
   private readonly core: Core;
   private wasiReady: Promise<void> | undefined;
   private callbacks = 0;
+  /** By the linker's handles of functions. It takes a few thousand of them, and a function has one however often it is asked for. */
+  private readonly prepared = new Map<number, Prepared>();
   /** By their types. */
   private readonly freeSlots = new Map<string, Slot[]>();
 
@@ -95,11 +98,16 @@ export class Namespace {
     });
     this.core = {
       memory: this.memory,
-      lookUp: (object, name) => this.lookUp(object, name),
-      callPrepared: (prepared, type, values) => this.callPrepared(prepared, type, values),
+      find: (object, name) => this.find(object, name),
+      prepare: (func) => this.prepare(func),
+      callPrepared: (prepared, values) => this.callPrepared(prepared, values),
       symbolsOf: (object) => this.symbolsOf(object),
       nameOf: (object) => linker.text(linker.plain("wasm_dyld_object_name", this.handle, object)),
-      unload: (object) => linker.call("wasm_dyld_unload", this.handle, object),
+      unload: (object) => {
+        this.alive();
+        linker.call("wasm_dyld_unload", this.handle, object);
+        this.forgetPrepared();
+      },
     };
     this.symbols = makeLibrary(this.core, 0);
   }
@@ -180,7 +188,7 @@ export class Namespace {
 
   private linked(name: string, load: () => DataView): Library {
     const object = this.explained(load).getUint32(0, true);
-    this.options.progress?.({ library: name, phase: "linked", size: 0 });
+    apart(() => this.options.progress?.({ library: name, phase: "linked", size: 0 }));
     return makeLibrary(this.core, object);
   }
 
@@ -258,7 +266,6 @@ export class Namespace {
     const slot = free.pop() ?? this.newSlot(type);
     slot.body = body;
     return new Callback(slot.number, () => {
-      if (slot.body !== body) return;
       slot.body = undefined;
       free.push(slot);
     });
@@ -297,6 +304,7 @@ export class Namespace {
     if (this.handle === 0) return;
     this.linker.plain("wasm_dyld_delete", this.handle);
     this.handle = 0;
+    this.forgetPrepared();
   }
 
   [Symbol.dispose](): void {
@@ -341,7 +349,7 @@ export class Namespace {
     throw this.linker.engine.takeTrap(this.linker.plain("wasmdyld_exit", this.handle, code));
   }
 
-  private lookUp(object: number, name: string): ReturnType<Core["lookUp"]> {
+  private find(object: number, name: string): ReturnType<Core["find"]> {
     const { linker } = this;
     let found: DataView;
     try {
@@ -351,20 +359,38 @@ export class Namespace {
       if (error instanceof NotFound) return undefined;
       throw error;
     }
-    if (found.getUint32(0, true) !== SYMBOL_FUNCTION) {
-      const at = linker.results("wasm_dyld_dlsym", 2, (at) => [this.handle, object, name, at, 0, at + 8]);
-      return { address: Number(at.getBigUint64(8, true)) };
-    }
-    const func = found.getUint32(8, true);
+    if (found.getUint32(0, true) === SYMBOL_FUNCTION) return { func: found.getUint32(8, true) };
+    const at = linker.results("wasm_dyld_dlsym", 2, (at) => [this.handle, object, name, at, 0, at + 8]);
+    return { address: Number(at.getBigUint64(8, true)) };
+  }
+
+  private prepare(func: number): Prepared {
+    const known = this.prepared.get(func);
+    if (known) return known;
+    const { linker } = this;
     const ROOM = 256;
     const told = linker.results("wasm_dyld_function_type", 2 + ROOM / 8, (at) => [this.handle, func, at + 16, ROOM, at, at + 8]);
     const [params, results] = [told.getUint32(0, true), told.getUint32(8, true)];
     const kinds = Array.from({ length: Math.min(ROOM, params + results) }, (_, n) => told.getUint8(16 + n));
-    const prepared = linker.results("wasm_dyld_func_new", 1, (at) => [this.handle, func, at]).getUint32(0, true);
-    return { prepared, type: { params: kinds.slice(0, params), results: kinds.slice(params) } };
+    const handle = linker.results("wasm_dyld_func_new", 1, (at) => [this.handle, func, at]).getUint32(0, true);
+    const made = { handle, type: { params: kinds.slice(0, params), results: kinds.slice(params) } };
+    this.prepared.set(func, made);
+    return made;
   }
 
-  private callPrepared(prepared: number, type: FunctionType, values: (number | bigint)[]): Result {
+  /**
+   * What an unloading takes along is not told, and handles of functions that are gone serve others: so all are made anew, by whoever calls a
+   * function the next time.
+   */
+  private forgetPrepared(): void {
+    for (const one of this.prepared.values()) {
+      this.linker.plain("wasm_dyld_func_delete", one.handle);
+      one.handle = 0;
+    }
+    this.prepared.clear();
+  }
+
+  private callPrepared({ handle, type }: Prepared, values: (number | bigint)[]): Result {
     const { params, results } = type;
     const count = Math.max(params.length, results.length);
     const cells = new DataView(new ArrayBuffer(8 * count));
@@ -372,7 +398,7 @@ export class Namespace {
     const given = new Uint8Array(cells.buffer);
     const told = this.linker.results("wasm_dyld_func_call_cells", count, (at) => {
       this.linker.poke(at, given);
-      return [prepared, at, count];
+      return [handle, at, count];
     });
     if (results.length === 0) return undefined;
     const all = results.map((kind, n) => readCell(told, n, kind));

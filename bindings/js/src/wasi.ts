@@ -87,6 +87,8 @@ async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): 
 }
 
 const [SUCCESS, IO] = [0, 29];
+/** The most of one call, as a guest may name the same bytes in any number of vectors; what is left is for its next call. */
+const [MOST_VECTORS, MOST_BYTES] = [1024, 1 << 20];
 
 /** Functions that stand before WASI's own for the streams that are JavaScript's. */
 export function withStreams(
@@ -96,11 +98,15 @@ export function withStreams(
 ): WasiProvider["imports"] {
   const writers = [undefined, streams.stdout, streams.stderr];
   let input = typeof streams.stdin === "string" ? new TextEncoder().encode(streams.stdin) : streams.stdin;
-  const vectors = (view: DataView, at: number, count: number) =>
-    Array.from({ length: count }, (_, n) => {
+  const vectors = (view: DataView, at: number, count: number) => {
+    let room = MOST_BYTES;
+    return Array.from({ length: Math.min(count >>> 0, MOST_VECTORS) }, (_, n) => {
       const vector = (at >>> 0) + 8 * n;
-      return new Uint8Array(view.buffer, view.getUint32(vector, true), view.getUint32(vector + 4, true));
+      const size = Math.min(view.getUint32(vector + 4, true), room);
+      room -= size;
+      return new Uint8Array(view.buffer, view.getUint32(vector, true), size);
     });
+  };
   const fd_write = (fd: number, at: number, count: number, written: number): number => {
     const write = writers[fd];
     if (write === undefined) return imports.fd_write!(fd, at, count, written);

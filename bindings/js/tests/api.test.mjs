@@ -1,18 +1,56 @@
 // The package as users have it: installed from its archive, with guests of this project. `cargo xtask js` runs this.
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
+import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 const own = (file) => import(pathToFileURL(path.join(process.env.WASMDYLD_TEST_JS, "dist", file)).href);
-const { Exit, InvalidArgument, Namespace, NotFound, Trap, Undefined } = await own("index.js");
+const { Exit, InvalidArgument, IoError, LinkError, Namespace, NotFound, Trap, Undefined } = await own("index.js");
 const { callbackLibrary } = await own("callbacks.js");
+const { withStreams } = await own("wasi.js");
 const guests = process.env.WASMDYLD_GUESTS;
 const lib = path.join(guests, "lib");
 const program = (name) => path.join(guests, "cases", name, "main-pie.wasm");
 const text = (parts) => Buffer.concat(parts).toString();
+
+const unsigned = (number) => (number < 0x80 ? [number] : [(number & 0x7f) | 0x80, ...unsigned(number >>> 7)]);
+const sized = (bytes) => [...unsigned(bytes.length), ...bytes];
+const named = (name) => sized([...new TextEncoder().encode(name)]);
+const section = (id, bytes) => [id, ...sized(bytes)];
+
+/** A library that needs others, and imports functions without parameters and results. */
+function libraryOf(needed, imports = []) {
+  const list = [2, ...sized([...unsigned(needed.length), ...needed.flatMap(named)])];
+  const functions = imports.flatMap(([module, name]) => [...named(module), ...named(name), 0, 0]);
+  return new Uint8Array([
+    0, 97, 115, 109, 1, 0, 0, 0,
+    ...section(0, [...named("dylink.0"), 1, ...sized([0, 0, 0, 0]), ...list]),
+    ...section(1, [1, 0x60, 0, 0]),
+    ...section(2, [...unsigned(imports.length), ...functions]),
+  ]);
+}
+
+/** A folder with these files, for the time of a test. */
+async function inFolder(files, run) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "wasmdyld-js-"));
+  try {
+    for (const [name, bytes] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), bytes);
+    await run(folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** A web of these files; `before` is awaited with each name. */
+const webOf = (files, before = async () => {}) => async (address) => {
+  const name = String(address).replace(/^.*\//, "");
+  const given = await before(name);
+  return given ?? (files[name] ? new Response(files[name]) : new Response("", { status: 404 }));
+};
 
 test("a library's functions, data and callbacks", async () => {
   const ns = await Namespace.create({ libraryPath: lib });
@@ -148,4 +186,172 @@ test("libraries of the web are fetched once, and compiled as they come", async (
     server.close();
     server.closeAllConnections();
   }
+});
+
+test("names of a module's imports reach nothing of JavaScript's", async () => {
+  const { keys } = Object;
+  for (const bind of ["now", "lazy"]) {
+    for (const [module, name] of [["__proto__", "polluted"], ["constructor", "keys"], ["toString", "call"]]) {
+      const ns = await Namespace.create({ bind });
+      ns.define(module, name, "() -> ()", () => {});
+      await ns.loadBytes("libnames.so", libraryOf([], [[module, name]]));
+      const polluted = [({}).polluted, Object.hasOwn(Object.prototype.toString, "call")];
+      const replaced = Object.keys !== keys;
+      delete Object.prototype.polluted;
+      delete Object.prototype.toString.call;
+      Object.defineProperty(Object, "keys", { value: keys, writable: true, configurable: true });
+      assert.deepEqual([polluted, replaced], [[undefined, false], false], `${module}.${name}`);
+      ns.close();
+    }
+  }
+});
+
+test("what a library needs is a file in a folder of libraries, and nowhere else", async () => {
+  await inFolder({ "secret.so": libraryOf([]) }, async (folder) => {
+    const libs = path.join(folder, "libs");
+    fs.mkdirSync(libs);
+    fs.writeFileSync(path.join(libs, "a\\b"), libraryOf([]));
+    const names = [path.join(folder, "secret.so"), "../secret.so", "a\\b", "", ".", "..", "a\0b"];
+    for (const name of names) {
+      fs.writeFileSync(path.join(libs, "libbad.so"), libraryOf([name]));
+      const fetched = [];
+      const ns = await Namespace.create({ libraryPath: libs, progress: ({ library, phase }) => phase === "fetched" && fetched.push(library) });
+      await assert.rejects(ns.load("libbad.so"), (error) => error instanceof LinkError && error.code !== "IO", JSON.stringify(name));
+      assert.deepEqual(fetched, ["libbad.so"], JSON.stringify(name));
+      await ns.prefetch([name]);
+      assert.deepEqual(fetched, ["libbad.so"], JSON.stringify(name));
+      assert.throws(() => ns.loadNow(name), LinkError, JSON.stringify(name));
+      ns.close();
+    }
+    const asked = [];
+    const fetch = webOf({ "libbad.so": libraryOf(["..", ".", "a\\b"]) }, async (name) => void asked.push(name));
+    const ns = await Namespace.create({ libraryPath: "http://x.invalid/lib", fetch });
+    await assert.rejects(ns.load("libbad.so"), LinkError);
+    assert.deepEqual(asked, ["libbad.so"]);
+    ns.close();
+  });
+});
+
+test("libraries are regular files of bounded size", { skip: process.platform === "win32" }, async () => {
+  await inFolder({ "libbig.so": "" }, async (folder) => {
+    fs.truncateSync(path.join(folder, "libbig.so"), 2 ** 32);
+    fs.symlinkSync("/dev/zero", path.join(folder, "libzero.so"));
+    execFileSync("mkfifo", [path.join(folder, "libfifo.so")]);
+    fs.mkdirSync(path.join(folder, "libfolder.so"));
+    for (const name of ["libbig.so", "libfolder.so", "libzero.so", "libfifo.so"]) {
+      const ns = await Namespace.create({ libraryPath: folder });
+      const why = name === "libbig.so" ? /are the most/ : /no regular file/;
+      const refused = (error) => error instanceof IoError && error.message.includes(name) && why.test(error.message);
+      await assert.rejects(ns.load(name), refused);
+      await assert.rejects(ns.load(path.join(folder, name)), refused);
+      assert.throws(() => ns.loadNow(name), (error) => error instanceof LinkError && error.cause instanceof IoError && why.test(error.cause.message));
+      ns.close();
+    }
+    const ns = await Namespace.create();
+    await assert.rejects(ns.load(path.join(folder, "libnone.so")), NotFound);
+    ns.close();
+  });
+});
+
+test("a function is prepared once, however often it is asked for", async () => {
+  const ns = await Namespace.create({ libraryPath: lib });
+  const first = await ns.load("libz.so");
+  const { crc32 } = first;
+  const count = 4200;
+  for (let n = 0; n < count; n++) assert.ok(first.$has("adler32"));
+  for (let n = 0; n < count; n++) assert.throws(() => first.$address("adler32"), TypeError);
+  for (let n = 0; n < count; n++) assert.equal(ns.loadNow("libz.so").crc32(0, "a", 1) >>> 0, 0xe8b7be43);
+  for (let n = 0; n < count; n++) {
+    const again = ns.loadNow("libz.so");
+    assert.equal(again.crc32(0, "a", 1) >>> 0, 0xe8b7be43);
+    again.$close();
+  }
+  // What was taken before others were closed is good as long as the library is.
+  assert.equal(crc32(0, "123456789", 9) >>> 0, 0xcbf43926);
+  for (let n = 0; n <= count; n++) first.$close();
+  assert.deepEqual(ns.objects(), []);
+  assert.throws(() => crc32(0, "a", 1), LinkError);
+  ns.close();
+  assert.throws(() => crc32(0, "a", 1), InvalidArgument);
+});
+
+test("loads at the same time wait for what they share", async () => {
+  const files = { "liba.so": libraryOf(["libc1.so"]), "libb.so": libraryOf(["libc1.so"]), "libc1.so": libraryOf(["liba.so"]) };
+  const waits = { "liba.so": 1, "libb.so": 20, "libc1.so": 100 };
+  const asked = [];
+  const fetch = webOf(files, async (name) => {
+    asked.push(name);
+    await new Promise((done) => setTimeout(done, waits[name]));
+  });
+  const ns = await Namespace.create({ libraryPath: "http://x.invalid/lib", fetch });
+  await Promise.all([ns.load("liba.so"), ns.load("libb.so")]);
+  assert.deepEqual(asked.sort(), ["liba.so", "libb.so", "libc1.so"]);
+  ns.close();
+  // What is given as bytes needs others too.
+  const given = await Namespace.create({ libraryPath: "http://x.invalid/lib", fetch });
+  given.addLibrary("libd.so", libraryOf(["libb.so"]));
+  await given.load("libd.so");
+  given.close();
+});
+
+test("a fetch that failed is tried again", async () => {
+  const failures = [async () => new Response("", { status: 503, statusText: "busy" }), () => Promise.reject(new TypeError("no network"))];
+  const fetch = webOf({ "liba.so": libraryOf(["libb.so"]), "libb.so": libraryOf([]) }, async (name) => (name === "libb.so" ? failures.shift()?.() : undefined));
+  const ns = await Namespace.create({ libraryPath: "http://x.invalid/lib", fetch });
+  await assert.rejects(ns.load("liba.so"), (error) => error instanceof IoError && error.code === "IO" && /libb\.so: 503 busy/.test(error.message));
+  await assert.rejects(ns.load("liba.so"), (error) => error instanceof IoError && error.cause instanceof TypeError);
+  await ns.load("liba.so");
+  assert.deepEqual(ns.objects().sort(), ["liba.so", "libb.so"]);
+  ns.close();
+});
+
+test("what the host's listeners throw leaves the linker alone", () => {
+  const index = pathToFileURL(path.join(process.env.WASMDYLD_TEST_JS, "dist/index.js")).href;
+  const script = `
+    import { Namespace } from ${JSON.stringify(index)};
+    const seen = new Set();
+    process.on("uncaughtException", (error) => seen.add(error.message));
+    const refuse = (what) => () => { throw new Error(what); };
+    const ns = await Namespace.create({
+      libraryPath: ${JSON.stringify(lib)}, progress: refuse("progress"), trace: { categories: "libs,bindings", write: refuse("trace") },
+    });
+    const z = await ns.load("libz.so");
+    console.log((z.crc32(0, "123456789", 9) >>> 0).toString(16), ns.objects().join());
+    ns.close();
+    await new Promise((done) => setTimeout(done));
+    console.log([...seen].sort().join());
+  `;
+  const run = spawnSync(process.execPath, ["--no-warnings", "--input-type=module", "-e", script], { encoding: "utf8" });
+  assert.equal(run.stdout, "cbf43926 libz.so,libc.so\nprogress,trace\n", run.stderr);
+});
+
+test("a callback that is closed twice leaves the next one alone", async () => {
+  const ns = await Namespace.create({ libraryPath: lib });
+  const libc = await ns.load("libc.so");
+  const numbers = ns.memory.newBytes(new Uint8Array(Int32Array.of(3, 1, 2).buffer));
+  const body = (a, b) => ns.memory.readU32(a) - ns.memory.readU32(b);
+  const signature = "(i32 i32) -> i32";
+  const first = ns.callback(signature, body);
+  first.close();
+  const second = ns.callback(signature, body);
+  first.close();
+  libc.qsort(numbers, 3, 4, second);
+  assert.deepEqual([...ns.memory.view(Int32Array, numbers, 3).array], [1, 2, 3]);
+  assert.notEqual(ns.callback(signature, body).slot, second.slot);
+  ns.close();
+});
+
+test("a guest's write is as long as the host's memory bears", () => {
+  const memory = new WebAssembly.Memory({ initial: 2 });
+  const view = new DataView(memory.buffer);
+  const count = 4096;
+  for (let n = 0; n < count; n++) view.setUint32(16 + 8 * n + 4, 65536, true);
+  const sizes = [];
+  const { fd_write } = withStreams({}, { stdout: ({ length }) => sizes.push(length) }, () => memory);
+  assert.equal(fd_write(1, 16, count, 0), 0);
+  for (let n = 0; n < count; n++) view.setUint32(16 + 8 * n + 4, 1, true);
+  assert.equal(fd_write(1, 16, count, 0), 0);
+  assert.equal(fd_write(1, 16, -1, 0), 0);
+  assert.deepEqual(sizes, [1 << 20, 1024, 1024]);
+  assert.equal(view.getUint32(0, true), 1024);
 });
