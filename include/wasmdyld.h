@@ -2283,7 +2283,7 @@ wasm_dyld_code_t wasm_dyld_folder_read(wasm_dyld_folder_t *folder,
                                        wasm_dyld_error_t **error);
 
 /**
- * Removes from a folder in memory a file, a link, or a folder with all that is in it; `.` empties the folder itself. What guests have open of it stays until they close it. Fails with
+ * Removes from a folder in memory a file, a link, or a folder with all that is in it. A path of one dot empties the folder itself. What guests have open of it stays until they close it. Fails with
  * WASM_DYLD_NOT_FOUND if there is nothing.
  */
 wasm_dyld_code_t wasm_dyld_folder_remove(wasm_dyld_folder_t *folder,

@@ -127,7 +127,7 @@ fn keep(
     })
 }
 
-/// Removes from a folder in memory a file, a link, or a folder with all that is in it; `.` empties the folder itself. What guests have open of it stays until they close it. Fails with
+/// Removes from a folder in memory a file, a link, or a folder with all that is in it. A path of one dot empties the folder itself. What guests have open of it stays until they close it. Fails with
 /// WASM_DYLD_NOT_FOUND if there is nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_folder_remove(
