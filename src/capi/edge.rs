@@ -173,6 +173,21 @@ impl<T: Default> Settings<T> {
     }
 }
 
+/// Gives bytes to the caller, which `place` keeps until it gets the next.
+pub fn give_kept(
+    place: &Settings<Vec<u8>>,
+    given: Vec<u8>,
+    bytes: *mut *const u8,
+    size: *mut usize,
+) -> Result<()> {
+    place.change(|kept| {
+        *kept = given;
+        set(bytes, kept.as_ptr());
+        set(size, kept.len());
+        Ok(())
+    })
+}
+
 /// Runs the body of a C function: its error goes to `*error` (if wanted), its panic becomes an error.
 #[inline]
 pub fn edge(

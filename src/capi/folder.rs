@@ -4,7 +4,7 @@
 
 use std::ffi::c_char;
 
-use super::edge::{self, Handle, Settings, edge, set};
+use super::edge::{self, Handle, Settings, edge};
 use super::error::wasm_dyld_error_t;
 use super::types::{self, wasm_dyld_code_t};
 use super::wasi::{wasm_dyld_wasi_t, with};
@@ -108,22 +108,7 @@ pub extern "C" fn wasm_dyld_folder_read(
     edge(error, || {
         let folder = wasm_dyld_folder_t::lend(folder)?;
         let found = folder.memory()?.get(edge::text(path, "path")?)?;
-        keep(&folder, found, bytes, size)
-    })
-}
-
-/// Gives bytes to the host, until the next ones.
-fn keep(
-    folder: &wasm_dyld_folder_t,
-    found: Vec<u8>,
-    bytes: *mut *const u8,
-    size: *mut usize,
-) -> Result<()> {
-    folder.given.change(|given| {
-        *given = found;
-        set(bytes, given.as_ptr());
-        set(size, given.len());
-        Ok(())
+        edge::give_kept(&folder.given, found, bytes, size)
     })
 }
 
@@ -157,7 +142,7 @@ pub extern "C" fn wasm_dyld_folder_list(
             all.extend_from_slice(path.as_bytes());
             all.push(0);
         }
-        keep(&folder, all, paths, size)
+        edge::give_kept(&folder.given, all, paths, size)
     })
 }
 

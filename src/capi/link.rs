@@ -19,7 +19,7 @@ use crate::engine::sys::wasm_byte_vec_t;
 use crate::error::{Code, Context, Error, Result};
 use crate::fuse::snapshot::Point;
 use crate::fuse::{self, Fused};
-use crate::link::Start;
+use crate::link::{Allowance, Start};
 use crate::survey::{Linking, Program, Survey};
 
 /// Nobody can make one where WASI is left out of the library.
@@ -224,8 +224,10 @@ fn start(options: &wasm_dyld_link_options_t, file: &str, point: Point) -> Result
             true => Default::default(),
             false => wasm_dyld_wasi_t::lend(options.wasi)?.config()?,
         },
-        timeout: (options.timeout > 0).then(|| Duration::from_nanos(options.timeout)),
-        budget: (options.budget > 0).then_some(options.budget),
+        allowance: Allowance {
+            timeout: (options.timeout > 0).then(|| Duration::from_nanos(options.timeout)),
+            budget: (options.budget > 0).then_some(options.budget),
+        },
     })
 }
 

@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_void};
 use std::io;
 
 use super::config::{to_path, wasm_dyld_finalizer_t};
-use super::edge::{self, Environment, Handle, Settings, edge, set};
+use super::edge::{self, Environment, Handle, Settings, edge};
 use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
 use super::types::{self, wasm_dyld_code_t};
@@ -270,12 +270,7 @@ pub extern "C" fn wasm_dyld_output_take(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         let output = wasm_dyld_output_t::lend(output)?;
-        output.taken.change(|taken| {
-            *taken = output.buffer.take();
-            set(bytes, taken.as_ptr());
-            set(size, taken.len());
-            Ok(())
-        })
+        edge::give_kept(&output.taken, output.buffer.take(), bytes, size)
     })
 }
 

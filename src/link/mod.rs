@@ -2,6 +2,7 @@
 
 mod address;
 mod ahead;
+mod allowance;
 mod backtrace;
 mod budget;
 mod caller;
@@ -63,6 +64,7 @@ mod unload;
 mod wasi;
 
 pub use address::Address;
+pub use allowance::Allowance;
 pub use files::Files;
 pub use function::Function;
 pub use given::{Failure, GivenBody};

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::allowance::Allowance;
 use super::namespace::Namespace;
 use super::snapshot::none_open;
 use crate::abi;
 use crate::config::Config;
-use crate::control::Mode;
 use crate::engine::{Api, EngineCache, EngineOptions, shim};
 use crate::error::{Code, Context, Error, Result};
 use crate::fuse::snapshot::{Point, Snapshot, State};
@@ -32,10 +32,7 @@ pub struct Start {
     /// they may as well be the same whenever it is made.
     #[cfg(feature = "wasi")]
     pub wasi: WasiConfig,
-    /// All that it may take, loading included.
-    pub timeout: Option<Duration>,
-    /// In units of checks.
-    pub budget: Option<u64>,
+    pub allowance: Allowance,
 }
 
 impl Start {
@@ -119,13 +116,8 @@ impl Start {
         let store = engine.new_store()?;
         let ns = Namespace::new(store.store(), self.config(config));
         self.define_wasi(&ns, module)?;
-        if self.budget.is_some() {
-            ns.set_budget(self.budget)?;
-        }
-        if let Some(timeout) = self.timeout {
-            let left = timeout.saturating_sub(start.elapsed());
-            ns.control().set_timeout(Some(left))?;
-        }
+        self.allowance.set_budget(&ns)?;
+        self.allowance.set_time_left(&ns, start)?;
         let resumed = |state: &State<'_>| {
             none_open(&ns.opened(), OPEN)?;
             snapshot.resumed(state, hidden)
@@ -137,13 +129,8 @@ impl Start {
 
     /// That of a namespace in which one module runs to a point, and does no more.
     fn config(&self, config: &Config) -> Config {
-        let needed = match (self.budget, self.timeout) {
-            (Some(_), _) => Mode::Budget,
-            (None, Some(_)) => Mode::Interrupt,
-            (None, None) => Mode::Off,
-        };
         Config {
-            control: needed,
+            control: self.allowance.mode(),
             guest_dlopen: false,
             snapshots: false,
             ..config.clone()

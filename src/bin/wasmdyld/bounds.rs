@@ -1,11 +1,10 @@
 //! What a program may use before it is stopped.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use wasmdyld::control::Mode;
-use wasmdyld::error::{Code, Error, Result};
-use wasmdyld::link::Namespace;
+use wasmdyld::error::{Code, Error};
+use wasmdyld::link::Allowance;
 
 #[derive(Args)]
 pub struct BoundArgs {
@@ -22,37 +21,11 @@ impl BoundArgs {
         self.timeout.is_some() || self.budget.is_some()
     }
 
-    pub fn timeout(&self) -> Option<Duration> {
-        self.timeout
-    }
-
-    pub fn budget(&self) -> Option<u64> {
-        self.budget
-    }
-
-    /// What the namespace has to be able to do.
-    pub fn mode(&self) -> Mode {
-        match (self.budget, self.timeout) {
-            (Some(_), _) => Mode::Budget,
-            (None, Some(_)) => Mode::Interrupt,
-            (None, None) => Mode::Off,
+    pub fn allowance(&self) -> Allowance {
+        Allowance {
+            timeout: self.timeout,
+            budget: self.budget,
         }
-    }
-
-    pub fn set_budget(&self, ns: &Namespace) -> Result<()> {
-        match self.budget {
-            Some(_) => ns.set_budget(self.budget),
-            None => Ok(()),
-        }
-    }
-
-    /// What the next call may take of the time that has begun at `start`.
-    pub fn set_time_left(&self, ns: &Namespace, start: Instant) -> Result<()> {
-        let Some(timeout) = self.timeout else {
-            return Ok(());
-        };
-        let left = timeout.saturating_sub(start.elapsed());
-        ns.control().set_timeout(Some(left))
     }
 
     /// An error in the words of the command.

@@ -153,8 +153,9 @@ impl Run {
             ..Flags::default()
         };
         let (bounds, native) = (self.bounds, self.native);
-        bounds.set_budget(&ns)?;
-        bounds.set_time_left(&ns, start)?;
+        let allowance = bounds.allowance();
+        allowance.set_budget(&ns)?;
+        allowance.set_time_left(&ns, start)?;
         let program = self.command.into_iter().next().unwrap_or_default();
         ns.load(Source::Path(program.into()), main)
             .map_err(|why| bounds.explain(why))?;
@@ -164,7 +165,7 @@ impl Run {
         if let Some(file) = &self.map {
             write_map(file, &ns.link_map())?;
         }
-        bounds.set_time_left(&ns, start)?;
+        allowance.set_time_left(&ns, start)?;
         let outcome = ns.run().map_err(|why| bounds.explain(why));
         // The process is about to end, and all of this with it. Leak checkers find it here.
         static LIVES_ON: AtomicPtr<(Rc<Namespace>, OwnedStore, OwnedEngine)> =
@@ -197,7 +198,7 @@ impl Run {
         }
         config.guest_dlopen = !self.no_dlopen;
         config.guest_paths = self.show_paths;
-        config.control = self.bounds.mode();
+        config.control = self.bounds.allowance().mode();
         config.launch_closures &= !self.no_launch_closure;
         // What a program of this machine is given needs libc's own functions. Where no code is kept, one module would be made anew at each start.
         let kept = self

@@ -66,8 +66,7 @@ impl SnapshotArgs {
             name: file.display().to_string(),
             point,
             wasi: self.wasi(file)?,
-            timeout: self.bounds.timeout(),
-            budget: self.bounds.budget(),
+            allowance: self.bounds.allowance(),
         };
         let fused = start.fuse(survey, options, config, Api::linked());
         fused.or_else(|error| match error.code() {

@@ -16,7 +16,7 @@ use rustix::fs::{Dir as Entries, FileType, Mode, OFlags, SeekFrom, fstat, futime
 
 use super::{HostFile, filestat, filetype, timestamps};
 use crate::wasi::descriptors::{Descriptors, Taken};
-use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result};
+use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result, own_entries};
 use crate::wasi::preview1::types::{Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
 
 pub struct HostFolder {
@@ -150,15 +150,7 @@ impl Folder for HostFolder {
 
     fn list(&self, looked_at: &mut dyn FnMut() -> Result<()>) -> Result<Arc<[Entry]>> {
         let own = self.dir.dir_metadata()?.ino();
-        let mut entries = Vec::new();
-        for name in [".", ".."] {
-            looked_at()?;
-            entries.push(Entry {
-                name: name.into(),
-                inode: own,
-                filetype: Filetype::Directory,
-            });
-        }
+        let mut entries = own_entries(own, looked_at)?;
         for entry in self.entries()? {
             let entry = entry?;
             if matches!(entry.file_name().to_bytes(), b"." | b"..") {

@@ -150,6 +150,20 @@ pub struct Entry {
     pub filetype: Filetype,
 }
 
+/// The entries with which the listing of a folder begins: itself by both names, since where the guest came from is not told.
+pub fn own_entries(inode: u64, looked_at: &mut dyn FnMut() -> Result<()>) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for name in [".", ".."] {
+        looked_at()?;
+        entries.push(Entry {
+            name: name.into(),
+            inode,
+            filetype: Filetype::Directory,
+        });
+    }
+    Ok(entries)
+}
+
 /// A folder, and by paths all below it. No path leads out of it: one that would is `EPERM`.
 pub trait Folder {
     fn as_any(&self) -> &dyn Any;

@@ -10,7 +10,7 @@ use super::walk::{Place, walk};
 use super::{Access, MAX_PATH, Tree};
 use crate::wasi::descriptors::{Descriptors, Taken};
 use crate::wasi::preview1::Clocks;
-use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result};
+use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result, own_entries};
 use crate::wasi::preview1::types::{Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
 
 pub struct TreeFolder<T: Tree> {
@@ -201,15 +201,7 @@ impl<T: Tree> Folder for TreeFolder<T> {
 
     fn list(&self, looked_at: &mut dyn FnMut() -> Result<()>) -> Result<Arc<[Entry]>> {
         let own = self.tree.stat(&self.node)?.inode;
-        let mut entries = Vec::new();
-        for name in [".", ".."] {
-            looked_at()?;
-            entries.push(Entry {
-                name: name.into(),
-                inode: own,
-                filetype: Filetype::Directory,
-            });
-        }
+        let mut entries = own_entries(own, looked_at)?;
         entries.extend(self.tree.list(&self.node, looked_at)?);
         Ok(entries.into())
     }

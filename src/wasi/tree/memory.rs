@@ -580,12 +580,11 @@ impl Tree for MemoryTree {
     }
 
     fn open(&self, file: &u64, access: Access, now: u64) -> Result<Box<dyn Contents>> {
+        let file = self.keep(file);
         if access.truncate {
-            let mut table = self.table();
-            table.resize(*file, 0)?;
-            table.touch(*file, now)?;
+            file.set_size(0, now)?;
         }
-        Ok(Box::new(self.keep(file)))
+        Ok(Box::new(file))
     }
 
     fn create_file(
