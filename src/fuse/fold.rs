@@ -56,13 +56,16 @@ enum Form {
     Other,
     /// By this instruction alone, which does nothing else.
     Constant(usize),
-    /// `rest + by`: `by` is what `term` gives, `plus` adds it, and without both there is `rest`, which is at most as large.
-    Sum {
-        term: usize,
-        plus: usize,
-        by: u32,
-        rest: u32,
-    },
+    Sum(Sum),
+}
+
+/// `rest + by`: `by` is what `term` gives, `plus` adds it, and without both there is `rest`, which is at most as large.
+#[derive(Clone, Copy)]
+struct Sum {
+    term: usize,
+    plus: usize,
+    by: u32,
+    rest: u32,
 }
 
 const UNKNOWN: Value = Value {
@@ -268,53 +271,18 @@ impl<'a> Fold<'a> {
         match (left.form, right.form) {
             (Form::Constant(at), _) => self.add_constant(at, left, right, instruction),
             (_, Form::Constant(at)) => self.add_constant(at, right, left, instruction),
-            (
-                Form::Sum {
-                    term,
-                    plus,
-                    by,
-                    rest,
-                },
-                Form::Sum {
-                    term: other,
-                    plus: added,
-                    by: more,
-                    rest: above,
-                },
-            ) => {
-                self.take(other);
-                self.take(added);
-                let rest = rest.saturating_add(above);
+            (Form::Sum(sum), Form::Sum(other)) => {
+                self.take(other.term);
+                self.take(other.plus);
                 self.emit(instruction);
-                self.push_sum(term, plus, by.wrapping_add(more), rest);
+                self.push_sum(Sum {
+                    by: sum.by.wrapping_add(other.by),
+                    rest: sum.rest.saturating_add(other.rest),
+                    ..sum
+                });
             }
-            (
-                Form::Sum {
-                    term,
-                    plus,
-                    by,
-                    rest,
-                },
-                Form::Other,
-            )
-            | (
-                Form::Other,
-                Form::Sum {
-                    term,
-                    plus,
-                    by,
-                    rest,
-                },
-            ) => {
-                let added = if let Form::Other = left.form {
-                    left
-                } else {
-                    right
-                };
-                let rest = rest.saturating_add(added.most);
-                self.emit(instruction);
-                self.push_sum(term, plus, by, rest);
-            }
+            (Form::Sum(sum), Form::Other) => self.add_other(sum, right, instruction),
+            (Form::Other, Form::Sum(sum)) => self.add_other(sum, left, instruction),
             (Form::Other, Form::Other) => {
                 self.emit(instruction);
                 let known = left.known.zip(right.known);
@@ -327,6 +295,14 @@ impl<'a> Fold<'a> {
                 });
             }
         }
+    }
+
+    fn add_other(&mut self, sum: Sum, other: Value, instruction: Instruction<'a>) {
+        self.emit(instruction);
+        self.push_sum(Sum {
+            rest: sum.rest.saturating_add(other.most),
+            ..sum
+        });
     }
 
     /// `constant` is the one that the instruction at `at` gives.
@@ -349,17 +325,12 @@ impl<'a> Fold<'a> {
                 self.put_constant(other, sum);
                 self.push_constant(sum, other);
             }
-            (
-                Form::Sum {
-                    term,
-                    plus,
-                    by: more,
-                    rest,
-                },
-                _,
-            ) => {
+            (Form::Sum(sum), _) => {
                 self.take(at);
-                self.push_sum(term, plus, by.wrapping_add(more), rest);
+                self.push_sum(Sum {
+                    by: by.wrapping_add(sum.by),
+                    ..sum
+                });
             }
             (_, Some(known)) => {
                 self.emit(instruction);
@@ -372,27 +343,26 @@ impl<'a> Fold<'a> {
             }
             (_, None) => {
                 let plus = self.emit(instruction);
-                self.push_sum_as_it_is(at, plus, by, to.most);
+                self.push_sum_as_it_is(Sum {
+                    term: at,
+                    plus,
+                    by,
+                    rest: to.most,
+                });
             }
         }
     }
 
     /// Takes the constant out of an address, where it cannot have wrapped.
     fn fold_address(&mut self, address: Value, memory: &mut MemArg) {
-        let Form::Sum {
-            term,
-            plus,
-            by,
-            rest,
-        } = address.form
-        else {
+        let Form::Sum(sum) = address.form else {
             return;
         };
-        let offset = memory.offset.saturating_add(by.into());
-        if rest.checked_add(by).is_some() && offset <= LARGEST_OFFSET {
+        let offset = memory.offset.saturating_add(sum.by.into());
+        if sum.rest.checked_add(sum.by).is_some() && offset <= LARGEST_OFFSET {
             memory.offset = offset;
-            self.take(term);
-            self.take(plus);
+            self.take(sum.term);
+            self.take(sum.plus);
         }
     }
 
@@ -404,22 +374,17 @@ impl<'a> Fold<'a> {
         });
     }
 
-    /// A sum whose constant is another than it was.
-    fn push_sum(&mut self, term: usize, plus: usize, by: u32, rest: u32) {
-        self.put_constant(term, by);
-        self.push_sum_as_it_is(term, plus, by, rest);
+    /// A sum whose constant may be another than it was.
+    fn push_sum(&mut self, sum: Sum) {
+        self.put_constant(sum.term, sum.by);
+        self.push_sum_as_it_is(sum);
     }
 
-    fn push_sum_as_it_is(&mut self, term: usize, plus: usize, by: u32, rest: u32) {
+    fn push_sum_as_it_is(&mut self, sum: Sum) {
         self.stack.push(Value {
-            most: rest.saturating_add(by),
+            most: sum.rest.saturating_add(sum.by),
             known: None,
-            form: Form::Sum {
-                term,
-                plus,
-                by,
-                rest,
-            },
+            form: Form::Sum(sum),
         });
     }
 
