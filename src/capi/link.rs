@@ -152,12 +152,17 @@ fn link(config: &Config, options: &wasm_dyld_link_options_t, api: &'static Api) 
     const LIBRARY: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_LIBRARY as u32;
     const DYNAMIC: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_DYNAMIC as u32;
     const COMPONENT: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_COMPONENT as u32;
-    let known = [NO_GC, STRIP, NO_DLOPEN, LIBRARY, DYNAMIC, COMPONENT];
+    const DEBUG: u32 = wasm_dyld_link_flag_t::WASM_DYLD_LINK_DEBUG as u32;
+    let known = [NO_GC, STRIP, NO_DLOPEN, LIBRARY, DYNAMIC, COMPONENT, DEBUG];
     let flags = types::flags(options.flags, &known, "link")?;
     let dynamic = flags & DYNAMIC != 0;
     let snapshot = optional(options.snapshot, "snapshot")?;
     if dynamic && (flags & (NO_DLOPEN | LIBRARY | COMPONENT) != 0 || snapshot.is_some()) {
         let why = "WASM_DYLD_LINK_DYNAMIC is for programs that open libraries: it goes neither with NO_DLOPEN, LIBRARY and COMPONENT nor with a snapshot";
+        return Err(Error::new(Code::InvalidArgument, why));
+    }
+    if flags & DEBUG != 0 && snapshot.is_some() {
+        let why = "WASM_DYLD_LINK_DEBUG does not go with a snapshot, which puts code before the code that debug information tells of";
         return Err(Error::new(Code::InvalidArgument, why));
     }
     let world = world(options, flags & COMPONENT != 0)?;
@@ -195,6 +200,7 @@ fn link(config: &Config, options: &wasm_dyld_link_options_t, api: &'static Api) 
         fold: true,
         dynamic,
         names: flags & STRIP == 0,
+        debug: flags & DEBUG != 0,
     };
     let fused = match start {
         Some(start) => start.fuse(&survey, &options, config, api),

@@ -207,6 +207,8 @@ pub enum wasm_dyld_link_flag_t {
     /// wit-bindgen in it. It does not go with WASM_DYLD_LINK_DYNAMIC. A library that was built without them (the one without an engine, or of Cargo's feature
     /// `component` left out) answers WASM_DYLD_UNSUPPORTED.
     WASM_DYLD_LINK_COMPONENT = 32,
+    /// The debug information of the objects (DWARF) is kept, for the code as it is in the module. It excludes a snapshot.
+    WASM_DYLD_LINK_DEBUG = 64,
 }
 
 /// Flags of wasm_dyld_config_set_launch.

@@ -12,6 +12,7 @@ use wasm_encoder::{
 };
 use wasmparser::{ElementKind, TableInit};
 
+use super::dwarf::{Debug, Places};
 use super::dynamic::Dynamic;
 use super::exports::{self, Export};
 use super::image::{Image, NOBODY};
@@ -56,11 +57,17 @@ pub(super) struct Sections {
     pub data: DataSection,
 }
 
-pub(super) fn emit(
-    parts: &Parts<'_>,
-    types: &mut Types,
-    options: &Options,
-) -> Result<(Vec<u8>, usize, Map)> {
+/// A module, and what is to be said of it.
+pub(super) struct Emitted {
+    pub bytes: Vec<u8>,
+    /// How many of them are code.
+    pub code: usize,
+    pub map: Map,
+    /// Debug information that is left out, for people.
+    pub lost: Vec<String>,
+}
+
+pub(super) fn emit(parts: &Parts<'_>, types: &mut Types, options: &Options) -> Result<Emitted> {
     let nothing = types.func(&Sig::Is(Arc::default()))?;
     let mut host_types = Vec::with_capacity(parts.objects.targets.hosts.len());
     for host in &parts.objects.targets.hosts {
@@ -72,7 +79,19 @@ pub(super) fn emit(
     let mut sections = Sections::default();
     let in_order = numbers::ordered(parts)?;
     let numbers = numbers::numbers(parts, types, &host_types, &in_order, &mut sections)?;
-    functions(parts, types, &numbers, nothing, options, &mut sections)?;
+    let mut places = Vec::new();
+    if options.debug {
+        places.resize_with(parts.objects.modules.len(), Places::default);
+    }
+    functions(
+        parts,
+        types,
+        &numbers,
+        nothing,
+        options,
+        &mut sections,
+        &mut places,
+    )?;
     let entry = entry(parts, &numbers, &mut sections, nothing)?;
     let start = start(parts, &numbers, &mut sections, nothing)?;
     tables(parts, &numbers, &mut sections)?;
@@ -132,17 +151,25 @@ pub(super) fn emit(
     if let Some(known) = &known {
         module.section(known);
     }
+    for places in &mut places {
+        places.finish(sections.code.len());
+    }
+    let debug = Debug::of(parts, &numbers, &places);
+    for section in debug.each() {
+        module.section(&section);
+    }
     if options.names {
         module.section(&names::section(parts.world, parts.objects, &numbers, entry));
     }
-    Ok((
-        module.finish(),
-        sections.code.byte_len(),
-        Map::of(parts, &numbers),
-    ))
+    Ok(Emitted {
+        bytes: module.finish(),
+        code: sections.code.byte_len(),
+        map: Map::of(parts, &numbers),
+        lost: debug.warnings,
+    })
 }
 
-/// The functions that are no imports, in the order of their numbers.
+/// The functions that are no imports, in the order of their numbers. `places` has one of each object's where they are to be noted.
 fn functions(
     parts: &Parts<'_>,
     types: &Types,
@@ -150,6 +177,7 @@ fn functions(
     nothing: u32,
     options: &Options,
     sections: &mut Sections,
+    places: &mut [Places],
 ) -> Result<()> {
     for &func in &parts.live.funcs {
         match func {
@@ -159,9 +187,15 @@ fn functions(
                 sections.functions.function(types.of(object, ty)?);
                 let mut rewrite = Rewrite { numbers, object };
                 let body = parts.objects.body(object, index)?;
-                match options.fold {
-                    true => rewrite.folded(&mut sections.code, body)?,
-                    false => rewrite.body(&mut sections.code, body)?,
+                let code = &mut sections.code;
+                match places.get_mut(object as usize) {
+                    // What is folded has no place of its own.
+                    Some(places) => {
+                        let start = parts.objects.code(object)?;
+                        rewrite.noted_body(code, body, start, places)?;
+                    }
+                    None if options.fold => rewrite.folded(code, body)?,
+                    None => rewrite.body(code, body)?,
                 }
             }
             Func::Absent(position) => {

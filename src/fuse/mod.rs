@@ -11,6 +11,7 @@
 //! ```
 //! A call across objects is a direct call, an address a constant. What the host defines stays imported.
 
+mod dwarf;
 mod dynamic;
 mod emit;
 mod entry;
@@ -80,6 +81,8 @@ pub struct Options {
     pub fold: bool,
     /// Functions have their names, in the form `libc.so!malloc`.
     pub names: bool,
+    /// The debug information of the objects is that of the module. It is no more true once code is put before others, as for a snapshot.
+    pub debug: bool,
 }
 
 /// What linking comes to.
@@ -164,7 +167,12 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
         exports: &exports,
         dynamic: dynamic.as_ref(),
     };
-    let (bytes, code, map) = emit::emit(&parts, &mut types, options)?;
+    let emit::Emitted {
+        bytes,
+        code,
+        map,
+        lost,
+    } = emit::emit(&parts, &mut types, options)?;
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&bytes)
         .map_err(|error| {
@@ -181,7 +189,8 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
                 ),
             )
         })?;
-    let mut warnings = warnings(world, &modules, &targets, &live);
+    let mut warnings = warnings(world, &modules, &targets, &live, options);
+    warnings.extend(lost);
     warnings.extend(dynamic.into_iter().flat_map(|dynamic| dynamic.warnings));
     Ok(Fused {
         bytes,
@@ -190,7 +199,7 @@ pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
             .funcs
             .iter()
             .any(|func| matches!(func, Func::Absent(_))),
-        loses_debug: modules.iter().any(|module| module.debug),
+        loses_debug: !options.debug && modules.iter().any(|module| module.debug.is_some()),
         map,
         warnings,
     })
@@ -201,11 +210,12 @@ fn warnings(
     modules: &[Module<'_>],
     targets: &Targets,
     live: &Live,
+    options: &Options,
 ) -> Vec<String> {
     let mut warnings = world.plan.warnings.clone();
     for (module, found) in modules.iter().zip(world.request.fresh) {
         let name = crate::text::name(&found.name);
-        if module.debug {
+        if module.debug.is_some() && !options.debug {
             warnings.push(format!("the debug information of {name} is left out: it names places in the code that has moved"));
         }
     }

@@ -5,6 +5,7 @@ use wasmparser::{
     TagType, TypeRef, Validator, WasmFeatures,
 };
 
+use super::dwarf::Sections;
 use crate::error::{Code, Error, Result};
 
 /// A module's own definitions, in the order of its index spaces.
@@ -23,8 +24,10 @@ pub(super) struct Module<'a> {
     pub start: Option<u32>,
     /// What functions are called, by index.
     pub names: Vec<(u32, &'a str)>,
-    /// It has debug information.
-    pub debug: bool,
+    /// Where the content of the code section begins.
+    pub code: usize,
+    /// Debug information, if it has any.
+    pub debug: Option<Sections<&'a [u8]>>,
 }
 
 impl<'a> Module<'a> {
@@ -69,11 +72,18 @@ impl<'a> Module<'a> {
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(section) => self.elements = all(section)?,
             Payload::DataSection(section) => self.data = all(section)?,
+            Payload::CodeSectionStart { range, .. } => self.code = range.start,
             Payload::CodeSectionEntry(body) => self.bodies.push(body),
             Payload::CustomSection(section) => match section.as_known() {
                 KnownCustom::Name(names) => self.read_names(names),
-                _ if section.name().starts_with(".debug_") => self.debug = true,
-                _ => {}
+                _ => {
+                    if let Some(name) = section.name().strip_prefix(".debug_") {
+                        let sections = self.debug.get_or_insert_default();
+                        if let Some(place) = sections.named(name) {
+                            *place = section.data();
+                        }
+                    }
+                }
             },
             _ => {}
         }

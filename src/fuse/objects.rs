@@ -25,6 +25,11 @@ impl<'a> Objects<'a> {
         behind(&module.bodies, spaces.funcs.len(), index)
     }
 
+    /// Where the content of an object's code section begins.
+    pub fn code(self, object: u32) -> Result<usize> {
+        Ok(self.of(object)?.0.code)
+    }
+
     pub fn global(self, object: u32, index: u32) -> Result<&'a Global<'a>> {
         let (module, spaces) = self.of(object)?;
         behind(&module.globals, spaces.globals.len(), index)

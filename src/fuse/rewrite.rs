@@ -7,6 +7,7 @@ use wasm_encoder::reencode::{Error as Encoding, Reencode, utils};
 use wasm_encoder::{CodeSection, ConstExpr, Instruction};
 use wasmparser::Operator;
 
+use super::dwarf::{Places, place};
 use super::fold::{Fold, Sets};
 use super::module::reader;
 use super::targets::{Func, Global, Number, Table, Tag, Targets, lost};
@@ -29,6 +30,13 @@ pub(super) struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
+    /// The number of an object's global, if it is one.
+    pub fn global_number(&self, object: u32, index: u32) -> Option<u32> {
+        let global = || self.globals.get(&self.targets.global_at(object, index));
+        let cell = self.cells.get(&(object, index));
+        cell.or_else(global).copied()
+    }
+
     pub fn func(&self, func: Func) -> Result<u32, Error> {
         let number = self.funcs.get(&func).copied();
         number.ok_or_else(|| lost("a function that is called"))
@@ -114,6 +122,42 @@ impl Rewrite<'_> {
         code.function(&fold.finish());
         Ok(())
     }
+
+    /// A body as it is, with a note of where everything goes. `start` is where the content of the object's code section begins.
+    pub fn noted_body(
+        &mut self,
+        code: &mut CodeSection,
+        body: &wasmparser::FunctionBody<'_>,
+        start: usize,
+        places: &mut Places,
+    ) -> Result<(), Error> {
+        let old = |at: usize| place(at.saturating_sub(start));
+        let mut function = self.new_function_with_parsed_locals(body).map_err(failed)?;
+        let mut reader = body.get_operators_reader().map_err(super::module::reader)?;
+        let mut steps: Vec<(u32, u32)> = Vec::new();
+        let mut distance = None;
+        while !reader.eof() {
+            let at = (
+                old(reader.original_position())?,
+                place(function.byte_len())?,
+            );
+            if distance.replace(at.1.wrapping_sub(at.0)) != Some(at.1.wrapping_sub(at.0)) {
+                steps.push(at);
+            }
+            let instruction = self.parse_instruction(&mut reader).map_err(failed)?;
+            function.instruction(&instruction);
+        }
+        code.function(&function);
+        let end = place(code.byte_len())?;
+        let begin = end.saturating_sub(place(function.byte_len())?);
+        for step in &mut steps {
+            step.1 = step.1.saturating_add(begin);
+        }
+        steps.shrink_to_fit();
+        let range = body.range();
+        places.function(old(range.start)?..old(range.end)?, begin..end, steps);
+        Ok(())
+    }
 }
 
 /// The constant of a known number.
@@ -142,11 +186,8 @@ impl Reencode for Rewrite<'_> {
     }
 
     fn global_index(&mut self, global: u32) -> Rewritten<u32> {
-        if let Some(cell) = self.numbers.cells.get(&(self.object, global)) {
-            return Ok(*cell);
-        }
-        let global = self.numbers.targets.global_at(self.object, global);
-        known(self.numbers.globals.get(&global), "a global")
+        let number = self.numbers.global_number(self.object, global);
+        known(number.as_ref(), "a global")
     }
 
     fn table_index(&mut self, table: u32) -> Rewritten<u32> {

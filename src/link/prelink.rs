@@ -155,6 +155,7 @@ impl Namespace {
                 fold: true,
                 dynamic: false,
                 names: true,
+                debug: false,
             },
         )
     }

@@ -56,6 +56,9 @@ pub struct Link {
     /// Leave out names of functions
     #[arg(long)]
     strip: bool,
+    /// Keep the debug information of the objects (DWARF), for the code as it is in the module
+    #[arg(short = 'g', long, conflicts_with = "snapshot")]
+    debug: bool,
     /// Write a component of WASI 0.2 rather than a module: a command of a program, of a library what --wit says
     #[arg(long)]
     component: bool,
@@ -108,6 +111,7 @@ impl Link {
             fold: true,
             dynamic: self.dynamic,
             names: !self.strip,
+            debug: self.debug,
         };
         let fused = match self.snapshot.point()? {
             None => survey.fuse(&options),

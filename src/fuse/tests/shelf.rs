@@ -124,6 +124,7 @@ pub fn program() -> Options {
         fold: false,
         dynamic: false,
         names: false,
+        debug: false,
     }
 }
 

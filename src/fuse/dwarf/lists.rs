@@ -1,0 +1,322 @@
+//! Lists of ranges and of locations.
+//!
+//! Up to version 4 their entries have one size, and stay in their place. Those of version 5 are written anew, each with its whole address: what they
+//! count from may have been left out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::bytes::{Broken, Cursor, Read, push_leb, put_word};
+use super::expression;
+use super::info::Units;
+use super::input::{GONE_IN_LIST, Input, Sections, Unit};
+
+/// Entries of lists that are rewritten: many lists may have one end.
+pub(super) struct Seen {
+    ranges: Vec<bool>,
+    locations: Vec<bool>,
+}
+
+impl Seen {
+    pub fn new(input: &Input<'_>) -> Seen {
+        Seen {
+            ranges: vec![false; input.sections.ranges.len()],
+            locations: vec![false; input.sections.loc.len()],
+        }
+    }
+}
+
+/// Whether it is so for the first time.
+fn first(seen: &mut [bool], at: usize) -> bool {
+    let seen = seen.get_mut(at);
+    seen.is_some_and(|seen| !std::mem::replace(seen, true))
+}
+
+/// The word that says that the other one is what the next entries count from.
+const BASE: u32 = u32::MAX;
+
+/// A pair of places in a list, and what is written for it.
+struct Pairs {
+    base: u32,
+    new_base: u32,
+}
+
+enum Pair {
+    End,
+    Base(u32),
+    Range(u32, u32),
+}
+
+impl Pairs {
+    fn of(unit: &Unit) -> Pairs {
+        Pairs {
+            base: unit.base,
+            new_base: unit.new_base,
+        }
+    }
+
+    fn next(&mut self, input: &Input<'_>, cursor: &mut Cursor<'_>) -> Read<Pair> {
+        Ok(match (cursor.word()?, cursor.word()?) {
+            (0, 0) => Pair::End,
+            (BASE, base) => {
+                self.base = base;
+                self.new_base = match base {
+                    0 => 0,
+                    _ => input.places.ceiling(base).unwrap_or(0),
+                };
+                Pair::Base(self.new_base)
+            }
+            (begin, end) => {
+                let begin = self.base.wrapping_add(begin);
+                let end = self.base.wrapping_add(end);
+                match input.places.range(begin..end) {
+                    Some(range) => Pair::Range(
+                        range.start.wrapping_sub(self.new_base),
+                        range.end.wrapping_sub(self.new_base),
+                    ),
+                    None => Pair::Range(GONE_IN_LIST, GONE_IN_LIST),
+                }
+            }
+        })
+    }
+}
+
+/// Rewrites a list of `.debug_ranges`.
+pub(super) fn ranges(
+    input: &Input<'_>,
+    unit: &Unit,
+    seen: &mut Seen,
+    offset: usize,
+    new: &mut Sections<Vec<u8>>,
+) -> Read<()> {
+    let mut cursor = Cursor::new(input.sections.ranges, offset);
+    let mut pairs = Pairs::of(unit);
+    loop {
+        let at = cursor.at;
+        let (begin, end) = match pairs.next(input, &mut cursor)? {
+            Pair::End => return Ok(()),
+            _ if !first(&mut seen.ranges, at) => return Ok(()),
+            Pair::Base(base) => (BASE, base),
+            Pair::Range(begin, end) => (begin, end),
+        };
+        put_word(&mut new.ranges, at, begin)?;
+        put_word(&mut new.ranges, at.saturating_add(4), end)?;
+    }
+}
+
+/// Rewrites a list of `.debug_loc`.
+pub(super) fn locations(
+    input: &Input<'_>,
+    unit: &Unit,
+    seen: &mut Seen,
+    offset: usize,
+    new: &mut Sections<Vec<u8>>,
+) -> Read<()> {
+    let mut cursor = Cursor::new(input.sections.loc, offset);
+    let mut pairs = Pairs::of(unit);
+    loop {
+        let at = cursor.at;
+        let (begin, end) = match pairs.next(input, &mut cursor)? {
+            Pair::End => return Ok(()),
+            _ if !first(&mut seen.locations, at) => return Ok(()),
+            Pair::Base(base) => (BASE, base),
+            Pair::Range(begin, end) => {
+                let size = cursor.half()?.into();
+                let start = cursor.at;
+                let old = cursor.take(size)?;
+                let place = new.loc.get_mut(start..cursor.at);
+                let place = place.ok_or(Broken("an expression has no place"))?;
+                expression::rewrite(input, unit, old, place, &mut new.addr)?;
+                (begin, end)
+            }
+        };
+        put_word(&mut new.loc, at, begin)?;
+        put_word(&mut new.loc, at.saturating_add(4), end)?;
+    }
+}
+
+/// What kind of lists of version 5.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Ranges,
+    Locations,
+}
+
+/// Where something of a section has gone, by its offset in the object: from the start of the object's part on.
+pub(super) type Gone = HashMap<u32, usize>;
+
+/// Writes `.debug_rnglists` or `.debug_loclists` anew, behind nothing, and says where everything is that an entry may name.
+pub(super) fn rewrite(
+    input: &Input<'_>,
+    units: &Units,
+    kind: Kind,
+    new: &mut Vec<u8>,
+    addr: &mut [u8],
+) -> Read<Gone> {
+    let (section, named) = match kind {
+        Kind::Ranges => (input.sections.rnglists, &units.range_lists),
+        Kind::Locations => (input.sections.loclists, &units.location_lists),
+    };
+    let named: BTreeMap<u32, usize> = named.iter().copied().collect();
+    let based: HashMap<u32, usize> = units
+        .units
+        .iter()
+        .zip(0..)
+        .filter_map(|(unit, n)| {
+            let base = match kind {
+                Kind::Ranges => unit.rnglists,
+                Kind::Locations => unit.loclists,
+            };
+            base.map(|base| (base, n))
+        })
+        .collect();
+    let mut gone = Gone::new();
+    let mut sections = Cursor::new(section, 0);
+    while !sections.is_at_end() {
+        let mut part = sections.unit()?;
+        let start = new.len();
+        let header = part.clone().take(8)?;
+        let (version, address, segment) = (part.half()?, part.byte()?, part.byte()?);
+        if (version, address, segment) != (5, 4, 0) {
+            return Err(Broken("its lists are of a version that is not known"));
+        }
+        let count = part.word()? as usize;
+        let base = part.at;
+        new.extend([0; 4]);
+        new.extend(header);
+        let new_base = new.len();
+        let table = part.take(count.checked_mul(4).ok_or(Broken("a table is too long"))?)?;
+        new.extend(std::iter::repeat_n(0, table.len()));
+        let key = |at: usize| u32::try_from(at).map_err(|_| Broken("a section is too large"));
+        gone.insert(key(base)?, new_base);
+        // The lists that the unit names by their numbers, and those that any unit names.
+        let mut lists: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut numbered = Vec::new();
+        if let Some(&unit) = based.get(&key(base)?) {
+            let mut entries = Cursor::new(table, 0);
+            while !entries.is_at_end() {
+                let list = entries.word()?.checked_add(key(base)?);
+                let list = list.ok_or(Broken("a list has no place"))?;
+                numbered.push(list);
+                lists.insert(list, unit);
+            }
+        }
+        let range = key(part.at)?..key(part.bytes.len())?;
+        if range.start < range.end {
+            lists.extend(named.range(range).map(|(list, unit)| (*list, *unit)));
+        }
+        // Lists that begin within others are written once more, and valid ones do not: what is read in all has a bound.
+        let mut left = part.bytes.len().saturating_sub(part.at).saturating_mul(2);
+        for (&list, unit) in &lists {
+            let unit = units.units.get(*unit).ok_or(Broken("a list has no unit"))?;
+            gone.insert(list, new.len());
+            let mut cursor = Cursor::new(part.bytes, list as usize);
+            write(input, unit, kind, &mut cursor, new, addr, &mut left)?;
+        }
+        for (list, n) in numbered.into_iter().zip(0usize..) {
+            let place = gone
+                .get(&list)
+                .and_then(|place| place.checked_sub(new_base));
+            let place = place.and_then(|place| u32::try_from(place).ok());
+            let at = n.saturating_mul(4).saturating_add(new_base);
+            put_word(new, at, place.ok_or(Broken("a list has no place"))?)?;
+        }
+        let size = new.len().saturating_sub(start).saturating_sub(4);
+        put_word(new, start, key(size)?)?;
+    }
+    Ok(gone)
+}
+
+// Entries of lists: the numbers are those of ranges. Of locations all from 5 on are one more, and 5 is the default.
+const END: u8 = 0;
+const BASE_ADDRESSX: u8 = 1;
+const STARTX_ENDX: u8 = 2;
+const STARTX_LENGTH: u8 = 3;
+const OFFSET_PAIR: u8 = 4;
+const BASE_ADDRESS: u8 = 5;
+const START_END: u8 = 6;
+const START_LENGTH: u8 = 7;
+
+/// `DW_LLE_default_location`
+const DEFAULT_LOCATION: u8 = 5;
+
+fn write(
+    input: &Input<'_>,
+    unit: &Unit,
+    kind: Kind,
+    cursor: &mut Cursor<'_>,
+    new: &mut Vec<u8>,
+    addr: &mut [u8],
+    left: &mut usize,
+) -> Read<()> {
+    let indexed = |index: u32| input.address(unit.address_place(index)?);
+    let mut base = unit.base;
+    let (more, is_location) = match kind {
+        Kind::Ranges => (0, false),
+        Kind::Locations => (1, true),
+    };
+    loop {
+        let at = cursor.at;
+        let code = cursor.byte()?;
+        let is_default = is_location && code == DEFAULT_LOCATION;
+        let plain = match code {
+            _ if is_default => None,
+            5.. => code.checked_sub(more),
+            _ => Some(code),
+        };
+        let range = match plain {
+            None => None,
+            Some(END) => {
+                new.push(END);
+                return Ok(());
+            }
+            Some(BASE_ADDRESSX) => {
+                base = indexed(cursor.leb32()?)?;
+                continue;
+            }
+            Some(BASE_ADDRESS) => {
+                base = cursor.word()?;
+                continue;
+            }
+            Some(STARTX_ENDX) => Some(indexed(cursor.leb32()?)?..indexed(cursor.leb32()?)?),
+            Some(STARTX_LENGTH) => {
+                let start = indexed(cursor.leb32()?)?;
+                Some(start..start.wrapping_add(cursor.leb32()?))
+            }
+            Some(OFFSET_PAIR) => {
+                let (start, end) = (cursor.leb32()?, cursor.leb32()?);
+                Some(base.wrapping_add(start)..base.wrapping_add(end))
+            }
+            Some(START_END) => Some(cursor.word()?..cursor.word()?),
+            Some(START_LENGTH) => {
+                let start = cursor.word()?;
+                Some(start..start.wrapping_add(cursor.leb32()?))
+            }
+            Some(_) => return Err(Broken("a list has an entry of a kind that is not known")),
+        };
+        let expression = match is_location {
+            true => Some(cursor.take_counted()?),
+            false => None,
+        };
+        let read = cursor.at.saturating_sub(at);
+        *left = left.checked_sub(read).ok_or(Broken("its lists overlap"))?;
+        match range {
+            None => new.push(DEFAULT_LOCATION),
+            Some(range) => {
+                let Some(range) = input.places.range(range) else {
+                    continue;
+                };
+                new.push(START_LENGTH.saturating_add(more));
+                new.extend(range.start.to_le_bytes());
+                push_leb(new, range.end.saturating_sub(range.start));
+            }
+        }
+        if let Some(old) = expression {
+            let size = u32::try_from(old.len()).map_err(|_| Broken("an expression is too long"))?;
+            push_leb(new, size);
+            let start = new.len();
+            new.extend(old);
+            let place = new.get_mut(start..).unwrap_or_default();
+            expression::rewrite(input, unit, old, place, addr)?;
+        }
+    }
+}
