@@ -1,7 +1,7 @@
 //! Line tables: headers stay, and the programs behind them are written anew, since distances of code have changed.
 
 use super::bytes::{Broken, Cursor, Read, push_leb, put_offset, put_word};
-use super::input::Input;
+use super::input::{GONE_IN_LIST, Input};
 use super::lists::Gone;
 
 // Standard opcodes
@@ -181,8 +181,8 @@ fn header<'a>(
 /// The registers that are written in another way.
 #[derive(Default)]
 struct Row {
-    /// In the object.
-    address: u32,
+    /// In the object. `None`: the code was left out before, for which linkers put what is no address.
+    address: Option<u32>,
     /// How many lines are to be advanced before the next row.
     lines: i64,
 }
@@ -258,7 +258,7 @@ impl Program<'_, '_> {
     }
 
     fn advance(&mut self, by: u32) {
-        self.row.address = self.row.address.wrapping_add(by);
+        self.row.address = self.row.address.and_then(|address| address.checked_add(by));
     }
 
     /// Copies what has been read since a place.
@@ -277,7 +277,10 @@ impl Program<'_, '_> {
         };
         match opcode {
             END_SEQUENCE => self.end(),
-            SET_ADDRESS => self.row.address = operands.word()?,
+            SET_ADDRESS => {
+                let address = Some(operands.word()?);
+                self.row.address = address.filter(|address| !matches!(address, 0 | GONE_IN_LIST..));
+            }
             SET_DISCRIMINATOR => {
                 let read = self.old.bytes.get(at..self.old.at);
                 self.flags.extend(read.unwrap_or_default());
@@ -291,7 +294,8 @@ impl Program<'_, '_> {
 
     /// Writes a row, if its code is there.
     fn row(&mut self) {
-        let Some(address) = self.input.places.point(self.row.address) else {
+        let places = self.input.places;
+        let Some(address) = self.row.address.and_then(|old| places.point(old)) else {
             self.flags.clear();
             return;
         };
@@ -345,7 +349,11 @@ impl Program<'_, '_> {
             None => self.new.truncate(self.kept.unwrap_or_default()),
             Some(last) => {
                 let places = &self.input.places;
-                let end = places.end(self.row.address).unwrap_or(last);
+                let end = self
+                    .row
+                    .address
+                    .and_then(|old| places.end(old))
+                    .unwrap_or(last);
                 self.go_to(end.max(last));
                 self.new.extend([0, 1, END_SEQUENCE]);
             }

@@ -4,6 +4,7 @@
 //! count from may have been left out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::bytes::{Broken, Cursor, Read, push_leb, put_word};
 use super::expression;
@@ -23,6 +24,11 @@ impl Seen {
             locations: vec![false; input.sections.loc.len()],
         }
     }
+}
+
+/// A range that counts from a base. Beyond the last address there is none: then the base stands for code that was left out before.
+fn from(base: u32, begin: u32, end: u32) -> Option<Range<u32>> {
+    Some(base.checked_add(begin)?..base.checked_add(end)?)
 }
 
 /// Whether it is so for the first time.
@@ -66,9 +72,8 @@ impl Pairs {
                 Pair::Base(self.new_base)
             }
             (begin, end) => {
-                let begin = self.base.wrapping_add(begin);
-                let end = self.base.wrapping_add(end);
-                match input.places.range(begin..end) {
+                let old = from(self.base, begin, end);
+                match old.and_then(|old| input.places.range(old)) {
                     Some(range) => Pair::Range(
                         range.start.wrapping_sub(self.new_base),
                         range.end.wrapping_sub(self.new_base),
@@ -263,7 +268,7 @@ fn write(
             5.. => code.checked_sub(more),
             _ => Some(code),
         };
-        let range = match plain {
+        let old = match plain {
             None => None,
             Some(END) => {
                 new.push(END);
@@ -280,16 +285,16 @@ fn write(
             Some(STARTX_ENDX) => Some(indexed(cursor.leb32()?)?..indexed(cursor.leb32()?)?),
             Some(STARTX_LENGTH) => {
                 let start = indexed(cursor.leb32()?)?;
-                Some(start..start.wrapping_add(cursor.leb32()?))
+                from(start, 0, cursor.leb32()?)
             }
             Some(OFFSET_PAIR) => {
                 let (start, end) = (cursor.leb32()?, cursor.leb32()?);
-                Some(base.wrapping_add(start)..base.wrapping_add(end))
+                from(base, start, end)
             }
             Some(START_END) => Some(cursor.word()?..cursor.word()?),
             Some(START_LENGTH) => {
                 let start = cursor.word()?;
-                Some(start..start.wrapping_add(cursor.leb32()?))
+                from(start, 0, cursor.leb32()?)
             }
             Some(_) => return Err(Broken("a list has an entry of a kind that is not known")),
         };
@@ -299,16 +304,14 @@ fn write(
         };
         let read = cursor.at.saturating_sub(at);
         *left = left.checked_sub(read).ok_or(Broken("its lists overlap"))?;
-        match range {
-            None => new.push(DEFAULT_LOCATION),
-            Some(range) => {
-                let Some(range) = input.places.range(range) else {
-                    continue;
-                };
-                new.push(START_LENGTH.saturating_add(more));
-                new.extend(range.start.to_le_bytes());
-                push_leb(new, range.end.saturating_sub(range.start));
-            }
+        if is_default {
+            new.push(DEFAULT_LOCATION);
+        } else if let Some(range) = old.and_then(|old| input.places.range(old)) {
+            new.push(START_LENGTH.saturating_add(more));
+            new.extend(range.start.to_le_bytes());
+            push_leb(new, range.end.saturating_sub(range.start));
+        } else {
+            continue;
         }
         if let Some(old) = expression {
             let size = u32::try_from(old.len()).map_err(|_| Broken("an expression is too long"))?;

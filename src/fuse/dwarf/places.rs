@@ -85,8 +85,11 @@ impl Places {
         Some(last.place(old))
     }
 
-    /// What is left of a range.
+    /// What is left of a range. No code is at 0, which some linkers put where code was left out.
     pub fn range(&self, old: Range<u32>) -> Option<Range<u32>> {
+        if old.start == 0 {
+            return None;
+        }
         let (start, end) = (self.ceiling(old.start)?, self.end(old.end)?);
         (start < end).then_some(start..end)
     }

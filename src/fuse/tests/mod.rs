@@ -6,6 +6,7 @@ mod cases;
 mod compare;
 #[cfg(test)]
 mod folds;
+mod dwarf;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]

@@ -138,6 +138,7 @@ fn fused(modules: &[(String, Vec<u8>)], gc: bool) -> Result<Fused> {
         fold: true,
         dynamic: false,
         names: true,
+        debug: false,
     };
     shelf.plan_with(&config(), MAIN, |world| fuse(world, &options))
 }
