@@ -53,6 +53,9 @@ static void started_ahead_of_time()
     CHECK(VALUE(in.try_load_bytes("started.wasm", started, Load::program)).is_program());
     SAME(VALUE(in.try_run()), 0);
     SAME_TEXT(VALUE(output.try_take()).c_str(), "Hello from a program with a shared libc.\n");
+    options.debug = true;
+    ERROR(linker().try_link(warm, options), Code::invalid_argument, {"LINK_DEBUG"});
+    options.debug = false;
     options.snapshot = "nobody";
     ERROR(linker().try_link(warm, options), Code::not_found, {"nobody defines nobody"});
     options.snapshot = std::string("a\0b", 3);

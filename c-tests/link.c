@@ -302,6 +302,8 @@ static void started_ahead_of_time(void)
     FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_OUT_OF_BUDGET, "for a snapshot", "its budget", NULL);
     options.flags = WASM_DYLD_LINK_DYNAMIC;
     FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "nor with a snapshot", NULL);
+    options.flags = WASM_DYLD_LINK_DEBUG;
+    FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "WASM_DYLD_LINK_DEBUG", "snapshot", NULL);
     options.wasi = (const wasm_dyld_wasi_t *)&options;
     options.flags = 0;
     FAILS(wasm_dyld_link(NULL, &options, &module, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "WASI configuration", NULL);

@@ -489,6 +489,10 @@ enum wasm_dyld_link_flag_t
    * `component` left out) answers WASM_DYLD_UNSUPPORTED.
    */
   WASM_DYLD_LINK_COMPONENT = 32,
+  /**
+   * The debug information of the objects (DWARF) is kept, for the code as it is in the module. It excludes a snapshot.
+   */
+  WASM_DYLD_LINK_DEBUG = 64,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

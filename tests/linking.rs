@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use command::{Ran, guests, hello, ran, scratch, wasmdyld, wat};
 
@@ -260,6 +261,58 @@ fn a_library_that_is_asked_for_is_one() {
         done.stderr
     );
     assert!(files(&folder).is_empty());
+}
+
+/// A trap of the module tells the lines of both objects, of a program that is position-independent and of one at fixed addresses.
+#[test]
+fn debug_information_is_kept_on_request() {
+    let folder = scratch("debug");
+    let compile = |output: &str, source: &str, text: &str, words: &str| {
+        fs::write(folder.join(source), text).expect("a source");
+        let mut command = Command::new(guests().join("tools/bin/wasm-cc"));
+        command.current_dir(&folder).args(["-g", "-O1", "-fPIC"]);
+        command.args(words.split_whitespace());
+        let done = ran(command.args(["-o", output, source]));
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        folder.join(output)
+    };
+    let library = "-shared -Wl,--experimental-pic";
+    let text = "__attribute__((noinline)) int unused(int n) { return n * 3; }\nint check(int n) {\n  if (n > 0)\n    __builtin_trap();\n  return n;\n}\n";
+    compile("libcheck.so", "check.c", text, library);
+    let common = "-Wl,-Bdynamic -Wl,--export-if-defined=__main_argc_argv libcheck.so";
+    let pie = format!("-Wl,-pie -Wl,--experimental-pic -Wl,--import-memory {common}");
+    let fixed = format!(
+        "-Wl,--export-table -Wl,--growable-table -Wl,--export=__stack_pointer -Wl,--export=__heap_base -Wl,--export=__heap_end {common}"
+    );
+    let text =
+        "int check(int);\nint main(int argc, char **argv) {\n  return\n    check(argc) + 1;\n}\n";
+    for (name, words) in [("pie.wasm", pie), ("fixed.wasm", fixed)] {
+        let program = compile(name, "main.c", text, &words);
+        let whole = folder.join("whole.wasm");
+        let libraries = folder.to_str().expect("a path");
+        let done = link(&whole, &program, &["-g", "-L", libraries]);
+        assert_eq!((done.code, &*done.stderr), (Some(0), ""), "{name}");
+        let mut command = wasmdyld();
+        command.env("WASMTIME_BACKTRACE_DETAILS", "1");
+        let done = ran(command.args(["run", "--engine-cache", "off"]).arg(&whole));
+        assert_eq!(done.code, Some(134), "{name}");
+        let tells = |function: &str, line: &str| {
+            let mut lines = done.stderr.lines();
+            lines.any(|text| text.contains(function) && text.contains(line))
+        };
+        assert!(tells("libcheck.so!check", "check.c:3"), "{}", done.stderr);
+        assert!(tells("!main", "main.c:4"), "{}", done.stderr);
+        let component = link(&whole, &program, &["-g", "--component", "-L", libraries]);
+        assert_eq!(component.code, Some(0), "{}", component.stderr);
+        let bytes = fs::read(&whole).expect("a component");
+        assert!(bytes.windows(11).any(|at| at == b".debug_line"), "{name}");
+        // Without it, it is told that it is lost.
+        let done = link(&whole, &program, &["-L", libraries]);
+        let lost = "the debug information of libcheck.so is left out";
+        assert!(done.code == Some(0) && done.stderr.contains(lost));
+    }
+    let done = link(&folder.join("no.wasm"), &hello(), &["-g", "--snapshot"]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
 }
 
 /// A file that is there is whole or as it was, and nothing is left beside it.

@@ -19,6 +19,7 @@ struct LinkOptions {
     std::vector<std::string> imports; ///< What stays imported, as "MODULE" or "MODULE.NAME", beside WASI.
     bool gc = true;                   ///< What nothing reaches is left out.
     bool names = true;                ///< Functions have their names, as "libc.so!malloc".
+    bool debug = false;               ///< The debug information of the objects (DWARF) is kept. It excludes a snapshot.
     bool no_dlopen = false;           ///< dlopen and its like are there and fail; otherwise a program that calls them is an error.
     bool library = false;             ///< It is to be a library: a program is an error.
     bool dynamic = false;             ///< A namespace that loads it knows its objects, and opens more libraries beside them.
@@ -147,7 +148,8 @@ class Linker {
                     (options.no_dlopen ? std::uint32_t{WASM_DYLD_LINK_NO_DLOPEN} : 0u) |
                     (options.library ? std::uint32_t{WASM_DYLD_LINK_LIBRARY} : 0u) |
                     (options.dynamic ? std::uint32_t{WASM_DYLD_LINK_DYNAMIC} : 0u) |
-                    (options.component ? std::uint32_t{WASM_DYLD_LINK_COMPONENT} : 0u);
+                    (options.component ? std::uint32_t{WASM_DYLD_LINK_COMPONENT} : 0u) |
+                    (options.debug ? std::uint32_t{WASM_DYLD_LINK_DEBUG} : 0u);
         if (options.snapshot) {
             if (auto fits = detail::no_nul(*options.snapshot, "snapshot"); !fits)
                 return fits.error();

@@ -48,6 +48,10 @@ def test_options() -> None:
     assert b"libc.so!" not in link(names=False).bytes
     assert len(link(gc=False).bytes) > 2 * len(kept.bytes)
     assert link(stack_size=1 << 16).bytes != link().bytes
+    # These objects have no debug information.
+    assert link(debug=True) == link()
+    with pytest.raises(wasmdyld.InvalidArgument, match="WASM_DYLD_LINK_DEBUG does not go with a snapshot"):
+        link(debug=True, snapshot=True)
     with pytest.raises(TypeError, match="exports takes a list, and is 'malloc' alone"):
         link(exports="malloc")
     with pytest.raises(ValueError, match="NUL"):

@@ -6,6 +6,7 @@ mod cases;
 mod compare;
 #[cfg(test)]
 mod folds;
+#[cfg(test)]
 mod dwarf;
 #[cfg(test)]
 mod guests;

@@ -43,6 +43,7 @@ def link(
     imports: Iterable[str] = (),
     gc: bool = True,
     names: bool = True,
+    debug: bool = False,
     no_dlopen: bool = False,
     library: bool = False,
     dynamic: bool = False,
@@ -61,7 +62,7 @@ def link(
 
     `exports` are symbols that the module exports beside its entry and a library's own; `keep` stay whether anything reaches them or not;
     `imports`, as "MODULE" or "MODULE.NAME", are left to the module's host, beside WASI. Without `gc` all stays that nothing reaches, without
-    `names` functions have none. With `no_dlopen` dlopen and its like fail when they are called; otherwise a program that calls them is an error.
+    `names` functions have none. With `debug` the debug information of the objects (DWARF) is kept, for which there can be no snapshot. With `no_dlopen` dlopen and its like fail when they are called; otherwise a program that calls them is an error.
     With `dynamic` the module keeps what is known of its objects: a Namespace that loads it knows them as objects, and opens more libraries beside
     them.
 
@@ -76,6 +77,7 @@ def link(
     wanted = _Lists()
     flags = 0 if gc else _ffi.WASM_DYLD_LINK_NO_GC
     flags |= 0 if names else _ffi.WASM_DYLD_LINK_STRIP
+    flags |= _ffi.WASM_DYLD_LINK_DEBUG if debug else 0
     flags |= _ffi.WASM_DYLD_LINK_NO_DLOPEN if no_dlopen else 0
     flags |= _ffi.WASM_DYLD_LINK_LIBRARY if library else 0
     flags |= _ffi.WASM_DYLD_LINK_DYNAMIC if dynamic else 0
