@@ -305,8 +305,8 @@ fn compare(twin: &Twin<'_, '_>, name: &str, memory: u64) -> usize {
             let AttributeValue::Exprloc(new) = &new_location else {
                 panic!("a location of another form");
             };
-            let old = address(old_dwarf, &old_unit, expression.clone());
-            let new = address(new_dwarf, &new_unit, new.clone());
+            let old = address(old_dwarf, &old_unit, *expression);
+            let new = address(new_dwarf, &new_unit, *new);
             assert_eq!(new, old.map(|old| old + memory), "{named:?}");
             places += usize::from(new.is_some());
             continue;
