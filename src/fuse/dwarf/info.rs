@@ -16,7 +16,7 @@ type Slice<'a> = EndianSlice<'a, LittleEndian>;
 #[derive(Clone, Copy)]
 pub(super) struct Fixup {
     /// Where in `.debug_info`.
-    pub at: usize,
+    pub at: u32,
     pub to: To,
     /// The offset in the object.
     pub offset: u32,
@@ -35,8 +35,8 @@ pub(super) struct Units {
     pub units: Vec<Unit>,
     pub fixups: Vec<Fixup>,
     /// Lists of version 5 that entries name by their offsets, with the unit.
-    pub range_lists: Vec<(u32, usize)>,
-    pub location_lists: Vec<(u32, usize)>,
+    pub range_lists: Vec<(u32, u32)>,
+    pub location_lists: Vec<(u32, u32)>,
 }
 
 /// More attributes than bytes: abbreviations can have many that take no room.
@@ -74,7 +74,7 @@ pub(super) fn rewrite(input: &Input<'_>, new: &mut Sections<Vec<u8>>) -> Read<Un
         let at = start.saturating_add(place);
         put_offset(&mut new.info, at, offset, input.bases.abbrev)?;
         let unit = unit(input, &header, &abbreviations)?;
-        let number = units.units.len();
+        let number = word(units.units.len())?;
         units.units.push(unit);
         let mut entries = Entries {
             input,
@@ -219,7 +219,7 @@ fn moved(input: &Input<'_>, low: u32, high: Option<u32>) -> (u32, u32) {
 struct Entries<'a, 'b> {
     input: &'a Input<'b>,
     unit: Unit,
-    number: usize,
+    number: u32,
     /// Where the unit begins.
     start: usize,
     units: &'a mut Units,
@@ -354,7 +354,7 @@ impl Entries<'_, '_> {
     }
 
     fn fixup(&mut self, at: usize, to: To, offset: usize) -> Read<()> {
-        let offset = word(offset)?;
+        let (at, offset) = (word(at)?, word(offset)?);
         self.units.fixups.push(Fixup { at, to, offset });
         Ok(())
     }

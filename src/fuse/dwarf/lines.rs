@@ -40,13 +40,12 @@ const GROWTH: usize = 4;
 pub(super) fn rewrite(input: &Input<'_>, new: &mut Vec<u8>) -> Read<Gone> {
     let section = input.sections.line;
     let most = section.len().saturating_mul(GROWTH).saturating_add(1 << 16);
-    let mut gone = Gone::new();
+    let mut gone = Gone::default();
     let mut tables = Cursor::new(section, 0);
     while !tables.is_at_end() {
         let start = tables.at;
         let table = tables.unit()?;
-        let key = u32::try_from(start).map_err(|_| Broken("a section is too large"))?;
-        gone.insert(key, new.len());
+        gone.add(start, new.len())?;
         let new_start = new.len();
         let header = header(input, start, &table, new)?;
         let mut program = Program {

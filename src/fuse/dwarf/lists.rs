@@ -3,7 +3,7 @@
 //! Up to version 4 their entries have one size, and stay in their place. Those of version 5 are written anew, each with its whole address: what they
 //! count from may have been left out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::bytes::{Broken, Cursor, Read, push_leb, put_word};
@@ -146,38 +146,56 @@ pub(super) enum Kind {
     Locations,
 }
 
-/// Where something of a section has gone, by its offset in the object: from the start of the object's part on.
-pub(super) type Gone = HashMap<u32, usize>;
+/// Where parts of a section have gone: offsets in the object, in their order, and in what is written.
+#[derive(Default)]
+pub(super) struct Gone(Vec<(u32, u32)>);
+
+impl Gone {
+    /// Notes a part that begins behind all that are noted before.
+    pub fn add(&mut self, old: usize, new: usize) -> Read<()> {
+        self.0.push((offset(old)?, offset(new)?));
+        Ok(())
+    }
+
+    pub fn get(&self, old: u32) -> Option<usize> {
+        let n = self.0.partition_point(|part| part.0 < old);
+        let part = self.0.get(n).filter(|part| part.0 == old)?;
+        Some(part.1 as usize)
+    }
+}
+
+fn offset(offset: usize) -> Read<u32> {
+    u32::try_from(offset).map_err(|_| Broken("a section is too large"))
+}
 
 /// Writes `.debug_rnglists` or `.debug_loclists` anew, behind nothing, and says where everything is that an entry may name.
 pub(super) fn rewrite(
     input: &Input<'_>,
-    units: &Units,
+    units: &mut Units,
     kind: Kind,
     new: &mut Vec<u8>,
     addr: &mut [u8],
 ) -> Read<Gone> {
     let (section, named) = match kind {
-        Kind::Ranges => (input.sections.rnglists, &units.range_lists),
-        Kind::Locations => (input.sections.loclists, &units.location_lists),
+        Kind::Ranges => (input.sections.rnglists, &mut units.range_lists),
+        Kind::Locations => (input.sections.loclists, &mut units.location_lists),
     };
-    let named: BTreeMap<u32, usize> = named.iter().copied().collect();
-    let based: HashMap<u32, usize> = units
-        .units
-        .iter()
-        .zip(0..)
-        .filter_map(|(unit, n)| {
-            let base = match kind {
-                Kind::Ranges => unit.rnglists,
-                Kind::Locations => unit.loclists,
-            };
-            base.map(|base| (base, n))
-        })
-        .collect();
-    let mut gone = Gone::new();
-    let mut sections = Cursor::new(section, 0);
-    while !sections.is_at_end() {
-        let mut part = sections.unit()?;
+    let mut named = std::mem::take(named);
+    named.sort_unstable();
+    named.dedup_by_key(|list| list.0);
+    // The unit of each part, by where its lists are numbered from.
+    let mut based = HashMap::new();
+    for (unit, n) in units.units.iter().zip(0u32..) {
+        let base = match kind {
+            Kind::Ranges => unit.rnglists,
+            Kind::Locations => unit.loclists,
+        };
+        based.extend(base.map(|base| (base, n)));
+    }
+    let mut gone = Gone::default();
+    let mut parts = Cursor::new(section, 0);
+    while !parts.is_at_end() {
+        let mut part = parts.unit()?;
         let start = new.len();
         let header = part.clone().take(8)?;
         let (version, address, segment) = (part.half()?, part.byte()?, part.byte()?);
@@ -185,48 +203,52 @@ pub(super) fn rewrite(
             return Err(Broken("its lists are of a version that is not known"));
         }
         let count = part.word()? as usize;
-        let base = part.at;
+        let base = offset(part.at)?;
         new.extend([0; 4]);
         new.extend(header);
         let new_base = new.len();
-        let table = part.take(count.checked_mul(4).ok_or(Broken("a table is too long"))?)?;
+        let size = count.checked_mul(4);
+        let table = part.take(size.ok_or(Broken("a table is too long"))?)?;
         new.extend(std::iter::repeat_n(0, table.len()));
-        let key = |at: usize| u32::try_from(at).map_err(|_| Broken("a section is too large"));
-        gone.insert(key(base)?, new_base);
-        // The lists that the unit names by their numbers, and those that any unit names.
-        let mut lists: BTreeMap<u32, usize> = BTreeMap::new();
+        // The lists that any unit names by their places, and those that the part's own one names by their numbers.
+        let range = offset(part.at)?..offset(part.bytes.len())?;
+        let first = named.partition_point(|list| list.0 < range.start);
+        let behind = named.partition_point(|list| list.0 < range.end);
+        let mut lists = named.get(first..behind).unwrap_or_default().to_vec();
         let mut numbered = Vec::new();
-        if let Some(&unit) = based.get(&key(base)?) {
+        if let Some(&unit) = based.get(&base) {
             let mut entries = Cursor::new(table, 0);
             while !entries.is_at_end() {
-                let list = entries.word()?.checked_add(key(base)?);
+                let list = entries.word()?.checked_add(base);
+                let list = list.filter(|list| range.contains(list));
                 let list = list.ok_or(Broken("a list has no place"))?;
                 numbered.push(list);
-                lists.insert(list, unit);
+                lists.push((list, unit));
             }
         }
-        let range = key(part.at)?..key(part.bytes.len())?;
-        if range.start < range.end {
-            lists.extend(named.range(range).map(|(list, unit)| (*list, *unit)));
+        lists.sort_unstable();
+        lists.dedup_by_key(|list| list.0);
+        // The place that numbers count from may be that of the first list, where there are no numbers.
+        if lists.first().is_none_or(|list| list.0 != base) {
+            gone.add(base as usize, new_base)?;
         }
         // Lists that begin within others are written once more, and valid ones do not: what is read in all has a bound.
         let mut left = part.bytes.len().saturating_sub(part.at).saturating_mul(2);
-        for (&list, unit) in &lists {
-            let unit = units.units.get(*unit).ok_or(Broken("a list has no unit"))?;
-            gone.insert(list, new.len());
+        for (list, unit) in lists {
+            let unit = units.units.get(unit as usize);
+            let unit = unit.ok_or(Broken("a list has no unit"))?;
+            gone.add(list as usize, new.len())?;
             let mut cursor = Cursor::new(part.bytes, list as usize);
             write(input, unit, kind, &mut cursor, new, addr, &mut left)?;
         }
         for (list, n) in numbered.into_iter().zip(0usize..) {
-            let place = gone
-                .get(&list)
-                .and_then(|place| place.checked_sub(new_base));
-            let place = place.and_then(|place| u32::try_from(place).ok());
+            let place = gone.get(list).and_then(|place| place.checked_sub(new_base));
+            let place = place.ok_or(Broken("a list has no place"))?;
             let at = n.saturating_mul(4).saturating_add(new_base);
-            put_word(new, at, place.ok_or(Broken("a list has no place"))?)?;
+            put_word(new, at, offset(place)?)?;
         }
         let size = new.len().saturating_sub(start).saturating_sub(4);
-        put_word(new, start, key(size)?)?;
+        put_word(new, start, offset(size)?)?;
     }
     Ok(gone)
 }

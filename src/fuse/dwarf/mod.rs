@@ -105,11 +105,11 @@ fn rewrite(input: &Input<'_>) -> Read<Sections<Vec<u8>>> {
         ..old.map(|bytes| bytes.to_vec())
     };
     texts(input, &mut new.str_offsets)?;
-    let units = info::rewrite(input, &mut new)?;
+    let mut units = info::rewrite(input, &mut new)?;
     let tables = lines::rewrite(input, &mut new.line)?;
     let (list, addr) = (&mut new.rnglists, &mut new.addr);
-    let ranges = lists::rewrite(input, &units, Kind::Ranges, list, addr)?;
-    let locations = lists::rewrite(input, &units, Kind::Locations, &mut new.loclists, addr)?;
+    let ranges = lists::rewrite(input, &mut units, Kind::Ranges, list, addr)?;
+    let locations = lists::rewrite(input, &mut units, Kind::Locations, &mut new.loclists, addr)?;
     let gone = |to| -> (&Gone, usize, bool) {
         let bases = &input.bases;
         match to {
@@ -148,10 +148,11 @@ fn fix<'a>(
 ) -> Read<()> {
     for fixup in &units.fixups {
         let (gone, base, is_absent) = gone(fixup.to);
-        match gone.get(&fixup.offset) {
-            Some(place) => put_offset(info, fixup.at, *place, base)?,
+        let at = fixup.at as usize;
+        match gone.get(fixup.offset) {
+            Some(place) => put_offset(info, at, place, base)?,
             // A unit may say where lists begin of which there are none.
-            None if is_absent => put_word(info, fixup.at, 0)?,
+            None if is_absent => put_word(info, at, 0)?,
             None => return Err(Broken("an entry names a table or list that is not there")),
         }
     }

@@ -95,6 +95,8 @@ fn link(library: &[u8], main: &[u8], options: &Options) -> Fused {
 fn debug(gc: bool) -> Options {
     Options {
         gc,
+        // Places come before it.
+        fold: true,
         debug: true,
         ..program()
     }

@@ -5,9 +5,9 @@ mod cases;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
-mod folds;
-#[cfg(test)]
 mod dwarf;
+#[cfg(test)]
+mod folds;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
