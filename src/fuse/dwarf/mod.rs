@@ -16,6 +16,8 @@ mod input;
 mod lines;
 mod lists;
 mod places;
+#[cfg(test)]
+mod tests;
 
 use wasm_encoder::CustomSection;
 
