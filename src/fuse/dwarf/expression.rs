@@ -131,8 +131,15 @@ fn global(
     let operand = at.saturating_add(2);
     if size == 6 && new.get(at.saturating_add(1)) == Some(&3) {
         put_word(new, operand, number)?;
-    } else if number != NO_GLOBAL {
-        put_leb(new, operand, size.saturating_sub(2), number.into())?;
+    } else {
+        // An LEB128 may have no room for it, and then the largest that it has room for is no global either.
+        let size = size.saturating_sub(2);
+        let bits = u32::try_from(size.saturating_mul(7)).unwrap_or(u32::MAX);
+        let most = 1u32
+            .checked_shl(bits)
+            .map_or(u32::MAX, |end| end.wrapping_sub(1));
+        let number = if number == NO_GLOBAL { most } else { number };
+        put_leb(new, operand, size, number.into())?;
     }
     Ok(None)
 }

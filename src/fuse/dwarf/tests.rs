@@ -3,6 +3,7 @@
 use super::bytes::{Broken, Cursor, push_leb, put_leb};
 use super::input::{Input, Sections};
 use super::{Places, rewrite};
+use crate::fuse::targets::Number;
 
 /// What comes of an object's sections, in which one function of 16 bytes has moved by 100.
 fn rewritten(sections: &Sections<&[u8]>) -> Result<Sections<Vec<u8>>, Broken> {
@@ -13,7 +14,11 @@ fn rewritten(sections: &Sections<&[u8]>) -> Result<Sections<Vec<u8>>, Broken> {
         bases: Sections::default(),
         places: &places,
         memory: 0x1000,
-        global: &|_| None,
+        global: &|index| match index {
+            1 => Some(Ok(7)),
+            2 => Some(Err((0x2000, Number::I32))),
+            _ => None,
+        },
     };
     rewrite(&input)
 }
@@ -121,4 +126,54 @@ fn what_stands_for_code_that_was_left_out_before_is_no_code() {
     };
     let new = rewritten(&sections).expect("it is valid").info;
     assert_eq!(new[12..], [110, 0, 0, 0, 16, 0, 0, 0]);
+}
+
+/// `DW_TAG_variable` with a location.
+const VARIABLE: [u8; 8] = [1, 0x34, 0, 0x02, 0x18, 0, 0, 0];
+
+/// The location that is written for one of a variable.
+fn location(old: &[u8]) -> Vec<u8> {
+    let size = u8::try_from(old.len()).expect("a short one");
+    let info = unit(0, &[&[1, size], old].concat());
+    let sections = Sections {
+        info: &info[..],
+        abbrev: &VARIABLE[..],
+        ..Sections::default()
+    };
+    let new = rewritten(&sections).expect("it is valid").info;
+    new[13..].to_vec()
+}
+
+#[test]
+fn data_counts_from_the_objects_base() {
+    // DW_OP_addr
+    assert_eq!(location(&[3, 8, 0, 0, 0]), [3, 8, 0x10, 0, 0]);
+    // Left out by wasm-ld.
+    let gone = [3, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(location(&gone), gone);
+    // DW_OP_WASM_location of __memory_base, DW_OP_addr, DW_OP_plus
+    let sum = location(&[0xed, 3, 2, 0, 0, 0, 3, 8, 0, 0, 0, 0x22]);
+    let nops = [0x96; 6];
+    assert_eq!(sum, [&nops[..], &[3, 8, 0x20, 0, 0, 0x96]].concat());
+    // Not as a sum: DW_OP_const4u, DW_OP_nop
+    let base = location(&[0xed, 3, 2, 0, 0, 0, 0x9f]);
+    assert_eq!(base, [0x0c, 0, 0x20, 0, 0, 0x96, 0x9f]);
+    // In DW_OP_entry_value
+    let inner = location(&[0xa3, 5, 3, 8, 0, 0, 0]);
+    assert_eq!(inner, [0xa3, 5, 3, 8, 0x10, 0, 0]);
+}
+
+#[test]
+fn globals_have_the_modules_numbers() {
+    assert_eq!(location(&[0xed, 3, 1, 0, 0, 0]), [0xed, 3, 7, 0, 0, 0]);
+    assert_eq!(location(&[0xed, 1, 1]), [0xed, 1, 7]);
+    // What a global gives is added to: the address stays.
+    let sum = [0xed, 3, 7, 0, 0, 0, 3, 8, 0, 0, 0, 0x22];
+    assert_eq!(location(&[&[0xed, 3, 1], &sum[3..]].concat()), sum);
+    // Those that are not there have none.
+    let gone = [0xed, 3, 0xff, 0xff, 0xff, 0xff];
+    assert_eq!(location(&[0xed, 3, 0, 0, 0, 0]), gone);
+    assert_eq!(location(&[0xed, 1, 0]), [0xed, 1, 0x7f]);
+    // Locals stay.
+    assert_eq!(location(&[0xed, 0, 1, 0x9f]), [0xed, 0, 1, 0x9f]);
 }
