@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::library;
@@ -46,23 +47,42 @@ pub fn main(arguments: &[String]) -> Result<()> {
             folders.push((kind, build(&host, kind)?));
         }
     }
-    let mut faults = Vec::new();
-    for (target, kind) in options.targets.iter().zip(kinds) {
+    let runs = options.targets.iter().zip(kinds).map(|(target, kind)| {
         let folder = folders.iter().find(|(of, _)| *of == kind);
-        let fuzzer = folder
-            .map(|(_, folder)| folder.join(target))
-            .unwrap_or_default();
-        let outcome = match options.keep {
-            true => keep(&fuzzer, target),
-            false => run(&fuzzer, target, &options),
-        };
-        // The others are run all the same: each may have found something.
-        faults.extend(outcome.err());
-    }
+        let fuzzer = folder.map(|(_, folder)| folder.join(target));
+        (fuzzer.unwrap_or_default(), target.as_str())
+    });
+    // Each has a thread of its own and some memory: one for each processor at a time.
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (runs, faults) = (Mutex::new(runs), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((fuzzer, target)) = next(&runs) {
+                    let outcome = match options.keep {
+                        true => keep(&fuzzer, target),
+                        false => run(&fuzzer, target, &options),
+                    };
+                    // The others are run all the same: each may have found something.
+                    lock(&faults).extend(outcome.err());
+                }
+            });
+        }
+    });
+    let faults = lock(&faults);
     match faults.is_empty() {
         true => Ok(()),
         false => Err(faults.join("\n")),
     }
+}
+
+/// The lock is held for no longer than it takes to say what is next.
+fn next<T>(runs: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    lock(runs).next()
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn options(arguments: &[String]) -> Result<Options> {
@@ -234,7 +254,7 @@ fn run(fuzzer: &Path, target: &str, options: &Options) -> Result<()> {
         line.map_or("?", |line| line.trim_start_matches([':', ' ']))
     };
     println!(
-        "    {} executions, {} new inputs, {} MB at most",
+        "    {target}: {} executions, {} new inputs, {} MB at most",
         number("stat::number_of_executed_units"),
         number("stat::new_units_added"),
         number("stat::peak_rss_mb")
@@ -279,6 +299,9 @@ fn keep(fuzzer: &Path, target: &str) -> Result<()> {
     command.arg("-set_cover_merge=1").arg(&merged);
     logged(command.args([committed(target), found(target)]), target)?;
     util::install_dir(&merged, &committed(target))?;
-    println!("    {} inputs", util::list(&committed(target))?.len());
+    println!(
+        "    {target}: {} inputs",
+        util::list(&committed(target))?.len()
+    );
     Ok(())
 }
