@@ -16,6 +16,7 @@ use crate::engine::sys::wasm_func_t;
 use crate::engine::{ExternVec, Func, Instance, Val, Words};
 use crate::error::Result;
 use crate::object::FuncType;
+use crate::platform;
 
 /// No stack pointer: nothing of a stack lies there.
 const UNTOLD: u64 = u32::MAX as u64;
@@ -83,7 +84,7 @@ impl Namespace {
     /// Whether memories stay where they are is asked when one is made.
     fn may_have_carriers(&self) -> bool {
         // Not every engine compiles in a child process.
-        let same_process = self.made_in == std::process::id();
+        let same_process = self.made_in == platform::process();
         let most = self.store.shim().most_instances();
         let left = most.is_none_or(|most| self.instances_left() >= most / 10 * LEFT_IN_TEN);
         same_process && left

@@ -37,6 +37,7 @@ use crate::object::{FuncType, GlobalType};
 use crate::plan::{
     Definition, Groups, Identity, Model, Now, ObjectId, Opens, Placement, Sizes, Stub, map,
 };
+use crate::platform;
 use crate::search::GuestFiles;
 use crate::state::Descriptors;
 
@@ -356,7 +357,7 @@ impl Namespace {
             side,
             busy: Cell::new(false),
             handed_over: Cell::new(0),
-            made_in: std::process::id(),
+            made_in: platform::process(),
             instances: Cell::new(0),
             modules: RefCell::default(),
             guest_stack: OnceCell::default(),

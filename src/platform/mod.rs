@@ -17,9 +17,15 @@ mod page;
 #[cfg(not(unix))]
 pub use other::*;
 #[cfg(target_family = "wasm")]
-pub use page::Instant;
+pub use page::{Instant, process};
 #[cfg(unix)]
 pub use unix::*;
+
+/// The number of this process.
+#[cfg(not(target_family = "wasm"))]
+pub fn process() -> u32 {
+    std::process::id()
+}
 
 /// What tells a file from all others, and from itself at another time.
 pub struct FileFacts {

@@ -25,3 +25,8 @@ impl Instant {
         self.0.saturating_sub(earlier.0)
     }
 }
+
+/// A module is in one process all its life, and Rust's library panics where there are no numbers of processes.
+pub fn process() -> u32 {
+    0
+}

@@ -107,7 +107,7 @@ impl Disk {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_nanos());
-        let unfinished = format!("{UNFINISHED}{}-{now}-{count}", std::process::id());
+        let unfinished = format!("{UNFINISHED}{}-{now}-{count}", platform::process());
         let unfinished = self.folder.join(unfinished);
         let mut file = platform::create_private(&unfinished)?;
         let mut written = Ok(());
