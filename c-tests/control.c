@@ -396,6 +396,33 @@ static void by_the_host(size_t way)
     usable(1);
 }
 
+/* A guest that is to stop where it enters a function: the trace begins with that function, whatever asks in its place. */
+static void traced(size_t way)
+{
+    struct module *m = module_new();
+    uint32_t host_hurts = module_import(m, "env", "hurts", "", ""), deep = module_import(m, "env", "deep", "i", "");
+    module_function(m, "enters", "", "", CODE(CALL, (uint8_t)host_hurts, I32_CONST, 0, CALL, (uint8_t)deep));
+    wasm_dyld_object_t *object = NULL;
+    WORKS(load_module(host.dyld, "enters.so", m, WASM_DYLD_GLOBAL, &object, &error));
+    hurt = 2;
+    KEEPS(call("enters"), WASM_DYLD_INTERRUPTED, NULL);
+    size_t frame = 0;
+    /* Engines that tell of no functions have no frames. */
+    if (wasm_dyld_error_frame_count(error) > 0) {
+        /* Where units are counted, the guest does not come back from the host's function. */
+        if (ways[way].control != WASM_DYLD_CONTROL_BUDGET) {
+            CONTAINS(wasm_dyld_error_frame_object(error, frame), "base.so");
+            SAME_TEXT(wasm_dyld_error_frame_function(error, frame++), "deep");
+        }
+        CONTAINS(wasm_dyld_error_frame_object(error, frame), "enters.so");
+        SAME_TEXT(wasm_dyld_error_frame_function(error, frame++), "enters");
+        SAME(wasm_dyld_error_frame_count(error), frame);
+    }
+    forget_error();
+    WORKS(wasm_dyld_unload(host.dyld, object, &error));
+    usable(1);
+}
+
 /* As much as it has, whatever it was given at once. */
 static void budgets(void)
 {
@@ -499,10 +526,11 @@ static void watched(void)
         answered_after = 5;
         FAILS(runs[i](), WASM_DYLD_INTERRUPTED, NULL);
         SAME(asked, 5);
+        /* On a slow machine it is asked of what comes next as well. */
+        answered_after = INT32_MAX;
         usable(1);
     }
     /* Time goes on meanwhile. */
-    answered_after = INT32_MAX;
     stopped(BY_TIME, loops);
     SAME(finalized, before);
     WORKS(wasm_dyld_set_watcher(host.dyld, 0, NULL, NULL, NULL, &error));
@@ -678,6 +706,7 @@ int main(void)
         in_another(way);
         in_wasi();
         by_the_host(way);
+        traced(way);
         watched();
         forks(way);
         if (ways[way].control == WASM_DYLD_CONTROL_BUDGET) {

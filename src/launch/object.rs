@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::object::{
-    ConstValue, Dylink, ExportItem, Exports, ExternType, Features, Filled, FuncType, GlobalType,
-    Imports, MemoryType, Metering, Object, Segment, TableType,
+    Asides, ConstValue, Dylink, ExportItem, Exports, ExternType, Features, Filled, FuncType,
+    GlobalType, Imports, MemoryType, Metering, Object, Segment, TableType,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +39,7 @@ struct Form<'a> {
     module_name: Option<&'a str>,
     bodies: Vec<u32>,
     metered: Metering,
+    asides: Asides,
     footprint: u64,
     code_moved: i64,
     code_rewritten: bool,
@@ -149,6 +150,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         module_name,
         bodies,
         metered,
+        asides,
         footprint,
         code_moved,
         code_rewritten,
@@ -241,6 +243,7 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
         module_name: module_name.as_deref(),
         bodies: bodies.to_vec(),
         metered: *metered,
+        asides: asides.clone(),
         footprint: *footprint as u64,
         code_moved: *code_moved,
         code_rewritten: *code_rewritten,
@@ -321,6 +324,7 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
         module_name: form.module_name.map(Arc::from),
         bodies: form.bodies.into(),
         metered: form.metered,
+        asides: form.asides,
         footprint: usize::try_from(form.footprint).ok()?,
         code_moved: form.code_moved,
         code_rewritten: form.code_rewritten,

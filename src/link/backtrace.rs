@@ -144,10 +144,21 @@ fn is_generated(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bo
     named && !candidates.iter().any(|c| c.fits(frame))
 }
 
-/// A function of the checks', which does for its caller what that would do by itself without them.
-fn is_of_checks(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bool {
-    let mut fits = candidates.iter().filter(|c| c.fits(frame)).peekable();
-    fits.peek().is_some() && fits.all(|c| c.is_of_checks(frame.func_index))
+/// The frame without what checks have put there. A function of theirs that asks for one that is being entered is that one; any other does for its
+/// caller what that would do by itself without checks, and is none.
+fn own(frame: engine::EngineFrame, candidates: &[Candidate<'_>]) -> Option<engine::EngineFrame> {
+    let fits = candidates.iter().filter(|c| c.fits(&frame));
+    let fits: Vec<&Candidate<'_>> = fits.collect();
+    if fits.is_empty() || !fits.iter().all(|c| c.is_of_checks(frame.func_index)) {
+        return Some(frame);
+    }
+    let entered = agreed(&fits, |c| c.object.asked_for(frame.func_index)).flatten()?;
+    Some(engine::EngineFrame {
+        func_index: entered,
+        module_offset: None,
+        func_offset: None,
+        ..frame
+    })
 }
 
 impl Namespace {
@@ -165,7 +176,7 @@ impl Namespace {
         // Those behind the innermost only pass a call on.
         // By their places before: what is generated is never the place where the guest was, if a check was.
         let told = told.into_iter().enumerate();
-        let told = told.filter(|(_, frame)| !is_of_checks(frame, &candidates));
+        let told = told.filter_map(|(n, frame)| Some((n, own(frame, &candidates)?)));
         let told = told.filter(|(n, frame)| *n == 0 || !is_generated(frame, &candidates));
         let outer = told.map(|(_, frame)| {
             if is_generated(&frame, &candidates) {

@@ -13,7 +13,7 @@ use crate::abi;
 use crate::config::Config;
 use crate::engine::ModuleKey;
 use crate::error::{Code, Error, Result};
-use crate::object::{self, Metadata, Metering, Object, Parts};
+use crate::object::{self, Asides, Metadata, Metering, Object, Parts};
 use crate::plan::needed::Provider;
 use crate::plan::{Found, Identity, Role, role_of};
 use crate::search::{self, Located, Tried, View};
@@ -219,9 +219,12 @@ impl Files<'_> {
             bytes = exposed;
             moved = true;
         }
-        let metered = object::meter(&bytes, self.metering).map_err(unfit)?;
-        let checked = metered.is_some();
-        bytes = metered.unwrap_or(bytes);
+        let mut asides = Asides::default();
+        let mut checked = false;
+        if let Some(metered) = object::meter(&bytes, self.metering).map_err(unfit)? {
+            (bytes, asides) = (metered.bytes, metered.asides);
+            checked = true;
+        }
         if moved || checked {
             // One of each is there at a time: both may be large.
             drop(object);
@@ -230,7 +233,7 @@ impl Files<'_> {
             object.code_rewritten = checked;
         }
         if checked && self.metering.imports().is_some() {
-            let hidden = object.metered(self.metering, own_funcs);
+            let hidden = object.metered(self.metering, own_funcs, asides);
             object = hidden.ok_or_else(|| lost("the imports of the checks"))?;
         }
         check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer, parts))

@@ -138,7 +138,8 @@ mod tests {
         let module = wat::parse_str("(module (memory 1 1) (func (loop (br 0))))").unwrap();
         let checked = meter(&module, Metering::Flag { aside: false })
             .unwrap()
-            .unwrap();
+            .unwrap()
+            .bytes;
         // i32.const 0 i32.atomic.load, of the first memory there and of the second here.
         let look = |memory: &[u8]| [&[0x41, 0, 0xfe, 0x10], memory].concat();
         let has = |bytes: &[u8], what: Vec<u8>| bytes.windows(what.len()).any(|w| w == what);

@@ -57,7 +57,7 @@ pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
 pub use features::Features;
 pub use imports::{Import, Imports};
 pub use metadata::{Brief, Metadata, Step};
-pub use meter::{Mode as Metering, meter};
+pub use meter::{Asides, Metered, Mode as Metering, meter};
 pub use name::Name;
 pub use outline::{Outline, Part, outline};
 pub use parts::{Item as PartItem, Part as PartOf, Parts, Space, Split};
@@ -187,6 +187,8 @@ pub struct Object {
     /// The module's last two imports are those of the checks of this kind that [`meter`] has put into it ([`Metering::imports`]). They are in
     /// the index spaces, and not in [`Object::imports`]: they are no symbols.
     pub metered: Metering,
+    /// Functions of the checks' that stand for the module's own while these are entered.
+    pub asides: Asides,
     /// Bytes of memory that all this takes, and a plan of it, by an estimate that is rather too high.
     pub footprint: usize,
     /// How much further into the file the code was, before [`externalize`] rewrote what stands in front of it.
@@ -212,9 +214,9 @@ impl Object {
             })
     }
 
-    /// The object of a module that [`meter`] has put checks of this kind into, and that had so many functions of its own: without the two
+    /// The object of a module that [`meter`] has put checks of this kind into, with these asides, and that had so many functions of its own: without the two
     /// imports of the checks, and without the bodies of their functions. `None`: its imports do not end in these.
-    pub fn metered(mut self, mode: Metering, own_funcs: usize) -> Option<Object> {
+    pub fn metered(mut self, mode: Metering, own_funcs: usize, asides: Asides) -> Option<Object> {
         let names = mode.imports()?;
         let own = self.imports.len().checked_sub(2)?;
         let last = self.imports.iter().skip(own);
@@ -234,6 +236,7 @@ impl Object {
             self.global_imports.pop();
         }
         self.metered = mode;
+        self.asides = asides;
         Some(self)
     }
 
@@ -260,6 +263,11 @@ impl Object {
             ExportItem::Func { index, .. } => (*index >= self.imported_funcs).then_some(*index),
             _ => None,
         }
+    }
+
+    /// The index of the module's own function that is entered while the one of this index, of the checks', asks for it.
+    pub fn asked_for(&self, func: u32) -> Option<u32> {
+        self.asides.asks_for(func)?.checked_add(self.imported_funcs)
     }
 
     /// The import behind a function index, if that function is imported.

@@ -1,9 +1,14 @@
 //! Backtraces on the bundled engine, which tells all that can be told.
 
+use std::sync::Arc;
+
 use super::world::World;
-use crate::engine::{Api, HostTrap, Trap};
+use crate::config::Config;
+use crate::control::Mode;
+use crate::engine::{Api, HostTrap, Trap, Val};
 use crate::error::{Code, Error, Frame};
 use crate::link::Flags;
+use crate::object::FuncType;
 use crate::plan::{ObjectId, Plt};
 
 fn world(plt: Plt) -> World {
@@ -180,6 +185,42 @@ fn both_types_of_a_bad_pointer_are_told_where_they_can_be() {
         "call of a null function pointer, or of one whose library is gone (uninitialized element)"
     );
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// `first` is a function that is checked where it is entered as well, and what fills in pieces stands between both and what asks for them.
+const STOPPED: &str = r#"(module
+  (@dylink.0 (mem-info (memory 0 0) (table 0 0)))
+  (import "env" "memory" (memory 1))
+  (import "env" "stop" (func $stop))
+  (func (export "first") (param i32) (call 1 (local.get 0)))
+  (func NAME (param i32)
+    (memory.fill (local.get 0) (local.get 0) (local.get 0))
+    (call 2 (local.get 0)))
+  (func (export "outer") (call $stop) (call 2 (i32.const 0))))"#;
+
+#[test]
+fn a_guest_that_is_stopped_as_it_enters_a_function_is_in_that_function() {
+    for (name, shown) in [("$inner", "lib.so: inner"), ("", "lib.so: ?")] {
+        let config = Config {
+            control: Mode::Interrupt,
+            ..Config::default()
+        };
+        let world = World::with(Api::linked(), config);
+        let signal = world.ns.control().signal().clone();
+        let stop = move |_: usize, _: &[Val], _: &mut [Val]| {
+            signal.interrupt();
+            Ok(())
+        };
+        let defined =
+            (world.ns).define_func("env", "stop", FuncType::default(), Arc::new(stop), false);
+        defined.unwrap();
+        world.put("lib.so", &STOPPED.replace("NAME", name));
+        let lib = world.open("lib.so", Flags::default()).unwrap();
+        let error = trap(&world, lib, "outer");
+        assert_eq!(error.code(), Code::Interrupted);
+        assert_eq!(lines(&error), [shown, "lib.so: outer"]);
+        assert_eq!(error.frames()[0].index, 2);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! call loses nothing: what is entered hands its parameters on and is gone. One such function stands behind the module's own for each that
 //! is checked where it is entered.
 
+use serde::{Deserialize, Serialize};
 use wasm_encoder::{Encode, Instruction};
 
 use super::check::emit;
@@ -13,17 +14,18 @@ use super::survey::Survey;
 /// The most functions that engines take in a module.
 const MAX_FUNCTIONS: usize = 1_000_000;
 
-#[derive(Default)]
-pub(super) struct Asides {
-    /// The checked functions by their numbers among those that the module defines, in order.
+/// The functions that ask for others, one behind the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asides {
+    /// Those that they ask for, by their numbers among the functions that the module defines, in order.
     of: Vec<u32>,
-    /// The index of the first.
+    /// The index of the first that asks.
     first: u32,
 }
 
 impl Asides {
     /// `first`: the index that is free behind all other functions. None where the module has no room for so many.
-    pub fn of(entries: &Entries, survey: &Survey, first: u32) -> Asides {
+    pub(super) fn of(entries: &Entries, survey: &Survey, first: u32) -> Asides {
         let checked = (0..survey.defined_funcs()).filter(|n| {
             let n = usize::try_from(*n).unwrap_or(usize::MAX);
             entries.is_checked(n)
@@ -36,26 +38,31 @@ impl Asides {
         }
     }
 
-    pub fn count(&self) -> u32 {
+    pub(super) fn count(&self) -> u32 {
         u32::try_from(self.of.len()).unwrap_or(u32::MAX)
     }
 
+    /// The number of the function that the one of this index asks for, among those that the module defines.
+    pub fn asks_for(&self, index: u32) -> Option<u32> {
+        let position = index.checked_sub(self.first)?;
+        self.of.get(usize::try_from(position).ok()?).copied()
+    }
+
     /// The function where the n-th that the module defines asks.
-    pub fn index(&self, n: usize) -> Option<u32> {
-        let n = u32::try_from(n).ok()?;
+    pub(super) fn index(&self, n: u32) -> Option<u32> {
         let position = self.of.binary_search(&n).ok()?;
         self.first.checked_add(u32::try_from(position).ok()?)
     }
 
     /// Appends their types.
-    pub fn types(&self, out: &mut Vec<u8>, survey: &Survey) {
+    pub(super) fn types(&self, out: &mut Vec<u8>, survey: &Survey) {
         for ty in self.of.iter().filter_map(|n| survey.type_of(*n)) {
             ty.encode(out);
         }
     }
 
     /// Appends their bodies, with their sizes in front. `ask` is called, and stands in front of what the module defines.
-    pub fn bodies(&self, out: &mut Vec<u8>, survey: &Survey, ask: u32) {
+    pub(super) fn bodies(&self, out: &mut Vec<u8>, survey: &Survey, ask: u32) {
         for &n in &self.of {
             let params = usize::try_from(n).ok().and_then(|n| survey.params(n));
             // No locals.

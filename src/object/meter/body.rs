@@ -122,7 +122,8 @@ impl<'a> Bodies<'a> {
             head.extend_from_slice(types);
             head.extend(local.into_iter().flat_map(|ty| [1, ty]));
             let cost = (total / LOCALS).saturating_add(1);
-            let entry = enters.then(|| match self.asides.index(n) {
+            let number = u32::try_from(n).unwrap_or(u32::MAX);
+            let entry = enters.then(|| match self.asides.index(number) {
                 Some(aside) => check::enter(&mut head, self.checks, params, aside),
                 None => self.checks.fixed(&mut head, total, cost),
             });
@@ -130,8 +131,7 @@ impl<'a> Bodies<'a> {
             let inside = self.branches.iter();
             let inside = inside.map(|branch| branch.saturating_add(head.len()));
             let branches: Vec<usize> = entry.into_iter().chain(inside).collect();
-            let func = u32::try_from(n).unwrap_or(u32::MAX);
-            let func = func.saturating_add(self.checks.ask).saturating_add(1);
+            let func = number.saturating_add(self.checks.ask).saturating_add(1);
             self.hints.unlikely(func, &branches);
         }
         let size = head.len().saturating_add(self.code.len());

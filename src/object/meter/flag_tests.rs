@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::super::tests::metered::check_agreement;
-use super::tests::{assemble, count_checks, modules_below, sections, validate};
+use super::tests::{assemble, count_checks, modules_below, names, sections, validate};
 use super::*;
 use crate::object::{Object, ParseLimits};
 
 fn flagged(bytes: &[u8]) -> Option<Vec<u8>> {
     let rewritten = meter(bytes, Mode::Flag { aside: true }).unwrap_or_else(|e| panic!("{e}"))?;
-    validate(&rewritten);
+    validate(&rewritten.bytes);
     check_agreement(bytes, &rewritten, Mode::Flag { aside: true });
-    Some(rewritten)
+    Some(rewritten.bytes)
 }
 
 /// `LOOK` in `after` stands for a check of the memory `$flag`.
@@ -148,7 +148,7 @@ fn entries_ask_in_place_without_tail_calls() {
     let mode = Mode::Flag { aside: false };
     let before = assemble("(module (func $f (param i32) local.get 0 call $f))");
     let rewritten = meter(&before, mode).unwrap().expect("checks");
-    validate(&rewritten);
+    validate(&rewritten.bytes);
     check_agreement(&before, &rewritten, mode);
     let wanted = r#"(module
       (type (func (param i32)))
@@ -157,7 +157,32 @@ fn entries_ask_in_place_without_tail_calls() {
       (import "wasmdyld:control" "ask" (func $ask (type $ask)))
       (func $f (type 0) FLAG if call $ask end local.get 0 call $f))"#;
     let wanted = assemble(&wanted.replace("FLAG", FLAG));
-    assert_eq!(sections(&rewritten), sections(&wanted));
+    assert_eq!(sections(&rewritten.bytes), sections(&wanted));
+}
+
+/// A function that asks for another has that one's name, and the index says which one it is. What fills in pieces stands between.
+#[test]
+fn what_asks_beside_tells_for_which_function() {
+    let text = r#"(module
+      (import "env" "f" (func $f))
+      (memory 1)
+      (func $short)
+      (func $named (param i32)
+        (memory.fill (local.get 0) (local.get 0) (local.get 0))
+        (call $named (local.get 0)))
+      (func (param i64) (call 3 (local.get 0))))"#;
+    let before = assemble(text);
+    let mode = Mode::Flag { aside: true };
+    let rewritten = meter(&before, mode).unwrap().expect("checks");
+    validate(&rewritten.bytes);
+    let named = ["f 0", "short 2", "named 3", "named 6"];
+    assert_eq!(names(&rewritten.bytes).unwrap(), named);
+    let object = Object::parse(&rewritten.bytes, &ParseLimits::default()).unwrap();
+    let object = object.metered(mode, 3, rewritten.asides).unwrap();
+    let asked: Vec<Option<u32>> = (0..9).map(|index| object.asked_for(index)).collect();
+    let mut wanted = [None; 9];
+    wanted[6..8].copy_from_slice(&[Some(3), Some(4)]);
+    assert_eq!(asked, wanted);
 }
 
 /// Where a loop takes values from the stack, and where a branch has other labels as well, the check stands in front.
@@ -422,7 +447,7 @@ fn what_the_module_itself_uses_is_told_apart() {
         let bytes = flagged(&bytes).unwrap();
         let object = Object::parse(&bytes, &ParseLimits::default()).unwrap();
         object
-            .metered(Mode::Flag { aside: true }, own)
+            .metered(Mode::Flag { aside: true }, own, Asides::default())
             .unwrap()
             .features
             .multi_memory

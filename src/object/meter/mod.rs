@@ -49,6 +49,7 @@ mod tight;
 use serde::{Deserialize, Serialize};
 use wasmparser::{Validator, WasmFeatures};
 
+pub use self::asides::Asides;
 use super::fault;
 use crate::abi;
 use crate::error::{Code, Error, Result};
@@ -79,6 +80,14 @@ impl Mode {
     }
 }
 
+/// A rewritten module.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metered {
+    pub bytes: Vec<u8>,
+    /// Functions of the checks' that stand for others while these are entered.
+    pub asides: Asides,
+}
+
 /// The rewritten module, or `None` where it stays as it is.
 ///
 /// `bytes` are a module that [`Object::parse`](super::Object::parse) has read. The time is in proportion to the module; so is the
@@ -87,10 +96,13 @@ impl Mode {
 /// # Errors
 /// The module is not valid; it imports from the reserved name by itself; it has no room for the checks; its code is damaged; or it waits on a shared
 /// memory, in which no check can stop it.
-pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
+pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Metered>> {
     match mode {
         Mode::Off => Ok(None),
-        Mode::Light => light::rewrite(bytes),
+        Mode::Light => {
+            let asides = Asides::default();
+            Ok(light::rewrite(bytes)?.map(|bytes| Metered { bytes, asides }))
+        }
         Mode::Counted | Mode::Flag { .. } => {
             // What is not valid must not become so by what is added: a local, a type, two imports.
             Validator::new_with_features(WasmFeatures::all())

@@ -16,7 +16,7 @@ use super::edit::{Edit, Moves, STAYS};
 use super::entries::Entries;
 use super::pieces::Pieces;
 use super::survey::Survey;
-use super::{Mode, most, too_large};
+use super::{Metered, Mode, most, too_large};
 use crate::abi;
 use crate::error::Result;
 
@@ -29,7 +29,7 @@ const MEMORY_OF_A_PAGE: [u8; 4] = [0x02, 0x01, 0x01, 0x01];
 const KIND_FUNC: u8 = 0x00;
 
 /// `None`: the module has no code that needs a check.
-pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
+pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Metered>> {
     let survey = Survey::of(bytes)?;
     let (func, global) = (survey.imported_funcs, survey.imported_globals);
     let memory = survey.imported_memories;
@@ -73,7 +73,8 @@ pub(super) fn rewrite(bytes: &[u8], mode: Mode) -> Result<Option<Vec<u8>>> {
         }
         writer.check_size()?;
     }
-    Ok(bodies.has_checks().then_some(writer.out))
+    let (bytes, has_checks) = (writer.out, bodies.has_checks());
+    Ok(has_checks.then_some(Metered { bytes, asides }))
 }
 
 struct Writer<'a> {
@@ -155,7 +156,8 @@ impl<'a> Writer<'a> {
             Fate::Stays => self.out.extend_from_slice(section.whole),
             Fate::Goes => {}
             Fate::Names => {
-                if let Ok(contents) = custom::names(self.bytes, section, self.moves) {
+                let names = custom::names(self.bytes, section, self.moves, self.asides);
+                if let Ok(contents) = names {
                     let begun = self.begin(section::CUSTOM);
                     self.out.extend_from_slice(&contents);
                     self.end(begun)?;

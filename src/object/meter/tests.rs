@@ -20,9 +20,9 @@ pub(super) fn validate(bytes: &[u8]) {
 /// With checks that count; what comes out is valid, and says the same of itself.
 fn counted(bytes: &[u8]) -> Option<Vec<u8>> {
     let rewritten = meter(bytes, Mode::Counted).unwrap_or_else(|e| panic!("{e}"))?;
-    validate(&rewritten);
+    validate(&rewritten.bytes);
     check_agreement(bytes, &rewritten, Mode::Counted);
-    Some(rewritten)
+    Some(rewritten.bytes)
 }
 
 /// Contents of all sections but `name` and hints: sizes of sections are written with room to spare.
@@ -422,6 +422,42 @@ fn what_needs_no_check_stays_as_it_is() {
     assert_eq!(meter(&loops, Mode::Light).unwrap(), None);
 }
 
+/// What the section `name` says, if there is a sound one.
+pub(super) fn names(bytes: &[u8]) -> Option<Vec<String>> {
+    let section = Sections::new(bytes)
+        .map(|section| section.unwrap())
+        .find(|section| section.contents.starts_with(b"\x04name"))?;
+    let mut reader = section.reader();
+    reader.read_string().unwrap();
+    let rest = section.contents.get(reader.current_position()..).unwrap();
+    let mut out = Vec::new();
+    for name in NameSectionReader::new(wasmparser::BinaryReader::new(rest, 0)) {
+        match name.unwrap() {
+            wasmparser::Name::Module { name, .. } => out.push(name.to_string()),
+            wasmparser::Name::Function(map) | wasmparser::Name::Global(map) => {
+                for naming in map {
+                    let naming = naming.unwrap();
+                    out.push(format!("{} {}", naming.name, naming.index));
+                }
+            }
+            wasmparser::Name::Local(map) | wasmparser::Name::Label(map) => {
+                for indirect in map {
+                    let indirect = indirect.unwrap();
+                    for naming in indirect.names {
+                        let naming = naming.unwrap();
+                        out.push(format!(
+                            "{} {} {}",
+                            indirect.index, naming.name, naming.index
+                        ));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(out)
+}
+
 #[test]
 fn names_move_and_damaged_ones_go() {
     let text = r#"(module $m
@@ -431,40 +467,6 @@ fn names_move_and_damaged_ones_go() {
       (func $one (param $p i32) (block $label (loop $again (br $again)))))"#;
     let bytes = assemble(text);
     let rewritten = counted(&bytes).unwrap();
-    let names = |bytes: &[u8]| -> Option<Vec<String>> {
-        let section = Sections::new(bytes)
-            .map(|section| section.unwrap())
-            .find(|section| section.contents.starts_with(b"\x04name"))?;
-        let mut reader = section.reader();
-        reader.read_string().unwrap();
-        let rest = section.contents.get(reader.current_position()..).unwrap();
-        let mut out = Vec::new();
-        for name in NameSectionReader::new(wasmparser::BinaryReader::new(rest, 0)) {
-            match name.unwrap() {
-                wasmparser::Name::Module { name, .. } => out.push(name.to_string()),
-                wasmparser::Name::Function(map) | wasmparser::Name::Global(map) => {
-                    for naming in map {
-                        let naming = naming.unwrap();
-                        out.push(format!("{} {}", naming.name, naming.index));
-                    }
-                }
-                wasmparser::Name::Local(map) | wasmparser::Name::Label(map) => {
-                    for indirect in map {
-                        let indirect = indirect.unwrap();
-                        for naming in indirect.names {
-                            let naming = naming.unwrap();
-                            out.push(format!(
-                                "{} {} {}",
-                                indirect.index, naming.name, naming.index
-                            ));
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        Some(out)
-    };
     let wanted = [
         "m",
         "f 0",
@@ -480,7 +482,7 @@ fn names_move_and_damaged_ones_go() {
     let mut damaged = assemble("(module (func (loop (br 0))))");
     damaged.extend_from_slice(b"\x00\x09\x04name\x01\x02\x05\x00");
     assert_eq!(
-        names(&meter(&damaged, Mode::Counted).unwrap().unwrap()),
+        names(&meter(&damaged, Mode::Counted).unwrap().unwrap().bytes),
         None
     );
 }
@@ -507,7 +509,7 @@ fn other_sections_stay_unless_they_tell_of_places_in_the_code() {
     for name in stays.iter().chain(&goes) {
         bytes.extend_from_slice(&custom(name));
     }
-    let rewritten = meter(&bytes, Mode::Counted).unwrap().unwrap();
+    let rewritten = meter(&bytes, Mode::Counted).unwrap().unwrap().bytes;
     let has = |name: &&str| {
         let section = custom(name);
         rewritten.windows(section.len()).any(|w| w == section)
@@ -575,7 +577,7 @@ fn the_light_mode_only_parts_many_bulk_operations() {
     let few = assemble(&text(light::FEW, ""));
     assert_eq!(meter(&few, Mode::Light).unwrap(), None);
     let many = assemble(&text(light::FEW + 1, ""));
-    let rewritten = meter(&many, Mode::Light).unwrap().expect("loops");
+    let rewritten = meter(&many, Mode::Light).unwrap().expect("loops").bytes;
     validate(&rewritten);
     assert_eq!(
         sections(&rewritten),
@@ -631,7 +633,11 @@ fn count_loops(bytes: &[u8]) -> usize {
 
 #[test]
 fn the_light_mode_parts_long_stretches() {
-    let light = |bytes: &[u8]| meter(bytes, Mode::Light).unwrap();
+    let light = |bytes: &[u8]| {
+        meter(bytes, Mode::Light)
+            .unwrap()
+            .map(|metered| metered.bytes)
+    };
     for heavy in HEAVY {
         let least = light::STRETCH as usize / 110;
         assert_eq!(
@@ -731,11 +737,11 @@ fn real_guests_stay_valid() {
         let rewritten = meter(&bytes, Mode::Counted).unwrap_or_else(|e| panic!("{what}: {e}"));
         if let Some(rewritten) = &rewritten {
             Validator::new_with_features(WasmFeatures::all())
-                .validate_all(rewritten)
+                .validate_all(&rewritten.bytes)
                 .unwrap_or_else(|e| panic!("{what}: {e}"));
             check_agreement(&bytes, rewritten, Mode::Counted);
             before += bytes.len();
-            after += rewritten.len();
+            after += rewritten.bytes.len();
         }
         if meter(&bytes, Mode::Light).unwrap().is_some() {
             light.push(path.file_name().map(|name| name.to_owned()));

@@ -1,6 +1,6 @@
 //! What must be the same of a module and of what [`meter`](crate::object::meter) makes of it.
 
-use super::super::{Export, ExportItem, Metering, meter};
+use super::super::{Export, ExportItem, Metered, Metering, meter};
 use super::*;
 
 /// In place, and in functions beside.
@@ -8,11 +8,11 @@ const FLAG: Metering = Metering::Flag { aside: false };
 const ASIDE: Metering = Metering::Flag { aside: true };
 
 /// Metadata agree: functions of the module's own have moved by one, and so have its globals or, where checks look at a flag, its memories.
-pub(crate) fn check_agreement(before: &[u8], after: &[u8], mode: Metering) {
+pub(crate) fn check_agreement(before: &[u8], after: &Metered, mode: Metering) {
     let before = parse_bytes(before).expect("a module");
-    let after = parse_bytes(after).expect("a module with checks");
-    let after = after
-        .metered(mode, before.bodies.len())
+    let parsed = parse_bytes(&after.bytes).expect("a module with checks");
+    let after = parsed
+        .metered(mode, before.bodies.len(), after.asides.clone())
         .expect("its two imports");
     let flag = matches!(mode, Metering::Flag { .. });
     let (funcs, globals) = (before.imported_funcs, before.imported_globals);
@@ -75,13 +75,15 @@ pub(crate) fn try_metering(bytes: &[u8], is_valid: impl Fn(&[u8]) -> bool) {
     for mode in [Metering::Light, Metering::Counted, FLAG, ASIDE] {
         match meter(bytes, mode) {
             Ok(Some(rewritten)) => {
-                assert!(rewritten.len() <= bytes.len() + bytes.len() / 2 + (16 << 20));
+                let rewritten_bytes = &rewritten.bytes;
+                assert!(rewritten_bytes.len() <= bytes.len() + bytes.len() / 2 + (16 << 20));
                 if is_valid(bytes) {
-                    assert!(is_valid(&rewritten), "a rewritten module is invalid");
+                    assert!(is_valid(rewritten_bytes), "a rewritten module is invalid");
                 }
                 if mode.imports().is_some() {
                     check_agreement(bytes, &rewritten, mode);
-                    let again = meter(&rewritten, mode).expect_err("it has the reserved imports");
+                    let again =
+                        meter(rewritten_bytes, mode).expect_err("it has the reserved imports");
                     assert_eq!(again.code(), Code::Unsupported);
                 }
             }
