@@ -251,7 +251,7 @@ fn main() -> Result<()> {
         let bytes = std::fs::read(folder.join(library)).map_err(|_| wrong("no library"))?;
         for mode in [Metering::Flag { aside: true }, Metering::Counted] {
             let start = Instant::now();
-            let rewritten = meter(&bytes, mode)?.map_or(0, |b| b.len());
+            let rewritten = meter(&bytes, mode)?.map_or(0, |metered| metered.bytes.len());
             println!(
                 "         {library}: {} bytes become {rewritten} in {:.1} ms ({mode:?})",
                 bytes.len(),
