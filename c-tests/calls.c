@@ -62,6 +62,7 @@ static struct module *library(void)
     /* Takes of the stack, calls back, and traps. */
     module_function(m, "deeper", "i", "", CODE(GLOBAL_GET, (uint8_t)stack, I32_CONST, 16, I32_SUB, GLOBAL_SET, (uint8_t)stack, LOCAL_GET, 0, CALL, (uint8_t)back, DROP, UNREACHABLE));
     /* Leaves the stack lower than it was. */
+    module_function(m, "set_stack", "i", "", CODE(LOCAL_GET, 0, GLOBAL_SET, (uint8_t)stack));
     module_function(m, "takes", "", "", CODE(GLOBAL_GET, (uint8_t)stack, I32_CONST, 16, I32_SUB, GLOBAL_SET, (uint8_t)stack));
     return m;
 }
@@ -386,6 +387,10 @@ static void traps_often(void)
     SAME(CALL0(host.dyld, stack), first - 16 * OFTEN);
     FAILS(wasm_dyld_func_call_cells(falls, NULL, 0, &error), WASM_DYLD_TRAP, NULL);
     SAME(CALL0(host.dyld, stack), first - 16 * OFTEN);
+    /* Whatever the guest has there. */
+    WORKS(try_call(host.dyld, find(host.dyld, object, "set_stack"), NULL, 1, -1));
+    FAILS(wasm_dyld_func_call_cells(falls, NULL, 0, &error), WASM_DYLD_TRAP, NULL);
+    SAME(CALL0(host.dyld, stack), -1);
     wasm_dyld_func_delete(divide);
     wasm_dyld_func_delete(falls);
     wasm_dyld_func_delete(deeper);

@@ -15,8 +15,10 @@ use super::glue::{Types, finish, numbered, val_type};
 use crate::error::Result;
 use crate::object::FuncType;
 
-/// The word for the stack pointer, of which the lower half is written.
+/// The word for the stack pointer, as a number of 64 bits: no pointer is [`UNTOLD`].
 pub const STACK: usize = 0;
+/// What the host writes there before each call.
+pub const UNTOLD: u64 = u64::MAX;
 /// The word of the first argument and of the first result. Each further one is in the next.
 pub const FIRST: usize = 1;
 
@@ -68,7 +70,8 @@ fn body(sig: &FuncType) -> Result<Function> {
     };
     put(Instruction::I32Const(0));
     put(Instruction::GlobalGet(0));
-    put(Instruction::I32Store(word(STACK)));
+    put(Instruction::I64ExtendI32U);
+    put(Instruction::I64Store(word(STACK)));
     for (n, &ty) in sig.params.iter().enumerate() {
         put(Instruction::I32Const(0));
         put(load(ty, word(FIRST + n)));

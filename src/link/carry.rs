@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::caller::has_rows;
-use super::carrier::{self, FIRST};
+use super::carrier::{self, FIRST, UNTOLD};
 use super::namespace::Namespace;
 use super::order::{lost, raw};
 use crate::engine::sys::wasm_func_t;
@@ -17,9 +17,6 @@ use crate::engine::{ExternVec, Func, Instance, Val, Words};
 use crate::error::Result;
 use crate::object::FuncType;
 use crate::platform;
-
-/// No stack pointer: nothing of a stack lies there.
-const UNTOLD: u64 = u32::MAX as u64;
 
 /// Of the instances that an engine makes in the life of a store, so many in ten are left to libraries.
 const LEFT_IN_TEN: u64 = 9;

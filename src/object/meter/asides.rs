@@ -10,6 +10,8 @@ use wasm_encoder::{Encode, Instruction};
 use super::check::emit;
 use super::entries::Entries;
 use super::survey::Survey;
+use super::too_large;
+use crate::error::Result;
 
 /// The most functions that engines take in a module.
 const MAX_FUNCTIONS: usize = 1_000_000;
@@ -61,8 +63,14 @@ impl Asides {
         }
     }
 
-    /// Appends their bodies, with their sizes in front. `ask` is called, and stands in front of what the module defines.
-    pub(super) fn bodies(&self, out: &mut Vec<u8>, survey: &Survey, ask: u32) {
+    /// Appends their bodies, with their sizes in front, up to `most` bytes in all. `ask` is called, and stands in front of what the module defines.
+    pub(super) fn bodies(
+        &self,
+        out: &mut Vec<u8>,
+        survey: &Survey,
+        ask: u32,
+        most: usize,
+    ) -> Result<()> {
         for &n in &self.of {
             let params = usize::try_from(n).ok().and_then(|n| survey.params(n));
             // No locals.
@@ -72,7 +80,11 @@ impl Asides {
             hand_on(&mut body, params.unwrap_or(0), func);
             emit(&mut body, &[Instruction::End]);
             body.as_slice().encode(out);
+            if out.len() > most {
+                return Err(too_large());
+            }
         }
+        Ok(())
     }
 }
 

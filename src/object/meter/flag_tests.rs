@@ -185,6 +185,27 @@ fn what_asks_beside_tells_for_which_function() {
     assert_eq!(asked, wanted);
 }
 
+/// Nothing much is written beyond the bound before a module is refused.
+#[test]
+fn what_asks_beside_is_bounded_as_it_is_written() {
+    let params = "i64 ".repeat(1000);
+    let calls = "local.get 0 ".repeat(1000);
+    let one = |n| format!("(func (param {params}) {calls} call {n})");
+    let all: String = (0..20).map(one).collect();
+    let bytes = assemble(&format!("(module {all})"));
+    let survey = survey::Survey::of(&bytes).unwrap();
+    let entries = entries::Entries::of(&bytes, &survey).unwrap();
+    let asides = Asides::of(&entries, &survey, 21);
+    let mut all = Vec::new();
+    (asides.bodies(&mut all, &survey, 0, usize::MAX)).unwrap();
+    let each = all.len() / 20;
+    assert!(each > 2000, "{each} bytes for each");
+    let mut out = Vec::new();
+    let refused = asides.bodies(&mut out, &survey, 0, 10 * each);
+    assert_eq!(refused.unwrap_err().code(), Code::Limit);
+    assert!(out.len() < 12 * each, "{} bytes", out.len());
+}
+
 /// Where a loop takes values from the stack, and where a branch has other labels as well, the check stands in front.
 #[test]
 fn branches_that_may_lead_back_are_checked_in_front() {

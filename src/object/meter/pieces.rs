@@ -14,6 +14,8 @@ use super::bulk::Bulk;
 use super::check::{Checks, emit};
 use super::edit::moved;
 use super::survey::{Memory, Survey};
+use super::too_large;
+use crate::error::Result;
 
 /// Bytes that are filled or copied at once: some milliseconds' work, where the system has to give the memory first.
 const PIECE: u32 = 16 << 20;
@@ -83,13 +85,23 @@ impl Pieces {
         }
     }
 
-    /// Appends their bodies, with their sizes in front. `first` is the first memory that moves by one.
-    pub fn bodies(&self, out: &mut Vec<u8>, survey: &Survey, checks: Checks, first: u32) {
+    /// Appends their bodies, with their sizes in front, up to `most` bytes in all. `first` is the first memory that moves by one.
+    pub fn bodies(
+        &self,
+        out: &mut Vec<u8>,
+        survey: &Survey,
+        (checks, first): (Checks, u32),
+        most: usize,
+    ) -> Result<()> {
         for kind in &self.kinds {
             let mut body = Vec::new();
             Shape::of(*kind, survey).body(&mut body, checks, first);
             body.as_slice().encode(out);
+            if out.len() > most {
+                return Err(too_large());
+            }
         }
+        Ok(())
     }
 }
 

@@ -126,6 +126,7 @@ impl<'a> Writer<'a> {
     fn code(&mut self, section: &Section<'a>, bodies: &mut Bodies<'a>) -> Result<()> {
         let mut reader = section.reader();
         let count = reader.read_var_u32().map_err(fault::reader)?;
+        let most = most(self.bytes.len());
         let mut code = Vec::with_capacity(section.contents.len());
         let total = count
             .checked_add(self.functions_behind())
@@ -134,14 +135,14 @@ impl<'a> Writer<'a> {
         for n in 0..usize::try_from(count).unwrap_or(usize::MAX) {
             let body = reader.read_reader().map_err(fault::reader)?;
             bodies.rewrite(&mut code, n, body)?;
-            if code.len() > most(self.bytes.len()) {
+            if code.len() > most {
                 return Err(too_large());
             }
         }
-        let memory = self.moves.memory;
-        self.pieces
-            .bodies(&mut code, self.survey, self.checks, memory);
-        self.asides.bodies(&mut code, self.survey, self.checks.ask);
+        let (survey, checks) = (self.survey, self.checks);
+        let moves = (checks, self.moves.memory);
+        self.pieces.bodies(&mut code, survey, moves, most)?;
+        self.asides.bodies(&mut code, survey, checks.ask, most)?;
         // The hints stand in front of the code that they are of.
         let begun = self.begin(section::CUSTOM);
         bodies.hints.write(&mut self.out);
