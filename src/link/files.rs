@@ -168,13 +168,20 @@ impl<'a> Files<'a> {
             within: None,
             parts: Vec::new(),
         };
-        match parts {
-            Some(parts) => parts::split(whole, &object, parts),
-            None => Ok(Found {
+        let Some(parts) = parts else {
+            return Ok(Found {
                 object: Metadata::new(object),
                 ..whole
-            }),
+            });
+        };
+        let program = parts::split(whole, &object, parts)?;
+        if self.config.snapshots {
+            let identities = program.parts.iter().map(|part| part.identity.clone());
+            // Their code is in the program's module.
+            self.modules
+                .extend(identities.map(|identity| (identity, state::Module::none())));
         }
+        Ok(program)
     }
 }
 
@@ -195,11 +202,6 @@ impl Files<'_> {
             true => Parts::of(&bytes, &object, limits).map_err(unfit)?,
             false => None,
         };
-        if parts.is_some() && self.config.snapshots {
-            let why = "the program is one module of several objects, made by `link --dynamic`: no snapshots are taken of a namespace that has it";
-            let advice = "  Load the program and its libraries apart where snapshots are taken.";
-            return Err(Error::new(Code::Unsupported, why).line(advice));
-        }
         let mut moved = false;
         if main
             && let Some((rewritten, what)) = object::externalize(&bytes, &object).map_err(unfit)?

@@ -20,6 +20,7 @@ pub(super) fn split(whole: Found, object: &Object, parts: Parts) -> Result<Found
             object,
             exports,
             slots,
+            filled,
             preloaded,
             memory,
             table,
@@ -34,6 +35,7 @@ pub(super) fn split(whole: Found, object: &Object, parts: Parts) -> Result<Found
             },
             exports,
             slots,
+            filled,
             preloaded,
             space: space.take(),
         };

@@ -22,7 +22,7 @@ use super::{lazy, transaction, unload};
 use crate::abi;
 use crate::engine::{Module as Code, ModuleKey, Val, can_link};
 use crate::error::{Code as ErrorCode, Context, Error, Result};
-use crate::object::{Metadata, Object};
+use crate::object::{ExternType, Metadata, Object};
 use crate::plan::needed::Closure;
 use crate::plan::{
     Again, Bind, Binding, Callee, Found, FuncId, Identity, Model, Node, ObjectId, Opens, Options,
@@ -134,12 +134,8 @@ impl Namespace {
         let mut state = self.state_mut();
         let state = &mut *state;
         let memory = state.space()?.memory.clone();
-        let places = snapshot
-            .books
-            .objects
-            .iter()
-            .map(|object| object.node.place);
-        let touched = places.map(|place| (place.memory_base, place.memory_size));
+        let nodes = state.model.nodes.values();
+        let touched = nodes.flat_map(touched);
         // SAFETY: as in `turn_back`.
         unsafe { memory.change_all(|bytes| snapshot.memory.put_into_new(bytes, touched)) };
         self.put_values(state, snapshot, ready);
@@ -188,11 +184,6 @@ impl Namespace {
         let path = module.path.as_deref();
         let found = files.parse(&object.name, path, identity, bytes, object.main);
         let found = found.context(|| text::name(&object.name).into_owned())?;
-        if found.within.is_some() {
-            // No snapshot is taken of a namespace with such a program.
-            let why = "malformed snapshot: one of its modules has several objects";
-            return Err(Error::new(ErrorCode::Malformed, why));
-        }
         let bytes = files.bytes.remove(&object.identity);
         let found = Found {
             in_guest: module.in_guest,
@@ -218,18 +209,44 @@ impl Namespace {
         let keys: Vec<ModuleKey> = keys.map(|object| object.key).collect();
         let mut compiled = self.known_modules(&keys).into_iter();
         let (mut objects, mut codes) = (Vec::new(), Vec::new());
+        // Code of the program, and the objects of its module whose turn is to come.
+        let mut program = None;
+        let mut parts = Vec::new().into_iter();
         for (object, module) in snapshot.books.objects.iter().zip(&snapshot.modules) {
-            if let Some(code) = compiled.next().flatten() {
-                codes.push(code);
+            let code = compiled.next().flatten();
+            if let Identity::Part(_) = object.identity {
+                let code = program.clone();
+                codes.push(code.ok_or_else(|| contradicts("the program's objects"))?);
+                if known.is_none() {
+                    objects.push(part_again(object, parts.next(), objects.last())?);
+                }
                 continue;
             }
-            let (found, bytes) = self.parse_again(object, module)?;
-            let key = ModuleKey::of(&bytes);
-            let code = self.compile_as(key, &bytes);
-            codes.push(code.ok_or_else(|| super::refused::refused(self, &found, &bytes))?);
-            if known.is_none() {
-                objects.push(ParsedObject { found, key });
+            let code = match code {
+                Some(code) => code,
+                None => {
+                    let (mut found, bytes) = self.parse_again(object, module)?;
+                    let key = ModuleKey::of(&bytes);
+                    let code = self.compile_as(key, &bytes);
+                    let code =
+                        code.ok_or_else(|| super::refused::refused(self, &found, &bytes))?;
+                    if known.is_none() {
+                        let more = std::mem::take(&mut found.parts);
+                        if object.main {
+                            parts = more.into_iter();
+                        }
+                        objects.push(ParsedObject { found, key });
+                    }
+                    code
+                }
+            };
+            if object.main {
+                program = Some(code.clone());
             }
+            codes.push(code);
+        }
+        if parts.next().is_some() {
+            return Err(contradicts("the program's objects"));
         }
         let parsed = known.unwrap_or_else(|| {
             let new = Parsed {
@@ -384,6 +401,24 @@ impl Namespace {
     }
 }
 
+/// An object of the program's module, which comes behind the program or another of them.
+fn part_again(
+    object: &ObjectBook,
+    part: Option<Found>,
+    before: Option<&ParsedObject>,
+) -> Result<ParsedObject> {
+    let part = part.filter(|part| part.identity == object.identity && *part.name == *object.name);
+    let (part, before) = part
+        .zip(before)
+        .ok_or_else(|| contradicts("the program's objects"))?;
+    let found = Found {
+        needed: object.needed.clone(),
+        ..part
+    };
+    let key = before.key;
+    Ok(ParsedObject { found, key })
+}
+
 /// The numbers that the host's definitions have here, by those that they have in the snapshot; and the names of those that are missing.
 fn host_numbers(state: &State, snapshot: &Snapshot) -> (HashMap<u32, u32>, Vec<String>) {
     let here = state.model.host.each();
@@ -469,6 +504,23 @@ fn fitting_values(state: &State, objects: &[ObjectBook]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Ranges of memory that instantiating an object fills.
+fn touched(node: &Node) -> Vec<(u64, u64)> {
+    let place = node.place;
+    let mut ranges = vec![(place.memory_base, place.memory_size)];
+    if node.found.space().is_some() {
+        // Data of a module of several objects lie anywhere in its memory: books that nobody vouches for need not name them all.
+        let object = &node.found.object;
+        let imports = object.memory_imports.iter();
+        let imports = imports.filter_map(|&position| object.imports.get(position as usize));
+        ranges.extend(imports.filter_map(|import| match import.ty {
+            ExternType::Memory(ty) => Some((0, ty.limits.min.saturating_mul(abi::PAGE))),
+            _ => None,
+        }));
+    }
+    ranges
 }
 
 /// An object as it was, with the host's definitions by the numbers that they have here.

@@ -219,7 +219,9 @@ fn not_asked(name: &str) -> Error {
 fn segment_slots(node: &Node) -> impl Iterator<Item = u64> {
     let place = node.place;
     let slots = place.table_base..place.table_base.saturating_add(place.table_size);
-    slots.filter(move |&slot| function_in_own_segment(node, slot).is_some())
+    let own = slots.filter(move |&slot| function_in_own_segment(node, slot).is_some());
+    let of_module = node.found.within.iter().flat_map(|within| &within.filled);
+    own.chain(of_module.flat_map(|&(start, len)| start..start.saturating_add(len)))
 }
 
 /// What was made for loads, each once, in the order of the loads.

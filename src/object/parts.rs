@@ -78,6 +78,8 @@ pub struct Split {
     pub exports: Vec<String>,
     /// Its functions that have a slot, by their index in the module.
     pub slots: Vec<(u32, u64)>,
+    /// Slots that the module fills: ranges, for the program.
+    pub filled: Vec<(u64, u64)>,
     pub preloaded: bool,
     pub memory: (u64, u64),
     pub table: (u64, u64),
@@ -333,8 +335,22 @@ fn one(
         func.map(|func| (func, *slot))
             .ok_or_else(|| wrong("names a slot that is empty"))
     });
+    if program {
+        // What a snapshot needs of the module is no object's by name.
+        for export in &whole.exports {
+            let name = export.name.text();
+            if name == abi::EXPOSED_START || name.starts_with(abi::EXPOSED_GLOBAL) {
+                object
+                    .exports
+                    .push(name, export.item.clone())
+                    .map_err(|_| wrong("has two symbols of one name"))?;
+                exports.push(name.to_string());
+            }
+        }
+    }
     Ok(Split {
         slots: slots.collect::<Result<_>>()?,
+        filled: if program { filled(whole) } else { Vec::new() },
         name: part.name,
         object,
         exports,
@@ -342,6 +358,21 @@ fn one(
         memory: (part.memory.0, part.memory.1),
         table: part.table,
     })
+}
+
+/// Slots that a module's segments fill, as ranges.
+fn filled(whole: &Object) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for segment in whole.segments.iter().filter(|segment| segment.table == 0) {
+        for (func, slot) in segment.funcs.iter().zip(segment.offset.offset..) {
+            match ranges.last_mut() {
+                _ if func.is_none() => {}
+                Some((start, len)) if start.checked_add(*len) == Some(slot) => *len += 1,
+                _ => ranges.push((slot, 1)),
+            }
+        }
+    }
+    ranges
 }
 
 #[cfg(test)]

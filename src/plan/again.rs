@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::kept::{contradicts, regions};
 use super::model::{FuncId, Node, ObjectId, Role};
 use super::place::{Extent, Layout, within_limits};
 use super::resolve::{Binding, Callee, Resolved};
 use super::scope::Definition;
-use super::slots::{Fill, Slots, slot_in_own_segment};
+use super::slots::{Fill, Slots, known_within, slot_in_own_segment};
 use super::supply::supply;
 use super::verify::verify;
 use super::{KeptModel, Plan, Request, Scope, Sizes, data};
@@ -52,7 +52,12 @@ pub fn again(request: &Request<'_>, load: &Again<'_>) -> Result<Plan> {
         let size = found.object.dylink.as_ref();
         let size = size.map_or((0, 0), |dylink| (dylink.memory_size, dylink.table_size));
         let has = (node.place.memory_size, node.place.table_size);
-        if found.role != Role::FixedMain && size != has {
+        let placed = match &found.within {
+            // Its code has its addresses.
+            Some(within) => within.place == node.place,
+            None => found.role == Role::FixedMain || size == has,
+        };
+        if !placed {
             return Err(name("the place"));
         }
         if found
@@ -140,11 +145,17 @@ fn slots(request: &Request<'_>, load: &Again<'_>) -> Result<Slots> {
             slots.of.insert(callee.id, slot);
         }
     }
+    let loaded = request.model.nodes.iter().map(|(id, node)| (*id, &node.found));
+    let objects = loaded.chain(request.fresh_ids().zip(request.fresh));
+    let of_module: HashSet<(FuncId, u64)> = known_within(request, objects).into_iter().collect();
     let within = |slot: u64| {
         let holds = |node: &&Node| super::commit::within(&node.place, slot);
         load.nodes.iter().find(holds)
     };
     for &(id, slot) in load.kept.slots.iter().chain(&load.kept.calls) {
+        if of_module.contains(&(id, slot)) {
+            continue;
+        }
         let mine = match id {
             FuncId::Object { object, .. } => request.fresh_index(object).is_some(),
             FuncId::Host(_) => load.last,

@@ -86,6 +86,8 @@ pub struct Within {
     pub exports: Vec<String>,
     /// Functions of the object that have a slot.
     pub slots: Vec<(u32, u64)>,
+    /// Slots that the program's module fills: ranges, for the program.
+    pub filled: Vec<(u64, u64)>,
     /// It was preloaded when the module was linked.
     pub preloaded: bool,
     /// What the program's module has beside objects. `None`: the object is a library, whose functions are exports of the program's module.

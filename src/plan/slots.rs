@@ -125,7 +125,9 @@ pub fn assign(
     check_segments(request, bindings, layout)?;
     let routes = Routes::new(request, order);
     let mut slots = Slots::default();
-    known_within(request, &mut slots);
+    let known = known_within(request, request.fresh_ids().zip(request.fresh));
+    slots.of.extend(known.iter().copied());
+    slots.decided.extend(known);
     let (wanted, called) = wanted(request, bindings, &routes);
     let held = imports_in_segments(request, bindings, &routes, layout);
     let used = wanted.iter().chain(held.iter().map(|held| &held.callee));
@@ -164,9 +166,12 @@ pub fn assign(
 }
 
 /// Objects that are one module have their slots, and so have the host's functions that these took the address of.
-fn known_within(request: &Request<'_>, slots: &mut Slots) {
+pub(super) fn known_within<'a>(
+    request: &Request<'_>,
+    objects: impl Iterator<Item = (ObjectId, &'a Found)>,
+) -> Vec<(FuncId, u64)> {
     let mut known = Vec::new();
-    for (object, found) in request.fresh_ids().zip(request.fresh) {
+    for (object, found) in objects {
         let own = found.within.iter().flat_map(|within| &within.slots);
         known.extend(own.map(|&(index, slot)| (FuncId::Object { object, index }, slot)));
         for (module, name, slot) in found.space().iter().flat_map(|space| &space.host_slots) {
@@ -174,8 +179,7 @@ fn known_within(request: &Request<'_>, slots: &mut Slots) {
             known.extend(host.map(|(id, _)| (FuncId::Host(id), *slot)));
         }
     }
-    slots.of.extend(known.iter().copied());
-    slots.decided.extend(known);
+    known
 }
 
 /// The functions that need a slot, each once, in order of first use; and those that stubs call.

@@ -6,7 +6,7 @@ use foldhash::HashSet;
 use super::books::Books;
 use crate::abi;
 use crate::error::Result;
-use crate::plan::{FuncId, KeptNode, ObjectId, contradicts};
+use crate::plan::{FuncId, Identity, KeptNode, ObjectId, contradicts};
 
 /// Bytes that 32 bits address.
 const ADDRESSES: u64 = 1 << 32;
@@ -18,6 +18,7 @@ pub fn check(books: &Books) -> Result<()> {
     let known: HashSet<ObjectId> = books.objects.iter().map(|o| o.node.id).collect();
     objects(books, &known)?;
     batches(books)?;
+    parts(books)?;
     named(books, &known)?;
     numbers(books)
 }
@@ -62,6 +63,27 @@ fn batches(books: &Books) -> Result<()> {
         None if end <= books.model.next => Ok(()),
         _ => Err(contradicts("an object that no load brought")),
     }
+}
+
+/// Objects that lie in the program's module follow it, came with it, and stay.
+fn parts(books: &Books) -> Result<()> {
+    let objects = books.objects.iter();
+    let parts = objects.filter(|object| matches!(object.identity, Identity::Part(_)));
+    let Some(main) = books.model.main else {
+        return match parts.count() {
+            0 => Ok(()),
+            _ => Err(contradicts("objects of a program that is not there")),
+        };
+    };
+    let batch = books.batches.iter().find(|batch| batch.first == main);
+    let end = batch.map_or(0, |batch| u64::from(main.0) + batch.order.len() as u64);
+    let mut ids = u64::from(main.0) + 1..end;
+    for part in parts {
+        if ids.next() != Some(part.node.id.0.into()) || part.main || !part.node.nodelete {
+            return Err(contradicts("objects of the program's module"));
+        }
+    }
+    Ok(())
 }
 
 /// Whatever names an object names one that is there.

@@ -49,6 +49,18 @@ pub struct Module {
     pub in_guest: bool,
 }
 
+impl Module {
+    /// Of an object that lies in the program's module.
+    pub fn none() -> Module {
+        Module {
+            bytes: Arc::default(),
+            key: ModuleKey::of(&[]),
+            path: None,
+            in_guest: false,
+        }
+    }
+}
+
 /// What modules come to for namespaces with certain settings.
 pub struct Parsed {
     pub metering: Metering,

@@ -19,6 +19,8 @@ pub(crate) mod random;
 #[cfg(test)]
 mod snapshot;
 #[cfg(test)]
+mod snapshot_parts;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod state;
