@@ -46,6 +46,8 @@ static struct module *counter(void)
     module_import(m, "host", "end", "", "");
     module_import(m, "host", "meddle", "", "");
     module_import(m, "env", "__cxa_atexit", "iii", "i");
+    /* Its type is told to whoever links it. */
+    module_import(m, "env", "give", "", "i");
     uint32_t slot = module_import_global(m, "GOT.func", "give", true);
     uint32_t entry = module_import_global(m, "GOT.mem", "datum", true);
     uint32_t type = module_type(m, "", "i");
@@ -415,6 +417,92 @@ static void descriptors(void)
     ok("descriptors");
 }
 
+/* The counter and a library that it calls as one module, in which both are still known. */
+static wasm_byte_vec_t linked(void)
+{
+    static const char *const imports[] = {"host", "env.give"};
+    struct shelf shelf;
+    memset(&shelf, 0, sizeof shelf);
+    shelf_add(&shelf, "constant.so", constant(6));
+    struct module *program = counter();
+    module_needs(program, "constant.so");
+    module_function(program, "_start", "", "", CODE(CALL, 1, GLOBAL_GET, 1, I32_CONST, 0, GLOBAL_GET, 0, CALL, 4, DROP));
+    struct bytes bytes = module_finish(program);
+    wasm_dyld_config_t *config = wasm_dyld_config_new();
+    WORKS(wasm_dyld_config_set_open(config, shelf_open, &shelf, NULL, &error));
+    wasm_dyld_link_options_t options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.file = "counter.so";
+    options.bytes = bytes.data;
+    options.bytes_size = bytes.size;
+    options.imports = imports;
+    options.import_count = 2;
+    options.flags = WASM_DYLD_LINK_DYNAMIC;
+    wasm_byte_vec_t module;
+    WORKS(wasm_dyld_link(config, &options, &module, NULL, &error));
+    wasm_dyld_config_delete(config);
+    free(bytes.data);
+    shelf_clear(&shelf);
+    return module;
+}
+
+/* It counts on from 9 with both of its objects, and with the one that was loaded beside them. */
+static void goes_on(wasm_dyld_t *dyld)
+{
+    SAME(wasm_dyld_object_count(dyld), 3);
+    SAME_TEXT(wasm_dyld_object_name(dyld, wasm_dyld_object_at(dyld, 1)), "constant.so");
+    wasm_dyld_object_t *program = wasm_dyld_object_at(dyld, 0);
+    SAME(call(dyld, program, "count"), 10);
+    SAME(call(dyld, program, "entry"), 20);
+    SAME(call(dyld, program, "ask"), 40);
+    SAME(call(dyld, wasm_dyld_object_at(dyld, 1), "constant"), 6);
+    SAME(call(dyld, wasm_dyld_object_at(dyld, 2), "constant"), 7);
+    crash(dyld, program);
+}
+
+static void of_one_module(void)
+{
+    wasm_byte_vec_t module = linked();
+    wasm_dyld_snapshot_t *snapshot = NULL, *read = NULL;
+    wasm_dyld_object_t *program = NULL, *beside = NULL;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    int32_t exit_code = -1;
+    started = constructed = ended = 0;
+    struct host host = begin(&snapshot);
+    WORKS(wasm_dyld_load_bytes(host.dyld, "counter.so", (const uint8_t *)module.data, module.size, WASM_DYLD_PROGRAM, &program, &error));
+    WORKS(load_module(host.dyld, "beside.so", constant(7), 0, &beside, &error));
+    SAME(call(host.dyld, program, "count"), 8);
+    SAME(call(host.dyld, program, "count"), 9);
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, &snapshot, &error));
+    uint32_t slot = slot_of(host.dyld, wasm_dyld_object_at(host.dyld, 1), "constant");
+    for (int n = 0; n < 5; n++) {
+        goes_on(host.dyld);
+        WORKS(wasm_dyld_restore(host.dyld, snapshot, &error));
+    }
+    host_delete(&host);
+    WORKS(wasm_dyld_snapshot_serialize(snapshot, &bytes, &size, &error));
+    WORKS(wasm_dyld_snapshot_deserialize(bytes, size, &read, &error));
+    for (int n = 0; n < 2; n++) {
+        host = begin(NULL);
+        WORKS(wasm_dyld_restore(host.dyld, n ? read : snapshot, &error));
+        goes_on(host.dyld);
+        SAME(slot_of(host.dyld, wasm_dyld_object_at(host.dyld, 1), "constant"), slot);
+        WORKS(wasm_dyld_restore(host.dyld, n ? snapshot : read, &error));
+        WORKS(wasm_dyld_run(host.dyld, &exit_code, &error));
+        SAME(exit_code, 0);
+        SAME(constructed, n + 1);
+        SAME(ended, n + 1);
+        host_delete(&host);
+    }
+    SAME(started, 1);
+    wasm_dyld_snapshot_delete(read);
+    wasm_dyld_snapshot_delete(snapshot);
+    wasm_byte_vec_delete(&module);
+    ok("a program that is one module of several objects");
+}
+
 static void what_is_refused(void)
 {
     wasm_dyld_snapshot_t *snapshot, *none = NULL;
@@ -474,6 +562,7 @@ int main(void)
     in_new_namespaces();
     on_threads();
     descriptors();
+    of_one_module();
     what_is_refused();
     return 0;
 }
