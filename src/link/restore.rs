@@ -228,8 +228,7 @@ impl Namespace {
                     let (mut found, bytes) = self.parse_again(object, module)?;
                     let key = ModuleKey::of(&bytes);
                     let code = self.compile_as(key, &bytes);
-                    let code =
-                        code.ok_or_else(|| super::refused::refused(self, &found, &bytes))?;
+                    let code = code.ok_or_else(|| super::refused::refused(self, &found, &bytes))?;
                     if known.is_none() {
                         let more = std::mem::take(&mut found.parts);
                         if object.main {

@@ -145,7 +145,11 @@ fn slots(request: &Request<'_>, load: &Again<'_>) -> Result<Slots> {
             slots.of.insert(callee.id, slot);
         }
     }
-    let loaded = request.model.nodes.iter().map(|(id, node)| (*id, &node.found));
+    let loaded = request
+        .model
+        .nodes
+        .iter()
+        .map(|(id, node)| (*id, &node.found));
     let objects = loaded.chain(request.fresh_ids().zip(request.fresh));
     let of_module: HashSet<(FuncId, u64)> = known_within(request, objects).into_iter().collect();
     let within = |slot: u64| {

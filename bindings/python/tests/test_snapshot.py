@@ -55,6 +55,30 @@ def test_new_namespaces_go_on() -> None:
             assert fork.load("counter.so", wasmdyld.RTLD_NOLOAD).count() == 30
 
 
+def test_a_program_that_is_one_module_goes_on_in_new_namespaces(guests: Path) -> None:
+    opens = guests / "cases/dl-main/main-pie.wasm"
+    linked = wasmdyld.link(opens, library_paths=[guests / "lib"], default_paths=[], dynamic=True)
+
+    def namespace(output: wasmdyld.Output) -> Namespace:
+        wasi = wasmdyld.Wasi(stdout=output, stderr=output)
+        return Namespace(snapshots=True, default_paths=[], library_paths=[opens.parent], wasi=wasi)
+
+    first, output = wasmdyld.Output(), wasmdyld.Output()
+    with namespace(first) as ns:
+        ns.load_bytes("main-pie.wasm", linked.bytes, wasmdyld.Flags.PROGRAM)
+        names = [loaded.name for loaded in ns.objects]
+        assert "libc.so" in names
+        snapshot = ns.snapshot()
+        status = ns.run()
+    said = first.take()
+    assert said
+    for one in [snapshot, Snapshot.from_bytes(snapshot.to_bytes())]:
+        with namespace(output) as fork:
+            fork.restore(one)
+            assert [loaded.name for loaded in fork.objects] == names
+            assert (fork.run(), output.take()) == (status, said)
+
+
 def test_what_is_refused() -> None:
     with Namespace(wasi=False) as ns, counted() as other:
         snapshot = other.snapshot()

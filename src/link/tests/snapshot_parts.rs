@@ -295,7 +295,15 @@ fn lists_of_objects_that_contradict_the_module_are_refused() {
                 object.needed.retain(|id| *id != ObjectId(1));
                 object.node.uses.retain(|id| *id != ObjectId(1));
             }
-            let of = |id: &FuncId| matches!(id, FuncId::Object { object: ObjectId(1), .. });
+            let of = |id: &FuncId| {
+                matches!(
+                    id,
+                    FuncId::Object {
+                        object: ObjectId(1),
+                        ..
+                    }
+                )
+            };
             books.model.slots.retain(|(id, _)| !of(id));
         }),
         ("no program", |books, _| {
