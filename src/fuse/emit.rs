@@ -79,10 +79,9 @@ pub(super) fn emit(parts: &Parts<'_>, types: &mut Types, options: &Options) -> R
     let mut sections = Sections::default();
     let in_order = numbers::ordered(parts)?;
     let numbers = numbers::numbers(parts, types, &host_types, &in_order, &mut sections)?;
-    let mut places = Vec::new();
-    if options.debug {
-        places.resize_with(parts.objects.modules.len(), Places::default);
-    }
+    let modules = parts.objects.modules.iter();
+    let noted = modules.map(|module| options.debug && module.debug.is_some());
+    let mut places: Vec<Option<Places>> = noted.map(|noted| noted.then(Places::default)).collect();
     functions(
         parts,
         types,
@@ -151,7 +150,7 @@ pub(super) fn emit(parts: &Parts<'_>, types: &mut Types, options: &Options) -> R
     if let Some(known) = &known {
         module.section(known);
     }
-    for places in &mut places {
+    for places in places.iter_mut().flatten() {
         places.finish(sections.code.len());
     }
     let debug = Debug::of(parts, &numbers, &places);
@@ -169,7 +168,7 @@ pub(super) fn emit(parts: &Parts<'_>, types: &mut Types, options: &Options) -> R
     })
 }
 
-/// The functions that are no imports, in the order of their numbers. `places` has one of each object's where they are to be noted.
+/// The functions that are no imports, in the order of their numbers. `places` has one of each object's whose places are to be noted.
 fn functions(
     parts: &Parts<'_>,
     types: &Types,
@@ -177,7 +176,7 @@ fn functions(
     nothing: u32,
     options: &Options,
     sections: &mut Sections,
-    places: &mut [Places],
+    places: &mut [Option<Places>],
 ) -> Result<()> {
     for &func in &parts.live.funcs {
         match func {
@@ -188,7 +187,7 @@ fn functions(
                 let mut rewrite = Rewrite { numbers, object };
                 let body = parts.objects.body(object, index)?;
                 let code = &mut sections.code;
-                match places.get_mut(object as usize) {
+                match places.get_mut(object as usize).and_then(Option::as_mut) {
                     // What is folded has no place of its own.
                     Some(places) => {
                         let start = parts.objects.code(object)?;

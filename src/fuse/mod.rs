@@ -77,7 +77,7 @@ pub struct Options {
     pub hosted: bool,
     /// The module says of its objects what is known of them, for a namespace in which more are loaded.
     pub dynamic: bool,
-    /// Constants that linking makes are folded into what uses them. Without, and with `debug`, operators are those of the objects, one by one.
+    /// Constants that linking makes are folded into what uses them. Without, and with `debug` in an object that has debug information, operators are those of the objects, one by one.
     pub fold: bool,
     /// Functions have their names, in the form `libc.so!malloc`.
     pub names: bool,

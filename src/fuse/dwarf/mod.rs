@@ -40,14 +40,14 @@ pub(super) struct Debug {
 
 impl Debug {
     /// Takes what the objects have, by where their functions have gone.
-    pub fn of(parts: &Parts<'_>, numbers: &Numbers<'_>, places: &[Places]) -> Debug {
+    pub fn of(parts: &Parts<'_>, numbers: &Numbers<'_>, places: &[Option<Places>]) -> Debug {
         let mut debug = Debug::default();
         let plan = &parts.world.plan.objects;
         let objects = parts.objects.modules.iter().zip(parts.world.request.fresh);
         for (((module, found), planned), (places, object)) in
             objects.zip(plan).zip(places.iter().zip(0..))
         {
-            let Some(sections) = &module.debug else {
+            let Some((sections, places)) = module.debug.as_ref().zip(places.as_ref()) else {
                 continue;
             };
             let global = |index| {
