@@ -3,6 +3,7 @@
  */
 #include "check.hh"
 #include "guest_libc.hh"
+#include "zip.h"
 
 static void in_memory()
 {
@@ -14,6 +15,7 @@ static void in_memory()
     CHECK(VALUE(folder.try_read("new")) == "written");
     CHECK(VALUE(folder.try_list()) == (std::vector<std::string>{"empty/", "new", "sub/file"}));
     VALUE(folder.try_remove("sub"));
+    ERROR(folder.try_remove("."), Code::invalid_argument, {"."});
     CHECK(guest.file("/data/sub/file") == "(none)");
     ERROR(folder.try_read("sub/file"), Code::not_found, {"sub/file"});
     ERROR(folder.try_write(std::string("a\0b", 3), ""), Code::invalid_argument, {"NUL"});
@@ -29,6 +31,8 @@ static void in_memory()
     CHECK(folder.read("f") == "1" && folder.list().size() == 1);
     folder.remove("f");
     folder.make("d");
+    folder.clear();
+    CHECK(folder.list().empty());
 #endif
     ok("in memory");
 }
@@ -40,6 +44,28 @@ static void read_only()
     Guest guest(Wasi().folder(folder, "/data", Access::read_only));
     CHECK(guest.file("/data/file") == "1" && !guest.puts("/data/file", "2"));
     ok("read only");
+}
+
+static void in_archives()
+{
+    auto zip = zip_of("file", reinterpret_cast<const std::uint8_t *>("1"), 1);
+    Span<const std::uint8_t> bytes{zip.bytes, zip.size};
+    Guest guest(Wasi().folder(VALUE(ArchiveFolder::try_from_bytes(bytes)), "/data", Access::read_write));
+    CHECK(guest.file("/data/file") == "1" && !guest.puts("/data/file", "2"));
+    ERROR(ArchiveFolder::try_from_bytes(bytes, 1), Code::limit, {"file"});
+    ERROR(ArchiveFolder::try_from_bytes({}), Code::malformed, {"archive"});
+    ERROR(ArchiveFolder::try_open("/nowhere/a.zip"), Code::not_found, {"a.zip"});
+    ERROR(ArchiveFolder::try_open(std::string("a\0b", 3)), Code::invalid_argument, {"NUL"});
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    bool threw = false;
+    try {
+        ArchiveFolder("/nowhere/a.zip");
+    } catch (const Error &error) {
+        threw = error.code() == Code::not_found;
+    }
+    CHECK(threw);
+#endif
+    ok("in archives");
 }
 
 /* One file, whose functions do as they are told. */
@@ -107,5 +133,6 @@ int main()
 {
     in_memory();
     read_only();
+    in_archives();
     host_files();
 }

@@ -1,8 +1,9 @@
 /*
- * Folders for guests that are none of the system: in memory, and behind callbacks.
+ * Folders for guests that are none of the system: in memory, in archives, and behind callbacks.
  */
 #include "check.h"
 #include "guest_libc.h"
+#include "zip.h"
 #include <errno.h>
 
 static wasm_dyld_object_t *load_libc_with(struct host *host, wasm_dyld_folder_t *folder, uint32_t flags)
@@ -86,7 +87,9 @@ static void misuse(void)
     FAILS(wasm_dyld_wasi_add_virtual_folder(wasi, folder, "/", 0, &error), WASM_DYLD_INVALID_ARGUMENT, "READ_ONLY", NULL);
     WORKS(wasm_dyld_folder_write(folder, "a", NULL, 0, &error));
     WORKS(wasm_dyld_folder_read(folder, "a", NULL, NULL, &error));
-    WORKS(wasm_dyld_folder_remove(folder, ".", &error));
+    FAILS(wasm_dyld_folder_remove(folder, ".", &error), WASM_DYLD_INVALID_ARGUMENT, NULL);
+    WORKS(wasm_dyld_folder_clear(folder, &error));
+    FAILS(wasm_dyld_folder_clear(NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
     FAILS(wasm_dyld_folder_read(folder, "a", NULL, NULL, &error), WASM_DYLD_NOT_FOUND, "a", NULL);
     wasm_dyld_folder_delete(folder);
     FAILS(wasm_dyld_folder_make(folder, "a", &error), WASM_DYLD_INVALID_ARGUMENT, "no live handle", NULL);
@@ -94,6 +97,33 @@ static void misuse(void)
     wasm_dyld_folder_delete(NULL);
     wasm_dyld_wasi_delete(wasi);
     ok("misuse");
+}
+
+/* What is in an archive guests read; nobody changes it. */
+static void archives(void)
+{
+    struct host host;
+    wasm_dyld_folder_t *folder = NULL;
+    struct zip zip = zip_of("sub/file", (const uint8_t *)"contents", 8);
+    FAILS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 0, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
+    FAILS(wasm_dyld_folder_new_archive_bytes(NULL, 1, 0, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
+    FAILS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size - 1, 0, &folder, &error), WASM_DYLD_MALFORMED, "archive", NULL);
+    FAILS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 2, &folder, &error), WASM_DYLD_LIMIT, "sub/file", NULL);
+    FAILS(wasm_dyld_folder_new_archive(NULL, 0, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
+    FAILS(wasm_dyld_folder_new_archive("/nowhere/a.zip", 0, &folder, &error), WASM_DYLD_NOT_FOUND, "/nowhere/a.zip", NULL);
+    FAILS(wasm_dyld_folder_new_archive("/", 0, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "regular", NULL);
+    CHECK(folder == NULL);
+    WORKS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 3, &folder, &error));
+    memset(zip.bytes, 0, zip.size);
+    FAILS(wasm_dyld_folder_read(folder, "sub/file", NULL, NULL, &error), WASM_DYLD_INVALID_ARGUMENT, "not in memory", NULL);
+    wasm_dyld_object_t *libc = load_libc_with(&host, folder, WASM_DYLD_FOLDER_READ_WRITE);
+    SAME_TEXT(guest_reads(&host, libc, "/data/sub/file"), "contents");
+    CHECK(guest_reads(&host, libc, "/data/none") == NULL && !guest_writes(&host, libc, "/data/sub/file", "2"));
+    CHECK(!guest_writes(&host, libc, "/data/new", "2"));
+    wasm_dyld_folder_delete(folder);
+    SAME_TEXT(guest_reads(&host, libc, "/data/sub/file"), "contents");
+    host_delete(&host);
+    ok("archives");
 }
 
 /* Two files behind callbacks: "read" has a text, and "write" takes one. */
@@ -243,6 +273,7 @@ int main(void)
     read_only();
     bounded();
     misuse();
+    archives();
     callbacks();
     return 0;
 }

@@ -3,6 +3,8 @@
  */
 #include "build.h"
 #include "check.h"
+#include "zip.h"
+#include <errno.h>
 
 static struct host host;
 static struct shelf shelf;
@@ -647,6 +649,89 @@ static void paths(void)
     ok("paths of the host");
 }
 
+/* A library in folders that are none of the system: env of the callbacks is its bytes. */
+
+static int32_t stat_library(void *env, const char *path, wasm_dyld_file_stat_t *stat)
+{
+    stat->kind = *path ? WASM_DYLD_KIND_FILE : WASM_DYLD_KIND_FOLDER;
+    stat->size = ((struct bytes *)env)->size;
+    return !*path || strcmp(path, "plugin.so") == 0 ? 0 : ENOENT;
+}
+
+static int32_t open_library(void *env, const char *path, uint32_t flags, uint64_t *file)
+{
+    (void)env;
+    SAME_TEXT(path, "plugin.so");
+    *file = flags;
+    return 0;
+}
+
+static int64_t read_library(void *env, uint64_t file, uint8_t *buffer, size_t size, uint64_t offset)
+{
+    struct bytes *library = (struct bytes *)env;
+    SAME(file, 0);
+    size_t left = offset < library->size ? library->size - (size_t)offset : 0;
+    size = size < left ? size : left;
+    if (size)
+        memcpy(buffer, library->data + offset, size);
+    return (int64_t)size;
+}
+
+static int64_t no_entries(void *env, const char *folder, uint64_t number, char *name, size_t size)
+{
+    (void)env, (void)folder, (void)number, (void)name, (void)size;
+    return 0;
+}
+
+static void other_folders(void)
+{
+    struct module *modules[] = {number("plugin", 31), number("plugin", 32), number("plugin", 33)};
+    struct bytes bytes[3];
+    wasm_dyld_folder_t *folders[3];
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    wasm_dyld_folder_callbacks_t callbacks;
+    for (int i = 0; i < 3; i++)
+        bytes[i] = module_finish(modules[i]);
+    folders[0] = wasm_dyld_folder_new_memory(0, 0);
+    WORKS(wasm_dyld_folder_write(folders[0], "plugin.so", bytes[0].data, bytes[0].size, &error));
+    struct zip zip = zip_of("plugin.so", bytes[1].data, bytes[1].size);
+    WORKS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 0, &folders[1], &error));
+    memset(&callbacks, 0, sizeof callbacks);
+    callbacks.size = sizeof callbacks;
+    callbacks.stat = stat_library;
+    callbacks.open = open_library;
+    callbacks.read = read_library;
+    callbacks.entry = no_entries;
+    WORKS(wasm_dyld_folder_new_callbacks(&callbacks, &bytes[2], NULL, &folders[2], &error));
+    static const char *const names[] = {"/memory", "/archive", "/callbacks"};
+    static const char *const libraries[] = {"/memory/plugin.so", "/archive/./plugin.so", "/callbacks//plugin.so"};
+    static const char *const none[] = {"/memory/none.so", "/archive/none.so", "/callbacks/../memory/plugin.so"};
+    for (int i = 0; i < 3; i++) {
+        uint32_t access = i == 1 ? WASM_DYLD_FOLDER_READ_ONLY : WASM_DYLD_FOLDER_READ_WRITE;
+        WORKS(wasm_dyld_wasi_add_virtual_folder(wasi, folders[i], names[i], access, &error));
+        wasm_dyld_folder_delete(folders[i]);
+    }
+    begin();
+    WORKS(wasm_dyld_set_wasi(host.dyld, wasi, &error));
+    uint32_t handles[3];
+    for (int i = 0; i < 3; i++) {
+        handles[i] = guest_open(libraries[i], WASM_DYLD_NOW);
+        CHECK(handles[i] != 0);
+        SAME(guest_call(guest_symbol(handles[i], "plugin")), 31 + i);
+        SAME(guest_open(none[i], WASM_DYLD_NOW), 0);
+        GUEST_ERROR(".so");
+    }
+    for (int i = 0; i < 3; i++) {
+        SAME(guest_open(libraries[i], WASM_DYLD_NOLOAD), handles[i]);
+        SAME(GUEST1("close", handles[i]), 0);
+        SAME(GUEST1("close", handles[i]), 0);
+    }
+    host_delete(&host);
+    for (int i = 0; i < 3; i++)
+        free(bytes[i].data);
+    ok("folders that are none of the system");
+}
+
 /* The two other interfaces, with the same pointers. */
 
 static void other_interfaces(void)
@@ -748,6 +833,7 @@ int main(void)
     switched_off();
     callback();
     paths();
+    other_folders();
     other_interfaces();
     shelf_clear(&shelf);
     return 0;

@@ -654,7 +654,7 @@ typedef struct wasm_dyld_engine_t wasm_dyld_engine_t;
 typedef struct wasm_dyld_error_t wasm_dyld_error_t;
 
 /**
- * A folder for guests that is none of the system: in memory, or behind callbacks. Several WASI configurations may have it, and so several namespaces
+ * A folder for guests that is none of the system: in memory, in an archive, or behind callbacks. Several WASI configurations may have it, and so several namespaces
  * on several threads; all find the same files. The caller deletes it, at any time after it was given to them.
  */
 typedef struct wasm_dyld_folder_t wasm_dyld_folder_t;
@@ -2255,6 +2255,27 @@ wasm_dyld_folder_t *wasm_dyld_folder_new_memory(uint64_t max_bytes,
                                                 uint64_t max_nodes);
 
 /**
+ * A new folder that a zip archive in a file is, for reading alone. The file stays open until nothing has the folder any more, and has to stay as it is. `max_nodes` are the files, folders and links that
+ * it may have (0: 65,536). Only its directory is read here; guests that read a file unpack as much as they read. What is neither stored nor deflated, or encrypted, is ENOTSUP for guests, a file of more than
+ * 64 MiB that is packed to less than a hundredth EFBIG, damage EIO.
+ * Fails with WASM_DYLD_NOT_FOUND and WASM_DYLD_IO as files do, with WASM_DYLD_LIMIT, and with WASM_DYLD_MALFORMED for what is no archive and for one with entries that overlap, have one name, a name that
+ * leads elsewhere, or are neither files, folders nor links.
+ */
+wasm_dyld_code_t wasm_dyld_folder_new_archive(const char *path,
+                                              uint64_t max_nodes,
+                                              wasm_dyld_folder_t **folder,
+                                              wasm_dyld_error_t **error);
+
+/**
+ * As wasm_dyld_folder_new_archive, with an archive in memory, whose bytes are copied.
+ */
+wasm_dyld_code_t wasm_dyld_folder_new_archive_bytes(const uint8_t *bytes,
+                                                    size_t size,
+                                                    uint64_t max_nodes,
+                                                    wasm_dyld_folder_t **folder,
+                                                    wasm_dyld_error_t **error);
+
+/**
  * Deletes the caller's handle. NULL is allowed. What is in the folder goes when no WASI configuration and no namespace has it.
  */
 void wasm_dyld_folder_delete(wasm_dyld_folder_t *folder);
@@ -2287,12 +2308,17 @@ wasm_dyld_code_t wasm_dyld_folder_read(wasm_dyld_folder_t *folder,
                                        wasm_dyld_error_t **error);
 
 /**
- * Removes from a folder in memory a file, a link, or a folder with all that is in it. A path of one dot empties the folder itself. What guests have open of it stays until they close it. Fails with
+ * Removes from a folder in memory a file, a link, or a folder with all that is in it. The folder itself cannot be removed (WASM_DYLD_INVALID_ARGUMENT); wasm_dyld_folder_clear empties it. What guests have open of it stays until they close it. Fails with
  * WASM_DYLD_NOT_FOUND if there is nothing.
  */
 wasm_dyld_code_t wasm_dyld_folder_remove(wasm_dyld_folder_t *folder,
                                          const char *path,
                                          wasm_dyld_error_t **error);
+
+/**
+ * Removes all that is in a folder in memory. What guests have open of it stays until they close it.
+ */
+wasm_dyld_code_t wasm_dyld_folder_clear(wasm_dyld_folder_t *folder, wasm_dyld_error_t **error);
 
 /**
  * Lists all that is in a folder in memory: the paths of files and links, and of folders that are empty, each of these with a slash at its end. What lies

@@ -78,11 +78,25 @@ impl Example {
     }
 
     fn with_files(&self, module: &str) -> Ran {
+        self.with_library(module, ["--dir", &self.modules])
+    }
+
+    /// With its own library in this folder.
+    fn with_library(&self, module: &str, folder: [&str; 2]) -> Ran {
         let variables = ["--env", "PYTHONHOME=/", "--env", "PYTHONPATH=/lib"];
-        self.run(
-            module,
-            &[&["--dir", &self.modules][..], &variables].concat(),
-        )
+        self.run(module, &[&folder[..], &variables].concat())
+    }
+
+    /// An archive of its own library, as the option of the command says it.
+    fn archive(&self) -> String {
+        let archive = self.folder.join("lib.zip");
+        let mut pack = Command::new("python3");
+        pack.args(["-m", "zipfile", "-c"]).arg(&archive);
+        let modules = guests().join("python/lib");
+        let entries = fs::read_dir(&modules).expect("the modules");
+        pack.args(entries.map(|entry| entry.expect("a module").path()));
+        c::succeed("python3 -m zipfile", &mut pack);
+        format!("{}::/lib", archive.display())
     }
 
     /// In node, without any files.
@@ -111,6 +125,8 @@ fn python_does_the_same_apart_as_one_module_and_started_ahead_of_time() {
         scope.spawn(|| {
             does(&example.with_files("python.wasm"), WITH_FILES);
             does(&example.with_files("whole.wasm"), WITH_FILES);
+            let archive = ["--dir-zip", &example.archive()];
+            does(&example.with_library("whole.wasm", archive), WITH_FILES);
         });
         // What it has imported it has without any files.
         does(&example.run("started.wasm", &[]), WITHOUT_FILES);

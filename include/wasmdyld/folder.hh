@@ -75,10 +75,16 @@ class MemoryFolder : public Folder {
         return std::string(reinterpret_cast<const char *>(bytes), size);
     }
 
-    /// Removes a file, a link, or a folder with all that is in it; "." empties the folder itself.
+    /// Removes a file, a link, or a folder with all that is in it.
     Result<void> try_remove(const std::string &path) const
     {
         return at(path, [&](auto name, auto error) { return wasm_dyld_folder_remove(raw(), name, error); });
+    }
+
+    /// Removes all that is in it.
+    Result<void> try_clear() const
+    {
+        return detail::checked([&](auto error) { return wasm_dyld_folder_clear(raw(), error); });
     }
 
     /// The paths of all files and links, and of folders that are empty, each of these with a slash at its end. What lies deeper than a
@@ -108,6 +114,8 @@ class MemoryFolder : public Folder {
     std::string read(const std::string &path) const { return try_read(path).value(); }
     /// As try_remove.
     void remove(const std::string &path) const { try_remove(path).value(); }
+    /// As try_clear.
+    void clear() const { try_clear().value(); }
     /// As try_list.
     std::vector<std::string> list() const { return try_list().value(); }
 #endif
@@ -117,6 +125,46 @@ class MemoryFolder : public Folder {
     {
         auto fits = detail::no_nul(path, "path");
         return fits ? detail::checked([&](auto error) { return call(path.c_str(), error); }) : fits;
+    }
+};
+
+/**
+ * A folder that a zip archive is, for reading alone, whatever access a guest is given. Its directory is read at once, and of its files what
+ * guests read, when they do.
+ */
+class ArchiveFolder : public Folder {
+  public:
+    /// An archive in a file, which stays open as long as anything has the folder, and has to stay as it is. `max_nodes` are the files, folders
+    /// and links that it may have (0: 65,536). What is no archive, or one that leads readers astray, is Code::malformed.
+    static Result<ArchiveFolder> try_open(const std::string &path, std::uint64_t max_nodes = 0)
+    {
+        auto fits = detail::no_nul(path, "path");
+        if (!fits)
+            return fits.error();
+        return made([&](auto to, auto error) { return wasm_dyld_folder_new_archive(path.c_str(), max_nodes, to, error); });
+    }
+
+    /// An archive in memory, whose bytes are copied.
+    static Result<ArchiveFolder> try_from_bytes(Span<const std::uint8_t> bytes, std::uint64_t max_nodes = 0)
+    {
+        return made([&](auto to, auto error) { return wasm_dyld_folder_new_archive_bytes(bytes.data(), bytes.size(), max_nodes, to, error); });
+    }
+
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    /// As try_open.
+    explicit ArchiveFolder(const std::string &path, std::uint64_t max_nodes = 0) : ArchiveFolder(try_open(path, max_nodes).value()) {}
+#endif
+
+  private:
+    explicit ArchiveFolder(wasm_dyld_folder_t *raw) : Folder(raw) {}
+
+    template <class Call> static Result<ArchiveFolder> made(Call &&call)
+    {
+        wasm_dyld_folder_t *raw = nullptr;
+        auto opened = detail::checked([&](auto error) { return call(&raw, error); });
+        if (!opened)
+            return opened.error();
+        return ArchiveFolder(raw);
     }
 };
 

@@ -4,14 +4,15 @@
 
 use std::ffi::c_char;
 
-use super::edge::{self, Handle, Settings, edge};
+use super::config;
+use super::edge::{self, Handle, Settings, edge, set};
 use super::error::wasm_dyld_error_t;
 use super::types::{self, wasm_dyld_code_t};
 use super::wasi::{wasm_dyld_wasi_t, with};
 use crate::error::{Code, Error, Result};
-use crate::wasi::{MemoryLimits, MemoryTree, Source};
+use crate::wasi::{ArchiveTree, MemoryLimits, MemoryTree, Source};
 
-/// A folder for guests that is none of the system: in memory, or behind callbacks. Several WASI configurations may have it, and so several namespaces
+/// A folder for guests that is none of the system: in memory, in an archive, or behind callbacks. Several WASI configurations may have it, and so several namespaces
 /// on several threads; all find the same files. The caller deletes it, at any time after it was given to them.
 pub struct wasm_dyld_folder_t {
     source: Source,
@@ -22,13 +23,6 @@ pub struct wasm_dyld_folder_t {
 edge::handle!(wasm_dyld_folder_t, 8, "folder");
 
 impl wasm_dyld_folder_t {
-    pub(super) fn of(source: Source) -> Self {
-        wasm_dyld_folder_t {
-            source,
-            given: Settings::default(),
-        }
-    }
-
     fn memory(&self) -> Result<&MemoryTree> {
         match &self.source {
             Source::Memory(tree) => Ok(tree),
@@ -54,9 +48,76 @@ pub extern "C" fn wasm_dyld_folder_new_memory(
             bytes: or(max_bytes, default.bytes),
             nodes: or(max_nodes, default.nodes),
         });
-        let folder = wasm_dyld_folder_t::of(Source::Memory(tree));
+        let folder = wasm_dyld_folder_t {
+            source: Source::Memory(tree),
+            given: Settings::default(),
+        };
         folder.give().ok()
     })
+}
+
+/// A new folder that a zip archive in a file is, for reading alone. The file stays open until nothing has the folder any more, and has to stay as it is. `max_nodes` are the files, folders and links that
+/// it may have (0: 65,536). Only its directory is read here; guests that read a file unpack as much as they read. What is neither stored nor deflated, or encrypted, is ENOTSUP for guests, a file of more than
+/// 64 MiB that is packed to less than a hundredth EFBIG, damage EIO.
+/// Fails with WASM_DYLD_NOT_FOUND and WASM_DYLD_IO as files do, with WASM_DYLD_LIMIT, and with WASM_DYLD_MALFORMED for what is no archive and for one with entries that overlap, have one name, a name that
+/// leads elsewhere, or are neither files, folders nor links.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_folder_new_archive(
+    path: *const c_char,
+    max_nodes: u64,
+    folder: *mut *mut wasm_dyld_folder_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    new_archive(max_nodes, folder, error, |most| {
+        ArchiveTree::open(&config::path(path, "archive")?, most)
+    })
+}
+
+/// As wasm_dyld_folder_new_archive, with an archive in memory, whose bytes are copied.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_folder_new_archive_bytes(
+    bytes: *const u8,
+    size: usize,
+    max_nodes: u64,
+    folder: *mut *mut wasm_dyld_folder_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    new_archive(max_nodes, folder, error, |most| {
+        let bytes = edge::bytes(bytes, size, "archive")?;
+        ArchiveTree::from_bytes(bytes.to_vec(), most)
+    })
+}
+
+fn new_archive(
+    max_nodes: u64,
+    folder: *mut *mut wasm_dyld_folder_t,
+    error: *mut *mut wasm_dyld_error_t,
+    open: impl FnOnce(u64) -> Result<ArchiveTree>,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        give_new(folder, || {
+            let tree = open(match max_nodes {
+                0 => MemoryLimits::default().nodes,
+                most => most,
+            })?;
+            Ok(Source::Archive(tree))
+        })
+    })
+}
+
+/// Gives the caller a folder that is made where there is a place for its handle: nobody could delete it else.
+pub(super) fn give_new(
+    folder: *mut *mut wasm_dyld_folder_t,
+    make: impl FnOnce() -> Result<Source>,
+) -> Result<()> {
+    if folder.is_null() {
+        let why = "the place for the new folder is NULL";
+        return Err(Error::new(Code::InvalidArgument, why));
+    }
+    let source = make()?;
+    let given = Settings::default();
+    set(folder, wasm_dyld_folder_t { source, given }.give()?);
+    Ok(())
 }
 
 /// Deletes the caller's handle. NULL is allowed. What is in the folder goes when no WASI configuration and no namespace has it.
@@ -112,7 +173,7 @@ pub extern "C" fn wasm_dyld_folder_read(
     })
 }
 
-/// Removes from a folder in memory a file, a link, or a folder with all that is in it. A path of one dot empties the folder itself. What guests have open of it stays until they close it. Fails with
+/// Removes from a folder in memory a file, a link, or a folder with all that is in it. The folder itself cannot be removed (WASM_DYLD_INVALID_ARGUMENT); wasm_dyld_folder_clear empties it. What guests have open of it stays until they close it. Fails with
 /// WASM_DYLD_NOT_FOUND if there is nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_folder_remove(
@@ -123,6 +184,18 @@ pub extern "C" fn wasm_dyld_folder_remove(
     edge(error, || {
         let folder = wasm_dyld_folder_t::lend(folder)?;
         folder.memory()?.delete(edge::text(path, "path")?)
+    })
+}
+
+/// Removes all that is in a folder in memory. What guests have open of it stays until they close it.
+#[unsafe(no_mangle)]
+pub extern "C" fn wasm_dyld_folder_clear(
+    folder: *mut wasm_dyld_folder_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge(error, || {
+        wasm_dyld_folder_t::lend(folder)?.memory()?.clear();
+        Ok(())
     })
 }
 

@@ -6,9 +6,9 @@ use std::ffi::{CString, c_char, c_void};
 use std::io;
 
 use super::config::wasm_dyld_finalizer_t;
-use super::edge::{self, Environment, Handle, edge, set};
+use super::edge::{self, Environment, edge};
 use super::error::wasm_dyld_error_t;
-use super::folder::wasm_dyld_folder_t;
+use super::folder::{give_new, wasm_dyld_folder_t};
 use super::types::wasm_dyld_code_t;
 use crate::error::{Code, Error};
 use crate::wasi::{Access, Hosted, HostedKind, HostedStat, HostedTree, Source};
@@ -173,31 +173,27 @@ pub extern "C" fn wasm_dyld_folder_new_callbacks(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         let env = Environment::new(env, finalizer);
-        // Nobody could delete it.
-        if folder.is_null() {
-            let why = "the place for the new folder is NULL";
-            return Err(Error::new(Code::InvalidArgument, why));
-        }
-        let given = *edge::plain(callbacks, "callbacks")?;
-        if given.size != size_of::<wasm_dyld_folder_callbacks_t>() {
-            let why = format!("callbacks of {} bytes are of another version", given.size);
-            return Err(Error::new(Code::InvalidArgument, why));
-        }
-        for (is_there, name) in [
-            (given.stat.is_some(), "stat"),
-            (given.open.is_some(), "open"),
-            (given.read.is_some(), "read"),
-            (given.entry.is_some(), "entry"),
-        ] {
-            if !is_there {
-                let why = format!("the callback `{name}` is NULL: a folder cannot do without it");
+        give_new(folder, || {
+            let given = *edge::plain(callbacks, "callbacks")?;
+            if given.size != size_of::<wasm_dyld_folder_callbacks_t>() {
+                let why = format!("callbacks of {} bytes are of another version", given.size);
                 return Err(Error::new(Code::InvalidArgument, why));
             }
-        }
-        let tree = HostedTree::new(Box::new(Callbacks { given, env }));
-        let made = wasm_dyld_folder_t::of(Source::Hosted(tree)).give()?;
-        set(folder, made);
-        Ok(())
+            for (is_there, name) in [
+                (given.stat.is_some(), "stat"),
+                (given.open.is_some(), "open"),
+                (given.read.is_some(), "read"),
+                (given.entry.is_some(), "entry"),
+            ] {
+                if !is_there {
+                    let why =
+                        format!("the callback `{name}` is NULL: a folder cannot do without it");
+                    return Err(Error::new(Code::InvalidArgument, why));
+                }
+            }
+            let tree = HostedTree::new(Box::new(Callbacks { given, env }));
+            Ok(Source::Hosted(tree))
+        })
     })
 }
 

@@ -1,6 +1,8 @@
 //! What the fuzzers in `fuzz/` call: each function takes any bytes and panics where something does not hold. The library's own
 //! tests call them with the committed corpus, so that an input which once led to a fault stays a test.
 
+#[cfg(all(unix, feature = "wasi"))]
+mod archive;
 mod files;
 mod fuse;
 mod load;
@@ -10,6 +12,8 @@ mod plan;
 mod sandbox;
 mod text;
 
+#[cfg(all(unix, feature = "wasi"))]
+pub use archive::archive;
 pub use files::{File, files, join, split};
 pub use fuse::fuse;
 pub use load::load;
@@ -141,6 +145,12 @@ mod tests {
     #[test]
     fn the_corpus_of_sandbox() {
         each("sandbox", super::sandbox);
+    }
+
+    #[cfg(all(unix, feature = "wasi"))]
+    #[test]
+    fn the_corpus_of_archive() {
+        each("archive", super::archive);
     }
 
     /// On the bundled engine.

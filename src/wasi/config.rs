@@ -20,7 +20,7 @@ use super::preview1::{Clocks, Given, Random, Slot, Wait, Waiting, Wasi};
 use super::read_only::ReadOnly;
 use super::stdio::{Input, Output, Stream};
 use super::strings::Strings;
-use super::tree::{HostedTree, MemoryTree, Tree, TreeFolder};
+use super::tree::{ArchiveTree, HostedTree, MemoryTree, Tree, TreeFolder};
 use crate::error::{Code, Error, Result};
 
 /// Where the files of a directory are that a guest is given.
@@ -32,6 +32,8 @@ pub enum Source {
     Memory(MemoryTree),
     /// Behind functions of the host.
     Hosted(HostedTree),
+    /// In an archive, which guests read only, whatever they may do in other folders.
+    Archive(ArchiveTree),
 }
 
 impl fmt::Display for Source {
@@ -40,6 +42,7 @@ impl fmt::Display for Source {
             Source::Host(path) => path.display().fmt(f),
             Source::Memory(_) => f.write_str("in memory"),
             Source::Hosted(_) => f.write_str("of callbacks"),
+            Source::Archive(_) => f.write_str("of an archive"),
         }
     }
 }
@@ -309,7 +312,7 @@ impl WasiConfig {
             let [folder, own] = open_source(&preopen.source, clocks, descriptors)?;
             opened.push(Preopened {
                 guest: guest.clone(),
-                folder: match preopen.read_only {
+                folder: match preopen.read_only || matches!(preopen.source, Source::Archive(_)) {
                     true => Rc::new(ReadOnly(folder)),
                     false => folder,
                 },
@@ -337,6 +340,7 @@ fn open_source(
         }
         Source::Memory(tree) => roots(tree, clocks, [descriptors, &for_linker]),
         Source::Hosted(tree) => roots(tree, clocks, [descriptors, &for_linker]),
+        Source::Archive(tree) => roots(tree, clocks, [descriptors, &for_linker]),
     })
 }
 

@@ -24,7 +24,9 @@ mod tree;
 
 pub use config::{Preopen, Source, WasiConfig};
 pub use stdio::{Input, Output, OutputBuffer};
-pub use tree::{Access, Hosted, HostedKind, HostedStat, HostedTree, MemoryLimits, MemoryTree};
+pub use tree::{
+    Access, ArchiveTree, Hosted, HostedKind, HostedStat, HostedTree, MemoryLimits, MemoryTree,
+};
 
 use std::time::SystemTime;
 

@@ -10,7 +10,9 @@ use crate::library;
 use crate::util::{self, At, Result};
 
 /// In the order in which faults are looked for: the first ones are what the later ones stand on.
-const TARGETS: [&str; 7] = ["parse", "text", "plan", "files", "load", "fuse", "sandbox"];
+const TARGETS: [&str; 8] = [
+    "parse", "text", "plan", "files", "load", "fuse", "sandbox", "archive",
+];
 
 /// A minute each where nothing else is said.
 const SECONDS: u64 = 60;
@@ -18,7 +20,7 @@ const SECONDS: u64 = 60;
 const USAGE: &str = "\
 usage: cargo xtask fuzz [TARGET...] [--seconds N] [--seed N] [--keep]
 
-Runs the fuzzers parse, text, plan, files, load, fuse and sandbox, or those named, for N seconds each (60), from
+Runs the fuzzers parse, text, plan, files, load, fuse, sandbox and archive, or those named, for N seconds each (60), from
 fuzz/corpus and what earlier runs found (target/fuzz/corpus). An input that ends one is kept in
 target/fuzz/artifacts; copy it to fuzz/corpus with the mend, where it stays a test.
 --seed: where random choices start; the same inputs come again.

@@ -1,13 +1,16 @@
 """Folders for guests that are none of the system."""
 
+import io
 import sys
 import threading
+import zipfile
+from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 
 from support import Make
-from wasmdyld import InvalidArgument, Library, LimitReached, MemoryFolder, Wasi
+from wasmdyld import ArchiveFolder, InvalidArgument, Library, LimitReached, Malformed, MemoryFolder, NotFound, Wasi
 
 
 class Files:
@@ -55,6 +58,37 @@ def test_a_folder_in_memory(make: Make) -> None:
         folder["a\0b"] = b""
     with pytest.raises(OverflowError):
         MemoryFolder(max_bytes=0)
+
+
+def packed(files: Dict[str, bytes]) -> bytes:
+    room = io.BytesIO()
+    with zipfile.ZipFile(room, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return room.getvalue()
+
+
+def test_a_folder_in_an_archive(make: Make, tmp_path: Path) -> None:
+    text = b"".join(b"line %d\n" % number for number in range(5000))
+    data = packed({"sub/a": b"contents", "text": text})
+    (tmp_path / "a.zip").write_bytes(data)
+    archives = {"/bytes": ArchiveFolder(data), "/file": ArchiveFolder(tmp_path / "a.zip"), "/array": ArchiveFolder(bytearray(data))}
+    files = Files(make, dirs=archives)
+    for name in archives:
+        assert files.read(f"{name}/sub/a") == b"contents" and files.read(f"{name}/text") == text[: 1 << 16]
+        assert not files.write(f"{name}/sub/a", "other") and not files.write(f"{name}/new", "other")
+    with pytest.raises(NotFound):
+        ArchiveFolder(tmp_path / "none.zip")
+    with pytest.raises(Malformed):
+        ArchiveFolder(b"no archive")
+    with pytest.raises(Malformed):
+        ArchiveFolder(packed({"../a": b""}))
+    with pytest.raises(LimitReached):
+        ArchiveFolder(data, max_nodes=2)
+    with pytest.raises(OverflowError):
+        ArchiveFolder(data, max_nodes=0)
+    with pytest.raises(TypeError):
+        ArchiveFolder(7)  # type: ignore[arg-type]
 
 
 def test_a_mapping_is_a_folder_of_each_namespace(make: Make) -> None:

@@ -1,8 +1,10 @@
 //! The folders that a program is given, as the command line names them.
 
+use std::path::Path;
+
 use clap::Args;
-use wasmdyld::error::Result;
-use wasmdyld::wasi::{MemoryLimits, MemoryTree, Source, WasiConfig};
+use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::wasi::{ArchiveTree, MemoryLimits, MemoryTree, Source, WasiConfig};
 
 #[derive(Args)]
 pub struct FolderArgs {
@@ -15,11 +17,14 @@ pub struct FolderArgs {
     /// Give the program an empty folder that is in memory, of at most 256 MiB, and goes with it; may be repeated
     #[arg(long, value_name = "GUEST")]
     dir_memory: Vec<String>,
+    /// Give the program what is in a zip archive, as a folder in which it can change nothing; may be repeated
+    #[arg(long, value_name = "FILE::GUEST")]
+    dir_zip: Vec<String>,
 }
 
 impl FolderArgs {
     pub fn is_any(&self) -> bool {
-        let all = [&self.dir, &self.dir_ro, &self.dir_memory];
+        let all = [&self.dir, &self.dir_ro, &self.dir_memory, &self.dir_zip];
         all.iter().any(|given| !given.is_empty())
     }
 
@@ -36,6 +41,16 @@ impl FolderArgs {
         for guest in &self.dir_memory {
             let tree = MemoryTree::new(MemoryLimits::default());
             wasi.preopen_source(Source::Memory(tree), guest, false);
+        }
+        for given in &self.dir_zip {
+            let (file, guest) = given.split_once("::").ok_or_else(|| {
+                Error::new(
+                    Code::InvalidArgument,
+                    format!("--dir-zip {given}: the program's name for the folder is missing: FILE::GUEST"),
+                )
+            })?;
+            let tree = ArchiveTree::open(Path::new(file), MemoryLimits::default().nodes)?;
+            wasi.preopen_source(Source::Archive(tree), guest, true);
         }
         Ok(())
     }

@@ -90,7 +90,7 @@ pub trait File {
         1
     }
 
-    /// Bytes that were moved to open it.
+    /// Bytes that were moved beside those that calls gave, to open it or to get to a place in it, since this was last asked.
     fn moved(&self) -> u64 {
         0
     }

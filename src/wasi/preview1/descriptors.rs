@@ -145,7 +145,9 @@ impl Wasi {
         to: u32,
     ) -> Outcome {
         let file = self.for_reading(fd)?;
-        self.read_into(memory, vectors, count, to, |room| file.read(room))
+        let read = self.read_into(memory, vectors, count, to, |room| file.read(room));
+        self.add_moved(file.moved());
+        read
     }
 
     pub(super) fn fd_pread(
@@ -158,9 +160,11 @@ impl Wasi {
         to: u32,
     ) -> Outcome {
         let file = self.for_reading(fd)?;
-        self.read_into(memory, vectors, count, to, |room| {
+        let read = self.read_into(memory, vectors, count, to, |room| {
             file.read_at(room, offset)
-        })
+        });
+        self.add_moved(file.moved());
+        read
     }
 
     pub(super) fn fd_write(

@@ -1,5 +1,6 @@
 //! A guest without an engine: a memory, and calls by name.
 
+pub(crate) mod archive;
 mod calls;
 pub(crate) mod escapes;
 mod files;
@@ -15,6 +16,7 @@ mod sandbox;
 mod stdio;
 mod trees;
 mod waiting;
+mod zip;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

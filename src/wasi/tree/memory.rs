@@ -234,6 +234,29 @@ impl Table {
         Ok(true)
     }
 
+    /// Removes all that is below a folder.
+    fn empty_out(&mut self, number: u64) -> Result<()> {
+        // Those below a folder come after it, and are emptied before it goes.
+        let mut folders = vec![number];
+        let mut at = 0;
+        while let Some(&number) = folders.get(at) {
+            if let Ok(entries) = self.entries(number) {
+                folders.extend(entries.values().copied());
+            }
+            at += 1;
+        }
+        for number in folders.into_iter().rev() {
+            let Ok(entries) = self.entries(number) else {
+                continue;
+            };
+            let names: Vec<String> = entries.keys().cloned().collect();
+            for name in names {
+                self.remove(number, &name, 0)?;
+            }
+        }
+        Ok(())
+    }
+
     fn stat(&self, number: u64) -> Result<Filestat> {
         let node = self.node(number)?;
         let links = match &node.kind {
@@ -436,8 +459,8 @@ impl MemoryTree {
         Ok(copy)
     }
 
-    /// Removes a file, a link, or a folder with all that is in it, for the host; the folder itself, which `.` names, is emptied. Fails with
-    /// `NotFound` if there is nothing.
+    /// Removes a file, a link, or a folder with all that is in it, for the host. Fails with `NotFound` if there is nothing, `InvalidArgument`
+    /// for the folder itself.
     pub fn delete(&self, path: &str) -> error::Result<()> {
         self.try_delete(path).map_err(|errno| refused(path, errno))
     }
@@ -445,32 +468,17 @@ impl MemoryTree {
     fn try_delete(&self, path: &str) -> Result<()> {
         let place = walk(self, &ROOT, path, false)?;
         let (number, _) = place.found.ok_or(Errno::Noent)?;
-        if place.name.is_none() && number != ROOT {
-            return Err(Errno::Noent);
-        }
+        // What a path by `.` or `..` leads to is removed by its name alone.
+        let name = place.name.ok_or(Errno::Inval)?;
         let mut table = self.table();
-        // Those below a folder come after it, and are emptied before it goes.
-        let mut folders = vec![number];
-        let mut at = 0;
-        while let Some(&number) = folders.get(at) {
-            if let Ok(entries) = table.entries(number) {
-                folders.extend(entries.values().copied());
-            }
-            at += 1;
-        }
-        for number in folders.into_iter().rev() {
-            let Ok(entries) = table.entries(number) else {
-                continue;
-            };
-            let names: Vec<String> = entries.keys().cloned().collect();
-            for name in names {
-                table.remove(number, &name, 0)?;
-            }
-        }
-        match place.name {
-            Some(name) => table.remove(place.folder, &name, 0),
-            None => Ok(()),
-        }
+        table.empty_out(number)?;
+        table.remove(place.folder, &name, 0)
+    }
+
+    /// Removes all that is in it, for the host.
+    pub fn clear(&self) {
+        // The root is there.
+        let _ = self.table().empty_out(ROOT);
     }
 
     /// The paths of all files and links, in order; of folders those that are empty, with a slash at the end. What lies deeper than a path of

@@ -4,6 +4,7 @@
 //! `walk.rs` finds the place that a path names, `folder.rs` and `file.rs` do what a guest asks there. Nothing here asks the system for
 //! anything, so it is the same on every system.
 
+mod archive;
 mod callbacks;
 mod file;
 mod folder;
@@ -12,6 +13,7 @@ mod walk;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use archive::ArchiveTree;
 pub use callbacks::{Hosted, HostedKind, HostedStat, HostedTree};
 pub use folder::TreeFolder;
 pub use memory::{MemoryLimits, MemoryTree};
@@ -149,7 +151,7 @@ pub trait Contents {
         Ok(())
     }
 
-    /// Bytes that were moved to open it.
+    /// Bytes that were moved beside those that calls gave, since this was last asked.
     fn moved(&self) -> u64 {
         0
     }
@@ -166,6 +168,10 @@ fn refused(path: &str, errno: Errno) -> Error {
         Errno::Perm => (
             Code::InvalidArgument,
             "the path leads out of the folder: paths begin in it, without a slash",
+        ),
+        Errno::Inval => (
+            Code::InvalidArgument,
+            "a path that ends in `.` or `..`, or holds a NUL byte, names no entry",
         ),
         Errno::Isdir => (Code::InvalidArgument, "it is a folder"),
         Errno::Loop => (

@@ -76,7 +76,7 @@ from ._errors import (
     Unsupported,
     WrongThread,
 )
-from ._folders import MemoryFolder
+from ._folders import ArchiveFolder, MemoryFolder
 from ._function import UNSET, Function
 from ._guest import guest_library_path
 from ._library import library_path, version
@@ -93,6 +93,7 @@ from ._wasi import INHERIT, Output, Wasi
 __all__ = [
     "Address",
     "Allocation",
+    "ArchiveFolder",
     "Bind",
     "Busy",
     "CFUNCTYPE",

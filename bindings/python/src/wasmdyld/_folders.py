@@ -5,11 +5,11 @@ import threading
 import weakref
 from collections.abc import MutableMapping
 from ctypes import byref, c_size_t, c_void_p
-from typing import Any, Callable, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Union
 
 from ._errors import InvalidArgument, NotFound, check
 from ._library import dyld
-from ._text import Buffer, c_bytes, c_path
+from ._text import Buffer, PathLike, c_bytes, c_path
 
 
 class Folder:
@@ -79,7 +79,7 @@ class MemoryFolder(Folder, MutableMapping[str, bytes]):
 
     def clear(self) -> None:
         """Removes all that is in it, folders and links too."""
-        self._call(dyld.wasm_dyld_folder_remove, c_path(".", "a path"))
+        self._call(dyld.wasm_dyld_folder_clear)
 
     def _paths(self) -> List[str]:
         raw = self._bytes(dyld.wasm_dyld_folder_list)
@@ -103,3 +103,23 @@ class MemoryFolder(Folder, MutableMapping[str, bytes]):
 
     def __repr__(self) -> str:
         return f"<wasmdyld.MemoryFolder, {len(self)} files>"
+
+
+class ArchiveFolder(Folder):
+    """A folder that a zip archive is, for reading alone. `archive` is the path of one or its bytes. Its directory is read at once, and of its
+    files what guests read, when they do. The file stays open as long as anything has the folder, and has to stay as it is.
+
+    It may have at most `max_nodes` files, folders and links. What is no archive, or one that leads readers astray (entries that overlap or have one name, names
+    that lead elsewhere), raises Malformed.
+    """
+
+    def __init__(self, archive: Union[PathLike, Buffer], *, max_nodes: int = 1 << 16) -> None:
+        if not 0 < max_nodes < 1 << 64:
+            raise OverflowError(f"{max_nodes} is no number of nodes")
+        made = c_void_p()
+        if isinstance(archive, (bytes, bytearray, memoryview)):
+            data = c_bytes(archive)
+            check(dyld.wasm_dyld_folder_new_archive_bytes, data, len(data), max_nodes, byref(made))
+        else:
+            check(dyld.wasm_dyld_folder_new_archive, c_path(archive, "an archive"), max_nodes, byref(made))
+        self._keep(made.value)
