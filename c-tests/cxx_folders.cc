@@ -60,8 +60,8 @@ static void in_archives()
     bool threw = false;
     try {
         ArchiveFolder("/nowhere/a.zip");
-    } catch (const Error &error) {
-        threw = error.code() == Code::not_found;
+    } catch (const Exception &exception) {
+        threw = exception.error().code() == Code::not_found;
     }
     CHECK(threw);
 #endif

@@ -438,11 +438,14 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_wasi_set_deterministic": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_dyld_set_wasi": (c_uint32, c_void_p, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_folder_new_memory": (c_void_p, c_uint64, c_uint64),
+    "wasm_dyld_folder_new_archive": (c_uint32, c_char_p, c_uint64, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_folder_new_archive_bytes": (c_uint32, c_void_p, c_size_t, c_uint64, POINTER(c_void_p), POINTER(c_void_p)),
     "wasm_dyld_folder_delete": (None, c_void_p),
     "wasm_dyld_folder_write": (c_uint32, c_void_p, c_char_p, c_void_p, c_size_t, POINTER(c_void_p)),
     "wasm_dyld_folder_make": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
     "wasm_dyld_folder_read": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_folder_remove": (c_uint32, c_void_p, c_char_p, POINTER(c_void_p)),
+    "wasm_dyld_folder_clear": (c_uint32, c_void_p, POINTER(c_void_p)),
     "wasm_dyld_folder_list": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_wasi_add_virtual_folder": (c_uint32, c_void_p, c_void_p, c_char_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_folder_new_callbacks": (c_uint32, POINTER(wasm_dyld_folder_callbacks_t), c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p), POINTER(c_void_p)),
@@ -603,11 +606,14 @@ class Functions:
     wasm_dyld_wasi_set_deterministic: Callable[[Any, int, Any], int]
     wasm_dyld_set_wasi: Callable[[Any, Any, Any], int]
     wasm_dyld_folder_new_memory: Callable[[int, int], Optional[int]]
+    wasm_dyld_folder_new_archive: Callable[[Optional[bytes], int, Any, Any], int]
+    wasm_dyld_folder_new_archive_bytes: Callable[[Any, int, int, Any, Any], int]
     wasm_dyld_folder_delete: Callable[[Any], None]
     wasm_dyld_folder_write: Callable[[Any, Optional[bytes], Any, int, Any], int]
     wasm_dyld_folder_make: Callable[[Any, Optional[bytes], Any], int]
     wasm_dyld_folder_read: Callable[[Any, Optional[bytes], Any, Any, Any], int]
     wasm_dyld_folder_remove: Callable[[Any, Optional[bytes], Any], int]
+    wasm_dyld_folder_clear: Callable[[Any, Any], int]
     wasm_dyld_folder_list: Callable[[Any, Any, Any, Any], int]
     wasm_dyld_wasi_add_virtual_folder: Callable[[Any, Any, Optional[bytes], int, Any], int]
     wasm_dyld_folder_new_callbacks: Callable[[Any, Any, Any, Any, Any], int]
