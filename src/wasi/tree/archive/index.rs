@@ -137,8 +137,8 @@ impl Index {
             let shown = String::from_utf8_lossy(raw.as_bytes());
             malformed(format!("its entry `{}` {why}", text::name(&shown)))
         })?;
-        let added = self.place(entry, &path);
-        added.map_err(|error| error.context(format!("entry `{}`", text::name(&path))))
+        let added = self.place(entry, path);
+        added.map_err(|error| error.context(format!("entry `{}`", text::name(path))))
     }
 
     fn place(&mut self, entry: &ZipFileHeaderRecord<'_>, path: &str) -> Result<()> {
