@@ -15,6 +15,8 @@ use super::input::{GONE_IN_LIST, Input, Sections, Unit};
 pub(super) struct Seen {
     ranges: Vec<bool>,
     locations: Vec<bool>,
+    /// Bytes of expressions that may be read: those of entries that begin within others are read once more, and valid ones do not.
+    expressions: usize,
 }
 
 impl Seen {
@@ -22,6 +24,7 @@ impl Seen {
         Seen {
             ranges: vec![false; input.sections.ranges.len()],
             locations: vec![false; input.sections.loc.len()],
+            expressions: input.sections.loc.len().saturating_mul(2),
         }
     }
 }
@@ -126,6 +129,8 @@ pub(super) fn locations(
             Pair::Base(base) => (BASE, base),
             Pair::Range(begin, end) => {
                 let size = cursor.half()?.into();
+                let left = seen.expressions.checked_sub(size);
+                seen.expressions = left.ok_or(Broken("its lists overlap"))?;
                 let start = cursor.at;
                 let old = cursor.take(size)?;
                 let place = new.loc.get_mut(start..cursor.at);

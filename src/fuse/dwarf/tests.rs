@@ -177,3 +177,32 @@ fn globals_have_the_modules_numbers() {
     // Locals stay.
     assert_eq!(location(&[0xed, 0, 1, 0x9f]), [0xed, 0, 1, 0x9f]);
 }
+
+/// `DW_TAG_variable` whose location is a list.
+const LISTED: [u8; 8] = [1, 0x34, 0, 0x02, 0x17, 0, 0, 0];
+
+/// Lists whose one expression has the heads of all that follow, and ends where theirs do.
+#[test]
+fn expressions_that_overlap_are_bounded() {
+    let mut loc = Vec::new();
+    for size in [0x064fu16, 0x0645, 0x063b, 0x0631] {
+        // As operations these are DW_OP_deref and DW_OP_lit.
+        loc.extend([6; 8]);
+        loc.extend(size.to_le_bytes());
+    }
+    loc.resize(10 + 0x064f, 6);
+    loc.extend([0; 8]);
+    let rewritten = |lists: u32| {
+        let entries = (0..lists).flat_map(|n| [&[1][..], &(n * 10).to_le_bytes()].concat());
+        let info = unit(0, &entries.collect::<Vec<u8>>());
+        let sections = Sections {
+            info: &info[..],
+            abbrev: &LISTED[..],
+            loc: &loc[..],
+            ..Sections::default()
+        };
+        rewritten(&sections).map(|_| ())
+    };
+    assert_eq!(rewritten(2), Ok(()));
+    assert_eq!(rewritten(3), Err(Broken("its lists overlap")));
+}
