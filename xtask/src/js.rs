@@ -1,6 +1,7 @@
 //! `cargo xtask js`: the package for JavaScript, in `target/js/package`, and its tests.
 
 use crate::guests;
+use crate::js_guests;
 use crate::library;
 use crate::util::{self, At, Result};
 use crate::web;
@@ -182,7 +183,7 @@ fn install(archive: &Path) -> Result<PathBuf> {
     Ok(place.join("node_modules/wasmdyld"))
 }
 
-fn npm_install(prefix: &Path, packages: &[&str]) -> Result<()> {
+pub fn npm_install(prefix: &Path, packages: &[&str]) -> Result<()> {
     util::create_dir(prefix)?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
@@ -198,6 +199,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 fn test(installed: &Path, arguments: &[&String]) -> Result<()> {
     guests::main(&[])?;
     let web = web::fetch()?;
+    let others = js_guests::fetch()?;
     util::step("tests");
     let tests = util::list(&util::workspace().join("bindings/js/tests"))?;
     let tests = tests
@@ -207,6 +209,7 @@ fn test(installed: &Path, arguments: &[&String]) -> Result<()> {
     node.args(["--no-warnings", "--test"]).args(tests);
     node.env("WASMDYLD_TEST_JS", installed);
     node.env("WASMDYLD_GUESTS", util::target_dir().join("guests"));
+    node.env("WASMDYLD_TEST_JS_OTHERS", others);
     util::timed("node --test", || util::run(&mut node))?;
     let mut cargo = library::cargo()?;
     cargo.args([

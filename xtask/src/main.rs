@@ -9,6 +9,7 @@ mod fuzz;
 mod guests;
 mod install;
 mod js;
+mod js_guests;
 mod library;
 mod portable;
 mod ports;

@@ -22,6 +22,8 @@ export interface Core {
   readonly memory: Memory;
   /** A function, or the address of a datum; nothing where there is no such symbol. */
   find(object: number, name: string): { func: number } | { address: number } | undefined;
+  /** The table slot of a function that there is. */
+  slot(object: number, name: string): number;
   prepare(func: number): Prepared;
   callPrepared(prepared: Prepared, values: (number | bigint)[]): Result;
   symbolsOf(object: number): Map<string, "function" | "data">;
@@ -42,6 +44,8 @@ export interface LibraryMethods extends Disposable {
   $function(name: string): GuestFunction;
   /** The address of a datum. */
   $address(name: string): number;
+  /** A function's pointer as C has it, for guests to call: its slot in the namespace's table. */
+  $pointer(name: string): number;
   /** Whether there is such a symbol, here or in what the library needs. */
   $has(name: string): boolean;
   /** What the library defines itself. */
@@ -79,6 +83,10 @@ export function makeLibrary(core: Core, object: number): Library {
       const symbol = found(name);
       if (!("address" in symbol)) throw new TypeError(`${name} is a function`);
       return symbol.address;
+    },
+    $pointer: (name) => {
+      if ("address" in found(name)) throw new TypeError(`${name} is a datum`);
+      return core.slot(object, name);
     },
     $has: (name) => core.find(object, name) !== undefined,
     $symbols: () => core.symbolsOf(object),

@@ -99,6 +99,7 @@ export class Namespace {
     this.core = {
       memory: this.memory,
       find: (object, name) => this.find(object, name),
+      slot: (object, name) => this.valueOfSymbol(object, name),
       prepare: (func) => this.prepare(func),
       callPrepared: (prepared, values) => this.callPrepared(prepared, values),
       symbolsOf: (object) => this.symbolsOf(object),
@@ -139,6 +140,12 @@ export class Namespace {
 
   private wasmMemory(): WebAssembly.Memory {
     const handle = this.out("wasm_dyld_memory", (at) => [this.handle, at]).getUint32(0, true);
+    return this.linker.engine.extern(handle).value;
+  }
+
+  /** The table that function pointers lead into, as it is now: `table.get(pointer)` is a function of the guest's, which is called without the linker. */
+  get table(): WebAssembly.Table {
+    const handle = this.out("wasm_dyld_table", (at) => [this.handle, at]).getUint32(0, true);
     return this.linker.engine.extern(handle).value;
   }
 
@@ -360,8 +367,12 @@ export class Namespace {
       throw error;
     }
     if (found.getUint32(0, true) === SYMBOL_FUNCTION) return { func: found.getUint32(8, true) };
-    const at = linker.results("wasm_dyld_dlsym", 2, (at) => [this.handle, object, name, at, 0, at + 8]);
-    return { address: Number(at.getBigUint64(8, true)) };
+    return { address: this.valueOfSymbol(object, name) };
+  }
+
+  private valueOfSymbol(object: number, name: string): number {
+    const found = this.linker.results("wasm_dyld_dlsym", 2, (at) => [this.handle, object, name, at, 0, at + 8]);
+    return Number(found.getBigUint64(8, true));
   }
 
   private prepare(func: number): Prepared {
