@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::abi;
 use crate::error::{Code, Context, Error, Result};
 use crate::launch::{Stamp, is_absent};
-use crate::object::unfit_file_name;
+use crate::object::{Dylink, unfit_file_name};
 use crate::plan::{Found, Identity};
 use crate::platform;
 use crate::text;
@@ -41,6 +41,9 @@ pub struct Opened {
 /// Shared by a namespace and those that are made in its place.
 pub type OpenCallback = Arc<dyn Fn(&str, Option<&str>) -> Result<Option<Opened>>>;
 
+/// What is at a path of the host's. `None`: no such file; an error says why there is one that cannot be used.
+pub type HostFiles = Arc<dyn Fn(&Path) -> Result<Option<Opened>, String>>;
+
 /// The bytes and the identity behind a path of the guest's. A module of more bytes than the number says is `Code::Limit`, and is not read.
 pub type GuestFiles = dyn Fn(&str, u64) -> Result<(Vec<u8>, Identity)>;
 
@@ -62,6 +65,8 @@ pub struct SearchOptions {
     pub default_paths: Vec<PathBuf>,
     pub runtime_path: RuntimePath,
     pub open: Option<OpenCallback>,
+    /// Gives the host's files in the place of the system, where paths are not the system's: addresses of the web, say.
+    pub files: Option<HostFiles>,
 }
 
 /// Larger files are refused before they are read. The largest modules known are below 50 MB.
@@ -71,6 +76,9 @@ const MAX_PATH: usize = 4096;
 /// Said where there is no place to search.
 pub const NOWHERE: &str = "nowhere: there is no library path and no RUNTIME_PATH";
 const CALLBACK: &str = "the host's open callback";
+/// Why a file cannot be used that [`HostFiles`] could give at another time. It is not the system's to say, and guests may know it.
+pub const NOT_AT_HAND: &str = "not fetched: `await prefetch` of it before";
+const BY_PATH: &str = "given by its path";
 
 /// A file that was found and is open, so that what is read is what was identified.
 #[derive(Debug)]
@@ -179,7 +187,7 @@ pub fn check_name(name: &str) -> Result<()> {
 }
 
 /// Opens a file that the host named by its path.
-pub fn open_path(path: &Path) -> Result<Located> {
+pub fn open_path(options: &SearchOptions, path: &Path) -> Result<Located> {
     let shown = path.display();
     if path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(Error::new(
@@ -187,7 +195,7 @@ pub fn open_path(path: &Path) -> Result<Located> {
             format!("{shown} contains a NUL"),
         ));
     }
-    match try_open(path) {
+    match try_open(options, path) {
         Ok(Some(located)) => Ok(located),
         Ok(None) => Err(Error::new(Code::NotFound, format!("{shown}: no such file"))),
         Err(why) => Err(Error::new(Code::Io, format!("{shown}: {why}"))),
@@ -195,7 +203,29 @@ pub fn open_path(path: &Path) -> Result<Located> {
 }
 
 /// `None` where there is no such file; an error where there is one that cannot be used.
-fn try_open(path: &Path) -> Result<Option<Located>, String> {
+fn try_open(options: &SearchOptions, path: &Path) -> Result<Option<Located>, String> {
+    match &options.files {
+        Some(files) => Ok(files(path)?.map(|opened| given(path, opened))),
+        None => try_open_file(path),
+    }
+}
+
+/// A file that the host gave.
+fn given(path: &Path, opened: Opened) -> Located {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Located {
+        name: name.to_string_lossy().into_owned(),
+        path: Some(path.to_path_buf()),
+        why: BY_PATH.to_string(),
+        shown: path.display().to_string(),
+        in_guest: false,
+        identity: Identity::Host(opened.identity),
+        stamp: None,
+        source: Source::Bytes(opened.bytes),
+    }
+}
+
+fn try_open_file(path: &Path) -> Result<Option<Located>, String> {
     let file = match platform::open(path) {
         Ok(file) => file,
         Err(e) if is_absent(&e) => return Ok(None),
@@ -213,7 +243,7 @@ fn try_open(path: &Path) -> Result<Option<Located>, String> {
     Ok(Some(Located {
         name: name.to_string_lossy().into_owned(),
         path: Some(path.to_path_buf()),
-        why: "given by its path".to_string(),
+        why: BY_PATH.to_string(),
         shown: path.display().to_string(),
         in_guest: false,
         identity: Identity::File {
@@ -282,7 +312,7 @@ pub fn search(
         let (path, found) = match folder {
             Folder::Host(folder) => {
                 let path = folder.join(name);
-                let found = try_open(&path);
+                let found = try_open(options, &path);
                 (path, found)
             }
             Folder::Guest(folder) => {
@@ -315,7 +345,7 @@ pub fn search(
             path: (!view.hidden).then_some(path),
             why,
             // What is wrong with a file of the host's is not the guest's to know.
-            problem: match secret {
+            problem: match secret && problem != NOT_AT_HAND {
                 true => "no such file".to_string(),
                 false => problem,
             },
@@ -413,7 +443,7 @@ fn find_beside(
         return in_guest(path, view, trace);
     }
     let shown = path.display();
-    match try_open(&path) {
+    match try_open(options, &path) {
         Ok(Some(mut located)) => {
             trace.say(Category::Libs, || {
                 format!("{shown} found (beside {})", by.name)
@@ -513,7 +543,7 @@ fn add_own(
     by: &Found,
     tried: &mut Vec<Tried>,
 ) {
-    let mut parts = runtime_path(by);
+    let mut parts = runtime_path(by.object.dylink.as_ref());
     let mut seen = HashSet::new();
     for part in parts
         .by_ref()
@@ -553,9 +583,20 @@ fn add_own(
 const MAX_PARTS: usize = 64;
 
 /// An object's own search path. One entry may hold several, as DT_RUNPATH does.
-fn runtime_path(object: &Found) -> impl Iterator<Item = &str> {
-    let entries = object.object.dylink.iter().flat_map(|d| &d.runtime_path);
+fn runtime_path(dylink: Option<&Dylink>) -> impl Iterator<Item = &str> {
+    let entries = dylink.into_iter().flat_map(|d| &d.runtime_path);
     entries.flat_map(|e| e.split(':'))
+}
+
+/// The folders that an object at `path` adds to the search for what it needs, in order: for who fetches it ahead.
+pub fn own_folders<'a>(
+    dylink: &'a Dylink,
+    path: &'a Path,
+    allowed: RuntimePath,
+) -> impl Iterator<Item = PathBuf> + 'a {
+    let parts = runtime_path(Some(dylink)).take(MAX_PARTS);
+    let parts = parts.filter(|part| !part.is_empty());
+    parts.filter_map(move |part| expand(part, Some(path), allowed).ok())
 }
 
 /// The folders in which a name that `by` asks for is searched, as `by` may know them (dlinfo(3), RTLD_DI_SERINFO).

@@ -3,35 +3,109 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
+use std::path::Path;
+use std::sync::Arc;
 
-use super::config::{wasm_dyld_open_callback_t, wasm_dyld_trace_callback_t};
+use super::config::{self, wasm_dyld_config_t, wasm_dyld_trace_callback_t};
 use super::edge::{self, Handle};
+use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
 use super::object::wasm_dyld_symbol_callback_t;
-use super::types::wasm_dyld_symbol_kind_t;
+use super::types::{self, RuntimePathNumber, wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
 use crate::engine::sys::wasm_trap_t;
 use crate::engine::{HostTrap, Trap, number_of};
+use crate::error::{Code, Error};
 use crate::object::{Exported, Object, ParseLimits, ValType, exported};
+use crate::plan::Identity;
+use crate::search::{self, Opened};
 
 // Callbacks are pointers to functions of this module; these are JavaScript's.
 unsafe extern "C" {
-    fn wasmdyld_on_open(
-        env: *mut c_void,
-        name: *const c_char,
-        needed_by: *const c_char,
-        bytes: *mut *const u8,
-        size: *mut usize,
-        identity: *mut *const u8,
-        identity_size: *mut usize,
-    ) -> i32;
+    /// Says what is at a path: 0 for nothing, 1 for what it has written to `answer`, 2 for something that is not at hand.
+    fn wasmdyld_on_file(whose: Whose, path: *const u8, size: usize, answer: *mut Answer) -> u32;
     fn wasmdyld_on_trace(env: *mut c_void, category: *const c_char, text: *const c_char);
     fn wasmdyld_on_symbol(env: *mut c_void, name: *const c_char, kind: wasm_dyld_symbol_kind_t);
     fn wasmdyld_panicked(text: *const u8, size: usize);
 }
 
+/// Whose a path is.
+#[repr(u32)]
+enum Whose {
+    Host,
+    Guest,
+}
+
+/// What is at a path, in memory of [`wasmdyld_alloc`] that is this library's from then on.
+#[repr(C)]
+struct Answer {
+    bytes: *mut u8,
+    /// 0 where the file cannot be used.
+    size: usize,
+    /// Behind it: the identity, or why the file cannot be used.
+    text_size: usize,
+}
+
+fn file(whose: Whose, path: &str) -> Result<Option<Opened>, String> {
+    let mut answer = Answer {
+        bytes: std::ptr::null_mut(),
+        size: 0,
+        text_size: 0,
+    };
+    // SAFETY: both pointers are good for the call.
+    match unsafe { wasmdyld_on_file(whose, path.as_ptr(), path.len(), &raw mut answer) } {
+        0 => return Ok(None),
+        1 => {}
+        _ => return Err(search::NOT_AT_HAND.to_string()),
+    }
+    let length = answer.size.saturating_add(answer.text_size);
+    let copied = edge::bytes(answer.bytes, length, "file").map(<[u8]>::to_vec);
+    // SAFETY: it is of that size, and nothing refers to it.
+    unsafe { wasmdyld_release(answer.bytes, length) };
+    let mut bytes = copied.map_err(|error| error.message().to_string())?;
+    let text = bytes.split_off(answer.size.min(bytes.len()));
+    match bytes.is_empty() {
+        true => Err(String::from_utf8_lossy(&text).into_owned()),
+        false => Ok(Some(Opened {
+            bytes,
+            identity: text,
+        })),
+    }
+}
+
+/// The files of the host's are JavaScript's to give.
 #[unsafe(no_mangle)]
-extern "C" fn wasmdyld_open_callback() -> wasm_dyld_open_callback_t {
-    Some(wasmdyld_on_open)
+extern "C" fn wasmdyld_give_files(
+    config: *mut wasm_dyld_config_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    config::with(config, error, |parts| {
+        let files = |path: &Path| file(Whose::Host, &path.to_string_lossy());
+        Ok(parts.config.search.files.replace(Arc::new(files)))
+    })
+}
+
+/// And those of the guest's.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_give_guest_files(
+    namespace: *mut wasm_dyld_t,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge::edge(error, || {
+        let ns = wasm_dyld_t::lend(namespace)?;
+        ns.ns.set_guest_files(|path, room| {
+            let found = file(Whose::Guest, path).map_err(|why| Error::new(Code::Io, why))?;
+            let found = found.ok_or_else(|| {
+                let why = format!("cannot open `{}`: no such file", crate::text::name(path));
+                Error::new(Code::NotFound, why)
+            })?;
+            if found.bytes.len() as u64 > room {
+                let why = format!("{} takes more memory than is left", crate::text::name(path));
+                return Err(Error::new(Code::Limit, why));
+            }
+            Ok((found.bytes, Identity::Host(found.identity)))
+        });
+        Ok(())
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -99,13 +173,38 @@ fn tell(
     })
 }
 
-/// The names of the libraries that a module needs, each with a NUL behind it.
+/// What a module at a path needs: texts, each with a NUL behind it. A number tells how many names follow; behind them are the folders that the module adds to the
+/// search for these, as far as a `wasm_dyld_runtime_path_t` allows.
 #[unsafe(no_mangle)]
-extern "C" fn wasmdyld_needed(bytes: *const u8, size: usize, length: *mut usize) -> *const u8 {
+extern "C" fn wasmdyld_needed(
+    bytes: *const u8,
+    size: usize,
+    path: *const c_char,
+    allowed: RuntimePathNumber,
+    length: *mut usize,
+) -> *const u8 {
     tell(bytes, size, length, |bytes| {
+        let path = Path::new(edge::text(path, "path").ok()?);
+        let allowed = types::runtime_path(allowed)?;
         let object = Object::parse(bytes, &ParseLimits::default()).ok()?;
-        let needed = object.dylink.iter().flat_map(|dylink| &dylink.needed);
-        Some(needed.flat_map(|name| name.bytes().chain([0])).collect())
+        let dylink = object.dylink.unwrap_or_default();
+        let folders = search::own_folders(&dylink, path, allowed);
+        let folders = folders.map(|folder| folder.to_string_lossy().into_owned());
+        // A NUL is in no file's name.
+        let fit = |text: &String| !text.contains('\0');
+        let needed: Vec<String> = dylink
+            .needed
+            .iter()
+            .map(|name| name.to_string())
+            .filter(fit)
+            .collect();
+        let count = needed.len().to_string();
+        let texts = [count].into_iter().chain(needed).chain(folders.filter(fit));
+        Some(
+            texts
+                .flat_map(|text| text.into_bytes().into_iter().chain([0]))
+                .collect(),
+        )
     })
 }
 

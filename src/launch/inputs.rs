@@ -66,8 +66,9 @@ impl Inputs<'_> {
             library_paths,
             default_paths,
             runtime_path,
-            // A load that asks it is not kept.
+            // A load that asks them is not kept.
             open: _,
+            files: _,
         } = self.search;
         for paths in [library_paths, default_paths] {
             let paths = paths.iter().map(|p| p.as_os_str().as_encoded_bytes());

@@ -54,7 +54,7 @@ impl<'a> Files<'a> {
 
     /// Opens a file that the host names by its path.
     pub fn open_path(&mut self, path: &Path) -> Result<Located> {
-        let located = search::open_path(path)?;
+        let located = search::open_path(&self.config.search, path)?;
         self.note(&[], Some(&located));
         Ok(located)
     }

@@ -412,6 +412,14 @@ impl Namespace {
         self.store
     }
 
+    /// What is at the paths that guests name.
+    pub fn set_guest_files(
+        &self,
+        files: impl Fn(&str, u64) -> Result<(Vec<u8>, Identity)> + 'static,
+    ) {
+        *self.guest_files.borrow_mut() = Some(Rc::new(files));
+    }
+
     pub fn config(&self) -> &Config {
         &self.config
     }

@@ -15,7 +15,7 @@ use crate::object::{
     pointer_call,
 };
 use crate::plan::{Binding, Found, FuncId, Node, ObjectId};
-use crate::search;
+use crate::search::{self, SearchOptions};
 use crate::text;
 
 /// Larger files are not read again for a message.
@@ -40,7 +40,7 @@ pub(super) enum Wrong {
 impl Namespace {
     /// What more there is to say, in words that go on from "call of a function pointer": `None` where nothing is known.
     pub(super) fn bad_pointer(&self, site: &Site, wrong: Wrong) -> Option<String> {
-        let bytes = file_of(&site.found)?;
+        let bytes = file_of(&self.config().search, &site.found)?;
         let call = pointer_call(&bytes, usize::try_from(site.offset).ok()?)?;
         let wanted = &call.wanted;
         let slot = site.object.and_then(|object| self.slot_of(object, &call));
@@ -107,18 +107,18 @@ impl Namespace {
             let what = format!("{} of {library}", text::name(&name));
             return Some((what, (*sig).clone()));
         }
-        let sig = function_type(&file_of(found)?, index)?;
+        let sig = function_type(&file_of(&self.config().search, found)?, index)?;
         Some((format!("function {index} of {library}"), sig))
     }
 }
 
 /// The bytes that a module was loaded from, if its file still has them.
-fn file_of(found: &Found) -> Option<Vec<u8>> {
+fn file_of(options: &SearchOptions, found: &Found) -> Option<Vec<u8>> {
     let object = &found.object;
     if found.in_guest || object.code_rewritten || object.metered != Metering::Off {
         return None;
     }
-    let located = search::open_path(found.path.as_deref()?).ok()?;
+    let located = search::open_path(options, found.path.as_deref()?).ok()?;
     let is_small = located.stamp.as_ref()?.size <= MAX_FILE;
     if !is_small || located.identity != found.identity {
         return None;

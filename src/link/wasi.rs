@@ -63,7 +63,7 @@ impl Namespace {
             };
             Ok((bytes, identity))
         };
-        *self.guest_files.borrow_mut() = Some(Rc::new(files));
+        self.set_guest_files(files);
         Ok(())
     }
 }

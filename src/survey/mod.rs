@@ -268,7 +268,7 @@ impl Surveyor<'_> {
     fn root(&mut self, program: &Program<'_>) -> Result<Found> {
         let (search, trace) = (&self.config.search, &self.config.trace);
         let located = match *program {
-            Program::Path(path) => search::open_path(path)?,
+            Program::Path(path) => search::open_path(search, path)?,
             Program::Name(name) => {
                 search::search(search, name, None, View::default(), trace)?.located()?
             }
@@ -367,7 +367,7 @@ impl Provider for Surveyor<'_> {
     fn locate(&mut self, name: &str, by: Option<&Found>) -> Result<Spot> {
         let (search, trace) = (&self.config.search, &self.config.trace);
         let problem = match by {
-            None if name.contains('/') => match search::open_path(Path::new(name)) {
+            None if name.contains('/') => match search::open_path(search, Path::new(name)) {
                 Ok(located) => return Ok(Spot::Located(Box::new(located))),
                 Err(error) if self.strict => return Err(error),
                 Err(error) => Problem::Unusable(error),

@@ -13,7 +13,7 @@ export function builtin<T = any>(name: string): T {
   return found;
 }
 
-const isWeb = (place: string | URL): boolean => /^(https?|data|blob):/.test(String(place));
+export const isWeb = (place: string | URL): boolean => /^(https?|data|blob):/.test(String(place));
 
 /** Whether a name is that of a file in a folder, and leads nowhere else. Modules say what they need, and may be anyone's. */
 export function isFileName(name: string): boolean {
@@ -22,18 +22,29 @@ export function isFileName(name: string): boolean {
   return name !== "" && name !== "." && name !== ".." && !marks.test(name);
 }
 
-/** Where a name is in a folder. */
-export function within(folder: string | URL, name: string): string | URL {
-  const text = String(folder);
-  if (inNode && !/^[a-z]+:/.test(text)) return builtin("node:path").resolve(text, name);
-  const base = new URL(text.endsWith("/") ? text : `${text}/`, (globalThis as any).location?.href);
-  return new URL(encodeURIComponent(name), base);
+/** Whether a path of this machine is what {@link pathOf} gives: on Windows a module's own search path could lead out of its folder by another mark. */
+export const isWhole = (path: string): boolean => process?.platform !== "win32" || !path.includes("\\");
+
+/** The path of a file or folder of this machine, whole, with "/" between names. */
+export function pathOf(place: string | URL): string {
+  const whole = builtin("node:path").resolve(path(place)) as string;
+  return process.platform === "win32" ? whole.replaceAll("\\", "/") : whole;
 }
 
 function path(place: string | URL): string {
   const text = String(place);
   return text.startsWith("file:") ? builtin("node:url").fileURLToPath(text) : text;
 }
+
+/** How files are had. */
+export interface Sources {
+  fetch: typeof globalThis.fetch;
+  /** The most bytes of one. */
+  mostBytes: number;
+}
+
+/** Modules are smaller by far; what is larger would take the memory of the host before anything else refused it. */
+export const MOST_BYTES = 1 << 28;
 
 export class FileNotFound extends NotFound {
   constructor(message: string) {
@@ -42,23 +53,22 @@ export class FileNotFound extends NotFound {
   }
 }
 
-/** Modules are smaller by far; what is larger would take the memory of the host before anything else refused it. */
-const MOST_BYTES = 1 << 28;
-
 /** The size of what is a regular file: others, such as devices, may have no end, or wait for someone. */
-function sizeOf(found: { isFile(): boolean; size: number }): number {
+function sizeOf(found: { isFile(): boolean; size: number }, most: number): number {
   if (!found.isFile()) throw new Error("it is no regular file");
-  if (found.size > MOST_BYTES) throw new Error(`it has ${found.size} bytes, and ${MOST_BYTES} are the most`);
+  if (found.size > most) throw tooLarge(`${found.size} bytes`, most);
   return found.size;
 }
 
+const tooLarge = (size: string, most: number): Error => new Error(`it has ${size}, and ${most} are the most: maxLibraryBytes says how many`);
+
 /** Asked of the name first, since to open some files does something already; and of what was opened, which another may have put there since. */
-async function readRegular(place: string | URL): Promise<Uint8Array> {
+async function readRegular(place: string | URL, most: number): Promise<Uint8Array> {
   const [fs, { constants }] = [builtin("node:fs/promises"), builtin("node:fs")];
-  sizeOf(await fs.stat(path(place)));
+  sizeOf(await fs.stat(path(place)), most);
   const file = await fs.open(path(place), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
-    const bytes = new Uint8Array(sizeOf(await file.stat()));
+    const bytes = new Uint8Array(sizeOf(await file.stat(), most));
     let at = 0;
     for (let read = 1; read > 0 && at < bytes.length; at += read) {
       read = (await file.read(bytes, at, bytes.length - at, at)).bytesRead;
@@ -69,12 +79,12 @@ async function readRegular(place: string | URL): Promise<Uint8Array> {
   }
 }
 
-function readRegularNow(place: string | URL): Uint8Array {
+function readRegularNow(place: string | URL, most: number): Uint8Array {
   const fs = builtin("node:fs");
-  sizeOf(fs.statSync(path(place)));
+  sizeOf(fs.statSync(path(place)), most);
   const file = fs.openSync(path(place), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   try {
-    const bytes = new Uint8Array(sizeOf(fs.fstatSync(file)));
+    const bytes = new Uint8Array(sizeOf(fs.fstatSync(file), most));
     let at = 0;
     for (let read = 1; read > 0 && at < bytes.length; at += read) {
       read = fs.readSync(file, bytes, at, bytes.length - at, at);
@@ -86,38 +96,57 @@ function readRegularNow(place: string | URL): Uint8Array {
 }
 
 /** The bytes of a file. A {@link FileNotFound} if there is none. */
-export async function readFile(place: string | URL, fetch: typeof globalThis.fetch): Promise<Uint8Array> {
-  return (await openFile(place, fetch)).bytes;
+export async function readFile(place: string | URL, sources: Sources): Promise<Uint8Array> {
+  return (await openFile(place, sources)).bytes;
 }
 
 /** As {@link readFile}, and the module if it was compiled on the way. */
-export async function openFile(
-  place: string | URL,
-  fetch: typeof globalThis.fetch,
-): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
-  if (inNode && !isWeb(place)) {
-    try {
-      return { bytes: await readRegular(place) };
-    } catch (error) {
-      throw readError(place, error);
-    }
-  }
+export async function openFile(place: string | URL, sources: Sources): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
   try {
-    return await fetched(place, fetch);
+    if (inNode && !isWeb(place)) return { bytes: await readRegular(place, sources.mostBytes) };
+    return await fetched(place, sources);
   } catch (error) {
     throw readError(place, error);
   }
 }
 
-async function fetched(place: string | URL, fetch: typeof globalThis.fetch): ReturnType<typeof openFile> {
+/** What is too long is cut off: it may have no end. */
+async function fetched(place: string | URL, { fetch, mostBytes }: Sources): ReturnType<typeof openFile> {
   const response = await fetch(place);
   if (response.status === 404 || response.status === 410) throw new FileNotFound(`${place}: ${response.status}`);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  const streams = response.headers.get("content-type") === "application/wasm" && "compileStreaming" in WebAssembly;
-  const module = streams ? WebAssembly.compileStreaming(response.clone()) : undefined;
-  // Whoever wants the module hears of it.
-  module?.catch(() => {});
-  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (response.body === null) return { bytes: new Uint8Array(0) };
+  let compiler: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let module: Promise<WebAssembly.Module> | undefined;
+  if (response.headers.get("content-type") === "application/wasm" && "compileStreaming" in WebAssembly) {
+    const stream = new ReadableStream<Uint8Array>({ start: (controller) => void (compiler = controller), cancel: () => void (compiler = undefined) });
+    module = WebAssembly.compileStreaming(new Response(stream, { headers: { "content-type": "application/wasm" } }));
+    // Whoever wants the module hears of it.
+    module.catch(() => {});
+  }
+  const reader = response.body.getReader();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      size += next.value.length;
+      if (size > mostBytes) throw tooLarge("more bytes", mostBytes);
+      parts.push(next.value);
+      // The compiler may take it over.
+      compiler?.enqueue(next.value.slice());
+    }
+  } catch (error) {
+    compiler?.error(error);
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+  compiler?.close();
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return module ? { bytes, module } : { bytes };
 }
 
@@ -134,11 +163,11 @@ export function canReadNow(place: string | URL): boolean {
   return typeof (globalThis as any).WorkerGlobalScope === "function" && "XMLHttpRequest" in globalThis;
 }
 
-/** The bytes of a file, at once. */
-export function readFileNow(place: string | URL): Uint8Array {
+/** The bytes of a file, at once. The size of what a request brings is looked at when it is there: such a request cannot be cut off. */
+export function readFileNow(place: string | URL, { mostBytes }: Pick<Sources, "mostBytes">): Uint8Array {
   if (inNode) {
     try {
-      return readRegularNow(place);
+      return readRegularNow(place, mostBytes);
     } catch (error) {
       throw readError(place, error);
     }
@@ -153,7 +182,9 @@ export function readFileNow(place: string | URL): Uint8Array {
   }
   if (request.status === 404 || request.status === 410) throw new FileNotFound(`${place}: ${request.status}`);
   if (request.status >= 400) throw new IoError("IO", `${place}: ${request.status}`);
-  return new Uint8Array(request.response);
+  const bytes = new Uint8Array(request.response);
+  if (bytes.length > mostBytes) throw readError(place, tooLarge(`${bytes.length} bytes`, mostBytes));
+  return bytes;
 }
 
 /** What tells a file that has been read from others, whatever name it was read by. */

@@ -1,5 +1,5 @@
 // Files that guests name by paths of their own: in the folders that WASI lets them use, and nowhere else.
-import { builtin, identityOf, inNode, readFileNow } from "./files.js";
+import { MOST_BYTES, builtin, identityOf, inNode, readFileNow } from "./files.js";
 import type { Found } from "./libraries.js";
 import type { Folder, WasiOptions } from "./wasi.js";
 
@@ -46,7 +46,7 @@ function onMachine(host: string, rest: string[] | undefined): Found | undefined 
     const root = fs.realpathSync(host);
     const file = fs.realpathSync(path.join(root, ...rest));
     if (!file.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) return undefined;
-    return { bytes: readFileNow(file), identity: identityOf(file) };
+    return { bytes: readFileNow(file, { mostBytes: MOST_BYTES }), identity: identityOf(file) };
   } catch {
     return undefined;
   }

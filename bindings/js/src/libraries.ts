@@ -1,6 +1,7 @@
 // Where libraries are: fetched and compiled ahead, in parallel, with all that they need; and given to the linker at once.
 import { apart } from "./apart.js";
-import { FileNotFound, canReadNow, identityOf, isFileName, openFile, readFileNow, within } from "./files.js";
+import { FileNotFound, type Sources, canReadNow, identityOf, isFileName, openFile, readFileNow } from "./files.js";
+import { GIVEN, Places, within } from "./places.js";
 
 export interface Found {
   bytes: Uint8Array;
@@ -16,98 +17,142 @@ export interface Progress {
   size: number;
 }
 
+/** What a library needs. */
+export interface Needs {
+  names: string[];
+  /** Folders that are searched after the host's own: its RUNTIME_PATH, as far as that is followed. */
+  folders: string[];
+}
+
 export interface LibraryOptions {
   libraryPath: (string | URL)[];
-  fetch: typeof globalThis.fetch;
+  sources: Sources;
   progress: ((event: Progress) => void) | undefined;
-  needed(bytes: Uint8Array): string[];
+  needs(bytes: Uint8Array, place: string): Needs;
   provide(bytes: Uint8Array, module: WebAssembly.Module): void;
-  /** What is at a path of the guest's. */
-  guestFile(path: string): Found | undefined;
 }
 
 /** A library that has arrived, which does not wait for what it needs: libraries may need each other. */
 interface Arrived extends Found {
   compiled: Promise<void>;
+  needs: Needs;
 }
 
-export class Libraries {
-  private readonly known = new Map<string, Promise<Arrived | undefined>>();
-  /** What has arrived. */
-  private readonly here = new Map<string, Found>();
-  /** Where names were looked for in vain, for messages. */
-  private readonly tried = new Map<string, string[]>();
+/** Keeps what a promise comes to, unless that is nothing or an error: what was nowhere, or could not be had, may be there the next time. */
+function once<T>(known: Map<string, Promise<T | undefined>>, key: string, make: () => Promise<T | undefined>): Promise<T | undefined> {
+  const before = known.get(key);
+  if (before) return before;
+  const made = make();
+  known.set(key, made);
+  const forget = () => {
+    if (known.get(key) === made) known.delete(key);
+  };
+  made.then((there) => there ?? forget(), forget);
+  return made;
+}
 
-  constructor(private readonly options: LibraryOptions) {}
+const nameOf = (place: string): string => place.slice(place.lastIndexOf("/") + 1);
+
+export class Libraries {
+  /** Folders that are searched for all. */
+  readonly folders: string[];
+  private readonly places = new Places();
+  /** By names, and folders that are searched besides. */
+  private readonly searches = new Map<string, Promise<Arrived | undefined>>();
+  /** By places. */
+  private readonly files = new Map<string, Promise<Arrived | undefined>>();
+  /** What has arrived, by places; nothing where there is no such file. */
+  private readonly here = new Map<string, Found | undefined>();
+
+  constructor(private readonly options: LibraryOptions) {
+    this.folders = [GIVEN, ...options.libraryPath.map((folder) => this.places.folder(folder))];
+  }
+
+  /** What the linker is to be told for a name: that, or the place where the host says that it is. */
+  place(name: string | URL): string {
+    const text = String(name);
+    return text.includes("/") ? this.places.file(name) : text;
+  }
+
+  /** The same for a program, which is not searched. */
+  filePlace(name: string | URL): string {
+    return this.places.file(name);
+  }
 
   /** Makes bytes the library of this name. */
-  add(name: string, bytes: Uint8Array, identity = name): void {
-    const found = { bytes, identity };
-    this.here.set(name, found);
-    this.known.set(name, Promise.resolve({ ...found, compiled: Promise.resolve() }));
+  add(name: string, bytes: Uint8Array): void {
+    const place = within(GIVEN, name);
+    this.here.set(place, { bytes, identity: place });
+    const needs = this.options.needs(bytes, place);
+    this.files.set(place, Promise.resolve({ bytes, identity: place, compiled: Promise.resolve(), needs }));
+    // It comes before what has been found elsewhere.
+    this.searches.clear();
   }
 
   /** Fetches and compiles these libraries and all that they need, each once. Those that are nowhere are left out: the load says so. */
-  async prefetch(names: Iterable<string>): Promise<void> {
-    await this.all(names, new Set());
+  async prefetch(names: Iterable<string | URL>): Promise<void> {
+    const all = [...names].map((name) => this.place(name));
+    const places = all.filter((name) => name.includes("/"));
+    const seen = new Set<string>();
+    await Promise.all([...places.map((place) => this.whole(this.at(place), seen)), this.all(all.filter((name) => !name.includes("/")), [], seen)]);
   }
 
   /** As {@link prefetch} for what a module of these bytes needs. */
   async prefetchNeeded(bytes: Uint8Array): Promise<void> {
-    await this.prefetch(this.options.needed(bytes));
+    const { names } = this.options.needs(bytes, "");
+    await this.all(names, [], new Set());
   }
 
-  /** Fetches a file that is no library to be searched for, and what it needs. */
-  async file(name: string, place: string | URL): Promise<Found> {
-    const opened = await openFile(place, this.options.fetch);
-    const found = { bytes: opened.bytes, identity: identityOf(place) };
-    await Promise.all([this.compile(name, found.bytes, opened.module), this.prefetchNeeded(found.bytes)]);
-    return found;
+  /** Fetches a file that the host names, and what it needs. An error if there is none. */
+  async file(place: string): Promise<void> {
+    const there = await this.whole(this.at(place), new Set());
+    if (!there) throw new FileNotFound(`${this.places.address(place) ?? place}: there is no such file`);
+  }
+
+  /** Waits for what arrives, and for all that it needs. */
+  private async whole(arriving: Promise<Arrived | undefined>, seen: Set<string>): Promise<Arrived | undefined> {
+    const there = await arriving;
+    if (there) await Promise.all([there.compiled, this.all(there.needs.names, there.needs.folders, seen)]);
+    return there;
   }
 
   /** Whoever asks waits for all of it, whoever has asked first; `seen` ends the circles of libraries that need each other. */
-  private async all(names: Iterable<string>, seen: Set<string>): Promise<void> {
-    const fresh = [...names].filter((name) => !seen.has(name) && seen.add(name));
-    await Promise.all(
-      fresh.map(async (name) => {
-        const there = await this.one(name);
-        if (there) await Promise.all([there.compiled, this.all(this.options.needed(there.bytes), seen)]);
-      }),
-    );
+  private async all(names: string[], folders: string[], seen: Set<string>): Promise<void> {
+    const key = (name: string) => [name, ...folders].join("\0");
+    const fresh = names.filter((name) => !seen.has(key(name)) && seen.add(key(name)));
+    await Promise.all(fresh.map((name) => this.whole(once(this.searches, key(name), () => this.search(name, folders)), seen)));
   }
 
-  private one(name: string): Promise<Arrived | undefined> {
-    const known = this.known.get(name);
-    if (known) return known;
-    const found = this.search(name);
-    this.known.set(name, found);
-    // What is nowhere, or could not be had, may be there the next time.
-    const forget = () => {
-      if (this.known.get(name) === found) this.known.delete(name);
-    };
-    found.then((there) => there ?? forget(), forget);
-    return found;
-  }
-
-  private async search(name: string): Promise<Arrived | undefined> {
+  private async search(name: string, folders: string[]): Promise<Arrived | undefined> {
+    // What a module says that it needs is no place: these are the host's to name.
     if (!isFileName(name)) return undefined;
-    const tried: string[] = [];
-    for (const folder of this.options.libraryPath) {
-      const place = within(folder, name);
-      try {
-        const opened = await openFile(place, this.options.fetch);
-        const found = { bytes: opened.bytes, identity: identityOf(place) };
-        apart(() => this.options.progress?.({ library: name, phase: "fetched", size: found.bytes.length }));
-        this.here.set(name, found);
-        // Not awaited before what it needs is under way.
-        return { ...found, compiled: this.compile(name, found.bytes, opened.module) };
-      } catch (error) {
-        if (!(error instanceof FileNotFound)) throw error;
-        tried.push(error.message);
-      }
+    for (const folder of [...this.folders, ...folders]) {
+      const there = await this.at(within(folder, name));
+      if (there) return there;
     }
-    this.tried.set(name, tried);
     return undefined;
+  }
+
+  private at(place: string): Promise<Arrived | undefined> {
+    return once(this.files, place, () => this.fetch(place));
+  }
+
+  private async fetch(place: string): Promise<Arrived | undefined> {
+    const address = this.places.address(place);
+    if (address === undefined) return undefined;
+    try {
+      const opened = await openFile(address, this.options.sources);
+      const found = { bytes: opened.bytes, identity: identityOf(address) };
+      apart(() => this.options.progress?.({ library: nameOf(place), phase: "fetched", size: found.bytes.length }));
+      this.here.set(place, found);
+      // Not awaited before what it needs is under way.
+      const compiled = this.compile(nameOf(place), found.bytes, opened.module);
+      return { ...found, compiled, needs: this.options.needs(found.bytes, place) };
+    } catch (error) {
+      if (!(error instanceof FileNotFound)) throw error;
+      this.here.set(place, undefined);
+      return undefined;
+    }
   }
 
   private async compile(name: string, bytes: Uint8Array, streamed?: Promise<WebAssembly.Module>): Promise<void> {
@@ -119,38 +164,19 @@ export class Libraries {
     apart(() => this.options.progress?.({ library: name, phase: "compiled", size: bytes.length }));
   }
 
-  /**
-   * A library that a load or a guest's dlopen asks for, at once: what has been fetched; else a file where files can be read without waiting. A
-   * path is the guest's own.
-   */
-  now(name: string): Found | undefined {
-    if (name.includes("/")) return this.options.guestFile(name);
-    const here = this.here.get(name);
-    if (here) return here;
-    if (!isFileName(name)) return undefined;
-    const tried: string[] = [];
-    for (const folder of this.options.libraryPath) {
-      const place = within(folder, name);
-      if (!canReadNow(place)) {
-        tried.push(`${place}: not fetched; await prefetch(["${name}"]) before`);
-        continue;
-      }
-      try {
-        const found = { bytes: readFileNow(place), identity: identityOf(place) };
-        this.here.set(name, found);
-        return found;
-      } catch (error) {
-        if (!(error instanceof FileNotFound)) throw error;
-        tried.push(error.message);
-      }
+  /** What is at a place that the linker searches, at once: what has been fetched; else a file where files can be read without waiting. */
+  now(place: string): Found | "later" | undefined {
+    const here = this.here.get(place);
+    const address = this.places.address(place);
+    if (here || address === undefined || !isFileName(nameOf(place))) return here;
+    if (!canReadNow(address)) return this.here.has(place) ? undefined : "later";
+    try {
+      const found = { bytes: readFileNow(address, this.options.sources), identity: identityOf(address) };
+      this.here.set(place, found);
+      return found;
+    } catch (error) {
+      if (error instanceof FileNotFound) return undefined;
+      throw error;
     }
-    this.tried.set(name, tried);
-    return undefined;
-  }
-
-  /** Where names were looked for in vain, a line each. */
-  explain(message: string): string {
-    const lines = [...this.tried].filter(([name]) => message.includes(name)).flatMap(([, places]) => places.map((place) => `\n  looked for at ${place}`));
-    return message + lines.join("");
   }
 }

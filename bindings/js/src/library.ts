@@ -1,7 +1,7 @@
 // A library of a namespace: its functions as functions.
 import { Callback } from "./callbacks.js";
 import type { FunctionType } from "./engine.js";
-import { NotFound } from "./errors.js";
+import { InvalidArgument, NotFound } from "./errors.js";
 import type { Memory } from "./memory.js";
 
 /** What a function of a guest takes: a number; null and booleans as C has them; a callback as its pointer; text and bytes as the address of a copy, for
@@ -50,7 +50,7 @@ export interface LibraryMethods extends Disposable {
   $has(name: string): boolean;
   /** What the library defines itself. */
   $symbols(): Map<string, "function" | "data">;
-  /** Takes the loading back (dlclose). */
+  /** Takes the loading back (dlclose), once. Functions that were taken before are good as long as something else holds the library. */
   $close(): void;
 }
 
@@ -58,7 +58,15 @@ export type Library = LibraryMethods & Record<string, any>;
 
 export function makeLibrary(core: Core, object: number): Library {
   const known = new Map<string, GuestFunction>();
+  let closed = false;
+  const close = () => {
+    // Once: other loads of the same library hold it too.
+    if (closed) return;
+    core.unload(object);
+    closed = true;
+  };
   const found = (name: string) => {
+    if (closed) throw new InvalidArgument("INVALID_ARGUMENT", `${methods.$name} has been closed`);
     const symbol = core.find(object, name);
     if (symbol === undefined) throw new NotFound("NOT_FOUND", `${methods.$name}: no symbol \`${name}\` in it or in what it needs`);
     return symbol;
@@ -90,8 +98,8 @@ export function makeLibrary(core: Core, object: number): Library {
     },
     $has: (name) => core.find(object, name) !== undefined,
     $symbols: () => core.symbolsOf(object),
-    $close: () => core.unload(object),
-    [Symbol.dispose]: () => core.unload(object),
+    $close: close,
+    [Symbol.dispose]: close,
   };
   return new Proxy(methods, {
     get(target, name) {

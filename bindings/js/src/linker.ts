@@ -2,14 +2,21 @@
 import { apart } from "./apart.js";
 import { Engine, type Host } from "./engine.js";
 import { InternalError, errorOf, type Details, type LinkError } from "./errors.js";
-import { readFile } from "./files.js";
+import { MOST_BYTES, readFile } from "./files.js";
+import type { Found, Needs } from "./libraries.js";
+
+/** Numbers of page.rs: of `Whose`, and answers of `wasmdyld_on_file`. */
+const OF_GUEST = 1;
+const [NOTHING, SOMETHING, NOT_AT_HAND] = [0, 1, 2];
 
 type CFunction = (...args: any[]) => any;
 
 /** What the linker asks of a namespace. */
 export interface Callbacks {
-  /** The bytes of a library, and what tells it from others, or nothing. What it throws fails the load. */
-  open(name: string, neededBy: string | undefined): { bytes: Uint8Array; identity: string } | undefined;
+  /** What is at a place: its bytes and what tells it from others, nothing, or something that is not at hand. What it throws is why it cannot be used. */
+  file(place: string): Found | "later" | undefined;
+  /** The same for a path of the guest's. */
+  guestFile(path: string): Found | undefined;
   trace?: ((category: string, text: string) => void) | undefined;
 }
 
@@ -27,7 +34,7 @@ async function compiled(source: LinkerSource | undefined): Promise<WebAssembly.M
     });
   }
   if (typeof source !== "string" && !(source instanceof URL)) return WebAssembly.compile(source);
-  return WebAssembly.compile((await readFile(source, globalThis.fetch)) as BufferSource);
+  return WebAssembly.compile((await readFile(source, { fetch: globalThis.fetch, mostBytes: MOST_BYTES })) as BufferSource);
 }
 
 export class Linker {
@@ -36,10 +43,8 @@ export class Linker {
   private panic = "";
   private broken = false;
   private symbolNames: ((name: string, kind: number) => void) | undefined;
-  /** What `open` threw, which the linker's own error does not have. */
+  /** What `file` threw, which the linker's own error does not have. */
   private thrown: unknown;
-  private opened = 0;
-  private openedSize = 0;
 
   static async create(callbacks: Callbacks, source?: LinkerSource): Promise<Linker> {
     const linker = new Linker(callbacks);
@@ -65,36 +70,35 @@ export class Linker {
       wasmdyld_panicked: (at, size) => {
         this.panic = this.decode(at, size);
       },
-      wasmdyld_on_open: (_env, name, by, bytes, size, identity, identitySize) => {
-        try {
-          const found = this.callbacks.open(this.text(name), by === 0 ? undefined : this.text(by));
-          if (found === undefined) return 1;
-          const id = new TextEncoder().encode(found.identity);
-          this.release();
-          this.openedSize = found.bytes.length + id.length;
-          this.opened = this.c.wasmdyld_alloc(this.openedSize);
-          this.memory(this.opened, found.bytes.length).set(found.bytes);
-          this.memory(this.opened + found.bytes.length, id.length).set(id);
-          const view = this.engine.view();
-          view.setUint32(bytes, this.opened, true);
-          view.setUint32(size, found.bytes.length, true);
-          view.setUint32(identity, this.opened + found.bytes.length, true);
-          view.setUint32(identitySize, id.length, true);
-          return 0;
-        } catch (error) {
-          this.thrown = error;
-          return 2;
-        }
+      wasmdyld_on_file: (whose, path, size, answer) => {
+        const found = this.file(whose, this.decode(path, size));
+        if (found === undefined) return NOTHING;
+        if (found === "later") return NOT_AT_HAND;
+        const { bytes } = found;
+        const told = new TextEncoder().encode(found.text);
+        // It is the linker's from then on.
+        const at = this.c.wasmdyld_alloc(bytes.length + told.length);
+        this.memory(at, bytes.length).set(bytes);
+        this.memory(at + bytes.length, told.length).set(told);
+        const view = this.engine.view();
+        [at, bytes.length, told.length].forEach((value, n) => view.setUint32(answer + 4 * n, value, true));
+        return SOMETHING;
       },
       wasmdyld_on_trace: (_env, category, text) => apart(() => this.callbacks.trace?.(this.text(category), this.text(text))),
       wasmdyld_on_symbol: (_env, name, kind) => this.symbolNames?.(this.text(name), kind),
     };
   }
 
-  /** What the last search was given, which the linker has copied. */
-  private release(): void {
-    if (this.opened !== 0) this.c.wasmdyld_release(this.opened, this.openedSize);
-    this.opened = 0;
+  /** What is at a path, and its identity; without bytes it cannot be used, and the text is the reason. */
+  private file(whose: number, path: string): { bytes: Uint8Array; text: string } | "later" | undefined {
+    try {
+      const found = whose === OF_GUEST ? this.callbacks.guestFile(path) : this.callbacks.file(path);
+      if (found === undefined || found === "later") return found;
+      return { bytes: found.bytes, text: found.bytes.length === 0 ? "it is empty" : found.identity };
+    } catch (error) {
+      this.thrown = error;
+      return { bytes: new Uint8Array(0), text: (error as Error)?.message ?? String(error) };
+    }
   }
 
   private memory(at: number, size: number): Uint8Array {
@@ -215,17 +219,22 @@ export class Linker {
     return told ? code : undefined;
   }
 
-  /** The names of the libraries that a module needs; nothing of what is no module, of which a load tells more. */
-  needed(bytes: Uint8Array): string[] {
+  /** What a module at a place needs; nothing of what is no module, of which a load tells more. `followed` is how far its RUNTIME_PATH is. */
+  needs(bytes: Uint8Array, place: string, followed: number): Needs {
     const at = this.c.wasmdyld_alloc(bytes.length);
     this.memory(at, bytes.length).set(bytes);
+    const path = new TextEncoder().encode(`${place}\0`);
+    const pathAt = this.c.wasmdyld_alloc(path.length);
+    this.memory(pathAt, path.length).set(path);
     const out = this.c.wasmdyld_alloc(4);
     try {
-      const told = this.plain("wasmdyld_needed", at, bytes.length, out) as number;
-      if (told === 0) return [];
-      return this.decode(told, this.engine.view().getUint32(out, true)).split("\0").slice(0, -1);
+      const told = this.plain("wasmdyld_needed", at, bytes.length, pathAt, followed, out) as number;
+      if (told === 0) return { names: [], folders: [] };
+      const [count, ...texts] = this.decode(told, this.engine.view().getUint32(out, true)).split("\0").slice(0, -1);
+      return { names: texts.slice(0, Number(count)), folders: texts.slice(Number(count)) };
     } finally {
       this.c.wasmdyld_release(at, bytes.length);
+      this.c.wasmdyld_release(pathAt, path.length);
       this.c.wasmdyld_release(out, 4);
     }
   }

@@ -3,6 +3,7 @@ import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import { apart } from "./apart.js";
 import type { FunctionType } from "./engine.js";
 import { InvalidArgument, NotFound } from "./errors.js";
+import { MOST_BYTES } from "./files.js";
 import { guestFile } from "./guest-paths.js";
 import { Libraries, type Progress } from "./libraries.js";
 import { makeLibrary, type Core, type Library, type Prepared, type Result } from "./library.js";
@@ -14,12 +15,16 @@ import { isProvider, makeWasi, withStreams, type Streams, type WasiOptions, type
 export interface NamespaceOptions extends Streams {
   /** Where libraries are searched, in order: folders of this machine (node), or addresses of folders, against the page's own. */
   libraryPath?: string | URL | (string | URL)[];
+  /** How far what modules say themselves of folders for libraries (RUNTIME_PATH, -Wl,-rpath) is followed: within their own folder if not said. */
+  runtimePath?: "off" | "origin" | "any";
+  /** The most bytes that a library may have, of the web or of the machine: 256 MiB if not said. A longer response is cut off. */
+  maxLibraryBytes?: number;
   /** Fetches what is on the web. */
   fetch?: typeof globalThis.fetch;
   /** What guests get of WASI. `false`: nothing, so that a library that imports some is refused. */
   wasi?: WasiOptions | WasiProvider | false;
   /** Libraries whose symbols come before those of all others. */
-  preload?: string[];
+  preload?: (string | URL)[];
   /** Bytes of stack for libraries and position-independent programs: a MiB if not said. */
   stackSize?: number;
   /** "lazy": functions without a definition are an error when they are called. */
@@ -49,6 +54,8 @@ export interface LoadOptions {
 const FLAGS = { lazy: 1, now: 2, global: 256, noDelete: 4096, deepBind: 16384, program: 65536 };
 /** Numbers of wasm_dyld_limit_t, wasm_dyld_bind_t and wasm_dyld_guest_flag_t. */
 const [LIMIT_MEMORY_PAGES, BIND_LAZY, GUEST_NO_DLOPEN] = [0, 1, 1];
+/** Of wasm_dyld_runtime_path_t. */
+const RUNTIME_PATH = { off: 0, origin: 1, any: 2 };
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
 
 export class Namespace {
@@ -70,15 +77,19 @@ export class Namespace {
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
     let libraries!: Libraries;
     const write = options.trace?.write ?? ((category: string, text: string) => console.error(`${category}: ${text}`));
-    const linker = await Linker.create({ open: (name) => libraries.now(name), trace: write }, options.linker);
+    const { wasi } = options;
+    const files = {
+      file: (place: string) => libraries.now(place),
+      guestFile: (path: string) => (wasi && !isProvider(wasi) ? guestFile(wasi, path) : undefined),
+    };
+    const linker = await Linker.create({ ...files, trace: write }, options.linker);
     const path = options.libraryPath ?? [];
     libraries = new Libraries({
       libraryPath: Array.isArray(path) ? path : [path],
-      fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)),
+      sources: { fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)), mostBytes: options.maxLibraryBytes ?? MOST_BYTES },
       progress: options.progress,
-      needed: (bytes) => linker.needed(bytes),
+      needs: (bytes, place) => linker.needs(bytes, place, RUNTIME_PATH[options.runtimePath ?? "origin"]),
       provide: (bytes, module) => linker.engine.provide(bytes, module),
-      guestFile: (path) => (options.wasi && !isProvider(options.wasi) ? guestFile(options.wasi, path) : undefined),
     });
     const namespace = new Namespace(linker, libraries, options);
     await libraries.prefetch(options.preload ?? []);
@@ -117,8 +128,10 @@ export class Namespace {
     const { linker, options } = this;
     const config = linker.plain("wasm_dyld_config_new");
     const set = (name: string, ...args: (number | bigint | string)[]) => linker.call(`wasm_dyld_config_${name}`, config, ...args);
-    set("set_open", linker.plain("wasmdyld_open_callback"), 0, 0);
-    for (const name of options.preload ?? []) set("add_preload", name);
+    linker.call("wasmdyld_give_files", config);
+    for (const folder of this.libraries.folders) set("add_library_path", folder);
+    for (const name of options.preload ?? []) set("add_preload", this.libraries.place(name));
+    if (options.runtimePath !== undefined) set("set_runtime_path", RUNTIME_PATH[options.runtimePath]);
     if (options.stackSize !== undefined) set("set_stack_size", BigInt(options.stackSize));
     if (options.bind === "lazy") set("set_bind", BIND_LAZY);
     if (options.maxMemoryPages !== undefined) set("set_limit", LIMIT_MEMORY_PAGES, BigInt(options.maxMemoryPages));
@@ -126,6 +139,7 @@ export class Namespace {
     if (options.trace) set("set_trace", options.trace.categories, linker.plain("wasmdyld_trace_callback"), 0, 0);
     this.store = linker.engine.newStore();
     this.handle = linker.results("wasm_dyld_new", 1, (at) => [this.store, config, at]).getUint32(0, true);
+    linker.call("wasmdyld_give_guest_files", this.handle);
   }
 
   /** The first of a function's results. */
@@ -150,7 +164,7 @@ export class Namespace {
   }
 
   /** Fetches and compiles libraries with all that they need, for a load or a guest's dlopen that then waits for nothing. */
-  async prefetch(names: Iterable<string>): Promise<void> {
+  async prefetch(names: Iterable<string | URL>): Promise<void> {
     this.alive();
     await this.libraries.prefetch(names);
   }
@@ -166,21 +180,18 @@ export class Namespace {
    */
   async load(name: string | URL, options: LoadOptions = {}): Promise<Library> {
     this.alive();
-    const text = String(name);
-    const base = text.slice(text.lastIndexOf("/") + 1);
-    if (base !== text) {
-      const found = await this.libraries.file(base, name);
-      this.libraries.add(base, found.bytes, found.identity);
-    } else {
-      await this.libraries.prefetch([base]);
-    }
+    const place = this.libraries.place(name);
+    if (place.includes("/")) await this.libraries.file(place);
+    else await this.libraries.prefetch([place]);
     await this.wasi("wasmdyld");
-    return this.loadNow(base, options);
+    return this.loadNow(name, options);
   }
 
   /** As {@link load}, of what has been fetched or can be read without waiting. */
-  loadNow(name: string, options: LoadOptions = {}): Library {
-    return this.linked(name, () => this.out("wasm_dyld_load", (at) => [this.handle, name, flags(options), at]));
+  loadNow(name: string | URL, options: LoadOptions = {}): Library {
+    this.alive();
+    const place = this.libraries.place(name);
+    return this.linked(String(name), () => this.out("wasm_dyld_load", (at) => [this.handle, place, flags(options), at]));
   }
 
   /** Loads a library from bytes; `name` is what others may need it as. */
@@ -194,19 +205,9 @@ export class Namespace {
   }
 
   private linked(name: string, load: () => DataView): Library {
-    const object = this.explained(load).getUint32(0, true);
+    const object = load().getUint32(0, true);
     apart(() => this.options.progress?.({ library: name, phase: "linked", size: 0 }));
     return makeLibrary(this.core, object);
-  }
-
-  /** Where libraries were looked for is known here, and not by the linker. */
-  private explained<T>(run: () => T): T {
-    try {
-      return run();
-    } catch (error) {
-      if (error instanceof NotFound) error.message = this.libraries.explain(error.message);
-      throw error;
-    }
   }
 
   /**
@@ -216,13 +217,12 @@ export class Namespace {
   async run(program: string | URL | Uint8Array, args: string[] = []): Promise<number> {
     this.alive();
     const given = program instanceof Uint8Array;
-    const name = given ? "program.wasm" : String(program).replace(/^.*\//, "");
-    const bytes = given ? program : (await this.libraries.file(name, program)).bytes;
-    if (given) await this.libraries.prefetchNeeded(bytes);
-    await this.wasi(name, args);
-    this.explained(() =>
-      this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, FLAGS.program, at]),
-    );
+    const place = given ? "program.wasm" : this.libraries.filePlace(program);
+    if (given) await this.libraries.prefetchNeeded(program);
+    else await this.libraries.file(place);
+    await this.wasi(place.slice(place.lastIndexOf("/") + 1), args);
+    if (given) this.out("wasm_dyld_load_bytes", (at) => [this.handle, place, program, program.length, FLAGS.program, at]);
+    else this.out("wasm_dyld_load", (at) => [this.handle, place, FLAGS.program, at]);
     return this.out("wasm_dyld_run", (at) => [this.handle, at]).getInt32(0, true);
   }
 

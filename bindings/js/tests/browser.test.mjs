@@ -49,7 +49,7 @@ test("on a page", { skip: absent && "chromium is not here" }, async () => {
       const result = await page.value("globalThis.results");
       assert.deepEqual(page.errors, []);
       assert.equal(result.crc, 0xcbf43926);
-      assert.match(result.refused, /not fetched; await prefetch/);
+      assert.match(result.refused, /not fetched: `await prefetch`/);
       assert.deepEqual([result.out, result.exit], ["Hello from a program with a shared libc.\n", 0]);
     });
   } finally {

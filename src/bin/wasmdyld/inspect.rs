@@ -13,7 +13,7 @@ use wasmdyld::object::{
     Brief, ExportItem, ExternType, Object, Outline, ParseLimits, Parts, externalize, outline,
 };
 use wasmdyld::plan::{Role, describe, lifecycle, role_of};
-use wasmdyld::search;
+use wasmdyld::search::{self, SearchOptions};
 use wasmdyld::text::{list, name};
 
 use crate::args::Format;
@@ -157,7 +157,7 @@ impl Inspect {
 }
 
 fn read(path: &std::path::Path) -> Result<Module> {
-    let located = search::open_path(path)?;
+    let located = search::open_path(&SearchOptions::default(), path)?;
     let name = located.name.clone();
     let bytes = located.read()?;
     let role = role(&bytes)?;
