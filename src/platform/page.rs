@@ -1,15 +1,10 @@
-//! What the library takes of JavaScript where it is a module itself, and Rust's library has nothing for it.
+//! What the library takes of JavaScript where it is a module itself: the time, for which Rust's library has nothing there.
 
 use std::time::Duration;
 
 unsafe extern "C" {
     /// Milliseconds since some moment, which stays the same (`performance.now()`).
     safe fn wasmdyld_now() -> f64;
-}
-
-/// A module is one process: none is its child.
-pub fn process_id() -> u32 {
-    0
 }
 
 /// As `std::time::Instant`, as far as it is used.
