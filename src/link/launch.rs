@@ -86,8 +86,11 @@ impl Namespace {
         if config.snapshots {
             return Err("snapshots are taken, which want the objects' bytes");
         }
-        if config.search.open.is_some() || config.search.files.is_some() {
-            return Err("a function of the host's is asked for files");
+        if config.search.open.is_some() {
+            return Err("the host's open callback is asked for files");
+        }
+        if config.search.files.is_some() {
+            return Err("a function of the host's gives its files");
         }
         if config.trace.on(Category::Libs) {
             return Err("debug output tells of searches, which are made for that");
