@@ -20,6 +20,8 @@ mod namespace;
 mod object;
 #[cfg(target_family = "wasm")]
 mod page;
+#[cfg(target_family = "wasm")]
+mod page_inspect;
 mod quick;
 mod renew;
 mod snapshot;

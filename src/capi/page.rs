@@ -157,7 +157,7 @@ thread_local! {
 }
 
 /// Tells JavaScript something of a module, in bytes that live until the next such answer. NULL: it is no module, of which a load tells more.
-fn tell(
+pub(super) fn tell(
     bytes: *const u8,
     size: usize,
     length: *mut usize,

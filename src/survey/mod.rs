@@ -4,6 +4,7 @@
 //! stands in the closure as an object without symbols, so that all of it is seen at once.
 
 mod link;
+pub mod module;
 mod symbols;
 mod thread_exit;
 

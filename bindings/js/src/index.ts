@@ -8,3 +8,4 @@ export { Memory, View } from "./memory.js";
 export { Namespace } from "./namespace.js";
 export type { LoadOptions, NamespaceOptions } from "./namespace.js";
 export type { Folder, Streams, WasiOptions, WasiProvider } from "./wasi.js";
+export { inspect, type ModuleInfo } from "./inspect.js";

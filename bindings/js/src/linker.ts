@@ -221,20 +221,30 @@ export class Linker {
 
   /** What a module at a place needs; nothing of what is no module, of which a load tells more. `followed` is how far its RUNTIME_PATH is. */
   needs(bytes: Uint8Array, place: string, followed: number): Needs {
-    const at = this.c.wasmdyld_alloc(bytes.length);
-    this.memory(at, bytes.length).set(bytes);
     const path = new TextEncoder().encode(`${place}\0`);
     const pathAt = this.c.wasmdyld_alloc(path.length);
     this.memory(pathAt, path.length).set(path);
-    const out = this.c.wasmdyld_alloc(4);
     try {
-      const told = this.plain("wasmdyld_needed", at, bytes.length, pathAt, followed, out) as number;
-      if (told === 0) return { names: [], folders: [] };
-      const [count, ...texts] = this.decode(told, this.engine.view().getUint32(out, true)).split("\0").slice(0, -1);
+      const told = this.tell("wasmdyld_needed", bytes, pathAt, followed);
+      if (told === undefined) return { names: [], folders: [] };
+      const [count, ...texts] = told;
       return { names: texts.slice(0, Number(count)), folders: texts.slice(Number(count)) };
     } finally {
-      this.c.wasmdyld_release(at, bytes.length);
       this.c.wasmdyld_release(pathAt, path.length);
+    }
+  }
+
+  /** What a function tells of a module: texts with a NUL behind each. Nothing if it has no answer. */
+  tell(name: string, bytes: Uint8Array, ...more: number[]): string[] | undefined {
+    const at = this.c.wasmdyld_alloc(bytes.length);
+    this.memory(at, bytes.length).set(bytes);
+    const out = this.c.wasmdyld_alloc(4);
+    try {
+      const told = this.plain(name, at, bytes.length, ...more, out) as number;
+      if (told === 0) return undefined;
+      return this.decode(told, this.engine.view().getUint32(out, true)).split("\0").slice(0, -1);
+    } finally {
+      this.c.wasmdyld_release(at, bytes.length);
       this.c.wasmdyld_release(out, 4);
     }
   }

@@ -10,10 +10,11 @@ use serde::Serialize;
 use wasmdyld::abi;
 use wasmdyld::error::{Context, Result};
 use wasmdyld::object::{
-    Brief, ExportItem, ExternType, Object, Outline, ParseLimits, Parts, externalize, outline,
+    Brief, ExportItem, ExternType, Object, Outline, ParseLimits, Parts, outline,
 };
-use wasmdyld::plan::{Role, describe, lifecycle, role_of};
+use wasmdyld::plan::{Role, describe, lifecycle};
 use wasmdyld::search::{self, SearchOptions};
+use wasmdyld::survey::module::{loads_as, notes, symbols, what};
 use wasmdyld::text::{list, name};
 
 use crate::args::Format;
@@ -77,7 +78,12 @@ impl Inspect {
     fn text(&self, out: &mut Out, module: &Module) -> io::Result<()> {
         let Module { object, .. } = module;
         let called = paint(OBJECT, name(&module.name));
-        line!(out, "{called} {} {}", paint(DIM, "is"), what(module))?;
+        line!(
+            out,
+            "{called} {} {}",
+            paint(DIM, "is"),
+            what(object, &module.role)
+        )?;
         let mut row = |name: &str, rows: &[String]| -> io::Result<()> {
             let names = std::iter::once(name).chain(std::iter::repeat(""));
             for (name, row) in names.zip(rows) {
@@ -160,7 +166,7 @@ fn read(path: &std::path::Path) -> Result<Module> {
     let located = search::open_path(&SearchOptions::default(), path)?;
     let name = located.name.clone();
     let bytes = located.read()?;
-    let role = role(&bytes)?;
+    let role = loads_as(&bytes)?;
     let limits = ParseLimits::default();
     let object = Object::parse(&bytes, &limits)?;
     // A load of a library does not look at it.
@@ -180,36 +186,6 @@ fn read(path: &std::path::Path) -> Result<Module> {
         role,
         parts,
     })
-}
-
-/// What it can be loaded as. An error of reading it comes outside, why it cannot be loaded inside.
-fn role(bytes: &[u8]) -> Result<Result<Role>> {
-    let limits = ParseLimits::default();
-    let object = Object::parse(bytes, &limits)?;
-    let main = object.export(abi::START).is_some();
-    Ok(match externalize(bytes, &object) {
-        Ok(Some((moved, _))) if main => {
-            // One at a time: both may be large.
-            drop(object);
-            Object::parse(&moved, &limits).and_then(|moved| role_of(&moved, true))
-        }
-        Ok(_) => role_of(&object, main),
-        Err(error) => Err(error),
-    })
-}
-
-fn what(module: &Module) -> &'static str {
-    let start = module.object.export(abi::START).is_some();
-    match (&module.role, &module.object.dylink) {
-        (Ok(Role::Main), _) => "a position-independent program",
-        (Ok(Role::FixedMain), Some(_)) => "a program at fixed addresses, with needed libraries",
-        (Ok(Role::FixedMain), None) => "a program at fixed addresses, without needed libraries",
-        (Ok(Role::Library), _) => "a shared library",
-        (Err(_), Some(dylink)) if dylink.legacy => "a module with a legacy dylink section",
-        (Err(_), Some(_)) => "a module with a dylink.0 section",
-        (Err(_), None) if start => "a program",
-        (Err(_), None) => "a module without a dylink.0 section",
-    }
 }
 
 fn names(all: &[std::sync::Arc<str>]) -> Vec<String> {
@@ -334,12 +310,6 @@ fn exports(object: &Object) -> Vec<String> {
         .collect()
 }
 
-/// The exports that others can be bound to.
-fn symbols(object: &Object) -> impl Iterator<Item = wasmdyld::object::Export<'_>> {
-    let life = |name: &str| abi::LIFECYCLE.contains(&name);
-    object.exports.iter().filter(move |e| !life(&e.name))
-}
-
 /// What runs, and when.
 fn life(object: &Object) -> Vec<String> {
     let mut steps = Vec::new();
@@ -358,46 +328,6 @@ fn life(object: &Object) -> Vec<String> {
         steps.extend(name.map(|name| format!("{name}: {when}")));
     }
     steps
-}
-
-/// What is legal and often not meant.
-fn notes(object: &Object) -> Vec<String> {
-    let mut notes = Vec::new();
-    let library = object.dylink.is_some() && object.export(abi::START).is_none();
-    let imports = |name: &str| {
-        let mut imports = object.imports.iter();
-        imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == name)
-    };
-    if library && symbols(object).next().is_none() {
-        notes.push(
-            "no symbols are exported: clang hides them unless it is told -fvisibility=default"
-                .to_string(),
-        );
-    }
-    if library && (imports(abi::INITIALIZE) || imports(abi::CALL_CTORS)) {
-        notes.push("it was linked with -nostartfiles: its constructors will not run".to_string());
-    }
-    if object.dylink.as_ref().is_some_and(|dylink| dylink.legacy) {
-        notes.push(
-            "its section is the legacy `dylink`, as before LLVM 13, and not `dylink.0`; libraries are better built anew"
-                .to_string(),
-        );
-    }
-    let of_emscripten: Vec<_> = object.of_emscripten().take(1000).map(name).collect();
-    if !of_emscripten.is_empty() {
-        notes.push(format!(
-            "it was made by emscripten, as it wants {}: load {} with it, and read of the differences in the guide (docs/guide/emscripten.md)",
-            list(of_emscripten.iter(), 3, ", "),
-            abi::EMSCRIPTEN_LIBRARY
-        ));
-    }
-    if object.features.legacy_exceptions {
-        notes.push(
-            "it uses the legacy form of exceptions, which few engines run; compile with -mllvm -wasm-use-legacy-eh=false"
-                .to_string(),
-        );
-    }
-    notes
 }
 
 /// An export in a few words, with where it is.
