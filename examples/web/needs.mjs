@@ -1,7 +1,7 @@
 // A picture of what a library needs: a column for each depth, a line for each need.
 
 const SVG = "http://www.w3.org/2000/svg";
-const [ROW, GAP, HEIGHT, LETTER, MARGIN] = [44, 56, 30, 8.6, 4];
+const [ROW, GAP, HEIGHT, LETTER, MARGIN, POINT] = [44, 56, 30, 8.6, 4, 8];
 /** Longer names are cut in the picture, and whole in the list beside it. */
 const MOST_LETTERS = 40;
 
@@ -26,7 +26,7 @@ export function picture(all) {
     left += width + GAP;
   }
   const height = Math.max(...columns.map((column) => column.length)) * ROW + 2 * MARGIN;
-  const svg = make("svg", { width: left - GAP + MARGIN, height, role: "img" });
+  const svg = make("svg", { width: left, height, role: "img" });
   svg.append(make("title", {}, all.map(said).join(". ")));
   for (const { name, needed } of all) {
     const from = places.get(name);
@@ -41,12 +41,15 @@ export function picture(all) {
   return svg;
 }
 
-/** From the right side of one to the left side of the other; where that lies before it, around. */
+/** From side to side where they face each other, and around on the right in a column; with its end as a point. */
 function line(from, to) {
-  const [x, y] = [from.x + from.width, from.y + HEIGHT / 2];
-  const [end, at] = [to.x, to.y + HEIGHT / 2];
-  const bend = Math.max(GAP / 2, Math.abs(end - x) / 2);
-  return `M${x} ${y}C${x + bend} ${y} ${end - bend} ${at} ${end} ${at}`;
+  const beside = from.x === to.x;
+  const before = to.x < from.x;
+  const [x, y] = [before ? from.x : from.x + from.width, from.y + HEIGHT / 2];
+  const [end, at] = [beside || before ? to.x + to.width : to.x, to.y + HEIGHT / 2];
+  const [out, into] = [before ? -1 : 1, beside || before ? 1 : -1];
+  const bend = beside ? GAP * 0.7 : GAP / 2;
+  return `M${x} ${y}C${x + out * bend} ${y} ${end + into * bend} ${at} ${end} ${at}m${into * POINT} ${-POINT / 2}L${end} ${at}l${into * POINT} ${POINT / 2}`;
 }
 
 const PLACES = { dropped: "dropped here", lib: "of lib", missing: "found nowhere" };

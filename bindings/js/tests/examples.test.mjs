@@ -179,6 +179,12 @@ const sized = (bytes) => [...unsigned(bytes.length), ...bytes];
 const inBytes = (name) => sized([...new TextEncoder().encode(name)]);
 const section = (id, bytes) => [id, ...sized(bytes)];
 
+/** A library that needs others, and has nothing. */
+function libraryOf(needed) {
+  const list = [2, ...sized([...unsigned(needed.length), ...needed.flatMap(inBytes)])];
+  return new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, ...section(0, [...inBytes("dylink.0"), 1, ...sized([0, 0, 0, 0]), ...list])]);
+}
+
 /** A library with one function, whose name is an attempt at markup; `code` is what it does, and does as its constructor if `starts`. */
 function hostile(code, starts) {
   return new Uint8Array([
@@ -234,6 +240,19 @@ test("a playground for libraries", { skip }, () =>
         await fits(page);
         await picture(page, `playground-${name}`);
       }
+      // Dropped, and what is dropped is found before what lies in `lib`; a library that is nowhere is shown as such.
+      const dropped = { "libtop.so": libraryOf(["libc++.so", "libnowhere.so"]), "libc++.so": fs.readFileSync(path.join(guests, "lib/libc++.so")) };
+      const base64 = Object.entries(dropped).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]);
+      await page.value(`(() => {
+        const dataTransfer = new DataTransfer();
+        for (const [name, text] of ${JSON.stringify(base64)}) dataTransfer.items.add(new File([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))], name));
+        document.getElementById("drop").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      })()`);
+      await says(page, "error", "libnowhere.so");
+      const boxes = await page.value("Object.fromEntries([...document.querySelectorAll('svg g')].map((one) => [one.textContent, one.getAttribute('class')]))");
+      assert.deepEqual([boxes["libtop.so"], boxes["libc++.so"], boxes["libnowhere.so"], boxes["libc.so"]], ["dropped", "dropped", "missing", "lib"]);
+      await fits(page);
+      await picture(page, "playground-needs");
       // Hostile files are an error, and the next one is read as if nothing had been.
       for (const [name, bytes, words] of [
         ["noise.so", crypto.getRandomValues(new Uint8Array(5000)), "not a WebAssembly module"],
@@ -244,11 +263,9 @@ test("a playground for libraries", { skip }, () =>
         ["libloop.so", hostile(LOOP, true), "longer than"],
       ]) {
         await choose(page, "file", [file(name, bytes)]);
-        await page.until(`document.getElementById("status").innerText.startsWith(${JSON.stringify(name)}) && document.getElementById("error").innerText`).catch(async (error) => {
-          // The worker of a constructor without end is given ten seconds.
-          if (name !== "libloop.so") throw error;
-          await says(page, "error", words);
-        });
+        // The worker of a constructor without end is given ten seconds.
+        const told = `document.getElementById("status").innerText === "${name} cannot be used"`;
+        await page.until(told).catch(() => page.until(told));
         assert.ok((await text(page, "error")).includes(words), `${name}: ${await text(page, "error")}`);
         await fits(page);
       }
