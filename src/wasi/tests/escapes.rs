@@ -64,10 +64,18 @@ fn world() -> (TempDir, PathBuf) {
     (dir, cell)
 }
 
-/// All that is outside: what it is, what it holds, when it was changed and how many names it has. Of the folder that holds the cell no time.
-fn outside(dir: &TempDir) -> BTreeMap<PathBuf, (String, i64, i64, u64)> {
+/// What something is, what it holds, when it was changed and how many names it has.
+type Seen = BTreeMap<PathBuf, (String, i64, i64, u64)>;
+
+/// All that is outside. Of the folder that holds the cell no time.
+fn outside(dir: &TempDir) -> Seen {
+    below(dir.path())
+}
+
+/// All that is below a folder, but for the cell.
+fn below(folder: &Path) -> Seen {
     let mut seen = BTreeMap::new();
-    let mut left = vec![dir.path().to_path_buf()];
+    let mut left = vec![folder.to_path_buf()];
     while let Some(folder) = left.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
@@ -76,12 +84,13 @@ fn outside(dir: &TempDir) -> BTreeMap<PathBuf, (String, i64, i64, u64)> {
                 seen.insert(path, ("the cell".into(), 0, 0, 0));
                 continue;
             }
-            let text = match data.is_dir() {
-                true => {
-                    left.push(path.clone());
-                    "a folder".into()
-                }
-                false => std::fs::read_to_string(&path).unwrap(),
+            let text = if data.is_dir() {
+                left.push(path.clone());
+                "a folder".into()
+            } else if data.is_symlink() {
+                format!("{:?}", std::fs::read_link(&path).unwrap())
+            } else {
+                std::fs::read_to_string(&path).unwrap()
             };
             seen.insert(path, (text, data.mtime(), data.mtime_nsec(), data.nlink()));
         }
@@ -151,36 +160,85 @@ fn path(numbers: &mut impl Choices) -> String {
     parts.join("/")
 }
 
-/// One path, and what is done with it, of which the model knows nothing: it may fail.
-fn step(guest: &mut Guest, numbers: &mut impl Choices, path_of: &str, other: &str) {
-    let ([at, length], [to, to_length]) = (guest.string(path_of), guest.string(other));
-    let oflags = [0, CREAT, CREAT | TRUNC, CREAT | EXCL, TRUNC][numbers.below(5)];
-    match numbers.below(9) {
-        0 => drop(guest.errno("path_create_directory", &[3, at, length])),
-        1 => drop(guest.errno("path_remove_directory", &[3, at, length])),
-        2 => drop(guest.errno("path_unlink_file", &[3, at, length])),
-        3 => drop(guest.errno("path_rename", &[3, at, length, 3, to, to_length])),
-        4 => drop(guest.errno("path_link", &[3, 0, at, length, 3, to, to_length])),
-        5 => drop(guest.errno("path_symlink", &[at, length, 3, to, to_length])),
-        6 => drop(guest.errno("path_filestat_set_times", &[3, 1, at, length, 5, 5, 5])),
-        _ => {
-            if let Ok(fd) = guest.open(3, path_of, oflags, READ | WRITE) {
-                let read = guest.read(fd, 100).unwrap_or_default();
-                assert_ne!(read, SECRET.as_bytes(), "{path_of}");
-                let _ = guest.write(fd, b"written");
-                guest.ok("fd_close", &[fd]);
-            }
-        }
+/// The folder, and a view of it in which nothing can be changed.
+const CELL: u64 = 3;
+const VIEW: u64 = 4;
+
+fn guest_in_cell(cell: &Path) -> Guest {
+    let mut config = WasiConfig::new();
+    Guest::new(config.preopen(cell, "/").preopen_read_only(cell, "/view"))
+}
+
+/// Mostly the folder itself.
+fn dir(numbers: &mut impl Choices) -> u64 {
+    match numbers.below(3) {
+        0 => VIEW,
+        _ => CELL,
     }
 }
 
-/// What the path leads to is what the model says, while nobody changes the tree.
+/// One path, and what is done with it, of which the model knows nothing: it may fail. Through the view it has to. Gives whether a view was used, and
+/// nothing else that changes something.
+fn step(guest: &mut Guest, numbers: &mut impl Choices, path_of: &str, other: &str) -> bool {
+    let ([at, length], [to, to_length]) = (guest.string(path_of), guest.string(other));
+    let oflags = [0, CREAT, CREAT | TRUNC, CREAT | EXCL, TRUNC][numbers.below(5)];
+    let [from_dir, to_dir] = [dir(numbers), dir(numbers)];
+    let of_one = [from_dir, at, length];
+    let (name, args) = match numbers.below(9) {
+        0 => ("path_create_directory", of_one.to_vec()),
+        1 => ("path_remove_directory", of_one.to_vec()),
+        2 => ("path_unlink_file", of_one.to_vec()),
+        3 => (
+            "path_rename",
+            [&of_one[..], &[to_dir, to, to_length]].concat(),
+        ),
+        4 => (
+            "path_link",
+            vec![from_dir, 0, at, length, to_dir, to, to_length],
+        ),
+        5 => ("path_symlink", vec![at, length, to_dir, to, to_length]),
+        6 => (
+            "path_filestat_set_times",
+            vec![from_dir, 1, at, length, 5, 5, 5],
+        ),
+        _ => {
+            open(guest, from_dir, path_of, oflags);
+            return from_dir == VIEW;
+        }
+    };
+    let dirs: &[u64] = match name {
+        "path_rename" | "path_link" => &[from_dir, to_dir],
+        "path_symlink" => &[to_dir],
+        _ => &[from_dir],
+    };
+    let viewed = dirs.contains(&VIEW);
+    let errno = guest.errno(name, &args);
+    assert!(!viewed || errno != 0, "{name} `{path_of}` `{other}`");
+    viewed
+}
+
+fn open(guest: &mut Guest, dir: u64, path: &str, oflags: u64) {
+    let rights = match dir {
+        // It may be opened for reading alone.
+        VIEW if oflags == 0 => READ,
+        _ => READ | WRITE,
+    };
+    if let Ok(fd) = guest.open(dir, path, oflags, rights) {
+        let read = guest.read(fd, 100).unwrap_or_default();
+        assert_ne!(read, SECRET.as_bytes(), "{path}");
+        let written = guest.write(fd, b"written");
+        assert!(dir != VIEW || written.is_err(), "{path}");
+        guest.ok("fd_close", &[fd]);
+    }
+}
+
+/// What the path leads to is what the model says, through the view as well, while nobody changes the tree.
 fn check_with_model(guest: &mut Guest, cell: &Path, path: &str) {
-    for follow in [false, true] {
+    for (dir, follow) in [(CELL, false), (CELL, true), (VIEW, false), (VIEW, true)] {
         let [at, length] = guest.string(path);
         let errno = guest.errno(
             "path_filestat_get",
-            &[3, u64::from(follow), at, length, OUT],
+            &[dir, u64::from(follow), at, length, OUT],
         );
         let led = leads(cell, path, follow);
         // `link/.` is the link itself for cap-std, and what it leads to for the system: both are within.
@@ -196,7 +254,7 @@ fn check_with_model(guest: &mut Guest, cell: &Path, path: &str) {
 fn sequence(numbers: &mut impl Choices, steps: usize) {
     let (dir, cell) = world();
     let before = outside(&dir);
-    let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
+    let mut guest = guest_in_cell(&cell);
     for _ in 0..steps {
         if !numbers.go_on() {
             break;
@@ -204,7 +262,10 @@ fn sequence(numbers: &mut impl Choices, steps: usize) {
         guest.heap = HEAP;
         let (one, other) = (path(numbers), path(numbers));
         check_with_model(&mut guest, &cell, &one);
-        step(&mut guest, numbers, &one, &other);
+        let cell_before = below(&cell);
+        if step(&mut guest, numbers, &one, &other) {
+            assert_eq!(below(&cell), cell_before, "`{one}` `{other}`");
+        }
     }
     assert_eq!(outside(&dir), before);
 }
@@ -232,7 +293,7 @@ fn race(numbers: &mut impl Choices, steps: usize) {
             }
         });
         let _end = End(&done);
-        let mut guest = Guest::new(WasiConfig::new().preopen(&cell, "/"));
+        let mut guest = guest_in_cell(&cell);
         for _ in 0..steps {
             if !numbers.go_on() {
                 break;
@@ -254,11 +315,12 @@ impl Drop for End<'_> {
     }
 }
 
-/// Whether somebody else changes names meanwhile is the first decision.
+/// The first decision is whether somebody else changes names meanwhile, or whether folders that are none of the system answer as that one does.
 pub(crate) fn led_by(bytes: &[u8]) {
     let mut bytes = bytes.iter();
     match bytes.below(4) {
         0 => race(&mut bytes, 200),
+        1 => sequences::sequence(&mut bytes, 60),
         _ => sequence(&mut bytes, 200),
     }
 }

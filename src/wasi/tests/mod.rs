@@ -13,6 +13,7 @@ mod memory;
 mod open;
 mod rights;
 mod sandbox;
+mod sequences;
 mod stdio;
 mod trees;
 mod waiting;

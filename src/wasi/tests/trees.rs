@@ -7,7 +7,7 @@ use super::*;
 use crate::wasi::{HostedTree, MemoryLimits, MemoryTree, Source};
 
 /// A folder of each kind, empty and writable.
-fn writable() -> Vec<(&'static str, WasiConfig, Option<TempDir>)> {
+pub(super) fn writable() -> [(&'static str, WasiConfig, Option<TempDir>); 3] {
     let dir = TempDir::new();
     let mut host = WasiConfig::new();
     host.preopen(dir.path(), "/");
@@ -17,7 +17,7 @@ fn writable() -> Vec<(&'static str, WasiConfig, Option<TempDir>)> {
     let mut hosted = WasiConfig::new();
     let tree = HostedTree::new(Box::new(Backed::default()));
     hosted.preopen_source(Source::Hosted(tree), "/", false);
-    vec![
+    [
         ("host", host, Some(dir)),
         ("memory", memory, None),
         ("callbacks", hosted, None),
@@ -25,7 +25,7 @@ fn writable() -> Vec<(&'static str, WasiConfig, Option<TempDir>)> {
 }
 
 /// A guest in a folder of its own.
-struct Trial {
+pub(super) struct Trial {
     guest: Guest,
     dir: u64,
     folders: u32,
@@ -45,7 +45,7 @@ impl std::ops::DerefMut for Trial {
 }
 
 impl Trial {
-    fn new(config: &WasiConfig) -> Self {
+    pub(super) fn new(config: &WasiConfig) -> Self {
         let mut guest = Guest::new(config);
         guest.resize(4 * SIZE);
         Trial {
@@ -56,7 +56,7 @@ impl Trial {
     }
 
     /// Goes on in a folder that is laid out anew.
-    fn lay_out(&mut self) {
+    pub(super) fn lay_out(&mut self) {
         if self.dir != 3 {
             let dir = self.dir;
             self.ok("fd_close", &[dir]);
@@ -99,7 +99,7 @@ const LINKS: &[(&str, &str)] = &[
     ("../file", "dir/up"),
 ];
 
-fn paths() -> Vec<String> {
+pub(super) fn paths() -> Vec<String> {
     let mut paths: Vec<String> = [
         "file",
         "file/",
@@ -170,7 +170,7 @@ fn paths() -> Vec<String> {
 }
 
 /// Those of which every pair is tried.
-const PAIRS: &[&str] = &[
+pub(super) const PAIRS: &[&str] = &[
     "file",
     "file/",
     "file/x",
@@ -213,7 +213,7 @@ fn told(guest: &mut Trial, name: &str, args: &[u64]) -> String {
 }
 
 /// An operation on one path: a name for it, and how it is done.
-type One = (&'static str, fn(&mut Trial, &str) -> String);
+pub(super) type One = (&'static str, fn(&mut Trial, &str) -> String);
 
 fn open(guest: &mut Trial, path: &str, follow: u64, oflags: u64, rights: u64) -> String {
     let [at, length] = guest.string(path);
@@ -293,7 +293,7 @@ fn at(guest: &mut Trial, name: &str, path: &str) -> String {
     told(guest, name, &[guest.dir, at, length])
 }
 
-const ONES: &[One] = &[
+pub(super) const ONES: &[One] = &[
     ("open", |g, p| open(g, p, 1, 0, READ)),
     ("open no follow", |g, p| open(g, p, 0, 0, READ)),
     ("open no rights", |g, p| open(g, p, 1, 0, 0)),
@@ -369,9 +369,9 @@ const ONES: &[One] = &[
 ];
 
 /// An operation on two.
-type Two = (&'static str, fn(&mut Trial, &str, &str) -> String);
+pub(super) type Two = (&'static str, fn(&mut Trial, &str, &str) -> String);
 
-const TWOS: &[Two] = &[
+pub(super) const TWOS: &[Two] = &[
     ("rename", |g, from, to| two(g, "path_rename", from, to)),
     ("link", |g, from, to| {
         let ([a, a_len], [b, b_len]) = (g.string(from), g.string(to));
@@ -389,7 +389,7 @@ fn two(guest: &mut Trial, name: &str, from: &str, to: &str) -> String {
 }
 
 /// All that is in the folder, by paths.
-fn everything(guest: &mut Trial) -> String {
+pub(super) fn everything(guest: &mut Trial) -> String {
     let mut all = String::new();
     let mut left = vec![String::from(".")];
     while let Some(folder) = left.pop() {
