@@ -168,6 +168,27 @@ fn under_address_sanitizer() {
     assert!(good.len() > 4 * bad.len(), "most of them run");
 }
 
+/// `cargo xtask aarch64` has built the library, the command and an engine for another machine, and says what runs programs of it. There the same
+/// programs run, and the others fail for the same reasons.
+#[test]
+fn on_another_machine() {
+    if !c::machine::is_another() {
+        return;
+    }
+    let (engines, neutral) = engines().expect("an engine and the library");
+    let (cells, crashes) = (Mutex::new(Cells::new()), Mutex::new(Vec::new()));
+    guests(&engines, &cells, &crashes);
+    c_tests(&engines, &neutral, &cells, &crashes);
+    let crashes = crashes.into_inner().expect("crashes");
+    assert!(crashes.is_empty(), "{crashes:#?}");
+    let mut cells = cells.into_inner().expect("cells");
+    // Nothing was run on it.
+    cells.retain(|(_, engine), _| engine != BUNDLED);
+    let differ = table::differences(BEGIN, &cells);
+    assert!(differ.is_empty(), "{differ:#?}");
+    println!("{} rows are as the table has them", cells.len());
+}
+
 fn guests(engines: &[Engine], cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {
     let cases = support::cases();
     let mut jobs = Vec::new();
@@ -239,7 +260,12 @@ fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &M
         put(cells, &format!("C: {name}"), BUNDLED, Ok(()));
     }
     support::two_at_a_time(&jobs, |(engine, lib, name)| {
-        let label = format!("on-{}", engine.name);
+        let machine = if c::machine::is_another() {
+            "other-"
+        } else {
+            ""
+        };
+        let label = format!("on-{machine}{}", engine.name);
         let what = format!("{name} on {}", engine.name);
         let result = (|| {
             let file = c::source(&format!("c-tests/{name}.c"));

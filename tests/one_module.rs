@@ -40,8 +40,8 @@ struct Job<'a> {
     module: PathBuf,
 }
 
-/// The programs of all cases that open no libraries, each linked as the run wants it.
-fn linked<'a>(cases: &'a [Case], place: &Path) -> Vec<Job<'a>> {
+/// The programs of all cases that open no libraries, each linked as the run wants it, by this command.
+fn linked<'a>(cases: &'a [Case], place: &Path, wasmdyld: fn() -> Command) -> Vec<Job<'a>> {
     // A case about dlopen may find libc's own, which always fails, and so is no error to the linker.
     let cases = cases.iter().filter(|case| !case.name.starts_with("dl-"));
     let jobs = cases.flat_map(|case| {
@@ -57,7 +57,8 @@ fn linked<'a>(cases: &'a [Case], place: &Path) -> Vec<Job<'a>> {
     let numbers: Vec<usize> = (0..jobs.len()).collect();
     support::two_at_a_time(&numbers, |&number| {
         let (case, run, program) = &jobs[number];
-        let came = link(case, run, program, &place.join(number.to_string()));
+        let place = place.join(number.to_string());
+        let came = link(case, run, program, &place, wasmdyld());
         linked.lock().expect("modules").insert(number, came);
     });
     let mut linked = linked.into_inner().expect("modules");
@@ -102,11 +103,16 @@ enum Linked {
     Refused,
 }
 
-fn link(case: &Case, run: &Run, program: &Program<'_>, place: &Path) -> Linked {
+fn link(
+    case: &Case,
+    run: &Run,
+    program: &Program<'_>,
+    place: &Path,
+    mut command: Command,
+) -> Linked {
     let folder = support::folder(case, program);
     std::fs::create_dir_all(place).expect("a folder for modules");
     let module = place.join(program.file());
-    let mut command = support::wasmdyld();
     command.arg("link").arg("-o").arg(&module);
     command.arg("-L").arg(&folder);
     command.arg("-L").arg(support::guests().join("lib"));
@@ -189,6 +195,18 @@ fn in_one_process(host: &str, jobs: &[Job<'_>], command: Command, cells: &Mutex<
     }
 }
 
+/// Runs it by the command, on an engine that is opened or the one inside.
+fn run_on(name: &str, engine: Option<&Path>, job: &Job<'_>, cells: &Mutex<Cells>) {
+    let mut command = support::wasmdyld();
+    command.args(["run", "--no-prelink"]);
+    if let Some(engine) = engine {
+        command.arg("--engine").arg(engine);
+    }
+    let built = support::folder(job.case, &job.program);
+    let judged = support::run_file(job.case, &job.run, &built, &job.module, command);
+    note(name, job, judged, cells);
+}
+
 fn note(host: &str, job: &Job<'_>, judged: Result<(), Failure>, cells: &Mutex<Cells>) {
     let judged = judged.map_err(|failure| {
         let (case, line) = (&job.case.name, job.run.line);
@@ -216,7 +234,7 @@ fn every_case_as_one_module() {
     let chromium = c::skip::has("chromium");
     let cases = support::cases();
     let scratch = support::scratch().expect("a scratch folder");
-    let jobs = linked(&cases, &scratch.join("modules"));
+    let jobs = linked(&cases, &scratch.join("modules"), support::wasmdyld);
     let names: BTreeSet<&str> = jobs.iter().map(|job| job.case.name.as_str()).collect();
     assert!(names.len() > 40, "only {} cases were linked", names.len());
     let cells = Mutex::new(Cells::new());
@@ -242,14 +260,7 @@ fn every_case_as_one_module() {
             });
         }
         support::two_at_a_time(&on_engines, |((name, engine), job)| {
-            let mut command = support::wasmdyld();
-            command.args(["run", "--no-prelink"]);
-            if let Some(engine) = engine {
-                command.arg("--engine").arg(engine);
-            }
-            let built = support::folder(job.case, &job.program);
-            let judged = support::run_file(job.case, &job.run, &built, &job.module, command);
-            note(name, job, judged, &cells);
+            run_on(name, engine.as_deref(), job, &cells);
         });
     });
     let _ = std::fs::remove_dir_all(&scratch);
@@ -263,6 +274,37 @@ fn every_case_as_one_module() {
         .collect();
     table::take(BEGIN, &missing, &mut cells);
     table::compare(BEGIN, "every_case_as_one_module", &columns, &cells);
+}
+
+/// `cargo xtask aarch64`: modules come out the same to the byte whatever machine links them, and do there what they do here.
+#[test]
+fn linked_on_another_machine() {
+    if !c::machine::is_another() {
+        return;
+    }
+    let cases = support::cases();
+    let scratch = support::scratch().expect("a scratch folder");
+    let here = linked(&cases, &scratch.join("here"), support::own_wasmdyld);
+    let there = linked(&cases, &scratch.join("there"), support::wasmdyld);
+    assert_eq!(here.len(), there.len());
+    assert!(here.len() > 40, "only {} were linked", here.len());
+    for (one, other) in here.iter().zip(&there) {
+        let [one_bytes, other_bytes] =
+            [one, other].map(|job| std::fs::read(&job.module).expect("a module"));
+        let name = &one.case.name;
+        assert!(one_bytes == other_bytes, "{name} differs");
+    }
+    let cells = Mutex::new(Cells::new());
+    let on_engines: Vec<_> = c::engines()
+        .into_iter()
+        .flat_map(|engine| there.iter().map(move |job| (engine.clone(), job)))
+        .collect();
+    support::two_at_a_time(&on_engines, |((name, engine), job)| {
+        run_on(name, Some(engine), job, &cells);
+    });
+    let _ = std::fs::remove_dir_all(&scratch);
+    let differ = table::differences(BEGIN, &cells.into_inner().expect("cells"));
+    assert!(differ.is_empty(), "{differ:#?}");
 }
 
 /// SQLite, as examples/README.md has it linked.

@@ -3,6 +3,8 @@
 // Each of the test programs uses a part of this.
 #![allow(dead_code, reason = "compiled into several programs")]
 
+#[path = "machine.rs"]
+pub mod machine;
 #[path = "skip.rs"]
 pub mod skip;
 
@@ -106,7 +108,8 @@ pub fn cxx_compilers() -> Vec<String> {
 
 /// A compiler, for what only has to be compiled. One there always is: what is tested was built with it.
 pub fn compiler() -> String {
-    any_of(COMPILERS, false).expect("a C compiler")
+    let other = machine::compiler();
+    other.unwrap_or_else(|| any_of(COMPILERS, false).expect("a C compiler"))
 }
 
 /// The same for C++; without one the test leaves something out.
@@ -362,7 +365,7 @@ pub fn program(arguments: &[&std::ffi::OsStr], folder: &str) -> Command {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder to run in");
     let (first, rest) = arguments.split_first().expect("a program");
-    let mut command = Command::new(first);
+    let mut command = machine::command(first);
     command.args(rest).current_dir(folder);
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WASMDYLD_"))

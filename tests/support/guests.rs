@@ -5,6 +5,8 @@
 
 #[path = "../../xtask/src/case.rs"]
 mod case;
+#[path = "machine.rs"]
+mod machine;
 
 use std::fmt::Write;
 use std::fs;
@@ -125,9 +127,18 @@ pub fn folder(case: &Case, program: &Program<'_>) -> PathBuf {
 /// The command, with nothing of the machine's environment but what the engine's cache needs.
 pub fn wasmdyld() -> Command {
     // One that was built in another way, if there is one.
-    let built = std::env::var_os("WASMDYLD_TEST_COMMAND");
-    let built = built.unwrap_or_else(|| env!("CARGO_BIN_EXE_wasmdyld").into());
-    let mut command = Command::new(built);
+    clean(match std::env::var_os("WASMDYLD_TEST_COMMAND") {
+        Some(built) => machine::command(built),
+        None => Command::new(env!("CARGO_BIN_EXE_wasmdyld")),
+    })
+}
+
+/// The command of this build, whatever else is tested.
+pub fn own_wasmdyld() -> Command {
+    clean(Command::new(env!("CARGO_BIN_EXE_wasmdyld")))
+}
+
+fn clean(mut command: Command) -> Command {
     for (name, _) in
         std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("WASMDYLD_"))
     {

@@ -3,7 +3,7 @@
 // Each of the test programs uses a part of this.
 #![allow(dead_code, reason = "compiled into two programs")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Mutex;
@@ -103,6 +103,38 @@ pub fn take(begin: &str, missing: &[&str], cells: &mut Cells) {
             cells.insert((row[0].to_string(), column.to_string()), cell);
         }
     }
+}
+
+/// What the page says of one column.
+pub fn column(begin: &str, name: &str) -> Cells {
+    let mut cells = Cells::new();
+    take(begin, &[name], &mut cells);
+    cells
+}
+
+/// Where `found` is something else than what the page says of the columns in it.
+pub fn differences(begin: &str, found: &Cells) -> Vec<String> {
+    let columns: BTreeSet<&str> = found.keys().map(|(_, name)| name.as_str()).collect();
+    let expected: Cells = columns
+        .into_iter()
+        .flat_map(|name| column(begin, name))
+        .collect();
+    let keys: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let differ = keys
+        .into_iter()
+        .filter(|key| expected.get(key) != found.get(key));
+    let shown = |cell: Option<&Result<(), String>>| match cell {
+        None => "not run".to_string(),
+        Some(Ok(())) => "yes".to_string(),
+        Some(Err(why)) => why.clone(),
+    };
+    differ
+        .map(|key| {
+            let (row, column) = key;
+            let [expected, found] = [&expected, found].map(|cells| shown(cells.get(key)));
+            format!("{row} on {column}: {found}; {PAGE} says {expected}")
+        })
+        .collect()
 }
 
 /// What is before a section, the section, and what comes after it.

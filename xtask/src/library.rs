@@ -228,11 +228,15 @@ pub fn engines() -> Result<Vec<(&'static str, PathBuf)>> {
 
 /// Builds one of the other engines alone: its file.
 pub fn engine(name: &str) -> Result<PathBuf> {
+    engine_by(cargo()?, name, None)
+}
+
+/// The same by a cargo that is set up for another machine.
+pub fn engine_by(mut cargo: Command, name: &str, triple: Option<&str>) -> Result<PathBuf> {
     util::step(format!("{name} as a library"));
     let target = util::target_dir().join("engines/target");
     util::timed(format!("cargo build --release -p engine-{name}"), || {
-        let mut command = cargo()?;
-        command
+        cargo
             .current_dir(util::workspace().join("engines"))
             .args([
                 "build",
@@ -242,9 +246,13 @@ pub fn engine(name: &str) -> Result<PathBuf> {
                 &format!("engine-{name}"),
             ])
             .env("CARGO_TARGET_DIR", &target);
-        util::run(&mut command)
+        if let Some(triple) = triple {
+            cargo.args(["--target", triple]);
+        }
+        util::run(&mut cargo)
     })?;
-    Ok(target.join("release").join(format!("lib{name}.so")))
+    let folder = triple.map_or(target.clone(), |triple| target.join(triple));
+    Ok(folder.join("release").join(format!("lib{name}.so")))
 }
 
 /// Builds the library without an engine of its own: what a host that links another engine uses. Gives the folder.

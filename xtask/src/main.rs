@@ -1,6 +1,7 @@
 //! `cargo xtask TASK`: the development tasks of wasmdyld, in plain Rust, so that
 //! they need nothing installed but what the task itself is about.
 
+mod aarch64;
 mod builds;
 mod case;
 mod debian;
@@ -51,6 +52,7 @@ tasks:
   fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
   asan               run C tests and guests on wasmi under AddressSanitizer
   miri               run the tests of the pure core under Miri (needs nightly Rust)
+  aarch64            run C tests and guests on wasmi for aarch64 Linux, under qemu
   portable [TARGET]  check that the library compiles for other machines
   reproducible       build twice in different folders and compare (reproducible bundled:
                      with the engine)
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::main(rest),
         "asan" => sanitize::asan(rest),
         "miri" => sanitize::miri(rest),
+        "aarch64" => aarch64::main(rest),
         "debian" => debian::main(),
         "reproducible" => reproducible::main(rest),
         "portable" => portable::main(rest),

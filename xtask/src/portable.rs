@@ -6,7 +6,7 @@
 
 use crate::library;
 use crate::util::{self, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A target, and what is checked for it.
@@ -47,10 +47,42 @@ const TARGETS: [Target; 4] = [
 ];
 
 /// What cargo is to use for a target.
-enum Standard {
+pub enum Standard {
     Built,
     Sources,
-    Missing,
+}
+
+impl Standard {
+    /// What the compiler has for the target. An error says how to get it.
+    pub fn of(triple: &str) -> Result<Standard> {
+        let sysroot = util::run_quiet(Command::new(library::rustc()).args(["--print", "sysroot"]))?;
+        let sysroot = PathBuf::from(sysroot.trim());
+        let folder = sysroot.join("lib/rustlib");
+        let built = util::list(&folder.join(triple).join("lib")).unwrap_or_default();
+        let is_std = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("libstd-") && name.ends_with(".rlib")
+        };
+        if built.iter().any(is_std) {
+            Ok(Standard::Built)
+        } else if folder.join("src/rust/library/std/Cargo.toml").is_file() {
+            Ok(Standard::Sources)
+        } else {
+            Err(format!(
+                "{} has no standard library for {triple}: `rustup target add {triple}`, or the sources of that library \
+                 (`rustup component add rust-src`)",
+                sysroot.display(),
+            ))
+        }
+    }
+
+    /// Tells cargo; `crates` are those of the standard library that it builds where there are sources alone.
+    pub fn tell(&self, cargo: &mut Command, crates: &str) {
+        if matches!(self, Standard::Sources) {
+            cargo.env("RUSTC_BOOTSTRAP", "1");
+            cargo.arg(format!("-Zbuild-std={crates}"));
+        }
+    }
 }
 
 /// All targets, or those that are named.
@@ -60,26 +92,20 @@ pub fn main(arguments: &[String]) -> Result<()> {
         let all: Vec<&str> = TARGETS.iter().map(|target| target.triple).collect();
         return Err(format!("portable checks {}, not {unknown}", all.join(", ")));
     }
-    let rustc = library::rustc();
-    let sysroot = util::run_quiet(Command::new(&rustc).args(["--print", "sysroot"]))?;
-    let sysroot = PathBuf::from(sysroot.trim());
     let (mut failed, mut missing) = (Vec::new(), Vec::new());
     for target in TARGETS {
         if !arguments.is_empty() && !arguments.iter().any(|name| name == target.triple) {
             continue;
         }
         util::step(target.triple);
-        let standard = standard(&sysroot, target.triple);
-        if matches!(standard, Standard::Missing) {
-            missing.push(target.triple);
-            println!(
-                "    not checked: {} has no standard library for it: `rustup target add {}`, or the sources of that library \
-                 (`rustup component add rust-src`)",
-                sysroot.display(),
-                target.triple
-            );
-            continue;
-        }
+        let standard = match Standard::of(target.triple) {
+            Ok(standard) => standard,
+            Err(why) => {
+                missing.push(target.triple);
+                println!("    not checked: {why}");
+                continue;
+            }
+        };
         if let Err(error) = util::timed("cargo check", || check(&target, &standard)) {
             println!("{error}");
             failed.push(target.triple);
@@ -92,30 +118,11 @@ pub fn main(arguments: &[String]) -> Result<()> {
     }
 }
 
-fn standard(sysroot: &Path, triple: &str) -> Standard {
-    let folder = sysroot.join("lib/rustlib");
-    let built = util::list(&folder.join(triple).join("lib")).unwrap_or_default();
-    let is_std = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("libstd-") && name.ends_with(".rlib")
-    };
-    if built.iter().any(is_std) {
-        Standard::Built
-    } else if folder.join("src/rust/library/std/Cargo.toml").is_file() {
-        Standard::Sources
-    } else {
-        Standard::Missing
-    }
-}
-
 fn check(target: &Target, standard: &Standard) -> Result<()> {
     let mut command = library::cargo()?;
     command.args(["check", "--no-default-features", "--target", target.triple]);
     command.args(target.arguments);
     command.env("CARGO_TARGET_DIR", util::target_dir().join("portable"));
-    if matches!(standard, Standard::Sources) {
-        command.env("RUSTC_BOOTSTRAP", "1");
-        command.arg(format!("-Zbuild-std={}", target.standard));
-    }
+    standard.tell(&mut command, target.standard);
     util::run(&mut command)
 }
