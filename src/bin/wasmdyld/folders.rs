@@ -1,9 +1,9 @@
 //! The folders that a program is given, as the command line names them.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::Args;
-use wasmdyld::error::{Code, Error, Result};
+use wasmdyld::error::Result;
 use wasmdyld::wasi::{ArchiveTree, MemoryLimits, MemoryTree, Source, WasiConfig};
 
 #[derive(Args)]
@@ -18,14 +18,14 @@ pub struct FolderArgs {
     #[arg(long, value_name = "GUEST")]
     dir_memory: Vec<String>,
     /// Give the program what is in a zip archive, as a folder in which it can change nothing; may be repeated
-    #[arg(long, value_name = "FILE::GUEST")]
-    dir_zip: Vec<String>,
+    #[arg(long, value_name = "FILE::GUEST", value_parser = archive)]
+    dir_zip: Vec<(PathBuf, String)>,
 }
 
 impl FolderArgs {
     pub fn is_any(&self) -> bool {
-        let all = [&self.dir, &self.dir_ro, &self.dir_memory, &self.dir_zip];
-        all.iter().any(|given| !given.is_empty())
+        let all = [&self.dir, &self.dir_ro, &self.dir_memory];
+        all.iter().any(|given| !given.is_empty()) || !self.dir_zip.is_empty()
     }
 
     /// Gives a program what they name, in the order of the options above.
@@ -42,16 +42,18 @@ impl FolderArgs {
             let tree = MemoryTree::new(MemoryLimits::default());
             wasi.preopen_source(Source::Memory(tree), guest, false);
         }
-        for given in &self.dir_zip {
-            let (file, guest) = given.split_once("::").ok_or_else(|| {
-                Error::new(
-                    Code::InvalidArgument,
-                    format!("--dir-zip {given}: the program's name for the folder is missing: FILE::GUEST"),
-                )
-            })?;
-            let tree = ArchiveTree::open(Path::new(file), MemoryLimits::default().nodes)?;
+        for (file, guest) in &self.dir_zip {
+            let tree = ArchiveTree::open(file, MemoryLimits::default().nodes)?;
             wasi.preopen_source(Source::Archive(tree), guest, true);
         }
         Ok(())
     }
+}
+
+/// An archive's file, and the program's name for the folder.
+fn archive(given: &str) -> std::result::Result<(PathBuf, String), &'static str> {
+    let (file, guest) = given
+        .split_once("::")
+        .ok_or("the program's name for the folder is missing")?;
+    Ok((file.into(), guest.into()))
 }
