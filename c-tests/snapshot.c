@@ -2,10 +2,12 @@
  * Snapshots: what is put back in the same namespace and in new ones, on this thread and on others, as an object and as bytes; what is never run twice;
  * what is open of WASI; and what is refused.
  */
+#include <errno.h>
 #include <pthread.h>
 
 #include "build.h"
 #include "check.h"
+#include "zip.h"
 
 enum { THREADS = 4, FORKS = 25 };
 
@@ -417,6 +419,157 @@ static void descriptors(void)
     ok("descriptors");
 }
 
+/* Makes "file" of descriptor 3 or opens it, and writes a byte behind what it has: both give WASI's errno. */
+static struct module *writer(void)
+{
+    enum { CREATE = 1, APPEND = 1, PIECE = 40, WRITTEN = 48 };
+    struct module *m = module_new();
+    m->memory_size = 64;
+    module_import(m, "wasi_snapshot_preview1", "path_open", "iiiiiIIii", "i");
+    module_import(m, "wasi_snapshot_preview1", "fd_write", "iiii", "i");
+    module_data(m, PATH, "file", 4);
+    module_function(m, "open", "", "i",
+                    CODE(I32_CONST, 3, I32_CONST, 0, GLOBAL_GET, 0, I32_CONST, PATH, I32_ADD, I32_CONST, 4, I32_CONST, CREATE, I64_CONST, 0xc0, 0, I64_CONST, 0,
+                         I32_CONST, APPEND, GLOBAL_GET, 0, I32_CONST, OPENED, I32_ADD, CALL, 0));
+    module_function(m, "write", "", "i",
+                    CODE(GLOBAL_GET, 0, GLOBAL_GET, 0, I32_CONST, PATH, I32_ADD, I32_STORE, 2, PIECE, GLOBAL_GET, 0, I32_CONST, 1, I32_STORE, 2, PIECE + 4,
+                         GLOBAL_GET, 0, I32_LOAD, 2, OPENED, GLOBAL_GET, 0, I32_CONST, PIECE, I32_ADD, I32_CONST, 1, GLOBAL_GET, 0, I32_CONST, WRITTEN, I32_ADD,
+                         CALL, 1));
+    return m;
+}
+
+static void grant_virtual(wasm_dyld_t *dyld, wasm_dyld_folder_t *folder, uint32_t access)
+{
+    wasm_dyld_wasi_t *wasi = wasm_dyld_wasi_new();
+    WORKS(wasm_dyld_wasi_add_virtual_folder(wasi, folder, "/here", access, &error));
+    WORKS(wasm_dyld_set_wasi(dyld, wasi, &error));
+}
+
+static size_t size_in(wasm_dyld_folder_t *folder, const char *path)
+{
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    WORKS(wasm_dyld_folder_read(folder, path, &bytes, &size, &error));
+    return size;
+}
+
+/* What is in a folder in memory is the host's, as files of the system are: a restore leaves it, and a new namespace has its own. */
+static void folders_in_memory(void)
+{
+    enum { BADF = 8 };
+    wasm_dyld_snapshot_t *closed = NULL, *opened = NULL;
+    wasm_dyld_folder_t *folder = wasm_dyld_folder_new_memory(0, 0), *another = wasm_dyld_folder_new_memory(0, 0);
+    struct host host = begin(NULL);
+    grant_virtual(host.dyld, folder, WASM_DYLD_FOLDER_READ_WRITE);
+    WORKS(load_module(host.dyld, "writer.so", writer(), WASM_DYLD_GLOBAL, NULL, &error));
+    WORKS(wasm_dyld_snapshot(host.dyld, 0, &closed, &error));
+    SAME(call(host.dyld, NULL, "open"), 0);
+    SAME(call(host.dyld, NULL, "write"), 0);
+    FAILS(wasm_dyld_snapshot(host.dyld, 0, &opened, &error), WASM_DYLD_UNSUPPORTED, "files open", "4: file", NULL);
+    WORKS(wasm_dyld_snapshot(host.dyld, WASM_DYLD_SNAPSHOT_OPEN_FILES, &opened, &error));
+    SAME(call(host.dyld, NULL, "write"), 0);
+    WORKS(wasm_dyld_restore(host.dyld, opened, &error));
+    SAME(size_in(folder, "file"), 2);
+    SAME(call(host.dyld, NULL, "write"), 0);
+    SAME(size_in(folder, "file"), 3);
+    WORKS(wasm_dyld_restore(host.dyld, closed, &error));
+    SAME(size_in(folder, "file"), 3);
+    SAME(call(host.dyld, NULL, "open"), 0);
+    SAME(call(host.dyld, NULL, "write"), 0);
+    SAME(size_in(folder, "file"), 4);
+    host_delete(&host);
+
+    host = begin(NULL);
+    grant_virtual(host.dyld, another, WASM_DYLD_FOLDER_READ_WRITE);
+    WORKS(wasm_dyld_restore(host.dyld, opened, &error));
+    SAME(call(host.dyld, NULL, "write"), BADF);
+    SAME(call(host.dyld, NULL, "open"), 0);
+    SAME(call(host.dyld, NULL, "write"), 0);
+    SAME(size_in(another, "file"), 1);
+    SAME(size_in(folder, "file"), 4);
+    host_delete(&host);
+    wasm_dyld_folder_delete(folder);
+    wasm_dyld_folder_delete(another);
+    wasm_dyld_snapshot_delete(closed);
+    wasm_dyld_snapshot_delete(opened);
+    ok("folders in memory");
+}
+
+static int32_t stat_root(void *env, const char *path, wasm_dyld_file_stat_t *stat)
+{
+    (void)env;
+    stat->kind = WASM_DYLD_KIND_FOLDER;
+    return *path ? ENOENT : 0;
+}
+
+static int32_t open_none(void *env, const char *path, uint32_t flags, uint64_t *file)
+{
+    (void)env, (void)path, (void)flags, (void)file;
+    return ENOENT;
+}
+
+static int64_t read_none(void *env, uint64_t file, uint8_t *buffer, size_t size, uint64_t offset)
+{
+    (void)env, (void)file, (void)buffer, (void)size, (void)offset;
+    return -EIO;
+}
+
+static int64_t no_entries(void *env, const char *folder, uint64_t number, char *name, size_t size)
+{
+    (void)env, (void)folder, (void)number, (void)name, (void)size;
+    return 0;
+}
+
+/* Folders of archives and of callbacks are open or closed as those of the system, which `descriptors` has. */
+static void other_folders(void)
+{
+    enum { BADF = 8 };
+    wasm_dyld_folder_t *folders[2];
+    wasm_dyld_folder_callbacks_t callbacks;
+    struct zip zip = zip_of("file", (const uint8_t *)"1", 1);
+    WORKS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 0, &folders[0], &error));
+    memset(&callbacks, 0, sizeof callbacks);
+    callbacks.size = sizeof callbacks;
+    callbacks.stat = stat_root;
+    callbacks.open = open_none;
+    callbacks.read = read_none;
+    callbacks.entry = no_entries;
+    WORKS(wasm_dyld_folder_new_callbacks(&callbacks, NULL, NULL, &folders[1], &error));
+    for (size_t n = 0; n < COUNT_OF(folders); n++) {
+        wasm_dyld_snapshot_t *closed = NULL, *opened = NULL;
+        struct host host = begin(NULL);
+        grant_virtual(host.dyld, folders[n], WASM_DYLD_FOLDER_READ_ONLY);
+        WORKS(load_module(host.dyld, "opener.so", opener(), WASM_DYLD_GLOBAL, NULL, &error));
+        WORKS(wasm_dyld_snapshot(host.dyld, 0, &closed, &error));
+        SAME(call(host.dyld, NULL, "open"), 0);
+        FAILS(wasm_dyld_snapshot(host.dyld, 0, &opened, &error), WASM_DYLD_UNSUPPORTED, "files open", "4: .", NULL);
+        WORKS(wasm_dyld_snapshot(host.dyld, WASM_DYLD_SNAPSHOT_OPEN_FILES, &opened, &error));
+        SAME(call(host.dyld, NULL, "close_given"), 0);
+        SAME(call(host.dyld, NULL, "open"), BADF);
+        /* The folder that was given is open again, and so is the one that the guest has opened. */
+        WORKS(wasm_dyld_restore(host.dyld, opened, &error));
+        SAME(call(host.dyld, NULL, "look"), 0);
+        SAME(call(host.dyld, NULL, "open"), 0);
+        SAME(call(host.dyld, NULL, "opened"), 5);
+        /* Nothing is left of either. */
+        WORKS(wasm_dyld_restore(host.dyld, closed, &error));
+        SAME(call(host.dyld, NULL, "open"), 0);
+        SAME(call(host.dyld, NULL, "opened"), 4);
+        host_delete(&host);
+        /* In a new namespace with the same folder the guest has opened nothing. */
+        host = begin(NULL);
+        grant_virtual(host.dyld, folders[n], WASM_DYLD_FOLDER_READ_ONLY);
+        WORKS(wasm_dyld_restore(host.dyld, opened, &error));
+        SAME(call(host.dyld, NULL, "look"), BADF);
+        SAME(call(host.dyld, NULL, "open"), 0);
+        host_delete(&host);
+        wasm_dyld_folder_delete(folders[n]);
+        wasm_dyld_snapshot_delete(closed);
+        wasm_dyld_snapshot_delete(opened);
+    }
+    ok("folders of archives and of callbacks");
+}
+
 /* The counter and a library that it calls as one module, in which both are still known. */
 static wasm_byte_vec_t linked(void)
 {
@@ -562,6 +715,8 @@ int main(void)
     in_new_namespaces();
     on_threads();
     descriptors();
+    folders_in_memory();
+    other_folders();
     of_one_module();
     what_is_refused();
     return 0;

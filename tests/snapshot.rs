@@ -5,12 +5,16 @@
 mod c;
 #[path = "support/command.rs"]
 mod command;
+#[path = "../src/wasi/tests/zip.rs"]
+#[allow(dead_code, reason = "archives that are damaged are made elsewhere")]
+mod zip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use command::{Ran, guests, ran, scratch, wasmdyld};
+use zip::Entry;
 
 const LIBRARY: &str = r#"
 int constructed_in_library;
@@ -243,6 +247,81 @@ fn what_no_snapshot_can_be_made_of_is_told_and_writes_nothing() {
         assert!(done.stderr.contains(why), "{options:?}: {}", done.stderr);
         assert_ne!(done.code, Some(0), "{options:?}");
         assert!(!built.at("out.wasm").exists());
+    }
+}
+
+/// Keeps what it finds in an archive, and makes a file in memory; it may leave one of them open.
+const FINDING: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+int twice(int);
+static char kept[100];
+static void show(const char *path) {
+    char text[100] = "nothing";
+    FILE *file = fopen(path, "r");
+    if (file) text[fread(text, 1, sizeof text - 1, file)] = 0;
+    printf("%s: %s\n", path, text);
+}
+__attribute__((export_name("warm_up"))) void warm_up(void) {
+    FILE *file = fopen("/lib/file", "r");
+    if (!file || !fgets(kept, sizeof kept, file) || fclose(file)) abort();
+    file = fopen("/tmp/made", "w");
+    if (!file || fputs(kept, file) < 0 || fclose(file)) abort();
+    if (getenv("LEFT") && !fopen(getenv("LEFT"), "r")) abort();
+}
+int main(void) {
+    printf("kept %s\n", kept);
+    show("/lib/file");
+    show("/tmp/made");
+    show("/run/file");
+    return twice(2);
+}
+"#;
+
+#[test]
+fn folders_in_memory_and_in_archives_are_those_of_the_run() {
+    let built = Built::new("snapshot-folders", "c", LIBRARY, FINDING);
+    for text in ["linked", "run"] {
+        let archive = zip::zip(&[Entry::deflated("file", text.as_bytes())]);
+        fs::write(built.at(&format!("{text}.zip")), archive).expect("an archive");
+    }
+    let seen = [
+        "--snapshot=warm_up",
+        "--dir-zip",
+        "linked.zip::/lib",
+        "--dir-memory",
+        "/tmp",
+    ];
+    for (left, why) in [("/lib/file", ": file"), ("/tmp/made", ": made")] {
+        let variable = format!("LEFT={left}");
+        let mut options = vec!["--env", &variable];
+        options.extend(seen);
+        let done = built.link("out.wasm", &options, &[]);
+        assert!(done.stderr.contains(why), "{left}: {}", done.stderr);
+        assert_ne!(done.code, Some(0), "{left}");
+        assert!(!built.at("out.wasm").exists());
+    }
+    built.linked("out.wasm", &seen, &[]);
+    let here = "/run/file: x\n";
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "/lib/file: nothing\n/tmp/made: nothing\n"),
+        (
+            &["--dir-memory", "/tmp", "--dir-zip", "run.zip::/lib"],
+            "/lib/file: run\n/tmp/made: nothing\n",
+        ),
+    ];
+    for (options, finds) in cases {
+        let expected = format!("kept linked\n{finds}{here}");
+        let says = |more: &[&str]| {
+            let options = [*options, more].concat();
+            let done = built.run("out.wasm", &options, &[]);
+            assert_eq!(done.stdout, expected, "{options:?}: {}", done.stderr);
+            assert_eq!(done.code, Some(4), "{options:?}");
+        };
+        says(&[]);
+        for (_, engine) in c::engines() {
+            says(&["--engine", &engine.to_string_lossy()]);
+        }
     }
 }
 
