@@ -11,7 +11,7 @@
 //! ```
 //! A call across objects is a direct call, an address a constant. What the host defines stays imported.
 
-mod dwarf;
+pub(crate) mod dwarf;
 mod dynamic;
 mod emit;
 mod entry;

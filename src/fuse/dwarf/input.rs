@@ -24,7 +24,7 @@ macro_rules! sections {
                 }
             }
 
-            pub fn map<U>(&self, mut with: impl FnMut(&T) -> U) -> Sections<U> {
+            pub fn map<'a, U>(&'a self, mut with: impl FnMut(&'a T) -> U) -> Sections<U> {
                 Sections { $($field: with(&self.$field),)* }
             }
 

@@ -9,6 +9,8 @@
 //! ```
 //! An object whose debug information is malformed goes without it. What is read, written and kept of each is in proportion to its sections.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod any;
 mod bytes;
 mod expression;
 mod info;
@@ -21,6 +23,8 @@ mod tests;
 
 use wasm_encoder::CustomSection;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::any::any;
 use self::bytes::{Broken, Cursor, Read, TOO_LARGE, put_offset, put_word};
 use self::info::{To, Units};
 use self::input::Input;
