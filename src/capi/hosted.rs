@@ -11,7 +11,7 @@ use super::error::wasm_dyld_error_t;
 use super::folder::{give_new, wasm_dyld_folder_t};
 use super::types::wasm_dyld_code_t;
 use crate::error::{Code, Error};
-use crate::wasi::{Access, Hosted, HostedKind, HostedStat, HostedTree, Source};
+use crate::wasi::{Access, Hosted, HostedKind, HostedStat, HostedTree, Source, host_error};
 
 /// What something in a folder is.
 #[repr(u32)]
@@ -220,7 +220,7 @@ fn given<F>(function: Option<F>) -> io::Result<F> {
 fn done(errno: i32) -> io::Result<()> {
     match errno {
         0 => Ok(()),
-        errno => Err(io::Error::from_raw_os_error(errno)),
+        errno => Err(host_error(errno)),
     }
 }
 
@@ -231,7 +231,8 @@ fn bytes(answer: i64, room: usize) -> io::Result<usize> {
         Ok(_) => Err(io::Error::other("more than there was room for")),
         Err(_) => {
             let errno = answer.checked_neg().and_then(|raw| i32::try_from(raw).ok());
-            Err(io::Error::from_raw_os_error(errno.unwrap_or(libc::EIO)))
+            // A number that no errno has is EIO.
+            Err(host_error(errno.unwrap_or(-1)))
         }
     }
 }

@@ -11,7 +11,7 @@ use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
 use super::types::{self, wasm_dyld_code_t};
 use crate::error::{Code, Error, Result};
-use crate::wasi::{Input, Output, OutputBuffer, WasiConfig};
+use crate::wasi::{Input, Output, OutputBuffer, WasiConfig, host_error};
 
 /// What guests get of WASI preview1. By default nothing: no arguments, an empty environment, no folders, empty input, output
 /// to nowhere. Given to wasm_dyld_set_wasi, which takes it. Not for use by two threads at once.
@@ -178,9 +178,11 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
                 Ok(_) => Err(io::Error::other(
                     "the callback gave more than there was room for",
                 )),
-                Err(_) => Err(io::Error::from_raw_os_error(
-                    i32::try_from(-got).unwrap_or(libc::EIO),
-                )),
+                Err(_) => {
+                    let errno = got.checked_neg().and_then(|raw| i32::try_from(raw).ok());
+                    // A number that no errno has is EIO.
+                    Err(host_error(errno.unwrap_or(-1)))
+                }
             }
         }));
         Ok(())
@@ -203,7 +205,7 @@ fn writer(
         // SAFETY: the host's own pair; the bytes are good for the call.
         match unsafe { callback(env.env, bytes.as_ptr(), bytes.len()) } {
             0 => Ok(()),
-            errno => Err(io::Error::from_raw_os_error(errno)),
+            errno => Err(host_error(errno)),
         }
     }))
 }

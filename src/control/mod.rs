@@ -11,7 +11,7 @@ mod forked;
 mod registry;
 mod signal;
 mod timer;
-#[cfg(unix)]
+#[cfg(any(unix, feature = "wasi"))]
 mod wait;
 mod watcher;
 
@@ -26,8 +26,8 @@ pub use forked::{generation, notice};
 pub use registry::{Registered, interrupt};
 pub use signal::Signal;
 use signal::clock;
-#[cfg(unix)]
-pub use wait::{Waited, wait};
+#[cfg(any(unix, feature = "wasi"))]
+pub use wait::{Entry as WaitEntry, Pollable, Ready, Waited, wait};
 pub use watcher::Watcher;
 
 use crate::error::{Code, Error, Result};

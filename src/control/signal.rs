@@ -223,7 +223,7 @@ impl Signal {
     }
 
     /// How long it is until then.
-    #[cfg(unix)]
+    #[cfg(any(unix, feature = "wasi"))]
     pub(super) fn time_left(&self) -> Option<Duration> {
         let at = self.next()?;
         Some(Duration::from_nanos(at.saturating_sub(clock())))

@@ -1,11 +1,21 @@
 //! Waiting of a guest for descriptors or time, that an interrupt ends.
 
-use std::io;
-use std::time::{Duration, Instant};
+#[cfg_attr(unix, path = "wait/unix.rs")]
+#[cfg_attr(windows, path = "wait/windows.rs")]
+#[cfg_attr(not(any(unix, windows)), path = "wait/time.rs")]
+mod system;
 
-use super::forked::generation;
-use super::signal::hush;
+use std::io;
+use std::time::Duration;
+
+use system::Poll;
+pub use system::Pollable;
+
 use super::{Mode, Stop, each, wanted};
+use crate::platform::Instant;
+
+/// How often a wait looks for a stop by itself, where nothing wakes it.
+const SLICE: Duration = Duration::from_millis(10);
 
 /// What a wait came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,81 +27,64 @@ pub enum Waited {
     Stopped(Stop),
 }
 
-/// As poll(2): until one of `entries` is ready or `timeout` is over, or until the guest is to stop. Signals that the process handles do
-/// not end it.
-pub fn wait(entries: &mut Vec<libc::pollfd>, timeout: Option<Duration>) -> io::Result<Waited> {
-    let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let count = entries.len();
-    let outcome = wait_with_bells(entries, count, until, timeout.is_some());
-    entries.truncate(count);
-    outcome
+/// A descriptor that is waited for.
+pub struct Entry<'a> {
+    /// `None` is passed over, and never ready.
+    pub what: Option<Pollable<'a>>,
+    /// Until it can be written to, else until it can be read.
+    pub write: bool,
+    /// What became of it.
+    pub ready: Option<Ready>,
 }
 
-fn wait_with_bells(
-    entries: &mut Vec<libc::pollfd>,
-    count: usize,
-    until: Option<Instant>,
-    bounded: bool,
-) -> io::Result<Waited> {
-    let mut process = None;
+/// Reading or writing does not wait, though it may fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// There is no such descriptor.
+    pub invalid: bool,
+    pub failed: bool,
+    /// The other end is gone.
+    pub hung_up: bool,
+}
+
+/// As poll(2): until one of `entries` is ready or `timeout` is over, or until the guest is to stop. Signals that the process handles do
+/// not end it.
+pub fn wait(entries: &mut [Entry<'_>], timeout: Option<Duration>) -> io::Result<Waited> {
+    let start = Instant::now();
+    let mut poll = Poll::new(entries);
     loop {
-        // A signal handler may have forked, and a child has bells of its own.
-        if process.replace(generation()) != Some(generation()) {
-            entries.truncate(count);
-            add_bells(entries);
-        }
-        // After the bells are there: who asks later rings one.
+        poll.listen();
+        // After that: who asks later is heard.
         if let Some(stop) = wanted() {
             return Ok(Waited::Stopped(stop));
         }
-        let own = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let mut left = own.or(bounded.then_some(Duration::MAX));
+        let own = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+        let mut left = own;
         each(|control| left = left.into_iter().chain(control.signal.time_left()).min());
-        let milliseconds = left.map_or(-1, milliseconds);
-        let length = entries.len() as libc::nfds_t;
-        // SAFETY: the pointer and the length are those of a live vector of `pollfd`.
-        let ready = unsafe { libc::poll(entries.as_mut_ptr(), length, milliseconds) };
-        if ready < 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() == io::ErrorKind::Interrupted {
-                continue;
-            }
-            return Err(error);
-        }
-        let (own_entries, bells) = entries.split_at(count);
-        for bell in bells.iter().filter(|bell| bell.revents != 0) {
-            hush(bell.fd);
-        }
-        let ready = own_entries
-            .iter()
-            .filter(|entry| entry.revents != 0)
-            .count();
+        let ready = match poll.look(left) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
         if ready > 0 {
+            poll.tell(entries);
             return Ok(Waited::Ready(ready));
         }
-        // The clock decides: poll(2) takes no longer times than it can count.
-        if own.is_some_and(|own| own <= Duration::ZERO) && wanted().is_none() {
+        // The clock decides: a system takes no longer times than it can count.
+        if own.is_some_and(|own| own.is_zero()) && wanted().is_none() {
             return Ok(Waited::TimedOut);
         }
     }
 }
 
-fn add_bells(entries: &mut Vec<libc::pollfd>) {
-    each(|control| {
-        if control.mode == Mode::Off {
-            return;
-        }
-        if let Some(bell) = control.signal.bell() {
-            entries.push(libc::pollfd {
-                fd: bell,
-                events: libc::POLLIN,
-                revents: 0,
-            });
-        }
-    });
+/// The time for which a call of the system waits where somebody may want a stop that it does not hear of.
+fn at_most_a_slice(left: Option<Duration>) -> Option<Duration> {
+    Some(left.map_or(SLICE, |left| left.min(SLICE)))
 }
 
-/// Rounded up, so that waiting does not turn into spinning just before the end.
-fn milliseconds(duration: Duration) -> libc::c_int {
-    libc::c_int::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
+/// Whether a guest on this thread may be stopped while it waits.
+#[cfg(not(unix))]
+fn may_stop() -> bool {
+    let mut may = false;
+    each(|control| may |= control.mode != Mode::Off);
+    may
 }

@@ -18,6 +18,8 @@ mod page;
 pub use other::*;
 #[cfg(target_family = "wasm")]
 pub use page::{Instant, process};
+#[cfg(all(target_family = "wasm", feature = "wasi"))]
+pub use page::{random, since_1970, sleep};
 #[cfg(unix)]
 pub use unix::*;
 

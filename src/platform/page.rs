@@ -1,5 +1,8 @@
-//! What the library takes of JavaScript where it is a module itself: the time, for which Rust's library has nothing there.
+//! What the library takes of JavaScript where it is a module itself, and Rust's library has nothing there: the time, and for WASI random
+//! numbers and a way to wait.
 
+#[cfg(feature = "wasi")]
+use std::io;
 use std::time::Duration;
 
 unsafe extern "C" {
@@ -29,4 +32,35 @@ impl Instant {
 /// A module is in one process all its life, and Rust's library panics where there are no numbers of processes.
 pub fn process() -> u32 {
     0
+}
+
+#[cfg(feature = "wasi")]
+unsafe extern "C" {
+    /// Milliseconds since 1970 (`Date.now()`).
+    safe fn wasmdyld_time() -> f64;
+    /// Fills memory of this module with random numbers (`crypto.getRandomValues`). 0, or else there are none.
+    fn wasmdyld_random(to: *mut u8, len: usize) -> i32;
+    /// Returns once so many milliseconds are over (`Atomics.wait`, where that is allowed).
+    safe fn wasmdyld_sleep(milliseconds: f64);
+}
+
+/// Nanoseconds.
+#[cfg(feature = "wasi")]
+pub fn since_1970() -> u64 {
+    // A time before 1970 becomes 1970, and what is no number as well.
+    (wasmdyld_time() * 1e6) as u64
+}
+
+#[cfg(feature = "wasi")]
+pub fn random(to: &mut [u8]) -> io::Result<()> {
+    // SAFETY: it writes within what it is given.
+    match unsafe { wasmdyld_random(to.as_mut_ptr(), to.len()) } {
+        0 => Ok(()),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+#[cfg(feature = "wasi")]
+pub fn sleep(time: Duration) {
+    wasmdyld_sleep(time.as_secs_f64() * 1e3);
 }

@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
-
 use super::Preview1;
 use super::descriptors::{Descriptors, default_limit};
 use super::guest_files::Preopened;
-use super::host::{HostFile, HostFolder, Listener, MAX_LISTENERS, listening};
+use super::host::{self, Inherited, MAX_LISTENERS};
 use super::preview1::descriptor::{File, Folder};
 use super::preview1::types::Rights;
 use super::preview1::{Clocks, Given, Random, Slot, Wait, Waiting, Wasi};
@@ -163,7 +160,7 @@ impl WasiConfig {
 
     /// The same with a descriptor of the process, which is duplicated. Fails with `InvalidArgument` for what is no TCP socket that listens.
     pub fn listener_of(&mut self, descriptor: i32) -> Result<&mut Self> {
-        let socket = listening(descriptor).map_err(|error| {
+        let socket = host::listening(descriptor).map_err(|error| {
             invalid(format!(
                 "descriptor {descriptor} is no TCP socket that listens: {error}"
             ))
@@ -234,10 +231,9 @@ impl WasiConfig {
             ));
         }
         let each = self.listeners.iter().map(|socket| {
-            let listener = Listener::new(socket, descriptors.clone()).map_err(|error| {
+            host::listener(socket, descriptors.clone()).map_err(|error| {
                 Error::new(Code::Io, format!("a listening socket for a guest: {error}"))
-            })?;
-            Ok(Rc::new(listener) as Rc<dyn File>)
+            })
         });
         each.collect()
     }
@@ -264,7 +260,7 @@ impl WasiConfig {
             }
         }
         // What the process has need not be well-formed, and is passed on as it is.
-        let inherited = self.inherit_env.then(std::env::vars_os);
+        let inherited = self.inherit_env.then(host::variables);
         let inherited = inherited.into_iter().flatten().map(|(name, value)| {
             (
                 name.as_encoded_bytes().to_vec(),
@@ -332,11 +328,9 @@ fn open_source(
     // One file at a time is read for the linker.
     let for_linker = Descriptors::new(1);
     Ok(match source {
-        Source::Host(host) => {
-            let folder = HostFolder::new(open_dir(host)?, descriptors.clone());
-            let own = folder.for_another(for_linker);
-            let own = own.map_err(|error| not_opened(host, &error))?;
-            [Rc::new(folder), Rc::new(own)]
+        Source::Host(path) => {
+            let opened = host::folders(path, [descriptors, &for_linker]);
+            opened.map_err(|error| not_opened(path, &error))?
         }
         Source::Memory(tree) => roots(tree, clocks, [descriptors, &for_linker]),
         Source::Hosted(tree) => roots(tree, clocks, [descriptors, &for_linker]),
@@ -360,27 +354,17 @@ fn invalid(message: String) -> Error {
     Error::new(Code::InvalidArgument, message)
 }
 
-fn open_dir(host: &Path) -> Result<Dir> {
-    Dir::open_ambient_dir(host, ambient_authority()).map_err(|error| not_opened(host, &error))
-}
-
 fn not_opened(host: &Path, error: &std::io::Error) -> Error {
     let code = match error.kind() {
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::NotADirectory | ErrorKind::InvalidInput => Code::InvalidArgument,
+        ErrorKind::Unsupported => Code::Unsupported,
         _ => Code::Io,
     };
     Error::new(
         code,
         format!("preopened directory `{}`: {error}", host.display()),
     )
-}
-
-#[derive(Clone, Copy)]
-enum Inherited {
-    Stdin,
-    Stdout,
-    Stderr,
 }
 
 /// The guest's standard input; nothing if the process has none to pass on.
@@ -406,16 +390,7 @@ fn output(output: &Output, own: Inherited) -> Option<Slot> {
     Some(Slot::file(Rc::new(stream), rights))
 }
 
-/// The descriptor itself, without the buffers of Rust's standard library: input that the guest does not read is left
-/// for others, a poll sees what a read would get, and a failed write is not kept for the next.
 fn inherited(own: Inherited, right: Rights) -> Option<Slot> {
-    use std::os::fd::AsFd;
-    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    let fd = match own {
-        Inherited::Stdin => stdin.as_fd(),
-        Inherited::Stdout => stdout.as_fd(),
-        Inherited::Stderr => stderr.as_fd(),
-    };
-    let file = HostFile::inherited(fd.try_clone_to_owned().ok()?).ok()?;
-    Some(Slot::stream(Rc::new(file), right))
+    let stream = host::inherited(own).ok()?;
+    Some(Slot::stream(stream, right))
 }

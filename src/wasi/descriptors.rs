@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::host::most_descriptors;
 use super::preview1::types::Errno;
 
 /// What a guest may open at a time if nothing else is said, and if the process itself may open twice as many.
@@ -13,15 +14,7 @@ pub const MAX_FILES: u32 = 256;
 
 /// The default: no more than half of what the process may open.
 pub fn default_limit() -> u32 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: a structure to fill.
-    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } {
-        0 => u32::try_from(limit.rlim_cur / 2).map_or(MAX_FILES, |half| half.min(MAX_FILES)),
-        _ => MAX_FILES,
-    }
+    most_descriptors().map_or(MAX_FILES, |most| MAX_FILES.min(most / 2))
 }
 
 /// The descriptors of one guest, beside those that it was given.

@@ -7,12 +7,64 @@ use super::preview1::types::Errno;
 impl Errno {
     /// The errno of an error, `EIO` if preview1 has none for it.
     pub fn of(error: &io::Error) -> Errno {
-        #[cfg(unix)]
-        if let Some(errno) = error.raw_os_error().and_then(of_unix) {
-            return errno;
-        }
-        of_kind(error.kind())
+        let raw = error.raw_os_error().and_then(of_system);
+        let own = || error.get_ref()?.downcast_ref::<Errno>().copied();
+        raw.or_else(own).unwrap_or_else(|| of_kind(error.kind()))
     }
+}
+
+impl std::error::Error for Errno {}
+
+/// The error that a function of the host's means by this number: an errno of the host's C library. Where there is none, the numbers are those of
+/// preview1.
+pub fn host_error(number: i32) -> io::Error {
+    #[cfg(unix)]
+    return io::Error::from_raw_os_error(number);
+    // The system itself has other numbers.
+    #[cfg(windows)]
+    return io::Error::other(of_c(number).unwrap_or(Errno::Io));
+    #[cfg(not(any(unix, windows)))]
+    return {
+        let known = usize::try_from(number).ok();
+        let errno = known.and_then(|number| Errno::ALL.get(number));
+        io::Error::other(errno.copied().unwrap_or(Errno::Io))
+    };
+}
+
+#[cfg(unix)]
+fn of_system(raw: i32) -> Option<Errno> {
+    of_c(raw)
+}
+
+/// Those that Rust does not know, or takes for something else.
+#[cfg(windows)]
+fn of_system(raw: i32) -> Option<Errno> {
+    use windows_sys::Win32::Foundation as system;
+    use windows_sys::Win32::Networking::WinSock as sockets;
+    Some(match u32::try_from(raw).ok()? {
+        system::ERROR_TOO_MANY_OPEN_FILES => Errno::Mfile,
+        system::ERROR_ACCESS_DENIED
+        | system::ERROR_SHARING_VIOLATION
+        | system::ERROR_LOCK_VIOLATION => Errno::Acces,
+        system::ERROR_INVALID_HANDLE => Errno::Badf,
+        system::ERROR_INVALID_NAME | system::ERROR_BAD_PATHNAME => Errno::Noent,
+        system::ERROR_NEGATIVE_SEEK | system::ERROR_NOT_A_REPARSE_POINT => Errno::Inval,
+        system::ERROR_DIRECTORY_NOT_SUPPORTED => Errno::Isdir,
+        system::ERROR_STOPPED_ON_SYMLINK | system::ERROR_CANT_RESOLVE_FILENAME => Errno::Loop,
+        system::ERROR_PRIVILEGE_NOT_HELD => Errno::Perm,
+        system::ERROR_BROKEN_PIPE | system::ERROR_NO_DATA => Errno::Pipe,
+        _ => match raw {
+            sockets::WSAEMFILE => Errno::Mfile,
+            sockets::WSAENOTSOCK => Errno::Notsock,
+            sockets::WSAESHUTDOWN => Errno::Pipe,
+            _ => return None,
+        },
+    })
+}
+
+#[cfg(not(any(unix, windows)))]
+fn of_system(_: i32) -> Option<Errno> {
+    None
 }
 
 impl From<io::Error> for Errno {
@@ -64,8 +116,9 @@ fn of_kind(kind: ErrorKind) -> Errno {
     }
 }
 
-#[cfg(unix)]
-fn of_unix(raw: i32) -> Option<Errno> {
+/// Numbers of the C library.
+#[cfg(any(unix, windows))]
+fn of_c(raw: i32) -> Option<Errno> {
     Some(match raw {
         libc::E2BIG => Errno::TooBig,
         libc::EACCES => Errno::Acces,
@@ -83,6 +136,7 @@ fn of_unix(raw: i32) -> Option<Errno> {
         libc::ECONNRESET => Errno::Connreset,
         libc::EDEADLK => Errno::Deadlk,
         libc::EDESTADDRREQ => Errno::Destaddrreq,
+        #[cfg(unix)]
         libc::EDQUOT => Errno::Dquot,
         libc::EEXIST => Errno::Exist,
         libc::EFAULT => Errno::Fault,
@@ -128,6 +182,7 @@ fn of_unix(raw: i32) -> Option<Errno> {
         libc::ERANGE => Errno::Range,
         libc::EROFS => Errno::Rofs,
         libc::ESPIPE => Errno::Spipe,
+        #[cfg(unix)]
         libc::ESTALE => Errno::Stale,
         libc::ETIMEDOUT => Errno::Timedout,
         libc::ETXTBSY => Errno::Txtbsy,

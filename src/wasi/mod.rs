@@ -23,6 +23,7 @@ pub(crate) mod tests;
 mod tree;
 
 pub use config::{Preopen, Source, WasiConfig};
+pub use errno::host_error;
 pub use stdio::{Input, Output, OutputBuffer};
 pub use tree::{
     Access, ArchiveTree, Hosted, HostedKind, HostedStat, HostedTree, MemoryLimits, MemoryTree,

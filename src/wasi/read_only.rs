@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::preview1::descriptor::{Entry, File, Folder, How, Opened, Result};
 use super::preview1::types::{Advice, Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
+use crate::control::Pollable;
 
 pub struct ReadOnly(pub Rc<dyn Folder>);
 
@@ -145,8 +146,7 @@ impl File for ReadOnlyFile {
         self.0.seek(to)
     }
 
-    #[cfg(unix)]
-    fn pollable(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+    fn pollable(&self) -> Option<Pollable<'_>> {
         self.0.pollable()
     }
 

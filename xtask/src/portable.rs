@@ -22,6 +22,9 @@ const WHOLE: &[&str] = &["--lib", "--bins", "--features", "wasi,cli"];
 /// The command starts and watches processes as Unix does. WASI opens files by what the WASI library has for the system.
 const LIBRARY: &[&str] = &["--lib"];
 
+/// There are no files there but those in memory and behind callbacks, and no command.
+const PAGE: &[&str] = &["--lib", "--features", "wasi"];
+
 /// As docs/POLICY.md lists them.
 const TARGETS: [Target; 4] = [
     Target {
@@ -41,7 +44,7 @@ const TARGETS: [Target; 4] = [
     },
     Target {
         triple: "wasm32-unknown-unknown",
-        arguments: LIBRARY,
+        arguments: PAGE,
         standard: "std,panic_abort",
     },
 ];

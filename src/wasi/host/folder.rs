@@ -11,10 +11,10 @@ use cap_fs_ext::{
     DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
     SystemTimeSpec,
 };
-use cap_std::fs::{Dir, MetadataExt, OpenOptions};
-use rustix::fs::{Dir as Entries, FileType, Mode, OFlags, SeekFrom, fstat, futimens, openat, seek};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
 
-use super::{HostFile, filestat, filetype, timestamps};
+use super::system::{self, HostFile};
 use crate::wasi::descriptors::{Descriptors, Taken};
 use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result, own_entries};
 use crate::wasi::preview1::types::{Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
@@ -27,21 +27,22 @@ pub struct HostFolder {
     _taken: Option<Taken>,
 }
 
-impl HostFolder {
-    /// A folder that the guest is given.
-    pub fn new(dir: Dir, descriptors: Descriptors) -> Self {
-        HostFolder {
+/// A folder of the host as each of two gets it, who count their own descriptors.
+pub fn folders(host: &Path, descriptors: [&Descriptors; 2]) -> io::Result<[Rc<dyn Folder>; 2]> {
+    let dir = Dir::open_ambient_dir(host, ambient_authority())?;
+    let another = dir.try_clone()?;
+    let [first, second] = descriptors;
+    let folder = |dir, descriptors: &Descriptors| {
+        Rc::new(HostFolder {
             dir,
-            descriptors,
+            descriptors: descriptors.clone(),
             _taken: None,
-        }
-    }
+        })
+    };
+    Ok([folder(dir, first), folder(another, second)])
+}
 
-    /// Another descriptor of the same folder, for another guest.
-    pub fn for_another(&self, descriptors: Descriptors) -> io::Result<Self> {
-        Ok(HostFolder::new(self.dir.try_clone()?, descriptors))
-    }
-
+impl HostFolder {
     /// A file is only made by opening it for writing. What is there may be for reading only, and is opened as that.
     fn open_or_make(&self, path: &str, how: How) -> io::Result<OsFile> {
         let changes = how.oflags.meets(Oflags::EXCL.with(Oflags::TRUNC)) || how.write;
@@ -79,23 +80,6 @@ impl HostFolder {
         };
         Ok(opened?.into_std())
     }
-
-    /// The system's own listing of it.
-    fn entries(&self) -> io::Result<Entries> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match openat(&self.dir, ".", flags, Mode::empty()) {
-            Ok(own) => Ok(Entries::new(own)?),
-            // It may be read and not searched, not even for itself. What is open can be read all the same.
-            Err(rustix::io::Errno::ACCESS) => {
-                let own = self.dir.try_clone()?;
-                // From its start. A handle that was opened for paths alone refuses it.
-                let start = seek(&own, SeekFrom::Start(0));
-                start.map_err(|_| rustix::io::Errno::ACCESS)?;
-                Ok(Entries::new(own)?)
-            }
-            Err(errno) => Err(errno.into()),
-        }
-    }
 }
 
 fn options(how: How) -> OpenOptions {
@@ -112,7 +96,12 @@ fn options(how: How) -> OpenOptions {
         .create(has(Oflags::CREAT))
         .truncate(has(Oflags::TRUNC))
         // Where cap-std takes it, for files that the system lets nobody open otherwise; what is open gets the flag in any case.
-        .append(how.fdflags.has(Fdflags::APPEND) && how.write && !has(Oflags::TRUNC))
+        .append(
+            system::APPENDS_BY_OPENING
+                && how.fdflags.has(Fdflags::APPEND)
+                && how.write
+                && !has(Oflags::TRUNC),
+        )
         // cap-std makes and empties files only for writing. What the guest may do with it is for its rights to say.
         .write(how.write || has(Oflags::CREAT) || has(Oflags::TRUNC))
         // One of the two has to be.
@@ -133,7 +122,7 @@ impl Folder for HostFolder {
     fn open(&self, path: &str, how: How) -> Result<Opened> {
         let taken = self.descriptors.take()?;
         let opened = self.open_or_make(path, how)?;
-        Ok(match filetype(fstat(&opened)?.st_mode) {
+        Ok(match system::stat(&opened)?.filetype {
             Filetype::Directory if how.oflags.has(Oflags::CREAT) => return Err(Errno::Isdir),
             Filetype::Directory => Opened::Folder(Rc::new(HostFolder {
                 dir: Dir::from_std_file(opened),
@@ -149,26 +138,27 @@ impl Folder for HostFolder {
     }
 
     fn list(&self, looked_at: &mut dyn FnMut() -> Result<()>) -> Result<Arc<[Entry]>> {
-        let own = self.dir.dir_metadata()?.ino();
+        let own = self.stat()?.inode;
         let mut entries = own_entries(own, looked_at)?;
-        for entry in self.entries()? {
+        for entry in system::entries(&self.dir)? {
             let entry = entry?;
-            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            if entry.is_own() {
                 continue;
             }
             looked_at()?;
             // Guests could not open it by another name: the others are still there.
-            let Ok(name) = entry.file_name().to_str().map(str::to_owned) else {
+            let Some(name) = entry.name() else {
                 continue;
             };
             let (inode, filetype) = match self.dir.symlink_metadata(&name) {
-                Ok(metadata) => (metadata.ino(), filetype(metadata.mode() as _)),
+                Ok(metadata) => {
+                    let stat = system::told(&metadata);
+                    (stat.inode, stat.filetype)
+                }
                 // Gone between the listing and the look at it.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 // In a folder that may be read and not searched, all that there is to know.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    (entry.ino(), listed(entry.file_type()))
-                }
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => entry.listed(),
                 Err(error) => return Err(error.into()),
             };
             entries.push(Entry {
@@ -181,7 +171,7 @@ impl Folder for HostFolder {
     }
 
     fn stat(&self) -> Result<Filestat> {
-        Ok(filestat(&fstat(&self.dir)?))
+        system::stat(&self.dir)
     }
 
     fn stat_at(&self, path: &str, follow: bool) -> Result<Filestat> {
@@ -189,20 +179,7 @@ impl Folder for HostFolder {
             true => self.dir.metadata(path)?,
             false => self.dir.symlink_metadata(path)?,
         };
-        let time = |seconds: i64, nanoseconds: i64| {
-            let since_1970 = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
-            u64::try_from(since_1970.max(0)).unwrap_or(u64::MAX)
-        };
-        Ok(Filestat {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            filetype: filetype(metadata.mode() as _),
-            links: metadata.nlink(),
-            size: metadata.size(),
-            accessed: time(metadata.atime(), metadata.atime_nsec()),
-            modified: time(metadata.mtime(), metadata.mtime_nsec()),
-            changed: time(metadata.ctime(), metadata.ctime_nsec()),
-        })
+        Ok(system::told(&metadata))
     }
 
     fn set_times(
@@ -215,7 +192,7 @@ impl Folder for HostFolder {
         if follow {
             // Not by cap-std, which opens the file for writing and waits for the other end of a pipe.
             match self.open_somehow(path) {
-                Ok(file) => return Ok(futimens(&file, &timestamps(accessed, modified))?),
+                Ok(file) => return system::set_times(&file, accessed, modified),
                 // What may be neither read nor written it cannot open so either, and has another way.
                 Err(Errno::Acces) => {}
                 Err(errno) => return Err(errno),
@@ -247,7 +224,7 @@ impl Folder for HostFolder {
     }
 
     fn make_link(&self, contents: &str, path: &str) -> Result<()> {
-        Ok(DirExt::symlink(
+        Ok(system::make_link(
             &self.dir,
             Path::new(contents),
             Path::new(path),
@@ -261,11 +238,6 @@ impl Folder for HostFolder {
     fn hard_link(&self, path: &str, to: &dyn Folder, new_path: &str) -> Result<()> {
         Ok(self.dir.hard_link(path, &of_host(to)?.dir, new_path)?)
     }
-}
-
-/// What a listing says that an entry is.
-fn listed(filetype: FileType) -> Filetype {
-    super::filetype(filetype.as_raw_mode())
 }
 
 fn specified(time: NewTime) -> Option<SystemTimeSpec> {

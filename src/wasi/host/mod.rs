@@ -1,91 +1,68 @@
-//! Files, folders and sockets of the host.
+//! What a guest gets of the host's system: files, folders, sockets, standard streams, variables. Only here does WASI know systems apart.
+//!
+//! `unix/` and `windows/` have the same names for their systems, and `folder.rs` and `socket.rs` are on top of these. Where there is no
+//! system below, as in a page, `none.rs` stands for all of it: what a guest gets there is in memory or behind callbacks.
 
-mod file;
+#[cfg(any(unix, windows))]
 mod folder;
-mod sigpipe;
+#[cfg(any(unix, windows))]
 mod socket;
 
-pub use file::HostFile;
-pub use folder::HostFolder;
-pub use socket::{Listener, MAX_LISTENERS, listening};
+#[cfg_attr(unix, path = "unix/mod.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
+#[cfg_attr(not(any(unix, windows)), path = "none.rs")]
+mod system;
 
-use std::os::fd::AsFd;
+#[cfg(any(unix, windows))]
+pub use folder::folders;
+#[cfg(any(unix, windows))]
+pub use socket::listener;
+#[cfg(all(test, unix))]
+pub use system::HostFile;
+#[cfg(not(any(unix, windows)))]
+pub use system::{folders, listener, random, since_1970};
+pub use system::{inherited, listening, most_descriptors, resolution, variables};
 
-use rustix::fs::{Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+/// Sockets that a guest may be given: each is a descriptor of the process.
+pub const MAX_LISTENERS: usize = 256;
 
-use super::preview1::types::{Errno, Filestat, Filetype, NewTime};
-use crate::control::{self, Waited};
+/// A standard stream of the process.
+#[derive(Clone, Copy)]
+pub enum Inherited {
+    Stdin,
+    Stdout,
+    Stderr,
+}
 
-/// Waits for `events` of a descriptor, until they come or the guest is to stop.
-fn wait(fd: impl AsFd, events: libc::c_short) -> Result<(), Errno> {
-    use std::os::fd::AsRawFd;
-    let entry = libc::pollfd {
-        fd: fd.as_fd().as_raw_fd(),
-        events,
-        revents: 0,
+/// Nanoseconds. What is before 1970 is 1970, and what no 64 bits hold (after 2554) the last that they do.
+#[cfg(any(unix, windows))]
+pub fn since_1970() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Fills with random numbers of the system.
+#[cfg(any(unix, windows))]
+pub fn random(to: &mut [u8]) -> std::io::Result<()> {
+    getrandom::fill(to).map_err(|_| std::io::ErrorKind::Other.into())
+}
+
+/// Waits until a descriptor can be read or written (`write`), or until the guest is to stop.
+#[cfg(any(unix, windows))]
+fn wait(
+    what: crate::control::Pollable<'_>,
+    write: bool,
+) -> super::preview1::descriptor::Result<()> {
+    use super::preview1::types::Errno;
+    use crate::control::{self, WaitEntry, Waited};
+    let entry = WaitEntry {
+        what: Some(what),
+        write,
+        ready: None,
     };
-    match control::wait(&mut vec![entry], None) {
+    match control::wait(&mut [entry], None) {
         Ok(Waited::Stopped(_)) => Err(Errno::Intr),
         Ok(Waited::Ready(_) | Waited::TimedOut) => Ok(()),
         Err(error) => Err(Errno::of(&error)),
-    }
-}
-
-fn filetype(mode: rustix::fs::RawMode) -> Filetype {
-    use rustix::fs::FileType;
-    match FileType::from_raw_mode(mode) {
-        FileType::RegularFile => Filetype::RegularFile,
-        FileType::Directory => Filetype::Directory,
-        FileType::Symlink => Filetype::SymbolicLink,
-        FileType::CharacterDevice => Filetype::CharacterDevice,
-        FileType::BlockDevice => Filetype::BlockDevice,
-        FileType::Socket => Filetype::SocketStream,
-        FileType::Fifo | FileType::Unknown => Filetype::Unknown,
-    }
-}
-
-// The fields' types differ between systems.
-#[allow(
-    clippy::unnecessary_cast,
-    clippy::useless_conversion,
-    reason = "the system's types"
-)]
-fn filestat(stat: &Stat) -> Filestat {
-    let time = |seconds: i64, nanoseconds: u64| {
-        let seconds = u64::try_from(seconds).ok();
-        let all = seconds.map(|seconds| seconds.saturating_mul(1_000_000_000));
-        all.map_or(0, |all| all.saturating_add(nanoseconds))
-    };
-    Filestat {
-        device: stat.st_dev as u64,
-        inode: stat.st_ino as u64,
-        filetype: filetype(stat.st_mode),
-        links: stat.st_nlink as u64,
-        size: stat.st_size as u64,
-        accessed: time(stat.st_atime as i64, stat.st_atime_nsec as u64),
-        modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-        changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
-    }
-}
-
-fn timestamps(accessed: NewTime, modified: NewTime) -> Timestamps {
-    let one = |time| match time {
-        NewTime::Keep => Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        },
-        NewTime::Now => Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        },
-        NewTime::At(nanoseconds) => Timespec {
-            // Both quotient and rest fit.
-            tv_sec: (nanoseconds / 1_000_000_000) as _,
-            tv_nsec: (nanoseconds % 1_000_000_000) as _,
-        },
-    };
-    Timestamps {
-        last_access: one(accessed),
-        last_modification: one(modified),
     }
 }

@@ -5,63 +5,30 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd};
 use std::rc::Rc;
 
+use super::system::{available, pollable};
 use super::wait;
+use crate::control::Pollable;
 use crate::wasi::descriptors::{Descriptors, Taken};
 use crate::wasi::preview1::descriptor::{File, Result};
 use crate::wasi::preview1::types::{Errno, Fdflags, Filetype, Riflags, Sdflags};
 
-/// Sockets that a guest may be given: each is a descriptor of the process.
-pub const MAX_LISTENERS: usize = 256;
-
-pub struct Listener {
+struct Listener {
     socket: TcpListener,
     nonblock: Cell<bool>,
     descriptors: Descriptors,
 }
 
-/// A descriptor of our own for a TCP socket that listens, by the host's.
-pub fn listening(descriptor: i32) -> io::Result<TcpListener> {
-    // SAFETY: whatever the number is, the call makes a new descriptor or fails.
-    let own = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) };
-    if own < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just made, and nobody else's.
-    let socket = unsafe { TcpListener::from_raw_fd(own) };
-    socket.local_addr()?;
-    let mut listens: libc::c_int = 0;
-    let mut size = std::mem::size_of_val(&listens) as libc::socklen_t;
-    // SAFETY: an open descriptor, and a place for an int of that size.
-    let asked = unsafe {
-        libc::getsockopt(
-            own,
-            libc::SOL_SOCKET,
-            libc::SO_ACCEPTCONN,
-            (&raw mut listens).cast(),
-            &raw mut size,
-        )
-    };
-    match (asked, listens) {
-        (0, 0) => Err(io::Error::other("it does not listen")),
-        (0, _) => Ok(socket),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-impl Listener {
-    /// Its own descriptor of `socket`, whose connections count among those of `descriptors`.
-    pub fn new(socket: &TcpListener, descriptors: Descriptors) -> io::Result<Self> {
-        let socket = socket.try_clone()?;
-        socket.set_nonblocking(true)?;
-        Ok(Listener {
-            socket,
-            nonblock: Cell::new(false),
-            descriptors,
-        })
-    }
+/// A guest's own descriptor of `socket`, whose connections count among those of `descriptors`.
+pub fn listener(socket: &TcpListener, descriptors: Descriptors) -> io::Result<Rc<dyn File>> {
+    let socket = socket.try_clone()?;
+    socket.set_nonblocking(true)?;
+    Ok(Rc::new(Listener {
+        socket,
+        nonblock: Cell::new(false),
+        descriptors,
+    }))
 }
 
 impl File for Listener {
@@ -77,13 +44,13 @@ impl File for Listener {
         set_flags(&self.nonblock, flags)
     }
 
-    fn pollable(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.socket.as_fd())
+    fn pollable(&self) -> Option<Pollable<'_>> {
+        Some(pollable(&self.socket))
     }
 
     fn accept(&self, flags: Fdflags) -> Result<Rc<dyn File>> {
         let taken = self.descriptors.take()?;
-        let (socket, _) = patiently(&self.socket, &self.nonblock, libc::POLLIN, || {
+        let (socket, _) = patiently(pollable(&self.socket), &self.nonblock, false, || {
             self.socket.accept()
         })?;
         socket.set_nonblocking(true)?;
@@ -118,12 +85,12 @@ impl File for Connection {
         set_flags(&self.nonblock, flags)
     }
 
-    fn pollable(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.socket.as_fd())
+    fn pollable(&self) -> Option<Pollable<'_>> {
+        Some(pollable(&self.socket))
     }
 
     fn ready_bytes(&self) -> u64 {
-        rustix::io::ioctl_fionread(&self.socket).unwrap_or(1)
+        available(&self.socket).unwrap_or(1)
     }
 
     fn read(&self, to: &mut [u8]) -> Result<usize> {
@@ -136,12 +103,15 @@ impl File for Connection {
 
     fn receive(&self, to: &mut [u8], flags: Riflags) -> Result<usize> {
         let once = |to: &mut [u8]| {
-            patiently(&self.socket, &self.nonblock, libc::POLLIN, || {
-                match flags.has(Riflags::PEEK) {
+            patiently(
+                pollable(&self.socket),
+                &self.nonblock,
+                false,
+                || match flags.has(Riflags::PEEK) {
                     true => self.socket.peek(to),
                     false => (&self.socket).read(to),
-                }
-            })
+                },
+            )
         };
         if !flags.has(Riflags::WAITALL) || flags.has(Riflags::PEEK) {
             return once(to);
@@ -163,7 +133,7 @@ impl File for Connection {
     fn send(&self, from: &[IoSlice<'_>]) -> Result<usize> {
         // One part at a time: Rust's `write_vectored` raises a signal where the other side is gone, and `write` does not.
         let first = from.first().map_or(&[][..], |part| part);
-        patiently(&self.socket, &self.nonblock, libc::POLLOUT, || {
+        patiently(pollable(&self.socket), &self.nonblock, true, || {
             (&self.socket).write(first)
         })
     }
@@ -181,15 +151,15 @@ impl File for Connection {
 
 /// What the call gives once it does not have to wait; `EAGAIN` at once where the guest has asked for that.
 fn patiently<T>(
-    socket: &impl AsFd,
+    socket: Pollable<'_>,
     nonblock: &Cell<bool>,
-    events: libc::c_short,
+    write: bool,
     mut call: impl FnMut() -> io::Result<T>,
 ) -> Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && !nonblock.get() => {
-                wait(socket, events)?;
+                wait(socket, write)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             other => return Ok(other?),

@@ -1,12 +1,14 @@
 //! Clocks and random numbers: the system's, or others that are the same in every run.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use super::memory::Memory;
-use super::types::{Clockid, Errno, nanoseconds};
+use super::types::{Clockid, Errno};
 use super::{Outcome, Wasi};
 use crate::control;
+use crate::platform::Instant;
+use crate::wasi::host;
 
 /// What a guest's clocks show.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Clocks {
     pub fn now(&self, id: Clockid) -> Result<u64, Errno> {
         match (self, id) {
             (_, Clockid::Cpu) => Err(Errno::Badf),
-            (Clocks::System(_), Clockid::Realtime) => Ok(nanoseconds(SystemTime::now())),
+            (Clocks::System(_), Clockid::Realtime) => Ok(host::since_1970()),
             (Clocks::System(start), Clockid::Monotonic) => {
                 Ok(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
             }
@@ -58,8 +60,7 @@ impl Clocks {
         match (self, id) {
             (_, Clockid::Cpu) => Err(Errno::Badf),
             (Clocks::Still { .. }, _) => Ok(1),
-            (Clocks::System(_), Clockid::Realtime) => Ok(system_resolution(true)),
-            (Clocks::System(_), Clockid::Monotonic) => Ok(system_resolution(false)),
+            (Clocks::System(_), id) => Ok(host::resolution(id)),
         }
     }
 
@@ -70,23 +71,6 @@ impl Clocks {
             passed.set(passed.get().saturating_add(time));
         }
     }
-}
-
-#[cfg(unix)]
-fn system_resolution(realtime: bool) -> u64 {
-    use rustix::time::{ClockId, clock_getres};
-    let time = clock_getres(match realtime {
-        true => ClockId::Realtime,
-        false => ClockId::Monotonic,
-    });
-    let nanoseconds = i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec);
-    u64::try_from(nanoseconds).unwrap_or(1).max(1)
-}
-
-/// What Rust's own clocks have there.
-#[cfg(not(unix))]
-fn system_resolution(_: bool) -> u64 {
-    100
 }
 
 /// Where random numbers come from.
@@ -104,7 +88,7 @@ impl Random {
 
     fn fill(&self, to: &mut [u8]) -> Result<(), Errno> {
         match self {
-            Random::System => getrandom::fill(to).map_err(|_| Errno::Io),
+            Random::System => Ok(host::random(to)?),
             Random::Seeded(state) => {
                 for piece in to.chunks_mut(8) {
                     state.set(state.get().wrapping_add(0x9e37_79b9_7f4a_7c15));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::types::{Advice, Errno, Fdflags, Filestat, Filetype, NewTime, Oflags, Riflags, Sdflags};
+use crate::control::Pollable;
 
 pub type Result<T> = std::result::Result<T, Errno>;
 
@@ -79,9 +80,8 @@ pub trait File {
         Err(Errno::Spipe)
     }
 
-    /// What poll(2) can look at. What has none is always ready.
-    #[cfg(unix)]
-    fn pollable(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+    /// What can be waited for. What has none is always ready.
+    fn pollable(&self) -> Option<Pollable<'_>> {
         None
     }
 

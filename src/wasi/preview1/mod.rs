@@ -20,9 +20,7 @@ use std::rc::Rc;
 
 pub use clocks::{Clocks, Random};
 pub use memory::Memory;
-pub use polling::Wait;
-#[cfg(unix)]
-pub use polling::Waiting;
+pub use polling::{Wait, Waiting};
 pub use table::Slot;
 use table::{Kind, Table};
 use types::{Errno, Rights};

@@ -8,29 +8,19 @@ use super::descriptor::File;
 use super::memory::Memory;
 use super::types::{Clockid, Errno, Event, HANGUP, Rights, SubscribedTo, Subscription};
 use super::{MAX_SUBSCRIPTIONS, Outcome, Wasi};
-use crate::control::Waited;
+use crate::control::{Ready, WaitEntry, Waited};
 
 /// How a guest's waiting is done.
 pub trait Wait {
     /// Until one of `entries` is ready or `timeout` is over, or until the guest is to stop; as poll(2).
-    fn wait(
-        &self,
-        entries: &mut Vec<libc::pollfd>,
-        timeout: Option<Duration>,
-    ) -> io::Result<Waited>;
+    fn wait(&self, entries: &mut [WaitEntry<'_>], timeout: Option<Duration>) -> io::Result<Waited>;
 }
 
 /// On the host's thread.
-#[cfg(unix)]
 pub struct Waiting;
 
-#[cfg(unix)]
 impl Wait for Waiting {
-    fn wait(
-        &self,
-        entries: &mut Vec<libc::pollfd>,
-        timeout: Option<Duration>,
-    ) -> io::Result<Waited> {
+    fn wait(&self, entries: &mut [WaitEntry<'_>], timeout: Option<Duration>) -> io::Result<Waited> {
         crate::control::wait(entries, timeout)
     }
 }
@@ -117,23 +107,22 @@ impl Wasi {
         })
     }
 
-    /// What poll(2) says of each, 0 of a time. Streams of the host's that have no descriptor are always ready.
+    /// What became of each, nothing of a time. Streams of the host's that have no descriptor are always ready.
     fn wait_for(
         &self,
         awaited: &[(u64, Awaited)],
         start: u64,
-    ) -> Result<Vec<libc::c_short>, Errno> {
+    ) -> Result<Vec<Option<Ready>>, Errno> {
         let mut always = false;
         let mut entries = Vec::new();
         for (_, awaited) in awaited {
             if let Awaited::File(file, write) = awaited {
-                let fd = raw(&**file);
-                always |= fd < 0;
-                entries.push(libc::pollfd {
-                    // poll(2) skips negative ones.
-                    fd,
-                    events: if *write { libc::POLLOUT } else { libc::POLLIN },
-                    revents: 0,
+                let what = file.pollable();
+                always |= what.is_none();
+                entries.push(WaitEntry {
+                    what,
+                    write: *write,
+                    ready: None,
                 });
             }
         }
@@ -162,10 +151,10 @@ impl Wasi {
         }
         let mut looked_at = entries.iter();
         let each = awaited.iter().map(|(_, awaited)| match awaited {
-            Awaited::Time(_) => 0,
-            Awaited::File(..) => looked_at.next().map_or(0, |entry| match entry.fd < 0 {
-                true => entry.events,
-                false => entry.revents,
+            Awaited::Time(_) => None,
+            Awaited::File(..) => looked_at.next().and_then(|entry| match entry.what {
+                None => Some(Ready::default()),
+                Some(_) => entry.ready,
             }),
         });
         Ok(each.collect())
@@ -173,14 +162,11 @@ impl Wasi {
 }
 
 /// What became of a descriptor; nothing if it is not ready.
-fn event(userdata: u64, file: &dyn File, write: bool, ready: libc::c_short) -> Option<Event> {
-    let has = |flag| ready & flag != 0;
-    if ready == 0 {
-        return None;
-    }
-    let error = if has(libc::POLLNVAL) {
+fn event(userdata: u64, file: &dyn File, write: bool, ready: Option<Ready>) -> Option<Event> {
+    let ready = ready?;
+    let error = if ready.invalid {
         Errno::Badf
-    } else if has(libc::POLLERR) {
+    } else if ready.failed {
         Errno::Io
     } else {
         Errno::Success
@@ -194,18 +180,12 @@ fn event(userdata: u64, file: &dyn File, write: bool, ready: libc::c_short) -> O
             true => file.ready_bytes().max(1),
             false => 0,
         },
-        flags: if has(libc::POLLHUP) && error == Errno::Success {
+        flags: if ready.hung_up && error == Errno::Success {
             HANGUP
         } else {
             0
         },
     })
-}
-
-#[cfg(unix)]
-fn raw(file: &dyn File) -> libc::c_int {
-    use std::os::fd::AsRawFd;
-    file.pollable().map_or(-1, |fd| fd.as_raw_fd())
 }
 
 /// Where element `index` of an array lies.

@@ -1,7 +1,6 @@
 //! The types of `wasi_snapshot_preview1`, as its witx specification lists them: numbers, sets of flags and the layout of structures.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::memory::Memory;
 use crate::wasi::Stop;
@@ -15,6 +14,10 @@ macro_rules! errnos {
         pub enum Errno { $($variant),* }
 
         impl Errno {
+            /// All of them, each at its number.
+            #[cfg_attr(any(unix, windows), allow(dead_code, reason = "numbers of the system's are others"))]
+            pub const ALL: &[Errno] = &[$(Errno::$variant),*];
+
             fn name(self) -> &'static str {
                 match self { $(Errno::$variant => $name),* }
             }
@@ -403,13 +406,6 @@ impl NewTime {
             one(modified, Fstflags::MTIM, Fstflags::MTIM_NOW)?,
         ])
     }
-}
-
-/// Nanoseconds since 1970. What is before is 1970, and what no 64 bits hold (after 2554) the last that they do: a file is to be found
-/// whatever its times.
-pub fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn put<const N: usize>(to: &mut [u8], offset: usize, bytes: [u8; N]) {

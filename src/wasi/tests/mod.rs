@@ -27,7 +27,7 @@ use std::time::Duration;
 use super::preview1::types::{Errno, Filetype};
 use super::preview1::{Wait, Wasi};
 use super::{Preview1, Stop, WasiConfig};
-use crate::control::Waited;
+use crate::control::{Ready, WaitEntry, Waited};
 
 /// One wasm page: the guest's memory.
 const SIZE: usize = 65536;
@@ -54,11 +54,11 @@ struct Awake(Arc<Mutex<Vec<Duration>>>);
 impl Wait for Awake {
     fn wait(
         &self,
-        entries: &mut Vec<libc::pollfd>,
+        entries: &mut [WaitEntry<'_>],
         timeout: Option<Duration>,
     ) -> std::io::Result<Waited> {
         for entry in &mut *entries {
-            entry.revents = entry.events;
+            entry.ready = Some(Ready::default());
         }
         match entries.is_empty() {
             true => {

@@ -7,15 +7,16 @@
 use std::cell::Cell;
 use std::fs::File as OsFile;
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat, futimens};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat};
 
+use super::super::wait;
 use super::sigpipe::without_sigpipe;
-use super::{filestat, filetype, timestamps, wait};
-use crate::control;
+use super::{available, filetype, set_times, stat};
+use crate::control::{self, Pollable};
 use crate::wasi::descriptors::Taken;
 use crate::wasi::preview1::descriptor::{File, Result};
 use crate::wasi::preview1::types::{Advice, Errno, Fdflags, Filestat, Filetype, NewTime};
@@ -83,11 +84,11 @@ impl HostFile {
     }
 
     /// Waits until the file can be read or written, if that may take long and the guest may be stopped meanwhile.
-    fn ready(&self, events: libc::c_short) -> Result<()> {
+    fn ready(&self, write: bool) -> Result<()> {
         if self.is_regular() || !control::is_watched() || self.is_nonblocking() {
             return Ok(());
         }
-        wait(&self.file, events)
+        wait(self.file.as_fd(), write)
     }
 
     /// Reading and writing fail rather than wait.
@@ -171,7 +172,7 @@ impl File for HostFile {
     fn stat(&self) -> Result<Filestat> {
         Ok(Filestat {
             filetype: self.filetype,
-            ..filestat(&fstat(&self.file)?)
+            ..stat(&self.file)?
         })
     }
 
@@ -184,7 +185,7 @@ impl File for HostFile {
     }
 
     fn set_times(&self, accessed: NewTime, modified: NewTime) -> Result<()> {
-        Ok(futimens(&self.file, &timestamps(accessed, modified))?)
+        set_times(&self.file, accessed, modified)
     }
 
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
@@ -237,7 +238,7 @@ impl File for HostFile {
     }
 
     fn read(&self, to: &mut [u8]) -> Result<usize> {
-        self.ready(libc::POLLIN)?;
+        self.ready(false)?;
         Ok((&self.file).read(up_to(to, self.most(AT_A_TIME)))?)
     }
 
@@ -246,7 +247,7 @@ impl File for HostFile {
     }
 
     fn write(&self, from: &[IoSlice<'_>]) -> Result<usize> {
-        self.ready(libc::POLLOUT)?;
+        self.ready(true)?;
         let write = || match (first_of(from, self.most(AT_ONCE)), from) {
             (Some(piece), _) => (&self.file).write(piece),
             (None, [one]) => (&self.file).write(one),
@@ -285,7 +286,7 @@ impl File for HostFile {
         Ok((&self.file).seek(to)?)
     }
 
-    fn pollable(&self) -> Option<BorrowedFd<'_>> {
+    fn pollable(&self) -> Option<Pollable<'_>> {
         Some(self.file.as_fd())
     }
 
@@ -296,7 +297,7 @@ impl File for HostFile {
                 let at = (&self.file).stream_position().unwrap_or(0);
                 end.saturating_sub(at)
             }
-            false => rustix::io::ioctl_fionread(&self.file).unwrap_or(1),
+            false => available(&self.file).unwrap_or(1),
         }
     }
 }
