@@ -1,8 +1,7 @@
 //! Waiting of a guest for descriptors or time, that an interrupt ends.
 
 #[cfg_attr(unix, path = "wait/unix.rs")]
-#[cfg_attr(windows, path = "wait/windows.rs")]
-#[cfg_attr(not(any(unix, windows)), path = "wait/time.rs")]
+#[cfg_attr(not(unix), path = "wait/time.rs")]
 mod system;
 
 use std::io;

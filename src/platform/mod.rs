@@ -13,13 +13,17 @@ mod unix;
 
 #[cfg(target_family = "wasm")]
 mod page;
+#[cfg(all(not(any(unix, target_family = "wasm")), feature = "wasi"))]
+mod plain;
 
 #[cfg(not(unix))]
 pub use other::*;
 #[cfg(target_family = "wasm")]
 pub use page::{Instant, process};
 #[cfg(all(target_family = "wasm", feature = "wasi"))]
-pub use page::{random, since_1970, sleep};
+pub use page::{random, resolution, since_1970, sleep, variables};
+#[cfg(all(not(any(unix, target_family = "wasm")), feature = "wasi"))]
+pub use plain::*;
 #[cfg(unix)]
 pub use unix::*;
 

@@ -2,6 +2,8 @@
 //! numbers and a way to wait.
 
 #[cfg(feature = "wasi")]
+use std::ffi::OsString;
+#[cfg(feature = "wasi")]
 use std::io;
 use std::time::Duration;
 
@@ -42,6 +44,21 @@ unsafe extern "C" {
     fn wasmdyld_random(to: *mut u8, len: usize) -> i32;
     /// Returns once so many milliseconds are over (`Atomics.wait`, where that is allowed).
     safe fn wasmdyld_sleep(milliseconds: f64);
+}
+
+/// Nanoseconds between two times that can be told apart: what pages are given at best.
+#[cfg(feature = "wasi")]
+pub fn resolution(realtime: bool) -> u64 {
+    match realtime {
+        true => 1_000_000,
+        false => 5_000,
+    }
+}
+
+/// There are no variables.
+#[cfg(feature = "wasi")]
+pub fn variables() -> impl Iterator<Item = (OsString, OsString)> {
+    std::iter::empty()
 }
 
 /// Nanoseconds.

@@ -36,33 +36,7 @@ fn of_system(raw: i32) -> Option<Errno> {
     of_c(raw)
 }
 
-/// Those that Rust does not know, or takes for something else.
-#[cfg(windows)]
-fn of_system(raw: i32) -> Option<Errno> {
-    use windows_sys::Win32::Foundation as system;
-    use windows_sys::Win32::Networking::WinSock as sockets;
-    Some(match u32::try_from(raw).ok()? {
-        system::ERROR_TOO_MANY_OPEN_FILES => Errno::Mfile,
-        system::ERROR_ACCESS_DENIED
-        | system::ERROR_SHARING_VIOLATION
-        | system::ERROR_LOCK_VIOLATION => Errno::Acces,
-        system::ERROR_INVALID_HANDLE => Errno::Badf,
-        system::ERROR_INVALID_NAME | system::ERROR_BAD_PATHNAME => Errno::Noent,
-        system::ERROR_NEGATIVE_SEEK | system::ERROR_NOT_A_REPARSE_POINT => Errno::Inval,
-        system::ERROR_DIRECTORY_NOT_SUPPORTED => Errno::Isdir,
-        system::ERROR_STOPPED_ON_SYMLINK | system::ERROR_CANT_RESOLVE_FILENAME => Errno::Loop,
-        system::ERROR_PRIVILEGE_NOT_HELD => Errno::Perm,
-        system::ERROR_BROKEN_PIPE | system::ERROR_NO_DATA => Errno::Pipe,
-        _ => match raw {
-            sockets::WSAEMFILE => Errno::Mfile,
-            sockets::WSAENOTSOCK => Errno::Notsock,
-            sockets::WSAESHUTDOWN => Errno::Pipe,
-            _ => return None,
-        },
-    })
-}
-
-#[cfg(not(any(unix, windows)))]
+#[cfg(not(unix))]
 fn of_system(_: i32) -> Option<Errno> {
     None
 }

@@ -19,11 +19,8 @@ struct Target {
 
 /// With WASI and the command.
 const WHOLE: &[&str] = &["--lib", "--bins", "--features", "wasi,cli"];
-/// The command starts and watches processes as Unix does. WASI opens files by what the WASI library has for the system.
-const LIBRARY: &[&str] = &["--lib"];
-
-/// There are no files there but those in memory and behind callbacks, and no command.
-const PAGE: &[&str] = &["--lib", "--features", "wasi"];
+/// Elsewhere guests have folders in memory and behind callbacks, and there is no command, which starts and watches processes as Unix does.
+const LIBRARY: &[&str] = &["--lib", "--features", "wasi"];
 
 /// As docs/POLICY.md lists them.
 const TARGETS: [Target; 4] = [
@@ -44,7 +41,7 @@ const TARGETS: [Target; 4] = [
     },
     Target {
         triple: "wasm32-unknown-unknown",
-        arguments: PAGE,
+        arguments: LIBRARY,
         standard: "std,panic_abort",
     },
 ];
