@@ -161,6 +161,9 @@ impl WasiConfig {
     /// The same with a descriptor of the process, which is duplicated. Fails with `InvalidArgument` for what is no TCP socket that listens.
     pub fn listener_of(&mut self, descriptor: i32) -> Result<&mut Self> {
         let socket = host::listening(descriptor).map_err(|error| {
+            if error.kind() == ErrorKind::Unsupported {
+                return Error::new(Code::Unsupported, error.to_string());
+            }
             invalid(format!(
                 "descriptor {descriptor} is no TCP socket that listens: {error}"
             ))
