@@ -57,7 +57,8 @@ pub struct Run {
     /// be repeated. Of port 0 the system chooses one, which is told
     #[arg(long, value_name = "HOST:PORT")]
     listen: Vec<String>,
-    /// Make runs the same each time, as far as clocks and random numbers go: these come from SEED, and clocks stand still but for sleeps
+    /// Make runs the same each time, as far as clocks and random numbers go: these come from SEED, and clocks stand still but for sleeps,
+    /// which pass at once
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     deterministic: Option<u64>,
     /// Set an environment variable of the program; may be repeated
