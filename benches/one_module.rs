@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const ROUNDS: usize = 40;
-/// Functions that are small or called once go into those that call them. What `-O3` does beyond that makes SQLite slower on an engine with an optimizer of
-/// its own, linked either way.
-const PASSES: &str = "--inlining";
+/// Functions that are tiny go into those that call them. Larger ones that are called once, and what `-O3` does beyond, make SQLite slower on an engine with
+/// an optimizer of its own, linked either way.
+const PASSES: &str = "--inlining -ocimfs 1 -aimfs 2 -fimfs 2";
 /// What the guests are compiled with.
 const COMPILE: [&str; 7] = [
     "-Os",
