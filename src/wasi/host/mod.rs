@@ -16,7 +16,7 @@ mod system;
 pub use folder::folders;
 #[cfg(unix)]
 pub use socket::listener;
-#[cfg(all(test, unix))]
+#[cfg(all(any(test, feature = "fuzzing"), unix))]
 pub use system::HostFile;
 #[cfg(not(unix))]
 pub use system::{folders, listener, random, since_1970};
