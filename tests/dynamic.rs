@@ -2,6 +2,8 @@
 //! what they do.
 #![cfg(feature = "cli")]
 
+#[path = "support/machine.rs"]
+mod machine;
 #[path = "support/guests.rs"]
 mod support;
 

@@ -16,6 +16,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use c::machine;
 use table::{Cells, put};
 
 /// The first column: the engine inside the library.
@@ -172,7 +173,7 @@ fn under_address_sanitizer() {
 /// programs run, and the others fail for the same reasons.
 #[test]
 fn on_another_machine() {
-    if !c::machine::is_another() {
+    if !machine::is_another() {
         return;
     }
     let (engines, neutral) = engines().expect("an engine and the library");
@@ -260,11 +261,7 @@ fn c_tests(engines: &[Engine], neutral: &Path, cells: &Mutex<Cells>, crashes: &M
         put(cells, &format!("C: {name}"), BUNDLED, Ok(()));
     }
     support::two_at_a_time(&jobs, |(engine, lib, name)| {
-        let machine = if c::machine::is_another() {
-            "other-"
-        } else {
-            ""
-        };
+        let machine = if machine::is_another() { "other-" } else { "" };
         let label = format!("on-{machine}{}", engine.name);
         let what = format!("{name} on {}", engine.name);
         let result = (|| {

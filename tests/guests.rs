@@ -2,6 +2,8 @@
 //! have to print; `cargo xtask guests` builds them.
 #![cfg(feature = "cli")]
 
+#[path = "support/machine.rs"]
+mod machine;
 #[path = "support/guests.rs"]
 mod support;
 

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Mutex;
 
+use c::machine;
 use support::{Case, Failure, Outcome, Program, Run};
 use table::{Cells, put};
 

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
 
+use c::machine;
 use support::{Case, Failure, Outcome, Program, Run};
 use table::{Cells, put};
 
@@ -279,7 +280,7 @@ fn every_case_as_one_module() {
 /// `cargo xtask aarch64`: modules come out the same to the byte whatever machine links them, and do there what they do here.
 #[test]
 fn linked_on_another_machine() {
-    if !c::machine::is_another() {
+    if !machine::is_another() {
         return;
     }
     let cases = support::cases();

@@ -5,8 +5,6 @@
 
 #[path = "../../xtask/src/case.rs"]
 mod case;
-#[path = "machine.rs"]
-mod machine;
 
 use std::fmt::Write;
 use std::fs;
@@ -15,6 +13,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::machine;
 pub use case::{Case, Program, Run};
 
 /// Longer than any case takes by far; a hang is a failure, not the end of the suite.
