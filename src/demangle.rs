@@ -5,6 +5,8 @@ use std::fmt::{self, Write};
 
 use cpp_demangle::{DemangleOptions, Symbol};
 
+use crate::aside::{self, LEAN};
+
 /// Longer names stay as they are, and so do those that would become longer: by its back references a short one may stand for gigabytes.
 const MAX_NAME: usize = 4 << 10;
 const MAX_TEXT: usize = 4 << 10;
@@ -31,6 +33,9 @@ fn demangled(name: &str) -> Option<String> {
     let mangled = name.starts_with("_Z") || name.starts_with("_R");
     if !mangled || name.len() > MAX_NAME {
         return None;
+    }
+    if LEAN {
+        return aside::demangled(name);
     }
     let mut text = Bounded(String::new());
     // C++ has the older of Rust's ways for its own, with a hash behind it.

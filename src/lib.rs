@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod abi;
+mod aside;
 mod capi;
 pub mod component;
 pub mod config;

@@ -12,6 +12,7 @@ use super::error::wasm_dyld_error_t;
 use super::namespace::wasm_dyld_t;
 use super::object::wasm_dyld_symbol_callback_t;
 use super::types::{self, RuntimePathNumber, wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
+use crate::aside;
 use crate::engine::sys::wasm_trap_t;
 use crate::engine::{HostTrap, Trap, number_of};
 use crate::error::{Code, Error};
@@ -243,4 +244,10 @@ extern "C" fn wasmdyld_exit(namespace: *mut wasm_dyld_t, code: i32) -> *mut wasm
         };
         Trap::new(ns.store(), &text).map(Trap::into_raw)
     })
+}
+
+/// What the linker's own module is answered by the one beside it (`crate::aside`). NULL: it was no question.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_answer(question: *const u8, size: usize, length: *mut usize) -> *const u8 {
+    tell(question, size, length, aside::answer)
 }

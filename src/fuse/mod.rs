@@ -52,6 +52,7 @@ use self::reach::{Live, Reach};
 use self::targets::{Func, Targets};
 use self::types::Types;
 use self::values::Values;
+use crate::aside::{self, LEAN};
 use crate::error::{Code, Error, Result};
 use crate::plan::{Plan, Request, Role};
 
@@ -107,6 +108,11 @@ pub struct Fused {
 /// `Malformed`: a module is not valid. `Unsupported`: something that one module cannot have: a second memory, a table of the host's, a symbol that the
 /// program gives when it runs. `Limit`: more items of a kind than a module may have.
 pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
+    if LEAN {
+        return Err(aside::without(
+            "programs are not linked into one module here",
+        ));
+    }
     let modules = world.bytes.iter().map(|bytes| Module::read(bytes));
     let modules = modules.collect::<Result<Vec<_>>>()?;
     let mut types = Types::new(&modules)?;

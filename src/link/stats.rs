@@ -176,14 +176,13 @@ impl Clock {
 impl Statistics {
     /// All of it as text for people.
     pub fn lines(&self) -> Lines {
-        let ms = |d: Duration| d.as_secs_f64() * 1e3;
         let mut lines = Lines::default();
         lines.line(format_args!(
             "{} objects, {} imports, {} exports; {} imports bound directly, {} stubs, {} generated modules",
             self.objects, self.imports, self.exports, self.direct, self.stubs, self.generated
         ));
         lines.line(format_args!(
-            "linker {:9.3} ms: parse {:.3}, search {:.3}, plan {:.3}, link {:.3}",
+            "linker {:>9} ms: parse {}, search {}, plan {}, link {}",
             ms(self.own()),
             ms(self.parse),
             ms(self.search),
@@ -191,19 +190,19 @@ impl Statistics {
             ms(self.link)
         ));
         lines.line(format_args!(
-            "engine {:9.3} ms: compile {:.3}, instantiate {:.3}",
+            "engine {:>9} ms: compile {}, instantiate {}",
             ms(self.compile + self.instantiate),
             ms(self.compile),
             ms(self.instantiate)
         ));
         lines.line(format_args!(
-            "files  {:9.3} ms: reading {:.3}, keeping the launch closure {:.3}",
+            "files  {:>9} ms: reading {}, keeping the launch closure {}",
             ms(self.read + self.keep),
             ms(self.read),
             ms(self.keep)
         ));
         lines.line(format_args!(
-            "guest  {:9.3} ms: relocations and constructors",
+            "guest  {:>9} ms: relocations and constructors",
             ms(self.init)
         ));
         lines.line(format_args!("launch closure: {}", self.launched));
@@ -215,4 +214,10 @@ impl Statistics {
         }
         lines
     }
+}
+
+/// Milliseconds with three digits behind the point. Numbers with a fraction are not used, whose text takes more code than this file.
+fn ms(time: Duration) -> String {
+    let micros = (time.as_nanos() + 500) / 1000;
+    format!("{}.{:03}", micros / 1000, micros % 1000)
 }

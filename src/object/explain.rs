@@ -1,14 +1,16 @@
 //! A second, slow look at a module that an engine refused, to say why.
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{
     BlockType, ConstExpr, DataKind, ElementKind, FunctionBody, Operator, Parser, Payload, RecGroup,
     Result, TableInit, Validator, WasmFeatures,
 };
 
 use super::{Features, ParseLimits, convert, parse, sniff};
+use crate::aside::{self, LEAN};
 
 /// What can be said of a module without the engine that refused it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What makes the module invalid by itself, with the byte offset; `None` where it is valid,
     /// so that the engine lacks something the module needs.
@@ -22,6 +24,9 @@ pub struct Explanation {
 /// Validates the module and scans its code. Meant for the path of an error: takes time in
 /// proportion to the code, where [`super::Object::parse`] does not look at code at all.
 pub fn explain(bytes: &[u8]) -> Explanation {
+    if LEAN {
+        return aside::explanation(bytes).unwrap_or_default();
+    }
     if let Err(error) = sniff::check(bytes) {
         return Explanation {
             invalid: Some(error.to_string()),

@@ -18,6 +18,8 @@ mod plain;
 
 #[cfg(not(unix))]
 pub use other::*;
+#[cfg(all(target_family = "wasm", feature = "lean"))]
+pub use page::ask_second;
 #[cfg(target_family = "wasm")]
 pub use page::{Instant, process};
 #[cfg(all(target_family = "wasm", feature = "wasi"))]

@@ -1,6 +1,5 @@
-//! What the library takes of JavaScript where it is a module itself, and Rust's library has nothing there: the time, and for WASI random
-//! numbers and a way to wait.
-
+//! What the library takes of JavaScript where it is a module itself, and Rust's library has nothing there: the time, for WASI random
+//! numbers and a way to wait, and answers of a second module.
 #[cfg(feature = "wasi")]
 use std::ffi::OsString;
 #[cfg(feature = "wasi")]
@@ -80,4 +79,26 @@ pub fn random(to: &mut [u8]) -> io::Result<()> {
 #[cfg(feature = "wasi")]
 pub fn sleep(time: Duration) {
     wasmdyld_sleep(time.as_secs_f64() * 1e3);
+}
+
+#[cfg(feature = "lean")]
+unsafe extern "C" {
+    /// Asks the second module: the size of its answer, or `usize::MAX` if it is not at hand.
+    fn wasmdyld_ask(question: *const u8, size: usize) -> usize;
+    /// Writes that answer, whose size was told.
+    fn wasmdyld_take_answer(into: *mut u8);
+}
+
+/// What the second module (`crate::aside`) answers.
+#[cfg(feature = "lean")]
+pub fn ask_second(question: &[u8]) -> Option<Vec<u8>> {
+    // SAFETY: the question is there for the call.
+    let size = unsafe { wasmdyld_ask(question.as_ptr(), question.len()) };
+    if size == usize::MAX {
+        return None;
+    }
+    let mut answer = vec![0; size];
+    // SAFETY: there is room for the answer.
+    unsafe { wasmdyld_take_answer(answer.as_mut_ptr()) };
+    Some(answer)
 }

@@ -29,7 +29,7 @@ export interface LibraryOptions {
   sources: Sources;
   progress: ((event: Progress) => void) | undefined;
   needs(bytes: Uint8Array, place: string): Needs;
-  provide(bytes: Uint8Array, module: WebAssembly.Module): void;
+  provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<void>;
 }
 
 /** A library that has arrived, which does not wait for what it needs: libraries may need each other. */
@@ -159,8 +159,8 @@ export class Libraries {
     // What is no module is the linker's to explain; what came by a stream may have failed for its type of content.
     const compile = () => WebAssembly.compile(bytes as BufferSource).catch(() => undefined);
     const module = await (streamed?.catch(compile) ?? compile());
+    await this.options.provide(bytes, module);
     if (module === undefined) return;
-    this.options.provide(bytes, module);
     apart(() => this.options.progress?.({ library: name, phase: "compiled", size: bytes.length }));
   }
 

@@ -1,5 +1,6 @@
 // The linker: a module that is instantiated once for each namespace. Calls of its C API, with strings, results and errors.
 import { apart } from "./apart.js";
+import { Aside } from "./aside.js";
 import { Engine, type Host } from "./engine.js";
 import { InternalError, errorOf, type Details, type LinkError } from "./errors.js";
 import { MOST_BYTES, readFile } from "./files.js";
@@ -39,6 +40,7 @@ async function compiled(source: LinkerSource | undefined): Promise<WebAssembly.M
 
 export class Linker {
   readonly engine: Engine;
+  private readonly aside: Aside;
   private c!: Host & Record<string, CFunction>;
   private panic = "";
   private broken = false;
@@ -46,14 +48,21 @@ export class Linker {
   /** What `file` threw, which the linker's own error does not have. */
   private thrown: unknown;
 
-  static async create(callbacks: Callbacks, source?: LinkerSource): Promise<Linker> {
-    const linker = new Linker(callbacks);
+  static async create(callbacks: Callbacks, source?: LinkerSource, aside?: LinkerSource): Promise<Linker> {
+    const linker = new Linker(callbacks, aside ?? new URL("./wasmdyld-aside.wasm", import.meta.url));
     await linker.start(await compiled(source));
     return linker;
   }
 
-  private constructor(private readonly callbacks: Callbacks) {
+  private constructor(private readonly callbacks: Callbacks, aside: LinkerSource) {
     this.engine = new Engine();
+    this.aside = new Aside(aside);
+  }
+
+  /** Takes a module that was compiled ahead, or the bytes of one that could not be, of which a load then tells why. */
+  async provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<void> {
+    await this.aside.readyFor(module);
+    if (module) this.engine.provide(bytes, module);
   }
 
   /** Asynchronous, since a page's own thread refuses to instantiate a large module at once: Chromium does from 8 MB on. */
@@ -67,6 +76,7 @@ export class Linker {
 
   private imports(): Record<string, CFunction> {
     return {
+      ...this.aside.imports((at, size) => this.memory(at, size)),
       wasmdyld_panicked: (at, size) => {
         this.panic = this.decode(at, size);
       },

@@ -38,6 +38,8 @@ export interface NamespaceOptions extends Streams {
   trace?: { categories: string; write?: (category: string, text: string) => void };
   /** The linker's own module, where it does not lie beside this one: an address, bytes, or compiled. */
   linker?: LinkerSource;
+  /** The same for the second module, `wasmdyld-aside.wasm`, which is fetched for libraries of C++ and Rust, and for those that the engine refuses. */
+  linkerAside?: LinkerSource;
 }
 
 export interface LoadOptions {
@@ -82,14 +84,14 @@ export class Namespace {
       file: (place: string) => libraries.now(place),
       guestFile: (path: string) => (wasi && !isProvider(wasi) ? guestFile(wasi, path) : undefined),
     };
-    const linker = await Linker.create({ ...files, trace: write }, options.linker);
+    const linker = await Linker.create({ ...files, trace: write }, options.linker, options.linkerAside);
     const path = options.libraryPath ?? [];
     libraries = new Libraries({
       libraryPath: Array.isArray(path) ? path : [path],
       sources: { fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)), mostBytes: options.maxLibraryBytes ?? MOST_BYTES },
       progress: options.progress,
       needs: (bytes, place) => linker.needs(bytes, place, RUNTIME_PATH[options.runtimePath ?? "origin"]),
-      provide: (bytes, module) => linker.engine.provide(bytes, module),
+      provide: (bytes, module) => linker.provide(bytes, module),
     });
     const namespace = new Namespace(linker, libraries, options);
     await libraries.prefetch(options.preload ?? []);

@@ -295,7 +295,19 @@ impl Shim for Generic {
 /// The shim for the engine behind `api`: known by functions that only it has, or described by the host.
 #[inline]
 pub fn of(api: &'static Api) -> &'static dyn Shim {
+    if let Some(only) = only() {
+        return only;
+    }
     *api.shim.get_or_init(|| of_known(api).unwrap_or(&Generic))
+}
+
+/// Where this library is a module itself, there is one engine.
+#[inline]
+fn only() -> Option<&'static dyn Shim> {
+    #[cfg(target_family = "wasm")]
+    return Some(&page::Page);
+    #[cfg(not(target_family = "wasm"))]
+    None
 }
 
 /// The shim for the engine behind `api`, if it is known or has been described. Does not settle the matter, as [`of`] does.
@@ -305,13 +317,12 @@ pub fn known(api: &'static Api) -> Option<&'static dyn Shim> {
 }
 
 fn of_known(api: &'static Api) -> Option<&'static dyn Shim> {
+    if let Some(only) = only() {
+        return Some(only);
+    }
     #[cfg(feature = "wasmtime")]
     if std::ptr::eq(api, Api::linked()) && wasmtime::is_linked() {
         return Some(&wasmtime::Wasmtime);
-    }
-    #[cfg(target_family = "wasm")]
-    if std::ptr::eq(api, Api::linked()) {
-        return Some(&page::Page);
     }
     let marks: [(&CStr, &'static dyn Shim); 3] = [
         // In wasmtime 15, and in all since.

@@ -52,6 +52,7 @@ use wasmparser::{Validator, WasmFeatures};
 pub use self::asides::Asides;
 use super::fault;
 use crate::abi;
+use crate::aside::{self, LEAN};
 use crate::error::{Code, Error, Result};
 
 /// What is put into a module.
@@ -81,7 +82,7 @@ impl Mode {
 }
 
 /// A rewritten module.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metered {
     pub bytes: Vec<u8>,
     /// Functions of the checks' that stand for others while these are entered.
@@ -99,6 +100,7 @@ pub struct Metered {
 pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Metered>> {
     match mode {
         Mode::Off => Ok(None),
+        _ if LEAN => aside::metered(bytes, mode),
         Mode::Light => {
             let asides = Asides::default();
             Ok(light::rewrite(bytes)?.map(|bytes| Metered { bytes, asides }))
