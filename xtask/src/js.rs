@@ -5,6 +5,7 @@ use crate::js_guests;
 use crate::library;
 use crate::util::{self, At, Result};
 use crate::web;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,24 +15,80 @@ const PACKAGES: [&str; 2] = ["typescript@5.9.3", "@bjorn3/browser_wasi_shim@0.4.
 /// Where Debian puts another Rust beside rustup's: its `rustc-web`, `cargo-web` and `rust-web-src`.
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 /// The linker's own stack, the table that callbacks are in, and what JavaScript has to put in order after an exception.
-const FLAGS: &str = "-C link-arg=--export-table -C link-arg=--export=__stack_pointer -C link-arg=--import-undefined -C link-arg=-zstack-size=1048576";
+const LINK: [&str; 8] = [
+    "--no-entry",
+    "--gc-sections",
+    "--stack-first",
+    "-zstack-size=1048576",
+    "--import-undefined",
+    "--export-table",
+    "--export=__stack_pointer",
+    "--strip-all",
+];
+/// What makes modules smaller, the same as Debian's binaryen.
+const OPTIMIZER: &str = "binaryen@132.0.0";
+/// What Rust's code for the target uses. With others the optimizer would write modules that few engines read.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+/// Of the second module: see `src/aside.rs`.
+const ASIDE: [&str; 2] = ["wasmdyld_alloc", "wasmdyld_answer"];
 
-/// `--quick`: for tests, larger and slower, and built in a fraction of the time. Other arguments go to the tests.
+/// `--quick`: for tests, larger and slower, and built in a fraction of the time. `--bench`: measures, and does not test. Other arguments go to the tests.
 pub fn main(arguments: &[String]) -> Result<()> {
-    let (quick, rest): (Vec<&String>, Vec<&String>) = arguments
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let (quick, bench) = (has("--quick"), has("--bench"));
+    let rest = arguments
         .iter()
-        .partition(|argument| *argument == "--quick");
-    let rust = Rust::find()?;
-    let module = build(&rust, !quick.is_empty())?;
-    let package = package(&module)?;
+        .filter(|argument| !matches!(argument.as_str(), "--quick" | "--bench"));
+    let rest: Vec<&String> = rest.collect();
+    let build = Build {
+        rust: Rust::find()?,
+        quick,
+    };
+    let sources = util::workspace().join("bindings/js/src");
+    let modules = [
+        build.module("wasmdyld.wasm", &["--features", "lean"], &used(&sources)?)?,
+        build.module("wasmdyld-aside.wasm", &[], &ASIDE.map(String::from).into())?,
+    ];
+    let package = package(&modules)?;
     let installed = install(&package)?;
-    test(&installed, &rest)
+    if bench {
+        return calls(&installed);
+    }
+    test(&installed, build.is_small(), &rest)
+}
+
+/// The C functions that the sources call: what they name, and what they make of a word and the name that functions of configurations begin with. No
+/// more of the library is linked. A word that is none of its functions does no harm.
+fn used(sources: &Path) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for file in util::list(sources)? {
+        let text = util::read(&file)?;
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        for word in words.filter(|word| !word.is_empty()) {
+            if word.starts_with("wasm_dyld_") || word.starts_with("wasmdyld_") {
+                names.insert(word.to_string());
+            } else {
+                names.insert(format!("wasm_dyld_config_{word}"));
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// A Rust that has a standard library for the target, or its sources.
 struct Rust {
     rustc: PathBuf,
     sources: bool,
+    /// There is no standard library for the target but these.
+    must_build: bool,
     lld: PathBuf,
 }
 
@@ -51,10 +108,10 @@ impl Rust {
             let is_built = folder.join(TARGET).join("lib").is_dir();
             let has_sources = folder.join("src/rust/library/std/Cargo.toml").is_file();
             if found.is_none() && (is_built || has_sources) {
-                found = Some((rustc, !is_built));
+                found = Some((rustc, has_sources, !is_built));
             }
         }
-        let (rustc, sources) = found.ok_or_else(|| {
+        let (rustc, sources, must_build) = found.ok_or_else(|| {
             format!(
                 "no Rust here has a standard library for {TARGET}: `rustup target add {TARGET}`; or its sources, \
                  `rustup component add rust-src` (Debian: apt-get install rustc-web cargo-web rust-web-src)"
@@ -66,6 +123,7 @@ impl Rust {
         Ok(Rust {
             rustc,
             sources,
+            must_build,
             lld,
         })
     }
@@ -81,61 +139,111 @@ fn linker(rustlib: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Builds the linker as a module, and gives its file.
-fn build(rust: &Rust, quick: bool) -> Result<PathBuf> {
-    util::step("the linker as a module");
-    let profile = if quick { "js-quick" } else { "js" };
-    let target = util::target_dir().join("js");
-    // The cargo of that Rust.
-    let cargo = rust.rustc.with_file_name("cargo");
-    let mut command = match rust.rustc.is_absolute() && cargo.is_file() {
-        true => Command::new(cargo),
-        false => Command::new("cargo"),
-    };
-    command.current_dir(util::workspace());
-    command.args([
-        "rustc",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--profile",
-        profile,
-    ]);
-    command.args(["--no-default-features", "--target", TARGET]);
-    command.env("RUSTC", &rust.rustc).env("RUSTFLAGS", FLAGS);
-    command.env("CARGO_TARGET_DIR", &target);
-    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &rust.lld);
-    // Variables of the cargo that runs this, which may be another one.
-    for name in ["CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN", "CARGO"] {
-        command.env_remove(name);
-    }
-    if rust.sources {
-        command.env("RUSTC_BOOTSTRAP", "1");
-        command.arg("-Zbuild-std=std,panic_abort");
-    }
-    // The names of functions, which the profile's `strip` leaves in modules.
-    command.args(["--", "-C", "link-arg=--strip-all"]);
-    util::timed(format!("cargo rustc --profile {profile}"), || {
-        util::run(&mut command)
-    })?;
-    Ok(target.join(TARGET).join(profile).join("wasmdyld.wasm"))
+struct Build {
+    rust: Rust,
+    quick: bool,
 }
 
-/// Compiles the sources beside the module, and packs them: the archive's file.
-fn package(module: &Path) -> Result<PathBuf> {
-    util::step("the package");
-    let sources = util::workspace().join("bindings/js");
-    let place = util::target_dir().join("js/package");
-    let tools = util::target_dir().join("js/tools");
-    let stamp = tools.join("packages");
-    let identity = PACKAGES.join("\n");
+impl Build {
+    /// Whether the standard library is built as well, for size.
+    fn is_small(&self) -> bool {
+        !self.quick && self.rust.sources
+    }
+
+    /// Builds a module of the library with these exports, and gives its file. The exports that are there are chosen when it is linked, by hand, since
+    /// `rustc` exports the whole C API.
+    fn module(&self, name: &str, features: &[&str], exports: &BTreeSet<String>) -> Result<PathBuf> {
+        util::step(name);
+        let archive = self.library(features)?;
+        let module = util::target_dir().join("js").join(name);
+        let mut lld = Command::new(&self.rust.lld);
+        if self.rust.lld.ends_with("rust-lld") {
+            lld.args(["-flavor", "wasm"]);
+        }
+        lld.args(LINK).arg("--export=wasmdyld_alloc");
+        lld.args(
+            exports
+                .iter()
+                .map(|name| format!("--export-if-defined={name}")),
+        );
+        util::run(lld.arg(&archive).arg("-o").arg(&module))?;
+        if !self.quick {
+            optimize(&module)?;
+        }
+        Ok(module)
+    }
+
+    fn library(&self, features: &[&str]) -> Result<PathBuf> {
+        let profile = if self.quick { "js-quick" } else { "js" };
+        let target = util::target_dir().join("js");
+        // The cargo of that Rust.
+        let cargo = self.rust.rustc.with_file_name("cargo");
+        let mut command = match self.rust.rustc.is_absolute() && cargo.is_file() {
+            true => Command::new(cargo),
+            false => Command::new("cargo"),
+        };
+        command.current_dir(util::workspace());
+        command.args(["rustc", "--lib", "--crate-type", "staticlib"]);
+        command.args(["--profile", profile, "--target", TARGET]);
+        command.arg("--no-default-features").args(features);
+        command.env("RUSTC", &self.rust.rustc);
+        command.env("CARGO_TARGET_DIR", &target);
+        // Variables of the cargo that runs this, which may be another one.
+        for name in [
+            "CARGO_MANIFEST_DIR",
+            "RUSTUP_TOOLCHAIN",
+            "CARGO",
+            "RUSTFLAGS",
+        ] {
+            command.env_remove(name);
+        }
+        if self.rust.must_build || self.is_small() {
+            command.env("RUSTC_BOOTSTRAP", "1");
+            command.arg("-Zbuild-std=std,panic_abort");
+        }
+        if self.is_small() {
+            command.arg("-Zbuild-std-features=optimize_for_size");
+            // Texts of panics, which only defects have, and what makes them are a tenth of the module. A trap tells of those as well.
+            command.env("RUSTFLAGS", "-Cpanic=immediate-abort -Zunstable-options");
+        }
+        util::timed(format!("cargo rustc --profile {profile}"), || {
+            util::run(&mut command)
+        })?;
+        Ok(target.join(TARGET).join(profile).join("libwasmdyld.a"))
+    }
+}
+
+/// Makes a module smaller, where it is.
+fn optimize(module: &Path) -> Result<()> {
+    let place = installed("optimizer", &[OPTIMIZER])?;
+    util::timed("wasm-opt -Oz", || {
+        let mut optimizer = Command::new(place.join("node_modules/.bin/wasm-opt"));
+        optimizer.arg("-Oz").args(FEATURES).arg(module);
+        util::run(optimizer.arg("-o").arg(module))
+    })
+}
+
+/// Packages of npm in a folder of their own, installed once.
+fn installed(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let place = util::target_dir().join("js").join(name);
+    let stamp = place.join("packages");
+    let identity = packages.join("\n");
     if !util::read(&stamp).is_ok_and(|known| known == identity) {
-        util::timed(PACKAGES.join(" "), || {
-            util::remove(&tools)?;
-            npm_install(&tools, &PACKAGES)?;
+        util::timed(packages.join(" "), || {
+            util::remove(&place)?;
+            npm_install(&place, packages)?;
             util::write(&stamp, &identity)
         })?;
     }
+    Ok(place)
+}
+
+/// Compiles the sources beside the modules, and packs them: the archive's file.
+fn package(wasm: &[PathBuf]) -> Result<PathBuf> {
+    util::step("the package");
+    let sources = util::workspace().join("bindings/js");
+    let place = util::target_dir().join("js/package");
+    let tools = installed("tools", &PACKAGES)?;
     util::remove(&place)?;
     util::create_dir(&place)?;
     for name in ["package.json", "tsconfig.json", "README.md"] {
@@ -154,7 +262,10 @@ fn package(module: &Path) -> Result<PathBuf> {
         tsc.arg(tools.join("node_modules/typescript/bin/tsc"));
         util::run(tsc.arg("-p").arg(&place))
     })?;
-    copy(module, &place.join("dist/wasmdyld.wasm"))?;
+    for module in wasm {
+        let name = module.file_name().ok_or("a module without a name")?;
+        copy(module, &place.join("dist").join(name))?;
+    }
     let packed = util::run_quiet(
         Command::new("npm")
             .args(["pack", "--silent", "--pack-destination"])
@@ -163,13 +274,10 @@ fn package(module: &Path) -> Result<PathBuf> {
             .current_dir(&place),
     )?;
     let archive = place.join(packed.trim());
-    let size = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len() / 1024);
-    println!(
-        "    {}: {} KB, of which the module has {} KB before it is compressed",
-        archive.display(),
-        size(&archive),
-        size(module)
-    );
+    println!("    {}", archive.display());
+    let mut sizes = Command::new("node");
+    sizes.arg(sources.join("tests/sizes.mjs"));
+    util::run(sizes.args(wasm).arg(&archive))?;
     Ok(archive)
 }
 
@@ -195,8 +303,16 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to).at("copy", from).map(drop)
 }
 
+/// What calls between libraries cost.
+fn calls(installed: &Path) -> Result<()> {
+    util::step("calls");
+    let mut node = Command::new(web::fetch()?.join("node"));
+    node.arg(util::workspace().join("bindings/js/bench/calls.mjs"));
+    util::run(node.env("WASMDYLD_TEST_JS", installed))
+}
+
 /// The package's own tests, and every guest program in it.
-fn test(installed: &Path, arguments: &[&String]) -> Result<()> {
+fn test(installed: &Path, is_small: bool, arguments: &[&String]) -> Result<()> {
     guests::main(&[])?;
     let web = web::fetch()?;
     let others = js_guests::fetch()?;
@@ -210,6 +326,9 @@ fn test(installed: &Path, arguments: &[&String]) -> Result<()> {
     node.env("WASMDYLD_TEST_JS", installed);
     node.env("WASMDYLD_GUESTS", util::target_dir().join("guests"));
     node.env("WASMDYLD_TEST_JS_OTHERS", others);
+    // What is larger is built for tests alone, or for want of the sources of Rust's library.
+    node.env("WASMDYLD_JS_SMALL", if is_small { "1" } else { "" });
+    node.env("WASMDYLD_JS_TOOLS", util::target_dir().join("js/tools"));
     util::timed("node --test", || util::run(&mut node))?;
     let mut cargo = library::cargo()?;
     cargo.args([

@@ -47,8 +47,9 @@ tasks:
   web                fetch node, and WASI for browsers, which tests of one module run in
   python [ARG...]    build the Python package's wheel around the library, and test it
                      in an environment of its own; arguments go to pytest
-  js [--quick]       build the package for JavaScript (needs Rust for wasm32-unknown-unknown), install
-                     it in a fresh folder and test it
+  js [--quick] [--bench]
+                     build the package for JavaScript (needs Rust for wasm32-unknown-unknown), install
+                     it in a fresh folder and test it, or measure what calls cost
   fuzz [TARGET...]   run the fuzzers, a minute each (--seconds N), from fuzz/corpus
   asan               run C tests and guests on wasmi under AddressSanitizer
   miri               run the tests of the pure core under Miri (needs nightly Rust)

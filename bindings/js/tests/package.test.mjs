@@ -1,0 +1,70 @@
+// The installed package as such: how large it is, and its types.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { sizes } from "./sizes.mjs";
+
+const { LinkError, Namespace } = await import(`${process.env.WASMDYLD_TEST_JS}/dist/index.js`);
+
+const installed = process.env.WASMDYLD_TEST_JS;
+const tools = process.env.WASMDYLD_JS_TOOLS;
+const SKIP = process.env.WASMDYLD_JS_SMALL ? false : "the modules are not built for size";
+
+test("the linker is small", { skip: SKIP }, () => {
+  const { plain, brotli } = sizes(path.join(installed, "dist/wasmdyld.wasm"));
+  assert.ok(plain <= 790_000, `${plain} bytes`);
+  assert.ok(brotli <= 275_000, `${brotli} bytes compressed`);
+});
+
+test("its types serve programs that are checked strictly", () => {
+  const folder = path.join(installed, "../../types");
+  fs.mkdirSync(folder, { recursive: true });
+  const compiles = (name, text) => {
+    fs.writeFileSync(path.join(folder, name), text);
+    const options = ["--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes", "--noEmit", "--module", "nodenext", "--target", "es2022"];
+    const lib = ["--lib", "es2023,dom,esnext.disposable"];
+    execFileSync(process.execPath, [path.join(tools, "node_modules/typescript/bin/tsc"), ...options, ...lib, name], { cwd: folder, stdio: "pipe" });
+  };
+  const program = (last) => `import { Namespace, NotFound, type Library, type NamespaceOptions } from "wasmdyld";
+const options: NamespaceOptions = { libraryPath: ["lib", new URL("file:///lib")], stdout: (bytes) => void bytes.length };
+using ns = await Namespace.create(options);
+const z: Library = await ns.load("libz.so");
+const order = ns.callback("(i32 i32) -> i32", (a: number, b: number) => a - b);
+const view: Uint8Array = ns.memory.view(Uint8Array, ns.memory.newString("text"), 4).array;
+try {
+  z.qsort(view.byteOffset, 4, 1, order);
+} catch (error) {
+  if (error instanceof NotFound) console.error(error.code, error.symbols.length);
+}
+const code: number = ${last};
+console.log(code);
+export {};
+`;
+  compiles("good.mts", program('await ns.run("hello.wasm", ["argument"])'));
+  assert.throws(() => compiles("bad.mts", program('await ns.run("hello.wasm", [1])')), ({ stdout }) => /TS2322/.test(String(stdout)));
+});
+
+/** A library with a function that leaves no result, which engines refuse. */
+const INVALID = Uint8Array.from([
+  0, 97, 115, 109, 1, 0, 0, 0, 0, 15, 8, ...Buffer.from("dylink.0"), 1, 4, 0, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7f, 3, 2, 1, 0, 10, 4, 1, 2, 0, 0x0b,
+]);
+
+test("the second module is read where it is wanted, or fetched before", async () => {
+  const bytes = fs.readFileSync(path.join(installed, "dist/wasmdyld-aside.wasm"));
+  const fetch = async () => new Response(INVALID);
+  const refused = async (linkerAside) => {
+    using ns = await Namespace.create({ libraryPath: "http://x.invalid/lib", fetch, ...(linkerAside && { linkerAside }) });
+    return await ns.load("libx.so").then(() => assert.fail("it was loaded"), (error) => error);
+  };
+  for (const aside of [undefined, bytes, await WebAssembly.compile(bytes)]) {
+    const error = await refused(aside);
+    assert.match(error.message, /not a valid module: type mismatch.* at offset 0x/);
+    assert.equal(error.code, "MALFORMED");
+  }
+  // Without it the engine's own words have to do.
+  const error = await refused(path.join(installed, "dist/none.wasm"));
+  assert.ok(error instanceof LinkError);
+  assert.match(error.message, /JavaScript says: /);
+});
