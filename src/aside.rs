@@ -4,9 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::demangle::demangle;
 use crate::error::{Code, Error, Result};
-use crate::object::{Explanation, Metered, Metering, explain, meter};
+use crate::object::{Explanation, Metered, Metering};
 
 /// Whether this library is the one that asks.
 pub const LEAN: bool = cfg!(all(feature = "lean", target_family = "wasm"));
@@ -18,20 +17,20 @@ enum Question<'a> {
     Meter(&'a [u8], Metering),
 }
 
-/// What [`meter`] gave.
+/// What [`crate::object::meter`] gave.
 type Answer = Result<Option<Metered>, (Code, String)>;
 
-/// As [`demangle`]; nothing where the second module is not at hand.
+/// As [`crate::demangle::demangle`]; nothing where the second module is not at hand.
 pub fn demangled(name: &str) -> Option<String> {
     ask(&Question::Demangle(name))
 }
 
-/// As [`explain`]; nothing where the second module is not at hand.
+/// As [`crate::object::explain`]; nothing where the second module is not at hand.
 pub fn explanation(bytes: &[u8]) -> Option<Explanation> {
     ask(&Question::Explain(bytes))
 }
 
-/// As [`meter`]; an error as well where the second module is not at hand.
+/// As [`crate::object::meter`]; an error as well where the second module is not at hand.
 pub fn metered(bytes: &[u8], mode: Metering) -> Result<Option<Metered>> {
     match ask::<Answer>(&Question::Meter(bytes, mode)) {
         Some(answer) => answer.map_err(|(code, why)| Error::new(code, why)),
@@ -59,7 +58,10 @@ fn ask_second(_question: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The answer of the second module.
+#[cfg(any(test, target_family = "wasm"))]
 pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
+    use crate::demangle::demangle;
+    use crate::object::{explain, meter};
     let answer = match postcard::from_bytes(question).ok()? {
         Question::Demangle(name) => postcard::to_stdvec(&demangle(name)),
         Question::Explain(bytes) => postcard::to_stdvec(&explain(bytes)),
@@ -75,6 +77,7 @@ pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::{explain, meter};
 
     fn told<T: for<'a> Deserialize<'a>>(question: &Question<'_>) -> T {
         let question = postcard::to_stdvec(question).unwrap();
