@@ -1,5 +1,6 @@
 //! What the library takes of JavaScript where it is a module itself, and Rust's library has nothing there: the time, for WASI random
 //! numbers and a way to wait, and answers of a second module.
+
 #[cfg(feature = "wasi")]
 use std::ffi::OsString;
 #[cfg(feature = "wasi")]
