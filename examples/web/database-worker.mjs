@@ -38,6 +38,8 @@ async function open() {
   const code = sqlite.sqlite3_open(`/data/${NAME}`, results);
   database = ns.memory.readU32(results);
   check(code);
+  // Nobody else has the file; so SQLite opens one that has a log (journal_mode=WAL) as well.
+  check(sqlite.sqlite3_exec(database, "PRAGMA locking_mode=EXCLUSIVE", 0, 0, 0));
   check(sqlite.sqlite3_enable_load_extension(database, 1));
   const missing = [];
   for (const name of await keep.names()) {
@@ -127,8 +129,13 @@ const same = (a, b) => a !== undefined && a.length === b.length && a.every((byte
 /** Whether no transaction is open. */
 const settled = () => sqlite.sqlite3_get_autocommit(database) !== 0;
 
+/** `SQLITE_CHECKPOINT_TRUNCATE` */
+const TRUNCATE = 3;
+
 /** Keeps the file, if it is another one than what is kept. */
 async function save() {
+  // What is in a log goes into the file.
+  sqlite.sqlite3_wal_checkpoint_v2(database, 0, TRUNCATE, 0, 0);
   const { data } = folder.get(NAME) ?? {};
   if (data === undefined || same(kept, data)) return;
   const bytes = data.slice();

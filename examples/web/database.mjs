@@ -53,7 +53,11 @@ function extended(names, missing = []) {
   find("extensions").textContent = [open, ...missing].join("\n");
 }
 
-const remote = new Remote(new URL("database-worker.mjs", import.meta.url), { limit: 30_000, restarted: () => start(false) });
+// A worker that has never answered is not made again.
+const restarted = () => {
+  if (remote.started) start(false);
+};
+const remote = new Remote(new URL("database-worker.mjs", import.meta.url), { limit: 30_000, restarted });
 
 /** Something that the worker does, during which nothing else is asked of it. */
 async function during(work) {
@@ -70,6 +74,9 @@ async function during(work) {
     controls.forEach((control) => (control.disabled = false));
     // A control that was disabled has lost the keyboard.
     if (document.activeElement === document.body) focused?.focus();
+  } else {
+    // What is kept may be the reason.
+    find("forget").disabled = false;
   }
 }
 
@@ -135,6 +142,7 @@ find("forget").addEventListener("click", () => {
   during(async () => {
     await remote.call("forget");
     show(make("p", "note", "forgotten"));
+    remote.started = true;
     remote.end("forgotten");
   });
 });

@@ -31,7 +31,7 @@ async function inspect(name) {
 async function bytesOf(name) {
   if (files.has(name)) return files.get(name);
   if (!fetched.has(name)) {
-    const response = /[/\\]/.test(name) ? undefined : await fetch(new URL(encodeURIComponent(name), folder));
+    const response = /^\.{0,2}$|[/\\]/.test(name) ? undefined : await fetch(new URL(encodeURIComponent(name), folder));
     fetched.set(name, response?.ok ? new Uint8Array(await response.arrayBuffer()) : undefined);
   }
   return fetched.get(name);

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::object::{Object, ParseLimits};
 use crate::plan::describe;
 use crate::survey::module::{loads_as, notes, symbols, what};
-use crate::text::name;
+use crate::text::{name, plain};
 
 /// Rows of texts, each with a NUL behind it: a row's kind, and then as many texts as this kind has, of which `bindings/js/src/inspect.ts` has the
 /// list. What is no module has one row, `error`.
@@ -27,8 +27,12 @@ struct Rows(Vec<u8>);
 impl Rows {
     fn row<'a>(&mut self, kind: &'a str, texts: impl IntoIterator<Item = &'a str>) {
         for text in std::iter::once(kind).chain(texts) {
-            // Names may hold anything; as they are shown there is no NUL in them.
-            self.0.extend(name(text).bytes());
+            // Names may hold anything; as they are shown there is no NUL in them. Those in sentences are cut already.
+            let shown = match kind {
+                "error" | "refused" | "note" => plain(text),
+                _ => name(text),
+            };
+            self.0.extend(shown.bytes());
             self.0.push(0);
         }
     }

@@ -1,6 +1,7 @@
 //! Why the engine refused an object: invalid, or valid and beyond this engine.
 
 use super::namespace::Namespace;
+use crate::aside::{self, LEAN};
 use crate::engine::{Feature, Store, shim};
 use crate::error::{Code, Error};
 use crate::object::{Features, explain};
@@ -20,7 +21,15 @@ pub fn refused(ns: &Namespace, found: &Found, bytes: &[u8]) -> Error {
 }
 
 fn why(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
-    let explanation = explain(bytes);
+    let explanation = match LEAN {
+        true => aside::explanation(bytes),
+        false => Some(explain(bytes)),
+    };
+    let Some(explanation) = explanation else {
+        let said = said(ns.store(), bytes).unwrap_or_else(|| "it does not say why".to_string());
+        let why = format!("the engine refused {name}; {said}");
+        return Error::new(Code::Unsupported, why);
+    };
     if let Some(why) = explanation.invalid {
         let why = format!("{name} is not a valid module: {why}");
         return Error::new(Code::Malformed, why);

@@ -7,7 +7,6 @@ use wasmparser::{
 };
 
 use super::{Features, ParseLimits, convert, parse, sniff};
-use crate::aside::{self, LEAN};
 
 /// What can be said of a module without the engine that refused it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +23,6 @@ pub struct Explanation {
 /// Validates the module and scans its code. Meant for the path of an error: takes time in
 /// proportion to the code, where [`super::Object::parse`] does not look at code at all.
 pub fn explain(bytes: &[u8]) -> Explanation {
-    if LEAN {
-        return aside::explanation(bytes).unwrap_or_default();
-    }
     if let Err(error) = sniff::check(bytes) {
         return Explanation {
             invalid: Some(error.to_string()),

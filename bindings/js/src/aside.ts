@@ -50,6 +50,7 @@ export class Aside {
   }
 
   private now(): WebAssembly.Module | undefined {
+    if (this.source instanceof WebAssembly.Module) this.module = this.source;
     if (this.module === undefined && this.readsNow()) {
       this.module = new WebAssembly.Module(readFileNow(this.source as string | URL, SOURCES) as BufferSource);
     }

@@ -286,8 +286,12 @@ fn write(
         Kind::Ranges => (0, false),
         Kind::Locations => (1, true),
     };
+    let mut counted = cursor.at;
     loop {
-        let at = cursor.at;
+        // What the entry before took, of whatever kind it was.
+        let read = cursor.at.saturating_sub(counted);
+        *left = left.checked_sub(read).ok_or(Broken("its lists overlap"))?;
+        counted = cursor.at;
         let code = cursor.byte()?;
         let is_default = is_location && code == DEFAULT_LOCATION;
         let plain = match code {
@@ -329,8 +333,6 @@ fn write(
             true => Some(cursor.take_counted()?),
             false => None,
         };
-        let read = cursor.at.saturating_sub(at);
-        *left = left.checked_sub(read).ok_or(Broken("its lists overlap"))?;
         if is_default {
             new.push(DEFAULT_LOCATION);
         } else if let Some(range) = old.and_then(|old| input.places.range(old)) {

@@ -206,3 +206,34 @@ fn expressions_that_overlap_are_bounded() {
     assert_eq!(rewritten(2), Ok(()));
     assert_eq!(rewritten(3), Err(Broken("its lists overlap")));
 }
+
+#[test]
+fn lists_that_say_only_where_they_count_from_are_bounded() {
+    let rewritten = |lists: u32| {
+        // DW_TAG_compile_unit with children; DW_TAG_lexical_block with DW_AT_ranges.
+        let abbrev = [1, 0x11, 1, 0, 0, 2, 0x0b, 0, 0x55, 0x17, 0, 0, 0];
+        let length = |rest: &[u8]| u32::try_from(rest.len()).expect("a size").to_le_bytes();
+        // DW_RLE_base_address; a list begins at each, and they have one end.
+        let mut ranges = vec![5, 0, 4, 0, 0, 0, 0, 0];
+        (0..lists).for_each(|_| ranges.extend([5, 2, 0, 0, 0]));
+        ranges.push(0);
+        let ranges = [&length(&ranges)[..], &ranges].concat();
+        // Of version 5, a compilation unit.
+        let mut info = vec![5, 0, 1, 4, 0, 0, 0, 0, 1];
+        for list in 0..lists {
+            info.push(2);
+            info.extend((12 + 5 * list).to_le_bytes());
+        }
+        info.push(0);
+        let info = [&length(&info)[..], &info].concat();
+        super::tests::rewritten(&Sections {
+            info: &info[..],
+            abbrev: &abbrev[..],
+            rnglists: &ranges[..],
+            ..Sections::default()
+        })
+        .map(drop)
+    };
+    assert_eq!(rewritten(1), Ok(()));
+    assert_eq!(rewritten(2_000), Err(Broken("its lists overlap")));
+}

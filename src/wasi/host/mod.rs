@@ -1,7 +1,7 @@
 //! What a guest gets of the host's system: files, folders, sockets, standard streams, variables. Only here does WASI know systems apart.
 //!
 //! `unix/` has what differs between systems of that kind and others, and `folder.rs` and `socket.rs` are on top of it. Elsewhere, on Windows
-//! and in pages, `other.rs` stands for all of it: what a guest gets there is in memory or behind callbacks.
+//! and in pages, `other.rs` stands for all of it: what a guest gets there is in memory, of an archive or behind callbacks.
 
 #[cfg(unix)]
 mod folder;

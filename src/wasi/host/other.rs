@@ -1,4 +1,4 @@
-//! Where the library opens nothing of a system, as on Windows and in pages: guests have folders in memory and behind callbacks, and streams.
+//! Where the library opens nothing of a system, as on Windows and in pages: guests have folders in memory, of archives and behind callbacks, and streams.
 //! What would be a folder or a socket of the system is refused.
 
 use std::io::{self, Read, Write};
@@ -50,7 +50,7 @@ fn write(mut to: impl Write, from: &[u8]) -> io::Result<()> {
 
 pub fn folders(_: &Path, _: [&Descriptors; 2]) -> io::Result<[Rc<dyn Folder>; 2]> {
     Err(unsupported(
-        "folders of this system are not opened for guests: give them one in memory or behind callbacks",
+        "folders of this system are not opened for guests: give them one in memory, of an archive or behind callbacks",
     ))
 }
 

@@ -226,6 +226,27 @@ fn the_way_to_a_place_has_a_price() {
     assert_eq!(units(640_000), 10_001);
 }
 
+/// Blocks with nothing in them take time for no byte of the file.
+#[test]
+fn empty_blocks_have_a_price() {
+    // Four of them, with the fixed code.
+    let four = [0x02, 0x08, 0x20, 0x80, 0x00];
+    let units = |times: usize| {
+        let mut entry = Entry::deflated("file", b"x");
+        entry.packed = [four.repeat(times), entry.packed].concat();
+        entry.sizes[0] = entry.packed.len() as u64;
+        let tree = tree(zip(&[entry]));
+        let mut guest = guest(&tree);
+        let fd = guest.open(3, "file", 0, READ).unwrap();
+        guest.wasi.units_moved();
+        assert_eq!(read_at(&mut guest, fd, 0, 64).unwrap(), b"x");
+        guest.wasi.units_moved()
+    };
+    assert_eq!(units(10), 0);
+    let (packed, pending) = (5 * 20_000, 64 << 10);
+    assert!(units(20_000) > (packed - pending) * 1024 / 64);
+}
+
 #[test]
 fn a_file_says_what_the_archive_says() {
     let stamp = 1_600_000_001_u32;

@@ -467,10 +467,15 @@ impl MemoryTree {
 
     fn try_delete(&self, path: &str) -> Result<()> {
         let place = walk(self, &ROOT, path, false)?;
-        let (number, _) = place.found.ok_or(Errno::Noent)?;
+        let (_, filetype) = place.found.ok_or(Errno::Noent)?;
+        if place.as_folder && filetype != Filetype::Directory {
+            return Err(Errno::Notdir);
+        }
         // What a path by `.` or `..` leads to is removed by its name alone.
         let name = place.name.ok_or(Errno::Inval)?;
         let mut table = self.table();
+        // Another thread may have put something else there meanwhile.
+        let number = table.named(place.folder, &name)?;
         table.empty_out(number)?;
         table.remove(place.folder, &name, 0)
     }

@@ -109,7 +109,13 @@ pub fn read<R: ReaderAt>(archive: &ZipArchive<R>, most: u64) -> Result<Vec<Node>
 
 /// Of what the reader of the format says.
 pub fn damaged(error: rawzip::Error) -> Error {
-    malformed(error.to_string())
+    malformed(match error.kind() {
+        rawzip::ErrorKind::MissingEndOfCentralDirectory => {
+            "it is no zip archive, or its end is missing; an archive of another kind has to be packed anew"
+                .to_string()
+        }
+        _ => format!("it is damaged: {error}"),
+    })
 }
 
 fn malformed(why: String) -> Error {

@@ -29,6 +29,12 @@ const PASSED: usize = 64 << 10;
 /// Bytes after which a guest may be stopped, and between two places that are kept at least.
 const STEP: u64 = 1 << 20;
 
+/// Packed bytes for which nothing need have come out yet: twice what a decoder holds back.
+const PENDING: u64 = 64 << 10;
+
+/// How many unpacked bytes one of further ones stands for: it may be most of a block, for which the decoder makes tables.
+const EMPTY: u64 = 1024;
+
 /// Places that a file keeps, of some 43 KiB each.
 const MAX_PLACES: usize = 4;
 
@@ -66,6 +72,8 @@ pub struct Inflating {
     input_at: u64,
     /// Bytes that were unpacked and not given, since this was last asked.
     passed: u64,
+    /// Packed bytes for which nothing has come out so far.
+    fruitless: u64,
 }
 
 impl Inflating {
@@ -77,6 +85,7 @@ impl Inflating {
             input: Vec::new(),
             input_at: 0,
             passed: 0,
+            fruitless: 0,
         }
     }
 
@@ -162,6 +171,7 @@ impl Inflating {
             let done = inflate(&mut self.here.state, input, room, MZFlush::None);
             self.here.input += done.bytes_consumed as u64;
             filled += done.bytes_written;
+            self.look_at_fruitless(done.bytes_consumed as u64, done.bytes_written as u64)?;
             let goes_on = done.bytes_consumed + done.bytes_written > 0;
             match done.status {
                 Ok(MZStatus::Ok) if goes_on => {}
@@ -176,6 +186,21 @@ impl Inflating {
         }
         self.keep();
         Ok(())
+    }
+
+    /// Blocks may have nothing in them, so that input alone takes time: it is counted, and the guest can be stopped meanwhile.
+    fn look_at_fruitless(&mut self, consumed: u64, written: u64) -> Result<()> {
+        self.fruitless = (self.fruitless + consumed).saturating_sub(written);
+        let beyond = self.fruitless.saturating_sub(PENDING);
+        if beyond == 0 {
+            return Ok(());
+        }
+        self.fruitless = PENDING;
+        self.passed = self.passed.saturating_add(beyond.saturating_mul(EMPTY));
+        match control::wanted() {
+            Some(_) => Err(Errno::Intr),
+            None => Ok(()),
+        }
     }
 
     /// Has the next packed byte lie in `input`, if there is one.

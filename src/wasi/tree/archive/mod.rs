@@ -7,7 +7,6 @@ mod index;
 mod inflate;
 
 use std::cell::{Cell, RefCell};
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use self::index::{Kind, Node, Packed, Packing, ROOT};
 use self::inflate::{Inflating, Whole};
 use super::{Access, Contents, MAX_PATH, Tree, new_device};
 use crate::error::{self, Code, Error};
+use crate::platform;
 use crate::wasi::preview1::descriptor::{Entry, Result};
 use crate::wasi::preview1::types::{Errno, Filestat, Filetype, NewTime};
 
@@ -80,12 +80,14 @@ impl ArchiveTree {
             };
             Error::new(code, error.to_string())
         };
-        // To open a pipe would wait for somebody who writes to it.
-        if !std::fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(Error::new(Code::InvalidArgument, "it is no regular file"));
-        }
-        let file = File::open(path).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
+        let regular = |metadata: std::fs::Metadata| match metadata.is_file() {
+            true => Ok(metadata.len()),
+            false => Err(Error::new(Code::InvalidArgument, "it is no regular file")),
+        };
+        // A device may do something when it is opened. What is open may be another file by then.
+        regular(std::fs::metadata(path).map_err(failed)?)?;
+        let file = platform::open(path).map_err(failed)?;
+        let size = regular(file.metadata().map_err(failed)?)?;
         Self::of(Bytes::File(file.into()), size, max_nodes)
     }
 
