@@ -50,16 +50,7 @@ fn the_table_is_what_happens() {
     let Some((engines, neutral)) = engines() else {
         return;
     };
-    let cells = Mutex::new(Cells::new());
-    let crashes = Mutex::new(Vec::new());
-    guests(&engines, &cells, &crashes);
-    c_tests(&engines, &neutral, &cells, &crashes);
-    let crashes = crashes.into_inner().expect("crashes");
-    assert!(
-        crashes.is_empty(),
-        "no engine may end the process: {crashes:#?}"
-    );
-    let cells = cells.into_inner().expect("cells");
+    let cells = all(&engines, &neutral);
     table::compare(BEGIN, "the_table_is", &columns(&engines), &cells);
 }
 
@@ -157,12 +148,7 @@ fn under_address_sanitizer() {
         return;
     }
     let (engines, neutral) = engines().expect("an engine and the library");
-    let (cells, crashes) = (Mutex::new(Cells::new()), Mutex::new(Vec::new()));
-    guests(&engines, &cells, &crashes);
-    c_tests(&engines, &neutral, &cells, &crashes);
-    let crashes = crashes.into_inner().expect("crashes");
-    assert!(crashes.is_empty(), "{crashes:#?}");
-    let cells = cells.into_inner().expect("cells");
+    let cells = all(&engines, &neutral);
     let of_engine = cells.iter().filter(|((_, engine), _)| engine != BUNDLED);
     let (good, bad): (Vec<_>, Vec<_>) = of_engine.partition(|(_, result)| result.is_ok());
     println!("{} run, {} do not: {bad:#?}", good.len(), bad.len());
@@ -177,17 +163,26 @@ fn on_another_machine() {
         return;
     }
     let (engines, neutral) = engines().expect("an engine and the library");
-    let (cells, crashes) = (Mutex::new(Cells::new()), Mutex::new(Vec::new()));
-    guests(&engines, &cells, &crashes);
-    c_tests(&engines, &neutral, &cells, &crashes);
-    let crashes = crashes.into_inner().expect("crashes");
-    assert!(crashes.is_empty(), "{crashes:#?}");
-    let mut cells = cells.into_inner().expect("cells");
+    let mut cells = all(&engines, &neutral);
     // Nothing was run on it.
     cells.retain(|(_, engine), _| engine != BUNDLED);
     let differ = table::differences(BEGIN, &cells);
     assert!(differ.is_empty(), "{differ:#?}");
     println!("{} rows are as the table has them", cells.len());
+}
+
+/// Everything on every engine.
+fn all(engines: &[Engine], neutral: &Path) -> Cells {
+    let cells = Mutex::new(Cells::new());
+    let crashes = Mutex::new(Vec::new());
+    guests(engines, &cells, &crashes);
+    c_tests(engines, neutral, &cells, &crashes);
+    let crashes = crashes.into_inner().expect("crashes");
+    assert!(
+        crashes.is_empty(),
+        "no engine may end the process: {crashes:#?}"
+    );
+    cells.into_inner().expect("cells")
 }
 
 fn guests(engines: &[Engine], cells: &Mutex<Cells>, crashes: &Mutex<Vec<String>>) {

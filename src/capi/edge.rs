@@ -174,6 +174,7 @@ impl<T: Default> Settings<T> {
 }
 
 /// Gives bytes to the caller, which `place` keeps until it gets the next.
+#[cfg(feature = "wasi")]
 pub fn give_kept(
     place: &Settings<Vec<u8>>,
     given: Vec<u8>,

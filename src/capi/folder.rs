@@ -43,7 +43,6 @@ pub extern "C" fn wasm_dyld_folder_new_memory(
 ) -> *mut wasm_dyld_folder_t {
     edge::quiet(std::ptr::null_mut(), || {
         let default = MemoryLimits::default();
-        let or = |value, otherwise| if value == 0 { otherwise } else { value };
         let tree = MemoryTree::new(MemoryLimits {
             bytes: or(max_bytes, default.bytes),
             nodes: or(max_nodes, default.nodes),
@@ -54,6 +53,14 @@ pub extern "C" fn wasm_dyld_folder_new_memory(
         };
         folder.give().ok()
     })
+}
+
+/// A limit, if the caller says one.
+fn or(limit: u64, otherwise: u64) -> u64 {
+    match limit {
+        0 => otherwise,
+        limit => limit,
+    }
 }
 
 /// A new folder that a zip archive in a file is, for reading alone. The file stays open until nothing has the folder any more, and has to stay as it is. `max_nodes` are the files, folders and links that
@@ -96,11 +103,8 @@ fn new_archive(
 ) -> wasm_dyld_code_t {
     edge(error, || {
         give_new(folder, || {
-            let tree = open(match max_nodes {
-                0 => MemoryLimits::default().nodes,
-                most => most,
-            })?;
-            Ok(Source::Archive(tree))
+            let most = or(max_nodes, MemoryLimits::default().nodes);
+            Ok(Source::Archive(open(most)?))
         })
     })
 }

@@ -86,6 +86,23 @@ pub struct Options {
     pub debug: bool,
 }
 
+impl Options {
+    /// For a program that a namespace makes one module of and runs.
+    pub fn hosted() -> Options {
+        Options {
+            exports: Vec::new(),
+            keep: Vec::new(),
+            library: false,
+            gc: true,
+            hosted: true,
+            fold: true,
+            dynamic: false,
+            names: true,
+            debug: false,
+        }
+    }
+}
+
 /// What linking comes to.
 pub struct Fused {
     pub bytes: Vec<u8>,

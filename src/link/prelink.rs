@@ -144,19 +144,6 @@ impl Namespace {
             plan: &plan,
             bytes,
         };
-        fuse::fuse(
-            &world,
-            &fuse::Options {
-                exports: Vec::new(),
-                keep: Vec::new(),
-                library: false,
-                gc: true,
-                hosted: true,
-                fold: true,
-                dynamic: false,
-                names: true,
-                debug: false,
-            },
-        )
+        fuse::fuse(&world, &fuse::Options::hosted())
     }
 }

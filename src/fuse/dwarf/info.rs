@@ -8,7 +8,7 @@ use gimli::{
 use super::bytes::{Broken, Cursor, Read, put_leb, put_offset, put_word};
 use super::expression;
 use super::input::{GONE, Input, Sections, Unit};
-use super::lists;
+use super::lists::{self, Kind};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -343,11 +343,11 @@ impl Entries<'_, '_> {
             }
             AttributeValue::RangeListsRef(offset) => {
                 put_offset(info, at, offset.0, bases.ranges)?;
-                lists::ranges(input, &unit, self.seen, offset.0, self.new)
+                lists::pairs(input, &unit, Kind::Ranges, self.seen, offset.0, self.new)
             }
             AttributeValue::LocationListsRef(offset) => {
                 put_offset(info, at, offset.0, bases.loc)?;
-                lists::locations(input, &unit, self.seen, offset.0, self.new)
+                lists::pairs(input, &unit, Kind::Locations, self.seen, offset.0, self.new)
             }
             _ => Ok(()),
         }

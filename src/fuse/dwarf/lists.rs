@@ -88,63 +88,47 @@ impl Pairs {
     }
 }
 
-/// Rewrites a list of `.debug_ranges`.
-pub(super) fn ranges(
+/// Rewrites a list of `.debug_ranges` or `.debug_loc`.
+pub(super) fn pairs(
     input: &Input<'_>,
     unit: &Unit,
+    kind: Kind,
     seen: &mut Seen,
     offset: usize,
     new: &mut Sections<Vec<u8>>,
 ) -> Read<()> {
-    let mut cursor = Cursor::new(input.sections.ranges, offset);
+    let (old, entries, section) = match kind {
+        Kind::Ranges => (input.sections.ranges, &mut seen.ranges, &mut new.ranges),
+        Kind::Locations => (input.sections.loc, &mut seen.locations, &mut new.loc),
+    };
+    let mut cursor = Cursor::new(old, offset);
     let mut pairs = Pairs::of(unit);
     loop {
         let at = cursor.at;
         let (begin, end) = match pairs.next(input, &mut cursor)? {
             Pair::End => return Ok(()),
-            _ if !first(&mut seen.ranges, at) => return Ok(()),
-            Pair::Base(base) => (BASE, base),
-            Pair::Range(begin, end) => (begin, end),
-        };
-        put_word(&mut new.ranges, at, begin)?;
-        put_word(&mut new.ranges, at.saturating_add(4), end)?;
-    }
-}
-
-/// Rewrites a list of `.debug_loc`.
-pub(super) fn locations(
-    input: &Input<'_>,
-    unit: &Unit,
-    seen: &mut Seen,
-    offset: usize,
-    new: &mut Sections<Vec<u8>>,
-) -> Read<()> {
-    let mut cursor = Cursor::new(input.sections.loc, offset);
-    let mut pairs = Pairs::of(unit);
-    loop {
-        let at = cursor.at;
-        let (begin, end) = match pairs.next(input, &mut cursor)? {
-            Pair::End => return Ok(()),
-            _ if !first(&mut seen.locations, at) => return Ok(()),
+            _ if !first(entries, at) => return Ok(()),
             Pair::Base(base) => (BASE, base),
             Pair::Range(begin, end) => {
-                let size = cursor.half()?.into();
-                let left = seen.expressions.checked_sub(size);
-                seen.expressions = left.ok_or(Broken("its lists overlap"))?;
-                let start = cursor.at;
-                let old = cursor.take(size)?;
-                let place = new.loc.get_mut(start..cursor.at);
-                let place = place.ok_or(Broken("an expression has no place"))?;
-                expression::rewrite(input, unit, old, place, &mut new.addr)?;
+                if kind == Kind::Locations {
+                    let size = cursor.half()?.into();
+                    let left = seen.expressions.checked_sub(size);
+                    seen.expressions = left.ok_or(Broken("its lists overlap"))?;
+                    let start = cursor.at;
+                    let old = cursor.take(size)?;
+                    let place = section.get_mut(start..cursor.at);
+                    let place = place.ok_or(Broken("an expression has no place"))?;
+                    expression::rewrite(input, unit, old, place, &mut new.addr)?;
+                }
                 (begin, end)
             }
         };
-        put_word(&mut new.loc, at, begin)?;
-        put_word(&mut new.loc, at.saturating_add(4), end)?;
+        put_word(section, at, begin)?;
+        put_word(section, at.saturating_add(4), end)?;
     }
 }
 
-/// What kind of lists of version 5.
+/// What kind of lists.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Ranges,

@@ -49,6 +49,16 @@ fn entries_may_lie_in_each_other_to_any_depth() {
     assert_eq!(new.info, info);
 }
 
+fn assert_says_more(info: &[u8], abbrev: &[u8]) {
+    let sections = Sections {
+        info,
+        abbrev,
+        ..Sections::default()
+    };
+    let broken = rewritten(&sections).expect_err("it is bounded");
+    assert_eq!(broken, Broken("its entries say more than they have bytes"));
+}
+
 #[test]
 fn what_takes_no_room_is_bounded() {
     // Flags that are told by the abbreviation alone.
@@ -58,13 +68,7 @@ fn what_takes_no_room_is_bounded() {
     }
     abbrev.extend([0, 0, 0]);
     let info = unit(0, &[1; 60_000]);
-    let sections = Sections {
-        info: &info[..],
-        abbrev: &abbrev[..],
-        ..Sections::default()
-    };
-    let broken = rewritten(&sections).expect_err("it is bounded");
-    assert_eq!(broken, Broken("its entries say more than they have bytes"));
+    assert_says_more(&info, &abbrev);
 }
 
 #[test]
@@ -79,13 +83,7 @@ fn abbreviations_that_overlap_are_bounded() {
         abbrev.extend([0x0b, 0, 0, 0]);
     }
     abbrev.push(0);
-    let sections = Sections {
-        info: &info[..],
-        abbrev: &abbrev[..],
-        ..Sections::default()
-    };
-    let broken = rewritten(&sections).expect_err("it is bounded");
-    assert_eq!(broken, Broken("its entries say more than they have bytes"));
+    assert_says_more(&info, &abbrev);
 }
 
 #[test]
@@ -226,7 +224,7 @@ fn lists_that_say_only_where_they_count_from_are_bounded() {
         }
         info.push(0);
         let info = [&length(&info)[..], &info].concat();
-        super::tests::rewritten(&Sections {
+        rewritten(&Sections {
             info: &info[..],
             abbrev: &abbrev[..],
             rnglists: &ranges[..],

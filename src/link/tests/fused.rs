@@ -130,15 +130,8 @@ fn fused(modules: &[(String, Vec<u8>)], gc: bool) -> Result<Fused> {
         },
     );
     let options = Options {
-        exports: Vec::new(),
-        keep: Vec::new(),
-        library: false,
         gc,
-        hosted: true,
-        fold: true,
-        dynamic: false,
-        names: true,
-        debug: false,
+        ..Options::hosted()
     };
     shelf.plan_with(&config(), MAIN, |world| fuse(world, &options))
 }

@@ -250,6 +250,16 @@ fn what_is_out_of_reach_is_refused() {
 
 /// Restores changed bytes into a new namespace, and tells whether that worked. Whatever they say, errors are errors of theirs, and a namespace that could not be made is
 /// good for a load.
+/// Another byte in the place of one: each place has one of several changes.
+pub(super) fn altered(byte: u8, at: usize) -> u8 {
+    match at % 4 {
+        0 => byte.wrapping_add(1),
+        1 => 0xff,
+        2 => 0,
+        _ => byte ^ 0x41,
+    }
+}
+
 fn survives(bytes: &[u8]) -> bool {
     let Ok(snapshot) = decode(bytes) else {
         return false;
@@ -285,14 +295,8 @@ fn bytes_that_were_changed_do_no_harm() {
     let head = u32::from_le_bytes(body[12..16].try_into().unwrap()) as usize;
     let mut worked = 0;
     for at in 12..16 + head {
-        // Every byte once, by one of several changes.
         let mut changed = body.to_vec();
-        changed[at] = match at % 4 {
-            0 => changed[at].wrapping_add(1),
-            1 => 0xff,
-            2 => 0,
-            _ => changed[at] ^ 0x41,
-        };
+        changed[at] = altered(changed[at], at);
         worked += usize::from(survives(&sealed(changed)));
     }
     assert!(worked > 0);

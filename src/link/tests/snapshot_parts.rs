@@ -5,6 +5,7 @@ use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::snapshot::altered;
 use super::world::World;
 use crate::config::Config;
 use crate::control::Mode;
@@ -95,15 +96,8 @@ fn module() -> Vec<u8> {
     };
     shelf.model.host.define("env", "twice", def);
     let options = Options {
-        exports: Vec::new(),
-        keep: Vec::new(),
-        library: false,
-        gc: true,
-        hosted: true,
-        fold: true,
         dynamic: true,
-        names: true,
-        debug: false,
+        ..Options::hosted()
     };
     let fused = shelf.plan_with(&Config::default(), "main.wasm", |world| {
         fuse(world, &options)
@@ -370,12 +364,7 @@ fn bytes_that_were_changed_do_no_harm() {
     let mut worked = 0;
     for at in (12..16 + head).chain(list..list + 180) {
         let mut changed = body.to_vec();
-        changed[at] = match at % 4 {
-            0 => changed[at].wrapping_add(1),
-            1 => 0xff,
-            2 => 0,
-            _ => changed[at] ^ 0x41,
-        };
+        changed[at] = altered(changed[at], at);
         worked += usize::from(survives(&sealed(changed), &program));
     }
     assert!(worked > 0);

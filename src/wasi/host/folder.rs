@@ -96,12 +96,7 @@ fn options(how: How) -> OpenOptions {
         .create(has(Oflags::CREAT))
         .truncate(has(Oflags::TRUNC))
         // Where cap-std takes it, for files that the system lets nobody open otherwise; what is open gets the flag in any case.
-        .append(
-            system::APPENDS_BY_OPENING
-                && how.fdflags.has(Fdflags::APPEND)
-                && how.write
-                && !has(Oflags::TRUNC),
-        )
+        .append(how.fdflags.has(Fdflags::APPEND) && how.write && !has(Oflags::TRUNC))
         // cap-std makes and empties files only for writing. What the guest may do with it is for its rights to say.
         .write(how.write || has(Oflags::CREAT) || has(Oflags::TRUNC))
         // One of the two has to be.

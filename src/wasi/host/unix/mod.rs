@@ -23,9 +23,6 @@ use crate::control::Pollable;
 use crate::wasi::preview1::descriptor::{File, Result};
 use crate::wasi::preview1::types::{Clockid, Filestat, Filetype, NewTime};
 
-/// cap-std opens files for appending: those that the system lets nobody open otherwise as well.
-pub const APPENDS_BY_OPENING: bool = true;
-
 /// How many descriptors the process may have.
 pub fn most_descriptors() -> Option<u32> {
     let mut limit = libc::rlimit {
