@@ -21,6 +21,8 @@ mod object;
 #[cfg(target_family = "wasm")]
 mod page;
 #[cfg(target_family = "wasm")]
+mod page_apart;
+#[cfg(target_family = "wasm")]
 mod page_inspect;
 mod quick;
 mod renew;

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::config::{self, wasm_dyld_config_t, wasm_dyld_trace_callback_t};
+use super::control::wasm_dyld_watcher_callback_t;
 use super::edge::{self, Handle};
 use super::error::wasm_dyld_error_t;
+use super::link::wasm_dyld_warning_callback_t;
 use super::namespace::wasm_dyld_t;
 use super::object::wasm_dyld_symbol_callback_t;
 use super::types::{self, RuntimePathNumber, wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
@@ -26,6 +28,8 @@ unsafe extern "C" {
     fn wasmdyld_on_file(whose: Whose, path: *const u8, size: usize, answer: *mut Answer) -> u32;
     fn wasmdyld_on_trace(env: *mut c_void, category: *const c_char, text: *const c_char);
     fn wasmdyld_on_symbol(env: *mut c_void, name: *const c_char, kind: wasm_dyld_symbol_kind_t);
+    fn wasmdyld_on_watch(env: *mut c_void) -> bool;
+    fn wasmdyld_on_warning(env: *mut c_void, text: *const c_char);
     fn wasmdyld_panicked(text: *const u8, size: usize);
 }
 
@@ -112,6 +116,16 @@ extern "C" fn wasmdyld_give_guest_files(
 #[unsafe(no_mangle)]
 extern "C" fn wasmdyld_trace_callback() -> wasm_dyld_trace_callback_t {
     Some(wasmdyld_on_trace)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_watcher_callback() -> wasm_dyld_watcher_callback_t {
+    Some(wasmdyld_on_watch)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_warning_callback() -> wasm_dyld_warning_callback_t {
+    Some(wasmdyld_on_warning)
 }
 
 #[unsafe(no_mangle)]

@@ -197,6 +197,14 @@ impl Control {
         self.signal.end();
     }
 
+    /// The end of an entry that was not dropped where it began.
+    #[cfg(target_family = "wasm")]
+    pub fn end_entry(&self) {
+        if self.mode != Mode::Off {
+            self.leave();
+        }
+    }
+
     /// The guest that waits for this one may be stopped meanwhile: its own engine, if it has checks of its own, is not the one to be told.
     #[cold]
     fn enter_from_another(&self) {

@@ -13,6 +13,21 @@ use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, FuncType, Limits, MemoryType, TableType, ValType};
 use crate::plan::Precedence;
 
+/// Whether JavaScript answers by a promise: then nothing of this library may stand between it and the guest.
+#[cfg(target_family = "wasm")]
+fn waits(value: &Extern) -> bool {
+    unsafe extern "C" {
+        fn wasmdyld_waits(value: *const crate::engine::sys::wasm_extern_t) -> u32;
+    }
+    // SAFETY: the handle is alive.
+    unsafe { wasmdyld_waits(value.as_extern().raw()) != 0 }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn waits(_value: &Extern) -> bool {
+    false
+}
+
 impl Namespace {
     /// Defines `module`.`name` as a copy of the host's handle.
     pub fn define_extern(
@@ -29,7 +44,7 @@ impl Namespace {
         let precedence = Precedence::of_host(overriding);
         let noted = noted(value, &ty);
         let value = match (&ty, self.control().checks()) {
-            (ExternType::Func(ty), Checks::Counted) => {
+            (ExternType::Func(ty), Checks::Counted) if !waits(&own) => {
                 self.watched(own, ty.clone(), format!("{module}.{name}"))
             }
             _ => HostValue::Extern(own),

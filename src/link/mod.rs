@@ -3,6 +3,8 @@
 mod address;
 mod ahead;
 mod allowance;
+#[cfg(target_family = "wasm")]
+mod apart;
 mod backtrace;
 mod budget;
 mod caller;
@@ -65,6 +67,8 @@ mod wasi;
 
 pub use address::Address;
 pub use allowance::Allowance;
+#[cfg(target_family = "wasm")]
+pub use apart::Beginning;
 pub use files::Files;
 pub use function::Function;
 pub use given::{Failure, GivenBody};

@@ -12,11 +12,19 @@ use crate::object::ValType;
 use crate::plan::Definition;
 
 /// Where a program begins.
-enum Entry {
+pub enum Entry {
     /// `_start`, which does everything.
     Start(Definition),
     /// `__main_void`, of a library that has a main function: its own, or libc's, which calls the library's with the arguments.
     Main(Definition),
+}
+
+#[cfg(target_family = "wasm")]
+impl Entry {
+    pub fn definition(&self) -> Definition {
+        let (Entry::Start(definition) | Entry::Main(definition)) = *self;
+        definition
+    }
 }
 
 impl Namespace {
@@ -31,6 +39,11 @@ impl Namespace {
             Entry::Start(start) => calls::plain(self, start).map(|()| 0),
             Entry::Main(main) => self.call_main(main),
         };
+        self.after_run(code, &name)
+    }
+
+    /// What the program's end leaves to do.
+    pub(super) fn after_run(self: &Rc<Self>, code: Result<i32>, name: &str) -> Result<i32> {
         let code = match code {
             Ok(code) => code,
             Err(error) => match error.exit_code() {
@@ -47,7 +60,7 @@ impl Namespace {
         }
     }
 
-    fn entry(&self) -> Result<(Entry, String)> {
+    pub(super) fn entry(&self) -> Result<(Entry, String)> {
         let state = self.state();
         let main = state.model.main;
         let main = main.ok_or_else(|| Error::new(Code::Busy, "no main program has been loaded"))?;

@@ -40,6 +40,9 @@ const FEATURES: [&str; 7] = [
 /// Of the second module: see `src/aside.rs`.
 const ASIDE: [&str; 2] = ["wasmdyld_alloc", "wasmdyld_answer"];
 
+/// The folder of the sources that want the full module: it has what these name, and what the other one has.
+const FULL: &str = "full";
+
 /// `--quick`: for tests, larger and slower, and built in a fraction of the time. `--bench`: measures, and does not test. Other arguments go to the tests.
 pub fn main(arguments: &[String]) -> Result<()> {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
@@ -53,9 +56,13 @@ pub fn main(arguments: &[String]) -> Result<()> {
         quick,
     };
     let sources = util::workspace().join("bindings/js/src");
+    let lean = used(&sources)?;
+    let mut full = used(&sources.join(FULL))?;
+    full.extend(lean.iter().cloned());
     let modules = [
-        build.module("wasmdyld.wasm", &["--features", "lean"], &used(&sources)?)?,
+        build.module("wasmdyld.wasm", &["--features", "lean"], &lean)?,
         build.module("wasmdyld-aside.wasm", &[], &ASIDE.map(String::from).into())?,
+        build.module("wasmdyld-full.wasm", &[], &full)?,
     ];
     let package = package(&modules)?;
     let installed = install(&package)?;
@@ -69,7 +76,7 @@ pub fn main(arguments: &[String]) -> Result<()> {
 /// more of the library is linked. A word that is none of its functions does no harm.
 fn used(sources: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for file in util::list(sources)? {
+    for file in files(sources)? {
         let text = util::read(&file)?;
         let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
         for word in words.filter(|word| !word.is_empty()) {
@@ -81,6 +88,12 @@ fn used(sources: &Path) -> Result<BTreeSet<String>> {
         }
     }
     Ok(names)
+}
+
+/// The files of a folder, without those in folders of its own.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = util::list(folder)?.into_iter();
+    Ok(entries.filter(|entry| entry.is_file()).collect())
 }
 
 /// A Rust that has a standard library for the target, or its sources.
@@ -250,10 +263,12 @@ fn package(wasm: &[PathBuf]) -> Result<PathBuf> {
         copy(&sources.join(name), &place.join(name))?;
     }
     copy(&util::workspace().join("LICENSE"), &place.join("LICENSE"))?;
-    util::create_dir(&place.join("src"))?;
-    for file in util::list(&sources.join("src"))? {
-        let name = file.file_name().ok_or("a source without a name")?;
-        copy(&file, &place.join("src").join(name))?;
+    for folder in [PathBuf::from("src"), Path::new("src").join(FULL)] {
+        util::create_dir(&place.join(&folder))?;
+        for file in files(&sources.join(&folder))? {
+            let name = file.file_name().ok_or("a source without a name")?;
+            copy(&file, &place.join(&folder).join(name))?;
+        }
     }
     let modules = place.join("node_modules");
     std::os::unix::fs::symlink(tools.join("node_modules"), &modules).at("link", &modules)?;

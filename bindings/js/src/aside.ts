@@ -22,7 +22,12 @@ export class Aside {
 
   /** Fetches it, where it cannot be read at the moment when it is asked. What fails is tried again by whoever wants it next. */
   async ready(): Promise<void> {
-    if (this.module !== undefined || this.readsNow()) return;
+    if (!this.readsNow()) await this.need();
+  }
+
+  /** As {@link ready}, also where it could be read later: an error if it is not to be had. */
+  async need(): Promise<void> {
+    if (this.module !== undefined) return;
     this.coming ??= this.fetch();
     try {
       await this.coming;

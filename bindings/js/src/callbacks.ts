@@ -1,26 +1,8 @@
 // A function of JavaScript's as a function pointer: a library of a few bytes with one slot, which the linker links like any other.
+import { section, sized, text, values } from "./encode.js";
 import type { FunctionType } from "./engine.js";
 
 export const MODULE = "wasmdyld.callback";
-const TYPES: Record<number, number> = { 0: 0x7f, 1: 0x7e, 2: 0x7d, 3: 0x7c };
-
-function unsigned(number: number): number[] {
-  const out = [];
-  for (; number >= 0x80; number >>>= 7) out.push((number & 0x7f) | 0x80);
-  return [...out, number];
-}
-const sized = (bytes: number[]): number[] => [...unsigned(bytes.length), ...bytes];
-const text = (name: string): number[] => sized([...new TextEncoder().encode(name)]);
-const section = (id: number, bytes: number[]): number[] => [id, ...sized(bytes)];
-const values = (kinds: number[]): number[] =>
-  sized(
-    kinds.map((kind) => {
-      const type = TYPES[kind];
-      if (type === undefined) throw new TypeError("a callback takes and gives numbers");
-      return type;
-    }),
-  );
-
 /** The library that puts the function which is defined as `MODULE`.`name` into its slot. */
 export function callbackLibrary(name: string, { params, results }: FunctionType): Uint8Array {
   const imports = [

@@ -1,6 +1,7 @@
 // `wasm.h` over the WebAssembly of this JavaScript: what the linker, a module itself, imports as an engine. Its handles are numbers in a table.
 // What is here speaks of the linker's own memory by `view()`; a guest's memory is an object like any other.
 import { Handles } from "./handles.js";
+import type { Promises } from "./promises.js";
 
 /** What the linker's module exports, as far as the engine uses it. */
 export interface Host {
@@ -35,6 +36,10 @@ export interface Extern {
   /** Of functions and globals: what their module says of them, or who made them. */
   type?: () => FunctionType | GlobalType;
   limits?: Limits;
+  /** Of functions: JavaScript may answer by a promise. */
+  waits?: boolean;
+  /** Of functions: the linker's own. */
+  own?: boolean;
 }
 
 interface Module { module: WebAssembly.Module; types: () => (FunctionType | GlobalType | undefined)[] }
@@ -56,6 +61,10 @@ export class Engine {
   private lastError = "";
   private cause: unknown;
   private readonly vectors = new WeakMap<FunctionType, TypeVectors>();
+  /** Calls of guests that wait. */
+  promises: Promises | undefined;
+  /** What guests get in the stead of the linker's dlopen. */
+  opening: ((now: (...args: any[]) => any) => (...args: any[]) => any) | undefined;
 
   /** To be called when the linker's module has been instantiated with `imports`. */
   connect(host: Host): void {
@@ -73,8 +82,9 @@ export class Engine {
     this.compiled.push({ bytes, module });
   }
 
-  forgetProvided(): void {
-    this.compiled = [];
+  /** These bytes have been loaded. */
+  forget(bytes: Uint8Array): void {
+    this.compiled = this.compiled.filter((one) => one.bytes !== bytes);
   }
 
   /** What a handle of an extern stands for. */
@@ -84,14 +94,23 @@ export class Engine {
 
   /** A handle of a function of JavaScript's, which guests call directly. What it throws ends them in a trap. */
   hostFunction(type: FunctionType, body: (...args: any[]) => any): number {
-    const value = (...args: any[]) => {
+    return this.add({ kind: "function", value: this.trapping(body), type: () => type });
+  }
+
+  /** The same function, whose errors are traps. */
+  trapping(body: (...args: any[]) => any): (...args: any[]) => any {
+    return (...args) => {
       try {
         return body(...args);
       } catch (error) {
         throw this.asTrap(error);
       }
     };
-    return this.objects.add({ kind: "function", value, type: () => type } satisfies Extern);
+  }
+
+  /** A handle of an object of JavaScript's. */
+  add(extern: Extern): number {
+    return this.objects.add(extern);
   }
 
   newStore(): number {
@@ -125,7 +144,8 @@ export class Engine {
     throw new Error("unreachable code was run");
   }
 
-  private asTrap(error: unknown): unknown {
+  /** What is to be thrown into guests for what JavaScript has thrown. */
+  asTrap(error: unknown): unknown {
     const own = [WebAssembly.RuntimeError, (WebAssembly as any).Exception].filter(Boolean);
     if (own.some((kind) => error instanceof kind)) return error;
     return this.trapOf(error instanceof Error ? error.message : String(error), error);
@@ -312,7 +332,9 @@ export class Engine {
     // Names are the module's to choose, `__proto__` among them, and must not reach what all objects of JavaScript share.
     const values: Record<string, any> = Object.create(null);
     WebAssembly.Module.imports(module).forEach(({ module: from, name }, n) => {
-      const value = given[n]!.value;
+      const { value: plain, own } = given[n]!;
+      const opens = own && from === "env" && name === "dlopen";
+      const value = opens && this.opening ? this.opening(plain) : plain;
       const names = (values[from] ??= Object.create(null));
       const known = Object.getOwnPropertyDescriptor(names, name);
       if (known === undefined) {
@@ -325,7 +347,8 @@ export class Engine {
         Object.defineProperty(names, name, { get, configurable: true });
       }
     });
-    const instance = new WebAssembly.Instance(module, values);
+    const make = () => new WebAssembly.Instance(module, values);
+    const instance = this.promises ? this.promises.between(make) : make();
     return this.objects.add({ instance, module, types });
   }
 
@@ -338,7 +361,8 @@ export class Engine {
     });
   }
 
-  private trap(value: unknown): number {
+  /** A handle of what has ended a guest. */
+  trap(value: unknown): number {
     this.cause = value instanceof WebAssembly.RuntimeError ? value.cause : undefined;
     return this.objects.add({ value } satisfies Trap);
   }
@@ -349,7 +373,7 @@ export class Engine {
     const values = Array.from({ length: given.size }, (_, n) => this.read(given.data + VALUE * n));
     let result;
     try {
-      result = value(...values);
+      result = this.promises ? this.promises.between(() => value(...values)) : value(...values);
     } catch (error) {
       return this.trap(error);
     }
@@ -513,7 +537,7 @@ export class Engine {
         const { params, results } = get(type) as FunctionType;
         const own = { params, results };
         const value = this.callback(own, callback, env);
-        return this.objects.add({ kind: "function", value, type: () => own, finalizer, env } as Extern);
+        return this.objects.add({ kind: "function", value, type: () => own, own: true, finalizer, env } as Extern);
       },
       // The environment stays: a guest may have the function in its table.
       wasm_func_delete: remove,
@@ -604,6 +628,7 @@ export class Engine {
       },
 
       // What the linker asks beyond wasm.h.
+      wasmdyld_waits: (handle) => (get(handle).waits ? 1 : 0),
       wasmdyld_trap_stack: (trap, out) => this.putText(out, String((get(trap).value as any)?.stack ?? "")),
       wasmdyld_trap_is_link_error: (trap) => (get(trap).value instanceof WebAssembly.LinkError ? 1 : 0),
       wasmdyld_trap_exception: (trap, out) => {

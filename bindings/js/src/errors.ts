@@ -13,6 +13,8 @@ export interface UndefinedSymbol {
 export interface Frame {
   object: string | undefined;
   function: string | undefined;
+  /** Where in the object's file the instruction stands that trapped or called. */
+  offset: number | undefined;
 }
 
 export interface Details {
@@ -71,15 +73,22 @@ export class Trap extends LinkError {}
 export class Exit extends LinkError {}
 /** The namespace is in the midst of something that excludes the request. */
 export class Busy extends LinkError {}
+/** The guest was interrupted: `Namespace.interrupt`, or a watcher. */
+export class Interrupted extends LinkError {}
+/** The guest took longer than it may: `Namespace.setTimeout`. */
+export class TimedOut extends LinkError {}
+/** The guest has used up its budget: `Namespace.setBudget`. */
+export class OutOfBudget extends LinkError {}
 /** A defect of the linker. The namespace is of no use any more. */
 export class InternalError extends LinkError {}
 
-/** By the numbers of `wasm_dyld_code_t`. */
-const CODES: [string, typeof LinkError][] = [
+/** By the numbers of `wasm_dyld_code_t`. A test compares them with the header. */
+export const CODES: readonly (readonly [string, typeof LinkError])[] = [
   ["OK", InternalError], ["INVALID_ARGUMENT", InvalidArgument], ["NOT_FOUND", NotFound], ["IO", IoError],
   ["MALFORMED", Malformed], ["UNSUPPORTED", Unsupported], ["UNDEFINED_SYMBOL", Undefined],
   ["TYPE_MISMATCH", TypeMismatch], ["LIMIT", LimitReached], ["ENGINE", EngineRefused], ["TRAP", Trap],
-  ["EXIT", Exit], ["BUSY", Busy], ["INTERNAL", InternalError],
+  ["EXIT", Exit], ["BUSY", Busy], ["INTERNAL", InternalError], ["INTERRUPTED", Interrupted], ["TIMED_OUT", TimedOut],
+  ["OUT_OF_BUDGET", OutOfBudget],
 ];
 
 export function errorOf(number: number, message: string, details: Details): LinkError {

@@ -1,5 +1,6 @@
 // Files that guests name by paths of their own: in the folders that WASI lets them use, and nowhere else.
 import { MOST_BYTES, builtin, identityOf, inNode, readFileNow } from "./files.js";
+import { MemoryFolder } from "./folder.js";
 import type { Found } from "./libraries.js";
 import type { Folder, WasiOptions } from "./wasi.js";
 
@@ -32,8 +33,9 @@ export function guestFile(wasi: WasiOptions, path: string): Found | undefined {
     if (found) return found;
   }
   for (const [guest, folder] of Object.entries(wasi.folders ?? {})) {
-    const found = inMemory(folder, below(path, guest));
-    if (found) return { bytes: found, identity: `guest:${guest}/${below(path, guest)!.join("/")}` };
+    const rest = below(path, guest);
+    const found = folder instanceof MemoryFolder ? shared(folder, rest) : inMemory(folder, rest);
+    if (found) return { bytes: found, identity: `guest:${guest}/${rest!.join("/")}` };
   }
   return undefined;
 }
@@ -59,4 +61,12 @@ function inMemory(folder: Folder, rest: string[] | undefined): Uint8Array | unde
     entry = Object.hasOwn(entry, part) ? entry[part] : undefined;
   }
   return entry instanceof Uint8Array ? entry : undefined;
+}
+
+function shared(folder: MemoryFolder, rest: string[] | undefined): Uint8Array | undefined {
+  try {
+    return rest === undefined || rest.length === 0 ? undefined : folder.read(rest.join("/"));
+  } catch {
+    return undefined;
+  }
 }

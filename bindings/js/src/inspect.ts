@@ -28,7 +28,7 @@ const TEXTS: Record<string, number> = { error: 1, is: 1, refused: 1, takes: 3, n
 /** Reads a module's bytes; a {@link Malformed} if they are none. `linker` is as in `Namespace.create`. */
 export async function inspect(bytes: Uint8Array, linker?: LinkerSource): Promise<ModuleInfo> {
   if (!(bytes instanceof Uint8Array)) throw new TypeError("inspect takes the bytes of a module, as a Uint8Array");
-  const reader = await Linker.create({ file: () => undefined, guestFile: () => undefined }, linker);
+  const reader = await Linker.create({ file: () => undefined, guestFile: () => undefined }, { linker });
   const told = reader.tell("wasmdyld_inspect", bytes);
   if (told === undefined) throw new Malformed("MALFORMED", "it is no module");
   const info: ModuleInfo = { is: "", refused: undefined, takes: undefined, needed: [], searches: [], imports: [], exports: [], notes: [] };

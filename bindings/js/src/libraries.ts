@@ -1,6 +1,6 @@
 // Where libraries are: fetched and compiled ahead, in parallel, with all that they need; and given to the linker at once.
 import { apart } from "./apart.js";
-import { FileNotFound, type Sources, canReadNow, identityOf, isFileName, openFile, readFileNow } from "./files.js";
+import { FileNotFound, type Sources, canReadNow, identityOf, inNode, isFileName, isWeb, openFile, readFileNow } from "./files.js";
 import { GIVEN, Places, within } from "./places.js";
 
 export interface Found {
@@ -63,6 +63,8 @@ export class Libraries {
   private readonly files = new Map<string, Promise<Arrived | undefined>>();
   /** What has arrived, by places; nothing where there is no such file. */
   private readonly here = new Map<string, Found | undefined>();
+  /** Places that the linker has looked at of which nothing was at hand. */
+  readonly missing = new Set<string>();
 
   constructor(private readonly options: LibraryOptions) {
     this.folders = [GIVEN, ...options.libraryPath.map((folder) => this.places.folder(folder))];
@@ -84,7 +86,7 @@ export class Libraries {
     const place = within(GIVEN, name);
     this.here.set(place, { bytes, identity: place });
     const needs = this.options.needs(bytes, place);
-    this.files.set(place, Promise.resolve({ bytes, identity: place, compiled: Promise.resolve(), needs }));
+    this.files.set(place, Promise.resolve({ bytes, identity: place, compiled: this.compile(name, bytes), needs }));
     // It comes before what has been found elsewhere.
     this.searches.clear();
   }
@@ -97,16 +99,28 @@ export class Libraries {
     await Promise.all([...places.map((place) => this.whole(this.at(place), seen)), this.all(all.filter((name) => !name.includes("/")), [], seen)]);
   }
 
-  /** As {@link prefetch} for what a module of these bytes needs. */
-  async prefetchNeeded(bytes: Uint8Array): Promise<void> {
+  /** As {@link prefetch} for what a module of these bytes needs, and compiles that, unless it has been. */
+  async given(name: string, bytes: Uint8Array, module?: WebAssembly.Module): Promise<void> {
     const { names } = this.options.needs(bytes, "");
-    await this.all(names, [], new Set());
+    await Promise.all([module ? this.options.provide(bytes, module) : this.compile(name, bytes), this.all(names, [], new Set())]);
   }
 
   /** Fetches a file that the host names, and what it needs. An error if there is none. */
   async file(place: string): Promise<void> {
     const there = await this.whole(this.at(place), new Set());
     if (!there) throw new FileNotFound(`${this.places.address(place) ?? place}: there is no such file`);
+  }
+
+  /** Fetches what is at places that the linker has looked at in vain. Whether there is anything new to look at. */
+  async fetchMissing(): Promise<boolean> {
+    const places = [...this.missing];
+    await Promise.allSettled(places.map((place) => this.whole(this.at(place), new Set())));
+    return places.some((place) => this.here.has(place));
+  }
+
+  /** Whether libraries may have to be waited for. */
+  get isRemote(): boolean {
+    return !inNode || this.folders.some((folder) => isWeb(folder));
   }
 
   /** Waits for what arrives, and for all that it needs. */
@@ -169,7 +183,11 @@ export class Libraries {
     const here = this.here.get(place);
     const address = this.places.address(place);
     if (here || address === undefined || !isFileName(nameOf(place))) return here;
-    if (!canReadNow(address)) return this.here.has(place) ? undefined : "later";
+    if (!canReadNow(address)) {
+      if (this.here.has(place)) return undefined;
+      this.missing.add(place);
+      return "later";
+    }
     try {
       const found = { bytes: readFileNow(address, this.options.sources), identity: identityOf(address) };
       this.here.set(place, found);

@@ -3,12 +3,14 @@ import { Callback } from "./callbacks.js";
 import type { FunctionType } from "./engine.js";
 import { InvalidArgument, NotFound } from "./errors.js";
 import type { Memory } from "./memory.js";
+import { canWait } from "./promises.js";
 
 /** What a function of a guest takes: a number; null and booleans as C has them; a callback as its pointer; text and bytes as the address of a copy, for
  * the time of the call, of which bytes are copied back. */
 export type Argument = number | bigint | boolean | null | string | Uint8Array | Callback;
 export type Result = number | bigint | undefined | (number | bigint)[];
 export type GuestFunction = (...args: Argument[]) => any;
+export type AsyncGuestFunction = (...args: Argument[]) => Promise<any>;
 
 /** A function that can be called. */
 export interface Prepared {
@@ -24,8 +26,12 @@ export interface Core {
   find(object: number, name: string): { func: number } | { address: number } | undefined;
   /** The table slot of a function that there is. */
   slot(object: number, name: string): number;
+  /** As `find`, of the next definition behind this object. */
+  next(object: number, name: string): { func: number } | { address: number } | undefined;
   prepare(func: number): Prepared;
   callPrepared(prepared: Prepared, values: (number | bigint)[]): Result;
+  /** Calls a function that may wait. */
+  callWaiting(func: number, type: FunctionType, values: (number | bigint)[]): Promise<Result>;
   symbolsOf(object: number): Map<string, "function" | "data">;
   nameOf(object: number): string;
   unload(object: number): void;
@@ -42,6 +48,13 @@ export interface LibraryMethods extends Disposable {
   $call(name: string, ...args: Argument[]): any;
   /** A function by its name; an error if there is none. */
   $function(name: string): GuestFunction;
+  /**
+   * A function by its name, which gives a promise: meanwhile the guest waits for promises of functions that were defined with `async`, and for libraries that it
+   * opens. Several such calls may wait at once, each on a stack of its own in the guest's heap. Where JavaScript has no Promise Integration, it is called at once.
+   */
+  $async(name: string): AsyncGuestFunction;
+  /** The function of this name that comes next behind the library, where it finds its own (RTLD_NEXT): what one that stands before another calls. */
+  $next(name: string): GuestFunction;
   /** The address of a datum. */
   $address(name: string): number;
   /** A function's pointer as C has it, for guests to call: its slot in the namespace's table. */
@@ -87,6 +100,24 @@ export function makeLibrary(core: Core, object: number): Library {
     $name: object === 0 ? "the namespace" : core.nameOf(object),
     $call: (name, ...args) => guestFunction(name)(...args),
     $function: guestFunction,
+    $async: (name) => {
+      const call = wrapAsync(core, name, () => {
+        const symbol = found(name);
+        if ("address" in symbol) throw new TypeError(`${name} is a datum`);
+        return { func: symbol.func, prepared: core.prepare(symbol.func) };
+      });
+      return async (...args) => call(args);
+    },
+    $next: (name) => {
+      const next = () => {
+        if (closed) throw new InvalidArgument("INVALID_ARGUMENT", `${methods.$name} has been closed`);
+        const symbol = core.next(object, name);
+        if (symbol === undefined) throw new NotFound("NOT_FOUND", `${methods.$name}: no symbol \`${name}\` behind it`);
+        if ("address" in symbol) throw new TypeError(`${name} is a datum, at address ${symbol.address}`);
+        return core.prepare(symbol.func);
+      };
+      return wrap(core, name, next);
+    },
     $address: (name) => {
       const symbol = found(name);
       if (!("address" in symbol)) throw new TypeError(`${name} is a function`);
@@ -115,26 +146,68 @@ function wrap(core: Core, name: string, prepare: () => Prepared): GuestFunction 
   let prepared = prepare();
   return (...args) => {
     if (prepared.handle === 0) prepared = prepare();
-    const { type } = prepared;
-    const signature = () => `${name}(${type.params.map((kind) => NAMES[kind]).join(", ")})`;
-    if (args.length !== type.params.length) {
-      throw new TypeError(`${signature()} takes ${type.params.length} arguments, not ${args.length}`);
+    const given = new Arguments(core, name, prepared.type, args);
+    try {
+      return given.back(core.callPrepared(prepared, given.values));
+    } finally {
+      given.free();
     }
-    const copies: { address: number; bytes: Uint8Array; back: boolean }[] = [];
+  };
+}
+
+function wrapAsync(core: Core, name: string, find: () => { func: number; prepared: Prepared }): (args: Argument[]) => Promise<Result> {
+  if (!canWait) {
+    const call = wrap(core, name, () => find().prepared);
+    return async (args) => call(...args);
+  }
+  find();
+  return async (args) => {
+    const { func, prepared } = find();
+    const given = new Arguments(core, name, prepared.type, args);
+    try {
+      return given.back(await core.callWaiting(func, prepared.type, given.values));
+    } finally {
+      given.free();
+    }
+  };
+}
+
+/** The arguments of a call, with the copies that it takes of them. */
+class Arguments {
+  readonly values: (number | bigint)[];
+  private copies: { address: number; bytes: Uint8Array; back: boolean }[] = [];
+
+  constructor(
+    private readonly core: Core,
+    name: string,
+    { params }: FunctionType,
+    args: Argument[],
+  ) {
+    const signature = () => `${name}(${params.map((kind) => NAMES[kind]).join(", ")})`;
+    if (args.length !== params.length) throw new TypeError(`${signature()} takes ${params.length} arguments, not ${args.length}`);
     const copy = (bytes: Uint8Array, back: boolean): number => {
       const address = core.memory.newBytes(bytes);
-      copies.push({ address, bytes, back });
+      this.copies.push({ address, bytes, back });
       return address;
     };
     try {
-      const values = args.map((arg, n) => toGuest(arg, type.params[n]!, copy, () => `argument ${n + 1} of ${signature()}`));
-      const result = core.callPrepared(prepared, values);
-      for (const { address, bytes, back } of copies) if (back) bytes.set(core.memory.read(address, bytes.length));
-      return result;
-    } finally {
-      for (const { address } of copies) core.memory.free(address);
+      this.values = args.map((arg, n) => toGuest(arg, params[n]!, copy, () => `argument ${n + 1} of ${signature()}`));
+    } catch (error) {
+      this.free();
+      throw error;
     }
-  };
+  }
+
+  /** Copies back what the guest has written, and gives what it gave. */
+  back<T>(result: T): T {
+    for (const { address, bytes, back } of this.copies) if (back) bytes.set(this.core.memory.read(address, bytes.length));
+    return result;
+  }
+
+  free(): void {
+    for (const { address } of this.copies) this.core.memory.free(address);
+    this.copies = [];
+  }
 }
 
 function toGuest(

@@ -2,7 +2,7 @@
 import { apart } from "./apart.js";
 import { Aside } from "./aside.js";
 import { Engine, type Host } from "./engine.js";
-import { InternalError, errorOf, type Details, type LinkError } from "./errors.js";
+import { InternalError, InvalidArgument, errorOf, type Details, type LinkError } from "./errors.js";
 import { MOST_BYTES, readFile } from "./files.js";
 import type { Found, Needs } from "./libraries.js";
 
@@ -23,14 +23,24 @@ export interface Callbacks {
 
 export type LinkerSource = string | URL | BufferSource | WebAssembly.Module;
 
-let bundled: Promise<WebAssembly.Module> | undefined;
+/** Where the linker's modules are, where these do not lie beside the package's own code. */
+export interface LinkerSources {
+  linker?: LinkerSource | undefined;
+  linkerAside?: LinkerSource | undefined;
+  linkerFull?: LinkerSource | undefined;
+}
 
-async function compiled(source: LinkerSource | undefined): Promise<WebAssembly.Module> {
+/** Modules beside this code, by their names, which all namespaces share. */
+const bundled = new Map<string, Promise<WebAssembly.Module>>();
+
+/** The one that the host says, or the one of this name. */
+async function compiled(source: LinkerSource | undefined, name: string): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   if (source === undefined) {
-    bundled ??= compiled(new URL("./wasmdyld.wasm", import.meta.url));
-    return bundled.catch((error) => {
-      bundled = undefined;
+    const known = bundled.get(name) ?? compiled(new URL(`./${name}`, import.meta.url), name);
+    bundled.set(name, known);
+    return known.catch((error) => {
+      bundled.delete(name);
       throw error;
     });
   }
@@ -47,16 +57,30 @@ export class Linker {
   private symbolNames: ((name: string, kind: number) => void) | undefined;
   /** What `file` threw, which the linker's own error does not have. */
   private thrown: unknown;
+  /** Whether a guest is to stop, where somebody is to be asked. */
+  watch: (() => boolean) | undefined;
+  /** What is to be done when nothing of the linker's is under way, and something begins. */
+  begins: (() => void) | undefined;
+  /** Gets warnings of one module's linking. */
+  warning: ((text: string) => void) | undefined;
+  private depth = 0;
 
-  static async create(callbacks: Callbacks, source?: LinkerSource, aside?: LinkerSource): Promise<Linker> {
-    const linker = new Linker(callbacks, aside ?? new URL("./wasmdyld-aside.wasm", import.meta.url));
-    await linker.start(await compiled(source));
+  /** `full`: the module that has all in itself, for what the other one is without. */
+  static async create(callbacks: Callbacks, sources: LinkerSources = {}, full = false): Promise<Linker> {
+    const linker = new Linker(callbacks, sources.linkerAside ?? new URL("./wasmdyld-aside.wasm", import.meta.url));
+    const module = full ? compiled(sources.linkerFull, "wasmdyld-full.wasm") : compiled(sources.linker, "wasmdyld.wasm");
+    await linker.start(await module);
     return linker;
   }
 
   private constructor(private readonly callbacks: Callbacks, aside: LinkerSource) {
     this.engine = new Engine();
     this.aside = new Aside(aside);
+  }
+
+  /** The second module is to be there, for checks that are put into modules. */
+  async needAside(): Promise<void> {
+    await this.aside.need();
   }
 
   /** Takes a module that was compiled ahead, or the bytes of one that could not be, of which a load then tells why. */
@@ -94,6 +118,8 @@ export class Linker {
         [at, bytes.length, told.length].forEach((value, n) => view.setUint32(answer + 4 * n, value, true));
         return SOMETHING;
       },
+      wasmdyld_on_watch: () => (this.watch?.() ? 1 : 0),
+      wasmdyld_on_warning: (_env, text) => this.warning?.(this.text(text)),
       wasmdyld_on_trace: (_env, category, text) => apart(() => this.callbacks.trace?.(this.text(category), this.text(text))),
       wasmdyld_on_symbol: (_env, name, kind) => this.symbolNames?.(this.text(name), kind),
     };
@@ -115,6 +141,20 @@ export class Linker {
     return new Uint8Array(this.c.memory.buffer, at, size);
   }
 
+  /** Bytes of the linker's memory. */
+  alloc(size: number): number {
+    return this.c.wasmdyld_alloc(size);
+  }
+
+  release(at: number, size: number): void {
+    this.c.wasmdyld_release(at, size);
+  }
+
+  /** A copy of what is in the linker's memory. */
+  peek(at: number, size: number): Uint8Array {
+    return this.memory(at, size).slice();
+  }
+
   /** Writes to the linker's memory. */
   poke(at: number, bytes: Uint8Array): void {
     this.memory(at, bytes.length).set(bytes);
@@ -132,7 +172,14 @@ export class Linker {
 
   /** Calls a function that takes no error, of whatever name. */
   plain(name: string, ...args: (number | bigint)[]): any {
-    return this.guarded(() => this.c[name]!(...args));
+    const func = this.func(name);
+    return this.guarded(() => func(...args));
+  }
+
+  private func(name: string): CFunction {
+    const func = this.c[name];
+    if (func === undefined) throw new InvalidArgument("INVALID_ARGUMENT", `the linker's module has no ${name}: it is not the one of this package, or not the full one`);
+    return func;
   }
 
   /**
@@ -171,7 +218,8 @@ export class Linker {
         });
         const error = out + 8 * count;
         this.thrown = undefined;
-        const code = this.guarded(() => this.c[name]!(...values, error)) as number;
+        const func = this.func(name);
+        const code = this.guarded(() => func(...values, error)) as number;
         if (code !== 0) throw this.error(this.engine.view().getUint32(error, true));
         return new DataView(this.memory(out, 8 * count).slice().buffer);
       } finally {
@@ -183,6 +231,7 @@ export class Linker {
   /** A call into the linker. A panic, which is a trap there, leaves it in a state of which nothing is known. */
   private guarded<T>(run: () => T): T {
     if (this.broken) throw new InternalError("INTERNAL", `the linker has failed before: ${this.panic || "a trap in its own code"}`);
+    if (this.depth++ === 0) this.begins?.();
     try {
       return this.engine.enter(run);
     } catch (error) {
@@ -191,10 +240,13 @@ export class Linker {
         throw new InternalError("INTERNAL", `a defect of wasmdyld: ${this.panic || error.message}`, { cause: error });
       }
       throw error;
+    } finally {
+      this.depth--;
     }
   }
 
-  private error(handle: number): LinkError {
+  /** Takes an error of the linker's. */
+  error(handle: number): LinkError {
     const c = this.c;
     const string = (name: string, n: number): string | undefined => {
       const at = c[name]!(handle, n);
@@ -210,6 +262,7 @@ export class Linker {
       frames: many("wasm_dyld_error_frame_count", (n) => ({
         object: string("wasm_dyld_error_frame_object", n),
         function: string("wasm_dyld_error_frame_function", n),
+        offset: this.told(8, (at) => c.wasm_dyld_error_frame_offset!(handle, n, at), (view, at) => Number(view.getBigUint64(at, true))),
       })),
       exitCode: this.exitCode(handle),
     };
@@ -222,11 +275,15 @@ export class Linker {
   }
 
   private exitCode(handle: number): number | undefined {
-    const at = this.c.wasmdyld_alloc(4);
-    const told = this.c.wasm_dyld_error_exit_code!(handle, at);
-    const code = this.engine.view().getInt32(at, true);
-    this.c.wasmdyld_release(at, 4);
-    return told ? code : undefined;
+    return this.told(4, (at) => this.c.wasm_dyld_error_exit_code!(handle, at), (view, at) => view.getInt32(at, true));
+  }
+
+  /** What a function writes that says whether it has written something. */
+  private told(size: number, ask: (at: number) => number, read: (view: DataView, at: number) => number): number | undefined {
+    const at = this.c.wasmdyld_alloc(size);
+    const told = ask(at) ? read(this.engine.view(), at) : undefined;
+    this.c.wasmdyld_release(at, size);
+    return told;
   }
 
   /** What a module at a place needs; nothing of what is no module, of which a load tells more. `followed` is how far its RUNTIME_PATH is. */

@@ -1,45 +1,47 @@
 // A namespace: a memory, a table and the libraries linked in them.
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import { apart } from "./apart.js";
+import { RUNTIME_PATH, configure, type Settings } from "./config.js";
+import { CONTROL, Control, type ControlMode } from "./control.js";
 import type { FunctionType } from "./engine.js";
-import { InvalidArgument, NotFound } from "./errors.js";
+import { Busy, InvalidArgument, NotFound, Unsupported } from "./errors.js";
 import { MOST_BYTES } from "./files.js";
 import { guestFile } from "./guest-paths.js";
+import { Snapshot, restore, take } from "./full/snapshots.js";
 import { Libraries, type Progress } from "./libraries.js";
 import { makeLibrary, type Core, type Library, type Prepared, type Result } from "./library.js";
 import { Linker, type LinkerSource } from "./linker.js";
 import { Memory } from "./memory.js";
+import { Objects, type Found, type ObjectInfo } from "./objects.js";
+import { globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
+import { Waiting } from "./waiting.js";
 import { PREVIEW1 } from "./wasi-types.js";
-import { isProvider, makeWasi, withStreams, type Streams, type WasiOptions, type WasiProvider } from "./wasi.js";
+import { MOST_FILES, isProvider, makeWasi, withFewFiles, withStreams, type Streams, type WasiOptions, type WasiProvider } from "./wasi.js";
 
-export interface NamespaceOptions extends Streams {
+export interface NamespaceOptions extends Settings, Streams {
   /** Where libraries are searched, in order: folders of this machine (node), or addresses of folders, against the page's own. */
   libraryPath?: string | URL | (string | URL)[];
-  /** How far what modules say themselves of folders for libraries (RUNTIME_PATH, -Wl,-rpath) is followed: within their own folder if not said. */
-  runtimePath?: "off" | "origin" | "any";
   /** The most bytes that a library may have, of the web or of the machine: 256 MiB if not said. A longer response is cut off. */
   maxLibraryBytes?: number;
   /** Fetches what is on the web. */
   fetch?: typeof globalThis.fetch;
   /** What guests get of WASI. `false`: nothing, so that a library that imports some is refused. */
   wasi?: WasiOptions | WasiProvider | false;
-  /** Libraries whose symbols come before those of all others. */
-  preload?: (string | URL)[];
-  /** Bytes of stack for libraries and position-independent programs: a MiB if not said. */
-  stackSize?: number;
-  /** "lazy": functions without a definition are an error when they are called. */
-  bind?: "now" | "lazy";
-  /** The most pages of 64 KiB that the memory may have. */
-  maxMemoryPages?: number;
-  /** Guests cannot open libraries themselves. */
-  noDlopen?: boolean;
+  /** Guests can be stopped: by `interrupt` and `setTimeout`, or by `setBudget` besides. It makes them slower. */
+  control?: ControlMode;
+  /** What another worker sets by `interrupt(flag)` to interrupt what runs here: the first number, of a SharedArrayBuffer. It wants `control`. */
+  interruptFlag?: Int32Array;
+  /** Snapshots can be taken and restored. It wants the linker's full module. */
+  snapshots?: boolean;
   progress?: (event: Progress) => void;
   /** Debug output: categories as for WASMDYLD_DEBUG ("libs,bindings"), and where it goes, the console if not said. */
   trace?: { categories: string; write?: (category: string, text: string) => void };
   /** The linker's own module, where it does not lie beside this one: an address, bytes, or compiled. */
   linker?: LinkerSource;
-  /** The same for the second module, `wasmdyld-aside.wasm`, which is fetched for libraries of C++ and Rust, and for those that the engine refuses. */
+  /** The same for the second module, `wasmdyld-aside.wasm`: for libraries of C++ and Rust, for those that the engine refuses, and for `control`. */
   linkerAside?: LinkerSource;
+  /** The same for the full module, `wasmdyld-full.wasm`: for `snapshots`. */
+  linkerFull?: LinkerSource;
 }
 
 export interface LoadOptions {
@@ -53,12 +55,10 @@ export interface LoadOptions {
 }
 
 /** Flags of wasm_dyld_load_flag_t. */
-const FLAGS = { lazy: 1, now: 2, global: 256, noDelete: 4096, deepBind: 16384, program: 65536 };
-/** Numbers of wasm_dyld_limit_t, wasm_dyld_bind_t and wasm_dyld_guest_flag_t. */
-const [LIMIT_MEMORY_PAGES, BIND_LAZY, GUEST_NO_DLOPEN] = [0, 1, 1];
-/** Of wasm_dyld_runtime_path_t. */
-const RUNTIME_PATH = { off: 0, origin: 1, any: 2 };
+const FLAGS = { lazy: 1, now: 2, noLoad: 4, global: 256, noDelete: 4096, deepBind: 16384, program: 65536 };
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
+/** Of wasm_dyld_define_flag_t. */
+const DEFINE_OVERRIDE = 1;
 
 export class Namespace {
   /** The guest's memory: there is some as soon as something is loaded. */
@@ -74,6 +74,9 @@ export class Namespace {
   private readonly prepared = new Map<number, Prepared>();
   /** By their types. */
   private readonly freeSlots = new Map<string, Slot[]>();
+  private readonly loaded: Objects;
+  private readonly waiting: Waiting;
+  private control: Control | undefined;
 
   /** Makes a namespace, with nothing in it. */
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
@@ -84,7 +87,9 @@ export class Namespace {
       file: (place: string) => libraries.now(place),
       guestFile: (path: string) => (wasi && !isProvider(wasi) ? guestFile(wasi, path) : undefined),
     };
-    const linker = await Linker.create({ ...files, trace: write }, options.linker, options.linkerAside);
+    const linker = await Linker.create({ ...files, trace: write }, options, options.snapshots === true);
+    // The full module puts checks into modules by itself.
+    if (options.control && !options.snapshots) await linker.needAside();
     const path = options.libraryPath ?? [];
     libraries = new Libraries({
       libraryPath: Array.isArray(path) ? path : [path],
@@ -103,7 +108,7 @@ export class Namespace {
     private readonly libraries: Libraries,
     private readonly options: NamespaceOptions,
   ) {
-    this.configure();
+    this.open();
     this.memory = new Memory({
       memory: () => this.wasmMemory(),
       alloc: (size) => Number(this.out("wasm_dyld_alloc", (at) => [this.handle, BigInt(size), at]).getBigUint64(0, true)),
@@ -116,32 +121,38 @@ export class Namespace {
       prepare: (func) => this.prepare(func),
       callPrepared: (prepared, values) => this.callPrepared(prepared, values),
       symbolsOf: (object) => this.symbolsOf(object),
-      nameOf: (object) => linker.text(linker.plain("wasm_dyld_object_name", this.handle, object)),
+      nameOf: (object) => this.loaded.name(object),
+      next: (object, name) => this.find(object, name, "wasm_dyld_dlsym_next"),
+      callWaiting: (func, type, values) => this.waiting.call(func, type, values),
       unload: (object) => {
-        this.alive();
+        this.atRest("close a library");
         linker.call("wasm_dyld_unload", this.handle, object);
         this.forgetPrepared();
       },
     };
     this.symbols = makeLibrary(this.core, 0);
+    this.loaded = new Objects(linker, () => this.handle);
+    const parts = { linker, libraries, memory: this.memory, handle: () => this.handle, alive: () => this.alive(), stackSize: options.stackSize };
+    this.waiting = new Waiting(parts);
+    if (libraries.isRemote && !options.noDlopen) this.waiting.openLater();
   }
 
-  private configure(): void {
+  private open(): void {
     const { linker, options } = this;
-    const config = linker.plain("wasm_dyld_config_new");
+    const config = configure(linker, this.libraries, options);
     const set = (name: string, ...args: (number | bigint | string)[]) => linker.call(`wasm_dyld_config_${name}`, config, ...args);
-    linker.call("wasmdyld_give_files", config);
-    for (const folder of this.libraries.folders) set("add_library_path", folder);
-    for (const name of options.preload ?? []) set("add_preload", this.libraries.place(name));
-    if (options.runtimePath !== undefined) set("set_runtime_path", RUNTIME_PATH[options.runtimePath]);
-    if (options.stackSize !== undefined) set("set_stack_size", BigInt(options.stackSize));
-    if (options.bind === "lazy") set("set_bind", BIND_LAZY);
-    if (options.maxMemoryPages !== undefined) set("set_limit", LIMIT_MEMORY_PAGES, BigInt(options.maxMemoryPages));
-    if (options.noDlopen) set("set_guest", GUEST_NO_DLOPEN);
+    if (options.control) set("set_control", CONTROL[options.control]);
+    if (options.snapshots) set("set_snapshots", 1);
     if (options.trace) set("set_trace", options.trace.categories, linker.plain("wasmdyld_trace_callback"), 0, 0);
     this.store = linker.engine.newStore();
     this.handle = linker.results("wasm_dyld_new", 1, (at) => [this.store, config, at]).getUint32(0, true);
     linker.call("wasmdyld_give_guest_files", this.handle);
+    if (options.interruptFlag && !options.control) throw new InvalidArgument("INVALID_ARGUMENT", "interruptFlag wants `control`");
+    if (!options.control) return;
+    const control = new Control(linker, () => this.handle, options.interruptFlag);
+    this.control = control;
+    // What waits has begun before, and is meant as well.
+    if (options.interruptFlag) linker.begins = () => void (this.waiting.pending === 0 && control.begin());
   }
 
   /** The first of a function's results. */
@@ -152,6 +163,12 @@ export class Namespace {
 
   private alive(): void {
     if (this.handle === 0) throw new InvalidArgument("INVALID_ARGUMENT", "the namespace has been closed");
+  }
+
+  /** Nothing of the guest's waits: what it has on its stacks would be lost. */
+  private atRest(what: string): void {
+    this.alive();
+    if (this.waiting.pending > 0) throw new Busy("BUSY", `${this.waiting.pending} calls of guests wait for promises: ${what} when they have ended`);
   }
 
   private wasmMemory(): WebAssembly.Memory {
@@ -196,35 +213,42 @@ export class Namespace {
     return this.linked(String(name), () => this.out("wasm_dyld_load", (at) => [this.handle, place, flags(options), at]));
   }
 
-  /** Loads a library from bytes; `name` is what others may need it as. */
-  async loadBytes(name: string, bytes: Uint8Array, options: LoadOptions = {}): Promise<Library> {
+  /** Loads a library from bytes; `name` is what others may need it as. `module`: what JavaScript has compiled of these bytes. */
+  async loadBytes(name: string, bytes: Uint8Array, options: LoadOptions & { module?: WebAssembly.Module } = {}): Promise<Library> {
     this.alive();
-    await this.libraries.prefetchNeeded(bytes);
-    await this.wasi("wasmdyld");
-    return this.linked(name, () =>
-      this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, flags(options), at]),
-    );
+    await this.libraries.given(name, bytes, options.module);
+    try {
+      await this.wasi("wasmdyld");
+      return this.linked(name, () =>
+        this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, flags(options), at]),
+      );
+    } finally {
+      this.linker.engine.forget(bytes);
+    }
   }
 
   private linked(name: string, load: () => DataView): Library {
     const object = load().getUint32(0, true);
+    this.waiting.loaded();
     apart(() => this.options.progress?.({ library: name, phase: "linked", size: 0 }));
     return makeLibrary(this.core, object);
   }
 
   /**
    * Runs a program: loads it with its libraries, calls its main function, and gives its exit code. A namespace runs one program, and loads it
-   * before libraries.
+   * before libraries. Where functions of JavaScript's give promises, or libraries have to be fetched that the program opens, it waits for them.
    */
   async run(program: string | URL | Uint8Array, args: string[] = []): Promise<number> {
     this.alive();
     const given = program instanceof Uint8Array;
     const place = given ? "program.wasm" : this.libraries.filePlace(program);
-    if (given) await this.libraries.prefetchNeeded(program);
+    if (given) await this.libraries.given(place, program);
     else await this.libraries.file(place);
     await this.wasi(place.slice(place.lastIndexOf("/") + 1), args);
     if (given) this.out("wasm_dyld_load_bytes", (at) => [this.handle, place, program, program.length, FLAGS.program, at]);
     else this.out("wasm_dyld_load", (at) => [this.handle, place, FLAGS.program, at]);
+    this.waiting.loaded();
+    if (this.waiting.isUsed) return this.waiting.run();
     return this.out("wasm_dyld_run", (at) => [this.handle, at]).getInt32(0, true);
   }
 
@@ -237,20 +261,128 @@ export class Namespace {
   /**
    * Defines a function for what is loaded from now on, which imports it as `module`.`name`: "env" is the module of C's undefined functions.
    * `signature` is such as "(i32 i64) -> f32"; an i64 is a bigint. What it throws ends the guest's call in a trap, whose `cause` it is.
+   *
+   * `async`: it gives a promise, for which guests wait that are called by `$async` or `run`; an {@link Unsupported} where JavaScript has no Promise
+   * Integration.
    */
-  define(module: string, name: string, signature: string, body: (...args: any[]) => any, options: { override?: boolean } = {}): void {
+  define(module: string, name: string, signature: string, body: (...args: any[]) => any, options: DefineOptions & { async?: boolean } = {}): void {
     this.alive();
-    this.defineTyped(module, name, this.parse(signature), body, options.override ? 1 : 0);
+    const type = this.parse(signature);
+    if (options.async) this.defineExtern(module, name, this.waiting.define(`${module}.${name}`, type, body), options);
+    else this.defineTyped(module, name, type, body, options);
   }
 
-  private defineTyped(module: string, name: string, type: FunctionType, body: (...args: any[]) => any, flags = 0): void {
-    const { engine } = this.linker;
-    const own = engine.hostFunction(type, body);
+  /**
+   * Defines a global for what is loaded from now on, and gives it: one of this value, or one that there is, whose type and mutability are told, since
+   * JavaScript does not tell them.
+   */
+  defineGlobal(
+    module: string,
+    name: string,
+    type: GlobalType,
+    value: number | bigint | WebAssembly.Global,
+    options: DefineOptions & { mutable?: boolean } = {},
+  ): WebAssembly.Global {
+    this.alive();
+    const extern = globalExtern(type, value, options.mutable === true);
+    this.defineExtern(module, name, this.linker.engine.add(extern), options);
+    return extern.value;
+  }
+
+  /** Defines a memory for what is loaded from now on. */
+  defineMemory(module: string, name: string, memory: WebAssembly.Memory, options: LimitOptions = {}): void {
+    this.alive();
+    this.defineExtern(module, name, this.linker.engine.add(memoryExtern(memory, options)), options);
+  }
+
+  /** Defines a table of functions for what is loaded from now on. */
+  defineTable(module: string, name: string, table: WebAssembly.Table, options: LimitOptions = {}): void {
+    this.alive();
+    this.defineExtern(module, name, this.linker.engine.add(tableExtern(table, options)), options);
+  }
+
+  private defineTyped(module: string, name: string, type: FunctionType, body: (...args: any[]) => any, options: DefineOptions = {}): void {
+    this.defineExtern(module, name, this.linker.engine.hostFunction(type, body), options);
+  }
+
+  /** Takes the handle. */
+  private defineExtern(module: string, name: string, own: number, options: DefineOptions): void {
     try {
-      this.linker.call("wasm_dyld_define", this.handle, module, name, own, flags);
+      this.linker.call("wasm_dyld_define", this.handle, module, name, own, options.override ? DEFINE_OVERRIDE : 0);
     } finally {
-      engine.delete(own);
+      this.linker.engine.delete(own);
     }
+  }
+
+  /** Interrupts what runs, from a function that the guest has called: it ends with {@link Interrupted}. Another worker does so by `interruptFlag`. */
+  interrupt(): void {
+    this.controlled().interrupt();
+  }
+
+  /**
+   * How many milliseconds each call may take from the next one on, a load and a run as well; what takes longer ends with {@link TimedOut}. Nothing or 0: as
+   * long as it likes. Of a call that waits for promises it is for each stretch between two waits.
+   */
+  setTimeout(milliseconds?: number): void {
+    this.controlled().setTimeout(milliseconds);
+  }
+
+  /** Gives the guests so many units, for all that follows; what is beyond ends with {@link OutOfBudget}. Nothing: no bound. */
+  setBudget(units?: number | bigint): void {
+    this.controlled().setBudget(units);
+  }
+
+  /** What is left of the budget; nothing where there is no bound. */
+  budgetLeft(): bigint | undefined {
+    return this.controlled().budgetLeft();
+  }
+
+  /** Has `ask` called about so often, in milliseconds, while guests run: if it answers true, what runs ends with {@link Interrupted}. Nothing: nobody is asked. */
+  setWatcher(milliseconds: number, ask?: () => boolean): void {
+    this.controlled().setWatcher(milliseconds, ask);
+  }
+
+  private controlled(): Control {
+    this.alive();
+    if (this.control) return this.control;
+    throw new Unsupported("UNSUPPORTED", "the namespace cannot stop its guests: make it with `control`");
+  }
+
+  /** Takes the state of the guest: its memory, table and globals, and what is loaded. Nothing of it runs; `snapshots` has been set. */
+  snapshot(): Snapshot {
+    this.atRest("take a snapshot");
+    if (!this.options.snapshots) throw new Unsupported("UNSUPPORTED", "the namespace takes no snapshots: make it with `snapshots`");
+    return take(this.linker, this.handle);
+  }
+
+  /**
+   * Puts the namespace into the state of a snapshot, or of its bytes: the one that it was taken of, or a new one with `snapshots`, with the same definitions, into
+   * which nothing has been loaded. No guest code runs. Libraries that were loaded since are closed.
+   */
+  async restore(snapshot: Snapshot | Uint8Array): Promise<void> {
+    this.atRest("restore a snapshot");
+    if (!this.options.snapshots) throw new Unsupported("UNSUPPORTED", "the namespace takes no snapshots: make it with `snapshots`");
+    await this.wasi("wasmdyld");
+    this.atRest("restore a snapshot");
+    restore(this.linker, this.handle, snapshot);
+    this.forgetPrepared();
+    this.waiting.loaded();
+    // Pointers of functions that came later are gone.
+    const there = new Set(this.loaded.all());
+    for (const [key, slots] of this.freeSlots) this.freeSlots.set(key, slots.filter((slot) => there.has(slot.object)));
+  }
+
+  /** A library that is loaded, by its name: one loading more, which `$close` takes back. Nothing if it is not loaded. */
+  loadedLibrary(name: string): Library | undefined {
+    this.alive();
+    const object = this.out("wasm_dyld_load", (at) => [this.handle, this.libraries.place(name), FLAGS.noLoad, at]).getUint32(0, true);
+    return object === 0 ? undefined : makeLibrary(this.core, object);
+  }
+
+  /** What a function pointer or an address of the guest's belongs to (dladdr). */
+  dladdr(value: number, kind: "function" | "data"): Found | undefined {
+    this.alive();
+    return this.loaded.dladdr(value, kind);
   }
 
   private parse(signature: string): FunctionType {
@@ -266,32 +398,33 @@ export class Namespace {
    * A function pointer for guests to a function of JavaScript's, until it is closed. Something has to be loaded. A pointer that was closed serves the next
    * function of its type.
    */
-  callback(signature: string, body: (...args: any[]) => any): Callback {
+  callback(signature: string, body: (...args: any[]) => any, options: { async?: boolean } = {}): Callback {
     this.alive();
     const type = this.parse(signature);
-    const key = JSON.stringify(type);
-    const free = this.freeSlots.get(key) ?? [];
-    this.freeSlots.set(key, free);
-    const slot = free.pop() ?? this.newSlot(type);
+    const key = JSON.stringify([type, options.async === true]);
+    const slot = this.freeSlots.get(key)?.pop() ?? this.newSlot(type, options.async === true);
     slot.body = body;
     return new Callback(slot.number, () => {
       slot.body = undefined;
-      free.push(slot);
+      const free = this.freeSlots.get(key);
+      if (free) free.push(slot);
+      else this.freeSlots.set(key, [slot]);
     });
   }
 
   /** The linker never unloads what holds a number of a function of the host's, so slots are kept and used again. */
-  private newSlot(type: FunctionType): Slot {
-    const slot: Slot = { number: 0, body: undefined };
+  private newSlot(type: FunctionType, waits: boolean): Slot {
+    const slot: Slot = { number: 0, object: 0, body: undefined };
     const name = String(++this.callbacks);
-    this.defineTyped(MODULE, name, type, (...args) => {
+    const body = (...args: any[]) => {
       if (slot.body === undefined) throw new Error("a callback was called after it was closed");
       return slot.body(...args);
-    });
+    };
+    if (waits) this.defineExtern(MODULE, name, this.waiting.define("the callback", type, body), {});
+    else this.defineTyped(MODULE, name, type, body);
     const [bytes, file] = [callbackLibrary(name, type), `callback-${name}.so`];
-    const object = this.out("wasm_dyld_load_bytes", (at) => [this.handle, file, bytes, bytes.length, 0, at]).getUint32(0, true);
-    const place = this.linker.results("wasm_dyld_object_place", 4, (at) => [this.handle, object, at, at + 8, at + 16, at + 24]);
-    slot.number = Number(place.getBigUint64(16, true));
+    slot.object = this.out("wasm_dyld_load_bytes", (at) => [this.handle, file, bytes, bytes.length, 0, at]).getUint32(0, true);
+    slot.number = this.loaded.place(slot.object).tableBase;
     return slot;
   }
 
@@ -304,8 +437,19 @@ export class Namespace {
   /** The names of what is loaded, in that order. */
   objects(): string[] {
     this.alive();
-    const count = this.linker.plain("wasm_dyld_object_count", this.handle) as number;
-    return Array.from({ length: count }, (_, n) => this.core.nameOf(this.linker.plain("wasm_dyld_object_at", this.handle, n)));
+    return this.loaded.all().map((object) => this.loaded.name(object));
+  }
+
+  /** The same with all that is known of them. */
+  objectInfos(): ObjectInfo[] {
+    this.alive();
+    return this.loaded.all().map((object) => this.loaded.info(object));
+  }
+
+  /** Where libraries are searched, as the linker knows these folders. */
+  get libraryPath(): string[] {
+    this.alive();
+    return this.loaded.folders();
   }
 
   /** Gives all of it up. Exit handlers do not run: see {@link finish}. Functions of its libraries must not be called any more. */
@@ -334,7 +478,8 @@ export class Namespace {
     if (wasi === false) return;
     const provider = isProvider(wasi) ? wasi : await makeWasi(program, { ...wasi, args: args ?? wasi.args ?? [] });
     const memory = () => this.wasmMemory();
-    const functions = withStreams(provider.imports, this.options, memory);
+    const few = isProvider(wasi) ? provider.imports : withFewFiles(provider.imports, wasi.maxFiles ?? MOST_FILES, memory);
+    const functions = withStreams(few, this.options, memory);
     let bound = provider.setMemory === undefined;
     const bind = () => {
       bound = true;
@@ -355,25 +500,27 @@ export class Namespace {
   }
 
   private exit(code: number): never {
-    throw this.linker.engine.takeTrap(this.linker.plain("wasmdyld_exit", this.handle, code));
+    const trap = this.linker.engine.takeTrap(this.linker.plain("wasmdyld_exit", this.handle, code));
+    this.waiting.exited(trap, code);
+    throw trap;
   }
 
-  private find(object: number, name: string): ReturnType<Core["find"]> {
+  private find(object: number, name: string, by = "wasm_dyld_dlsym"): ReturnType<Core["find"]> {
     const { linker } = this;
     let found: DataView;
     try {
       this.alive();
-      found = linker.results("wasm_dyld_dlsym", 3, (at) => [this.handle, object, name, at, at + 8, 0]);
+      found = linker.results(by, 3, (at) => [this.handle, object, name, at, at + 8, 0]);
     } catch (error) {
       if (error instanceof NotFound) return undefined;
       throw error;
     }
     if (found.getUint32(0, true) === SYMBOL_FUNCTION) return { func: found.getUint32(8, true) };
-    return { address: this.valueOfSymbol(object, name) };
+    return { address: this.valueOfSymbol(object, name, by) };
   }
 
-  private valueOfSymbol(object: number, name: string): number {
-    const found = this.linker.results("wasm_dyld_dlsym", 2, (at) => [this.handle, object, name, at, 0, at + 8]);
+  private valueOfSymbol(object: number, name: string, by = "wasm_dyld_dlsym"): number {
+    const found = this.linker.results(by, 2, (at) => [this.handle, object, name, at, 0, at + 8]);
     return Number(found.getBigUint64(8, true));
   }
 
@@ -431,6 +578,8 @@ export class Namespace {
 /** A table slot for functions of JavaScript's of one type, one at a time. */
 interface Slot {
   number: number;
+  /** The linker's handle of the library that has it. */
+  object: number;
   body: ((...args: any[]) => any) | undefined;
 }
 

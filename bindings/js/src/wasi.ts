@@ -1,6 +1,7 @@
 // What guests get of WASI preview1: node's own in node, @bjorn3/browser_wasi_shim elsewhere, or what the host brings. Streams that are functions
 // of JavaScript's are put before it.
 import { builtin, inNode } from "./files.js";
+import { MemoryFolder } from "./folder.js";
 
 export interface WasiOptions {
   /** Arguments after the program's name. */
@@ -8,8 +9,10 @@ export interface WasiOptions {
   env?: Record<string, string>;
   /** In node: folders of this machine by their names for guests. */
   preopens?: Record<string, string>;
-  /** In browsers: files in memory, by the folders' names for guests. */
-  folders?: Record<string, Folder>;
+  /** Files in memory, by the folders' names for guests: JavaScript's own copies, or folders that it and guests have in common. */
+  folders?: Record<string, Folder | MemoryFolder>;
+  /** How many files and folders guests may have open at a time, beside those that they are given: 256 if not said. */
+  maxFiles?: number;
 }
 
 /** Names to files and folders. */
@@ -74,7 +77,9 @@ async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): 
       new shim.OpenFile(new shim.File([])),
       console_((line) => console.log(line)),
       console_((line) => console.error(line)),
-      ...Object.entries(folders).map(([name, folder]) => new shim.PreopenDirectory(name, contents(folder))),
+      ...Object.entries(folders).map(([name, folder]) => {
+        return new shim.PreopenDirectory(name, folder instanceof MemoryFolder ? folder.entries : contents(folder));
+      }),
     ],
     { debug: false },
   );
@@ -86,7 +91,9 @@ async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): 
   };
 }
 
-const [SUCCESS, IO] = [0, 29];
+const [SUCCESS, IO, TOO_MANY] = [0, 29, 33];
+/** As the C API has it. */
+export const MOST_FILES = 256;
 /** The most of one call, as a guest may name the same bytes in any number of vectors; what is left is for its next call. */
 const [MOST_VECTORS, MOST_BYTES] = [1024, 1 << 20];
 
@@ -140,4 +147,30 @@ export function withStreams(
     return SUCCESS;
   };
   return { ...imports, fd_write, fd_read };
+}
+
+/** Functions that stand before WASI's own so that guests have no more than so many files open. */
+export function withFewFiles(imports: WasiProvider["imports"], most: number, memory: () => WebAssembly.Memory): WasiProvider["imports"] {
+  const open = new Set<number>();
+  const opens = (name: string): [string, (...args: any[]) => number] => [
+    name,
+    (...args) => {
+      if (open.size >= most) return TOO_MANY;
+      const answer = imports[name]!(...args);
+      if (answer === SUCCESS) open.add(new DataView(memory().buffer).getUint32(args.at(-1) >>> 0, true));
+      return answer;
+    },
+  ];
+  const fd_close = (fd: number): number => {
+    const answer = imports.fd_close!(fd);
+    if (answer === SUCCESS) open.delete(fd >>> 0);
+    return answer;
+  };
+  const fd_renumber = (from: number, to: number): number => {
+    const answer = imports.fd_renumber!(from, to);
+    if (answer === SUCCESS && from !== to && open.delete(from >>> 0)) open.add(to >>> 0);
+    return answer;
+  };
+  const openers = ["path_open", "sock_accept"].filter((name) => imports[name]);
+  return { ...imports, ...Object.fromEntries(openers.map(opens)), fd_close, fd_renumber };
 }

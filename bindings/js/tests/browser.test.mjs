@@ -5,6 +5,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { SPIN, library } from "./modules.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { serve, withPage } = await import(pathToFileURL(path.join(here, "../../../tests/web/chromium.mjs")).href);
@@ -12,10 +13,17 @@ const installed = process.env.WASMDYLD_TEST_JS;
 const guests = process.env.WASMDYLD_GUESTS;
 const absent = spawnSync("chromium", ["--version"]).status !== 0;
 
+const OPENS = library({
+  imports: [["env", "dlopen", "i32 i32 -> i32"]],
+  functions: { open: ["i32 -> i32", 0, [0x20, 0, 0x41, 2, 0x10, 0]], spin: SPIN },
+  needed: ["libc.so", "libdl.so"],
+});
+
 const PAGE = `<!doctype html>
 <script type="importmap">{ "imports": { "wasmdyld": "/package/wasmdyld/dist/index.js", "@bjorn3/browser_wasi_shim": "/package/@bjorn3/browser_wasi_shim/dist/index.js" } }</script>
 <script type="module">
-import { Namespace } from "wasmdyld";
+import { Namespace, TimedOut, canWait, link } from "wasmdyld";
+const OPENS = Uint8Array.from(${JSON.stringify([...OPENS])});
 globalThis.results = (async () => {
   const ns = await Namespace.create({ libraryPath: "/lib" });
   const z = await ns.load("libz.so");
@@ -31,7 +39,20 @@ globalThis.results = (async () => {
   });
   const exit = await programs.run("/cases/hello/main-pie.wasm");
   programs.close();
-  return { crc, refused, out, exit };
+  // What the guest opens is fetched while it waits; checks, snapshots and one module are of the other two modules.
+  const waiting = await Namespace.create({ libraryPath: "/lib", snapshots: true, control: "interrupt" });
+  const opens = await waiting.loadBytes("libopens.so", OPENS);
+  const opened = canWait ? (await opens.$async("open")("libz.so")) !== 0 : "not here";
+  const snapshot = waiting.snapshot();
+  waiting.setTimeout(100);
+  let ended;
+  try { opens.spin(); } catch (error) { ended = error instanceof TimedOut; }
+  await waiting.restore(snapshot);
+  const objects = waiting.objects().includes("libz.so");
+  waiting.close();
+  const linked = await link("/cases/hello/main-pie.wasm", { libraryPath: "/lib" });
+  const valid = WebAssembly.validate(linked.module);
+  return { crc, refused, out, exit, opened, ended, objects, valid };
 })();
 </script>`;
 
@@ -50,6 +71,7 @@ test("on a page", { skip: absent && "chromium is not here" }, async () => {
       assert.deepEqual(page.errors, []);
       assert.equal(result.crc, 0xcbf43926);
       assert.match(result.refused, /not fetched: `await prefetch`/);
+      assert.deepEqual([result.opened, result.ended, result.objects, result.valid], [true, true, true, true]);
       assert.deepEqual([result.out, result.exit], ["Hello from a program with a shared libc.\n", 0]);
     });
   } finally {

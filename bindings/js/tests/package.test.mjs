@@ -27,8 +27,14 @@ test("its types serve programs that are checked strictly", () => {
     const lib = ["--lib", "es2023,dom,esnext.disposable"];
     execFileSync(process.execPath, [path.join(tools, "node_modules/typescript/bin/tsc"), ...options, ...lib, name], { cwd: folder, stdio: "pipe" });
   };
-  const program = (last) => `import { Namespace, NotFound, type Library, type NamespaceOptions } from "wasmdyld";
-const options: NamespaceOptions = { libraryPath: ["lib", new URL("file:///lib")], stdout: (bytes) => void bytes.length };
+  const program = (last) => `import { MemoryFolder, Namespace, NotFound, OutOfBudget, Snapshot, canWait, interrupt, link } from "wasmdyld";
+import type { Found, Library, Linked, NamespaceOptions, ObjectInfo } from "wasmdyld";
+const interruptFlag = new Int32Array(new SharedArrayBuffer(4));
+const folder: MemoryFolder = await MemoryFolder.create({ "a.txt": "text" });
+const options: NamespaceOptions = {
+  libraryPath: ["lib", new URL("file:///lib")], stdout: (bytes) => void bytes.length, plt: "auto", maxObjects: 10,
+  control: "budget", interruptFlag, snapshots: true, wasi: { folders: { "/data": folder }, maxFiles: 5 },
+};
 using ns = await Namespace.create(options);
 const z: Library = await ns.load("libz.so");
 const order = ns.callback("(i32 i32) -> i32", (a: number, b: number) => a - b);
@@ -38,6 +44,21 @@ try {
 } catch (error) {
   if (error instanceof NotFound) console.error(error.code, error.symbols.length);
 }
+ns.define("env", "wait", "(i32) -> i32", async (n: number) => n, { async: true, override: true });
+const global: WebAssembly.Global = ns.defineGlobal("env", "g", "i64", 5n, { mutable: true });
+ns.defineMemory("env", "m", new WebAssembly.Memory({ initial: 1, maximum: 2 }), { maximum: 2 });
+const sum: number = canWait ? await z.$async("crc32")(0, "text", 4) : z.$next("crc32")(0, null, 0);
+ns.setTimeout(100);
+ns.setBudget(10n ** 9n);
+ns.setWatcher(10, () => sum === 0);
+const left: bigint | undefined = ns.budgetLeft();
+const snapshot: Snapshot = ns.snapshot();
+await ns.restore(snapshot.bytes());
+const infos: ObjectInfo[] = ns.objectInfos();
+const found: Found | undefined = ns.dladdr(infos[0]?.place.memoryBase ?? 0, "data");
+const { module, warnings }: Linked = await link("program.wasm", { exports: ["f"], strip: true });
+interrupt(interruptFlag);
+console.log(global.value, left, found?.symbol, module.length, warnings.join(), OutOfBudget.name);
 const code: number = ${last};
 console.log(code);
 export {};
@@ -62,6 +83,11 @@ test("the second module is read where it is wanted, or fetched before", async ()
     const error = await refused(aside);
     assert.match(error.message, /not a valid module: type mismatch.* at offset 0x/);
     assert.equal(error.code, "MALFORMED");
+  }
+  // What is loaded from bytes is asked for as well.
+  for (const load of [(ns) => ns.loadBytes("libx.so", INVALID), (ns) => ns.run(INVALID), (ns) => (ns.addLibrary("libx.so", INVALID), ns.load("libx.so"))]) {
+    using ns = await Namespace.create({ linkerAside: bytes });
+    await assert.rejects(load(ns), /not a valid module: type mismatch.* at offset 0x/);
   }
   // Without it the engine's own words have to do.
   const error = await refused(path.join(installed, "dist/none.wasm"));
