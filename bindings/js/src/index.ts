@@ -19,6 +19,6 @@ export { Namespace } from "./namespace.js";
 export type { Found, ObjectInfo } from "./objects.js";
 export { canWait } from "./promises.js";
 export type { DefineOptions, GlobalType, LimitOptions } from "./values.js";
-export type { LoadOptions, NamespaceOptions } from "./namespace.js";
+export type { LoadOptions, NamespaceOptions } from "./options.js";
 export type { Folder, Streams, WasiOptions, WasiProvider } from "./wasi.js";
 export { inspect, type ModuleInfo } from "./inspect.js";

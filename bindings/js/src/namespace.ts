@@ -1,61 +1,25 @@
 // A namespace: a memory, a table and the libraries linked in them.
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import { apart } from "./apart.js";
-import { RUNTIME_PATH, configure, type Settings } from "./config.js";
-import { CONTROL, Control, type ControlMode } from "./control.js";
+import { readCell, writeCell } from "./cells.js";
+import { RUNTIME_PATH, configure } from "./config.js";
+import { CONTROL, Control } from "./control.js";
 import type { FunctionType } from "./engine.js";
 import { Busy, InvalidArgument, NotFound, Unsupported } from "./errors.js";
 import { MOST_BYTES } from "./files.js";
 import { guestFile } from "./guest-paths.js";
 import { Snapshot, restore, take } from "./full/snapshots.js";
-import { Libraries, type Progress } from "./libraries.js";
+import { Libraries } from "./libraries.js";
 import { makeLibrary, type Core, type Library, type Prepared, type Result } from "./library.js";
-import { Linker, type LinkerSource } from "./linker.js";
+import { Linker } from "./linker.js";
 import { Memory } from "./memory.js";
 import { Objects, type Found, type ObjectInfo } from "./objects.js";
+import { FLAGS, flags, type LoadOptions, type NamespaceOptions } from "./options.js";
 import { globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
 import { Waiting } from "./waiting.js";
 import { PREVIEW1 } from "./wasi-types.js";
-import { MOST_FILES, isProvider, makeWasi, withFewFiles, withStreams, type Streams, type WasiOptions, type WasiProvider } from "./wasi.js";
+import { MOST_FILES, isProvider, makeWasi, withFewFiles, withStreams } from "./wasi.js";
 
-export interface NamespaceOptions extends Settings, Streams {
-  /** Where libraries are searched, in order: folders of this machine (node), or addresses of folders, against the page's own. */
-  libraryPath?: string | URL | (string | URL)[];
-  /** The most bytes that a library may have, of the web or of the machine: 256 MiB if not said. A longer response is cut off. */
-  maxLibraryBytes?: number;
-  /** Fetches what is on the web. */
-  fetch?: typeof globalThis.fetch;
-  /** What guests get of WASI. `false`: nothing, so that a library that imports some is refused. */
-  wasi?: WasiOptions | WasiProvider | false;
-  /** Guests can be stopped: by `interrupt` and `setTimeout`, or by `setBudget` besides. It makes them slower. */
-  control?: ControlMode;
-  /** What another worker sets by `interrupt(flag)` to interrupt what runs here: the first number, of a SharedArrayBuffer. It wants `control`. */
-  interruptFlag?: Int32Array;
-  /** Snapshots can be taken and restored. It wants the linker's full module. */
-  snapshots?: boolean;
-  progress?: (event: Progress) => void;
-  /** Debug output: categories as for WASMDYLD_DEBUG ("libs,bindings"), and where it goes, the console if not said. */
-  trace?: { categories: string; write?: (category: string, text: string) => void };
-  /** The linker's own module, where it does not lie beside this one: an address, bytes, or compiled. */
-  linker?: LinkerSource;
-  /** The same for the second module, `wasmdyld-aside.wasm`: for libraries of C++ and Rust, for those that the engine refuses, and for `control`. */
-  linkerAside?: LinkerSource;
-  /** The same for the full module, `wasmdyld-full.wasm`: for `snapshots`. */
-  linkerFull?: LinkerSource;
-}
-
-export interface LoadOptions {
-  /** The symbols serve libraries that are loaded later. */
-  global?: boolean;
-  bind?: "now" | "lazy";
-  /** Never unloaded. */
-  noDelete?: boolean;
-  /** Its own group is searched before the global scope. */
-  deepBind?: boolean;
-}
-
-/** Flags of wasm_dyld_load_flag_t. */
-const FLAGS = { lazy: 1, now: 2, noLoad: 4, global: 256, noDelete: 4096, deepBind: 16384, program: 65536 };
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
 /** Of wasm_dyld_define_flag_t. */
 const DEFINE_OVERRIDE = 1;
@@ -585,24 +549,3 @@ interface Slot {
 
 /** ENOSYS of WASI. */
 const NOT_SUPPORTED = 52;
-
-function flags(options: LoadOptions): number {
-  const { global, bind, noDelete, deepBind } = options;
-  const chosen = [global && FLAGS.global, bind && FLAGS[bind], noDelete && FLAGS.noDelete, deepBind && FLAGS.deepBind];
-  return chosen.reduce<number>((all, flag) => all | (flag || 0), 0);
-}
-
-function writeCell(cells: DataView, n: number, kind: number, value: number | bigint): void {
-  if (kind === 1) cells.setBigInt64(8 * n, value as bigint, true);
-  else if (kind === 2) cells.setFloat32(8 * n, value as number, true);
-  else if (kind === 3) cells.setFloat64(8 * n, value as number, true);
-  else cells.setInt32(8 * n, value as number, true);
-}
-
-function readCell(cells: DataView, n: number, kind: number): number | bigint {
-  if (kind === 1) return cells.getBigInt64(8 * n, true);
-  if (kind === 2) return cells.getFloat32(8 * n, true);
-  if (kind === 3) return cells.getFloat64(8 * n, true);
-  return cells.getInt32(8 * n, true);
-}
-

@@ -27,8 +27,8 @@ export interface WasiProvider {
 }
 
 export interface Streams {
-  /** What guests read: bytes, or text. */
-  stdin?: Uint8Array | string | undefined;
+  /** What guests read: bytes or text, or a function that gives at most so many bytes, and none or nothing at the end. */
+  stdin?: Uint8Array | string | ((size: number) => Uint8Array | undefined) | undefined;
   stdout?: ((bytes: Uint8Array) => void) | undefined;
   stderr?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -135,15 +135,28 @@ export function withStreams(
   };
   const fd_read = (fd: number, at: number, count: number, read: number): number => {
     if (fd !== 0 || input === undefined) return imports.fd_read!(fd, at, count, read);
-    const view = new DataView(memory().buffer);
+    const parts = vectors(new DataView(memory().buffer), at, count);
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    let given: Uint8Array;
+    if (typeof input === "function") {
+      try {
+        given = size === 0 ? new Uint8Array() : (input(size) ?? new Uint8Array());
+      } catch {
+        return IO;
+      }
+      // More than was asked for would be lost.
+      if (!(given instanceof Uint8Array) || given.length > size) return IO;
+    } else {
+      given = input.subarray(0, size);
+      input = input.subarray(given.length);
+    }
     let done = 0;
-    for (const part of vectors(view, at, count)) {
-      const piece = input.subarray(0, part.length);
+    for (const part of parts) {
+      const piece = given.subarray(done, done + part.length);
       part.set(piece);
-      input = input.subarray(piece.length);
       done += piece.length;
     }
-    view.setUint32(read >>> 0, done, true);
+    new DataView(memory().buffer).setUint32(read >>> 0, done, true);
     return SUCCESS;
   };
   return { ...imports, fd_write, fd_read };

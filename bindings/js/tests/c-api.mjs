@@ -102,6 +102,7 @@ export const BY_ITSELF = {
   wasi_add_virtual_folder: "WasiOptions.folders",
   wasi_set_max_files: "WasiOptions.maxFiles",
   wasi_set_stderr: "Streams.stderr",
+  wasi_set_stdin: "Streams.stdin",
   wasi_set_stdin_bytes: "Streams.stdin",
   wasi_set_stdout: "Streams.stdout",
   write: "Memory.write",
@@ -148,6 +149,5 @@ export const LEFT_OUT = {
   wasi_new: "options are objects of JavaScript's",
   wasi_set_deterministic: `${NOT_YET}: a WASI of the host's own can be so`,
   wasi_set_stderr_buffer: FILES,
-  wasi_set_stdin: `${NOT_YET}: \`stdin\` is bytes or text`,
   wasi_set_stdout_buffer: FILES,
 };

@@ -8,7 +8,7 @@ import { MEMORY, library } from "./modules.mjs";
 
 const installed = process.env.WASMDYLD_TEST_JS;
 const { InvalidArgument, LinkError, MemoryFolder, Namespace, NotFound } = await import(pathToFileURL(path.join(installed, "dist/index.js")).href);
-const { withFewFiles } = await import(pathToFileURL(path.join(installed, "dist/wasi.js")).href);
+const { withFewFiles, withStreams } = await import(pathToFileURL(path.join(installed, "dist/wasi.js")).href);
 const guests = process.env.WASMDYLD_GUESTS;
 const lib = path.join(guests, "lib");
 
@@ -151,4 +151,28 @@ test("guests have so many files open and no more", async () => {
   wasi.fd_close(5);
   wasi.fd_close(6);
   assert.deepEqual([opened(), opened(), opened()], [0, 0, 33]);
+});
+
+test("input from a function", async () => {
+  const asked = [];
+  const left = [Uint8Array.from(Buffer.from("one\n")), Uint8Array.from(Buffer.from("two")), undefined];
+  const ns = await Namespace.create({ libraryPath: lib, stdin: (size) => (asked.push(size), left.shift()) });
+  const libc = await ns.load("libc.so");
+  const line = () => {
+    const read = new Uint8Array(8);
+    const got = libc.fgets(read, 8, ns.memory.readU32(libc.$address("stdin")));
+    return got === 0 ? null : new TextDecoder().decode(read.subarray(0, read.indexOf(0)));
+  };
+  assert.deepEqual([line(), line(), line()], ["one\n", "two", null]);
+  assert.ok(asked.length >= 3 && asked.every((size) => size > 0), `${asked}`);
+  ns.close();
+  // What throws, or gives more than was asked for, is an error of input for the guest.
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  new Uint32Array(memory.buffer, 16, 2).set([64, 4]);
+  for (const stdin of [() => { throw new Error("none"); }, () => new Uint8Array(5), () => "text"]) {
+    assert.equal(withStreams({}, { stdin }, () => memory).fd_read(0, 16, 1, 32), 29);
+  }
+  assert.equal(withStreams({}, { stdin: (size) => new Uint8Array(size).fill(7) }, () => memory).fd_read(0, 16, 1, 32), 0);
+  assert.deepEqual([...new Uint8Array(memory.buffer, 64, 5)], [7, 7, 7, 7, 0]);
+  assert.equal(new Uint32Array(memory.buffer, 32, 1)[0], 4);
 });
