@@ -18,7 +18,7 @@ import { FLAGS, flags, type LoadOptions, type NamespaceOptions } from "./options
 import { globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
 import { Waiting } from "./waiting.js";
 import { PREVIEW1 } from "./wasi-types.js";
-import { MOST_FILES, isProvider, makeWasi, withFewFiles, withStreams } from "./wasi.js";
+import { isProvider, makeWasi, within, withStreams } from "./wasi.js";
 
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
 /** Of wasm_dyld_define_flag_t. */
@@ -442,8 +442,7 @@ export class Namespace {
     if (wasi === false) return;
     const provider = isProvider(wasi) ? wasi : await makeWasi(program, { ...wasi, args: args ?? wasi.args ?? [] });
     const memory = () => this.wasmMemory();
-    const few = isProvider(wasi) ? provider.imports : withFewFiles(provider.imports, wasi.maxFiles ?? MOST_FILES, memory);
-    const functions = withStreams(few, this.options, memory);
+    const functions = withStreams(isProvider(wasi) ? provider.imports : within(provider.imports, wasi, memory), this.options, memory);
     let bound = provider.setMemory === undefined;
     const bind = () => {
       bound = true;

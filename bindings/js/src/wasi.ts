@@ -2,6 +2,7 @@
 // of JavaScript's are put before it.
 import { builtin, inNode } from "./files.js";
 import { MemoryFolder } from "./folder.js";
+import { withStillTime } from "./still.js";
 
 export interface WasiOptions {
   /** Arguments after the program's name. */
@@ -13,6 +14,11 @@ export interface WasiOptions {
   folders?: Record<string, Folder | MemoryFolder>;
   /** How many files and folders guests may have open at a time, beside those that they are given: 256 if not said. */
   maxFiles?: number;
+  /**
+   * Guests see the same in every run: random numbers come from this seed and are no secret, clocks stand still at 2001-09-09T01:46:40Z and at 0, and time passes
+   * only where they sleep, and then at once.
+   */
+  deterministic?: number | bigint;
 }
 
 /** Names to files and folders. */
@@ -93,7 +99,7 @@ async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): 
 
 const [SUCCESS, IO, TOO_MANY] = [0, 29, 33];
 /** As the C API has it. */
-export const MOST_FILES = 256;
+const MOST_FILES = 256;
 /** The most of one call, as a guest may name the same bytes in any number of vectors; what is left is for its next call. */
 const [MOST_VECTORS, MOST_BYTES] = [1024, 1 << 20];
 
@@ -160,6 +166,12 @@ export function withStreams(
     return SUCCESS;
   };
   return { ...imports, fd_write, fd_read };
+}
+
+/** Functions that stand before WASI's own, for what is said of it. */
+export function within(imports: WasiProvider["imports"], options: WasiOptions, memory: () => WebAssembly.Memory): WasiProvider["imports"] {
+  const few = withFewFiles(imports, options.maxFiles ?? MOST_FILES, memory);
+  return options.deterministic === undefined ? few : withStillTime(few, options.deterministic, memory);
 }
 
 /** Functions that stand before WASI's own so that guests have no more than so many files open. */

@@ -100,6 +100,7 @@ export const BY_ITSELF = {
   wasi_add_env: "WasiOptions.env",
   wasi_add_folder: "WasiOptions.preopens",
   wasi_add_virtual_folder: "WasiOptions.folders",
+  wasi_set_deterministic: "WasiOptions.deterministic",
   wasi_set_max_files: "WasiOptions.maxFiles",
   wasi_set_stderr: "Streams.stderr",
   wasi_set_stdin: "Streams.stdin",
@@ -147,7 +148,6 @@ export const LEFT_OUT = {
   wasi_inherit_env: "`wasi: { env: process.env }` in node; pages have no environment",
   wasi_inherit_stdio: "streams that are not said are the process's in node, and the console in pages",
   wasi_new: "options are objects of JavaScript's",
-  wasi_set_deterministic: `${NOT_YET}: a WASI of the host's own can be so`,
   wasi_set_stderr_buffer: FILES,
   wasi_set_stdout_buffer: FILES,
 };

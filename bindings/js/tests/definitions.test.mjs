@@ -9,6 +9,7 @@ import { MEMORY, library } from "./modules.mjs";
 const installed = process.env.WASMDYLD_TEST_JS;
 const { InvalidArgument, LinkError, MemoryFolder, Namespace, NotFound } = await import(pathToFileURL(path.join(installed, "dist/index.js")).href);
 const { withFewFiles, withStreams } = await import(pathToFileURL(path.join(installed, "dist/wasi.js")).href);
+const { withStillTime } = await import(pathToFileURL(path.join(installed, "dist/still.js")).href);
 const guests = process.env.WASMDYLD_GUESTS;
 const lib = path.join(guests, "lib");
 
@@ -175,4 +176,53 @@ test("input from a function", async () => {
   assert.equal(withStreams({}, { stdin: (size) => new Uint8Array(size).fill(7) }, () => memory).fd_read(0, 16, 1, 32), 0);
   assert.deepEqual([...new Uint8Array(memory.buffer, 64, 5)], [7, 7, 7, 7, 0]);
   assert.equal(new Uint32Array(memory.buffer, 32, 1)[0], 4);
+});
+
+test("guests for which every run is the same", async () => {
+  const seen = async (seed) => {
+    const ns = await Namespace.create({ libraryPath: lib, wasi: { deterministic: seed } });
+    const libc = await ns.load("libc.so");
+    const random = new Uint8Array(20);
+    assert.equal(libc.getentropy(random, 20), 0);
+    const times = () => [libc.time(null)];
+    const before = times();
+    const began = performance.now();
+    assert.equal(libc.sleep(100), 0);
+    assert.ok(performance.now() - began < 10_000);
+    const told = [[...random], before, times()];
+    ns.close();
+    return told;
+  };
+  const [random, before, after] = await seen(7);
+  assert.deepEqual(before, [1_000_000_000n]);
+  assert.deepEqual(after, [1_000_000_100n]);
+  assert.deepEqual(await seen(7n), [random, before, after]);
+  assert.notDeepEqual((await seen(8))[0], random);
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const view = new DataView(memory.buffer);
+  const wasi = withStillTime({}, 7, () => memory);
+  // As SplitMix64 has it for this seed, and other hosts do.
+  assert.equal(wasi.random_get(0, 12), 0);
+  assert.equal(view.getBigUint64(0, true), 7191089600892374487n);
+  assert.deepEqual([view.getUint32(8, true) !== 0, view.getUint32(12, true)], [true, 0]);
+  const time = (clock) => [wasi.clock_time_get(clock, 0n, 16), view.getBigUint64(16, true)];
+  assert.deepEqual(time(1), [0, 0n]);
+  // Of two sleeps the shorter one, and of a file and a sleep the file at once.
+  const subscribe = (n, user, kind, clock, timeout, flags) => {
+    const at = 1024 + 48 * n;
+    new Uint8Array(memory.buffer, at, 48).fill(0);
+    view.setBigUint64(at, user, true);
+    view.setUint8(at + 8, kind);
+    view.setUint32(at + 16, clock, true);
+    view.setBigUint64(at + 24, timeout, true);
+    view.setUint16(at + 40, flags, true);
+  };
+  subscribe(0, 5n, 0, 1, 70n, 0);
+  subscribe(1, 6n, 0, 0, 1_000_000_000_000_000_030n, 1);
+  assert.equal(wasi.poll_oneoff(1024, 2048, 2, 32), 0);
+  assert.deepEqual([view.getUint32(32, true), view.getBigUint64(2048, true), view.getUint16(2056, true), ...time(1)], [1, 6n, 0, 0, 30n]);
+  subscribe(1, 7n, 1, 0, 0n, 0);
+  assert.equal(wasi.poll_oneoff(1024, 2048, 2, 32), 0);
+  assert.deepEqual([view.getUint32(32, true), view.getBigUint64(2048, true), view.getUint8(2058), ...time(1)], [1, 7n, 1, 0, 30n]);
+  assert.deepEqual([wasi.poll_oneoff(1024, 2048, 0, 32), wasi.poll_oneoff(1024, 2048, 1 << 20, 32), time(2)[0], time(9)[0]], [28, 28, 8, 28]);
 });
