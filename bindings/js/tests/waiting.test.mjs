@@ -82,6 +82,25 @@ test("a function that waits calls the guest, at once and waiting", only, async (
   ns.close();
 });
 
+test("a call that waits begins in a function that a guest has called, and outlives it", only, async () => {
+  const begun = [];
+  let guest;
+  const [ns, loaded] = await slow(async (n) => (await sleep(1), n));
+  guest = loaded;
+  // The guest's own call is over before the one that it has begun.
+  ns.define("env", "begin", "(i32) -> i32", (n) => (begun.push(guest.$async("keep")(n)), n));
+  const begins = await ns.loadBytes("libbegins.so", library({
+    imports: [["env", "begin", "i32 -> i32"]], others: [MEMORY, STACK], functions: { keep: KEEP }, needed: ["libc.so"],
+  }));
+  const where = guest.where();
+  assert.equal(begins.keep(5), 10);
+  assert.equal(guest.where(), where);
+  assert.equal(await begins.$async("keep")(6), 12);
+  assert.deepEqual(await Promise.all(begun), [10, 12]);
+  assert.equal(guest.where(), where);
+  ns.close();
+});
+
 test("what goes wrong while a guest waits ends its call, and nothing else", only, async () => {
   const thrown = new Error("no answer");
   const [ns, guest] = await slow(async (n) => {
@@ -125,8 +144,8 @@ test("callbacks may wait", only, async () => {
 });
 
 test("a time-out is for each stretch between two waits", only, async () => {
-  const [ns, guest] = await slow(async (n) => (await sleep(60), n), { control: "interrupt" });
-  ns.setTimeout(40);
+  const [ns, guest] = await slow(async (n) => (await sleep(900), n), { control: "interrupt" });
+  ns.setTimeout(500);
   assert.equal(await guest.$async("keep")(4), 8);
   await assert.rejects(guest.$async("spin")(), TimedOut);
   assert.equal(await guest.$async("pass")(4), 4);
