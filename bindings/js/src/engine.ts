@@ -24,6 +24,8 @@ const NO_MAXIMUM = 0xffff_ffff;
 /** A `wasm_val_t` has so many bytes, with its value in the middle. */
 const VALUE = 16;
 const PAGE = 65536;
+/** How many functions a trap of the linker's tells, those of the linker among them. */
+const FRAMES = 60;
 
 export interface FunctionType { params: number[]; results: number[] }
 interface GlobalType { content: number; mutable: boolean }
@@ -61,6 +63,8 @@ export class Engine {
   private lastError = "";
   private cause: unknown;
   private readonly vectors = new WeakMap<FunctionType, TypeVectors>();
+  /** Where functions are that are none of a guest's, as stacks have it. */
+  private readonly places = new Set<string>();
   /** Calls of guests that wait. */
   promises: Promises | undefined;
   /** What guests get in the stead of the linker's dlopen. */
@@ -133,15 +137,32 @@ export class Engine {
    * also when it is thrown again.
    */
   trapOf(message: string, cause?: unknown): Error {
+    const limit = (Error as any).stackTraceLimit;
+    // Functions of the linker's and of JavaScript's stand before those of guests.
+    if (typeof limit === "number" && limit < FRAMES) (Error as any).stackTraceLimit = FRAMES;
     try {
       this.unreachable();
     } catch (error) {
       const trap = error as Error;
+      (Error as any).stackTraceLimit = limit;
+      this.notes(trap.stack);
       trap.message = message;
       if (cause !== undefined) trap.cause = cause;
       return trap;
     }
     throw new Error("unreachable code was run");
+  }
+
+  /** The innermost function of WebAssembly in this stack is none of a guest's. */
+  private notes(stack: string | undefined): void {
+    const place = stack?.split("\n").map(placeOf).find((place) => place !== undefined);
+    if (place !== undefined) this.places.add(place);
+  }
+
+  /** A stack without functions of the linker's. */
+  private guestsOf(stack: string): string {
+    const lines = stack.split("\n");
+    return lines.filter((line) => !this.places.has(placeOf(line) ?? "")).join("\n");
   }
 
   /** What is to be thrown into guests for what JavaScript has thrown. */
@@ -419,6 +440,8 @@ export class Engine {
   }
 
   private newMemory(limits: Limits): number {
+    // Who calls is the linker, before guests have run.
+    this.notes(new Error().stack);
     const maximum = limits.max === NO_MAXIMUM ? undefined : Math.min(limits.max, PAGE);
     const value = new WebAssembly.Memory({ initial: limits.min, ...(maximum === undefined ? {} : { maximum }) });
     return this.objects.add({ kind: "memory", value, limits } satisfies Extern);
@@ -629,7 +652,7 @@ export class Engine {
 
       // What the linker asks beyond wasm.h.
       wasmdyld_waits: (handle) => (get(handle).waits ? 1 : 0),
-      wasmdyld_trap_stack: (trap, out) => this.putText(out, String((get(trap).value as any)?.stack ?? "")),
+      wasmdyld_trap_stack: (trap, out) => this.putText(out, this.guestsOf(String((get(trap).value as any)?.stack ?? ""))),
       wasmdyld_trap_is_link_error: (trap) => (get(trap).value instanceof WebAssembly.LinkError ? 1 : 0),
       wasmdyld_trap_exception: (trap, out) => {
         const number = this.exception(trap);
@@ -646,6 +669,11 @@ export class Engine {
       wasmdyld_memory_find_nul: (memory, at, size) => this.findNul(memory, at >>> 0, size >>> 0),
     };
   }
+}
+
+/** The module of a line of a stack: `at NAME (wasm://wasm/HASH:wasm-function[3]:0x1a2)`, `NAME@URL:wasm-function[3]:0x1a2`. */
+function placeOf(line: string): string | undefined {
+  return /([^\s(@]+):wasm-function\[\d+\]:0x[0-9a-f]+\)?\s*$/.exec(line)?.[1];
 }
 
 /** One entry for each export, in order: a kind, then of functions how many values they take and give, and their kinds; of globals kind and mutability. */

@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { PASS, library } from "./modules.mjs";
 
 const own = (file) => import(pathToFileURL(path.join(process.env.WASMDYLD_TEST_JS, "dist", file)).href);
 const { Exit, InvalidArgument, IoError, LinkError, Namespace, NotFound, Trap, Undefined } = await own("index.js");
@@ -288,6 +289,17 @@ test("a response without an end is cut off", async () => {
     assert.ok(cancelled && sent < 1 << 22, `${sent} bytes were sent`);
     ns.close();
   }
+});
+
+test("a trap tells functions of guests, and none of the linker's", async () => {
+  const ns = await Namespace.create({ bind: "lazy" });
+  const guest = await ns.loadBytes("libinner.so", library({ imports: [["env", "missing", "i32 -> i32"]], functions: { pass: PASS } }));
+  assert.throws(() => guest.pass(1), (error) => {
+    assert.ok(error instanceof Trap && /undefined symbol missing/.test(error.message));
+    assert.deepEqual([...new Set(error.frames.map(({ object }) => object))], ["libinner.so"]);
+    return error.frames.some((frame) => frame.function === "pass" && frame.offset > 0);
+  });
+  ns.close();
 });
 
 test("a library that is closed twice leaves another load alone", async () => {
