@@ -16,9 +16,8 @@ mod table;
 mod web;
 
 use std::collections::{BTreeSet, HashMap};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::sync::Mutex;
 
 use c::machine;
@@ -166,7 +165,7 @@ fn manifest(jobs: &[Job<'_>], scratch: &Path, name: &str) -> PathBuf {
 
 /// Runs all of it in one process.
 fn in_one_process(host: &str, jobs: &[Job<'_>], command: Command, cells: &Mutex<Cells>) {
-    let outcome = support::execute(command);
+    let outcome = support::execute_all(command);
     let results: Vec<&str> = outcome.stdout.lines().collect();
     assert_eq!(
         results.len(),
@@ -176,21 +175,9 @@ fn in_one_process(host: &str, jobs: &[Job<'_>], command: Command, cells: &Mutex<
     );
     for (job, line) in jobs.iter().zip(results) {
         let result: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
-        let text = |key: &str| result[key].as_str().unwrap_or_default().to_string();
-        let (refused, trap) = (text("refused"), text("trap"));
-        let judged = match refused.is_empty() {
-            false => Err(Failure::broken(refused)),
-            true => {
-                let code = result["exit"]
-                    .as_i64()
-                    .and_then(|code| i32::try_from(code).ok());
-                let outcome = Outcome {
-                    stdout: text("stdout"),
-                    stderr: text("stderr") + &trap,
-                    status: code.map(|code| ExitStatus::from_raw(code << 8)),
-                };
-                support::judge(&job.run, &outcome)
-            }
+        let judged = match result["refused"].as_str() {
+            Some(refused) => Err(Failure::broken(refused)),
+            None => support::judge(&job.run, &Outcome::of_script(line)),
         };
         note(host, job, judged, cells);
     }

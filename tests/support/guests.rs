@@ -8,6 +8,7 @@ mod case;
 
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,6 +55,21 @@ pub struct Outcome {
     pub status: Option<ExitStatus>,
 }
 
+impl Outcome {
+    /// Of a line of JSON that a script of `tests/web` writes. A trap is told behind standard error.
+    pub fn of_script(line: &str) -> Outcome {
+        let result: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        let text = |key: &str| result[key].as_str().unwrap_or_default().to_string();
+        let code = result["exit"].as_i64();
+        let code = code.and_then(|code| i32::try_from(code).ok());
+        Outcome {
+            stdout: text("stdout"),
+            stderr: text("stderr") + &text("trap"),
+            status: code.map(|code| ExitStatus::from_raw(code << 8)),
+        }
+    }
+}
+
 /// A run that was not as it has to be.
 pub struct Failure {
     /// What was expected and what came.
@@ -69,7 +85,16 @@ impl std::fmt::Display for Failure {
     }
 }
 
-pub fn execute(mut command: Command) -> Outcome {
+pub fn execute(command: Command) -> Outcome {
+    execute_within(command, TIMEOUT)
+}
+
+/// For a process that runs all cases, one after the other.
+pub fn execute_all(command: Command) -> Outcome {
+    execute_within(command, TIMEOUT * 5)
+}
+
+fn execute_within(mut command: Command, timeout: Duration) -> Outcome {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -91,7 +116,7 @@ pub fn execute(mut command: Command) -> Outcome {
     let status = loop {
         match child.try_wait().expect("waiting for the command") {
             Some(status) => break Some(status),
-            None if start.elapsed() > TIMEOUT => {
+            None if start.elapsed() > timeout => {
                 let _ = child.kill();
                 let _ = child.wait();
                 break None;

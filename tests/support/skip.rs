@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Programs that tests run, and Debian's packages that have them.
-const TOOLS: [(&str, &str); 15] = [
+const TOOLS: [(&str, &str); 16] = [
     ("bash", "bash"),
     ("c++", "g++"),
     ("cc", "gcc"),
@@ -18,6 +18,7 @@ const TOOLS: [(&str, &str); 15] = [
     ("clang++", "clang"),
     ("cmake", "cmake"),
     ("doxygen", "doxygen"),
+    ("firefox-esr", "firefox-esr"),
     ("g++", "g++"),
     ("gcc", "gcc"),
     ("make", "make"),

@@ -93,7 +93,7 @@ pub fn take(begin: &str, missing: &[&str], cells: &mut Cells) {
     let head = rows.next().unwrap_or_default();
     for row in rows.filter(|row| row.iter().all(|cell| !cell.starts_with(['-', '*']))) {
         for (column, cell) in head.iter().zip(&row) {
-            if !missing.contains(column) {
+            if !missing.contains(column) || cell.is_empty() {
                 continue;
             }
             let cell = match cell.strip_prefix("no: ") {

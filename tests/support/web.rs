@@ -11,6 +11,7 @@ use crate::c::{self, skip};
 /// The columns of tables.
 pub const NODE: &str = "node";
 pub const CHROMIUM: &str = "Chromium";
+pub const FIREFOX: &str = "Firefox";
 
 pub struct Web {
     /// The program.

@@ -8,7 +8,7 @@ import path from "node:path";
 const TYPES = { ".html": "text/html", ".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
 
 /**
- * Serves files on a port of its own: `find` gives for a path of a request the file's name, or its text as `{ text }`, or nothing.
+ * Serves files on a port of its own: `find` gives for a path of a request the file's name, or its text as `{ text, type }`, or nothing.
  * `requests` are what was asked for.
  */
 export async function serve(find) {
@@ -18,7 +18,7 @@ export async function serve(find) {
     requests.push(asked);
     const found = find(asked);
     if (found?.text !== undefined) {
-      response.writeHead(200, { "content-type": "application/json" }).end(found.text);
+      response.writeHead(200, { "content-type": found.type ?? "application/json" }).end(found.text);
     } else if (found && fs.existsSync(found)) {
       response.writeHead(200, { "content-type": TYPES[path.extname(found)] ?? "application/octet-stream" });
       fs.createReadStream(found).pipe(response);

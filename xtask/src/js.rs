@@ -12,6 +12,8 @@ use std::process::Command;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// The compiler of types, and what the sources take of others' types.
 const PACKAGES: [&str; 2] = ["typescript@5.9.3", "@bjorn3/browser_wasi_shim@0.4.2"];
+/// Names the Rust that builds the package, where the one that is found is not the one that is wanted.
+const CHOSEN_RUSTC: &str = "WASMDYLD_JS_RUSTC";
 /// Where Debian puts another Rust beside rustup's: its `rustc-web`, `cargo-web` and `rust-web-src`.
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 /// The linker's own stack, the table that callbacks are in, and what JavaScript has to put in order after an exception.
@@ -55,21 +57,19 @@ pub fn main(arguments: &[String]) -> Result<()> {
         rust: Rust::find()?,
         quick,
     };
-    let sources = util::workspace().join("bindings/js/src");
-    let lean = used(&sources)?;
-    let mut full = used(&sources.join(FULL))?;
-    full.extend(lean.iter().cloned());
-    let modules = [
-        build.module("wasmdyld.wasm", &["--features", "lean"], &lean)?,
-        build.module("wasmdyld-aside.wasm", &[], &ASIDE.map(String::from).into())?,
-        build.module("wasmdyld-full.wasm", &[], &full)?,
-    ];
-    let package = package(&modules)?;
-    let installed = install(&package)?;
+    let installed = build.installed()?;
     if bench {
         return calls(&installed);
     }
     test(&installed, build.is_small(), &rest)
+}
+
+/// What `cargo xtask test` tests: the installed package's folder, or nothing where no Rust here makes modules. It has what its tests use besides.
+pub fn for_tests() -> Result<Option<PathBuf>> {
+    match Rust::find() {
+        Ok(rust) => Build { rust, quick: true }.installed().map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The C functions that the sources call: what they name, and what they make of a word and the name that functions of configurations begin with. No
@@ -107,10 +107,13 @@ struct Rust {
 
 impl Rust {
     fn find() -> Result<Rust> {
-        let own = PathBuf::from(library::rustc());
+        let candidates = match std::env::var_os(CHOSEN_RUSTC) {
+            Some(chosen) => vec![PathBuf::from(chosen)],
+            None => vec![library::rustc().into(), SYSTEM_RUSTC.into()],
+        };
         let mut lld = None;
         let mut found = None;
-        for rustc in [own, PathBuf::from(SYSTEM_RUSTC)] {
+        for rustc in candidates {
             let Ok(sysroot) = util::run_quiet(Command::new(&rustc).args(["--print", "sysroot"]))
             else {
                 continue;
@@ -161,6 +164,20 @@ impl Build {
     /// Whether the standard library is built as well, for size.
     fn is_small(&self) -> bool {
         !self.quick && self.rust.sources
+    }
+
+    /// Builds the package, and installs it.
+    fn installed(&self) -> Result<PathBuf> {
+        let sources = util::workspace().join("bindings/js/src");
+        let lean = used(&sources)?;
+        let mut full = used(&sources.join(FULL))?;
+        full.extend(lean.iter().cloned());
+        let modules = [
+            self.module("wasmdyld.wasm", &["--features", "lean"], &lean)?,
+            self.module("wasmdyld-aside.wasm", &[], &ASIDE.map(String::from).into())?,
+            self.module("wasmdyld-full.wasm", &[], &full)?,
+        ];
+        install(&package(&modules, !self.quick)?)
     }
 
     /// Builds a module of the library with these exports, and gives its file. The exports that are there are chosen when it is linked, by hand, since
@@ -252,7 +269,7 @@ fn installed(name: &str, packages: &[&str]) -> Result<PathBuf> {
 }
 
 /// Compiles the sources beside the modules, and packs them: the archive's file.
-fn package(wasm: &[PathBuf]) -> Result<PathBuf> {
+fn package(wasm: &[PathBuf], tell_sizes: bool) -> Result<PathBuf> {
     util::step("the package");
     let sources = util::workspace().join("bindings/js");
     let place = util::target_dir().join("js/package");
@@ -290,9 +307,11 @@ fn package(wasm: &[PathBuf]) -> Result<PathBuf> {
     )?;
     let archive = place.join(packed.trim());
     println!("    {}", archive.display());
-    let mut sizes = Command::new("node");
-    sizes.arg(sources.join("tests/sizes.mjs"));
-    util::run(sizes.args(wasm).arg(&archive))?;
+    if tell_sizes {
+        let mut sizes = Command::new("node");
+        sizes.arg(sources.join("tests/sizes.mjs"));
+        util::run(sizes.args(wasm).arg(&archive))?;
+    }
     Ok(archive)
 }
 
@@ -326,36 +345,28 @@ fn calls(installed: &Path) -> Result<()> {
     util::run(node.env("WASMDYLD_TEST_JS", installed))
 }
 
-/// The package's own tests, and every guest program in it.
+/// The package's own tests, and every guest program in it, with what `cargo xtask test` leaves out of them.
 fn test(installed: &Path, is_small: bool, arguments: &[&String]) -> Result<()> {
     guests::main(&[])?;
     let web = web::fetch()?;
     let others = js_guests::fetch()?;
     util::step("tests");
-    let tests = util::list(&util::workspace().join("bindings/js/tests"))?;
-    let tests = tests
-        .iter()
-        .filter(|file| file.to_string_lossy().ends_with(".test.mjs"));
-    let mut node = Command::new(web.join("node"));
-    node.args(["--no-warnings", "--test"]).args(tests);
-    node.env("WASMDYLD_TEST_JS", installed);
-    node.env("WASMDYLD_GUESTS", util::target_dir().join("guests"));
-    node.env("WASMDYLD_TEST_JS_OTHERS", others);
-    // What is larger is built for tests alone, or for want of the sources of Rust's library.
-    node.env("WASMDYLD_JS_SMALL", if is_small { "1" } else { "" });
-    node.env("WASMDYLD_JS_TOOLS", util::target_dir().join("js/tools"));
-    util::timed("node --test", || util::run(&mut node))?;
     let mut cargo = library::cargo()?;
-    cargo.args([
-        "test",
-        "--release",
-        "--features",
-        "cli",
-        "--test",
-        "javascript",
-    ]);
-    cargo.args(["--", "--ignored"]).args(arguments);
-    cargo.env("WASMDYLD_TEST_JS", installed);
+    cargo.args(["test", "--release", "--features", "cli"]);
+    cargo.args(["--test", "javascript", "--", "--include-ignored"]);
+    cargo.args(arguments);
     cargo.env("WASMDYLD_TEST_WEB", &web);
-    util::timed("guest programs in node", || util::run(&mut cargo))
+    cargo.envs(variables(installed));
+    cargo.env("WASMDYLD_TEST_JS_OTHERS", others);
+    // What is larger is built for tests alone, or for want of the sources of Rust's library.
+    cargo.env("WASMDYLD_JS_SMALL", if is_small { "1" } else { "" });
+    util::timed("cargo test", || util::run(&mut cargo))
+}
+
+/// Where tests find the package and what it was made with.
+pub fn variables(installed: &Path) -> [(&'static str, PathBuf); 2] {
+    [
+        ("WASMDYLD_TEST_JS", installed.to_path_buf()),
+        ("WASMDYLD_JS_TOOLS", util::target_dir().join("js/tools")),
+    ]
 }

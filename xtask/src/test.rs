@@ -3,6 +3,7 @@
 use crate::builds;
 use crate::guests;
 use crate::install::{self, Installed, Options};
+use crate::js;
 use crate::library::{self, Build};
 use crate::python;
 use crate::skipped::{self, Skipped};
@@ -79,6 +80,8 @@ struct Made {
     engines: Vec<(&'static str, PathBuf)>,
     neutral: PathBuf,
     web: PathBuf,
+    /// The package for JavaScript, where it can be made.
+    js: Option<PathBuf>,
     prefix: PathBuf,
     /// The folder of a Python's programs.
     python: PathBuf,
@@ -92,6 +95,7 @@ impl Made {
         let engines = library::engines()?;
         let neutral = library::neutral(&Build::default())?;
         let web = web::fetch()?;
+        let js = js::for_tests()?;
         let prefix = util::target_dir().join("prefix");
         util::remove(&prefix)?;
         install::install(&Options::new(prefix.clone()))?;
@@ -101,6 +105,7 @@ impl Made {
             engines,
             neutral,
             web,
+            js,
             prefix,
             python,
         })
@@ -139,6 +144,9 @@ impl Run<'_> {
             .env("WASMDYLD_TEST_PREFIX", &self.made.prefix)
             .env("WASMDYLD_TEST_PYTHON", self.made.python.join("python"))
             .env("WASMDYLD_TEST_SKIPPED", skipped::file());
+        if let Some(js) = &self.made.js {
+            command.envs(js::variables(js));
+        }
         match &self.before {
             Some(file) => command.env("WASMDYLD_TEST_AGAIN", file),
             None => command.env_remove("WASMDYLD_TEST_AGAIN"),

@@ -1,5 +1,6 @@
 // A folder in memory that programs and JavaScript have in common.
 import { InvalidArgument, NotFound } from "./errors.js";
+import { shimOf } from "./shim.js";
 import type { Folder } from "./wasi.js";
 
 type Entries = Map<string, any>;
@@ -21,9 +22,9 @@ export class MemoryFolder {
     readonly entries: Entries,
   ) {}
 
-  /** A folder with these files. */
-  static async create(contents: Folder = {}): Promise<MemoryFolder> {
-    const shim = await import("@bjorn3/browser_wasi_shim");
+  /** A folder with these files. `shim` is the address of `@bjorn3/browser_wasi_shim`, where nothing else tells it. */
+  static async create(contents: Folder = {}, { shim: address }: { shim?: string | URL } = {}): Promise<MemoryFolder> {
+    const shim = await shimOf(address);
     const folder = new MemoryFolder(shim, new Map());
     folder.fill(contents, "");
     return folder;
@@ -50,7 +51,7 @@ export class MemoryFolder {
     const bytes = typeof contents === "string" ? new TextEncoder().encode(contents) : contents.slice();
     // What guests have open of a file stays the same file.
     const there = entries.get(name);
-    if (there) there.data = bytes;
+    if (isFile(there)) there.data = bytes;
     else entries.set(name, new this.shim.File(bytes));
   }
 
@@ -62,7 +63,7 @@ export class MemoryFolder {
   /** The bytes of a file. */
   read(path: string): Uint8Array {
     const found = this.find(parts(path));
-    if (found === undefined || isFolder(found)) throw new NotFound("NOT_FOUND", `${path}: there is no such file`);
+    if (!isFile(found)) throw new NotFound("NOT_FOUND", `${path}: there is no such file`);
     return found.data.slice();
   }
 
@@ -117,3 +118,5 @@ export class MemoryFolder {
 }
 
 const isFolder = (entry: any): boolean => entry?.contents instanceof Map;
+/** No folder, and none of the links that guests make. */
+const isFile = (entry: any): boolean => entry?.data instanceof Uint8Array;

@@ -81,12 +81,15 @@ export class Libraries {
     return this.places.file(name);
   }
 
-  /** Makes bytes the library of this name. */
-  add(name: string, bytes: Uint8Array): void {
+  /** Makes bytes the library of this name; `module` is what they were compiled to. */
+  add(name: string, bytes: Uint8Array, module?: WebAssembly.Module): void {
     const place = within(GIVEN, name);
     this.here.set(place, { bytes, identity: place });
     const needs = this.options.needs(bytes, place);
-    this.files.set(place, Promise.resolve({ bytes, identity: place, compiled: this.compile(name, bytes), needs }));
+    const compiled = module ? this.options.provide(bytes, module) : this.compile(name, bytes);
+    // Whoever loads it hears of it.
+    compiled.catch(() => {});
+    this.files.set(place, Promise.resolve({ bytes, identity: place, compiled, needs }));
     // It comes before what has been found elsewhere.
     this.searches.clear();
   }

@@ -7,7 +7,6 @@ import { CONTROL, Control } from "./control.js";
 import type { FunctionType } from "./engine.js";
 import { Busy, InvalidArgument, NotFound, Unsupported } from "./errors.js";
 import { MOST_BYTES } from "./files.js";
-import { guestFile } from "./guest-paths.js";
 import { Snapshot, restore, take } from "./full/snapshots.js";
 import { Libraries } from "./libraries.js";
 import { makeLibrary, type Core, type Library, type Prepared, type Result } from "./library.js";
@@ -18,7 +17,7 @@ import { FLAGS, flags, type LoadOptions, type NamespaceOptions } from "./options
 import { globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
 import { Waiting } from "./waiting.js";
 import { PREVIEW1 } from "./wasi-types.js";
-import { isProvider, makeWasi, within, withStreams } from "./wasi.js";
+import { isProvider, makeWasi, within, withStreams, type WasiProvider } from "./wasi.js";
 
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
 /** Of wasm_dyld_define_flag_t. */
@@ -33,6 +32,7 @@ export class Namespace {
   private store = 0;
   private readonly core: Core;
   private wasiReady: Promise<void> | undefined;
+  private provider: WasiProvider | undefined;
   private callbacks = 0;
   /** By the linker's handles of functions. It takes a few thousand of them, and a function has one however often it is asked for. */
   private readonly prepared = new Map<number, Prepared>();
@@ -46,10 +46,10 @@ export class Namespace {
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
     let libraries!: Libraries;
     const write = options.trace?.write ?? ((category: string, text: string) => console.error(`${category}: ${text}`));
-    const { wasi } = options;
+    let namespace!: Namespace;
     const files = {
       file: (place: string) => libraries.now(place),
-      guestFile: (path: string) => (wasi && !isProvider(wasi) ? guestFile(wasi, path) : undefined),
+      guestFile: (path: string) => namespace.provider?.file?.(path),
     };
     const linker = await Linker.create({ ...files, trace: write }, options, options.snapshots === true);
     // The full module puts checks into modules by itself.
@@ -62,7 +62,7 @@ export class Namespace {
       needs: (bytes, place) => linker.needs(bytes, place, RUNTIME_PATH[options.runtimePath ?? "origin"]),
       provide: (bytes, module) => linker.provide(bytes, module),
     });
-    const namespace = new Namespace(linker, libraries, options);
+    namespace = new Namespace(linker, libraries, options);
     await libraries.prefetch(options.preload ?? []);
     return namespace;
   }
@@ -152,9 +152,12 @@ export class Namespace {
     await this.libraries.prefetch(names);
   }
 
-  /** Makes bytes the library of this name, in the place of a file. */
-  addLibrary(name: string, bytes: Uint8Array): void {
-    this.libraries.add(name, bytes);
+  /**
+   * Makes bytes the library of this name, in the place of a file. `module` is what exactly these bytes were compiled to, perhaps by another thread that has
+   * posted both: they are then not compiled here.
+   */
+  addLibrary(name: string, bytes: Uint8Array, module?: WebAssembly.Module): void {
+    this.libraries.add(name, bytes, module);
   }
 
   /**
@@ -441,6 +444,7 @@ export class Namespace {
     const { wasi = {} } = this.options;
     if (wasi === false) return;
     const provider = isProvider(wasi) ? wasi : await makeWasi(program, { ...wasi, args: args ?? wasi.args ?? [] });
+    this.provider = provider;
     const memory = () => this.wasmMemory();
     const functions = withStreams(isProvider(wasi) ? provider.imports : within(provider.imports, wasi, memory), this.options, memory);
     let bound = provider.setMemory === undefined;

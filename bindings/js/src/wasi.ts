@@ -1,7 +1,10 @@
 // What guests get of WASI preview1: node's own in node, @bjorn3/browser_wasi_shim elsewhere, or what the host brings. Streams that are functions
 // of JavaScript's are put before it.
 import { builtin, inNode } from "./files.js";
-import { MemoryFolder } from "./folder.js";
+import type { MemoryFolder } from "./folder.js";
+import { guestFile } from "./guest-paths.js";
+import { filesInMemory } from "./memory-files.js";
+import { shimOf } from "./shim.js";
 import { withStillTime } from "./still.js";
 
 export interface WasiOptions {
@@ -10,7 +13,10 @@ export interface WasiOptions {
   env?: Record<string, string>;
   /** In node: folders of this machine by their names for guests. */
   preopens?: Record<string, string>;
-  /** Files in memory, by the folders' names for guests: JavaScript's own copies, or folders that it and guests have in common. */
+  /**
+   * Files in memory, by the folders' names for guests: JavaScript's own copies, or folders that it and guests have in common. One that stands in several places
+   * is the same for guests too.
+   */
   folders?: Record<string, Folder | MemoryFolder>;
   /** How many files and folders guests may have open at a time, beside those that they are given: 256 if not said. */
   maxFiles?: number;
@@ -19,6 +25,8 @@ export interface WasiOptions {
    * only where they sleep, and then at once.
    */
   deterministic?: number | bigint;
+  /** The address of `@bjorn3/browser_wasi_shim` for files in memory, where nothing else tells it: workers have no import maps. */
+  shim?: string | URL;
 }
 
 /** Names to files and folders. */
@@ -30,6 +38,8 @@ export interface Folder {
 export interface WasiProvider {
   imports: Record<string, (...args: any[]) => any>;
   setMemory?(memory: WebAssembly.Memory): void;
+  /** The file at a path of the guest's, for its dlopen. `identity` tells it from others, whatever path leads to it; of one that is fetched too it is the address. */
+  file?(path: string): { bytes: Uint8Array; identity: string } | undefined;
 }
 
 export interface Streams {
@@ -52,6 +62,7 @@ function ofNode(args: string[], { env = {}, preopens = {} }: WasiOptions): WasiP
   return {
     imports: wasi.wasiImport,
     setMemory: once((memory) => wasi.initialize({ exports: { memory } })),
+    file: (path) => guestFile(preopens, path),
   };
 }
 
@@ -66,16 +77,10 @@ function once(set: (memory: WebAssembly.Memory) => void): (memory: WebAssembly.M
   };
 }
 
-async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): Promise<WasiProvider> {
-  const shim = await import("@bjorn3/browser_wasi_shim");
-  const contents = (folder: Folder): Map<string, any> =>
-    new Map(
-      Object.entries(folder).map(([name, entry]) => {
-        if (typeof entry === "string") return [name, new shim.File(new TextEncoder().encode(entry))];
-        return [name, entry instanceof Uint8Array ? new shim.File(entry) : new shim.Directory(contents(entry))];
-      }),
-    );
+async function ofShim(args: string[], { env = {}, folders = {}, shim: address }: WasiOptions): Promise<WasiProvider> {
+  const shim = await shimOf(address);
   const console_ = (write: (line: string) => void) => shim.ConsoleStdout.lineBuffered(write);
+  const files = filesInMemory(shim, folders);
   const wasi = new shim.WASI(
     args,
     Object.entries(env).map(([name, value]) => `${name}=${value}`),
@@ -83,17 +88,19 @@ async function ofShim(args: string[], { env = {}, folders = {} }: WasiOptions): 
       new shim.OpenFile(new shim.File([])),
       console_((line) => console.log(line)),
       console_((line) => console.error(line)),
-      ...Object.entries(folders).map(([name, folder]) => {
-        return new shim.PreopenDirectory(name, folder instanceof MemoryFolder ? folder.entries : contents(folder));
-      }),
+      ...files.opened,
     ],
     { debug: false },
   );
+  const text = (at: number, size: number) => new TextDecoder().decode(new Uint8Array(wasi.inst.exports.memory.buffer, at >>> 0, size >>> 0));
+  const path_symlink = (target: number, targetSize: number, fd: number, path: number, size: number) =>
+    files.symlink(text(target, targetSize), wasi.fds[fd], text(path, size));
   return {
-    imports: wasi.wasiImport as any,
+    imports: { ...(wasi.wasiImport as any), path_symlink },
     setMemory: (memory) => {
-      (wasi as any).inst = { exports: { memory } };
+      wasi.inst = { exports: { memory } };
     },
+    file: files.file,
   };
 }
 
