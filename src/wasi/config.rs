@@ -13,7 +13,9 @@ use super::guest_files::Preopened;
 use super::host::{self, Inherited, MAX_LISTENERS};
 use super::preview1::descriptor::{File, Folder};
 use super::preview1::types::Rights;
-use super::preview1::{Clocks, Given, Random, Slot, Wait, Waiting, Wasi};
+use super::preview1::{
+    ClockScale, ClockSource, Clocks, Given, HostClocks, RandomSource, Slot, Wait, Waiting, Wasi,
+};
 use super::read_only::ReadOnly;
 use super::stdio::{Input, Output, Stream};
 use super::strings::Strings;
@@ -67,9 +69,8 @@ pub struct WasiConfig {
     preopens: Vec<Preopen>,
     max_files: Option<u32>,
     listeners: Vec<Arc<TcpListener>>,
-    /// Where random numbers follow from.
-    seed: Option<u64>,
-    still_clocks: bool,
+    clocks: ClockSource,
+    random: RandomSource,
 }
 
 /// What still clocks show at the start: 2001-09-09, a round number that programs take for a time.
@@ -174,19 +175,42 @@ impl WasiConfig {
     /// Makes runs repeatable: random numbers come from `seed`, and clocks stand still, at 2001-09-09T01:46:40Z and at 0, but for sleeps,
     /// which pass at once. Random numbers are no secret then.
     pub fn deterministic(&mut self, seed: u64) -> &mut Self {
-        self.still_clocks = true;
+        self.clocks = ClockSource::Still(STILL_SINCE_1970);
         self.seeded_random(seed)
+    }
+
+    /// Has time pass faster or slower than it does, from when the context is built. Clocks that were asked for before are not had.
+    pub fn clock_scale(&mut self, scale: ClockScale) -> &mut Self {
+        self.clocks = ClockSource::Scaled(scale);
+        self
+    }
+
+    /// Has clocks show what the host says. Those that were asked for before are not had.
+    pub fn host_clocks(&mut self, clocks: Arc<dyn HostClocks>) -> &mut Self {
+        self.clocks = ClockSource::Hosted(clocks);
+        self
     }
 
     /// Makes random numbers repeatable alone: they come from `seed`, and are no secret then.
     pub fn seeded_random(&mut self, seed: u64) -> &mut Self {
-        self.seed = Some(seed);
+        self.random = RandomSource::Seeded(seed);
         self
     }
 
-    /// [`seeded_random`](Self::seeded_random), where there is no seed yet.
+    /// [`seeded_random`](Self::seeded_random), where random numbers would be the system's.
     pub fn else_seeded_random(&mut self, seed: u64) -> &mut Self {
-        self.seed.get_or_insert(seed);
+        match self.random {
+            RandomSource::System => self.seeded_random(seed),
+            RandomSource::Seeded(_) | RandomSource::Hosted(_) => self,
+        }
+    }
+
+    /// Has a function fill in random bytes: all of them, or it fails. Guests are told of its error. It is called by the threads that run guests.
+    pub fn host_random(
+        &mut self,
+        fill: impl Fn(&mut [u8]) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.random = RandomSource::Hosted(Arc::new(fill));
         self
     }
 
@@ -211,14 +235,11 @@ impl WasiConfig {
             output(&self.stderr, Inherited::Stderr),
         ];
         let listeners = self.open_listeners(&descriptors)?;
-        let clocks = Rc::new(match self.still_clocks {
-            true => Clocks::still(STILL_SINCE_1970),
-            false => Clocks::system(),
-        });
+        let clocks = Rc::new(self.clocks.start());
         let given = Given {
             args: self.build_args()?,
             env: self.build_env()?,
-            random: self.seed.map_or(Random::System, Random::seeded),
+            random: self.random.start(),
             preopened: self.open_preopens(&clocks, &descriptors)?,
             clocks,
             wait,

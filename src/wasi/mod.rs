@@ -24,6 +24,7 @@ mod tree;
 
 pub use config::{Preopen, Source, WasiConfig};
 pub use errno::host_error;
+pub use preview1::{ClockScale, HostClocks};
 pub use stdio::{Input, Output, OutputBuffer};
 pub use tree::{
     Access, ArchiveTree, Hosted, HostedKind, HostedStat, HostedTree, MemoryLimits, MemoryTree,

@@ -1,14 +1,16 @@
 //! `poll_oneoff`: waiting for descriptors and for time.
 
+use std::cell::OnceCell;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::clocks::Passing;
 use super::descriptor::File;
 use super::memory::Memory;
 use super::types::{Clockid, Errno, Event, HANGUP, Rights, SubscribedTo, Subscription};
-use super::{MAX_SUBSCRIPTIONS, Outcome, Wasi};
-use crate::control::{Ready, WaitEntry, Waited};
+use super::{Clocks, MAX_SUBSCRIPTIONS, Outcome, Wasi};
+use crate::control::{self, Ready, WaitEntry, Waited};
 
 /// How a guest's waiting is done.
 pub trait Wait {
@@ -21,7 +23,7 @@ pub struct Waiting;
 
 impl Wait for Waiting {
     fn wait(&self, entries: &mut [WaitEntry<'_>], timeout: Option<Duration>) -> io::Result<Waited> {
-        crate::control::wait(entries, timeout)
+        control::wait(entries, timeout)
     }
 }
 
@@ -45,19 +47,21 @@ impl Wasi {
         if count == 0 || count > MAX_SUBSCRIPTIONS {
             return Err(Errno::Inval.into());
         }
-        // One time for all: what is to take as long ends together.
-        let start = self.given.clocks.now(Clockid::Monotonic)?;
+        let start = Start::default();
         let mut awaited = Vec::with_capacity(count as usize);
         for index in 0..count {
             let at = place(subscriptions, index, Subscription::SIZE)?;
             let subscription = Subscription::load(memory, at)??;
             awaited.push((
                 subscription.userdata,
-                self.awaited(subscription.to, count, start)?,
+                self.awaited(subscription.to, count, &start)?,
             ));
         }
-        let ready = self.wait_for(&awaited, start)?;
-        let now = self.given.clocks.now(Clockid::Monotonic)?;
+        let ready = self.wait_for(&awaited, &start)?;
+        let now = match start.0.get() {
+            Some(_) => self.given.clocks.now(Clockid::Monotonic)?,
+            None => 0,
+        };
         let mut told = 0;
         for ((userdata, awaited), ready) in awaited.iter().zip(ready) {
             let event = match awaited {
@@ -78,7 +82,22 @@ impl Wasi {
         Ok(memory.store_u32(to, told)?)
     }
 
-    fn awaited(&self, to: SubscribedTo, count: u32, start: u64) -> Result<Awaited, Errno> {
+    /// How many are ready; none if the time is over.
+    fn wait(
+        &self,
+        entries: &mut [WaitEntry<'_>],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        match self.given.wait.wait(entries, timeout) {
+            Ok(Waited::Ready(ready)) => Ok(ready),
+            Ok(Waited::TimedOut) => Ok(0),
+            Ok(Waited::Stopped(_)) => Err(Errno::Intr),
+            Err(error) => Err(Errno::of(&error)),
+        }
+    }
+
+    fn awaited(&self, to: SubscribedTo, count: u32, start: &Start) -> Result<Awaited, Errno> {
+        let clocks = &self.given.clocks;
         Ok(match to {
             SubscribedTo::Read(fd) => {
                 Awaited::File(self.file(fd, Rights::POLL_FD_READWRITE)?, false)
@@ -92,16 +111,20 @@ impl Wasi {
                 absolute,
             } => {
                 Awaited::Time(match (id, absolute) {
-                    (Clockid::Monotonic, true) => timeout,
+                    (Clockid::Monotonic, true) => {
+                        start.get(clocks)?;
+                        timeout
+                    }
                     // As far from now as that is on the other clock.
                     (Clockid::Realtime, true) => {
-                        let now = self.given.clocks.now(Clockid::Realtime)?;
+                        let start = start.get(clocks)?;
+                        let now = clocks.now(Clockid::Realtime)?;
                         start.saturating_add(timeout.saturating_sub(now))
                     }
                     // A sleep is one on any clock.
                     (Clockid::Cpu, false) if count > 1 => return Err(Errno::Inval),
                     (Clockid::Cpu, true) => return Err(Errno::Inval),
-                    (_, false) => start.saturating_add(timeout),
+                    (_, false) => start.get(clocks)?.saturating_add(timeout),
                 })
             }
         })
@@ -111,7 +134,7 @@ impl Wasi {
     fn wait_for(
         &self,
         awaited: &[(u64, Awaited)],
-        start: u64,
+        start: &Start,
     ) -> Result<Vec<Option<Ready>>, Errno> {
         let mut always = false;
         let mut entries = Vec::new();
@@ -127,27 +150,27 @@ impl Wasi {
             }
         }
         let clocks = &self.given.clocks;
-        let earliest = awaited.iter().filter_map(|(_, awaited)| match awaited {
+        let until = awaited.iter().filter_map(|(_, awaited)| match awaited {
             Awaited::Time(until) => Some(*until),
             Awaited::File(..) => None,
         });
-        let left = earliest
-            .min()
-            .map(|until| Duration::from_nanos(until.saturating_sub(start)));
-        // Still time passes at once, once nothing else is ready.
-        let timeout = match always || (clocks.is_still() && left.is_some()) {
-            true => Some(Duration::ZERO),
-            false => left,
+        let until = until.min();
+        let left = match until {
+            Some(until) => Some(until.saturating_sub(start.get(clocks)?)),
+            None => None,
         };
-        match self
-            .given
-            .wait
-            .wait(&mut entries, timeout)
-            .map_err(|error| Errno::of(&error))?
-        {
-            Waited::Stopped(_) => return Err(Errno::Intr),
-            Waited::TimedOut if !always => clocks.pass(left.unwrap_or_default()),
-            Waited::TimedOut | Waited::Ready(_) => {}
+        let let_pass = clocks.passing() == Passing::Let;
+        // Time that does not pass by itself does so once nothing else is ready.
+        let timeout = match always || (let_pass && left.is_some()) {
+            true => Some(Duration::ZERO),
+            false => left.map(|left| clocks.to_host(left)),
+        };
+        let timed_out = self.wait(&mut entries, timeout)? == 0 && !always;
+        if let (true, Some(left), Some(until)) = (timed_out, left, until) {
+            if let_pass && clocks.pass(left)? {
+                self.wait(&mut entries, Some(Duration::ZERO))?;
+            }
+            clocks.reach(until);
         }
         let mut looked_at = entries.iter();
         let each = awaited.iter().map(|(_, awaited)| match awaited {
@@ -158,6 +181,20 @@ impl Wasi {
             }),
         });
         Ok(each.collect())
+    }
+}
+
+/// When a poll began: one time for all that it waits for, so that what is to take as long ends together. No clock is asked where nothing waits for one.
+#[derive(Default)]
+struct Start(OnceCell<u64>);
+
+impl Start {
+    fn get(&self, clocks: &Clocks) -> Result<u64, Errno> {
+        if let Some(&start) = self.0.get() {
+            return Ok(start);
+        }
+        let now = clocks.now(Clockid::Monotonic)?;
+        Ok(*self.0.get_or_init(|| now))
     }
 }
 

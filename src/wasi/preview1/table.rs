@@ -101,9 +101,24 @@ pub struct Table {
 
 struct Open {
     slot: Rc<Slot>,
-    held: Held,
-    /// The path that the guest named, or what it is; nothing for what it was given.
-    path: Option<String>,
+    origin: Origin,
+}
+
+/// Where a descriptor comes from.
+enum Origin {
+    /// The guest was given it, by this number.
+    Given(u32),
+    /// The guest has opened it: its number in the process, and the path that the guest named, or what it is.
+    Opened(u64, String),
+}
+
+impl Open {
+    fn held(&self) -> Held {
+        match self.origin {
+            Origin::Given(was) => Held::Given(was),
+            Origin::Opened(number, _) => Held::Opened(number),
+        }
+    }
 }
 
 /// Numbers of what guests open, in any namespace of the process.
@@ -118,8 +133,7 @@ impl Table {
     pub fn put(&mut self, fd: u32, slot: Slot) {
         let open = Open {
             slot: Rc::new(slot),
-            held: Held::Given(fd),
-            path: None,
+            origin: Origin::Given(fd),
         };
         self.given = self.given.max(fd.saturating_add(1));
         self.slots.insert(fd, open);
@@ -135,8 +149,7 @@ impl Table {
         let fd = taken.take_while(|(fd, expected)| *fd == expected).count() as u32;
         let open = Open {
             slot: Rc::new(slot),
-            held: Held::Opened(OPENED.fetch_add(1, Ordering::Relaxed)),
-            path: Some(path),
+            origin: Origin::Opened(OPENED.fetch_add(1, Ordering::Relaxed), path),
         };
         self.slots.insert(fd, open);
         fd
@@ -144,21 +157,23 @@ impl Table {
 
     /// Those that the guest was not given, with the paths that it named. What it was given, under another number, is as good as opened.
     pub fn opened(&self) -> impl Iterator<Item = (u32, String)> {
-        self.slots.iter().filter_map(|(&fd, open)| match open.held {
-            Held::Given(was) if was == fd => None,
-            Held::Given(was) => Some((fd, format!("descriptor {was}"))),
-            Held::Opened(_) => Some((fd, open.path.clone().unwrap_or_default())),
-        })
+        self.slots
+            .iter()
+            .filter_map(|(&fd, open)| match &open.origin {
+                Origin::Given(was) if *was == fd => None,
+                Origin::Given(was) => Some((fd, format!("descriptor {was}"))),
+                Origin::Opened(_, path) => Some((fd, path.clone())),
+            })
     }
 
     /// What is open. What the guest was given is kept from then on.
     pub fn kept(&mut self) -> DescriptorBook {
         let mut open = Vec::with_capacity(self.slots.len());
         for (&fd, known) in &self.slots {
-            if let Held::Given(was) = known.held {
+            if let Origin::Given(was) = known.origin {
                 self.kept.insert(was, known.slot.clone());
             }
-            open.push((fd, known.held.clone()));
+            open.push((fd, known.held()));
         }
         DescriptorBook {
             given: self.given,
@@ -171,14 +186,13 @@ impl Table {
         drop(self.kept());
         let mut known = BTreeMap::new();
         for (fd, open) in std::mem::take(&mut self.slots) {
-            known.insert(open.held.clone(), (fd, open));
+            known.insert(open.held(), (fd, open));
         }
         for (&was, slot) in &self.kept {
             let closed = || {
                 let open = Open {
                     slot: slot.clone(),
-                    held: Held::Given(was),
-                    path: None,
+                    origin: Origin::Given(was),
                 };
                 (was, open)
             };
