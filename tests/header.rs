@@ -24,6 +24,7 @@ fn generate() -> String {
         "wasi",
         "folder",
         "hosted",
+        "clocks",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in sources {

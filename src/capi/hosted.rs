@@ -59,7 +59,8 @@ pub struct wasm_dyld_file_stat_t {
 /// Each gets `env` first. A path begins in the folder, without a slash, has at most 4,095 bytes, and has no part that is `.` or `..`; "" is the folder itself. Of a longer path nothing is asked:
 /// a guest that goes so deep gets ENAMETOOLONG. What is above the last part of a
 /// path has been said by `stat` to be a folder: links, and whether a path leads out of the folder, are looked after before. Each returns 0 or an errno of the host system; those whose result is 64 bits wide return a
-/// number of bytes, or an errno, negated. What cannot be (more bytes than there was room for, a name with a slash) is the guest's EIO, and so is an errno that WASI does not have.
+/// number of bytes, or an errno, negated. In a host that is WebAssembly itself, these numbers are the errnos of WASI preview1 (ENOENT is 44), whatever its C library has. What cannot be (more bytes than there was room for, a name with a
+/// slash) is the guest's EIO, and so is an errno that WASI does not have.
 ///
 /// They are called by whichever threads run guests that have the folder, and by several at once if these are several. They may look at the namespace, though not at its memory, and not
 /// change it: see the top of this file. They must return: no C++ exception may leave them.
@@ -217,7 +218,7 @@ fn given<F>(function: Option<F>) -> io::Result<F> {
     function.ok_or_else(|| io::ErrorKind::ReadOnlyFilesystem.into())
 }
 
-fn done(errno: i32) -> io::Result<()> {
+pub(super) fn done(errno: i32) -> io::Result<()> {
     match errno {
         0 => Ok(()),
         errno => Err(host_error(errno)),

@@ -63,8 +63,8 @@ pub struct wasm_dyld_link_options_t {
     /// NULL, or the program is run first, and the module begins with the memory that it has then, and goes on with main: "" until everything is constructed,
     /// "ready" until main calls wasmdyld_snapshot of <wasmdyld/snapshot.h>, else until this function, called after the constructors, has returned.
     pub snapshot: *const c_char,
-    /// What the program sees until the snapshot, or NULL: nothing. It stays the caller's, and may be given again. Random numbers follow from the module, if they do
-    /// not follow from a seed of wasm_dyld_wasi_set_deterministic.
+    /// What the program sees until the snapshot, or NULL: nothing. It stays the caller's, and may be given again. Random numbers follow from the module, if they are
+    /// not the host's and do not follow from a seed that it has given.
     pub wasi: *const wasm_dyld_wasi_t,
     /// How long that may take, in nanoseconds; 0: as long as it likes.
     pub timeout: u64,

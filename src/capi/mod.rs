@@ -1,6 +1,8 @@
 //! The C API: each function checks, converts and calls the core. `include/wasmdyld.h` is generated from here, so comments
 //! speak to the C programmer.
 
+#[cfg(feature = "wasi")]
+mod clocks;
 mod config;
 mod control;
 mod edge;

@@ -29,13 +29,13 @@ pub struct wasm_dyld_output_t {
 
 edge::handle!(wasm_dyld_output_t, 6, "output buffer");
 
-/// Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It may look at the
-/// namespace, though not at its memory, and not change it: see the top of this file.
+/// Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system (on
+/// WebAssembly: of WASI preview1). It may look at the namespace, though not at its memory, and not change it: see the top of this file.
 pub type wasm_dyld_write_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, bytes: *const u8, size: usize) -> i32>;
 
 /// Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
-/// is an errno of the host system, negated. It may look at the namespace, though not at its memory, and not change it: see the top
+/// is an errno of the host system (on WebAssembly: of WASI preview1), negated. It may look at the namespace, though not at its memory, and not change it: see the top
 /// of this file.
 pub type wasm_dyld_read_callback_t =
     Option<unsafe extern "C" fn(env: *mut c_void, buffer: *mut u8, size: usize) -> i64>;
@@ -59,8 +59,8 @@ pub(super) fn with<R>(
     })
 }
 
-/// As [`with`], where streams are replaced.
-fn with_streams(
+/// As [`with`], where callbacks may be replaced.
+pub(super) fn with_replaced(
     wasi: *mut wasm_dyld_wasi_t,
     error: *mut *mut wasm_dyld_error_t,
     change: impl FnOnce(&mut WasiConfig) -> Result<()>,
@@ -134,7 +134,7 @@ pub extern "C" fn wasm_dyld_wasi_inherit_stdio(
     wasi: *mut wasm_dyld_wasi_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config
             .stdin(Input::Inherit)
             .stdout(Output::Inherit)
@@ -151,7 +151,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin_bytes(
     size: usize,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config.stdin(Input::bytes(edge::bytes(bytes, size, "input")?));
         Ok(())
     })
@@ -166,7 +166,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
     finalizer: wasm_dyld_finalizer_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         let callback = callback.ok_or_else(null_callback)?;
         let env = Environment::new(env, finalizer);
         config.stdin(Input::callback(move |buffer| {
@@ -189,7 +189,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
     })
 }
 
-fn null_callback() -> Error {
+pub(super) fn null_callback() -> Error {
     Error::new(Code::InvalidArgument, "the callback is NULL")
 }
 
@@ -219,7 +219,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdout(
     finalizer: wasm_dyld_finalizer_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config.stdout(writer(callback, env, finalizer)?);
         Ok(())
     })
@@ -234,7 +234,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stderr(
     finalizer: wasm_dyld_finalizer_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config.stderr(writer(callback, env, finalizer)?);
         Ok(())
     })
@@ -283,7 +283,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdout_buffer(
     output: *const wasm_dyld_output_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config.stdout(Output::Buffer(
             wasm_dyld_output_t::lend(output)?.buffer.clone(),
         ));
@@ -298,7 +298,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stderr_buffer(
     output: *const wasm_dyld_output_t,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with_streams(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config.stderr(Output::Buffer(
             wasm_dyld_output_t::lend(output)?.buffer.clone(),
         ));
@@ -361,14 +361,15 @@ pub extern "C" fn wasm_dyld_wasi_add_listener(
 
 /// Makes what guests see the same in every run: random numbers come from `seed`, and clocks stand still, the real-time clock at
 /// 2001-09-09T01:46:40Z and the monotonic one at 0. Time passes only where guests sleep, and then at once. Random numbers are no secret
-/// then.
+/// then. Of clocks and random numbers, guests get those that were asked for last: see wasm_dyld_wasi_set_clocks, wasm_dyld_wasi_set_clock_scale,
+/// wasm_dyld_wasi_set_random and wasm_dyld_wasi_set_random_seed.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_wasi_set_deterministic(
     wasi: *mut wasm_dyld_wasi_t,
     seed: u64,
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
-    with(wasi, error, |config| {
+    with_replaced(wasi, error, |config| {
         config.deterministic(seed);
         Ok(())
     })

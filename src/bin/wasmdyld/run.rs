@@ -18,7 +18,7 @@ use wasmdyld::error::{Code, Error, Result};
 use wasmdyld::link::{Flags, Namespace, Source};
 use wasmdyld::search::RuntimePath;
 use wasmdyld::trace;
-use wasmdyld::wasi::{Input, Output, WasiConfig};
+use wasmdyld::wasi::{ClockScale, Input, Output, WasiConfig};
 
 use crate::args::{self, LinkArgs, SearchArgs};
 use crate::bounds::BoundArgs;
@@ -61,6 +61,12 @@ pub struct Run {
     /// which pass at once
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     deterministic: Option<u64>,
+    /// Have time pass FACTOR times as fast for the program: 2, 0.25, 1/3. Its clocks show so, and its sleeps last so long
+    #[arg(long, value_name = "FACTOR", conflicts_with = "deterministic")]
+    clock_scale: Option<ClockScale>,
+    /// Make random numbers alone the same each time: they come from SEED
+    #[arg(long, value_name = "SEED", conflicts_with = "deterministic")]
+    random_seed: Option<u64>,
     /// Set an environment variable of the program; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
@@ -232,6 +238,12 @@ impl Run {
         }
         if let Some(seed) = self.deterministic {
             wasi.deterministic(seed);
+        }
+        if let Some(scale) = self.clock_scale {
+            wasi.clock_scale(scale);
+        }
+        if let Some(seed) = self.random_seed {
+            wasi.seeded_random(seed);
         }
         Ok(wasi)
     }
