@@ -143,11 +143,91 @@ static void deterministic()
     ok("deterministic");
 }
 
+static void clocks()
+{
+    using namespace std::chrono_literals;
+    auto alive = std::make_shared<int>(0);
+    std::chrono::nanoseconds passed{};
+    std::int32_t answer = 0;
+    {
+        HostClocks mine;
+        mine.realtime = [&, alive](std::chrono::nanoseconds &time) {
+#ifndef WASMDYLD_NO_EXCEPTIONS
+            if (answer == EIO)
+                throw std::bad_alloc();
+#endif
+            time = 500s + passed;
+            return answer;
+        };
+        mine.sleep = [&](std::chrono::nanoseconds time) {
+            passed += time;
+            return 0;
+        };
+        mine.resolution = [](Clock clock, std::chrono::nanoseconds &apart) {
+            apart = clock == Clock::realtime ? 2s : 1ns;
+            return 0;
+        };
+        Guest guest(Wasi().deterministic(1).clocks(mine));
+        auto time = guest.function<std::int64_t(Ptr<>)>("time");
+        auto sleep = guest.function<std::uint32_t(std::uint32_t)>("sleep");
+        CHECK(VALUE(time.try_call(Ptr<>())) == 500);
+        CHECK(VALUE(sleep.try_call(3600)) == 0 && passed == 3600s && VALUE(time.try_call(Ptr<>())) == 4100);
+        /* A time before 1970 is none. */
+        passed = -600s;
+        CHECK(VALUE(time.try_call(Ptr<>())) == -1);
+        passed = 0s;
+        for (std::int32_t failed : {EACCES, EIO}) {
+            answer = failed;
+            CHECK(VALUE(time.try_call(Ptr<>())) == -1);
+        }
+        answer = 0;
+        CHECK(VALUE(time.try_call(Ptr<>())) == 500);
+        auto room = VALUE(guest.in.try_allocate<char>(16));
+        auto getres = guest.function<int(Ptr<>, Ptr<char>)>("clock_getres");
+        auto clock = VALUE(guest.libc.try_pointer<void>("_CLOCK_REALTIME"));
+        CHECK(VALUE(getres.try_call(clock, room)) == 0 && VALUE(room.try_span()).data()[0] == 2);
+        CHECK(alive.use_count() > 1);
+    }
+    CHECK(alive.use_count() == 1);
+
+    auto start = std::chrono::steady_clock::now();
+    Guest fast(Wasi().clock_scale(100000));
+    CHECK(VALUE(fast.function<std::uint32_t(std::uint32_t)>("sleep").try_call(3600)) == 0);
+    CHECK(std::chrono::steady_clock::now() - start < 3600s);
+    ERROR(fast.in.try_set_wasi(Wasi().clock_scale(0)), Code::invalid_argument, {"0/1"});
+    ERROR(fast.in.try_set_wasi(Wasi().clocks({})), Code::invalid_argument, {"at least one"});
+    ok("clocks");
+}
+
+static void random_numbers()
+{
+    auto draw = [](const Wasi &wasi) {
+        Guest guest(wasi);
+        auto room = VALUE(guest.in.try_allocate<char>(8));
+        int failed = VALUE(guest.function<int(Ptr<char>, std::uint32_t)>("getentropy").try_call(room, 8));
+        return failed ? "failed" : std::string(VALUE(room.try_span()).data(), 8);
+    };
+    auto random = [](Span<std::uint8_t> buffer) {
+        std::fill(buffer.begin(), buffer.end(), 'x');
+        return 0;
+    };
+    CHECK(draw(Wasi().random(random)) == "xxxxxxxx");
+    CHECK(draw(Wasi().random([](Span<std::uint8_t>) { return EACCES; })) == "failed");
+    CHECK(draw(Wasi().random_seed(1)) == draw(Wasi().deterministic(1)) && draw(Wasi().random_seed(1)) != draw(Wasi().random_seed(2)));
+#ifndef WASMDYLD_NO_EXCEPTIONS
+    CHECK(draw(Wasi().random([](Span<std::uint8_t>) -> std::int32_t { throw std::bad_alloc(); })) == "failed");
+#endif
+    ERROR(Guest({}).in.try_set_wasi(Wasi().random({})), Code::invalid_argument, {"NULL"});
+    ok("random numbers");
+}
+
 int main()
 {
     nothing_by_default();
     listeners();
     deterministic();
+    clocks();
+    random_numbers();
     callbacks();
     buffers();
     environment();

@@ -15,8 +15,8 @@
  * - A function of the host that the guest calls (wasm_dyld_define, wasm_dyld_define_func) may call everything. Where it is called by a start function, so
  *   that an object is being instantiated, wasm_dyld_load and its kin, wasm_dyld_unload, and a look-up that would have to give a
  *   function its table slot answer WASM_DYLD_BUSY.
- * - The open callback, the trace callback, the watcher, the streams of WASI and the callbacks of a folder may look at the namespace: objects, names, symbols, the
- *   link map, the memory's contents (not in streams and folders of WASI and the watcher: the guest is using the memory). What changes the namespace, or would run guests,
+ * - The open callback, the trace callback, the watcher, the streams of WASI, its clocks and random numbers, and the callbacks of a folder may look at the namespace: objects, names,
+ *   symbols, the link map, the memory's contents (not in those of WASI and the watcher: the guest is using the memory). What changes the namespace, or would run guests,
  *   answers WASM_DYLD_BUSY and does nothing: wasm_dyld_load and its kin, wasm_dyld_unload, wasm_dyld_define and wasm_dyld_define_func, wasm_dyld_set_wasi, wasm_dyld_alloc and wasm_dyld_free,
  *   wasm_dyld_run, wasm_dyld_finish, wasm_dyld_call, and a look-up that would have to give a function its table slot. They must
  *   not do with functions of wasm.h what these refuse: grow the memory or the table, or call the guest.
@@ -608,6 +608,31 @@ typedef uint32_t wasm_dyld_open_flag_t;
 #endif // __cplusplus
 
 /**
+ * A clock of guests.
+ */
+enum wasm_dyld_clock_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Nanoseconds since 1970.
+   */
+  WASM_DYLD_CLOCK_REALTIME = 0,
+  /**
+   * Nanoseconds since a moment of the clock's own; it does not go back.
+   */
+  WASM_DYLD_CLOCK_MONOTONIC = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum wasm_dyld_clock_t wasm_dyld_clock_t;
+#else
+typedef uint32_t wasm_dyld_clock_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Flags of wasm_dyld_engine_description_t: what is true of this engine, and not of every one.
  */
 enum wasm_dyld_engine_flag_t
@@ -895,8 +920,8 @@ typedef struct {
    */
   const char *snapshot;
   /**
-   * What the program sees until the snapshot, or NULL: nothing. It stays the caller's, and may be given again. Random numbers follow from the module, if they do
-   * not follow from a seed of wasm_dyld_wasi_set_deterministic.
+   * What the program sees until the snapshot, or NULL: nothing. It stays the caller's, and may be given again. Random numbers follow from the module, if they are
+   * not the host's and do not follow from a seed that it has given.
    */
   const wasm_dyld_wasi_t *wasi;
   /**
@@ -964,14 +989,14 @@ typedef void (*wasm_dyld_symbol_callback_t)(void *env, const char *name, wasm_dy
 
 /**
  * Gives a guest input: fills `buffer` with up to `size` bytes and returns how many; 0 is the end of input, a negative number
- * is an errno of the host system, negated. It may look at the namespace, though not at its memory, and not change it: see the top
+ * is an errno of the host system (on WebAssembly: of WASI preview1), negated. It may look at the namespace, though not at its memory, and not change it: see the top
  * of this file.
  */
 typedef int64_t (*wasm_dyld_read_callback_t)(void *env, uint8_t *buffer, size_t size);
 
 /**
- * Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system. It may look at the
- * namespace, though not at its memory, and not change it: see the top of this file.
+ * Takes what a guest writes: all `size` bytes, returning 0, or none, returning an errno of the host system (on
+ * WebAssembly: of WASI preview1). It may look at the namespace, though not at its memory, and not change it: see the top of this file.
  */
 typedef int32_t (*wasm_dyld_write_callback_t)(void *env, const uint8_t *bytes, size_t size);
 
@@ -1012,7 +1037,8 @@ typedef struct {
  * Each gets `env` first. A path begins in the folder, without a slash, has at most 4,095 bytes, and has no part that is `.` or `..`; "" is the folder itself. Of a longer path nothing is asked:
  * a guest that goes so deep gets ENAMETOOLONG. What is above the last part of a
  * path has been said by `stat` to be a folder: links, and whether a path leads out of the folder, are looked after before. Each returns 0 or an errno of the host system; those whose result is 64 bits wide return a
- * number of bytes, or an errno, negated. What cannot be (more bytes than there was room for, a name with a slash) is the guest's EIO, and so is an errno that WASI does not have.
+ * number of bytes, or an errno, negated. In a host that is WebAssembly itself, these numbers are the errnos of WASI preview1 (ENOENT is 44), whatever its C library has. What cannot be (more bytes than there was room for, a name with a
+ * slash) is the guest's EIO, and so is an errno that WASI does not have.
  *
  * They are called by whichever threads run guests that have the folder, and by several at once if these are several. They may look at the namespace, though not at its memory, and not
  * change it: see the top of this file. They must return: no C++ exception may leave them.
@@ -1088,6 +1114,46 @@ typedef struct {
    */
   int32_t (*set_times)(void *env, const char *path, uint64_t accessed, uint64_t modified);
 } wasm_dyld_folder_callbacks_t;
+
+/**
+ * The functions behind the clocks of guests. `size` is to be given and at least one function; each of the others may be NULL.
+ *
+ * Each gets `env` first and returns 0 or an errno of the host system (on WebAssembly: of WASI preview1), which is what the guest gets from the call of WASI that has asked. An
+ * errno that WASI does not have is EIO.
+ *
+ * They are called by the thread that runs the guest. They may look at the namespace, though not at its memory, and not change it: see the top of this
+ * file. They must return: no C++ exception may leave them, and a guest that is to stop does so when they have returned.
+ */
+typedef struct {
+  /**
+   * sizeof of this structure, for later versions of it.
+   */
+  size_t size;
+  /**
+   * Tells the time in nanoseconds since 1970, also for files that guests change in folders that are none of the system; these bear the time 0 where it fails. NULL: the system's time.
+   */
+  int32_t (*realtime)(void *env, uint64_t *time);
+  /**
+   * Tells the nanoseconds since any moment. What a guest sees does not go back, whatever this says: a clock that does so stands still for it meanwhile. NULL: the system's.
+   */
+  int32_t (*monotonic)(void *env, uint64_t *time);
+  /**
+   * Tells how many nanoseconds are between two times of a clock, one of wasm_dyld_clock_t, that can be told apart. NULL: 1. So is 0.
+   */
+  int32_t (*resolution)(void *env, uint32_t clock, uint64_t *nanoseconds);
+  /**
+   * Lets so many nanoseconds of the monotonic clock pass, at least 1, and returns then: how guests sleep, and how they wait with a time-out for descriptors of which none
+   * is ready, which are looked at once more after it. The monotonic clock of the guest shows at least the end of the sleep from then on, whatever `monotonic` says. With EINTR it ends
+   * the guest's waiting before. NULL: guests sleep as long in the system's time, which an interrupt or a time-out of the namespace ends at once.
+   */
+  int32_t (*sleep)(void *env, uint64_t nanoseconds);
+} wasm_dyld_clock_callbacks_t;
+
+/**
+ * Gives a guest random bytes: fills all `size` bytes of `buffer` and returns 0, or an errno of the host system (on WebAssembly: of WASI preview1). It may look at the
+ * namespace, though not at its memory, and not change it: see the top of this file.
+ */
+typedef int32_t (*wasm_dyld_random_callback_t)(void *env, uint8_t *buffer, size_t size);
 
 #ifdef __cplusplus
 extern "C" {
@@ -2233,7 +2299,8 @@ wasm_dyld_code_t wasm_dyld_wasi_add_listener(wasm_dyld_wasi_t *wasi,
 /**
  * Makes what guests see the same in every run: random numbers come from `seed`, and clocks stand still, the real-time clock at
  * 2001-09-09T01:46:40Z and the monotonic one at 0. Time passes only where guests sleep, and then at once. Random numbers are no secret
- * then.
+ * then. Of clocks and random numbers, guests get those that were asked for last: see wasm_dyld_wasi_set_clocks, wasm_dyld_wasi_set_clock_scale,
+ * wasm_dyld_wasi_set_random and wasm_dyld_wasi_set_random_seed.
  */
 wasm_dyld_code_t wasm_dyld_wasi_set_deterministic(wasm_dyld_wasi_t *wasi,
                                                   uint64_t seed,
@@ -2348,6 +2415,44 @@ wasm_dyld_code_t wasm_dyld_folder_new_callbacks(const wasm_dyld_folder_callbacks
                                                 void *env,
                                                 wasm_dyld_finalizer_t finalizer,
                                                 wasm_dyld_folder_t **folder,
+                                                wasm_dyld_error_t **error);
+
+/**
+ * Has the clocks of guests show what callbacks say, which are copied. `finalizer` (may be NULL) is called with `env` when they are no longer needed. Clocks that were asked for
+ * before (wasm_dyld_wasi_set_deterministic, wasm_dyld_wasi_set_clock_scale) are not had.
+ * Fails with WASM_DYLD_INVALID_ARGUMENT for a structure of another size, and for one without functions.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_clocks(wasm_dyld_wasi_t *wasi,
+                                           const wasm_dyld_clock_callbacks_t *callbacks,
+                                           void *env,
+                                           wasm_dyld_finalizer_t finalizer,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Has time pass faster or slower for guests: `guest` nanoseconds in `host` of the system's. Both clocks do so from when the namespace is given this, the
+ * real-time clock beginning with the system's time of then. Sleeps last as much shorter or longer. 1/1,000,000 to 1,000,000 times as fast is possible, anything else WASM_DYLD_INVALID_ARGUMENT.
+ * Clocks that were asked for before are not had.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_clock_scale(wasm_dyld_wasi_t *wasi,
+                                                uint32_t guest,
+                                                uint32_t host,
+                                                wasm_dyld_error_t **error);
+
+/**
+ * Takes random numbers from a callback. `finalizer` (may be NULL) is called with `env` when it is no longer needed. A guest that asks for many bytes is given them in
+ * pieces of at most 64 KiB.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_random(wasm_dyld_wasi_t *wasi,
+                                           wasm_dyld_random_callback_t callback,
+                                           void *env,
+                                           wasm_dyld_finalizer_t finalizer,
+                                           wasm_dyld_error_t **error);
+
+/**
+ * Makes random numbers alone the same in every run: they come from `seed`, and are no secret then.
+ */
+wasm_dyld_code_t wasm_dyld_wasi_set_random_seed(wasm_dyld_wasi_t *wasi,
+                                                uint64_t seed,
                                                 wasm_dyld_error_t **error);
 
 #ifdef __cplusplus

@@ -29,6 +29,7 @@
 #ifndef WASMDYLD_HH
 #define WASMDYLD_HH
 
+#include <wasmdyld/clocks.hh>
 #include <wasmdyld/config.hh>
 #include <wasmdyld/engine.hh>
 #include <wasmdyld/error.hh>

@@ -459,3 +459,76 @@ fn linking_makes_one_module_that_runs_alone_or_leaves_no_file() {
     let module = String::from_utf8_lossy(&read(&zlib)).into_owned();
     assert!(module.contains("crc32_combine"));
 }
+
+/// Reads its monotonic clock, sleeps for an hour, and exits with 0 if the clock says so much has passed; then writes 8 random bytes.
+const SLEEPER: &str = r#"(module
+    (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\80\00\00\00\08\00\00\00")
+    (func (export "_start")
+        (drop (call $time (i32.const 1) (i64.const 0) (i32.const 16)))
+        (i32.store (i32.const 272) (i32.const 1))
+        (i64.store (i32.const 280) (i64.const 3600000000000))
+        (if (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 32)) (then (call $exit (i32.const 1))))
+        (drop (call $time (i32.const 1) (i64.const 0) (i32.const 24)))
+        (if (i64.lt_u (i64.sub (i64.load (i32.const 24)) (i64.load (i32.const 16))) (i64.const 3600000000000))
+            (then (call $exit (i32.const 2))))
+        (drop (call $random (i32.const 128) (i32.const 8)))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))"#;
+
+#[test]
+fn time_passes_faster_and_random_numbers_follow_from_a_seed() {
+    let file = wat(&scratch("clocks"), "sleeper.wasm", SLEEPER);
+    let sleeper = |options: &[&str]| {
+        let mut command = wasmdyld();
+        ran(command.arg("run").args(options).arg(&file))
+    };
+    let drawn = |options: &[&str]| {
+        let output = wasmdyld()
+            .arg("run")
+            .args(options)
+            .arg(&file)
+            .output()
+            .expect("the command");
+        assert_eq!(output.status.code(), Some(0), "{options:?}");
+        assert_eq!(output.stdout.len(), 8, "{options:?}");
+        output.stdout
+    };
+    for scale in ["1000000", "100000.5", "1000000/3"] {
+        assert_eq!(sleeper(&["--clock-scale", scale]).code, Some(0), "{scale}");
+    }
+    let fast = ["--clock-scale", "1000000", "--random-seed"];
+    let by = |seed| drawn(&[&fast[..], &[seed]].concat());
+    assert_eq!(by("7"), by("7"));
+    assert_ne!(by("7"), by("8"));
+    assert_eq!(by("7"), drawn(&["--deterministic=7"]));
+    // What ends a wait of real time ends this.
+    let slow = sleeper(&["--clock-scale", "1/1000000", "--timeout", "50ms"]);
+    assert_eq!(slow.code, Some(124), "{}", slow.stderr);
+    for (options, why) in [
+        (&["--clock-scale", "0"][..], "from 1/1000000 to 1000000"),
+        (&["--clock-scale", "1000001"], "from 1/1000000 to 1000000"),
+        (&["--clock-scale", "fast"], "such as 2 or 0.25"),
+        (
+            &["--clock-scale", "2", "--deterministic"],
+            "cannot be used with",
+        ),
+        (
+            &["--random-seed", "2", "--deterministic"],
+            "cannot be used with",
+        ),
+        (&["--random-seed", "-1"], "--random-seed"),
+    ] {
+        let refused = sleeper(options);
+        assert_eq!(refused.code, Some(2), "{options:?}");
+        assert!(
+            refused.stderr.contains(why),
+            "{options:?}: {}",
+            refused.stderr
+        );
+    }
+}

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include <wasmdyld/clocks.hh>
 #include <wasmdyld/folder.hh>
 
 namespace wasmdyld {
@@ -466,6 +467,34 @@ class Wasi {
     Wasi &deterministic(std::uint64_t seed)
     {
         return add([=](auto wasi, auto error) { return wasm_dyld_wasi_set_deterministic(wasi, seed, error); });
+    }
+
+    /// Has the guests' clocks show what the host says. Of clocks, guests get those that were asked for last, and of random numbers as well.
+    Wasi &clocks(HostClocks clocks)
+    {
+        steps_.push_back([clocks = std::move(clocks)](wasm_dyld_wasi_t *wasi) {
+            const auto callbacks = detail::HostClocksEnv::callbacks(clocks);
+            auto env = std::make_unique<detail::HostClocksEnv>(detail::HostClocksEnv{clocks});
+            return detail::give(std::move(env), [&](void *raw, auto finalizer, auto error) {
+                return wasm_dyld_wasi_set_clocks(wasi, &callbacks, raw, finalizer, error);
+            });
+        });
+        return *this;
+    }
+
+    /// Has time pass faster or slower for guests: `guest` nanoseconds in `host` of the system's, from 1/1,000,000 to 1,000,000 times as fast.
+    Wasi &clock_scale(std::uint32_t guest, std::uint32_t host = 1)
+    {
+        return add([=](auto wasi, auto error) { return wasm_dyld_wasi_set_clock_scale(wasi, guest, host, error); });
+    }
+
+    /// Takes random numbers from a callback.
+    Wasi &random(RandomCallback callback) { return stream(std::move(callback), detail::random_for_guest, wasm_dyld_wasi_set_random); }
+
+    /// Makes random numbers alone the same in every run: they come from `seed`, and are no secret then.
+    Wasi &random_seed(std::uint64_t seed)
+    {
+        return add([=](auto wasi, auto error) { return wasm_dyld_wasi_set_random_seed(wasi, seed, error); });
     }
 
   private:

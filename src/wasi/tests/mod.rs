@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 mod calls;
+mod clocks;
 pub(crate) mod escapes;
 mod files;
 mod garbage;

@@ -7,14 +7,14 @@ const SUBS: u64 = 1024;
 const EVENTS: u64 = 8192;
 
 /// A subscription's tag and what follows it; `Clock` with the id, the time and the flags.
-enum Sub {
+pub(super) enum Sub {
     Clock(u32, u64, u16),
     Read(u32),
     Write(u32),
 }
 
 /// A guest whose waiting is real.
-fn waiting(config: &WasiConfig) -> Guest {
+pub(super) fn waiting(config: &WasiConfig) -> Guest {
     Guest::on(
         config.build_with(Box::new(Waiting)).unwrap(),
         Awake::default(),
@@ -22,7 +22,7 @@ fn waiting(config: &WasiConfig) -> Guest {
 }
 
 /// The events: user data (the subscription's number, from 100), errno, type.
-fn poll(guest: &mut Guest, subs: &[Sub]) -> Result<Vec<(u64, u16, u8)>, i32> {
+pub(super) fn poll(guest: &mut Guest, subs: &[Sub]) -> Result<Vec<(u64, u16, u8)>, i32> {
     for (i, sub) in subs.iter().enumerate() {
         let at = SUBS + 48 * i as u64;
         guest.put(at, &[0; 48]);

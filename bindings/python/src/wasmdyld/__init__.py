@@ -8,6 +8,7 @@
 """
 
 from ._callbacks import CFUNCTYPE, Callback, Prototype
+from ._clocks import HostClocks
 from ._convert import (
     Converter,
     c_bool,
@@ -44,10 +45,13 @@ from ._enums import (
     RTLD_NOLOAD,
     RTLD_NOW,
     Bind,
+    Clock,
     Code,
     Control,
+    FileKind,
     Flags,
     Limit,
+    OpenFor,
     Plt,
     RuntimePath,
     SymbolKind,
@@ -76,6 +80,7 @@ from ._errors import (
     Unsupported,
     WrongThread,
 )
+from ._files import FileStat, HostFiles, HostFolder
 from ._folders import ArchiveFolder, MemoryFolder
 from ._function import UNSET, Function
 from ._guest import guest_library_path
@@ -98,6 +103,7 @@ __all__ = [
     "Busy",
     "CFUNCTYPE",
     "Callback",
+    "Clock",
     "Closed",
     "Code",
     "CodeStore",
@@ -108,11 +114,16 @@ __all__ = [
     "EngineRefused",
     "Error",
     "Exit",
+    "FileKind",
+    "FileStat",
     "Flags",
     "Frame",
     "FuncType",
     "Function",
     "Global",
+    "HostClocks",
+    "HostFiles",
+    "HostFolder",
     "INHERIT",
     "IOFailed",
     "InternalError",
@@ -129,6 +140,7 @@ __all__ = [
     "Namespace",
     "NotFound",
     "Object",
+    "OpenFor",
     "Opens",
     "OutOfBudget",
     "Output",

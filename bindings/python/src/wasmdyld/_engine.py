@@ -78,9 +78,9 @@ def forget_store(env: Optional[int]) -> None:
     _stores.pop(env or 0, None)
 
 
-def unraisable(error: BaseException) -> None:
+def unraisable(error: BaseException, where: str = "a CodeStore") -> None:
     """Nobody is there to catch it: as the interpreter tells of an error in a finalizer."""
-    print("wasmdyld: in a CodeStore:", file=sys.stderr)
+    print(f"wasmdyld: in {where}:", file=sys.stderr)
     sys.excepthook(type(error), error, error.__traceback__)
 
 

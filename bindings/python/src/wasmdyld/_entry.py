@@ -35,7 +35,7 @@ def failed(number: Optional[int], error: BaseException, answer: Optional[int]) -
     if answer is None:
         trap: Optional[int] = about.state.trap(error)
         return trap
-    about.state.defer(error)
+    about.defer(error)
     return answer
 
 

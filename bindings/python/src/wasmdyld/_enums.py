@@ -27,6 +27,31 @@ class Code(IntEnum):
     OUT_OF_BUDGET = _ffi.WASM_DYLD_OUT_OF_BUDGET
 
 
+class FileKind(IntEnum):
+    """What something in a folder is."""
+
+    FILE = _ffi.WASM_DYLD_KIND_FILE
+    FOLDER = _ffi.WASM_DYLD_KIND_FOLDER
+    LINK = _ffi.WASM_DYLD_KIND_LINK
+
+
+class OpenFor(IntFlag):
+    """What a file is opened for, beside to be read."""
+
+    WRITE = _ffi.WASM_DYLD_OPEN_WRITE
+    CREATE = _ffi.WASM_DYLD_OPEN_CREATE
+    """It is not there and has to be made. Without this it is there."""
+    TRUNCATE = _ffi.WASM_DYLD_OPEN_TRUNCATE
+    """Nothing of what is in it stays."""
+
+
+class Clock(IntEnum):
+    """A clock of guests."""
+
+    REALTIME = _ffi.WASM_DYLD_CLOCK_REALTIME
+    MONOTONIC = _ffi.WASM_DYLD_CLOCK_MONOTONIC
+
+
 class Flags(IntFlag):
     """How an object is loaded; see dlopen(3)."""
 

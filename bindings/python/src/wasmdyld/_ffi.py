@@ -76,6 +76,8 @@ WASM_DYLD_KIND_LINK = 3
 WASM_DYLD_OPEN_WRITE = 1
 WASM_DYLD_OPEN_CREATE = 2
 WASM_DYLD_OPEN_TRUNCATE = 4
+WASM_DYLD_CLOCK_REALTIME = 0
+WASM_DYLD_CLOCK_MONOTONIC = 1
 WASM_DYLD_ENGINE_DECLARED_ORDER = 1
 WASM_DYLD_ENGINE_FINAL_VALIDATION = 2
 WASM_DYLD_ENGINE_LASTING_INSTANCES = 4
@@ -299,6 +301,25 @@ class wasm_dyld_folder_callbacks_t(Structure):
         set_times: Any
 
 
+class wasm_dyld_clock_callbacks_t(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("realtime", CFUNCTYPE(c_int32, c_void_p, POINTER(c_uint64))),
+        ("monotonic", CFUNCTYPE(c_int32, c_void_p, POINTER(c_uint64))),
+        ("resolution", CFUNCTYPE(c_int32, c_void_p, c_uint32, POINTER(c_uint64))),
+        ("sleep", CFUNCTYPE(c_int32, c_void_p, c_uint64)),
+    ]
+    if TYPE_CHECKING:
+        size: int
+        realtime: Any
+        monotonic: Any
+        resolution: Any
+        sleep: Any
+
+
+wasm_dyld_random_callback_t = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
+
+
 class wasm_valtype_vec_t(Structure):
     _fields_ = [
         ("size", c_size_t),
@@ -449,6 +470,10 @@ PROTOTYPES: Dict[str, Tuple[Any, ...]] = {
     "wasm_dyld_folder_list": (c_uint32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_void_p)),
     "wasm_dyld_wasi_add_virtual_folder": (c_uint32, c_void_p, c_void_p, c_char_p, c_uint32, POINTER(c_void_p)),
     "wasm_dyld_folder_new_callbacks": (c_uint32, POINTER(wasm_dyld_folder_callbacks_t), c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p), POINTER(c_void_p)),
+    "wasm_dyld_wasi_set_clocks": (c_uint32, c_void_p, POINTER(wasm_dyld_clock_callbacks_t), c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
+    "wasm_dyld_wasi_set_clock_scale": (c_uint32, c_void_p, c_uint32, c_uint32, POINTER(c_void_p)),
+    "wasm_dyld_wasi_set_random": (c_uint32, c_void_p, wasm_dyld_random_callback_t, c_void_p, wasm_dyld_finalizer_t, POINTER(c_void_p)),
+    "wasm_dyld_wasi_set_random_seed": (c_uint32, c_void_p, c_uint64, POINTER(c_void_p)),
     "wasm_engine_delete": (None, c_void_p),
     "wasm_store_new": (c_void_p, c_void_p),
     "wasm_store_delete": (None, c_void_p),
@@ -617,6 +642,10 @@ class Functions:
     wasm_dyld_folder_list: Callable[[Any, Any, Any, Any], int]
     wasm_dyld_wasi_add_virtual_folder: Callable[[Any, Any, Optional[bytes], int, Any], int]
     wasm_dyld_folder_new_callbacks: Callable[[Any, Any, Any, Any, Any], int]
+    wasm_dyld_wasi_set_clocks: Callable[[Any, Any, Any, Any, Any], int]
+    wasm_dyld_wasi_set_clock_scale: Callable[[Any, int, int, Any], int]
+    wasm_dyld_wasi_set_random: Callable[[Any, Any, Any, Any, Any], int]
+    wasm_dyld_wasi_set_random_seed: Callable[[Any, int, Any], int]
     wasm_engine_delete: Callable[[Any], None]
     wasm_store_new: Callable[[Any], Optional[int]]
     wasm_store_delete: Callable[[Any], None]

@@ -5,11 +5,14 @@ import threading
 import weakref
 from collections.abc import MutableMapping
 from ctypes import byref, c_size_t, c_void_p
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Optional, Union
 
 from ._errors import InvalidArgument, NotFound, check
 from ._library import dyld
 from ._text import Buffer, PathLike, c_bytes, c_path
+
+if TYPE_CHECKING:
+    from ._state import State
 
 
 class Folder:
@@ -22,6 +25,9 @@ class Folder:
             raise MemoryError("too many folders")
         self._handle = c_void_p(handle)
         weakref.finalize(self, dyld.wasm_dyld_folder_delete, self._handle)
+
+    def _serve(self, state: "State") -> None:
+        """Is told of a namespace that has it."""
 
 
 class MemoryFolder(Folder, MutableMapping[str, bytes]):

@@ -7,11 +7,11 @@ import weakref
 from collections import deque
 from contextlib import contextmanager
 from ctypes import byref, c_void_p
-from threading import get_ident
+from threading import RLock, get_ident
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from . import _ffi
-from ._engine import EngineHandle
+from ._engine import EngineHandle, unraisable
 from ._enums import Code
 from ._errors import Busy, Closed, take
 from ._library import dyld
@@ -267,10 +267,17 @@ class Callee:
     """Something in Python that C calls, known there by a number. Kept by its namespace's state."""
 
     def __init__(self, state: State) -> None:
+        self.register()
         self.state = state
+        state.callees.append(self)
+
+    def register(self) -> None:
         self.number = next(_numbers)
         _callees[self.number] = self
-        state.callees.append(self)
+
+    def defer(self, exception: BaseException) -> None:
+        """Keeps an exception of it, to be raised where Python called the guest."""
+        self.state.defer(exception)
 
     def in_use(self) -> "List[State]":
         """The namespaces that this thread uses where it is called, and that this may be called for."""
@@ -301,6 +308,35 @@ class Carried(Callee):
     def state(self, state: State) -> None:
         self._states = (*(of for of in self._states if of() is not None), weakref.ref(state))
 
+
+class Shared(Carried):
+    """What namespaces have in common that need know nothing of each other, on any threads. It is called for those that the thread uses which calls it, and
+    by one that goes for none."""
+
+    def __init__(self) -> None:
+        self.register()
+
+    def join(self, state: State) -> None:
+        # Two threads may make namespaces at a time, and so may a handler of a signal meanwhile.
+        with _joining:
+            self._states = (*(of for of in self._states if of() is not None), weakref.ref(state))
+        if self not in state.callees:
+            state.callees.append(self)
+
+    def in_use(self) -> List[State]:
+        me = get_ident()
+        states = (of() for of in reversed(self._states))
+        return [state for state in states if state is not None and state.thread == me and not state.handles.closed]
+
+    def defer(self, exception: BaseException) -> None:
+        used = self.in_use()
+        if used:
+            used[0].defer(exception)
+        else:
+            unraisable(exception, f"what {type(self).__name__} is for")
+
+
+_joining = RLock()
 
 # Weak, so that a namespace which only its own callbacks refer to can be collected.
 _callees: "weakref.WeakValueDictionary[int, Callee]" = weakref.WeakValueDictionary()

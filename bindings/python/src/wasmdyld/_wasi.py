@@ -11,11 +11,13 @@ from ctypes import byref, c_char_p, c_size_t, c_void_p
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Protocol, TextIO, Tuple, Union, runtime_checkable
 
 from . import _ffi
+from ._clocks import HostClocks, RandomFrom, Scale, apply_clocks, apply_random, scale_of
 from ._entry import entry
 from ._errors import check
 from ._folders import Folder, MemoryFolder
 from ._library import dyld
-from ._state import Callee, Carried, State, callee
+from ._quiet import Quiet
+from ._state import Carried, State, callee
 from ._text import Buffer, PathLike, c_bytes, c_path
 
 
@@ -66,7 +68,7 @@ class Wasi:
 
     `args` are the program's arguments, its name first. `env` are variables; `inherit_env` adds those of the process. `dirs` maps
     folders of the guest's to the host's, for reading and writing, `read_only_dirs` for reading. Instead of a folder of the host's there may be a
-    MemoryFolder, or a mapping of paths to bytes: each namespace then has a folder in memory of its own that begins with these files. `stdin` is bytes, a function that
+    MemoryFolder, an ArchiveFolder, a HostFolder of Python's own functions, or a mapping of paths to bytes: each namespace then has a folder in memory of its own that begins with these files. `stdin` is bytes, a function that
     is asked for at most so many bytes and gives b"" at the end, or a binary file; `stdout` and `stderr` are an Output, a function
     that takes bytes, or a file, a text file as well: `stdout=sys.stdout` is where print() writes, in a notebook the cell. Each may be INHERIT, the
     process's own. A function that raises OSError gives the guest its errno; anything
@@ -78,6 +80,9 @@ class Wasi:
     `listeners` are TCP sockets that listen, on which guests may accept connections. Guests find them by number, in this order, after their
     folders: the first is 3 where there are none. They do not block from then on. `deterministic` is a seed: random numbers come from it, and clocks stand still
     but for sleeps, which pass at once, so that runs are the same each time.
+
+    `clocks` are a HostClocks, which guests then see. `clock_scale` has time pass so many times as fast for them, from one millionth to a million: their clocks show so, and their
+    sleeps last so long. `random` is where random numbers come from: a seed, which is no secret, or a function that is asked for so many bytes and gives them.
 
     It only describes: one may serve any number of namespaces.
     """
@@ -96,6 +101,9 @@ class Wasi:
         max_files: Optional[int] = None,
         listeners: Iterable[socket.socket] = (),
         deterministic: Optional[int] = None,
+        clocks: Optional[HostClocks] = None,
+        clock_scale: Optional[Scale] = None,
+        random: Optional[RandomFrom] = None,
     ) -> None:
         self.args = tuple(args)
         self.env = dict(env or {})
@@ -107,9 +115,17 @@ class Wasi:
             raise OverflowError(f"{max_files} is no number of files")
         self.max_files = max_files
         self.listeners = tuple(listeners)
-        if deterministic is not None and not 0 <= deterministic < 1 << 64:
-            raise OverflowError(f"{deterministic} is no seed of 64 bits")
-        self.deterministic = deterministic
+        for seed in (deterministic, random if isinstance(random, int) else None):
+            if seed is not None and not 0 <= seed < 1 << 64:
+                raise OverflowError(f"{seed} is no seed of 64 bits")
+        if sum(given is not None for given in (deterministic, clocks, clock_scale)) > 1:
+            raise ValueError("clocks are those of deterministic, of clocks or of clock_scale, and not of two")
+        if not isinstance(clocks, (HostClocks, type(None))):
+            raise TypeError(f"clocks are of a class that is derived from HostClocks, not {type(clocks).__name__}")
+        if random is not None and not isinstance(random, int) and not callable(random):
+            raise TypeError(f"random is a seed or a function, not {type(random).__name__}")
+        self.deterministic, self.clocks, self.random = deterministic, clocks, random
+        self.clock_scale = None if clock_scale is None else scale_of(clock_scale)
 
     def _apply(self, state: State) -> None:
         wasi = c_void_p(dyld.wasm_dyld_wasi_new())
@@ -134,6 +150,7 @@ class Wasi:
                 if isinstance(host, Mapping) and not isinstance(host, Folder):
                     host = MemoryFolder(host)
                 if isinstance(host, Folder):
+                    host._serve(state)
                     check(dyld.wasm_dyld_wasi_add_virtual_folder, wasi, host._handle, called, access)
                 else:
                     check(dyld.wasm_dyld_wasi_add_folder, wasi, c_path(host, "a folder"), called, access)
@@ -143,6 +160,12 @@ class Wasi:
             check(dyld.wasm_dyld_wasi_add_listener, wasi, listener.fileno())
         if self.deterministic is not None:
             check(dyld.wasm_dyld_wasi_set_deterministic, wasi, self.deterministic)
+        if self.clocks is not None:
+            apply_clocks(wasi, state, self.clocks)
+        if self.clock_scale is not None:
+            check(dyld.wasm_dyld_wasi_set_clock_scale, wasi, *self.clock_scale)
+        if self.random is not None:
+            apply_random(wasi, state, self.random)
         streams = (self.stdin, self.stdout, self.stderr)
         inherit = any(isinstance(stream, _Inherit) for stream in streams)
         if inherit:
@@ -178,25 +201,6 @@ def writer(to: Union[Writer, TextIO, Callable[[bytes], Any]]) -> Callable[[bytes
         text, decoder = to, codecs.getincrementaldecoder("utf-8")("replace")
         return lambda data: text.write(decoder.decode(data))
     return to.write if isinstance(to, Writer) else to
-
-
-class Quiet(Callee):
-    """A callback that must not use the namespace, and whose exceptions cannot stop the guest."""
-
-    def guarded(self, failed: int, function: Callable[[], int]) -> int:
-        state, used = self.state, self.in_use()
-        for one in used:
-            one.in_callback_of_io += 1
-        try:
-            return function()
-        except OSError as error:
-            return failed * (error.errno or errno.EIO)
-        except BaseException as error:
-            state.defer(error)
-            return failed * errno.EIO
-        finally:
-            for one in used:
-                one.in_callback_of_io -= 1
 
 
 class Source(Quiet):
