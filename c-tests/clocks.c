@@ -260,7 +260,10 @@ static void random_numbers(void)
     begin(wasi);
     SAME(draw(room, 8), 0);
     WORKS(wasm_dyld_read(host.dyld, room, drawn[0], 8, &error));
-    CHECK(memcmp(drawn[0], "\1\2\3\4\5\6\7\10", 8) == 0 && numbers.most == 8);
+    /* libc has drawn some when it was loaded. */
+    for (int i = 0; i < 8; i++)
+        SAME(drawn[0][i], (uint8_t)(numbers.next - 8 + i));
+    SAME(numbers.most, 8);
     numbers.answer = EACCES;
     SAME(draw(room, 8), -1);
     SAME(guest_errno(), GUEST_EACCES);

@@ -37,6 +37,30 @@ def show(ns: wasmdyld.Namespace) -> None:
     wasmdyld.Namespace(engine=Path("libwasmi.so"), wasi=False, bind=wasmdyld.Bind.LAZY)
     wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=wasmdyld.INHERIT, stderr=lambda data: None, stdin=b""))
 
+    class Files(wasmdyld.HostFiles[bytes]):
+        def stat(self, path: str) -> wasmdyld.FileStat:
+            return wasmdyld.FileStat(wasmdyld.FileKind.FILE, size=5)
+
+        def open(self, path: str, how: wasmdyld.OpenFor) -> bytes:
+            return b"bytes" if how & wasmdyld.OpenFor.WRITE else b""
+
+        def read(self, file: bytes, size: int, offset: int) -> memoryview:
+            return memoryview(file)[offset : offset + size]
+
+        def entries(self, path: str) -> List[str]:
+            return ["file"]
+
+    class Late(wasmdyld.HostClocks):
+        def realtime(self) -> int:
+            assert_type(super().realtime(), int)
+            return 5
+
+        def sleep(self, nanoseconds: int) -> None:
+            assert_type(wasmdyld.Clock.REALTIME.value, int)
+
+    wasmdyld.Wasi(dirs={"/data": wasmdyld.HostFolder(Files())}, clocks=Late(), random=lambda size: bytes(size))
+    wasmdyld.Wasi(clock_scale=0.5, random=7)
+
     wasmdyld.Namespace(control=wasmdyld.Control.BUDGET, timeout=0.5, budget=1_000_000)
     assert_type(ns.timeout, Optional[float])
     assert_type(ns.budget, Optional[int])
@@ -49,6 +73,9 @@ def show(ns: wasmdyld.Namespace) -> None:
     ns.memory.write(1, "text")  # type: ignore[arg-type]
     wasmdyld.Namespace(["libs"])  # type: ignore[misc]
     wasmdyld.Namespace(wasi=wasmdyld.Wasi(stdout=5))  # type: ignore[arg-type]
+    wasmdyld.HostFolder(5)  # type: ignore[arg-type]
+    wasmdyld.Wasi(random="seed")  # type: ignore[arg-type]
+    wasmdyld.Wasi(clocks=Late)  # type: ignore[arg-type]
 
 
 def as_ctypes(ns: wasmdyld.Namespace) -> None:

@@ -51,11 +51,11 @@ MOST = 1_000_000
 
 def scale_of(factor: Scale) -> Tuple[int, int]:
     """The fraction of two numbers of 32 bits that is the nearest to a factor."""
-    exact = Fraction(factor)
-    if not Fraction(1, MOST) <= exact <= MOST:
+    exact, most = Fraction(factor), (1 << 32) - 1
+    # A float is hardly ever what was written: 1e-6 is a little less than a millionth.
+    near = exact.limit_denominator(min(most, int(most / max(exact, 1))) or 1)
+    if not Fraction(1, MOST) <= near <= MOST:
         raise ValueError(f"clocks cannot be {factor} times as fast: from 1/{MOST} to {MOST} times is possible")
-    most = (1 << 32) - 1
-    near = exact.limit_denominator(min(most, int(most / exact)))
     return near.numerator, near.denominator
 
 
