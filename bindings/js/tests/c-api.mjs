@@ -113,6 +113,7 @@ const ONE_ENGINE = "the engine is the JavaScript that runs it";
 const KEPT_BY_JAVASCRIPT = "compiled code is JavaScript's to keep, as browsers do for what they stream";
 const GARBAGE = "JavaScript's engine frees the instances that nobody has, and has no bound on them";
 const FILES = "`stdout` and `stderr` are functions, which collect what they get";
+const OWN_WASI = "a WASI of the host's own has them: `wasi: { imports, setMemory }`";
 const NOT_YET = "not yet";
 
 export const LEFT_OUT = {
@@ -133,7 +134,7 @@ export const LEFT_OUT = {
   folder_delete: "a MemoryFolder goes as any object does",
   folder_new_archive: "a package that unpacks fills a MemoryFolder",
   folder_new_archive_bytes: "a package that unpacks fills a MemoryFolder",
-  folder_new_callbacks: "a WASI of the host's own has them: `wasi: { imports, setMemory }`",
+  folder_new_callbacks: OWN_WASI,
   func_call_rows: `${NOT_YET}: a loop calls the function for each row`,
   instance_count: GARBAGE,
   instances_left: GARBAGE,
@@ -148,6 +149,10 @@ export const LEFT_OUT = {
   wasi_inherit_env: "`wasi: { env: process.env }` in node; pages have no environment",
   wasi_inherit_stdio: "streams that are not said are the process's in node, and the console in pages",
   wasi_new: "options are objects of JavaScript's",
+  wasi_set_clock_scale: OWN_WASI,
+  wasi_set_clocks: OWN_WASI,
+  wasi_set_random: OWN_WASI,
+  wasi_set_random_seed: OWN_WASI,
   wasi_set_stderr_buffer: FILES,
   wasi_set_stdout_buffer: FILES,
 };
