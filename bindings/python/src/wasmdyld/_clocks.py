@@ -53,7 +53,7 @@ def scale_of(factor: Scale) -> Tuple[int, int]:
     """The fraction of two numbers of 32 bits that is the nearest to a factor."""
     exact, most = Fraction(factor), (1 << 32) - 1
     # A float is hardly ever what was written: 1e-6 is a little less than a millionth.
-    near = exact.limit_denominator(min(most, int(most / max(exact, 1))) or 1)
+    near = exact.limit_denominator(max(int(most / max(exact, Fraction(1))), 1))
     if not Fraction(1, MOST) <= near <= MOST:
         raise ValueError(f"clocks cannot be {factor} times as fast: from 1/{MOST} to {MOST} times is possible")
     return near.numerator, near.denominator
