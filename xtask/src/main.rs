@@ -22,6 +22,7 @@ mod skipped;
 mod start_order;
 mod test;
 mod util;
+mod wasi_suites;
 mod web;
 
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ tasks:
   debian             build and try packages of Debian (needs dpkg-dev, debhelper, lintian)
   start-order        write anew which functions starts of programs run, for the linker to lay
                      side by side (needs valgrind)
+  wasi-suites        run others' tests of WASI on ours and on wasmtime's: each is a folder that
+                     you name (wasi-suites --help)
   help               this text
 ";
 
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         "ports" => ports::main(rest),
         "python" => python::main(rest),
         "start-order" => start_order::main(),
+        "wasi-suites" => wasi_suites::main(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
