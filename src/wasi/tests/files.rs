@@ -129,6 +129,31 @@ fn preopens_are_found_by_asking() {
 }
 
 #[test]
+fn a_folder_takes_the_place_of_one_that_was_given() {
+    let dir = TempDir::new();
+    let mut guest = guest_in(&dir);
+    let [at, length] = guest.string("sub");
+    guest.ok("path_create_directory", &[3, at, length]);
+    let sub = guest.open(3, "sub", DIRECTORY, READ).unwrap();
+    guest.ok("fd_filestat_get", &[sub, OUT]);
+    let inode = guest.u64(OUT + 8);
+    guest.ok("fd_renumber", &[sub, 3]);
+    guest.ok("fd_filestat_get", &[3, OUT]);
+    assert_eq!(guest.u64(OUT + 8), inode);
+    guest.expect(Errno::Badf, "fd_fdstat_get", &[sub, OUT]);
+    // It is none of those that were given, and what is above it is out of reach.
+    guest.expect(Errno::Notsup, "fd_prestat_get", &[3, OUT]);
+    assert_eq!(
+        guest.open(3, "../sub", DIRECTORY, READ),
+        Err(Errno::Perm as i32)
+    );
+    // Without its name it is open still, and nothing can be made in it.
+    std::fs::remove_dir(dir.join("sub")).unwrap();
+    assert_eq!(guest.list(3, 256), [""; 0]);
+    assert_eq!(guest.open(3, "new", CREAT, WRITE), Err(Errno::Noent as i32));
+}
+
+#[test]
 fn a_directory_is_listed_whole_in_small_pieces() {
     let dir = TempDir::new();
     let names: Vec<String> = (0..200).map(|i| format!("entry-{i:03}")).collect();

@@ -27,7 +27,7 @@ int socket(int domain, int type, int protocol) { errno = ENOTSUP; return -1; }
 int main(int argc, char **argv) { return Py_BytesMain(argc, argv); }
 ";
 /// For one interpreter: what is under way then has hung.
-const MOST: Duration = Duration::from_secs(900);
+const MOST: Duration = Duration::from_secs(300);
 /// Interpreters of one test, of which each but the last was ended by one of its parts.
 const MOST_STARTS: usize = 40;
 

@@ -61,7 +61,15 @@ pub fn musl(sides: &Sides, compiler: &Compiler, suite: &Path) -> Result<Vec<Row>
 }
 
 /// wasi-libc's own tests, as its CMakeLists.txt says how each is run.
-pub fn wasi(sides: &Sides, compiler: &Compiler, suite: &Path) -> Result<Vec<Row>> {
+///
+/// They say what went wrong by what libc-test has for that.
+pub fn wasi(
+    sides: &Sides,
+    compiler: &Compiler,
+    suite: &Path,
+    libc_test: &Path,
+) -> Result<Vec<Row>> {
+    let common = libc_test.join("src/common");
     let (text, folder) = (
         util::read(&suite.join("test/CMakeLists.txt"))?,
         suite.join("test/src"),
@@ -73,8 +81,13 @@ pub fn wasi(sides: &Sides, compiler: &Compiler, suite: &Path) -> Result<Vec<Row>
             suite: "wasi-libc",
             name: name.trim_end_matches(".c").to_string(),
             skipped: (!source.is_file()).then(|| format!("there is no {name}")),
-            sources: vec![source],
-            flags: vec![format!("-I{}", folder.display())],
+            sources: std::iter::once(source)
+                .chain(COMMON.iter().map(|name| common.join(name)))
+                .collect(),
+            flags: vec![
+                format!("-I{}", folder.display()),
+                format!("-I{}", common.display()),
+            ],
             arguments: Vec::new(),
             env: Vec::new(),
             folder: false,
@@ -84,6 +97,9 @@ pub fn wasi(sides: &Sides, compiler: &Compiler, suite: &Path) -> Result<Vec<Row>
             match word.as_str() {
                 "FS" => test.folder = true,
                 "NETWORK" => test.skipped = Some("preview1 makes no connections".into()),
+                word if word.contains("--initial-memory") => {
+                    test.skipped = Some("it wants a memory that is laid out otherwise".into());
+                }
                 "SETJMP" => test.skipped = Some("setjmp wants exceptions".into()),
                 "ARGV" | "ENV" | "LDFLAGS" | "CFLAGS" => of = word,
                 word if word.starts_with(|first: char| first.is_ascii_uppercase())

@@ -18,7 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask wasi-suites OPTIONS
 
   --wasi-testsuite DIR  WebAssembly/wasi-testsuite, of the branch prod/testsuite-base, which has its programs built
-  --wasi-libc DIR       WebAssembly/wasi-libc, for its own tests
+  --wasi-libc DIR       WebAssembly/wasi-libc, for its own tests; they want libc-test as well
   --libc-test DIR       libc-test, musl's or WebAssembly's copy of it
   --cpython-tests DIR   the folder Lib of CPython 3.14's sources, which has its tests
 
@@ -58,7 +58,11 @@ pub fn main(arguments: &[String]) -> Result<()> {
         )?;
         if let Some(folder) = &options.wasi_libc {
             util::step("wasi-libc's tests");
-            rows.extend(libc::wasi(&sides, &compiler, folder)?);
+            let libc_test = options.libc_test.as_deref();
+            let libc_test = libc_test.ok_or(
+                "--wasi-libc wants --libc-test too, by which its tests say what went wrong",
+            )?;
+            rows.extend(libc::wasi(&sides, &compiler, folder, libc_test)?);
         }
         if let Some(folder) = &options.libc_test {
             util::step("libc-test");
