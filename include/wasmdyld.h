@@ -1341,7 +1341,7 @@ wasm_dyld_code_t wasm_dyld_config_set_trace(wasm_dyld_config_t *config,
                                             wasm_dyld_error_t **error);
 
 /**
- * Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated by colons), WASMDYLD_PRELOAD,
+ * Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated as in PATH), WASMDYLD_PRELOAD,
  * WASMDYLD_BIND_NOW, WASMDYLD_NO_LAUNCH_CLOSURE and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
  */
 wasm_dyld_code_t wasm_dyld_config_read_env(wasm_dyld_config_t *config,

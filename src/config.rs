@@ -138,7 +138,9 @@ impl Config {
         let paths = std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty());
         self.search.library_paths.extend(paths);
         if let Ok(preload) = std::env::var("WASMDYLD_PRELOAD") {
-            let names = preload.split([':', ' ']).filter(|n| !n.is_empty());
+            // As folders are separated.
+            let separator = if cfg!(windows) { ';' } else { ':' };
+            let names = preload.split([separator, ' ']).filter(|n| !n.is_empty());
             self.preloads.extend(names.map(str::to_string));
         }
         if std::env::var_os("WASMDYLD_BIND_NOW").is_some_and(|v| !v.is_empty()) {

@@ -177,8 +177,12 @@ impl Located {
 
 /// A needed name is one path component of reasonable length.
 pub fn check_name(name: &str) -> Result<()> {
-    let Some(why) = unfit_file_name(name) else {
-        return Ok(());
+    // There a path that begins so is of another drive, whatever folder it is added to.
+    let of_drive = cfg!(windows) && name.contains(':');
+    let why = match unfit_file_name(name) {
+        None if of_drive => "it contains a colon",
+        None => return Ok(()),
+        Some(why) => why,
     };
     Err(Error::new(
         Code::InvalidArgument,
@@ -316,7 +320,7 @@ pub fn search(
                 (path, found)
             }
             Folder::Guest(folder) => {
-                let path = folder.join(name);
+                let path = guest_path(&folder, name);
                 let found = try_open_guest(view, &path);
                 (path, found)
             }
@@ -435,8 +439,11 @@ fn find_beside(
     let by = by.ok_or_else(|| failed(Code::NotFound, "nobody is known to have asked for it"))?;
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let path = expand(folder, by.path.as_deref(), options.runtime_path)
-        .map_err(|why| failed(Code::NotFound, why))?
-        .join(file);
+        .map_err(|why| failed(Code::NotFound, why))?;
+    let path = match by.in_guest {
+        true => guest_path(&path, file),
+        false => path.join(file),
+    };
     if by.in_guest {
         let path = path.to_str();
         let path = path.ok_or_else(|| failed(Code::NotFound, "the path is not UTF-8"))?;
@@ -474,6 +481,18 @@ fn in_guest(path: &str, view: View<'_>, trace: &Trace) -> Result<Located> {
         format!("{path} found (the guest's files)")
     });
     Ok(guest_located(Path::new(path), bytes, identity))
+}
+
+fn guest_path(folder: &Path, name: &str) -> PathBuf {
+    of_guest(folder.join(name))
+}
+
+/// Paths of guests are separated by `/` on every system.
+fn of_guest(path: PathBuf) -> PathBuf {
+    match (cfg!(windows), path.to_str()) {
+        (true, Some(text)) => text.replace('\\', "/").into(),
+        _ => path,
+    }
 }
 
 fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
@@ -556,7 +575,9 @@ fn add_own(
         }
         let why = format!("RUNTIME_PATH {} of {}", text::name(part), by.name);
         match expand(part, by.path.as_deref(), options.runtime_path) {
-            Ok(folder) if by.in_guest => folders.push((Folder::Guest(folder), why)),
+            Ok(folder) if by.in_guest => {
+                folders.push((Folder::Guest(of_guest(folder)), why));
+            }
             Ok(folder) => folders.push((Folder::Host(folder), why)),
             Err(reason) => tried.push(Tried {
                 path: None,

@@ -426,7 +426,7 @@ pub extern "C" fn wasm_dyld_config_set_trace(
     })
 }
 
-/// Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated by colons), WASMDYLD_PRELOAD,
+/// Takes over what the environment says: WASMDYLD_LIBRARY_PATH (folders, separated as in PATH), WASMDYLD_PRELOAD,
 /// WASMDYLD_BIND_NOW, WASMDYLD_NO_LAUNCH_CLOSURE and WASMDYLD_DEBUG (to standard error). Nothing of it is read otherwise.
 #[unsafe(no_mangle)]
 pub extern "C" fn wasm_dyld_config_read_env(

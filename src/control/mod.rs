@@ -6,12 +6,13 @@
 //!
 //! No engine, and nothing of the linker: a [`Control`] belongs to a namespace and to its thread, its [`Signal`] to all threads.
 
+mod bell;
 mod budget;
 mod forked;
 mod registry;
 mod signal;
 mod timer;
-#[cfg(any(unix, feature = "wasi"))]
+#[cfg(any(unix, windows, feature = "wasi"))]
 mod wait;
 mod watcher;
 
@@ -26,7 +27,9 @@ pub use forked::{generation, notice};
 pub use registry::{Registered, interrupt};
 pub use signal::Signal;
 use signal::clock;
-#[cfg(any(unix, feature = "wasi"))]
+#[cfg(all(windows, feature = "wasi"))]
+pub use wait::in_pipe;
+#[cfg(any(unix, windows, feature = "wasi"))]
 pub use wait::{Entry as WaitEntry, Pollable, Ready, Waited, wait};
 pub use watcher::Watcher;
 

@@ -2,15 +2,12 @@
 
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
-};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 use super::Stop;
+use super::bell::Bell;
 use super::forked::Readers;
-#[cfg(unix)]
-use super::forked::generation;
 use crate::platform::Instant;
 
 /// Has an engine look soon whether its guests are to stop. Called by any thread and by signal handlers.
@@ -37,11 +34,8 @@ pub struct Signal {
     pub(super) watched_as: AtomicU64,
     /// The process in which both hold.
     pub(super) watched_in: AtomicU32,
-    /// A descriptor that wakes who waits in WASI; -1: nobody has waited yet.
-    bell: AtomicI32,
-    /// The process that has made it. A child has the same one, and makes another: what it took from this one would be the parent's.
-    #[cfg(unix)]
-    bell_of: AtomicU32,
+    /// Wakes who waits in WASI.
+    pub(super) bell: Bell,
     kick: OnceLock<Kick>,
     /// What the guests' own code looks at: not zero where it is to ask. Others write it while they are counted below.
     flag: AtomicPtr<AtomicU32>,
@@ -76,9 +70,7 @@ impl Signal {
             watched: AtomicU64::new(NEVER),
             watched_as: AtomicU64::new(0),
             watched_in: AtomicU32::new(0),
-            bell: AtomicI32::new(-1),
-            #[cfg(unix)]
-            bell_of: AtomicU32::new(0),
+            bell: Bell::new(),
             kick: OnceLock::new(),
             flag: AtomicPtr::new(ptr::null_mut()),
             inner: AtomicPtr::new(ptr::null_mut()),
@@ -152,7 +144,7 @@ impl Signal {
             kick();
         }
         self.raise();
-        ring(self.bell.load(SeqCst));
+        self.bell.ring();
         let _reading = self.readers.enter();
         // SAFETY: whoever takes it away waits until nobody is counted any more.
         if let Some(inner) = unsafe { self.inner.load(SeqCst).as_ref() } {
@@ -223,7 +215,7 @@ impl Signal {
     }
 
     /// How long it is until then.
-    #[cfg(any(unix, feature = "wasi"))]
+    #[cfg(any(unix, windows, feature = "wasi"))]
     pub(super) fn time_left(&self) -> Option<Duration> {
         let at = self.next()?;
         Some(Duration::from_nanos(at.saturating_sub(clock())))
@@ -236,89 +228,6 @@ impl Signal {
         }
         let over = self.deadline().is_some_and(|at| at <= clock());
         over.then_some(Stop::TimedOut)
-    }
-
-    /// The descriptor that becomes readable when the guest is to look, made when first asked for; `None` if the system gives none.
-    #[cfg(unix)]
-    pub(super) fn bell(&self) -> Option<i32> {
-        let known = self.bell.load(SeqCst);
-        let process = generation();
-        if known >= 0 && self.bell_of.load(SeqCst) == process {
-            return Some(known);
-        }
-        let made = make_bell()?;
-        // Only the namespace's own thread makes one. Who rings the parent's meanwhile wakes that for nothing.
-        self.bell.store(made, SeqCst);
-        self.bell_of.store(process, SeqCst);
-        if known >= 0 {
-            // SAFETY: ours: the child's own descriptor of it.
-            unsafe { libc::close(known) };
-        }
-        Some(made)
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn make_bell() -> Option<i32> {
-    // SAFETY: no pointer is passed.
-    let made = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    (made >= 0).then_some(made)
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn make_bell() -> Option<i32> {
-    None
-}
-
-/// Takes what was rung, so that the bell is silent.
-#[cfg(unix)]
-pub(super) fn hush(bell: i32) {
-    let mut count = 0u64;
-    // SAFETY: the buffer is as large as is said; the descriptor does not block.
-    unsafe { libc::read(bell, (&raw mut count).cast(), size_of::<u64>()) };
-}
-
-#[cfg(unix)]
-fn ring(bell: i32) {
-    if bell < 0 {
-        return;
-    }
-    let one = 1u64;
-    // A signal handler must leave errno as it was.
-    // SAFETY: errno is the thread's own; the buffer is as large as is said. That the count is full is as good as a ring.
-    unsafe {
-        let errno = errno_location();
-        let before = *errno;
-        libc::write(bell, (&raw const one).cast(), size_of::<u64>());
-        *errno = before;
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn errno_location() -> *mut libc::c_int {
-    // SAFETY: no precondition.
-    unsafe { libc::__errno_location() }
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn errno_location() -> *mut libc::c_int {
-    // SAFETY: no precondition.
-    unsafe { libc::__error() }
-}
-
-#[cfg(not(unix))]
-fn ring(_bell: i32) {}
-
-impl Drop for Signal {
-    fn drop(&mut self) {
-        let bell = *self.bell.get_mut();
-        #[cfg(unix)]
-        if bell >= 0 {
-            // SAFETY: ours, and nobody else has this signal any more.
-            unsafe { libc::close(bell) };
-        }
-        #[cfg(not(unix))]
-        let _ = bell;
     }
 }
 

@@ -1,7 +1,8 @@
 //! Waiting of a guest for descriptors or time, that an interrupt ends.
 
 #[cfg_attr(unix, path = "wait/unix.rs")]
-#[cfg_attr(not(unix), path = "wait/time.rs")]
+#[cfg_attr(windows, path = "wait/windows.rs")]
+#[cfg_attr(not(any(unix, windows)), path = "wait/time.rs")]
 mod system;
 
 use std::io;
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use system::Poll;
 pub use system::Pollable;
+#[cfg(all(windows, feature = "wasi"))]
+pub use system::in_pipe;
 
 use super::{Mode, Stop, each, wanted};
 use crate::platform::Instant;
@@ -81,7 +84,7 @@ fn at_most_a_slice(left: Option<Duration>) -> Option<Duration> {
 }
 
 /// Whether a guest on this thread may be stopped while it waits.
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 fn may_stop() -> bool {
     let mut may = false;
     each(|control| may |= control.mode != Mode::Off);

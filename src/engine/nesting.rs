@@ -191,7 +191,18 @@ fn ask() -> Bounds {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+fn ask() -> Bounds {
+    let (low, high) = crate::platform::stack();
+    // The system keeps pages at the end, of which it tells one when a thread comes to them, and has no room for more than that.
+    const KEPT: usize = 16 << 10;
+    match low.checked_add(KEPT) {
+        Some(low) if low < high => Bounds::Known { low, high },
+        _ => Bounds::Unknown,
+    }
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
 fn ask() -> Bounds {
     Bounds::Unknown
 }

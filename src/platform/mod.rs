@@ -1,21 +1,25 @@
 //! What the library takes from the operating system beyond Rust's own library. `unix.rs` has it for Unix; `other.rs` has the same names for
-//! every other system, where each is a plain substitute or says that there is none. What is in neither (waiting, signals, forks) is left
-//! out there by whoever has it.
+//! every other system, where each is a plain substitute or says that there is none, but for libraries that are opened at run time: `windows.rs` opens
+//! them on Windows. What is in none of these (waiting, signals, forks) is left out there by whoever has it.
 
 use std::path::PathBuf;
 #[cfg(not(target_family = "wasm"))]
 pub use std::time::Instant;
 
+#[cfg(not(any(unix, windows)))]
+mod linked;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(target_family = "wasm")]
 mod page;
-#[cfg(all(not(any(unix, target_family = "wasm")), feature = "wasi"))]
-mod plain;
 
+#[cfg(not(any(unix, windows)))]
+pub use linked::*;
 #[cfg(not(unix))]
 pub use other::*;
 #[cfg(all(target_family = "wasm", feature = "lean"))]
@@ -24,10 +28,10 @@ pub use page::ask_second;
 pub use page::{Instant, process};
 #[cfg(all(target_family = "wasm", feature = "wasi"))]
 pub use page::{random, resolution, since_1970, sleep, variables};
-#[cfg(all(not(any(unix, target_family = "wasm")), feature = "wasi"))]
-pub use plain::*;
 #[cfg(unix)]
 pub use unix::*;
+#[cfg(windows)]
+pub use windows::*;
 
 /// The number of this process.
 #[cfg(not(target_family = "wasm"))]

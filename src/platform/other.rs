@@ -1,16 +1,13 @@
 //! Systems that are not Unix. Compiled code is kept in memory only, and launch closures are not kept: it is not known here who can write to
-//! a folder, nor when a file was changed. Engines are linked, not opened.
+//! a folder, nor when a file was changed.
 
-use std::ffi::{CStr, c_void};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
-use std::ptr::NonNull;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{FileFacts, Holder, User};
-use crate::error::{Code, Error, Result};
+use super::{FileFacts, User};
 
 /// Where a distribution puts code that it has compiled, for all users.
 pub const SYSTEM_CACHES: &[&str] = &[];
@@ -20,9 +17,10 @@ pub fn path(bytes: &[u8]) -> Option<&Path> {
     std::str::from_utf8(bytes).ok().map(Path::new)
 }
 
-/// Opens a file for reading.
+/// Opens a file for reading, or a folder, as Unix does.
 pub fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
+    let mut options = OpenOptions::new();
+    super::maybe_folder(options.read(true)).open(path)
 }
 
 /// The same, unless the name is a link's.
@@ -43,16 +41,19 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Files have no numbers here that Rust's library would tell: that of a hash of the path without links serves.
+/// Of the file at `path`, which was opened, or looked at through links. Where the system tells no numbers, that of a hash of the path without links serves.
 pub fn file_facts(path: &Path, metadata: &Metadata) -> FileFacts {
-    let mut hash = DefaultHasher::new();
-    let whole = fs::canonicalize(path);
-    whole.as_deref().unwrap_or(path).hash(&mut hash);
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
     let modified = since_epoch(modified);
+    let (device, inode) = super::numbers(path).unwrap_or_else(|| {
+        let mut hash = DefaultHasher::new();
+        let whole = fs::canonicalize(path);
+        whole.as_deref().unwrap_or(path).hash(&mut hash);
+        (0, hash.finish())
+    });
     FileFacts {
-        device: 0,
-        inode: hash.finish(),
+        device,
+        inode,
         modified,
         changed: modified,
     }
@@ -96,31 +97,4 @@ impl Mapping {
     pub fn bytes(&self) -> &[u8] {
         match *self {}
     }
-}
-
-/// Opens a shared library: an error here.
-///
-/// # Safety
-/// None is opened.
-pub unsafe fn open_library(path: &Path) -> Result<NonNull<c_void>> {
-    let why = format!(
-        "{}: engines are not opened at run time on this system; link one with the host, and use the default engine",
-        path.display()
-    );
-    Err(Error::new(Code::Unsupported, why))
-}
-
-/// A symbol that is found at run time: none is.
-pub fn symbol(_library: Option<NonNull<c_void>>, _name: &CStr) -> Option<NonNull<c_void>> {
-    None
-}
-
-/// What the system knows of the program or shared library that holds `function`: nothing.
-pub fn holder(_function: *const c_void) -> Option<Holder> {
-    None
-}
-
-/// What is loaded of the program or shared library that holds `function`: not known.
-pub fn loaded(_function: *const c_void) -> Option<Vec<&'static [u8]>> {
-    None
 }

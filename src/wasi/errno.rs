@@ -36,7 +36,64 @@ fn of_system(raw: i32) -> Option<Errno> {
     of_c(raw)
 }
 
-#[cfg(not(unix))]
+/// Numbers of Windows itself and of its sockets.
+#[cfg(windows)]
+fn of_system(raw: i32) -> Option<Errno> {
+    use windows_sys::Win32::Foundation as n;
+    use windows_sys::Win32::Networking::WinSock as s;
+    // Some kinds are the same for several numbers, of which guests know more.
+    Some(match u32::try_from(raw).ok()? {
+        n::ERROR_FILE_NOT_FOUND | n::ERROR_PATH_NOT_FOUND | n::ERROR_INVALID_NAME => Errno::Noent,
+        n::ERROR_BAD_NETPATH | n::ERROR_INVALID_DRIVE => Errno::Noent,
+        n::ERROR_TOO_MANY_OPEN_FILES => Errno::Mfile,
+        n::ERROR_ACCESS_DENIED | n::ERROR_SHARING_VIOLATION => Errno::Acces,
+        n::ERROR_PRIVILEGE_NOT_HELD => Errno::Perm,
+        n::ERROR_LOCK_VIOLATION => Errno::Again,
+        n::ERROR_INVALID_HANDLE => Errno::Badf,
+        n::ERROR_NOT_ENOUGH_MEMORY | n::ERROR_OUTOFMEMORY => Errno::Nomem,
+        n::ERROR_DIR_NOT_EMPTY => Errno::Notempty,
+        n::ERROR_NOT_READY | n::ERROR_BUSY => Errno::Busy,
+        n::ERROR_NOT_SUPPORTED | n::ERROR_CALL_NOT_IMPLEMENTED => Errno::Notsup,
+        n::ERROR_INVALID_FUNCTION => Errno::Notsup,
+        n::ERROR_FILE_EXISTS | n::ERROR_ALREADY_EXISTS => Errno::Exist,
+        n::ERROR_BROKEN_PIPE | n::ERROR_NO_DATA => Errno::Pipe,
+        n::ERROR_BUFFER_OVERFLOW | n::ERROR_FILENAME_EXCED_RANGE => Errno::Nametoolong,
+        n::ERROR_NOT_A_REPARSE_POINT | n::ERROR_NEGATIVE_SEEK => Errno::Inval,
+        n::ERROR_INVALID_PARAMETER => Errno::Inval,
+        n::ERROR_DIRECTORY => Errno::Notdir,
+        n::ERROR_DIRECTORY_NOT_SUPPORTED => Errno::Isdir,
+        n::ERROR_STOPPED_ON_SYMLINK | n::ERROR_CANT_RESOLVE_FILENAME => Errno::Loop,
+        // cap-std's, of links that follow each other.
+        n::ERROR_TOO_MANY_LINKS => Errno::Loop,
+        n::ERROR_DISK_FULL | n::ERROR_HANDLE_DISK_FULL => Errno::Nospc,
+        n::ERROR_DISK_QUOTA_EXCEEDED => Errno::Dquot,
+        n::ERROR_FILE_TOO_LARGE => Errno::Fbig,
+        n::ERROR_NOT_SAME_DEVICE => Errno::Xdev,
+        n::ERROR_WRITE_PROTECT => Errno::Rofs,
+        n::ERROR_SEEK_ON_DEVICE => Errno::Spipe,
+        n::ERROR_OPERATION_ABORTED => Errno::Intr,
+        _ => match raw {
+            s::WSAEWOULDBLOCK => Errno::Again,
+            s::WSAENOTSOCK => Errno::Notsock,
+            s::WSAEINVAL => Errno::Inval,
+            s::WSAEMFILE => Errno::Mfile,
+            s::WSAENOBUFS => Errno::Nobufs,
+            s::WSAECONNABORTED => Errno::Connaborted,
+            s::WSAECONNRESET => Errno::Connreset,
+            s::WSAENOTCONN => Errno::Notconn,
+            // Of a socket that was shut down for writing.
+            s::WSAESHUTDOWN => Errno::Pipe,
+            s::WSAETIMEDOUT => Errno::Timedout,
+            s::WSAENETDOWN => Errno::Netdown,
+            s::WSAENETRESET => Errno::Netreset,
+            s::WSAENETUNREACH => Errno::Netunreach,
+            s::WSAEHOSTUNREACH => Errno::Hostunreach,
+            _ => return None,
+        },
+    })
+}
+
+#[cfg(not(any(unix, windows)))]
 fn of_system(_: i32) -> Option<Errno> {
     None
 }

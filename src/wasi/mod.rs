@@ -14,7 +14,7 @@ mod price;
 mod read_only;
 mod stdio;
 mod strings;
-#[cfg(all(unix, any(test, feature = "fuzzing")))]
+#[cfg(any(all(unix, any(test, feature = "fuzzing")), all(windows, test)))]
 #[cfg_attr(
     not(test),
     allow(dead_code, unused_imports, reason = "fuzzers use a part of it")

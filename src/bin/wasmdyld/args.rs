@@ -11,6 +11,9 @@ use wasmdyld::wasi::WasiConfig;
 
 use crate::default_path;
 
+/// Between folders in a variable, as the system has it: drives have colons.
+pub const PATH_SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+
 #[derive(Clone, Copy, ValueEnum)]
 enum RuntimePathArg {
     /// Ignore RUNTIME_PATH

@@ -51,7 +51,11 @@ fn toolchain(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     if let Some(sdk) = set("WASI_SDK_PATH") {
         return Some(sdk.join("share/wasi-sysroot").join(LIB)).filter(has_libc);
     }
-    let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")))?;
+    let home = || {
+        let profile = cfg!(windows).then(|| set("USERPROFILE")).flatten();
+        profile.or_else(|| set("HOME"))
+    };
+    let data = set("XDG_DATA_HOME").or_else(|| Some(home()?.join(".local/share")))?;
     let own = data.join("wasmdyld/toolchain");
     of_own(&own).into_iter().find(has_libc)
 }

@@ -31,11 +31,11 @@ impl FolderArgs {
     /// Gives a program what they name, in the order of the options above.
     pub fn grant(&self, wasi: &mut WasiConfig) -> Result<()> {
         for dir in &self.dir {
-            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+            let (host, guest) = names(dir);
             wasi.preopen(host, guest);
         }
         for dir in &self.dir_ro {
-            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+            let (host, guest) = names(dir);
             wasi.preopen_read_only(host, guest);
         }
         for guest in &self.dir_memory {
@@ -47,6 +47,15 @@ impl FolderArgs {
             wasi.preopen_source(Source::Archive(tree), guest, true);
         }
         Ok(())
+    }
+}
+
+/// The host's name of a folder, and the program's. Programs separate paths by `/` on every system.
+fn names(dir: &str) -> (&str, String) {
+    match dir.split_once("::") {
+        Some((host, guest)) => (host, guest.to_string()),
+        None if cfg!(windows) => (dir, dir.replace('\\', "/")),
+        None => (dir, dir.to_string()),
     }
 }
 

@@ -21,9 +21,9 @@ use crate::style;
 defines (WASI, and what --import names) and runs on any engine. A program keeps its `_start`, a library gets an `_initialize`, to be called first, if it has something to construct.
 
 Environment:
-  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
-  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
-  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated as in PATH
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated as in PATH, or `off`
+  WASMDYLD_PRELOAD       more libraries to preload, separated as in PATH or by spaces
 
 Exit status: 0; 1 if a library is missing; 127 if there is no plan, or a module cannot have what the program wants; 2 for a wrong command line."
 )]

@@ -12,6 +12,7 @@ mod generate;
 mod inspect;
 mod ldd;
 mod link;
+#[cfg_attr(not(unix), path = "no_native.rs")]
 mod native;
 mod output;
 mod plan;

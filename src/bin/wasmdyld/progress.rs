@@ -104,6 +104,7 @@ fn put(text: &str) {
         .and_then(|()| stderr.flush());
 }
 
+#[cfg(unix)]
 fn columns() -> u16 {
     let mut size = libc::winsize {
         ws_row: 0,
@@ -115,6 +116,23 @@ fn columns() -> u16 {
     let asked = unsafe { libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size) };
     match (asked, size.ws_col) {
         (0, 1..) => size.ws_col,
+        _ => 80,
+    }
+}
+
+#[cfg(windows)]
+fn columns() -> u16 {
+    use std::os::windows::io::AsRawHandle;
+    use windows_sys::Win32::System::Console::{
+        CONSOLE_SCREEN_BUFFER_INFO, GetConsoleScreenBufferInfo,
+    };
+    let mut told = CONSOLE_SCREEN_BUFFER_INFO::default();
+    // SAFETY: the call fills such a structure, or fails.
+    let asked =
+        unsafe { GetConsoleScreenBufferInfo(std::io::stderr().as_raw_handle(), &raw mut told) };
+    let width = i32::from(told.srWindow.Right) - i32::from(told.srWindow.Left) + 1;
+    match (asked, u16::try_from(width)) {
+        (1.., Ok(width @ 1..)) => width,
         _ => 80,
     }
 }

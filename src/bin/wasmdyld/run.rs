@@ -20,7 +20,7 @@ use wasmdyld::search::RuntimePath;
 use wasmdyld::trace;
 use wasmdyld::wasi::{ClockScale, Input, Output, WasiConfig};
 
-use crate::args::{self, LinkArgs, SearchArgs};
+use crate::args::{self, LinkArgs, PATH_SEPARATOR, SearchArgs};
 use crate::bounds::BoundArgs;
 use crate::folders::FolderArgs;
 use crate::{native, progress, style};
@@ -34,12 +34,12 @@ const TRAPPED: u8 = 134;
 
 #[derive(Args)]
 #[command(after_help = "Environment:
-  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
-  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
-  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated as in PATH
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated as in PATH, or `off`
+  WASMDYLD_PRELOAD       more libraries to preload, separated as in PATH or by spaces
   WASMDYLD_BIND_NOW      if not empty, overrides --bind lazy
   WASMDYLD_ENGINE        as --engine
-  WASMDYLD_PREBUILT_CACHE  as --prebuilt-cache, folders separated by colons
+  WASMDYLD_PREBUILT_CACHE  as --prebuilt-cache, folders separated as in PATH
   WASMDYLD_NO_LAUNCH_CLOSURE  if not empty, as --no-launch-closure
   WASMDYLD_DEBUG         categories of debug output; `help` lists them
 
@@ -93,7 +93,7 @@ pub struct Run {
     engine_cache: Option<PathBuf>,
     /// A folder of compiled code that somebody has filled (`wasmdyld cache add`), to be read only; may be repeated. Without it, those of the
     /// system: /usr/local/lib/wasmdyld/cache and /usr/lib/wasmdyld/cache
-    #[arg(long, value_name = "DIR", env = "WASMDYLD_PREBUILT_CACHE", value_delimiter = ':', value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", env = "WASMDYLD_PREBUILT_CACHE", value_delimiter = PATH_SEPARATOR, value_hint = ValueHint::DirPath)]
     prebuilt_cache: Vec<PathBuf>,
     /// Search, read and plan, also where what the program needs is known from an earlier run and has not changed
     #[arg(long)]

@@ -4,8 +4,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+use super::super::bell::hush;
 use super::super::forked::generation;
-use super::super::signal::hush;
 use super::{Entry, Mode, Ready, at_most_a_slice, each};
 
 /// What poll(2) can look at.
@@ -53,7 +53,7 @@ impl Poll {
             if control.mode == Mode::Off {
                 return;
             }
-            match control.signal.bell() {
+            match control.signal.bell.heard() {
                 Some(bell) => self.all.push(libc::pollfd {
                     fd: bell,
                     events: libc::POLLIN,

@@ -1,7 +1,9 @@
 //! Tests against the bundled engine.
 
+#[cfg(unix)]
 mod cache;
 mod host;
+#[cfg(unix)]
 mod kept;
 mod modules;
 mod objects;

@@ -10,7 +10,7 @@ pub(crate) mod fused;
 mod fused_guest;
 mod guest;
 mod inject;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod launch;
 #[cfg(test)]
 mod legacy;

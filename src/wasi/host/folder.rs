@@ -8,8 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cap_fs_ext::{
-    DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
-    SystemTimeSpec,
+    DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt, SystemTimeSpec,
 };
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
@@ -52,17 +51,17 @@ impl HostFolder {
                 oflags: how.oflags.without(Oflags::CREAT),
                 ..how
             };
-            match self.dir.open_with(path, &options(there)) {
+            match system::open(&self.dir, path, options(there)) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                other => return Ok(other?.into_std()),
+                other => return other,
             }
         }
-        Ok(self.dir.open_with(path, &options(how))?.into_std())
+        system::open(&self.dir, path, options(how))
     }
 
     /// What is at `path`, opened for a moment by whatever way there is. It waits for nothing.
     fn open_somehow(&self, path: &str) -> Result<OsFile> {
-        let by_reading = self.dir.open_with(path, &options(How::READ));
+        let by_reading = system::open(&self.dir, path, options(How::READ));
         let opened = match &by_reading {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 let for_writing = How {
@@ -70,7 +69,7 @@ impl HostFolder {
                     write: true,
                     ..How::READ
                 };
-                match self.dir.open_with(path, &options(for_writing)) {
+                match system::open(&self.dir, path, options(for_writing)) {
                     // The first error says more of a folder.
                     Err(error) if error.kind() == ErrorKind::IsADirectory => by_reading,
                     other => other,
@@ -78,7 +77,7 @@ impl HostFolder {
             }
             _ => by_reading,
         };
-        Ok(opened?.into_std())
+        Ok(opened?)
     }
 }
 
@@ -86,7 +85,7 @@ fn options(how: How) -> OpenOptions {
     let has = |flag| how.oflags.has(flag);
     let mut options = OpenOptions::new();
     // Only what is open may wait: not for the other end of a pipe, or for a device.
-    options.maybe_dir(true).nonblock(true);
+    options.nonblock(true);
     options.follow(match how.follow {
         true => FollowSymlinks::Yes,
         false => FollowSymlinks::No,
@@ -96,7 +95,9 @@ fn options(how: How) -> OpenOptions {
         .create(has(Oflags::CREAT))
         .truncate(has(Oflags::TRUNC))
         // Where cap-std takes it, for files that the system lets nobody open otherwise; what is open gets the flag in any case.
-        .append(how.fdflags.has(Fdflags::APPEND) && how.write && !has(Oflags::TRUNC))
+        .append(
+            system::APPENDS && how.fdflags.has(Fdflags::APPEND) && how.write && !has(Oflags::TRUNC),
+        )
         // cap-std makes and empties files only for writing. What the guest may do with it is for its rights to say.
         .write(how.write || has(Oflags::CREAT) || has(Oflags::TRUNC))
         // One of the two has to be.
@@ -118,7 +119,10 @@ impl Folder for HostFolder {
         let taken = self.descriptors.take()?;
         let opened = self.open_or_make(path, how)?;
         Ok(match system::stat(&opened)?.filetype {
-            Filetype::Directory if how.oflags.has(Oflags::CREAT) => return Err(Errno::Isdir),
+            // A system may open it so.
+            Filetype::Directory if how.oflags.has(Oflags::CREAT) || how.write => {
+                return Err(Errno::Isdir);
+            }
             Filetype::Directory => Opened::Folder(Rc::new(HostFolder {
                 dir: Dir::from_std_file(opened),
                 descriptors: self.descriptors.clone(),
@@ -184,7 +188,7 @@ impl Folder for HostFolder {
         accessed: NewTime,
         modified: NewTime,
     ) -> Result<()> {
-        if follow {
+        if follow && system::SETS_TIMES_BY_READING {
             // Not by cap-std, which opens the file for writing and waits for the other end of a pipe.
             match self.open_somehow(path) {
                 Ok(file) => return system::set_times(&file, accessed, modified),
@@ -215,7 +219,8 @@ impl Folder for HostFolder {
 
     fn read_link(&self, path: &str) -> Result<String> {
         let contents = self.dir.read_link(path)?.into_os_string();
-        contents.into_string().map_err(|_| Errno::Ilseq)
+        let contents = contents.into_string().map_err(|_| Errno::Ilseq)?;
+        Ok(system::link_contents(contents))
     }
 
     fn make_link(&self, contents: &str, path: &str) -> Result<()> {

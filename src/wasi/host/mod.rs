@@ -1,24 +1,25 @@
 //! What a guest gets of the host's system: files, folders, sockets, standard streams, variables. Only here does WASI know systems apart.
 //!
-//! `unix/` has what differs between systems of that kind and others, and `folder.rs` and `socket.rs` are on top of it. Elsewhere, on Windows
-//! and in pages, `other.rs` stands for all of it: what a guest gets there is in memory, of an archive or behind callbacks.
+//! `unix/` and `windows/` have what differs between these systems, and `folder.rs` and `socket.rs` are on top of it. Elsewhere, in pages,
+//! `other.rs` stands for all of it: what a guest gets there is in memory, of an archive or behind callbacks.
 
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 mod folder;
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 mod socket;
 
 #[cfg_attr(unix, path = "unix/mod.rs")]
-#[cfg_attr(not(unix), path = "other.rs")]
+#[cfg_attr(windows, path = "windows/mod.rs")]
+#[cfg_attr(not(any(unix, windows)), path = "other.rs")]
 mod system;
 
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 pub use folder::folders;
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 pub use socket::listener;
-#[cfg(all(any(test, feature = "fuzzing"), unix))]
+#[cfg(any(all(unix, any(test, feature = "fuzzing")), all(windows, test)))]
 pub use system::HostFile;
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 pub use system::{folders, listener, random, since_1970};
 pub use system::{inherited, listening, most_descriptors, resolution, variables};
 
@@ -34,20 +35,20 @@ pub enum Inherited {
 }
 
 /// Nanoseconds. What is before 1970 is 1970, and what no 64 bits hold (after 2554) the last that they do.
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 pub fn since_1970() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Fills with random numbers of the system.
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 pub fn random(to: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(to).map_err(|_| std::io::ErrorKind::Other.into())
 }
 
 /// Waits until a descriptor can be read or written (`write`), or until the guest is to stop.
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 fn wait(
     what: crate::control::Pollable<'_>,
     write: bool,

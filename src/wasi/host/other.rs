@@ -1,17 +1,15 @@
-//! Where the library opens nothing of a system, as on Windows and in pages: guests have folders in memory, of archives and behind callbacks, and streams.
+//! Where the library opens nothing of a system, as in pages: guests have folders in memory, of archives and behind callbacks, and streams.
 //! What would be a folder or a socket of the system is refused.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 
 use super::Inherited;
 use crate::wasi::descriptors::Descriptors;
 use crate::wasi::preview1::descriptor::{File, Folder};
 use crate::wasi::preview1::types::Clockid;
-use crate::wasi::stdio::Stream;
 
 pub use crate::platform::{random, since_1970, variables};
 
@@ -25,27 +23,9 @@ pub fn resolution(clock: Clockid) -> u64 {
     crate::platform::resolution(clock == Clockid::Realtime)
 }
 
-/// By Rust's own streams, which a poll finds always ready. In a page they lead nowhere.
-pub fn inherited(own: Inherited) -> io::Result<Rc<dyn File>> {
-    if cfg!(target_family = "wasm") {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    Ok(Rc::new(match own {
-        Inherited::Stdin => Stream::Read(Arc::new(Mutex::new(|to: &mut [u8]| {
-            io::stdin().lock().read(to)
-        }))),
-        Inherited::Stdout => Stream::Write(Arc::new(Mutex::new(|from: &[u8]| {
-            write(io::stdout().lock(), from)
-        }))),
-        Inherited::Stderr => Stream::Write(Arc::new(Mutex::new(|from: &[u8]| {
-            write(io::stderr().lock(), from)
-        }))),
-    }))
-}
-
-fn write(mut to: impl Write, from: &[u8]) -> io::Result<()> {
-    to.write_all(from)?;
-    to.flush()
+/// In a page they lead nowhere.
+pub fn inherited(_: Inherited) -> io::Result<Rc<dyn File>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub fn folders(_: &Path, _: [&Descriptors; 2]) -> io::Result<[Rc<dyn Folder>; 2]> {

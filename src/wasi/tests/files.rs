@@ -1,10 +1,13 @@
 //! What programs do with files in a preopened directory.
 
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+#[cfg(unix)]
 use crate::skip::skip;
 
+#[cfg(unix)]
 const ELSEWHERE: &str = "set TMPDIR to a folder on another one";
 
 #[test]
@@ -260,6 +263,7 @@ fn a_system_error_of_the_rarer_kind_is_an_errno() {
 }
 
 /// Of what the system allows to be asked for together.
+#[cfg(unix)]
 #[test]
 fn flags_that_go_together() {
     const APPEND: u64 = 1;
@@ -305,6 +309,7 @@ fn flags_that_go_together() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn a_folder_that_may_only_be_read_is_listed() {
     let dir = TempDir::new();
@@ -327,6 +332,7 @@ fn a_folder_that_may_only_be_read_is_listed() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn times_are_set_without_waiting_for_the_other_end_of_a_pipe() {
     const AT: u64 = 1_234_567_890_000_000_000;

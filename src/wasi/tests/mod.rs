@@ -3,12 +3,15 @@
 pub(crate) mod archive;
 mod calls;
 mod clocks;
+#[cfg(unix)]
 pub(crate) mod escapes;
 mod files;
 mod garbage;
 mod given;
+#[cfg(unix)]
 mod hosted;
 mod javascript;
+#[cfg(unix)]
 mod limits;
 mod memory;
 mod open;
@@ -16,8 +19,11 @@ mod rights;
 mod sandbox;
 mod sequences;
 mod stdio;
+#[cfg(unix)]
 mod trees;
 mod waiting;
+#[cfg(windows)]
+mod windows;
 mod zip;
 
 use std::path::{Path, PathBuf};
@@ -261,6 +267,7 @@ impl Drop for TempDir {
 }
 
 /// Does `work` as somebody who owns what is in `dir`, and to whom its permissions apply: root looks at none.
+#[cfg(unix)]
 fn unprivileged(dir: &TempDir, work: impl FnOnce() + Send + 'static) {
     const NOBODY: u32 = 65534;
     // SAFETY: the call only tells.

@@ -162,15 +162,17 @@ fn calls_may_nest() {
     assert_eq!(*results.lock().unwrap(), [0, 0, 0, Errno::Deadlk as i32]);
 }
 
-#[cfg(unix)]
-mod unix {
+mod of_process {
     use std::io::{Read, Write};
-    use std::os::fd::{FromRawFd, OwnedFd};
+    #[cfg(unix)]
+    use std::os::fd::OwnedFd as Owned;
+    #[cfg(windows)]
+    use std::os::windows::io::OwnedHandle as Owned;
     use std::process::{Command, Stdio};
 
     use super::*;
 
-    fn guest_with(fd: u32, file: impl Into<OwnedFd>, right: Rights) -> Guest {
+    fn guest_with(fd: u32, file: impl Into<Owned>, right: Rights) -> Guest {
         let guest = Guest::new(&WasiConfig::new());
         let file = HostFile::inherited(file.into()).unwrap();
         guest.wasi.insert(fd, Slot::stream(Rc::new(file), right));
@@ -219,8 +221,10 @@ mod unix {
         guest.expect(Errno::Notsup, "fd_fdstat_set_flags", &[0, 4]);
     }
 
+    #[cfg(unix)]
     #[test]
     fn only_a_terminal_is_a_terminal() {
+        use std::os::fd::FromRawFd;
         let null = std::fs::File::open("/dev/null").unwrap();
         let mut guest = guest_with(1, null, Rights::FD_WRITE);
         guest.ok("fd_fdstat_get", &[1, OUT]);
@@ -241,8 +245,7 @@ mod unix {
             return skip("a terminal", "mount /dev/pts");
         }
         // SAFETY: openpty gave these to us.
-        let (_master, slave) =
-            unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+        let (_master, slave) = unsafe { (Owned::from_raw_fd(master), Owned::from_raw_fd(slave)) };
         let mut guest = guest_with(1, slave, Rights::FD_WRITE);
         guest.ok("fd_fdstat_get", &[1, OUT]);
         assert!(is_type(guest.get(OUT, 1)[0], Filetype::CharacterDevice));

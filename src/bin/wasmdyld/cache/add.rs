@@ -29,9 +29,9 @@ Use: a folder that was filled on a build machine and installed as /usr/lib/wasmd
 one elsewhere by `run --prebuilt-cache DIR`.
 
 Environment:
-  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
-  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
-  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated as in PATH
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated as in PATH, or `off`
+  WASMDYLD_PRELOAD       more libraries to preload, separated as in PATH or by spaces
   XDG_CACHE_HOME         where the user's caches are, instead of ~/.cache
 
 Exit status: 0; 127 if a FILE cannot be loaded, or a folder cannot be used; 2 for a wrong command line."

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -130,10 +129,7 @@ fn outcome(status: ExitStatus, stdout: &str, stderr: &str) -> Outcome {
         Some(("yes", note)) if status.success() => Outcome::Yes(note.to_string()),
         Some(("no", why)) if status.success() => Outcome::No(why.to_string()),
         _ => Outcome::Crashed {
-            how: match status.signal() {
-                Some(signal) => signal_name(signal),
-                None => format!("exit code {}", status.code().unwrap_or_default()),
-            },
+            how: end(status),
             said: last_words(stderr),
         },
     }
@@ -150,6 +146,19 @@ fn last_words(stderr: &str) -> String {
     wasmdyld::link::cut(&text, LAST_WORDS).to_string()
 }
 
+fn end(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return signal_name(signal);
+    }
+    match status.code().unwrap_or_default() {
+        // What the system itself ends a program with: 0xc0000005.
+        code @ ..-1 => format!("exception {code:#010x}"),
+        code => format!("exit code {code}"),
+    }
+}
+
+#[cfg(unix)]
 fn signal_name(signal: i32) -> String {
     let name = match signal {
         libc::SIGABRT => "SIGABRT",
@@ -197,6 +206,7 @@ fn answer(probe: &str, lib: Option<&Path>) -> Answer {
 }
 
 /// A crash here is an answer, and none that anyone wants to look into later.
+#[cfg(unix)]
 fn no_core_file() {
     let none = libc::rlimit {
         rlim_cur: 0,
@@ -206,7 +216,17 @@ fn no_core_file() {
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
 }
 
-#[cfg(test)]
+/// Nor one that anybody is to be asked about.
+#[cfg(windows)]
+fn no_core_file() {
+    use windows_sys::Win32::System::Diagnostics::Debug::{
+        SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SetErrorMode,
+    };
+    // SAFETY: no precondition.
+    unsafe { SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX) };
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

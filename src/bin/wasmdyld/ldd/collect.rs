@@ -1,7 +1,7 @@
 //! Copying programs with their libraries into one folder.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,9 +32,16 @@ pub fn copy(surveys: &[Survey], folder: &Path) -> Result<usize> {
             Entry::Copy(from) if to.symlink_metadata().is_ok() => {
                 same_content(from, &to).map_err(failed(&to))?
             }
-            Entry::Link(other) if to.symlink_metadata().is_ok() => {
+            Entry::Link(other) if to.is_symlink() => {
                 fs::read_link(&to).is_ok_and(|target| target.as_os_str() == other)
             }
+            // What was made in the place of a link, where nobody may make any.
+            Entry::Link(other) if to.symlink_metadata().is_ok() => match entries.get(other) {
+                Some(Entry::Copy(from)) if cfg!(windows) => {
+                    same_content(from, &to).map_err(failed(&to))?
+                }
+                _ => false,
+            },
             _ => {
                 todo.push((to, entry));
                 continue;
@@ -50,6 +57,8 @@ pub fn copy(surveys: &[Survey], folder: &Path) -> Result<usize> {
             ));
         }
     }
+    // Links last: what they lead to is there then.
+    todo.sort_by_key(|(_, entry)| matches!(entry, Entry::Link(_)));
     for (to, entry) in todo {
         match entry {
             Entry::Copy(from) => {
@@ -64,11 +73,23 @@ pub fn copy(surveys: &[Survey], folder: &Path) -> Result<usize> {
                 done.map_err(failed(&to))?;
             }
             Entry::Link(other) => {
-                std::os::unix::fs::symlink(other, &to).map_err(failed(&to))?;
+                link(other, &to).map_err(failed(&to))?;
             }
         }
     }
     Ok(entries.len())
+}
+
+#[cfg(unix)]
+fn link(other: &OsStr, to: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(other, to)
+}
+
+/// There not everyone may make links: then it is a copy.
+#[cfg(windows)]
+fn link(other: &OsStr, to: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(other, to)
+        .or_else(|_| fs::copy(to.with_file_name(other), to).map(drop))
 }
 
 fn entries(surveys: &[Survey]) -> Result<BTreeMap<OsString, Entry>> {

@@ -40,9 +40,9 @@ enum Format {
     after_help = "What is read: files are found as `run` finds them. Nothing is executed, no engine is asked.
 
 Environment:
-  WASMDYLD_LIBRARY_PATH  more folders to search, separated by colons
-  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated by colons, or `off`
-  WASMDYLD_PRELOAD       more libraries to preload, separated by colons or spaces
+  WASMDYLD_LIBRARY_PATH  more folders to search, separated as in PATH
+  WASMDYLD_DEFAULT_PATH  as --default-path, folders separated as in PATH, or `off`
+  WASMDYLD_PRELOAD       more libraries to preload, separated as in PATH or by spaces
   NO_COLOR               if not empty, no colours
 
 Exit status: 0; 1 if something is missing or unusable; 127 if a file cannot be read at all; 2 for a wrong command line."

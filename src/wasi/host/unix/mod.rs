@@ -5,14 +5,15 @@ mod sigpipe;
 
 pub use file::HostFile;
 
+use std::fs::File as OsFile;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, FromRawFd};
 use std::path::Path;
 use std::rc::Rc;
 
-use cap_fs_ext::DirExt;
-use cap_std::fs::{Dir, Metadata, MetadataExt};
+use cap_fs_ext::{DirExt, OpenOptionsMaybeDirExt};
+use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions};
 use rustix::fs::{
     Dir as Entries, DirEntry, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, UTIME_NOW,
     UTIME_OMIT, fstat, futimens, openat, seek,
@@ -141,6 +142,23 @@ fn open_entries(dir: &Dir) -> io::Result<Entries> {
         }
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Whatever is there: the system opens folders as it does files.
+pub fn open(dir: &Dir, path: &str, mut options: OpenOptions) -> io::Result<OsFile> {
+    let opened = dir.open_with(path, options.maybe_dir(true));
+    Ok(opened?.into_std())
+}
+
+/// Whether a file that is opened for appending can do all that another one can.
+pub const APPENDS: bool = true;
+
+/// Whether times are set of what is open for reading.
+pub const SETS_TIMES_BY_READING: bool = true;
+
+/// What a link holds, as guests read it.
+pub fn link_contents(contents: String) -> String {
+    contents
 }
 
 pub fn make_link(dir: &Dir, contents: &Path, path: &Path) -> io::Result<()> {
