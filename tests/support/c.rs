@@ -251,6 +251,20 @@ pub fn beside(neutral: &Path, name: &str, engine: &Path) -> PathBuf {
         let _ = std::fs::remove_file(&link);
         std::os::unix::fs::symlink(to, link).expect("a link to a library");
     };
+    if machine::is_windows() {
+        // Programs find them beside themselves.
+        for file in std::fs::read_dir(neutral).expect("the folder of the library") {
+            let file = file.expect("a library").path();
+            let is_library = file
+                .extension()
+                .is_some_and(|end| end == "dll" || end == "a");
+            if is_library {
+                let name = file.file_name().expect("a name").to_string_lossy();
+                link(&file, &name);
+            }
+        }
+        return lib;
+    }
     let library = neutral.join("libwasmdyld.so");
     assert!(library.exists(), "{}: no such file", library.display());
     link(&library, "libwasmdyld.so");
@@ -293,7 +307,10 @@ fn build(
         .file_stem()
         .and_then(|name| name.to_str())
         .expect("a name");
-    let program = setup.work.join(format!("{name}-{label}"));
+    let program = match machine::is_windows() {
+        true => lib.join(format!("{name}.exe")),
+        false => setup.work.join(format!("{name}-{label}")),
+    };
     let what = format!("{compiler} -std={standard} {}", file.display());
     let mut command = Command::new(compiler);
     command
@@ -309,6 +326,10 @@ fn build(
     command
         .arg(format!("-Wl,-rpath,{}", lib.display()))
         .args(libraries);
+    if machine::is_windows() {
+        // Threads of POSIX, which it has in a library beside the system.
+        command.arg("-l:libwinpthread.a");
+    }
     let output = command.output().map_err(|e| format!("{what}: {e}"))?;
     match output.status.success() {
         true => Ok(program),

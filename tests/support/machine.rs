@@ -1,4 +1,4 @@
-//! Programs that were built for another machine (`cargo xtask aarch64`): what compiles them and what runs them.
+//! Programs that were built for another machine (`cargo xtask aarch64`) or system (`cargo xtask windows`): what compiles them and what runs them.
 
 // Each of the test programs uses a part of this.
 #![allow(dead_code, reason = "compiled into several programs")]
@@ -12,6 +12,13 @@ const RUNNER: &str = "WASMDYLD_TEST_RUNNER";
 /// Whether programs are of another machine.
 pub fn is_another() -> bool {
     std::env::var_os(RUNNER).is_some()
+}
+
+/// Whether they are programs of Windows, as the command is.
+pub fn is_windows() -> bool {
+    let command = std::env::var_os("WASMDYLD_TEST_COMMAND");
+    let command = command.map(std::path::PathBuf::from);
+    command.is_some_and(|command| command.extension().is_some_and(|end| end == "exe"))
 }
 
 /// Runs a program: by itself, if it is of this machine.

@@ -6,6 +6,7 @@ mod builds;
 mod case;
 mod debian;
 mod demo;
+mod elsewhere;
 mod fuzz;
 mod guests;
 mod install;
@@ -24,6 +25,7 @@ mod test;
 mod util;
 mod wasi_suites;
 mod web;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,7 @@ tasks:
   asan               run C tests and guests on wasmi under AddressSanitizer
   miri               run the tests of the pure core under Miri (needs nightly Rust)
   aarch64            run C tests and guests on wasmi for aarch64 Linux, under qemu
+  windows            run C tests and guests on wasmi for Windows, under Wine
   portable [TARGET]  check that the library compiles for other machines
   reproducible       build twice in different folders and compare (reproducible bundled:
                      with the engine)
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         "asan" => sanitize::asan(rest),
         "miri" => sanitize::miri(rest),
         "aarch64" => aarch64::main(rest),
+        "windows" => windows::main(rest),
         "debian" => debian::main(),
         "reproducible" => reproducible::main(rest),
         "portable" => portable::main(rest),

@@ -19,7 +19,7 @@ struct Target {
 
 /// With WASI and the command.
 const WHOLE: &[&str] = &["--lib", "--bins", "--features", "wasi,cli"];
-/// Elsewhere guests have folders in memory and behind callbacks, and there is no command, which starts and watches processes as Unix does.
+/// In a page guests have folders in memory and behind callbacks, and there is no command.
 const LIBRARY: &[&str] = &["--lib", "--features", "wasi"];
 
 /// As docs/POLICY.md lists them.
@@ -36,7 +36,7 @@ const TARGETS: [Target; 4] = [
     },
     Target {
         triple: "x86_64-pc-windows-gnu",
-        arguments: LIBRARY,
+        arguments: WHOLE,
         standard: "std,panic_unwind",
     },
     Target {

@@ -102,6 +102,7 @@ fn connections_are_files_and_sockets_come_after_folders() {
     accept(&mut guest, 4);
 }
 
+#[cfg(unix)]
 #[test]
 fn what_does_not_listen_is_no_listener() {
     use std::os::fd::AsRawFd;

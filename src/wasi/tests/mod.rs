@@ -17,6 +17,7 @@ mod memory;
 mod open;
 mod rights;
 mod sandbox;
+#[cfg(unix)]
 mod sequences;
 mod stdio;
 #[cfg(unix)]

@@ -1,8 +1,10 @@
 //! Files that the linker opens by a guest's path.
 
 use super::*;
+#[cfg(unix)]
 use crate::error::Code;
 use crate::state::Descriptors;
+#[cfg(unix)]
 use crate::wasi::FileIdentity;
 
 fn world() -> (TempDir, Wasi) {

@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 
 use super::*;
+#[cfg(unix)]
 use crate::skip::skip;
 use crate::wasi::host::HostFile;
 use crate::wasi::preview1::Slot;
