@@ -98,10 +98,10 @@ fn below(folder: &Path) -> Seen {
     seen
 }
 
-/// Where a path leads that starts in `root`: nowhere, out of it, or to something.
+/// Where a path leads that starts in `root`: nowhere, with the system's errno for that, out of it, or to something.
 #[derive(Debug, PartialEq)]
 enum Leads {
-    Nowhere,
+    Nowhere(Errno),
     Out,
     To(u64),
 }
@@ -117,7 +117,7 @@ fn leads(root: &Path, path: &str, follow: bool) -> Leads {
         let here = root.join(at.join("/"));
         match std::fs::symlink_metadata(&here) {
             Ok(data) if data.is_dir() => {}
-            _ => return Leads::Nowhere,
+            _ => return Leads::Nowhere(Errno::Notdir),
         }
         match part.as_str() {
             "" | "." => continue,
@@ -126,7 +126,7 @@ fn leads(root: &Path, path: &str, follow: bool) -> Leads {
             _ => {}
         }
         let Ok(data) = std::fs::symlink_metadata(here.join(&part)) else {
-            return Leads::Nowhere;
+            return Leads::Nowhere(Errno::Noent);
         };
         let last = left.is_empty();
         if !data.is_symlink() || (last && !follow) {
@@ -135,7 +135,7 @@ fn leads(root: &Path, path: &str, follow: bool) -> Leads {
         }
         links += 1;
         if links > 40 {
-            return Leads::Nowhere;
+            return Leads::Nowhere(Errno::Loop);
         }
         let contents = std::fs::read_link(here.join(&part)).unwrap();
         let contents = contents.to_str().unwrap();
@@ -232,7 +232,7 @@ fn open(guest: &mut Guest, dir: u64, path: &str, oflags: u64) {
     }
 }
 
-/// What the path leads to is what the model says, through the view as well, while nobody changes the tree.
+/// What the path leads to is what the model says, by its errno if that is nothing, through the view as well, while nobody changes the tree.
 fn check_with_model(guest: &mut Guest, cell: &Path, path: &str) {
     for (dir, follow) in [(CELL, false), (CELL, true), (VIEW, false), (VIEW, true)] {
         let [at, length] = guest.string(path);
@@ -246,7 +246,11 @@ fn check_with_model(guest: &mut Guest, cell: &Path, path: &str) {
         match errno {
             0 if dotted => {}
             0 => assert_eq!(Leads::To(guest.u64(OUT + 8)), led, "{path}"),
-            _ => assert!(!matches!(led, Leads::To(_)), "{path}: {errno}"),
+            _ => match led {
+                Leads::Nowhere(why) => assert_eq!(errno, why as i32, "{path}"),
+                Leads::Out => assert_eq!(errno, Errno::Perm as i32, "{path}"),
+                Leads::To(_) => panic!("{path}: {errno}"),
+            },
         }
     }
 }
