@@ -59,7 +59,7 @@ pub fn main(arguments: &[String]) -> Result<()> {
     };
     let installed = build.installed()?;
     if bench {
-        return calls(&installed);
+        return measure(&installed);
     }
     test(&installed, build.is_small(), &rest)
 }
@@ -337,12 +337,23 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to).at("copy", from).map(drop)
 }
 
-/// What calls between libraries cost.
-fn calls(installed: &Path) -> Result<()> {
-    util::step("calls");
-    let mut node = Command::new(web::fetch()?.join("node"));
-    node.arg(util::workspace().join("bindings/js/bench/calls.mjs"));
-    util::run(node.env("WASMDYLD_TEST_JS", installed))
+/// What calls between libraries cost, and how long libraries take to load.
+fn measure(installed: &Path) -> Result<()> {
+    let layout = guests::Layout::new();
+    util::create_dir(&layout.root)?;
+    guests::toolchain::set_up(&layout)?;
+    let node = web::fetch()?.join("node");
+    for bench in ["calls", "load"] {
+        util::step(bench);
+        let mut node = Command::new(&node);
+        let script = format!("bindings/js/bench/{bench}.mjs");
+        node.arg("--no-warnings")
+            .arg(util::workspace().join(script));
+        node.env("WASMDYLD_BENCH_CC", layout.wasm_cc());
+        node.env("WASMDYLD_BENCH_FOLDER", util::target_dir().join("js/load"));
+        util::run(node.env("WASMDYLD_TEST_JS", installed))?;
+    }
+    Ok(())
 }
 
 /// The package's own tests, and every guest program in it, with what `cargo xtask test` leaves out of them.
