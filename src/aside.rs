@@ -58,7 +58,7 @@ fn ask_second(_question: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The answer of the second module.
-#[cfg(any(test, target_family = "wasm"))]
+#[cfg(any(test, all(target_family = "wasm", not(feature = "lean"))))]
 pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
     use crate::demangle::demangle;
     use crate::object::{explain, meter};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemArg, MemoryType,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemArg, MemoryType,
     ValType,
 };
 
@@ -68,7 +68,9 @@ pub fn caller(sig: &Arc<FuncType>, tail_calls: bool, checks: Metering) -> Result
         &mut body,
         sig,
         callee,
-        &Instruction::LocalGet(slot),
+        |put| {
+            put.local_get(slot);
+        },
         tail_calls,
     );
     code.function(&body);
@@ -152,86 +154,69 @@ fn rows(sig: &FuncType, callee: u32, checks: Metering) -> Result<Function> {
         locals.push((1, val_type(ty)?));
     }
     let mut body = Function::new(locals);
-    let mut put = |instruction: Instruction<'_>| {
-        body.instruction(&instruction);
-    };
-    put(Instruction::I64Const(0));
-    put(Instruction::GlobalSet(done_global));
-    put(Instruction::Block(BlockType::Empty));
-    put(Instruction::Loop(BlockType::Empty));
-    put(Instruction::LocalGet(done));
-    put(Instruction::LocalGet(COUNT));
-    put(Instruction::I64GeU);
-    put(Instruction::BrIf(1));
-    let check = match checks {
-        Metering::Off | Metering::Light => &[],
-        Metering::Counted => &COUNT_A_ROW[..],
-        Metering::Flag { .. } => &LOOK[..],
-    };
-    check
-        .iter()
-        .for_each(|instruction| put(instruction.clone()));
-    for (n, &ty) in sig.params.iter().enumerate() {
-        put(Instruction::LocalGet(address(n)));
-        put(load(ty, UNALIGNED));
+    let mut put = body.instructions();
+    put.i64_const(0);
+    put.global_set(done_global);
+    put.block(BlockType::Empty);
+    put.loop_(BlockType::Empty);
+    put.local_get(done);
+    put.local_get(COUNT);
+    put.i64_ge_u();
+    put.br_if(1);
+    match checks {
+        Metering::Off | Metering::Light => {}
+        Metering::Counted => count_a_row(&mut put),
+        Metering::Flag { .. } => look(&mut put),
     }
-    put(Instruction::LocalGet(SLOT));
-    put(Instruction::CallIndirect {
-        type_index: callee,
-        table_index: 0,
-    });
+    for (n, &ty) in sig.params.iter().enumerate() {
+        put.local_get(address(n));
+        load(&mut put, ty, UNALIGNED);
+    }
+    put.local_get(SLOT);
+    put.call_indirect(0, callee);
     for n in (0..results).rev() {
-        put(Instruction::LocalSet(result(n)));
+        put.local_set(result(n));
     }
     for (n, &ty) in sig.results.iter().enumerate() {
-        put(Instruction::LocalGet(address(params + n)));
-        put(Instruction::LocalGet(result(n)));
-        put(store(ty, UNALIGNED));
+        put.local_get(address(params + n));
+        put.local_get(result(n));
+        store(&mut put, ty, UNALIGNED);
     }
     for column in 0..params + results {
-        put(Instruction::LocalGet(address(column)));
-        put(Instruction::LocalGet(stride(column)));
-        put(Instruction::I32Add);
-        put(Instruction::LocalSet(address(column)));
+        put.local_get(address(column));
+        put.local_get(stride(column));
+        put.i32_add();
+        put.local_set(address(column));
     }
-    put(Instruction::LocalGet(done));
-    put(Instruction::I64Const(1));
-    put(Instruction::I64Add);
-    put(Instruction::LocalTee(done));
-    put(Instruction::GlobalSet(done_global));
-    put(Instruction::Br(0));
-    put(Instruction::End);
-    put(Instruction::End);
-    put(Instruction::End);
+    put.local_get(done);
+    put.i64_const(1);
+    put.i64_add();
+    put.local_tee(done);
+    put.global_set(done_global);
+    put.br(0);
+    put.end();
+    put.end();
+    put.end();
     Ok(body)
 }
 
 /// Asks where the flag, in the memory behind the guest's own, is raised.
-const LOOK: [Instruction<'static>; 5] = [
-    Instruction::I32Const(0),
-    Instruction::I32AtomicLoad(MemArg {
+fn look(put: &mut InstructionSink<'_>) {
+    let flag = MemArg {
         offset: 0,
         align: 2,
         memory_index: 1,
-    }),
-    Instruction::If(BlockType::Empty),
-    Instruction::Call(0),
-    Instruction::End,
-];
+    };
+    put.i32_const(0).i32_atomic_load(flag);
+    put.if_(BlockType::Empty).call(0).end();
+}
 
 /// Takes a unit for a row; below zero it asks.
-const COUNT_A_ROW: [Instruction<'static>; 10] = [
-    Instruction::GlobalGet(0),
-    Instruction::I64Const(1),
-    Instruction::I64Sub,
-    Instruction::GlobalSet(0),
-    Instruction::GlobalGet(0),
-    Instruction::I64Const(0),
-    Instruction::I64LtS,
-    Instruction::If(BlockType::Empty),
-    Instruction::Call(0),
-    Instruction::End,
-];
+fn count_a_row(put: &mut InstructionSink<'_>) {
+    put.global_get(0).i64_const(1).i64_sub().global_set(0);
+    put.global_get(0).i64_const(0).i64_lt_s();
+    put.if_(BlockType::Empty).call(0).end();
+}
 
 /// Any address will do.
 const UNALIGNED: MemArg = MemArg {
@@ -241,23 +226,23 @@ const UNALIGNED: MemArg = MemArg {
 };
 
 /// Of what [`has_rows`].
-pub(super) fn load(ty: OurValType, from: MemArg) -> Instruction<'static> {
+pub(super) fn load(put: &mut InstructionSink<'_>, ty: OurValType, from: MemArg) {
     match ty {
-        OurValType::I64 => Instruction::I64Load(from),
-        OurValType::F32 => Instruction::F32Load(from),
-        OurValType::F64 => Instruction::F64Load(from),
-        _ => Instruction::I32Load(from),
-    }
+        OurValType::I64 => put.i64_load(from),
+        OurValType::F32 => put.f32_load(from),
+        OurValType::F64 => put.f64_load(from),
+        _ => put.i32_load(from),
+    };
 }
 
 /// Of what [`has_rows`].
-pub(super) fn store(ty: OurValType, to: MemArg) -> Instruction<'static> {
+pub(super) fn store(put: &mut InstructionSink<'_>, ty: OurValType, to: MemArg) {
     match ty {
-        OurValType::I64 => Instruction::I64Store(to),
-        OurValType::F32 => Instruction::F32Store(to),
-        OurValType::F64 => Instruction::F64Store(to),
-        _ => Instruction::I32Store(to),
-    }
+        OurValType::I64 => put.i64_store(to),
+        OurValType::F32 => put.f32_store(to),
+        OurValType::F64 => put.f64_store(to),
+        _ => put.i32_store(to),
+    };
 }
 
 #[cfg(test)]

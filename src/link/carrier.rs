@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalType,
-    ImportSection, Instruction, MemArg, ValType,
+    ImportSection, MemArg, ValType,
 };
 
 use super::caller::{PAGE, load, store};
@@ -65,27 +65,25 @@ fn body(sig: &FuncType) -> Result<Function> {
         locals.push((1, val_type(ty)?));
     }
     let mut body = Function::new(locals);
-    let mut put = |instruction: Instruction<'_>| {
-        body.instruction(&instruction);
-    };
-    put(Instruction::I32Const(0));
-    put(Instruction::GlobalGet(0));
-    put(Instruction::I64ExtendI32U);
-    put(Instruction::I64Store(word(STACK)));
+    let mut put = body.instructions();
+    put.i32_const(0);
+    put.global_get(0);
+    put.i64_extend_i32_u();
+    put.i64_store(word(STACK));
     for (n, &ty) in sig.params.iter().enumerate() {
-        put(Instruction::I32Const(0));
-        put(load(ty, word(FIRST + n)));
+        put.i32_const(0);
+        load(&mut put, ty, word(FIRST + n));
     }
-    put(Instruction::Call(0));
+    put.call(0);
     for n in (0..sig.results.len() as u32).rev() {
-        put(Instruction::LocalSet(n));
+        put.local_set(n);
     }
     for (n, &ty) in sig.results.iter().enumerate() {
-        put(Instruction::I32Const(0));
-        put(Instruction::LocalGet(n as u32));
-        put(store(ty, word(FIRST + n)));
+        put.i32_const(0);
+        put.local_get(n as u32);
+        store(&mut put, ty, word(FIRST + n));
     }
-    put(Instruction::End);
+    put.end();
     Ok(body)
 }
 

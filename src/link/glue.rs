@@ -8,8 +8,8 @@ use std::sync::Arc;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ElementSection, Elements, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    Instruction, Module, NameSection, RefType, Section, TableType, TagKind, TagSection, TagType,
-    TypeSection, ValType,
+    InstructionSink, Module, NameSection, RefType, Section, TableType, TagKind, TagSection,
+    TagType, TypeSection, ValType,
 };
 
 use crate::error::{Code, Error, Result};
@@ -115,25 +115,19 @@ pub(super) fn call_slot(
     function: &mut Function,
     sig: &FuncType,
     ty: u32,
-    slot: &Instruction<'_>,
+    slot: impl FnOnce(&mut InstructionSink<'_>),
     tail_calls: bool,
 ) {
+    let mut put = function.instructions();
     for n in 0..sig.params.len() as u32 {
-        function.instruction(&Instruction::LocalGet(n));
+        put.local_get(n);
     }
-    function.instruction(slot);
-    function.instruction(&if tail_calls {
-        Instruction::ReturnCallIndirect {
-            type_index: ty,
-            table_index: 0,
-        }
-    } else {
-        Instruction::CallIndirect {
-            type_index: ty,
-            table_index: 0,
-        }
-    });
-    function.instruction(&Instruction::End);
+    slot(&mut put);
+    match tail_calls {
+        true => put.return_call_indirect(0, ty),
+        false => put.call_indirect(0, ty),
+    };
+    put.end();
 }
 
 /// One function for each stub.
@@ -151,8 +145,11 @@ pub fn stubs(stubs: &[Stub], tail_calls: bool) -> Result<Vec<u8>> {
         functions.function(ty);
         exports.export(&numbered(n), ExportKind::Func, n as u32);
         let mut function = Function::new([]);
-        let slot = Instruction::I32Const(slot_number(stub.slot)?);
-        call_slot(&mut function, &stub.sig, ty, &slot, tail_calls);
+        let number = slot_number(stub.slot)?;
+        let slot = |put: &mut InstructionSink<'_>| {
+            put.i32_const(number);
+        };
+        call_slot(&mut function, &stub.sig, ty, slot, tail_calls);
         code.function(&function);
     }
     Ok(finish(&[
@@ -197,22 +194,16 @@ pub fn lazy_stubs(absent: &[LazyStub], tail_calls: bool) -> Result<Vec<u8>> {
         };
         globals.global(slot, &ConstExpr::i32_const(0));
         let mut function = Function::new([]);
-        for instruction in [
-            Instruction::GlobalGet(index),
-            Instruction::I32Eqz,
-            Instruction::If(BlockType::Empty),
-            Instruction::I32Const(n as i32),
-            Instruction::Call(0),
-            Instruction::GlobalSet(index),
-            Instruction::End,
-        ] {
-            function.instruction(&instruction);
-        }
+        let mut put = function.instructions();
+        put.global_get(index).i32_eqz().if_(BlockType::Empty);
+        put.i32_const(n as i32).call(0).global_set(index).end();
         call_slot(
             &mut function,
             &missing.sig,
             ty,
-            &Instruction::GlobalGet(index),
+            |put| {
+                put.global_get(index);
+            },
             tail_calls,
         );
         code.function(&function);
@@ -301,15 +292,11 @@ pub fn calls() -> Vec<u8> {
         functions.function(outer);
         exports.export(&numbered(n), ExportKind::Func, n as u32);
         let mut function = Function::new([]);
+        let mut put = function.instructions();
         for param in 0..params as u32 {
-            function.instruction(&Instruction::LocalGet(param + 1));
+            put.local_get(param + 1);
         }
-        function.instruction(&Instruction::LocalGet(0));
-        function.instruction(&Instruction::CallIndirect {
-            type_index: inner,
-            table_index: 0,
-        });
-        function.instruction(&Instruction::End);
+        put.local_get(0).call_indirect(0, inner).end();
         code.function(&function);
     }
     finish(&[&types, &imports, &functions, &exports, &code])
@@ -342,7 +329,7 @@ pub fn nothing() -> Vec<u8> {
     functions.function(0);
     exports.export(&numbered(0), ExportKind::Func, 0);
     let mut function = Function::new([]);
-    function.instruction(&Instruction::End);
+    function.instructions().end();
     code.function(&function);
     finish(&[&types, &functions, &exports, &code])
 }
