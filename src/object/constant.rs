@@ -4,9 +4,10 @@
 //! holds at most one of the two bases, once. Everything else has no value here, and only the
 //! engine can say what it is.
 
-use wasmparser::{ConstExpr, Operator};
+use wasmparser::{BinaryReader, ConstExpr};
 
-use super::{Base, ConstValue, GlobalType};
+use super::{Base, ConstValue, GlobalType, fault};
+use crate::error::Result;
 
 /// A global as constant expressions see it.
 pub(crate) struct Global {
@@ -66,46 +67,110 @@ enum Arithmetic {
     Mul,
 }
 
-/// The value of `expr` if it is an integer of `width` and of the form `base + offset`.
+/// What of an expression has a value here.
+enum Step {
+    Number(Width, u64),
+    Global(u32),
+    Apply(Width, Arithmetic),
+    Func(u32),
+    End,
+}
+
+/// An expression as it stands in a module.
+pub(super) enum Expression<'a> {
+    /// Of [`Step`]s alone.
+    Plain(BinaryReader<'a>),
+    /// It has no value here.
+    Other,
+}
+
+impl<'a> Expression<'a> {
+    /// Reads an expression, up to its end. wasmparser reads what is not plain, by a function that knows all instructions: where this library is a
+    /// module itself, an engine takes longer to compile that than to read all else.
+    pub fn read(reader: &mut BinaryReader<'a>) -> Result<Expression<'a>> {
+        let mut ahead = reader.clone();
+        loop {
+            match step(&mut ahead) {
+                Some(Step::End) => {
+                    return Ok(Expression::Plain(std::mem::replace(reader, ahead)));
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let _: ConstExpr<'_> = reader.read().map_err(fault::reader)?;
+        Ok(Expression::Other)
+    }
+
+    /// The value, if it is an integer of `width` and of the form `base + offset`.
+    pub fn evaluate(&self, width: Width, globals: &[Global]) -> Option<ConstValue> {
+        let Expression::Plain(reader) = self else {
+            return None;
+        };
+        let mut reader = reader.clone();
+        let mut stack = Stack::default();
+        loop {
+            match step(&mut reader)? {
+                Step::Number(width, bits) => stack.push(Term::new(width, Base::None, bits))?,
+                Step::Global(index) => {
+                    let global = globals.get(usize::try_from(index).ok()?)?;
+                    stack.push(Term {
+                        width: Width::of(global.ty.content)?,
+                        value: global.value?,
+                    })?;
+                }
+                Step::Apply(width, arithmetic) => stack.apply(width, arithmetic)?,
+                Step::Func(_) => return None,
+                Step::End => break,
+            }
+        }
+        let result = stack.pop()?;
+        (stack.is_empty() && result.width == width).then_some(result.value)
+    }
+
+    /// The function, if it is `ref.func` and nothing else.
+    pub fn single_func(&self) -> Option<u32> {
+        let Expression::Plain(reader) = self else {
+            return None;
+        };
+        let mut reader = reader.clone();
+        match (step(&mut reader), step(&mut reader)) {
+            (Some(Step::Func(func)), Some(Step::End)) => Some(func),
+            _ => None,
+        }
+    }
+}
+
+/// The next step; `None` for an instruction that is none.
+fn step(reader: &mut BinaryReader<'_>) -> Option<Step> {
+    use Arithmetic::{Add, Mul, Sub};
+    Some(match reader.read_u8().ok()? {
+        0x0b => Step::End,
+        0x23 => Step::Global(reader.read_var_u32().ok()?),
+        0x41 => {
+            let bits = reader.read_var_i32().ok()?.cast_unsigned();
+            Step::Number(Width::I32, u64::from(bits))
+        }
+        0x42 => Step::Number(Width::I64, reader.read_var_i64().ok()?.cast_unsigned()),
+        0x6a => Step::Apply(Width::I32, Add),
+        0x6b => Step::Apply(Width::I32, Sub),
+        0x6c => Step::Apply(Width::I32, Mul),
+        0x7c => Step::Apply(Width::I64, Add),
+        0x7d => Step::Apply(Width::I64, Sub),
+        0x7e => Step::Apply(Width::I64, Mul),
+        0xd2 => Step::Func(reader.read_var_u32().ok()?),
+        _ => return None,
+    })
+}
+
+/// As [`Expression::evaluate`], of an expression of wasmparser's.
 pub(crate) fn evaluate(
     expr: &ConstExpr<'_>,
     width: Width,
     globals: &[Global],
 ) -> Option<ConstValue> {
-    let mut operators = expr.get_operators_reader();
-    let mut stack = Stack::default();
-    loop {
-        let operator = operators.read().ok()?;
-        match operator {
-            Operator::I32Const { value } => {
-                stack.push(Term::new(
-                    Width::I32,
-                    Base::None,
-                    u64::from(value.cast_unsigned()),
-                ))?;
-            }
-            Operator::I64Const { value } => {
-                stack.push(Term::new(Width::I64, Base::None, value.cast_unsigned()))?;
-            }
-            Operator::GlobalGet { global_index } => {
-                let global = globals.get(usize::try_from(global_index).ok()?)?;
-                stack.push(Term {
-                    width: Width::of(global.ty.content)?,
-                    value: global.value?,
-                })?;
-            }
-            Operator::I32Add => stack.apply(Width::I32, Arithmetic::Add)?,
-            Operator::I32Sub => stack.apply(Width::I32, Arithmetic::Sub)?,
-            Operator::I32Mul => stack.apply(Width::I32, Arithmetic::Mul)?,
-            Operator::I64Add => stack.apply(Width::I64, Arithmetic::Add)?,
-            Operator::I64Sub => stack.apply(Width::I64, Arithmetic::Sub)?,
-            Operator::I64Mul => stack.apply(Width::I64, Arithmetic::Mul)?,
-            Operator::End => break,
-            _ => return None,
-        }
-    }
-    let result = stack.pop()?;
-    (stack.is_empty() && result.width == width).then_some(result.value)
+    let expression = Expression::read(&mut expr.get_binary_reader()).ok()?;
+    expression.evaluate(width, globals)
 }
 
 /// A stack of fixed size: an expression that needs a larger one has no value.

@@ -51,6 +51,17 @@ pub(super) fn reader(error: wasmparser::Error) -> Error {
     malformed(error.offset(), error.message())
 }
 
+/// Refuses what stands behind the last item of a section.
+pub(super) fn at_end(reader: &wasmparser::BinaryReader<'_>, section: &str) -> Result<(), Error> {
+    match reader.eof() {
+        true => Ok(()),
+        false => Err(malformed(
+            reader.original_position(),
+            format_args!("unexpected data at the end of the {section} section"),
+        )),
+    }
+}
+
 /// Refuses `count` items where `limit` are allowed.
 pub(super) fn check_count(
     offset: usize,

@@ -1,5 +1,6 @@
 //! One pass over a module's sections that fills an [`Object`]. Code and the contents of data are passed over.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
@@ -95,10 +96,9 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn section(&mut self, payload: Payload<'a>) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
-                let range = section.range();
-                let contents = self.bytes.get(range.clone()).unwrap_or_default();
+                let (contents, at) = self.contents(section.range());
                 self.spaces
-                    .read_types(contents, range.start, self.limits)
+                    .read_types(contents, at, self.limits)
                     .context(|| "reading the type section")
             }
             Payload::ImportSection(section) => self
@@ -130,10 +130,12 @@ impl<'a, 'l> Builder<'a, 'l> {
                 .spaces
                 .read_tags(section)
                 .context(|| "reading the tag section"),
-            Payload::GlobalSection(section) => self
-                .spaces
-                .read_globals(section, self.limits)
-                .context(|| "reading the global section"),
+            Payload::GlobalSection(section) => {
+                let (contents, at) = self.contents(section.range());
+                self.spaces
+                    .read_globals(contents, at, self.limits)
+                    .context(|| "reading the global section")
+            }
             Payload::ExportSection(section) => self
                 .exports(section)
                 .context(|| "reading the export section"),
@@ -143,13 +145,15 @@ impl<'a, 'l> Builder<'a, 'l> {
                 Ok(())
             }
             Payload::ElementSection(section) => {
-                self.object.segments = elements::read(section, &mut self.spaces, self.limits)
-                    .context(|| "reading the element section")?;
+                let (contents, at) = self.contents(section.range());
+                let read = elements::read(contents, at, &mut self.spaces, self.limits);
+                self.object.segments = read.context(|| "reading the element section")?;
                 Ok(())
             }
             Payload::DataSection(section) => {
-                self.object.data =
-                    data::read(section, &self.spaces).context(|| "reading the data section")?;
+                let (contents, at) = self.contents(section.range());
+                let read = data::read(contents, at, &self.spaces);
+                self.object.data = read.context(|| "reading the data section")?;
                 Ok(())
             }
             Payload::CustomSection(section) => self.custom(&section),
@@ -160,6 +164,12 @@ impl<'a, 'l> Builder<'a, 'l> {
             // The version, which has been checked, and counts, which the parser checks.
             _ => Ok(()),
         }
+    }
+
+    /// The bytes of a section, and where they begin.
+    fn contents(&self, range: Range<usize>) -> (&'a [u8], usize) {
+        let contents = self.bytes.get(range.clone());
+        (contents.unwrap_or_default(), range.start)
     }
 
     fn imports(&mut self, section: ImportSectionReader<'a>) -> Result<()> {

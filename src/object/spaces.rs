@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 use wasmparser::{
-    BinaryReader, CompositeInnerType, FunctionSectionReader, GlobalSectionReader,
-    MemorySectionReader, RecGroup, TableInit, TableSectionReader, TagSectionReader,
+    BinaryReader, CompositeInnerType, FunctionSectionReader, MemorySectionReader, RecGroup,
+    TableInit, TableSectionReader, TagSectionReader,
 };
 
 use super::budget::{self, Budget};
-use super::constant::{self, Global, Width};
+use super::constant::{Expression, Global, Width};
 use super::{Features, FuncType, MemoryType, ParseLimits, TableType, convert, fault};
 use crate::error::Result;
 
@@ -74,13 +74,7 @@ impl IndexSpaces {
                 self.add_type(ty, at)?;
             }
         }
-        if !reader.eof() {
-            return Err(fault::malformed(
-                reader.original_position(),
-                "unexpected data at the end of the type section",
-            ));
-        }
-        Ok(())
+        fault::at_end(&reader, "type")
     }
 
     /// How many types the group ahead claims to hold. The reader makes room for all of them
@@ -177,29 +171,31 @@ impl IndexSpaces {
 
     pub fn read_globals(
         &mut self,
-        section: GlobalSectionReader<'_>,
+        contents: &[u8],
+        offset: usize,
         limits: &ParseLimits,
     ) -> Result<()> {
-        let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
-        let total = self.globals.len().saturating_add(count);
-        fault::check_count(section.range().start, total, "globals", limits.globals)?;
+        let mut reader = BinaryReader::new(contents, offset);
+        let count = reader.read_var_u32().map_err(fault::reader)?;
+        let globals = usize::try_from(count).unwrap_or(usize::MAX);
+        let total = self.globals.len().saturating_add(globals);
+        fault::check_count(offset, total, "globals", limits.globals)?;
         // A type, a mutability and an expression of two bytes is the least.
-        let room = fault::room(section.count(), section.range().len(), 4);
-        self.budget
-            .take(section.range().start, room, budget::GLOBAL)?;
+        let room = fault::room(count, contents.len(), 4);
+        self.budget.take(offset, room, budget::GLOBAL)?;
         self.globals.reserve(room);
-        for item in section.into_iter_with_offsets() {
-            let (at, global) = item.map_err(fault::reader)?;
-            let ty = convert::global(global.ty, at)?;
+        for _ in 0..count {
+            let at = reader.original_position();
+            let ty: wasmparser::GlobalType = reader.read().map_err(fault::reader)?;
+            let init = Expression::read(&mut reader)?;
+            let ty = convert::global(ty, at)?;
             let value = match Width::of(ty.content) {
-                Some(width) if !ty.mutable => {
-                    constant::evaluate(&global.init_expr, width, &self.globals)
-                }
+                Some(width) if !ty.mutable => init.evaluate(width, &self.globals),
                 _ => None,
             };
             self.add_global(Global { ty, value });
         }
-        Ok(())
+        fault::at_end(&reader, "global")
     }
 
     pub fn add_func(&mut self, ty: u32, at: usize) -> Result<&Arc<FuncType>> {
