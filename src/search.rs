@@ -35,6 +35,8 @@ pub struct Opened {
     pub bytes: Vec<u8>,
     /// Two names with the same identity are one object.
     pub identity: Vec<u8>,
+    /// The host has compiled these bytes: what [`crate::engine::Module::ready`] is asked for.
+    pub ready: Option<u32>,
 }
 
 /// `None`: not mine, search on.
@@ -90,6 +92,8 @@ pub struct Located {
     pub identity: Identity,
     /// What tells the file from itself at another time; `None` for what is no file of the host's.
     pub stamp: Option<Stamp>,
+    /// As of [`Opened::ready`].
+    pub ready: Option<u32>,
     /// How the search came by it.
     pub why: String,
     /// How it is called in errors.
@@ -225,6 +229,7 @@ fn given(path: &Path, opened: Opened) -> Located {
         in_guest: false,
         identity: Identity::Host(opened.identity),
         stamp: None,
+        ready: opened.ready,
         source: Source::Bytes(opened.bytes),
     }
 }
@@ -256,6 +261,7 @@ fn try_open_file(path: &Path) -> Result<Option<Located>, String> {
             born: stamp.born,
         },
         stamp: Some(stamp),
+        ready: None,
         source: Source::File(file),
     }))
 }
@@ -393,6 +399,7 @@ fn ask(options: &SearchOptions, name: &str, by: Option<&Found>) -> Result<Option
         in_guest: false,
         identity: Identity::Host(opened.identity),
         stamp: None,
+        ready: opened.ready,
         source: Source::Bytes(opened.bytes),
     }))
 }
@@ -504,6 +511,7 @@ fn guest_located(path: &Path, bytes: Vec<u8>, identity: Identity) -> Located {
         in_guest: true,
         identity,
         stamp: None,
+        ready: None,
         source: Source::Bytes(bytes),
     }
 }

@@ -385,6 +385,7 @@ fn open(
                 true => name.as_bytes().to_vec(),
                 false => edge::module(identity, identity_size, "identity")?.to_vec(),
             },
+            ready: None,
         })),
         1 => Ok(None),
         n => Err(Error::new(Code::Io, format!("it failed with {n}"))),

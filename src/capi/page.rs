@@ -14,11 +14,12 @@ use super::link::wasm_dyld_warning_callback_t;
 use super::namespace::wasm_dyld_t;
 use super::object::wasm_dyld_symbol_callback_t;
 use super::types::{self, RuntimePathNumber, wasm_dyld_code_t, wasm_dyld_symbol_kind_t};
+#[cfg(not(feature = "lean"))]
 use crate::aside;
 use crate::engine::sys::wasm_trap_t;
 use crate::engine::{HostTrap, Trap, number_of};
 use crate::error::{Code, Error};
-use crate::object::{Exported, Object, ParseLimits, ValType, exported};
+use crate::object::{Dylink, Exported, ParseLimits, ValType, exported};
 use crate::plan::Identity;
 use crate::search::{self, Opened};
 
@@ -40,7 +41,7 @@ enum Whose {
     Guest,
 }
 
-/// What is at a path, in memory of [`wasmdyld_alloc`] that is this library's from then on.
+/// What is at a path, in memory of [`wasmdyld_buffer`] that is this library's from then on.
 #[repr(C)]
 struct Answer {
     bytes: *mut u8,
@@ -48,6 +49,8 @@ struct Answer {
     size: usize,
     /// Behind it: the identity, or why the file cannot be used.
     text_size: usize,
+    /// The number of the module that has been compiled of these bytes; 0 if none has.
+    ready: u32,
 }
 
 fn file(whose: Whose, path: &str) -> Result<Option<Opened>, String> {
@@ -55,6 +58,7 @@ fn file(whose: Whose, path: &str) -> Result<Option<Opened>, String> {
         bytes: std::ptr::null_mut(),
         size: 0,
         text_size: 0,
+        ready: 0,
     };
     // SAFETY: both pointers are good for the call.
     match unsafe { wasmdyld_on_file(whose, path.as_ptr(), path.len(), &raw mut answer) } {
@@ -63,16 +67,18 @@ fn file(whose: Whose, path: &str) -> Result<Option<Opened>, String> {
         _ => return Err(search::NOT_AT_HAND.to_string()),
     }
     let length = answer.size.saturating_add(answer.text_size);
-    let copied = edge::bytes(answer.bytes, length, "file").map(<[u8]>::to_vec);
-    // SAFETY: it is of that size, and nothing refers to it.
-    unsafe { wasmdyld_release(answer.bytes, length) };
-    let mut bytes = copied.map_err(|error| error.message().to_string())?;
+    if answer.bytes.is_null() {
+        return Err(format!("no room for {length} bytes"));
+    }
+    // SAFETY: it is a buffer of that size, all of it written, and nothing else refers to it.
+    let mut bytes = unsafe { Vec::from_raw_parts(answer.bytes, length, length) };
     let text = bytes.split_off(answer.size.min(bytes.len()));
     match bytes.is_empty() {
         true => Err(String::from_utf8_lossy(&text).into_owned()),
         false => Ok(Some(Opened {
             bytes,
             identity: text,
+            ready: (answer.ready != 0).then_some(answer.ready),
         })),
     }
 }
@@ -154,6 +160,16 @@ extern "C" fn wasmdyld_alloc(size: usize) -> *mut u8 {
     layout(size).map_or(std::ptr::null_mut(), |layout| unsafe { alloc(layout) })
 }
 
+/// Memory for an [`Answer`], as a `Vec` has it; NULL if there is not so much.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_buffer(size: usize) -> *mut u8 {
+    match Layout::array::<u8>(size) {
+        // SAFETY: the size is not 0.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => std::ptr::null_mut(),
+    }
+}
+
 /// Gives back what [`wasmdyld_alloc`] gave for this size. NULL is allowed.
 ///
 /// # Safety
@@ -201,8 +217,7 @@ extern "C" fn wasmdyld_needed(
     tell(bytes, size, length, |bytes| {
         let path = Path::new(edge::text(path, "path").ok()?);
         let allowed = types::runtime_path(allowed)?;
-        let object = Object::parse(bytes, &ParseLimits::default()).ok()?;
-        let dylink = object.dylink.unwrap_or_default();
+        let dylink = Dylink::of(bytes, &ParseLimits::default())?;
         let folders = search::own_folders(&dylink, path, allowed);
         let folders = folders.map(|folder| folder.to_string_lossy().into_owned());
         // A NUL is in no file's name.
@@ -261,6 +276,7 @@ extern "C" fn wasmdyld_exit(namespace: *mut wasm_dyld_t, code: i32) -> *mut wasm
 }
 
 /// What the linker's own module is answered by the one beside it (`crate::aside`). NULL: it was no question.
+#[cfg(not(feature = "lean"))]
 #[unsafe(no_mangle)]
 extern "C" fn wasmdyld_answer(question: *const u8, size: usize, length: *mut usize) -> *const u8 {
     tell(question, size, length, aside::answer)

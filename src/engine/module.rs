@@ -16,6 +16,7 @@ use super::store::Store;
 use super::sys::*;
 use super::trap::Trap;
 use super::vec::{OwnedVec, VecBuf, borrowed};
+use crate::object::Metadata;
 
 /// A compiled module.
 pub struct Module {
@@ -64,6 +65,11 @@ impl Module {
         let key = ModuleKey::of(bytes);
         let kept = keeper.find(store, &[key]).pop().flatten();
         kept.or_else(|| keeper.compile(store, key, bytes))
+    }
+
+    /// The module that whoever gave its bytes has compiled, by a number of theirs.
+    pub(crate) fn ready(store: Store, number: u32) -> Option<Module> {
+        store.shim().ready(store, number)
     }
 
     /// Compiles `bytes`, whatever is kept.
@@ -291,9 +297,9 @@ impl Instance {
     }
 
     /// The exports as [`exports`](Self::exports) gives them, but each made when it is asked for, where the engine can do that. `store` is
-    /// the instance's.
-    pub fn exports_on_demand(&self, store: Store) -> ExternVec {
-        let exports = store.shim().exports(store, self);
+    /// the instance's, and `of` are the module's metadata, where they are at hand.
+    pub fn exports_on_demand(&self, store: Store, of: Option<&Metadata>) -> ExternVec {
+        let exports = store.shim().exports(store, self, of);
         exports.unwrap_or_else(|| self.exports())
     }
 }

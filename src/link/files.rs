@@ -30,6 +30,8 @@ pub struct Files<'a> {
     pub read: u64,
     /// Bytes of the objects opened so far, as the engine is to get them.
     pub bytes: HashMap<Identity, Vec<u8>>,
+    /// Those of them that the host has compiled.
+    pub ready: HashMap<Identity, u32>,
     /// The same as they came, where snapshots are taken.
     pub(super) modules: HashMap<Identity, state::Module>,
     /// Takes down where files were looked for.
@@ -47,6 +49,7 @@ impl<'a> Files<'a> {
             taken: 0,
             read: 0,
             bytes: HashMap::new(),
+            ready: HashMap::new(),
             modules: HashMap::new(),
             record: None,
         }
@@ -104,10 +107,16 @@ impl<'a> Files<'a> {
         );
         // Before the file takes any.
         self.within_limit(&name, located.size())?;
+        let ready = located.ready;
         let bytes = self.clock.time(Phase::Read, || located.read())?;
-        let found = self.parse(&name, path.as_deref(), identity, bytes, main);
+        let found = self.parse(&name, path.as_deref(), identity.clone(), bytes, main);
         match found {
-            Ok(found) => Ok(Found { in_guest, ..found }),
+            Ok((found, rewritten)) => {
+                if let (Some(ready), false) = (ready, rewritten) {
+                    self.ready.insert(identity, ready);
+                }
+                Ok(Found { in_guest, ..found })
+            }
             // The guest can read the file itself.
             Err(error) if in_guest => Err(error.of_the_guest()),
             Err(error) => Err(error),
@@ -127,7 +136,7 @@ impl<'a> Files<'a> {
         Err(Error::new(Code::Limit, crate::text::name(&why)))
     }
 
-    /// An object from bytes at hand.
+    /// An object from bytes at hand, and whether the engine gets others.
     pub fn parse(
         &mut self,
         name: &str,
@@ -135,7 +144,7 @@ impl<'a> Files<'a> {
         identity: Identity,
         bytes: Vec<u8>,
         main: bool,
-    ) -> Result<Found> {
+    ) -> Result<(Found, bool)> {
         self.read = self.read.saturating_add(bytes.len() as u64);
         let module = self.config.snapshots.then(|| state::Module {
             key: ModuleKey::of(&bytes),
@@ -144,13 +153,21 @@ impl<'a> Files<'a> {
             in_guest: false,
         });
         let parsed = self.clock.time(Phase::Parse, || self.prepare(bytes, main));
-        let (object, bytes, role, stack_pointer, parts) = parsed?;
+        let Prepared {
+            object,
+            bytes,
+            role,
+            stack_pointer,
+            parts,
+            rewritten,
+        } = parsed?;
         let footprints = object
             .footprint
             .saturating_mul(1 + parts.as_ref().map_or(0, |parts| parts.objects.len()));
         let size = bytes.len().saturating_add(footprints) as u64;
         self.within_limit(name, size)?;
         self.taken = self.taken.saturating_add(size);
+        self.ready.remove(&identity);
         self.bytes.insert(identity.clone(), bytes);
         if let Some(module) = module {
             self.taken = self.taken.saturating_add(module.bytes.len() as u64);
@@ -169,10 +186,8 @@ impl<'a> Files<'a> {
             parts: Vec::new(),
         };
         let Some(parts) = parts else {
-            return Ok(Found {
-                object: Metadata::new(object),
-                ..whole
-            });
+            let object = Metadata::new(object);
+            return Ok((Found { object, ..whole }, rewritten));
         };
         let program = parts::split(whole, &object, parts)?;
         if self.config.snapshots {
@@ -181,11 +196,20 @@ impl<'a> Files<'a> {
             self.modules
                 .extend(identities.map(|identity| (identity, state::Module::none())));
         }
-        Ok(program)
+        Ok((program, rewritten))
     }
 }
 
-type Prepared = (Object, Vec<u8>, Role, Option<u64>, Option<Parts>);
+/// An object, and what the engine gets for it.
+struct Prepared {
+    object: Object,
+    bytes: Vec<u8>,
+    role: Role,
+    stack_pointer: Option<u64>,
+    parts: Option<Parts>,
+    /// The bytes are not those of the file.
+    rewritten: bool,
+}
 
 impl Files<'_> {
     /// Parses; a main program's own memory and table become imports, so that libraries can be instantiated before it, and checks are put
@@ -238,7 +262,15 @@ impl Files<'_> {
             let hidden = object.metered(self.metering, own_funcs, asides);
             object = hidden.ok_or_else(|| lost("the imports of the checks"))?;
         }
-        check_role(object, main).map(|(object, role)| (object, bytes, role, stack_pointer, parts))
+        let (object, role) = check_role(object, main)?;
+        Ok(Prepared {
+            object,
+            bytes,
+            role,
+            stack_pointer,
+            parts,
+            rewritten: moved || checked,
+        })
     }
 }
 

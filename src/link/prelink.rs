@@ -61,7 +61,7 @@ impl Namespace {
         let root = closure.fresh.first().ok_or("there is no program")?;
         let (name, path, identity) = (root.name.clone(), root.path.clone(), root.identity.clone());
         let found = files.parse(&name, path.as_deref(), identity, linked.bytes, true);
-        let mut found = found.map_err(|error| error.message().to_string())?;
+        let (mut found, _) = found.map_err(|error| error.message().to_string())?;
         let object = Object::clone(&found.object);
         found.object = Metadata::new(Object {
             fused: true,

@@ -41,7 +41,11 @@ pub(super) struct Prepared {
 
 /// The new objects as the engine is to get them.
 pub(super) enum Given {
-    Bytes(HashMap<Identity, Vec<u8>>),
+    Bytes {
+        bytes: HashMap<Identity, Vec<u8>>,
+        /// As of [`Files::ready`].
+        ready: HashMap<Identity, u32>,
+    },
     /// All that the load instantiates, by number and in order, from a launch closure.
     Compiled {
         objects: Vec<Rc<Module>>,
@@ -124,7 +128,10 @@ impl Namespace {
         let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
         export_getters::provide(self, &closure)?;
         Ok(Some(Box::new(Prepared {
-            given: Given::Bytes(files.bytes),
+            given: Given::Bytes {
+                bytes: files.bytes,
+                ready: files.ready,
+            },
             options,
             party: flags.party,
             closure,
@@ -177,7 +184,7 @@ impl Namespace {
             Source::Bytes { name, bytes } => {
                 search::check_name(name)?;
                 let (identity, bytes) = (self.next_identity(), std::mem::take(bytes));
-                let found = files.parse(name, None, identity, bytes, flags.main)?;
+                let (found, _) = files.parse(name, None, identity, bytes, flags.main)?;
                 Some(Root::Found(Box::new(found)))
             }
         };

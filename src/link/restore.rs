@@ -183,7 +183,7 @@ impl Namespace {
         let (identity, bytes) = (object.identity.clone(), module.bytes.to_vec());
         let path = module.path.as_deref();
         let found = files.parse(&object.name, path, identity, bytes, object.main);
-        let found = found.context(|| text::name(&object.name).into_owned())?;
+        let (found, _) = found.context(|| text::name(&object.name).into_owned())?;
         let bytes = files.bytes.remove(&object.identity);
         let found = Found {
             in_guest: module.in_guest,

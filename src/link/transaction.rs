@@ -118,7 +118,7 @@ impl Transaction<'_> {
 
     fn compile(&mut self) -> Result<()> {
         let outcome = match self.given {
-            Given::Bytes(bytes) => self.compile_all(bytes),
+            Given::Bytes { bytes, ready } => self.compile_all(bytes, ready),
             Given::Compiled { objects, .. } => {
                 self.modules.clone_from(objects);
                 Ok(())
@@ -134,7 +134,11 @@ impl Transaction<'_> {
         outcome
     }
 
-    fn compile_all(&mut self, bytes: &HashMap<Identity, Vec<u8>>) -> Result<()> {
+    fn compile_all(
+        &mut self,
+        bytes: &HashMap<Identity, Vec<u8>>,
+        ready: &HashMap<Identity, u32>,
+    ) -> Result<()> {
         let program = self.closure.fresh.first();
         let bytes_of = |found: &Found| {
             let module = if found.is_part() {
@@ -147,8 +151,19 @@ impl Transaction<'_> {
         };
         let (keys, known) = self.ns.clock.time(Phase::Compile, || {
             let fresh = self.closure.fresh.iter();
-            let keys: Vec<_> = fresh.map(|found| ModuleKey::of(bytes_of(found))).collect();
+            let ready = fresh.map(|found| self.ready(found, ready));
+            let ready: Vec<_> = ready.collect();
+            let keyed = self.closure.fresh.iter().zip(&ready);
+            let keys: Vec<_> = keyed
+                .map(|(found, ready)| match ready {
+                    // Nobody asks for the key of what is not compiled here.
+                    Some(_) => ModuleKey::from_bytes([0; 32]),
+                    None => ModuleKey::of(bytes_of(found)),
+                })
+                .collect();
             let known = self.ns.known_modules(&keys);
+            let known = ready.into_iter().zip(known);
+            let known: Vec<_> = known.map(|(ready, known)| ready.or(known)).collect();
             (keys, known)
         });
         let fresh = self.closure.fresh.iter().zip(keys.iter().zip(known));
@@ -179,6 +194,15 @@ impl Transaction<'_> {
             .time(Phase::Compile, || self.ns.keep_together(&keys));
         self.keys.objects = keys;
         Ok(())
+    }
+
+    /// The module that the host has of an object. Snapshots tell modules by their bytes.
+    fn ready(&self, found: &Found, ready: &HashMap<Identity, u32>) -> Option<Rc<Module>> {
+        let number = ready.get(&found.identity)?;
+        if self.ns.config.snapshots {
+            return None;
+        }
+        Module::ready(self.ns.store, *number).map(Rc::new)
     }
 
     /// Memory and table: made, or grown to what the plan says. No guest code has run since the plan read their sizes.
@@ -281,7 +305,9 @@ impl Transaction<'_> {
             let text = format!("{}: {what}: {text}", found.name);
             Error::new(code, text).with_frames(frames.to_vec())
         })?;
-        let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store));
+        // Of one module of several objects, the metadata are one object's.
+        let of = found.within.is_none().then_some(&found.object);
+        let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store, of));
         let order = match &found.within {
             Some(within) => Some(named_exports(module, &within.exports)?),
             None => export_order(module, &found.object)?,
@@ -337,7 +363,7 @@ impl Transaction<'_> {
         let instance = program._instance.clone();
         let within = found.within.as_ref().ok_or_else(|| lost("an object"))?;
         let live = LoadedObject {
-            exports: self.instantiating(|| instance.exports_on_demand(self.ns.store)),
+            exports: self.instantiating(|| instance.exports_on_demand(self.ns.store, None)),
             order: Some(named_exports(&module, &within.exports)?),
             _instance: instance,
             module,
@@ -519,7 +545,7 @@ impl Transaction<'_> {
                 let module = generated.get(self.generated).cloned();
                 module.ok_or_else(|| lost("a generated module"))?
             }
-            Given::Bytes(_) | Given::Restored(_) => {
+            Given::Bytes { .. } | Given::Restored(_) => {
                 let bytes = bytes(self)?;
                 let key = ModuleKey::of(&bytes);
                 self.keys.generated.push(key);
@@ -530,7 +556,7 @@ impl Transaction<'_> {
         // SAFETY: as for objects: nothing is given up while the namespace loads.
         let instance =
             self.instantiating(|| unsafe { self.ns.instantiate_generated(&module, imports) })?;
-        let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store));
+        let exports = self.instantiating(|| instance.exports_on_demand(self.ns.store, None));
         self.linkage.glue.push(instance);
         Ok(exports)
     }

@@ -10,6 +10,8 @@ use wasm_encoder::{CustomSection, Encode};
 use wasmparser::BinaryReader;
 
 use super::budget::{self, Budget};
+#[cfg(any(test, target_family = "wasm"))]
+use super::section::{CUSTOM, Sections};
 use super::{Dylink, Object, ParseLimits, fault};
 use crate::abi;
 use crate::error::{Context, Result};
@@ -64,6 +66,29 @@ pub(super) fn read<'a>(
     budget: &mut Budget,
 ) -> Result<Notes<'a>> {
     sections(reader, State::new(limits, budget)).context(|| "reading the dylink.0 section")
+}
+
+impl Dylink {
+    /// What a module says of itself, without reading the rest of it; nothing of what has no such section, and of what cannot be read, of which
+    /// [`Object::parse`] tells more.
+    #[cfg(any(test, target_family = "wasm"))]
+    pub fn of(bytes: &[u8], limits: &ParseLimits) -> Option<Dylink> {
+        let mut budget = Budget::for_module(bytes);
+        for section in Sections::new(bytes) {
+            let section = section.ok()?;
+            if section.id != CUSTOM {
+                continue;
+            }
+            let mut reader = section.reader();
+            let notes = match reader.read_string() {
+                Ok(abi::DYLINK_0) => read(reader, limits, &mut budget),
+                Ok(abi::DYLINK_LEGACY) => read_legacy(reader, limits, &mut budget),
+                _ => continue,
+            };
+            return notes.ok().map(|notes| notes.dylink);
+        }
+        None
+    }
 }
 
 /// The section of a library that is made here: its data have so many bytes, at a multiple of 2 to the power of `p2align`, and it has no slots.

@@ -190,7 +190,7 @@ impl Surveyor<'_> {
     fn made(&mut self, name: &str, bytes: Vec<u8>, why: &str) -> Result<Found> {
         let size = bytes.len() as u64;
         let identity = Identity::Host(name.into());
-        let found = self
+        let (found, _) = self
             .files
             .parse(name, None, identity.clone(), bytes, false)?;
         self.keep(&identity);

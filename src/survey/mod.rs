@@ -300,7 +300,7 @@ impl Surveyor<'_> {
         let size = bytes.len() as u64;
         let object = Object::parse(&bytes, &self.config.parse)?;
         let main = object.export(abi::START).is_some();
-        let found = self
+        let (found, _) = self
             .files
             .parse(name, path, identity.clone(), bytes, main)?;
         self.keep(&identity);

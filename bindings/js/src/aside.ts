@@ -57,7 +57,7 @@ export class Aside {
   private now(): WebAssembly.Module | undefined {
     if (this.source instanceof WebAssembly.Module) this.module = this.source;
     if (this.module === undefined && this.readsNow()) {
-      this.module = new WebAssembly.Module(readFileNow(this.source as string | URL, SOURCES) as BufferSource);
+      this.module = new WebAssembly.Module(readFileNow(this.source as string | URL, SOURCES).bytes as BufferSource);
     }
     return this.module;
   }

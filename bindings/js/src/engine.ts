@@ -13,6 +13,8 @@ export interface Host {
   wasmdyld_exports(bytes: number, size: number, length: number): number;
 }
 
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
+
 type Kind = "function" | "global" | "table" | "memory" | "tag";
 /** The numbers of `wasm_externkind_t`. */
 const EXTERN_KINDS: Kind[] = ["function", "global", "table", "memory", "tag"];
@@ -44,7 +46,14 @@ export interface Extern {
   own?: boolean;
 }
 
-interface Module { module: WebAssembly.Module; types: () => (FunctionType | GlobalType | undefined)[] }
+/** A module, and its bytes, by which the linker tells the types of its exports. */
+interface Module {
+  module: WebAssembly.Module;
+  bytes: Uint8Array;
+  exports?: WebAssembly.ModuleExportDescriptor[];
+  types?: (FunctionType | GlobalType | undefined)[];
+}
+interface Instance { instance: WebAssembly.Instance; of: Module }
 interface Trap { value: unknown }
 interface TypeVectors { at: number; size: number }
 
@@ -59,7 +68,10 @@ export class Engine {
   private cached: DataView = new DataView(new ArrayBuffer(0));
   private readonly unreachable = new WebAssembly.Instance(new WebAssembly.Module(UNREACHABLE)).exports.t as () => never;
   private readonly tags = new Set<any>();
-  private compiled: { bytes: Uint8Array; module: WebAssembly.Module }[] = [];
+  /** Instances whose exports have not been looked through for tags. */
+  private unseen: WeakRef<Instance>[] = [];
+  private readonly ready: Module[] = [];
+  private offered: Module | undefined;
   private lastError = "";
   private cause: unknown;
   private readonly vectors = new WeakMap<FunctionType, TypeVectors>();
@@ -81,14 +93,19 @@ export class Engine {
     return this.cached;
   }
 
-  /** Takes modules that were compiled ahead, so that these bytes are not compiled once more. */
-  provide(bytes: Uint8Array, module: WebAssembly.Module): void {
-    this.compiled.push({ bytes, module });
+  /** Takes a module that was compiled ahead: gives the number by which the linker asks for it. */
+  provide(bytes: Uint8Array, module: WebAssembly.Module): number {
+    return this.ready.push({ module, bytes });
   }
 
-  /** These bytes have been loaded. */
-  forget(bytes: Uint8Array): void {
-    this.compiled = this.compiled.filter((one) => one.bytes !== bytes);
+  /** Runs what loads a module from bytes that was compiled ahead: it is told by them. */
+  offering<T>(number: number, load: () => T): T {
+    this.offered = this.ready[number - 1];
+    try {
+      return load();
+    } finally {
+      this.offered = undefined;
+    }
   }
 
   /** What a handle of an extern stands for. */
@@ -212,7 +229,7 @@ export class Engine {
   }
 
   private putText(out: number, text: string): void {
-    this.putBytes(out, new TextEncoder().encode(text));
+    this.putBytes(out, encoder.encode(text));
   }
 
   private handlesAt(vector: number): number[] {
@@ -304,7 +321,7 @@ export class Engine {
   /** Imports or exports: a block of pointers, and behind it for each the vectors of module and name, and a kind. One deletion frees all. */
   private putDescriptors(out: number, all: { module?: string; name: string; kind: string }[]): void {
     if (all.length === 0) return this.put(out, 0, 0);
-    const texts = all.map(({ module, name }) => [module ?? "", name].map((text) => new TextEncoder().encode(text)));
+    const texts = all.map(({ module, name }) => [module ?? "", name].map((text) => encoder.encode(text)));
     const ENTRY = 20;
     let text = all.length * (4 + ENTRY);
     const size = texts.flat().reduce((sum, bytes) => sum + bytes.length, text);
@@ -330,38 +347,40 @@ export class Engine {
     if (data !== 0) this.host.wasmdyld_release(data - 4, this.view().getUint32(data - 4, true));
   }
 
-  /** The types of a module's exports, read by the linker from its bytes while these are there. */
-  private exportTypes(at: number, size: number): Module["types"] {
-    const out = this.host.wasmdyld_alloc(4);
-    const start = this.host.wasmdyld_exports(at, size, out);
-    const length = start === 0 ? 0 : this.view().getUint32(out, true);
-    this.host.wasmdyld_release(out, 4);
-    const told = this.bytes(start, length).slice();
-    let types: ReturnType<Module["types"]> | undefined;
-    return () => (types ??= decodeTypes(told));
+  private exportsOf(module: Module): WebAssembly.ModuleExportDescriptor[] {
+    return (module.exports ??= WebAssembly.Module.exports(module.module));
   }
 
-  private compile(at: number, size: number): WebAssembly.Module {
-    const bytes = this.bytes(at, size);
-    const known = this.compiled.find((one) => same(one.bytes, bytes));
-    return known?.module ?? new WebAssembly.Module(bytes as BufferSource);
+  /** The types of a module's exports, which the linker reads from its bytes: few are asked for. */
+  private typesOf(module: Module): (FunctionType | GlobalType | undefined)[] {
+    if (module.types !== undefined) return module.types;
+    const { bytes } = module;
+    const at = this.host.wasmdyld_alloc(bytes.length + 4);
+    this.bytes(at, bytes.length).set(bytes);
+    const out = at + bytes.length;
+    const start = this.host.wasmdyld_exports(at, bytes.length, out);
+    const length = start === 0 ? 0 : this.view().getUint32(out, true);
+    module.types = decodeTypes(this.bytes(start, length));
+    this.host.wasmdyld_release(at, bytes.length + 4);
+    return module.types;
   }
 
   private instantiate(handle: number, imports: number): number {
-    const { module, types } = this.objects.get(handle) as Module;
+    const of = this.objects.get(handle) as Module;
+    const { module } = of;
     const given = this.handlesAt(imports).map((one) => this.objects.get(one) as Extern);
-    // Names are the module's to choose, `__proto__` among them, and must not reach what all objects of JavaScript share.
+    // Names are the module's to choose, `__proto__` among them, which is a name as others are where there is no prototype.
     const values: Record<string, any> = Object.create(null);
     WebAssembly.Module.imports(module).forEach(({ module: from, name }, n) => {
       const { value: plain, own } = given[n]!;
       const opens = own && from === "env" && name === "dlopen";
       const value = opens && this.opening ? this.opening(plain) : plain;
       const names = (values[from] ??= Object.create(null));
-      const known = Object.getOwnPropertyDescriptor(names, name);
-      if (known === undefined) {
-        Object.defineProperty(names, name, { value, configurable: true });
+      if (!(name in names)) {
+        names[name] = value;
       } else {
         // The same name again: they are asked for in this order.
+        const known = Object.getOwnPropertyDescriptor(names, name)!;
         const queue: any[] = known.get ? (known.get as any).queue : [known.value];
         queue.push(value);
         const get = Object.assign(() => queue.shift(), { queue });
@@ -370,16 +389,20 @@ export class Engine {
     });
     const make = () => new WebAssembly.Instance(module, values);
     const instance = this.promises ? this.promises.between(make) : make();
-    return this.objects.add({ instance, module, types });
+    const own: Instance = { instance, of };
+    this.unseen.push(new WeakRef(own));
+    return this.objects.add(own);
   }
 
-  private exportsOf(handle: number): number[] {
-    const { instance, module, types } = this.objects.get(handle);
-    return WebAssembly.Module.exports(module).map(({ name, kind }: { name: string; kind: string }, n: number) => {
-      const value = instance.exports[name];
-      if (kind === "tag") this.tags.add(value);
-      return this.objects.add({ kind: kind as Kind, value, type: () => types()[n] } satisfies Extern);
-    });
+  /** A handle of an instance's export; 0 if there is none in this place. */
+  private exportAt(own: Instance, n: number): number {
+    const told = this.exportsOf(own.of)[n];
+    return told === undefined ? 0 : this.exported(own, n, told.kind as Kind, told.name);
+  }
+
+  private exported({ instance, of }: Instance, n: number, kind: Kind, name: string): number {
+    const value = instance.exports[name];
+    return value === undefined ? 0 : this.objects.add({ kind, value, type: () => this.typesOf(of)[n]! } satisfies Extern);
   }
 
   /** A handle of what has ended a guest. */
@@ -459,10 +482,22 @@ export class Engine {
     return found < 0 ? -1 : found;
   }
 
+  /** Exceptions are few, and looking for tags is work for each export. */
+  private seeTags(): void {
+    for (const one of this.unseen) {
+      const seen = one.deref();
+      if (seen === undefined) continue;
+      const tags = this.exportsOf(seen.of).filter(({ kind }) => (kind as string) === "tag");
+      for (const { name } of tags) this.tags.add(seen.instance.exports[name]);
+    }
+    this.unseen = [];
+  }
+
   private exception(handle: number): number | undefined {
     const { value } = this.objects.get(handle) as Trap;
     const kind = (WebAssembly as any).Exception;
     if (!kind || !(value instanceof kind)) return undefined;
+    this.seeTags();
     for (const tag of this.tags) {
       if (!(value as any).is(tag)) continue;
       const number = this.attempt(undefined, () => (value as any).getArg(tag, 0));
@@ -534,8 +569,9 @@ export class Engine {
       wasm_module_new: (_store, bytes) => {
         const { size, data } = this.vector(bytes);
         return this.attempt(0, () => {
-          const module = this.compile(data, size);
-          return this.objects.add({ module, types: this.exportTypes(data, size) } satisfies Module);
+          if (this.offered !== undefined && equal(this.offered.bytes, this.bytes(data, size))) return this.objects.add(this.offered);
+          const bytes = this.bytes(data, size).slice();
+          return this.objects.add({ module: new WebAssembly.Module(bytes), bytes } satisfies Module);
         });
       },
       wasm_module_delete: remove,
@@ -544,7 +580,7 @@ export class Engine {
         return WebAssembly.validate(this.bytes(data, size) as BufferSource) ? 1 : 0;
       },
       wasm_module_imports: (module, out) => this.putDescriptors(out, WebAssembly.Module.imports(get(module).module)),
-      wasm_module_exports: (module, out) => this.putDescriptors(out, WebAssembly.Module.exports(get(module).module)),
+      wasm_module_exports: (module, out) => this.putDescriptors(out, this.exportsOf(get(module))),
       wasm_instance_new: (_store, module, imports, trap) => {
         try {
           return this.instantiate(module, imports);
@@ -554,7 +590,10 @@ export class Engine {
         }
       },
       wasm_instance_delete: remove,
-      wasm_instance_exports: (instance, out) => this.putHandles(out, this.exportsOf(instance)),
+      wasm_instance_exports: (instance, out) => {
+        const own = get(instance) as Instance;
+        this.putHandles(out, this.exportsOf(own.of).map((_, n) => this.exportAt(own, n)));
+      },
 
       wasm_func_new_with_env: (_store, type, callback, env, finalizer) => {
         const { params, results } = get(type) as FunctionType;
@@ -573,7 +612,7 @@ export class Engine {
       wasm_func_call: (func, args, results) => this.call(func, args, results),
 
       wasm_global_new: (_store, type, value) => {
-        const own = { ...get(type) } as GlobalType;
+        const own = get(type) as GlobalType;
         return this.attempt(0, () => {
           const descriptor = { value: VALUE_KINDS.get(own.content)!, mutable: own.mutable };
           return this.objects.add({ kind: "global", value: new WebAssembly.Global(descriptor, this.read(value)), type: () => own });
@@ -639,7 +678,7 @@ export class Engine {
 
       wasm_trap_new: (_store, message) => {
         const { size, data } = this.vector(message);
-        const text = new TextDecoder().decode(this.bytes(data, size).slice()).replace(/\0$/, "");
+        const text = decoder.decode(this.bytes(data, size).slice()).replace(/\0$/, "");
         return this.trap(this.trapOf(text));
       },
       wasm_trap_delete: remove,
@@ -659,6 +698,14 @@ export class Engine {
         if (number !== undefined) this.view().setUint32(out, number, true);
         return number === undefined ? 0 : 1;
       },
+      wasmdyld_ready: (number) => {
+        const ready = this.ready[number - 1];
+        return ready === undefined ? 0 : this.objects.add(ready);
+      },
+      wasmdyld_instance_copy: (instance) => this.objects.add(get(instance)),
+      wasmdyld_export_count: (instance) => this.exportsOf(get(instance).of).length,
+      wasmdyld_export: (instance, n) => this.exportAt(get(instance), n),
+      wasmdyld_named_export: (instance, n, kind, name, size) => this.exported(get(instance), n, EXTERN_KINDS[kind]!, decoder.decode(this.bytes(name, size))),
       wasmdyld_last_error: (out) => this.putText(out, this.lastError),
       wasmdyld_now: () => performance.now(),
       wasmdyld_memory_read: (memory, at, into, size) =>
@@ -698,7 +745,7 @@ function decodeTypes(told: Uint8Array): (FunctionType | GlobalType | undefined)[
   return types;
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
+function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let n = 0; n < a.length; n++) if (a[n] !== b[n]) return false;
   return true;

@@ -62,34 +62,63 @@ function sizeOf(found: { isFile(): boolean; size: number }, most: number): numbe
 
 const tooLarge = (size: string, most: number): Error => new Error(`it has ${size}, and ${most} are the most: maxLibraryBytes says how many`);
 
+/** A file as it was read, and what tells it from others, whatever name it was read by. */
+export interface Read {
+  bytes: Uint8Array;
+  identity: string;
+}
+
+/** What of the machine's file is known before it is read. */
+interface Opened {
+  file: number;
+  size: number;
+  identity: string;
+}
+
 /** Asked of the name first, since to open some files does something already; and of what was opened, which another may have put there since. */
-async function readRegular(place: string | URL, most: number): Promise<Uint8Array> {
-  const [fs, { constants }] = [builtin("node:fs/promises"), builtin("node:fs")];
-  sizeOf(await fs.stat(path(place)), most);
-  const file = await fs.open(path(place), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+function openRegular(place: string | URL, most: number): Opened {
+  const fs = builtin("node:fs");
+  const name = path(place);
+  sizeOf(fs.statSync(name), most);
+  const file = fs.openSync(name, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   try {
-    const bytes = new Uint8Array(sizeOf(await file.stat(), most));
-    let at = 0;
-    for (let read = 1; read > 0 && at < bytes.length; at += read) {
-      read = (await file.read(bytes, at, bytes.length - at, at)).bytesRead;
-    }
-    return bytes.subarray(0, at);
-  } finally {
-    await file.close();
+    const found = fs.fstatSync(file);
+    return { file, size: sizeOf(found, most), identity: identityIn(found) };
+  } catch (error) {
+    fs.closeSync(file);
+    throw error;
   }
 }
 
-function readRegularNow(place: string | URL, most: number): Uint8Array {
+/** A file of so many bytes is read at once: that takes less than to have it read meanwhile. */
+const AT_ONCE = 1 << 20;
+
+async function readRegular(place: string | URL, most: number): Promise<Read> {
+  const opened = openRegular(place, most);
+  if (opened.size <= AT_ONCE) return readOpened(opened);
+  const { file, size, identity } = opened;
   const fs = builtin("node:fs");
-  sizeOf(fs.statSync(path(place)), most);
-  const file = fs.openSync(path(place), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+  const bytes = new Uint8Array(size);
+  const readSome = (at: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      fs.read(file, bytes, at, size - at, at, (error: Error | null, read: number) => (error ? reject(error) : resolve(read)));
+    });
   try {
-    const bytes = new Uint8Array(sizeOf(fs.fstatSync(file), most));
     let at = 0;
-    for (let read = 1; read > 0 && at < bytes.length; at += read) {
-      read = fs.readSync(file, bytes, at, bytes.length - at, at);
-    }
-    return bytes.subarray(0, at);
+    for (let read = 1; read > 0 && at < size; at += read) read = await readSome(at);
+    return { bytes: bytes.subarray(0, at), identity };
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+function readOpened({ file, size, identity }: Opened): Read {
+  const fs = builtin("node:fs");
+  const bytes = new Uint8Array(size);
+  try {
+    let at = 0;
+    for (let read = 1; read > 0 && at < size; at += read) read = fs.readSync(file, bytes, at, size - at, at);
+    return { bytes: bytes.subarray(0, at), identity };
   } finally {
     fs.closeSync(file);
   }
@@ -101,17 +130,17 @@ export async function readFile(place: string | URL, sources: Sources): Promise<U
 }
 
 /** As {@link readFile}, and the module if it was compiled on the way. */
-export async function openFile(place: string | URL, sources: Sources): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
+export async function openFile(place: string | URL, sources: Sources): Promise<Read & { module?: Promise<WebAssembly.Module> }> {
   try {
-    if (inNode && !isWeb(place)) return { bytes: await readRegular(place, sources.mostBytes) };
-    return await fetched(place, sources);
+    if (inNode && !isWeb(place)) return await readRegular(place, sources.mostBytes);
+    return { ...(await fetched(place, sources)), identity: String(place) };
   } catch (error) {
     throw readError(place, error);
   }
 }
 
 /** What is too long is cut off: it may have no end. */
-async function fetched(place: string | URL, { fetch, mostBytes }: Sources): ReturnType<typeof openFile> {
+async function fetched(place: string | URL, { fetch, mostBytes }: Sources): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
   const response = await fetch(place);
   if (response.status === 404 || response.status === 410) throw new FileNotFound(`${place}: ${response.status}`);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
@@ -163,11 +192,11 @@ export function canReadNow(place: string | URL): boolean {
   return typeof (globalThis as any).WorkerGlobalScope === "function" && "XMLHttpRequest" in globalThis;
 }
 
-/** The bytes of a file, at once. The size of what a request brings is looked at when it is there: such a request cannot be cut off. */
-export function readFileNow(place: string | URL, { mostBytes }: Pick<Sources, "mostBytes">): Uint8Array {
+/** A file at once. The size of what a request brings is looked at when it is there: such a request cannot be cut off. */
+export function readFileNow(place: string | URL, { mostBytes }: Pick<Sources, "mostBytes">): Read {
   if (inNode) {
     try {
-      return readRegularNow(place, mostBytes);
+      return readOpened(openRegular(place, mostBytes));
     } catch (error) {
       throw readError(place, error);
     }
@@ -184,12 +213,7 @@ export function readFileNow(place: string | URL, { mostBytes }: Pick<Sources, "m
   if (request.status >= 400) throw new IoError("IO", `${place}: ${request.status}`);
   const bytes = new Uint8Array(request.response);
   if (bytes.length > mostBytes) throw readError(place, tooLarge(`${bytes.length} bytes`, mostBytes));
-  return bytes;
+  return { bytes, identity: String(place) };
 }
 
-/** What tells a file that has been read from others, whatever name it was read by. */
-export function identityOf(place: string | URL): string {
-  if (!inNode || isWeb(place)) return String(place);
-  const { dev, ino } = builtin("node:fs").statSync(path(place));
-  return `file:${dev}:${ino}`;
-}
+const identityIn = ({ dev, ino }: { dev: number; ino: number }): string => `file:${dev}:${ino}`;

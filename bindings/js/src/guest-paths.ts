@@ -1,5 +1,5 @@
 // Files that guests name by paths of their own: in the folders that WASI lets them use, and nowhere else.
-import { MOST_BYTES, builtin, identityOf, readFileNow } from "./files.js";
+import { MOST_BYTES, builtin, readFileNow } from "./files.js";
 import type { Found } from "./libraries.js";
 
 /** The parts of a path without "." and ".."; nothing where it leads above its beginning. */
@@ -41,7 +41,7 @@ function onMachine(host: string, rest: string[] | undefined): Found | undefined 
     const root = fs.realpathSync(host);
     const file = fs.realpathSync(path.join(root, ...rest));
     if (!file.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) return undefined;
-    return { bytes: readFileNow(file, { mostBytes: MOST_BYTES }), identity: identityOf(file) };
+    return readFileNow(file, { mostBytes: MOST_BYTES });
   } catch {
     return undefined;
   }

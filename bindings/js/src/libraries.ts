@@ -1,12 +1,14 @@
 // Where libraries are: fetched and compiled ahead, in parallel, with all that they need; and given to the linker at once.
 import { apart } from "./apart.js";
-import { FileNotFound, type Sources, canReadNow, identityOf, inNode, isFileName, isWeb, openFile, readFileNow } from "./files.js";
+import { FileNotFound, type Sources, canReadNow, inNode, isFileName, isWeb, openFile, readFileNow } from "./files.js";
 import { GIVEN, Places, within } from "./places.js";
 
 export interface Found {
   bytes: Uint8Array;
   /** Where it came from. The same place is the same library, under whatever name. */
   identity: string;
+  /** The number of the module that has been compiled of the bytes; nothing if none has. */
+  ready?: number;
 }
 
 /** What becomes of a library, in order. */
@@ -29,7 +31,8 @@ export interface LibraryOptions {
   sources: Sources;
   progress: ((event: Progress) => void) | undefined;
   needs(bytes: Uint8Array, place: string): Needs;
-  provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<void>;
+  /** Gives the number of a module that was compiled; 0 where there is none. */
+  provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<number>;
 }
 
 /** A library that has arrived, which does not wait for what it needs: libraries may need each other. */
@@ -84,12 +87,14 @@ export class Libraries {
   /** Makes bytes the library of this name; `module` is what they were compiled to. */
   add(name: string, bytes: Uint8Array, module?: WebAssembly.Module): void {
     const place = within(GIVEN, name);
-    this.here.set(place, { bytes, identity: place });
+    // Whoever gave them may change them later.
+    const found: Found = { bytes: bytes.slice(), identity: place };
+    this.here.set(place, found);
     const needs = this.options.needs(bytes, place);
-    const compiled = module ? this.options.provide(bytes, module) : this.compile(name, bytes);
+    const compiled = this.compiled(name, found, module);
     // Whoever loads it hears of it.
     compiled.catch(() => {});
-    this.files.set(place, Promise.resolve({ bytes, identity: place, compiled, needs }));
+    this.files.set(place, Promise.resolve({ ...found, compiled, needs }));
     // It comes before what has been found elsewhere.
     this.searches.clear();
   }
@@ -102,10 +107,12 @@ export class Libraries {
     await Promise.all([...places.map((place) => this.whole(this.at(place), seen)), this.all(all.filter((name) => !name.includes("/")), [], seen)]);
   }
 
-  /** As {@link prefetch} for what a module of these bytes needs, and compiles that, unless it has been. */
-  async given(name: string, bytes: Uint8Array, module?: WebAssembly.Module): Promise<void> {
+  /** As {@link prefetch} for what a module of these bytes needs, and compiles that, unless it has been: gives its number, if it has one. */
+  async given(name: string, bytes: Uint8Array, module?: WebAssembly.Module): Promise<number> {
     const { names } = this.options.needs(bytes, "");
-    await Promise.all([module ? this.options.provide(bytes, module) : this.compile(name, bytes), this.all(names, [], new Set())]);
+    const found: Found = { bytes, identity: "" };
+    await Promise.all([this.compiled(name, found, module), this.all(names, [], new Set())]);
+    return found.ready ?? 0;
   }
 
   /** Fetches a file that the host names, and what it needs. An error if there is none. */
@@ -159,11 +166,11 @@ export class Libraries {
     if (address === undefined) return undefined;
     try {
       const opened = await openFile(address, this.options.sources);
-      const found = { bytes: opened.bytes, identity: identityOf(address) };
+      const found: Found = { bytes: opened.bytes, identity: opened.identity };
       apart(() => this.options.progress?.({ library: nameOf(place), phase: "fetched", size: found.bytes.length }));
       this.here.set(place, found);
       // Not awaited before what it needs is under way.
-      const compiled = this.compile(nameOf(place), found.bytes, opened.module);
+      const compiled = this.compile(nameOf(place), found, opened.module);
       return { ...found, compiled, needs: this.options.needs(found.bytes, place) };
     } catch (error) {
       if (!(error instanceof FileNotFound)) throw error;
@@ -172,11 +179,18 @@ export class Libraries {
     }
   }
 
-  private async compile(name: string, bytes: Uint8Array, streamed?: Promise<WebAssembly.Module>): Promise<void> {
+  /** As {@link compile}, unless that has been done. */
+  private async compiled(name: string, found: Found, module?: WebAssembly.Module): Promise<void> {
+    if (module) found.ready = await this.options.provide(found.bytes, module);
+    else await this.compile(name, found);
+  }
+
+  private async compile(name: string, found: Found, streamed?: Promise<WebAssembly.Module>): Promise<void> {
+    const { bytes } = found;
     // What is no module is the linker's to explain; what came by a stream may have failed for its type of content.
     const compile = () => WebAssembly.compile(bytes as BufferSource).catch(() => undefined);
     const module = await (streamed?.catch(compile) ?? compile());
-    await this.options.provide(bytes, module);
+    found.ready = await this.options.provide(bytes, module);
     if (module === undefined) return;
     apart(() => this.options.progress?.({ library: name, phase: "compiled", size: bytes.length }));
   }
@@ -192,7 +206,7 @@ export class Libraries {
       return "later";
     }
     try {
-      const found = { bytes: readFileNow(address, this.options.sources), identity: identityOf(address) };
+      const found = readFileNow(address, this.options.sources);
       this.here.set(place, found);
       return found;
     } catch (error) {

@@ -10,6 +10,8 @@ import type { Found, Needs } from "./libraries.js";
 const OF_GUEST = 1;
 const [NOTHING, SOMETHING, NOT_AT_HAND] = [0, 1, 2];
 
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
+
 type CFunction = (...args: any[]) => any;
 
 /** What the linker asks of a namespace. */
@@ -83,10 +85,13 @@ export class Linker {
     await this.aside.need();
   }
 
-  /** Takes a module that was compiled ahead, or the bytes of one that could not be, of which a load then tells why. */
-  async provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<void> {
+  /**
+   * Takes a module that was compiled ahead, and gives the number by which the linker asks for it; 0 for the bytes of one that could not be, of which a
+   * load then tells why.
+   */
+  async provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<number> {
     await this.aside.readyFor(module);
-    if (module) this.engine.provide(bytes, module);
+    return module === undefined ? 0 : this.engine.provide(bytes, module);
   }
 
   /** Asynchronous, since a page's own thread refuses to instantiate a large module at once: Chromium does from 8 MB on. */
@@ -109,13 +114,14 @@ export class Linker {
         if (found === undefined) return NOTHING;
         if (found === "later") return NOT_AT_HAND;
         const { bytes } = found;
-        const told = new TextEncoder().encode(found.text);
+        const told = encoder.encode(found.text);
         // It is the linker's from then on.
-        const at = this.c.wasmdyld_alloc(bytes.length + told.length);
+        const at = this.c.wasmdyld_buffer!(bytes.length + told.length);
+        if (at === 0) throw new WebAssembly.RuntimeError(`no room for ${bytes.length} bytes`);
         this.memory(at, bytes.length).set(bytes);
         this.memory(at + bytes.length, told.length).set(told);
         const view = this.engine.view();
-        [at, bytes.length, told.length].forEach((value, n) => view.setUint32(answer + 4 * n, value, true));
+        [at, bytes.length, told.length, found.ready].forEach((value, n) => view.setUint32(answer + 4 * n, value, true));
         return SOMETHING;
       },
       wasmdyld_on_watch: () => (this.watch?.() ? 1 : 0),
@@ -126,14 +132,14 @@ export class Linker {
   }
 
   /** What is at a path, and its identity; without bytes it cannot be used, and the text is the reason. */
-  private file(whose: number, path: string): { bytes: Uint8Array; text: string } | "later" | undefined {
+  private file(whose: number, path: string): { bytes: Uint8Array; text: string; ready: number } | "later" | undefined {
     try {
       const found = whose === OF_GUEST ? this.callbacks.guestFile(path) : this.callbacks.file(path);
       if (found === undefined || found === "later") return found;
-      return { bytes: found.bytes, text: found.bytes.length === 0 ? "it is empty" : found.identity };
+      return { bytes: found.bytes, text: found.bytes.length === 0 ? "it is empty" : found.identity, ready: found.ready ?? 0 };
     } catch (error) {
       this.thrown = error;
-      return { bytes: new Uint8Array(0), text: (error as Error)?.message ?? String(error) };
+      return { bytes: new Uint8Array(0), text: (error as Error)?.message ?? String(error), ready: 0 };
     }
   }
 
@@ -161,7 +167,7 @@ export class Linker {
   }
 
   private decode(at: number, size: number): string {
-    return new TextDecoder().decode(this.memory(at, size));
+    return decoder.decode(this.memory(at, size));
   }
 
   /** A C string of the linker's. */
@@ -213,7 +219,7 @@ export class Linker {
       this.memory(out, size).fill(0);
       try {
         const values = args(out).map((arg) => {
-          if (typeof arg === "string") return copied(new TextEncoder().encode(arg.replaceAll("\0", "\u{fffd}") + "\0"));
+          if (typeof arg === "string") return copied(encoder.encode(arg.replaceAll("\0", "\u{fffd}") + "\0"));
           return arg instanceof Uint8Array ? copied(arg) : arg;
         });
         const error = out + 8 * count;
@@ -288,7 +294,7 @@ export class Linker {
 
   /** What a module at a place needs; nothing of what is no module, of which a load tells more. `followed` is how far its RUNTIME_PATH is. */
   needs(bytes: Uint8Array, place: string, followed: number): Needs {
-    const path = new TextEncoder().encode(`${place}\0`);
+    const path = encoder.encode(`${place}\0`);
     const pathAt = this.c.wasmdyld_alloc(path.length);
     this.memory(pathAt, path.length).set(path);
     try {

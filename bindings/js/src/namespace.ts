@@ -167,9 +167,8 @@ export class Namespace {
   async load(name: string | URL, options: LoadOptions = {}): Promise<Library> {
     this.alive();
     const place = this.libraries.place(name);
-    if (place.includes("/")) await this.libraries.file(place);
-    else await this.libraries.prefetch([place]);
-    await this.wasi("wasmdyld");
+    // While the engine compiles what has arrived.
+    await Promise.all([place.includes("/") ? this.libraries.file(place) : this.libraries.prefetch([place]), this.wasi("wasmdyld")]);
     return this.loadNow(name, options);
   }
 
@@ -183,15 +182,10 @@ export class Namespace {
   /** Loads a library from bytes; `name` is what others may need it as. `module`: what JavaScript has compiled of these bytes. */
   async loadBytes(name: string, bytes: Uint8Array, options: LoadOptions & { module?: WebAssembly.Module } = {}): Promise<Library> {
     this.alive();
-    await this.libraries.given(name, bytes, options.module);
-    try {
-      await this.wasi("wasmdyld");
-      return this.linked(name, () =>
-        this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, flags(options), at]),
-      );
-    } finally {
-      this.linker.engine.forget(bytes);
-    }
+    const ready = await this.libraries.given(name, bytes, options.module);
+    await this.wasi("wasmdyld");
+    const load = () => this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, flags(options), at]);
+    return this.linked(name, () => this.linker.engine.offering(ready, load));
   }
 
   private linked(name: string, load: () => DataView): Library {
@@ -209,11 +203,15 @@ export class Namespace {
     this.alive();
     const given = program instanceof Uint8Array;
     const place = given ? "program.wasm" : this.libraries.filePlace(program);
-    if (given) await this.libraries.given(place, program);
+    let ready = 0;
+    if (given) ready = await this.libraries.given(place, program);
     else await this.libraries.file(place);
     await this.wasi(place.slice(place.lastIndexOf("/") + 1), args);
-    if (given) this.out("wasm_dyld_load_bytes", (at) => [this.handle, place, program, program.length, FLAGS.program, at]);
-    else this.out("wasm_dyld_load", (at) => [this.handle, place, FLAGS.program, at]);
+    const load = () =>
+      given
+        ? this.out("wasm_dyld_load_bytes", (at) => [this.handle, place, program, program.length, FLAGS.program, at])
+        : this.out("wasm_dyld_load", (at) => [this.handle, place, FLAGS.program, at]);
+    this.linker.engine.offering(ready, load);
     this.waiting.loaded();
     if (this.waiting.isUsed) return this.waiting.run();
     return this.out("wasm_dyld_run", (at) => [this.handle, at]).getInt32(0, true);

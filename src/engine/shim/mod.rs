@@ -51,7 +51,7 @@ use super::types::plain_value_type;
 use crate::abi;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
-use crate::object::{FuncType, ValType};
+use crate::object::{FuncType, Metadata, ValType};
 
 /// One engine's ways. What a shim does not say is as the header leaves it: right for every engine, if terse.
 pub trait Shim: Send + Sync {
@@ -105,8 +105,19 @@ pub trait Shim: Send + Sync {
         None
     }
 
-    /// The exports of an instance, each made when it is asked for. `None` where the engine has only the header's way, which makes all.
-    fn exports(&self, _store: Store, _instance: &Instance) -> Option<ExternVec> {
+    /// The module of this number of those that the engine was given compiled, where it is given any.
+    fn ready(&self, _store: Store, _number: u32) -> Option<Module> {
+        None
+    }
+
+    /// The exports of an instance, each made when it is asked for. `None` where the engine has only the header's way, which makes all. Where the
+    /// module's metadata are known, they say what it exports.
+    fn exports(
+        &self,
+        _store: Store,
+        _instance: &Instance,
+        _of: Option<&Metadata>,
+    ) -> Option<ExternVec> {
         None
     }
 

@@ -30,7 +30,7 @@ use crate::engine::sys::{wasm_engine_t, wasm_valtype_t};
 use crate::engine::trap::Trap;
 use crate::engine::vec::VecBuf;
 use crate::error::{Code, Error, Result};
-use crate::object::{FuncType, HeapType, ValType};
+use crate::object::{FuncType, HeapType, Metadata, ValType};
 
 pub(super) struct Wasmtime;
 
@@ -102,7 +102,12 @@ impl Shim for Wasmtime {
         own(store, module)
     }
 
-    fn exports(&self, store: Store, instance: &Instance) -> Option<ExternVec> {
+    fn exports(
+        &self,
+        store: Store,
+        instance: &Instance,
+        _of: Option<&Metadata>,
+    ) -> Option<ExternVec> {
         exports::of(store, instance)
     }
 

@@ -49,7 +49,7 @@ fn exports_are_made_when_asked_for() {
             (export "g" (global $n)) (export "again" (func $seven)) {more})"#
     );
     let i = f.instance(&text, &[]);
-    let (all, asked) = (i.exports(), i.exports_on_demand(f.store()));
+    let (all, asked) = (i.exports(), i.exports_on_demand(f.store(), None));
     assert_eq!((asked.len(), asked.is_empty()), (all.len(), false));
     assert!(asked.get(all.len()).is_none() && asked.get(usize::MAX).is_none());
     for at in (0..all.len()).rev() {
@@ -82,7 +82,7 @@ fn exports_are_made_when_asked_for() {
             (func (export "caught") (result i32) (block $h (try_table (catch 0 $h) (throw 0))) (i32.add (call $f) (i32.const 1))))"#,
         &imports.each_ref().map(|item| item.as_extern()),
     );
-    assert_eq!(number(&user.exports_on_demand(f.store()), 0), 8);
+    assert_eq!(number(&user.exports_on_demand(f.store(), None), 0), 8);
 }
 
 #[test]

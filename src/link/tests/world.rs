@@ -58,7 +58,11 @@ impl World {
             }
             let bytes = books.borrow().get(name).cloned();
             let identity = name.as_bytes().to_vec();
-            Ok(bytes.map(|bytes| Opened { bytes, identity }))
+            Ok(bytes.map(|bytes| Opened {
+                bytes,
+                identity,
+                ready: None,
+            }))
         }));
         World {
             ns: Namespace::new(store, config),

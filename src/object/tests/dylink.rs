@@ -297,3 +297,18 @@ fn sonames_that_no_needed_entry_could_be_are_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn the_section_alone_says_the_same() {
+    let limits = ParseLimits::default();
+    let of = |bytes: &[u8]| Dylink::of(bytes, &limits);
+    let needed = list(abi::DYLINK_NEEDED, &["liba.so", "libb.so"]);
+    let everything = assemble(EVERYTHING);
+    for bytes in [&everything, &dylink(&needed)] {
+        assert_eq!(of(bytes), Some(read(bytes)));
+    }
+    assert_eq!(of(&assemble(EMPTY)), None);
+    // What a load refuses has nothing to fetch.
+    assert_eq!(of(&dylink(&[needed.as_slice(), &[9]].concat())), None);
+    assert_eq!(of(b"no module"), None);
+}

@@ -61,7 +61,7 @@ export async function link(program: string | URL | Uint8Array, options: LinkOpti
     sources: { fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)), mostBytes: options.maxLibraryBytes ?? MOST_BYTES },
     progress: undefined,
     needs: (bytes, place) => linker.needs(bytes, place, RUNTIME_PATH[options.runtimePath ?? "origin"]),
-    provide: async () => {},
+    provide: async () => 0,
   });
   const given = program instanceof Uint8Array;
   const file = given ? (options.name ?? "module.wasm") : libraries.filePlace(program);

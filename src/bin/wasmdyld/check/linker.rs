@@ -32,6 +32,7 @@ impl World {
             Ok(book.map(|(name, bytes)| Opened {
                 bytes: bytes.clone(),
                 identity: name.as_bytes().to_vec(),
+                ready: None,
             }))
         }));
         Ok(World {
