@@ -26,6 +26,26 @@ int __stdcall ProcessPrng(unsigned char *bytes, unsigned long long count)
 
 const TEST: (&str, &str) = ("engines", "on_windows");
 
+/// The tests inside the library that are of what a system gives.
+const UNIT_TESTS: [&str; 7] = [
+    "wasi::tests::calls",
+    "wasi::tests::files",
+    "wasi::tests::given",
+    "wasi::tests::open",
+    "wasi::tests::stdio",
+    "wasi::tests::waiting",
+    "wasi::tests::windows",
+];
+
+/// Of these, what does not come out as on Unix: symbolic links, which Wine 8 does not make, a file that is open and removed, whose name stays there until it is
+/// closed, a folder that is open, which is not removed, and a path that is too long, which is taken for one that is not there.
+const NOT_THERE: [&str; 4] = [
+    "every_function_works",
+    "a_file_from_its_making_to_its_end",
+    "files::directories",
+    "what_is_no_file_is_refused",
+];
+
 pub fn main(arguments: &[String]) -> Result<()> {
     let elsewhere = find()?;
     let engine = engine(&elsewhere)?;
@@ -146,7 +166,9 @@ fn unit_tests(elsewhere: &Elsewhere, flags: &[String]) -> Result<()> {
         cargo
             .args(["test", "--release", "--lib", "--target", TRIPLE])
             .args(["--no-default-features", "--features", "wasi,cli"])
-            .args(["--", "wasi::", "control::"])
+            .arg("--")
+            .args(UNIT_TESTS)
+            .args(NOT_THERE.iter().flat_map(|test| ["--skip", test]))
             .env("CARGO_TARGET_DIR", elsewhere.target())
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .env(

@@ -147,8 +147,16 @@ pub fn open(dir: &Dir, path: &str, mut options: OpenOptions) -> io::Result<OsFil
             other => return Ok(other?.into_std()),
         }
     }
-    let opened = dir.open_with(path, options.maybe_dir(true));
-    Ok(opened?.into_std())
+    match dir.open_with(path, options.maybe_dir(true)) {
+        // Which folders are not emptied by.
+        Err(error)
+            if error.kind() == ErrorKind::InvalidInput
+                && dir.metadata(path).is_ok_and(|there| there.is_dir()) =>
+        {
+            Err(ErrorKind::IsADirectory.into())
+        }
+        other => Ok(other?.into_std()),
+    }
 }
 
 /// Whether a file that is opened for appending can do all that another one can.
