@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::ExportItem;
-use super::name::{Name, Names, Span};
+use super::name::{Name, Names, NotText, Span};
 
 /// One export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,17 @@ struct Row {
     tls: bool,
     weak: bool,
     item: ExportItem,
+}
+
+impl Row {
+    fn new(name: Span, item: ExportItem) -> Row {
+        Row {
+            name,
+            tls: false,
+            weak: false,
+            item,
+        }
+    }
 }
 
 const _: () = assert!(size_of::<Row>() <= 48, "there are very many of them");
@@ -72,6 +83,12 @@ impl Exports {
         row.is_some_and(|row| self.names.get(row.name) == name)
     }
 
+    /// The first export that is thread-local.
+    pub fn first_tls(&self) -> Option<Export<'_>> {
+        let row = self.rows.iter().find(|row| row.tls)?;
+        Some(self.shown(row))
+    }
+
     pub fn iter(&self) -> Iter<'_> {
         Iter {
             all: self,
@@ -97,19 +114,28 @@ impl Exports {
             let row = rows.get(position as usize);
             row.is_some_and(|row| names.get(row.name) == added)
         };
-        let position = rows.len() as u32;
-        let hash = |&position: &u32| hash_at(rows, position);
-        match self.positions.entry(span.hash(), same, hash) {
-            Entry::Occupied(_) => return Err(Unfit::Second),
-            Entry::Vacant(free) => free.insert(position),
-        };
-        self.rows.push(Row {
-            name: span,
-            tls: false,
-            weak: false,
-            item,
-        });
+        place(&mut self.positions, rows, span, same)?;
+        self.rows.push(Row::new(span, item));
         Ok(())
+    }
+
+    /// As [`push`](Self::push), with a name that [`settle`](Self::settle) checks. Until then nothing is found, and no export has a name.
+    pub(super) fn push_unchecked(&mut self, name: &[u8], item: ExportItem) -> Result<(), Unfit> {
+        let span = self.names.add_unchecked(name).ok_or(Unfit::TooLong)?;
+        let (names, rows) = (&self.names, &self.rows);
+        let same = |&position: &u32| {
+            let row = rows.get(position as usize);
+            row.is_some_and(|row| {
+                row.name.hash() == span.hash() && names.unchecked(row.name) == name
+            })
+        };
+        place(&mut self.positions, rows, span, same)?;
+        self.rows.push(Row::new(span, item));
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self) -> Result<(), NotText> {
+        self.names.settle(self.rows.iter().map(|row| row.name))
     }
 
     /// Marks an export, beside what it is marked as. What is not exported is not marked.
@@ -133,6 +159,24 @@ impl Exports {
             item: &row.item,
             tls: row.tls,
             weak: row.weak,
+        }
+    }
+}
+
+/// Notes the position of the row that comes next, unless one of the same name is there.
+#[inline]
+fn place(
+    positions: &mut HashTable<u32>,
+    rows: &[Row],
+    name: Span,
+    same: impl FnMut(&u32) -> bool,
+) -> Result<(), Unfit> {
+    let hash = |&position: &u32| hash_at(rows, position);
+    match positions.entry(name.hash(), same, hash) {
+        Entry::Occupied(_) => Err(Unfit::Second),
+        Entry::Vacant(free) => {
+            free.insert(rows.len() as u32);
+            Ok(())
         }
     }
 }

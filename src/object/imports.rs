@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ExternType;
-use super::name::{Name, Names, Span};
+use super::name::{Name, Names, NotText, Span};
 
 /// One import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Imports {
     names: Names,
     /// Each once: a handful, used thousands of times.
     modules: Vec<Arc<str>>,
+    /// Many imports share one.
+    types: Vec<ExternType>,
     rows: Vec<Row>,
 }
 
@@ -29,11 +31,14 @@ pub struct Imports {
 struct Row {
     name: Span,
     module: u32,
-    ty: ExternType,
+    ty: u32,
     weak: bool,
 }
 
-const _: () = assert!(size_of::<Row>() <= 40, "there are very many of them");
+const _: () = assert!(size_of::<Row>() <= 24, "there are very many of them");
+
+/// How many of the types that came last are looked through for one that is added.
+const RECENT: usize = 8;
 
 impl Imports {
     pub fn len(&self) -> usize {
@@ -46,6 +51,15 @@ impl Imports {
 
     pub fn get(&self, position: usize) -> Option<Import<'_>> {
         self.shown(self.rows.get(position)?)
+    }
+
+    /// Whether something of a name is imported, from whatever module.
+    pub fn has(&self, name: Name<'_>) -> bool {
+        let mut same = self
+            .rows
+            .iter()
+            .filter(|row| row.name.hash() == name.hash());
+        same.any(|row| self.names.get(row.name) == name)
     }
 
     pub fn iter(&self) -> Iter<'_> {
@@ -67,9 +81,20 @@ impl Imports {
         (self.modules.len() - 1) as u32
     }
 
+    /// Adds a type, which may be there. Gives its number.
+    pub(super) fn add_type(&mut self, ty: ExternType) -> u32 {
+        self.types.push(ty);
+        (self.types.len() - 1) as u32
+    }
+
     /// Adds an import of a module that [`add_module`](Self::add_module) has numbered. `None`: the names are too long for a module.
     pub fn push(&mut self, module: u32, name: &str, ty: ExternType, weak: bool) -> Option<()> {
         self.modules.get(module as usize)?;
+        let mut recent = self.types.iter().enumerate().rev().take(RECENT);
+        let ty = match recent.find(|(_, known)| **known == ty) {
+            Some((number, _)) => number as u32,
+            None => self.add_type(ty),
+        };
         let name = self.names.add(name)?;
         self.rows.push(Row {
             name,
@@ -78,6 +103,24 @@ impl Imports {
             weak,
         });
         Some(())
+    }
+
+    /// As [`push`](Self::push), of a type that [`add_type`](Self::add_type) has numbered and with a name that [`settle`](Self::settle)
+    /// checks. Until then no import has a name.
+    pub(super) fn push_unchecked(&mut self, module: u32, name: &[u8], ty: u32) -> Option<()> {
+        self.modules.get(module as usize)?;
+        let name = self.names.add_unchecked(name)?;
+        self.rows.push(Row {
+            name,
+            module,
+            ty,
+            weak: false,
+        });
+        Some(())
+    }
+
+    pub(super) fn settle(&mut self) -> Result<(), NotText> {
+        self.names.settle(self.rows.iter().map(|row| row.name))
     }
 
     /// Takes the last ones off.
@@ -97,19 +140,25 @@ impl Imports {
     /// The types, to be changed.
     #[cfg(any(test, feature = "fuzzing"))]
     pub fn types_mut(&mut self) -> impl Iterator<Item = &mut ExternType> {
-        self.rows.iter_mut().map(|row| &mut row.ty)
+        let types = std::mem::take(&mut self.types);
+        for (row, own) in self.rows.iter_mut().zip(0..) {
+            self.types.push(types[row.ty as usize].clone());
+            row.ty = own;
+        }
+        self.types.iter_mut()
     }
 
     pub(super) fn shrink_to_fit(&mut self) {
         self.names.shrink_to_fit();
         self.rows.shrink_to_fit();
+        self.types.shrink_to_fit();
     }
 
     fn shown<'a>(&'a self, row: &'a Row) -> Option<Import<'a>> {
         Some(Import {
             module: self.modules.get(row.module as usize)?,
             name: self.names.get(row.name),
-            ty: &row.ty,
+            ty: self.types.get(row.ty as usize)?,
             weak: row.weak,
         })
     }

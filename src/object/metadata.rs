@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByValue, Metering, Object};
+use super::{ByValue, Metering, Name, Object};
 use crate::abi;
 
 /// The metadata of an object. Clones share it.
@@ -62,10 +62,7 @@ impl Brief {
             legacy: dylink.is_some_and(|dylink| dylink.legacy),
             metered: object.metered,
             footprint: object.footprint as u64,
-            calls_dlerror: object
-                .imports
-                .iter()
-                .any(|import| import.name.as_ref() == abi::DLERROR),
+            calls_dlerror: object.imports.has(Name::new(abi::DLERROR)),
             steps: abi::STEPS.map(|name| {
                 let export = object.position(name)?;
                 let sig = object.func_type(export);

@@ -9,6 +9,7 @@ mod data;
 mod dylink;
 mod elements;
 mod emscripten;
+mod entries;
 mod explain;
 #[cfg(any(test, target_family = "wasm"))]
 mod exported;

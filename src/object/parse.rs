@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
 use wasmparser::{
-    BinaryReader, Chunk, CustomSectionReader, ExportSectionReader, ExternalKind,
-    ImportSectionReader, Imports, Name, NameSectionReader, Parser, Payload, TypeRef,
+    BinaryReader, Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, FromReader,
+    ImportSectionReader, Name, NameSectionReader, Parser, Payload, SectionLimited, TypeRef,
 };
 
 use super::budget::{self, Budget};
 use super::constant::Global;
 use super::dylink::{self, Notes};
+use super::entries::{Entries, ImportEntry, RawImport};
+use super::name::NotText;
 use super::soname;
 use super::spaces::IndexSpaces;
 use super::{
@@ -19,7 +21,7 @@ use super::{
     ParseLimits, Unfit, ValType, convert, data, elements, fault, features,
 };
 use crate::abi;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// Reads a module whose header has been checked.
 pub(super) fn parse(bytes: &[u8], limits: &ParseLimits) -> Result<Object> {
@@ -62,6 +64,9 @@ pub(super) fn read(bytes: &[u8], limits: &ParseLimits) -> Result<(Object, Featur
     }
 }
 
+/// Module names that are told apart one by one: env, those of the GOT, and WASI.
+const FEW_MODULES: usize = 5;
+
 struct Builder<'a, 'l> {
     bytes: &'a [u8],
     limits: &'l ParseLimits,
@@ -72,9 +77,12 @@ struct Builder<'a, 'l> {
     soname: Option<Arc<str>>,
     /// Offset of a `linking` section, which relocatable object files have.
     linking: Option<usize>,
-    /// Numbers of the module names of imports: a handful, used thousands of times, mostly in runs.
-    modules: HashMap<&'a str, u32>,
-    last_module: Option<(&'a str, u32)>,
+    /// The module names of imports, by number: nearly always these are all. Those of further ones.
+    first_modules: Vec<&'a [u8]>,
+    modules: HashMap<&'a [u8], u32>,
+    /// Numbers of the types of imports: those of functions by their index among the module's types, and the last one of a global.
+    func_types: Vec<Option<u32>>,
+    global_type: Option<(GlobalType, u32)>,
 }
 
 impl<'a, 'l> Builder<'a, 'l> {
@@ -89,7 +97,9 @@ impl<'a, 'l> Builder<'a, 'l> {
             soname: None,
             linking: None,
             modules: HashMap::new(),
-            last_module: None,
+            first_modules: Vec::new(),
+            func_types: Vec::new(),
+            global_type: None,
         }
     }
 
@@ -182,87 +192,111 @@ impl<'a, 'l> Builder<'a, 'l> {
         // What is left of the section is names.
         let names = section.range().len().saturating_sub(room.saturating_mul(4));
         self.object.imports.reserve(room, names);
-        for item in section {
-            match item.map_err(fault::reader)? {
-                Imports::Single(at, import) => self.import(at, &import)?,
+        let contents = self.bytes.get(section.range()).unwrap_or_default();
+        let (count, mut entries) = Entries::new(contents, start).map_err(fault::reader)?;
+        for _ in 0..count {
+            let at = entries.position();
+            match entries.import().map_err(fault::reader)? {
+                ImportEntry::One(import) => self.import(at, import)?,
                 // The compact encodings: one entry of the section holds many imports.
-                group => {
+                ImportEntry::Group(group) => {
                     for item in group {
                         let (at, import) = item.map_err(fault::reader)?;
                         self.spaces.budget.take(at, 1, budget::IMPORT)?;
-                        self.import(at, &import)?;
+                        self.import(at, import.into())?;
                     }
                 }
             }
         }
+        at_end(&entries)?;
+        let settled = self.object.imports.settle();
+        settled.map_err(|NotText| not_text(section))?;
         self.object.imported_funcs = index(self.object.func_imports.len());
         self.object.imported_globals = index(self.object.global_imports.len());
         Ok(())
     }
 
-    fn import(&mut self, at: usize, import: &wasmparser::Import<'a>) -> Result<()> {
+    fn import(&mut self, at: usize, import: RawImport<'a>) -> Result<()> {
         let position = index(self.object.imports.len());
         let count = self.object.imports.len().saturating_add(1);
         fault::check_count(at, count, "imports", self.limits.imports)?;
         self.check_name(at, import.module)?;
         self.check_name(at, import.name)?;
         self.spaces.budget.take(at, 1, import.name.len())?;
+        let module = self.module(at, import.module)?;
         let ty = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                let sig = self.spaces.add_func(ty, at)?.clone();
+                let sig = self.spaces.add_func(ty, at)?;
                 self.object.func_imports.push(position);
-                ExternType::Func(sig)
+                // There is a type of this index.
+                let ty = usize::try_from(ty).unwrap_or(usize::MAX);
+                if self.func_types.len() <= ty {
+                    self.func_types.resize(ty.saturating_add(1), None);
+                }
+                let imports = &mut self.object.imports;
+                let mut add = || imports.add_type(ExternType::Func(sig.clone()));
+                match self.func_types.get_mut(ty) {
+                    Some(known) => *known.get_or_insert_with(add),
+                    None => add(),
+                }
             }
             TypeRef::Global(ty) => {
                 let ty = convert::global(ty, at)?;
                 let count = self.spaces.globals.len().saturating_add(1);
                 fault::check_count(at, count, "globals", self.limits.globals)?;
-                let value = base(import.module, import.name, ty);
+                let value = base(import, ty);
                 self.spaces.add_global(Global { ty, value });
                 self.object.global_imports.push(position);
-                ExternType::Global(ty)
+                match self.global_type {
+                    Some((last, number)) if last == ty => number,
+                    _ => {
+                        let number = self.object.imports.add_type(ExternType::Global(ty));
+                        self.global_type = Some((ty, number));
+                        number
+                    }
+                }
             }
             TypeRef::Table(ty) => {
                 let ty = convert::table(ty, at)?;
                 self.spaces.add_table(ty, at)?;
                 self.object.table_imports.push(position);
-                ExternType::Table(ty.into())
+                self.object.imports.add_type(ExternType::Table(ty.into()))
             }
             TypeRef::Memory(ty) => {
                 let ty = convert::memory(ty, at)?;
                 self.spaces.add_memory(ty, at)?;
                 self.object.memory_imports.push(position);
-                ExternType::Memory(ty.into())
+                self.object.imports.add_type(ExternType::Memory(ty.into()))
             }
             TypeRef::Tag(ty) => {
                 let sig = self.spaces.add_tag(ty.func_type_idx, at)?.clone();
                 self.object.tag_imports.push(position);
-                ExternType::Tag(sig)
+                self.object.imports.add_type(ExternType::Tag(sig))
             }
         };
-        let module = self.module(at, import.module)?;
-        let added = self.object.imports.push(module, import.name, ty, false);
+        let imports = &mut self.object.imports;
+        let added = imports.push_unchecked(module, import.name, ty);
         added.ok_or_else(|| fault::over_budget(at))
     }
 
     /// The number of an import's module.
-    fn module(&mut self, at: usize, name: &'a str) -> Result<u32> {
-        if let Some((last, module)) = self.last_module
-            && last == name
-        {
+    fn module(&mut self, at: usize, name: &'a [u8]) -> Result<u32> {
+        let mut first = self.first_modules.iter().zip(0..);
+        if let Some((_, module)) = first.find(|(known, _)| **known == name) {
             return Ok(module);
         }
-        let module = match self.modules.get(name) {
-            Some(&module) => module,
-            None => {
-                let needed = name.len().saturating_add(budget::NOTE);
-                self.spaces.budget.take(at, 1, needed)?;
-                let module = self.object.imports.add_module(name);
-                self.modules.insert(name, module);
-                module
-            }
-        };
-        self.last_module = Some((name, module));
+        if let Some(&module) = self.modules.get(name) {
+            return Ok(module);
+        }
+        let text = std::str::from_utf8(name).map_err(|_| fault::malformed(at, NOT_TEXT))?;
+        let needed = name.len().saturating_add(budget::NOTE);
+        self.spaces.budget.take(at, 1, needed)?;
+        let module = self.object.imports.add_module(text);
+        if self.first_modules.len() < FEW_MODULES {
+            self.first_modules.push(name);
+        } else {
+            self.modules.insert(name, module);
+        }
         Ok(module)
     }
 
@@ -294,21 +328,23 @@ impl<'a, 'l> Builder<'a, 'l> {
         self.spaces.budget.take(start, room, budget::EXPORT)?;
         let names = section.range().len().saturating_sub(room.saturating_mul(3));
         self.object.exports.reserve(room, names);
-        for item in section.into_iter_with_offsets() {
-            let (at, export) = item.map_err(fault::reader)?;
+        let contents = self.bytes.get(section.range()).unwrap_or_default();
+        let (count, mut entries) = Entries::new(contents, start).map_err(fault::reader)?;
+        for _ in 0..count {
+            let at = entries.position();
+            let export = entries.export().map_err(fault::reader)?;
             self.check_name(at, export.name)?;
             self.spaces.budget.take(at, 1, export.name.len())?;
             let item = self.export_item(at, export.kind, export.index)?;
-            let added = self.object.exports.push(export.name, item);
+            let added = self.object.exports.push_unchecked(export.name, item);
             added.map_err(|unfit| match unfit {
-                Unfit::Second => fault::malformed(
-                    at,
-                    format_args!("a second export named {}", fault::quote(export.name)),
-                ),
+                Unfit::Second => second_export(at, export.name),
                 Unfit::TooLong => fault::over_budget(at),
             })?;
         }
-        Ok(())
+        at_end(&entries)?;
+        let settled = self.object.exports.settle();
+        settled.map_err(|NotText| not_text(section))
     }
 
     fn export_item(&self, at: usize, kind: ExternalKind, index: u32) -> Result<ExportItem> {
@@ -389,7 +425,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         for subsection in NameSectionReader::new(section.data_reader()) {
             match subsection {
                 Ok(Name::Module { name, .. })
-                    if self.object.module_name.is_none() && self.check_name(0, name).is_ok() =>
+                    if self.object.module_name.is_none()
+                        && self.check_name(0, name.as_bytes()).is_ok() =>
                 {
                     self.object.module_name = Some(Arc::from(name));
                 }
@@ -426,7 +463,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok((self.object, self.claimed))
     }
 
-    fn check_name(&self, at: usize, name: &str) -> Result<()> {
+    fn check_name(&self, at: usize, name: &[u8]) -> Result<()> {
         fault::check_count(at, name.len(), "bytes in a name", self.limits.name)
     }
 }
@@ -448,17 +485,45 @@ fn bodies(code: &[u8], at: usize, count: u32, room: usize) -> Arc<[u32]> {
     bodies.into()
 }
 
+const NOT_TEXT: &str = "malformed UTF-8 encoding";
+
+/// A section holds as many entries as it says.
+fn at_end(entries: &Entries<'_>) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let what = "section size mismatch: unexpected data at the end of the section";
+    Err(fault::malformed(entries.position(), what))
+}
+
+/// Which of a section's names is not UTF-8: its reader, which looks at each, finds it again.
+#[cold]
+fn not_text<'a, T: FromReader<'a>>(section: SectionLimited<'a, T>) -> Error {
+    let at = section.range().start;
+    let wrong = section.into_iter().find_map(|item| item.err());
+    wrong.map_or_else(|| fault::malformed(at, NOT_TEXT), fault::reader)
+}
+
+#[cold]
+fn second_export(at: usize, name: &[u8]) -> Error {
+    let name = String::from_utf8_lossy(name);
+    fault::malformed(
+        at,
+        format_args!("a second export named {}", fault::quote(&name)),
+    )
+}
+
 /// LLVM gives every object file this import in the place of a memory, and the linker takes it away.
 fn is_object_memory(import: &Import<'_>) -> bool {
     matches!(import.ty, ExternType::Memory(_)) && import.name.text() == "__linear_memory"
 }
 
 /// The value of an imported global for constant expressions: its own base, if it is one.
-fn base(module: &str, name: &str, ty: GlobalType) -> Option<ConstValue> {
-    if module != abi::ENV || ty.mutable {
+fn base(import: RawImport<'_>, ty: GlobalType) -> Option<ConstValue> {
+    if ty.mutable || import.module != abi::ENV.as_bytes() {
         return None;
     }
-    let base = match name {
+    let base = match std::str::from_utf8(import.name).ok()? {
         abi::MEMORY_BASE => Base::Memory,
         abi::TABLE_BASE | abi::TABLE_BASE_32 => Base::Table,
         _ => return None,

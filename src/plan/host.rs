@@ -61,6 +61,9 @@ struct Env(HashTable<(Box<str>, u32)>);
 
 impl Env {
     fn get(&self, name: Name<'_>) -> Option<u32> {
+        if self.0.is_empty() {
+            return None;
+        }
         let same = |(known, _): &(Box<str>, u32)| **known == *name;
         self.0.find(name.hash(), same).map(|(_, id)| *id)
     }
@@ -129,6 +132,7 @@ impl HostDefs {
         env.chain(others)
     }
 
+    #[inline]
     pub fn get(&self, module: &str, name: Name<'_>) -> Option<(u32, &HostDef)> {
         let id = match module {
             abi::ENV => self.env.get(name)?,

@@ -121,6 +121,7 @@ impl Index {
     }
 
     /// The definitions of a name, in scope order.
+    #[inline]
     pub fn find(&self, members: &[Member], name: Name<'_>) -> &[Entry] {
         let same = |entry: &Entry| self.several.first(entry).name(members) == Some(name);
         match self.table.find(name.hash(), same) {

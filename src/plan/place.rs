@@ -405,6 +405,9 @@ fn imported_limits(found: &Found, bindings: &[Binding], kind: Kind) -> Option<Li
 }
 
 fn imports(found: &Found, name: &str) -> bool {
+    if name == abi::DLERROR && !found.object.brief().calls_dlerror {
+        return false;
+    }
     let mut imports = found.object.imports.iter();
     imports.any(|i| i.module.as_ref() == abi::ENV && i.name.as_ref() == name)
 }

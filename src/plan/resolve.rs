@@ -1,6 +1,7 @@
 //! Each import of each new object to a [`Binding`], in scope order. All failures are reported together.
 
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,16 @@ pub struct Attempt {
     pub faults: Vec<Fault>,
 }
 
+/// What a module of imports stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Env,
+    GotMem,
+    GotFunc,
+    /// The host alone.
+    Other,
+}
+
 struct Resolver<'a> {
     request: &'a Request<'a>,
     lookup: Lookup<'a>,
@@ -113,6 +124,8 @@ struct Resolver<'a> {
     emscripten: Option<bool>,
     /// Position of the import being resolved.
     import: u32,
+    /// The module of the last import, and which it is: they come in runs.
+    last_module: Option<(&'a Arc<str>, From)>,
     /// With the import that came first, by object and position.
     new_tags: HashMap<Arc<str>, (Arc<FuncType>, ObjectId, u32)>,
     faults: Vec<Fault>,
@@ -195,6 +208,7 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
         translates: None,
         emscripten: None,
         import: 0,
+        last_module: None,
         new_tags: HashMap::new(),
         faults: Vec::new(),
         warnings: Vec::new(),
@@ -233,11 +247,12 @@ impl<'a> Resolver<'a> {
     }
 
     fn import(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
-        let import = self.translated(importer, import).unwrap_or(import);
-        match (import.module.as_ref(), import.ty) {
-            (abi::GOT_MEM, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
-            (abi::GOT_FUNC, ExternType::Global(ty)) => self.got_func(importer, import, ty),
-            (abi::ENV, ty) => match linker_provided(&import.name, ty) {
+        let from = self.from(import.module);
+        let import = self.translated(importer, import, from).unwrap_or(import);
+        match (from, import.ty) {
+            (From::GotMem, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
+            (From::GotFunc, ExternType::Global(ty)) => self.got_func(importer, import, ty),
+            (From::Env, ty) => match linker_provided(&import.name, ty) {
                 Some(Binding::StackPointer) => self.stack_pointer(importer, import),
                 Some(binding) => binding,
                 None => self.env(importer, import),
@@ -246,11 +261,31 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    fn from(&mut self, module: &'a Arc<str>) -> From {
+        if let Some((last, from)) = self.last_module
+            && ptr::eq(last, module)
+        {
+            return from;
+        }
+        let from = match module.as_ref() {
+            abi::ENV => From::Env,
+            abi::GOT_MEM => From::GotMem,
+            abi::GOT_FUNC => From::GotFunc,
+            _ => From::Other,
+        };
+        self.last_module = Some((module, from));
+        from
+    }
+
     /// The import by the name under which the functions are that translate for modules of emscripten's, if this is one, and they are there.
-    fn translated(&mut self, importer: ObjectId, import: Import<'a>) -> Option<Import<'a>> {
-        let module = import.module.as_ref();
-        let is_function = matches!(import.ty, ExternType::Func(_)) && module == abi::ENV;
-        if !is_function && module != abi::GOT_FUNC {
+    fn translated(
+        &mut self,
+        importer: ObjectId,
+        import: Import<'a>,
+        from: From,
+    ) -> Option<Import<'a>> {
+        let is_function = matches!(import.ty, ExternType::Func(_)) && from == From::Env;
+        if !is_function && from != From::GotFunc {
             return None;
         }
         let lookup = self.lookup;

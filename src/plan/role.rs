@@ -66,7 +66,15 @@ fn has_no_data_address(object: &Object) -> bool {
 }
 
 fn linkable(object: &Object) -> Result<()> {
-    for import in &object.imports {
+    // Of functions, which are the most by far, nothing is asked.
+    let mut others: Vec<u32> = (object.table_imports.iter())
+        .chain(&object.memory_imports)
+        .chain(&object.global_imports)
+        .copied()
+        .collect();
+    others.sort_unstable();
+    let others = others.into_iter();
+    for import in others.filter_map(|position| object.imports.get(position as usize)) {
         let what = || format!("{}.{}", text::name(import.module), text::name(&import.name));
         match import.ty {
             ExternType::Memory(ty) if import.module.as_ref() == abi::ENV => {
@@ -122,7 +130,7 @@ fn linkable(object: &Object) -> Result<()> {
             abi::CALL_CTORS,
         )));
     }
-    if let Some(export) = object.exports.iter().find(|e| e.tls) {
+    if let Some(export) = object.exports.first_tls() {
         return Err(unsupported(format!(
             "the symbol {} is thread-local, which needs threads; {}",
             text::name(&export.name),

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::index::{Index, Member};
+use super::index::{Entry, Index, Member};
 use super::model::ObjectId;
 use super::unload::leave;
 use crate::abi;
@@ -195,33 +195,54 @@ impl Scope {
             0..=FEW => (&[][..], &self.members[..]),
             _ => (self.index().find(&self.members, name), &[][..]),
         };
-        let indexed = indexed.iter().filter_map(|entry| {
-            let member = self.members.get(entry.member as usize)?.as_ref()?;
-            Some((member, entry.export))
-        });
+        let indexed = indexed.iter();
+        let indexed = indexed.filter_map(move |entry| self.entry(entry, kind));
         let asked = asked.iter().flatten();
         let asked = asked.filter_map(move |member| {
             let export = member.1.exports.position(name)?;
-            Some((member, export))
+            taken(member, export, kind)
         });
-        let all = indexed.chain(asked);
-        all.filter_map(move |((id, object), export)| {
-            let item = object.exports.get(export as usize)?.item;
-            let definition = Definition {
-                object: *id,
-                export,
-            };
-            kind.takes(item).then_some(Defined {
-                definition,
-                object,
-                item,
-            })
-        })
+        indexed.chain(asked)
+    }
+
+    /// The first of those that [`defined`](Self::defined) gives: what nearly all look-ups ask for.
+    #[inline]
+    fn first<'a>(&'a self, name: Name<'a>, kind: Kind) -> Option<Defined<'a>> {
+        match self.members.len() {
+            0 => None,
+            1..=FEW => self.defined(name, kind).next(),
+            _ => {
+                let mut found = self.index().find(&self.members, name).iter();
+                found.find_map(|entry| self.entry(entry, kind))
+            }
+        }
+    }
+
+    #[inline]
+    fn entry(&self, entry: &Entry, kind: Kind) -> Option<Defined<'_>> {
+        let member = self.members.get(entry.member as usize)?.as_ref()?;
+        taken(member, entry.export, kind)
     }
 
     fn index(&self) -> &Index {
         self.index.get_or_init(|| Index::of(&self.members))
     }
+}
+
+/// An export of a member, if it may be what is asked for.
+#[inline]
+fn taken((id, object): &(ObjectId, Metadata), export: u32, kind: Kind) -> Option<Defined<'_>> {
+    let object: &Object = object;
+    let item = object.exports.get(export as usize)?.item;
+    let definition = Definition {
+        object: *id,
+        export,
+    };
+    kind.takes(item).then_some(Defined {
+        definition,
+        object,
+        item,
+    })
 }
 
 fn places(members: &[Member]) -> HashMap<ObjectId, u32> {
@@ -252,6 +273,6 @@ impl<'a> Lookup<'a> {
     /// The definition that wins.
     pub fn first(self, name: Name<'a>, kind: Kind) -> Option<Defined<'a>> {
         let mut scopes = self.scopes.into_iter().flatten();
-        scopes.find_map(|scope| scope.defined(name, kind).next())
+        scopes.find_map(|scope| scope.first(name, kind))
     }
 }
