@@ -11,6 +11,7 @@ use super::commit::preloaded;
 use super::fault::{self, Fault, Use, Wrong};
 use super::function::{Target, function};
 use super::host::HostDef;
+use super::index::TOGETHER;
 use super::model::{FuncId, ObjectId, Role};
 use super::scope::{Definition, Kind, Lookup, Scope};
 use super::{Bind, Request, shared};
@@ -227,9 +228,6 @@ pub fn attempt<'a>(request: &'a Request<'a>, scopes: &'a Scopes) -> Attempt {
         faults: resolver.faults,
     }
 }
-
-/// How many imports are looked up together.
-const TOGETHER: usize = 64;
 
 impl<'a> Resolver<'a> {
     fn object(&mut self, importer: ObjectId, imports: &'a Imports) -> Vec<Binding> {

@@ -181,7 +181,7 @@ impl Scope {
     /// Makes ready for looking these names up; see [`Index::fetch`].
     fn fetch<'a>(&self, names: impl Iterator<Item = Name<'a>>) {
         if self.members.len() > FEW {
-            self.index().fetch(names);
+            self.index().fetch(&self.members, names);
         }
     }
 
@@ -263,7 +263,7 @@ impl<'a> Lookup<'a> {
         scopes.flat_map(move |scope| scope.lookup(name, kind))
     }
 
-    /// Makes ready for looking these names up: they are found sooner then.
+    /// Makes ready for looking these names up, [`TOGETHER`](super::index::TOGETHER) at most: they are found sooner then.
     pub fn fetch<'n>(self, names: impl Iterator<Item = Name<'n>> + Clone) {
         for scope in self.scopes.into_iter().flatten() {
             scope.fetch(names.clone());
