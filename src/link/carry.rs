@@ -90,7 +90,7 @@ impl Namespace {
 
 impl Carrier {
     /// Calls the function with the arguments that `put` writes into cells. The results are in [`cells`](Self::cells) until something else is
-    /// called.
+    /// called. Who calls has seen that the books are nobody's.
     #[inline(always)]
     pub fn run(&self, ns: &Namespace, put: impl FnOnce(&[Cell<u64>])) -> Result<()> {
         let Some((stack, cells)) = self.words.all().split_first() else {
@@ -103,7 +103,7 @@ impl Carrier {
             UNTOLD => None,
             told => Some(Val::u32(told as u32)),
         };
-        let ran = ns.run_told(told, || {
+        let ran = ns.run_free(told, || {
             put(cells);
             // SAFETY: the exports keep it, and the namespace its store.
             unsafe { Func::lend(ns.store.api(), self.call) }.call_nothing()

@@ -28,21 +28,10 @@ impl Namespace {
         self.run_free(|| stack.or_else(first), run)
     }
 
-    /// As [`run_guest`](Self::run_guest), where `stack` tells after a trap what the stack pointer was when the call began; `None`: nothing of
-    /// the call has run.
+    /// As [`run_guest`](Self::run_guest), where who calls has seen that the books are nobody's, and `stack` tells after a trap what the stack pointer was
+    /// when the call began; `None`: nothing of the call has run.
     #[inline]
-    pub(super) fn run_told(
-        &self,
-        stack: impl FnOnce() -> Option<Val>,
-        run: impl FnOnce() -> Result<(), Trap>,
-    ) -> Result<()> {
-        drop(self.state.try_borrow_mut().map_err(|_| in_use())?);
-        self.run_free(stack, run)
-    }
-
-    /// The books are nobody's.
-    #[inline]
-    fn run_free(
+    pub(super) fn run_free(
         &self,
         stack: impl FnOnce() -> Option<Val>,
         run: impl FnOnce() -> Result<(), Trap>,

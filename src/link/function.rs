@@ -174,14 +174,34 @@ impl Function {
         &self.sig
     }
 
+    #[inline(always)]
+    fn namespace(&self) -> Result<Rc<Namespace>> {
+        let ns = self.ns.upgrade();
+        ns.ok_or_else(|| gone("the namespace of the function is gone"))
+    }
+
     /// The namespace, if the function is still there.
     #[inline(always)]
     pub(super) fn here(&self) -> Result<Rc<Namespace>> {
-        let ns = self.ns.upgrade();
-        let ns = ns.ok_or_else(|| gone("the namespace of the function is gone"))?;
+        let ns = self.namespace()?;
         if let Some(owner) = self.owner {
             let state = ns.state.try_borrow().map_err(|_| in_use())?;
             if self.seen.get() != state.unloads {
+                self.look_for(owner, &state)?;
+            }
+        }
+        Ok(ns)
+    }
+
+    /// As [`here`](Self::here), and the books are nobody's: a guest may run.
+    #[inline(always)]
+    fn ready(&self) -> Result<Rc<Namespace>> {
+        let ns = self.namespace()?;
+        {
+            let state = ns.state.try_borrow_mut().map_err(|_| in_use())?;
+            if let Some(owner) = self.owner
+                && self.seen.get() != state.unloads
+            {
                 self.look_for(owner, &state)?;
             }
         }
@@ -208,7 +228,7 @@ impl Function {
     /// As [`call`](Self::call), with room for the results. If it fails, there need not be any.
     #[inline]
     pub fn call_into(&self, args: &[Val], results: &mut [MaybeUninit<Val>]) -> Result<()> {
-        let ns = self.here()?;
+        let ns = self.ready()?;
         let (takes, gives) = (self.kinds.len(), self.sig.results.len());
         let same = args
             .iter()
@@ -251,7 +271,7 @@ impl Function {
     /// Calls it with arguments as bits, in whose place the results come; numbers only. See [`Val::bits`].
     #[inline]
     pub fn call_cells(&self, cells: &mut [u64]) -> Result<()> {
-        let ns = self.here()?;
+        let ns = self.ready()?;
         let wanted = self.sig.params.len().max(self.sig.results.len());
         if cells.len() < wanted {
             let why = format!(
@@ -370,7 +390,7 @@ impl Function {
         }
     }
 
-    /// Calls it through a carrier, in whose cells the results are then.
+    /// Calls it through a carrier, in whose cells the results are then. [`ready`](Self::ready) has seen that a guest may run.
     #[inline(always)]
     fn carried(
         &self,
