@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::file::TreeFile;
-use super::walk::{Place, walk};
+use super::walk::{Last, Place, walk};
 use super::{Access, MAX_PATH, Tree};
 use crate::wasi::descriptors::{Descriptors, Taken};
 use crate::wasi::preview1::Clocks;
@@ -44,12 +44,16 @@ impl<T: Tree> TreeFolder<T> {
 
     /// What a path names, whatever its last part is.
     fn at(&self, path: &str) -> Result<Place<T>> {
-        walk(&self.tree, &self.node, path, false)
+        walk(&self.tree, &self.node, path, Last::Itself)
     }
 
     /// What a path names, through a link where a slash is written behind it.
     fn through(&self, path: &str, follow: bool) -> Result<Place<T>> {
-        walk(&self.tree, &self.node, path, follow || path.ends_with('/'))
+        let last = match follow || path.ends_with('/') {
+            true => Last::Followed,
+            false => Last::Itself,
+        };
+        walk(&self.tree, &self.node, path, last)
     }
 
     /// A place for a link, of either kind: a slash behind its name says of what is there that it is a folder.
@@ -89,10 +93,11 @@ impl<T: Tree> TreeFolder<T> {
         let taken = self.descriptors.take()?;
         let has = |flag| how.oflags.has(flag);
         let exclusive = has(Oflags::CREAT.with(Oflags::EXCL));
-        // A name that is to be made ends in no slash, wherever a link of that name leads.
-        let place = match has(Oflags::CREAT) && path.ends_with('/') {
+        let follow = how.follow && !exclusive;
+        let place = match has(Oflags::CREAT) {
+            true if follow => walk(&self.tree, &self.node, path, Last::ToMake)?,
             true => self.at(path)?,
-            false => self.through(path, how.follow && !exclusive)?,
+            false => self.through(path, follow)?,
         };
         let access = Access {
             read: how.read,

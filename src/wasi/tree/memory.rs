@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::walk::walk;
+use super::walk::{Last, walk};
 use super::{Access, Contents, MAX_PATH, Named, Tree, new_device, refused, time};
 use crate::error;
 use crate::wasi::preview1::descriptor::{Entry, Result};
@@ -395,7 +395,7 @@ impl MemoryTree {
         if let Some((folder, _)) = path.rsplit_once('/').filter(|_| !path.starts_with('/')) {
             self.try_put_folder(folder)?;
         }
-        let place = walk(self, &ROOT, path, true)?;
+        let place = walk(self, &ROOT, path, Last::Followed)?;
         match (place.found, place.name) {
             (None, Some(name)) if !place.as_folder => {
                 let mut table = self.table();
@@ -428,7 +428,7 @@ impl MemoryTree {
         let mut done = String::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {
             done.push_str(part);
-            let place = walk(self, &ROOT, &done, true)?;
+            let place = walk(self, &ROOT, &done, Last::Followed)?;
             match (&place.found, &place.name) {
                 (None, Some(name)) => self.create_folder(&place.folder, name, 0)?,
                 (Some((_, Filetype::Directory)), _) => {}
@@ -445,7 +445,7 @@ impl MemoryTree {
     }
 
     fn try_get(&self, path: &str) -> Result<Vec<u8>> {
-        let place = walk(self, &ROOT, path, true)?;
+        let place = walk(self, &ROOT, path, Last::Followed)?;
         let (number, _) = place.found.ok_or(Errno::Noent)?;
         let table = self.table();
         let bytes = table.bytes(number)?;
@@ -466,7 +466,7 @@ impl MemoryTree {
     }
 
     fn try_delete(&self, path: &str) -> Result<()> {
-        let place = walk(self, &ROOT, path, false)?;
+        let place = walk(self, &ROOT, path, Last::Itself)?;
         let (_, filetype) = place.found.ok_or(Errno::Noent)?;
         if place.as_folder && filetype != Filetype::Directory {
             return Err(Errno::Notdir);

@@ -19,10 +19,19 @@ pub struct Place<T: Tree> {
     pub as_folder: bool,
 }
 
-/// Follows `path` from `start`, which it may not leave: `EPERM`. Of its last part a link is followed if `follow` says so.
+/// Whether a link is followed that is the last part of a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    Itself,
+    Followed,
+    /// As far as to a name that may be made: one with a slash behind it, of the path or of a link that was followed, is none.
+    ToMake,
+}
+
+/// Follows `path` from `start`, which it may not leave: `EPERM`.
 ///
 /// What it keeps is bounded by [`MAX_PATH`] and [`MAX_LINKS`].
-pub fn walk<T: Tree>(tree: &T, start: &T::Node, path: &str, follow: bool) -> Result<Place<T>> {
+pub fn walk<T: Tree>(tree: &T, start: &T::Node, path: &str, last: Last) -> Result<Place<T>> {
     if path.contains('\0') {
         return Err(Errno::Inval);
     }
@@ -43,6 +52,11 @@ pub fn walk<T: Tree>(tree: &T, start: &T::Node, path: &str, follow: bool) -> Res
             continue;
         }
         let is_last = left.is_empty();
+        let follow = match last {
+            Last::Itself => false,
+            Last::Followed => true,
+            Last::ToMake => !as_folder,
+        };
         let child = match tree.child(here, &name) {
             Ok(child) => child,
             Err(Errno::Noent) if is_last => return Ok(place(here, Some(name), None, as_folder)),
