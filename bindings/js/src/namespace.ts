@@ -38,6 +38,8 @@ export class Namespace {
   private readonly prepared = new Map<number, Prepared>();
   /** By their types. */
   private readonly freeSlots = new Map<string, Slot[]>();
+  /** All that there are, free or not. */
+  private readonly slots = new Set<Slot>();
   private readonly loaded: Objects;
   private readonly waiting: Waiting;
   private control: Control | undefined;
@@ -334,7 +336,11 @@ export class Namespace {
     this.waiting.loaded();
     // Pointers of functions that came later are gone.
     const there = new Set(this.loaded.all());
-    for (const [key, slots] of this.freeSlots) this.freeSlots.set(key, slots.filter((slot) => there.has(slot.object)));
+    for (const slot of this.slots) {
+      slot.gone = !there.has(slot.object);
+      if (slot.gone) this.slots.delete(slot);
+    }
+    for (const [key, slots] of this.freeSlots) this.freeSlots.set(key, slots.filter((slot) => !slot.gone));
   }
 
   /** A library that is loaded, by its name: one loading more, which `$close` takes back. Nothing if it is not loaded. */
@@ -371,6 +377,8 @@ export class Namespace {
     slot.body = body;
     return new Callback(slot.number, () => {
       slot.body = undefined;
+      // The namespace has been put into a state of before there was this slot.
+      if (slot.gone) return;
       const free = this.freeSlots.get(key);
       if (free) free.push(slot);
       else this.freeSlots.set(key, [slot]);
@@ -379,7 +387,7 @@ export class Namespace {
 
   /** The linker never unloads what holds a number of a function of the host's, so slots are kept and used again. */
   private newSlot(type: FunctionType, waits: boolean): Slot {
-    const slot: Slot = { number: 0, object: 0, body: undefined };
+    const slot: Slot = { number: 0, object: 0, body: undefined, gone: false };
     const name = String(++this.callbacks);
     const body = (...args: any[]) => {
       if (slot.body === undefined) throw new Error("a callback was called after it was closed");
@@ -390,6 +398,7 @@ export class Namespace {
     const [bytes, file] = [callbackLibrary(name, type), `callback-${name}.so`];
     slot.object = this.out("wasm_dyld_load_bytes", (at) => [this.handle, file, bytes, bytes.length, 0, at]).getUint32(0, true);
     slot.number = this.loaded.place(slot.object).tableBase;
+    this.slots.add(slot);
     return slot;
   }
 
@@ -546,6 +555,8 @@ interface Slot {
   /** The linker's handle of the library that has it. */
   object: number;
   body: ((...args: any[]) => any) | undefined;
+  /** It went with a state that has been left. */
+  gone: boolean;
 }
 
 /** ENOSYS of WASI. */
