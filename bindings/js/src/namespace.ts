@@ -333,7 +333,7 @@ export class Namespace {
     this.atRest("restore a snapshot");
     restore(this.linker, this.handle, snapshot);
     this.forgetPrepared();
-    this.waiting.loaded();
+    this.waiting.restored();
     // Pointers of functions that came later are gone.
     const there = new Set(this.loaded.all());
     for (const slot of this.slots) {

@@ -78,6 +78,11 @@ export class Promises {
     if (this.calls.size === 0) this.base = this.host.stack();
   }
 
+  /** The guest has been put into another state, whose heap knows of no stack. */
+  forgetStacks(): void {
+    this.stacks.length = 0;
+  }
+
   /** Runs something that may call the guest, with JavaScript between: there nothing can wait. */
   between<T>(run: () => T): T {
     if (this.current === undefined) return run();

@@ -64,6 +64,12 @@ export class Waiting {
     this.promises?.atRest();
   }
 
+  /** The guest has been put into another state. */
+  restored(): void {
+    this.promises?.forgetStacks();
+    this.loaded();
+  }
+
   /** The guest exits by throwing this. */
   exited(thrown: unknown, code: number): void {
     if (this.promises && typeof thrown === "object" && thrown !== null) this.exits.set(thrown, code);
