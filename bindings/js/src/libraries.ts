@@ -110,7 +110,8 @@ export class Libraries {
   /** As {@link prefetch} for what a module of these bytes needs, and compiles that, unless it has been: gives its number, if it has one. */
   async given(name: string, bytes: Uint8Array, module?: WebAssembly.Module): Promise<number> {
     const { names } = this.options.needs(bytes, "");
-    const found: Found = { bytes, identity: "" };
+    // Types of its exports are read from them later, when the one who gave them may have changed them.
+    const found: Found = { bytes: bytes.slice(), identity: "" };
     await Promise.all([this.compiled(name, found, module), this.all(names, [], new Set())]);
     return found.ready ?? 0;
   }
