@@ -70,7 +70,8 @@ export class Engine {
   private readonly tags = new Set<any>();
   /** Instances whose exports have not been looked through for tags. */
   private unseen: WeakRef<Instance>[] = [];
-  private readonly ready: Module[] = [];
+  private readonly ready = new Map<number, Module>();
+  private lastReady = 0;
   private offered: Module | undefined;
   private lastError = "";
   private cause: unknown;
@@ -95,12 +96,14 @@ export class Engine {
 
   /** Takes a module that was compiled ahead: gives the number by which the linker asks for it. */
   provide(bytes: Uint8Array, module: WebAssembly.Module): number {
-    return this.ready.push({ module, bytes });
+    this.ready.set(++this.lastReady, { module, bytes });
+    return this.lastReady;
   }
 
-  /** Runs what loads a module from bytes that was compiled ahead: it is told by them. */
+  /** Runs what loads a module from bytes that was compiled ahead: it is told by them, and its number is used up. */
   offering<T>(number: number, load: () => T): T {
-    this.offered = this.ready[number - 1];
+    this.offered = this.ready.get(number);
+    this.ready.delete(number);
     try {
       return load();
     } finally {
@@ -699,7 +702,7 @@ export class Engine {
         return number === undefined ? 0 : 1;
       },
       wasmdyld_ready: (number) => {
-        const ready = this.ready[number - 1];
+        const ready = this.ready.get(number);
         return ready === undefined ? 0 : this.objects.add(ready);
       },
       wasmdyld_instance_copy: (instance) => this.objects.add(get(instance)),
