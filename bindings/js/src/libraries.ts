@@ -54,6 +54,11 @@ function once<T>(known: Map<string, Promise<T | undefined>>, key: string, make: 
   return made;
 }
 
+/** Others, such as an ArrayBuffer, have no length that the linker could be told. */
+function checkBytes(bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError("the bytes of a module are a Uint8Array");
+}
+
 const nameOf = (place: string): string => place.slice(place.lastIndexOf("/") + 1);
 
 export class Libraries {
@@ -86,6 +91,7 @@ export class Libraries {
 
   /** Makes bytes the library of this name; `module` is what they were compiled to. */
   add(name: string, bytes: Uint8Array, module?: WebAssembly.Module): void {
+    checkBytes(bytes);
     const place = within(GIVEN, name);
     // Whoever gave them may change them later.
     const found: Found = { bytes: bytes.slice(), identity: place };
@@ -109,6 +115,7 @@ export class Libraries {
 
   /** As {@link prefetch} for what a module of these bytes needs, and compiles that, unless it has been: gives its number, if it has one. */
   async given(name: string, bytes: Uint8Array, module?: WebAssembly.Module): Promise<number> {
+    checkBytes(bytes);
     const { names } = this.options.needs(bytes, "");
     // Types of its exports are read from them later, when the one who gave them may have changed them.
     const found: Found = { bytes: bytes.slice(), identity: "" };

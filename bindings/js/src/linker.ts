@@ -136,6 +136,7 @@ export class Linker {
     try {
       const found = whose === OF_GUEST ? this.callbacks.guestFile(path) : this.callbacks.file(path);
       if (found === undefined || found === "later") return found;
+      if (!(found.bytes instanceof Uint8Array)) throw new TypeError("its bytes are no Uint8Array");
       return { bytes: found.bytes, text: found.bytes.length === 0 ? "it is empty" : found.identity, ready: found.ready ?? 0 };
     } catch (error) {
       this.thrown = error;

@@ -4,8 +4,6 @@ import type { Linker } from "../linker.js";
 
 /** The state of a namespace. It never changes, and any number of namespaces may be put into it. */
 export class Snapshot {
-  private copied: Uint8Array | undefined;
-
   constructor(
     /** The linker that has it; its handle is nothing to another. */
     readonly linker: Linker,
@@ -18,13 +16,11 @@ export class Snapshot {
     return this.number;
   }
 
-  /** All of it as bytes, for a file, another worker or another page: with the libraries' code, and the guest's memory. */
+  /** All of it as bytes, for a file, another worker or another page: with the libraries' code, and the guest's memory. They are the caller's own. */
   bytes(): Uint8Array {
-    if (this.copied) return this.copied;
     const { linker, handle } = this;
     const told = linker.results("wasm_dyld_snapshot_serialize", 2, (at) => [handle, at, at + 8]);
-    this.copied = linker.peek(told.getUint32(0, true), told.getUint32(8, true));
-    return this.copied;
+    return linker.peek(told.getUint32(0, true), told.getUint32(8, true));
   }
 
   /** Gives it up. Namespaces that were put into it stay as they are. */
@@ -49,6 +45,7 @@ export function restore(linker: Linker, namespace: number, from: Snapshot | Uint
     return;
   }
   const bytes = from instanceof Snapshot ? from.bytes() : from;
+  if (!(bytes instanceof Uint8Array)) throw new TypeError("a snapshot is one of this copy of the package, or bytes, as a Uint8Array");
   const made = linker.results("wasm_dyld_snapshot_deserialize", 1, (at) => [bytes, bytes.length, at]).getUint32(0, true);
   try {
     linker.call("wasm_dyld_restore", namespace, made);
