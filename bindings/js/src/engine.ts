@@ -2,6 +2,7 @@
 // What is here speaks of the linker's own memory by `view()`; a guest's memory is an object like any other.
 import { Handles } from "./handles.js";
 import type { Promises } from "./promises.js";
+import { asResults } from "./results.js";
 
 /** What the linker's module exports, as far as the engine uses it. */
 export interface Host {
@@ -118,7 +119,8 @@ export class Engine {
 
   /** A handle of a function of JavaScript's, which guests call directly. What it throws ends them in a trap. */
   hostFunction(type: FunctionType, body: (...args: any[]) => any): number {
-    return this.add({ kind: "function", value: this.trapping(body), type: () => type });
+    const given = asResults(type.results);
+    return this.add({ kind: "function", value: this.trapping((...args) => given(body(...args))), type: () => type });
   }
 
   /** The same function, whose errors are traps. */

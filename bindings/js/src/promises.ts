@@ -4,6 +4,7 @@
 // program keeps the stack that it was linked with; who calls the guest while it waits finds the place below.
 import { HEADER, section, sized, text, unsigned, values } from "./encode.js";
 import type { FunctionType } from "./engine.js";
+import { asResults } from "./results.js";
 
 const integration = WebAssembly as any as {
   Suspending?: new (body: (...args: any[]) => Promise<any>) => any;
@@ -99,9 +100,10 @@ export class Promises {
   define(type: FunctionType, body: (...args: any[]) => any, now: (...args: any[]) => any): (...args: any[]) => any {
     if (!canWait) return now;
     this.used = true;
+    const results = asResults(type.results);
     const imports = {
       now,
-      wait: new integration.Suspending!((...args) => this.wait(body, args)),
+      wait: new integration.Suspending!((...args) => this.wait(body, args, results)),
       waits: () => this.current?.id ?? 0,
       goes: (id: number) => this.resume(id),
       mode: this.mode,
@@ -109,7 +111,7 @@ export class Promises {
     return instance(dispatcher(type), imports).exports.f as (...args: any[]) => any;
   }
 
-  private wait(body: (...args: any[]) => any, args: any[]): Promise<any> {
+  private wait(body: (...args: any[]) => any, args: any[], results: (value: any) => any): Promise<any> {
     const call = this.current!;
     this.mode.value = 0;
     let given: Promise<any>;
@@ -123,7 +125,7 @@ export class Promises {
     const settled = given.then((value) => {
       this.host.alive();
       if (call.stopped) throw call.stopped;
-      return value;
+      return results(value);
     });
     return settled.catch((error) => {
       throw this.host.asTrap(error);
