@@ -98,8 +98,8 @@ export class Namespace {
     };
     this.symbols = makeLibrary(this.core, 0);
     this.loaded = new Objects(linker, () => this.handle);
-    const parts = { linker, libraries, memory: this.memory, handle: () => this.handle, alive: () => this.alive(), stackSize: options.stackSize };
-    this.waiting = new Waiting(parts);
+    const { stackSize, maxNesting } = options;
+    this.waiting = new Waiting({ linker, libraries, memory: this.memory, handle: () => this.handle, alive: () => this.alive(), stackSize, maxNesting });
     if (libraries.isRemote && !options.noDlopen) this.waiting.openLater();
   }
 

@@ -3,6 +3,7 @@
 // shared by all of its code. A call that may wait therefore gets one for itself, and the stack pointer is changed whenever one waits, goes on or ends. A
 // program keeps the stack that it was linked with; who calls the guest while it waits finds the place below.
 import { HEADER, section, sized, text, unsigned, values } from "./encode.js";
+import { LimitReached } from "./errors.js";
 import type { FunctionType } from "./engine.js";
 import { asResults } from "./results.js";
 
@@ -28,6 +29,8 @@ export interface Host {
   /** What tells the heap that it was taken from, from others. */
   heap(): number;
   readonly stackSize: number;
+  /** The most calls that begin one inside the other: each takes of JavaScript's own stack. */
+  readonly mostNested: number;
   /** An error where the namespace is gone. */
   alive(): void;
   asTrap(error: unknown): unknown;
@@ -59,6 +62,8 @@ export class Promises {
   private readonly stacks: number[] = [];
   private heap = 0;
   private current: Call | undefined;
+  /** How many calls have begun one inside the other, of which none has waited yet. */
+  private nested = 0;
   private numbers = 0;
   /** Where the stack that all share ends while none of JavaScript's calls runs. */
   private base = -1;
@@ -163,6 +168,9 @@ export class Promises {
 
   /** Calls a function of a guest's, which may wait; `program`: on the stack that all share. */
   async call(func: (...args: any[]) => any, type: FunctionType, args: (number | bigint)[], program = false): Promise<any> {
+    if (this.nested >= this.host.mostNested) {
+      throw new LimitReached("LIMIT", `guest and host call each other more than ${this.host.mostNested} levels deep`);
+    }
     const run = this.entry(func, type);
     const outer = { stack: this.host.stack(), current: this.current, mode: this.mode.value };
     const bottom = program || outer.stack < 0 ? undefined : this.takeStack();
@@ -182,9 +190,11 @@ export class Promises {
       this.host.setStack((bottom + this.host.stackSize) & -ALIGNMENT);
     }
     let given: Promise<any>;
+    this.nested += 1;
     try {
       given = run(call.id, ...args);
     } finally {
+      this.nested -= 1;
       // It waits, or has ended, by a trap if it did not say so.
       if (call.running && program) this.host.setStack(outer.stack);
       this.leave(call);

@@ -10,6 +10,8 @@ import type { Result } from "./library.js";
 
 /** A MiB, as the linker has it for all. */
 const STACK = 1 << 20;
+/** Of calls, as the linker has it. */
+const NESTING = 128;
 /** Of wasmdyld_end_run. */
 const [RETURNED, EXITED] = [0, 1];
 const EXIT = 11;
@@ -21,6 +23,7 @@ export interface Parts {
   handle: () => number;
   alive: () => void;
   stackSize: number | undefined;
+  maxNesting: number | undefined;
 }
 
 export class Waiting {
@@ -97,7 +100,7 @@ export class Waiting {
 
   private made(): Promises {
     if (this.promises) return this.promises;
-    const { linker, memory, handle, alive, stackSize } = this.parts;
+    const { linker, memory, handle, alive, stackSize, maxNesting } = this.parts;
     const { engine } = linker;
     this.promises = new Promises({
       stack: () => linker.plain("wasmdyld_stack", handle()),
@@ -107,6 +110,7 @@ export class Waiting {
       alloc: (size) => memory.alloc(size),
       heap: () => linker.plain("wasm_dyld_heap", handle()),
       stackSize: Math.max(stackSize ?? STACK, 1024),
+      mostNested: maxNesting ?? NESTING,
       alive,
       asTrap: (error) => engine.asTrap(error),
       ended: (error) => this.ended(error),
