@@ -502,10 +502,13 @@ export class Namespace {
     const known = this.prepared.get(func);
     if (known) return known;
     const { linker } = this;
-    const ROOM = 256;
-    const told = linker.results("wasm_dyld_function_type", 2 + ROOM / 8, (at) => [this.handle, func, at + 16, ROOM, at, at + 8]);
-    const [params, results] = [told.getUint32(0, true), told.getUint32(8, true)];
-    const kinds = Array.from({ length: Math.min(ROOM, params + results) }, (_, n) => told.getUint8(16 + n));
+    const ask = (room: number) => {
+      const told = linker.results("wasm_dyld_function_type", 2 + Math.ceil(room / 8), (at) => [this.handle, func, at + 16, room, at, at + 8]);
+      return { told, params: told.getUint32(0, true), results: told.getUint32(8, true) };
+    };
+    let { told, params, results } = ask(FEW_VALUES);
+    if (params + results > FEW_VALUES) ({ told, params, results } = ask(params + results));
+    const kinds = Array.from({ length: params + results }, (_, n) => told.getUint8(16 + n));
     const handle = linker.results("wasm_dyld_func_new", 1, (at) => [this.handle, func, at]).getUint32(0, true);
     const made = { handle, type: { params: kinds.slice(0, params), results: kinds.slice(params) } };
     this.prepared.set(func, made);
@@ -548,6 +551,9 @@ export class Namespace {
     return found;
   }
 }
+
+/** Most functions take and give fewer. */
+const FEW_VALUES = 64;
 
 /** A table slot for functions of JavaScript's of one type, one at a time. */
 interface Slot {
