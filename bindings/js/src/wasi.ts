@@ -148,8 +148,8 @@ export function withStreams(
   };
   const fd_read = (fd: number, at: number, count: number, read: number): number => {
     if (fd !== 0 || input === undefined) return imports.fd_read!(fd, at, count, read);
-    const parts = vectors(new DataView(memory().buffer), at, count);
-    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    const room = () => vectors(new DataView(memory().buffer), at, count);
+    const size = room().reduce((sum, part) => sum + part.length, 0);
     let given: Uint8Array;
     if (typeof input === "function") {
       try {
@@ -164,7 +164,8 @@ export function withStreams(
       input = input.subarray(given.length);
     }
     let done = 0;
-    for (const part of parts) {
+    // Where they are now: who gave it may have called the guest, whose memory moves when it grows.
+    for (const part of room()) {
       const piece = given.subarray(done, done + part.length);
       part.set(piece);
       done += piece.length;
