@@ -14,6 +14,13 @@ function parts(path: string): string[] {
   return all;
 }
 
+/** An object of names and nothing else: an ArrayBuffer, a list or a folder of another copy of this package would become an empty folder, or one of other things. */
+export function checkFolder(contents: unknown): void {
+  const above = typeof contents === "object" && contents !== null ? Object.getPrototypeOf(contents) : undefined;
+  if (above === null || (above !== undefined && Object.getPrototypeOf(above) === null)) return;
+  throw new InvalidArgument("INVALID_ARGUMENT", "what is in a folder is text, a Uint8Array, or an object of such by their names");
+}
+
 /** Gives guests the same files as JavaScript, and several namespaces as well: `wasi: { folders: { "/data": folder } }`. */
 export class MemoryFolder {
   private constructor(
@@ -26,20 +33,25 @@ export class MemoryFolder {
   static async create(contents: Folder = {}, { shim: address }: { shim?: string | URL } = {}): Promise<MemoryFolder> {
     const shim = await shimOf(address);
     const folder = new MemoryFolder(shim, new Map());
-    folder.fill(contents, "");
+    folder.fill(contents, "", new Set());
     return folder;
   }
 
-  private fill(contents: Folder, before: string): void {
+  /** `open`: the folders that it is in. */
+  private fill(contents: Folder, before: string, open: Set<Folder>): void {
+    checkFolder(contents);
+    if (open.has(contents)) throw new InvalidArgument("INVALID_ARGUMENT", `${before} is in itself`);
+    open.add(contents);
     for (const [name, entry] of Object.entries(contents)) {
       const path = before + name;
       if (typeof entry === "string" || entry instanceof Uint8Array) {
         this.write(path, entry);
       } else {
         this.make(path);
-        this.fill(entry, `${path}/`);
+        this.fill(entry, `${path}/`, open);
       }
     }
+    open.delete(contents);
   }
 
   /** Puts a file into it, with the folders on the way; the bytes are copied. */

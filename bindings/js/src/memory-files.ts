@@ -1,7 +1,7 @@
 // Files in memory, for guests outside of node: the folders of @bjorn3/browser_wasi_shim, with symbolic links, which it leaves out. A link that leads
 // above the folder that it is opened through leads nowhere, as in the linker's own WASI.
 import type * as Shim from "@bjorn3/browser_wasi_shim";
-import { MemoryFolder } from "./folder.js";
+import { MemoryFolder, checkFolder } from "./folder.js";
 import { below } from "./guest-paths.js";
 import type { Found } from "./libraries.js";
 import type { Folder } from "./wasi.js";
@@ -131,6 +131,7 @@ export function filesInMemory(shim: typeof Shim, folders: Record<string, Folder 
     const known = made.get(folder);
     if (known) return known;
     const isShared = folder instanceof MemoryFolder;
+    if (!isShared) checkFolder(folder);
     const contents: Map<string, Shim.Inode> = isShared ? folder.entries : new Map();
     const directory_ = new shim.Directory(contents);
     made.set(folder, directory_);
