@@ -1,0 +1,152 @@
+// What hosts and guests do that is not meant, and what may come of it.
+import assert from "node:assert/strict";
+import path from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import v8 from "node:v8";
+import vm from "node:vm";
+import { KEEP, MEMORY, PASS, STACK, library } from "./modules.mjs";
+
+const installed = process.env.WASMDYLD_TEST_JS;
+const W = await import(pathToFileURL(path.join(installed, "dist/index.js")).href);
+const { InvalidArgument, LinkError, MemoryFolder, Namespace, TimedOut, Trap, canWait } = W;
+const lib = path.join(process.env.WASMDYLD_GUESTS, "lib");
+const only = { skip: !canWait && "JavaScript has no Promise Integration here" };
+
+/** Calls function 0, catches all that can be caught, and then never ends. */
+const CATCHES = ["i32 -> i32", 0, [0x06, 0x40, 0x20, 0, 0x10, 0, 0x1a, 0x19, 0x0b, 0x03, 0x40, 0x0c, 0, 0x0b, 0x41, 42]];
+const SLOW = library({
+  imports: [["env", "slow", "i32 -> i32"]], others: [MEMORY, STACK], functions: { keep: KEEP, catches: CATCHES }, needed: ["libc.so"],
+});
+
+async function slow(body, options = {}, async = true) {
+  const ns = await Namespace.create({ libraryPath: lib, ...options });
+  ns.define("env", "slow", "(i32) -> i32", body, { async });
+  return [ns, await ns.loadBytes("libslow.so", SLOW)];
+}
+
+test("a callback that is closed after a restore gives its pointer to no other", async () => {
+  const ns = await Namespace.create({ libraryPath: lib, snapshots: true });
+  const libc = await ns.load("libc.so");
+  const snapshot = ns.snapshot();
+  const gone = ns.callback("(i32 i32) -> i32", () => 0);
+  await ns.restore(snapshot);
+  gone.close();
+  await ns.load("libz.so");
+  const numbers = ns.memory.newBytes(new Uint8Array(Int32Array.of(3, 1, 2).buffer));
+  const order = ns.callback("(i32 i32) -> i32", (a, b) => ns.memory.readU32(a) - ns.memory.readU32(b));
+  libc.qsort(numbers, 3, 4, order);
+  assert.deepEqual([...ns.memory.view(Int32Array, numbers, 3).array], [1, 2, 3]);
+  ns.close();
+});
+
+test("a stack of before a restore is not used after it", only, async () => {
+  const [ns, guest] = await slow(async (n) => n, { snapshots: true });
+  // The heap has room for what is asked for below, at the same place.
+  ns.memory.free(ns.memory.alloc(8 << 20));
+  const snapshot = ns.snapshot();
+  await guest.$async("keep")(3);
+  await ns.restore(snapshot);
+  const size = 1 << 20;
+  const address = ns.memory.newBytes(new Uint8Array(size).fill(7));
+  assert.equal(await guest.$async("keep")(3), 6);
+  assert.ok(ns.memory.read(address, size).every((byte) => byte === 7));
+  ns.close();
+});
+
+test("bytes may be changed after a load, and a snapshot's are the caller's", async () => {
+  const ns = await Namespace.create({ snapshots: true });
+  ns.define("env", "host", "(i32) -> i32", (n) => n + 1);
+  const bytes = library({ imports: [["env", "host", "i32 -> i32"]], functions: { pass: PASS } });
+  const loaded = await ns.loadBytes("libpass.so", bytes);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  assert.equal(loaded.pass(1), 2);
+  const snapshot = ns.snapshot();
+  const taken = snapshot.bytes();
+  structuredClone(taken, { transfer: [taken.buffer] });
+  assert.ok(snapshot.bytes().length > 0);
+  ns.close();
+});
+
+test("what is no Uint8Array is no library, and the namespace goes on", async () => {
+  const ns = await Namespace.create();
+  assert.throws(() => ns.addLibrary("libx.so", library({}).buffer), TypeError);
+  await assert.rejects(ns.loadBytes("libx.so", library({}).buffer), TypeError);
+  await ns.loadBytes("libx.so", library({}));
+  ns.close();
+});
+
+test("a library's memory is given back with it", async () => {
+  const ns = await Namespace.create();
+  const bytes = new Uint8Array([...library({}), 0, 0xff, 0xff, 0x3f, 4, 0x66, 0x69, 0x6c, 0x6c, ...new Uint8Array((1 << 20) - 6)]);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let n = 0; n < 60; n++) {
+    (await ns.loadBytes("libfill.so", bytes.slice())).$close();
+    await new Promise((done) => setTimeout(done, 0));
+  }
+  v8.setFlagsFromString("--expose-gc");
+  vm.runInNewContext("gc")();
+  const more = process.memoryUsage().arrayBuffers - before;
+  assert.ok(more < 30 << 20, `${more} bytes`);
+  ns.close();
+});
+
+test("an answer that is of no use ends the guest, which cannot catch that", only, async () => {
+  for (const answer of [Symbol("none"), 5n, { valueOf() { throw new Error("no value"); } }]) {
+    const [ns, guest] = await slow(() => answer, { control: "interrupt" }, false);
+    ns.setTimeout(5000);
+    assert.throws(() => guest.catches(1), Trap);
+    ns.close();
+    const [later, waiting] = await slow(async () => answer, { control: "interrupt" });
+    later.setTimeout(5000);
+    await assert.rejects(waiting.$async("catches")(1), (error) => error instanceof Trap && !(error instanceof TimedOut));
+    later.close();
+  }
+});
+
+test("calls that wait are inside each other as deep as others", only, async () => {
+  let guest;
+  let ns;
+  let deepest = 0;
+  [ns, guest] = await slow((n) => ((deepest = n), guest.$async("keep")(n + 1)), { maxNesting: 20 });
+  await assert.rejects(guest.$async("keep")(1), (error) => error instanceof LinkError && /20 levels deep/.test(error.message));
+  assert.equal(deepest, 20);
+  guest.$close();
+  ns.close();
+  [ns, guest] = await slow((n) => guest.$async("keep")(n + 1));
+  await assert.rejects(guest.$async("keep")(1), Trap);
+  ns.close();
+});
+
+test("functions have as many parameters as their type says", async () => {
+  const ns = await Namespace.create();
+  for (const count of [64, 256, 257, 900]) {
+    const many = await ns.loadBytes(`lib${count}.so`, library({ functions: { f: ["i32 ".repeat(count) + "-> i32", 0, [0x20, 0]] } }));
+    assert.equal(many.f(...Array(count).fill(count)), count);
+  }
+  ns.close();
+});
+
+test("a function that gives input makes the memory grow", async () => {
+  let ns;
+  const stdin = (size) => (ns.memory.alloc(40 << 20), new TextEncoder().encode("text").subarray(0, size));
+  ns = await Namespace.create({ libraryPath: lib, stdin });
+  const libc = await ns.load("libc.so");
+  const address = ns.memory.newBytes(new Uint8Array(16));
+  assert.equal(libc.read(0, address, 15), 4);
+  assert.equal(ns.memory.string(address), "text");
+  ns.close();
+});
+
+test("what is no file and no folder is neither", async () => {
+  const circle = {};
+  circle.itself = circle;
+  for (const contents of [{ a: 5 }, { a: null }, { a: [1] }, { a: new ArrayBuffer(4) }, { a: new Map() }]) {
+    await assert.rejects(MemoryFolder.create(contents), InvalidArgument);
+    const ns = await Namespace.create({ libraryPath: lib, wasi: { folders: { "/": contents } } });
+    await assert.rejects(ns.load("libc.so"), InvalidArgument);
+    ns.close();
+  }
+  await assert.rejects(MemoryFolder.create(circle), InvalidArgument);
+  assert.deepEqual((await MemoryFolder.create({ a: { __proto__: null, b: "text" } })).list(), ["a/b"]);
+});
