@@ -202,7 +202,9 @@ impl<'a, 'l> Builder<'a, 'l> {
                 ImportEntry::Group(group) => {
                     for item in group {
                         let (at, import) = item.map_err(fault::reader)?;
-                        self.spaces.budget.take(at, 1, budget::IMPORT)?;
+                        // The module's name stands there once, and is compared for each: as much as if each had its own.
+                        let taken = budget::IMPORT.saturating_add(import.module.len());
+                        self.spaces.budget.take(at, 1, taken)?;
                         self.import(at, import.into())?;
                     }
                 }

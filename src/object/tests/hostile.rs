@@ -244,6 +244,32 @@ fn deep_nesting_does_not_recurse() {
     refused(&bytes, Code::Malformed);
 }
 
+#[test]
+fn the_name_that_a_group_of_imports_shares_counts_for_each() {
+    let group = |imports: u32, length: usize| {
+        let mut contents = vec![1];
+        "m".repeat(length).as_str().encode(&mut contents);
+        contents.extend([0, 0x7f]);
+        imports.encode(&mut contents);
+        for _ in 0..imports {
+            contents.extend([0, 3, 0x7f, 0]);
+        }
+        let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+        bytes.push(section::IMPORT);
+        contents.as_slice().encode(&mut bytes);
+        bytes
+    };
+    refused(&group(1_000, 90_000), Code::Limit);
+    let few = group(1_000, 3);
+    assert_eq!(
+        Object::parse(&few, &ParseLimits::default())
+            .unwrap()
+            .imports
+            .len(),
+        1_000
+    );
+}
+
 /// As `count_only`, with entries behind it.
 fn many(id: u8, count: u32, entry: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
     let mut contents = Vec::new();

@@ -272,10 +272,9 @@ impl Wasi {
     }
 
     pub(super) fn fd_renumber(&self, _: &mut Memory<'_>, from: u32, to: u32) -> Outcome {
-        match self.table.borrow_mut().renumber(from, to) {
-            true => Ok(()),
-            false => Err(Errno::Badf.into()),
-        }
+        // What it was goes when the table is free again.
+        let renumbered = self.table.borrow_mut().renumber(from, to);
+        renumbered.map(drop).ok_or(Fail::Errno(Errno::Badf))
     }
 
     pub(super) fn fd_readdir(

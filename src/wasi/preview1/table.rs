@@ -224,17 +224,15 @@ impl Table {
         kept.fold(0, usize::saturating_add)
     }
 
-    /// Moves a descriptor to a number in use, whose own goes. False if one of the two is not open.
-    pub fn renumber(&mut self, from: u32, to: u32) -> bool {
+    /// Moves a descriptor to a number in use, and gives what that was. `None` if one of the two is not open.
+    pub fn renumber(&mut self, from: u32, to: u32) -> Option<Option<Rc<Slot>>> {
         if !self.slots.contains_key(&to) || !self.slots.contains_key(&from) {
-            return false;
+            return None;
         }
         if from == to {
-            return true;
+            return Some(None);
         }
-        if let Some(open) = self.slots.remove(&from) {
-            self.slots.insert(to, open);
-        }
-        true
+        let open = self.slots.remove(&from)?;
+        Some(self.slots.insert(to, open).map(|old| old.slot))
     }
 }

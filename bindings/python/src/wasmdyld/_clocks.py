@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import threading
 import time
 from ctypes import byref, c_void_p
 from fractions import Fraction
@@ -39,7 +40,8 @@ class HostClocks:
     def sleep(self, nanoseconds: int) -> None:
         """Lets so much time of the monotonic clock pass, at least 1 nanosecond: how guests sleep. Without it they sleep as long in the system's time, which an interrupt or
         a time-out ends at once."""
-        time.sleep(nanoseconds / 1e9)
+        # A guest may ask for more than Python's sleep takes.
+        time.sleep(min(nanoseconds / 1e9, threading.TIMEOUT_MAX))
 
 
 Scale = Union[int, float, Fraction]
