@@ -390,7 +390,11 @@ fn opening(engine: &OwnedEngine) -> Result<()> {
             _ => return Ok(None),
         };
         let identity = name.as_bytes().to_vec();
-        Ok(Some(Opened { bytes, identity }))
+        Ok(Some(Opened {
+            bytes,
+            identity,
+            ready: None,
+        }))
     }));
     let ns = Namespace::new(store.store(), config);
     // As in a program that runs: something is loaded already.

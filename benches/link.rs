@@ -244,6 +244,7 @@ fn load(engine: &OwnedEngine, libraries: &[generator::Library]) -> Result<Statis
         Ok(bytes.map(|bytes| Opened {
             bytes,
             identity: name.as_bytes().to_vec(),
+            ready: None,
         }))
     }));
     let store = engine.new_store()?;
