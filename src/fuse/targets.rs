@@ -172,7 +172,7 @@ impl Targets {
         }
         // Those whose address alone is taken.
         for fill in &world.plan.fills {
-            if let FuncId::Host(id) = fill.callee.id {
+            if let FuncId::Host(id) = fill.callee.id() {
                 let sig = world.request.model.host_func(id);
                 let sig = sig.ok_or_else(|| lost("a function of the host's"))?;
                 targets.host_func(id, Sig::Is(sig.clone()), None)?;
@@ -240,7 +240,7 @@ impl Targets {
 
     fn func(&mut self, world: &World<'_>, at: &At<'_>, binding: &Binding, ty: u32) -> Result<Func> {
         Ok(match binding {
-            Binding::Func(callee) => match callee.id {
+            Binding::Func(callee) => match callee.id() {
                 FuncId::Object { object, index } => Func::Own {
                     object: fresh(world, object)?,
                     index,
@@ -307,7 +307,7 @@ impl Targets {
         Ok(match binding {
             Binding::Data(definition) => Some(Used::Object(fresh(world, definition.object)?)),
             Binding::MemoryBase | Binding::TableBase => Some(Used::Object(at.object)),
-            Binding::Slot(callee) => match callee.id {
+            Binding::Slot(callee) => match callee.id() {
                 FuncId::Object { object, index } => Some(Used::Func(Func::Own {
                     object: fresh(world, object)?,
                     index,
@@ -356,7 +356,7 @@ impl Targets {
 
     /// The function of a slot.
     pub fn callee(&self, world: &World<'_>, callee: &Callee) -> Result<Func> {
-        match callee.id {
+        match callee.id() {
             FuncId::Object { object, index } => Ok(Func::Own {
                 object: fresh(world, object)?,
                 index,

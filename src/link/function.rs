@@ -354,7 +354,7 @@ impl Function {
     fn make_carrier(&self, ns: &Rc<Namespace>) -> Result<Option<Rc<Carrier>>> {
         match &self.target {
             Target::Own(func, callee) => {
-                let Some(Definition { object, export }) = callee.export else {
+                let Some(Definition { object, export }) = callee.export() else {
                     return Ok(None);
                 };
                 let known = |carriers: &HashMap<u32, Rc<Carrier>>| carriers.get(&export).cloned();

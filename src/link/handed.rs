@@ -26,7 +26,7 @@ pub(super) struct Handed {
 
 /// Notes that the host is about to get the handle at `address`.
 pub(super) fn note(state: &State, handed: &mut Handed, address: usize, callee: Callee) {
-    let (owner, sig) = match (callee.id, callee.export) {
+    let (owner, sig) = match (callee.id(), callee.export()) {
         (FuncId::Host(id), _) => (None, state.model.host_func(id).cloned()),
         (_, Some(definition)) => (
             Some(definition.object),

@@ -67,7 +67,7 @@ fn resolve(ns: &Rc<Namespace>, n: usize, missing: &LazyStub) -> Result<u32> {
         ));
     }
     let slot = slots::slot_of(ns, callee, &sig)?;
-    if let FuncId::Object { object, .. } = callee.id {
+    if let FuncId::Object { object, .. } = callee.id() {
         let mut state = ns.state_mut();
         state.model.bind(&[(*importer, object)]);
         state.epoch += 1;

@@ -145,7 +145,7 @@ impl Load {
     /// Tags that the load made are no others' to be measured by, unless something that stays uses them.
     fn forget_tags(&self, state: &mut State) {
         for name in self.changes.iter().flat_map(|changes| &changes.tags) {
-            let uses = |binding: &Binding| matches!(binding, Binding::Tag(tag) if tag == name);
+            let uses = |binding: &Binding| matches!(binding, Binding::Tag(tag) if **tag == *name);
             let mut nodes = state.model.nodes.values();
             if !nodes.any(|node| node.bindings.iter().any(uses)) {
                 state.model.tags.remove(name);

@@ -150,7 +150,7 @@ impl Guest for Inside<'_> {
             Binding::TableBase => known(self.node.place.table_base),
             Binding::Number(value) => known(*value),
             Binding::Null => known(0),
-            Binding::Slot(callee) => known(*self.state.model.slots.get(&callee.id)?),
+            Binding::Slot(callee) => known(*self.state.model.slots.get(&callee.id())?),
             Binding::Data(definition) => {
                 let node = self.state.model.nodes.get(&definition.object)?;
                 let export = node.found.object.exports.get(definition.export as usize)?;

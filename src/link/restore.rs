@@ -482,7 +482,7 @@ fn bound_alike(here: &[Binding], then: &[Binding], hosts: &HashMap<u32, u32>) ->
             (Binding::Host(here), Binding::Host(then)) => *here == number(then),
             (Binding::Func(here), Binding::Func(then))
             | (Binding::Slot(here), Binding::Slot(then)) => {
-                same(&here.id, &then.id) && here.export == then.export
+                same(&here.id(), &then.id()) && here.export() == then.export()
             }
             (here, then) => here == then,
         })
@@ -528,8 +528,10 @@ fn node(object: &ObjectBook, found: &Found, hosts: &HashMap<u32, u32>) -> Result
     for binding in &mut bindings {
         match binding {
             Binding::Host(id) => *id = number(hosts, *id)?,
-            Binding::Func(Callee { id, .. }) | Binding::Slot(Callee { id, .. }) => {
-                renumber(hosts, id)?;
+            Binding::Func(callee) | Binding::Slot(callee) => {
+                if let FuncId::Host(id) = callee.id() {
+                    *callee = Callee::host(number(hosts, id)?);
+                }
             }
             _ => {}
         }

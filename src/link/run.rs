@@ -85,7 +85,7 @@ impl Namespace {
         drop(state);
         if has_main
             && let Ok(Symbol::Func { callee, sig }) = self.dlsym(SearchIn::Global, abi::MAIN_VOID)
-            && let Some(definition) = callee.export
+            && let Some(definition) = callee.export()
             && sig.params.is_empty()
             && sig.results[..] == [ValType::I32]
         {

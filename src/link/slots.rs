@@ -20,17 +20,17 @@ const MORE_SLOTS: u32 = 16;
 pub fn slot_of(ns: &Rc<Namespace>, callee: Callee, sig: &Arc<FuncType>) -> Result<u32> {
     {
         let state = ns.state();
-        if let Some(&slot) = state.model.slots.get(&callee.id) {
+        if let Some(&slot) = state.model.slots.get(&callee.id()) {
             return Ok(slot as u32);
         }
     }
-    if let FuncId::Host(id) = callee.id {
+    if let FuncId::Host(id) = callee.id() {
         ns.make(id)?;
     }
     // A load in progress has planned with the slots that are free now.
     let _busy = ns.begin()?;
     let mut state = ns.state_mut();
-    let slot = match in_own_segment(&state, callee.id) {
+    let slot = match in_own_segment(&state, callee.id()) {
         Some(slot) => slot,
         None => {
             let slot = take_slot(ns, &mut state)?;
@@ -42,7 +42,7 @@ pub fn slot_of(ns: &Rc<Namespace>, callee: Callee, sig: &Arc<FuncType>) -> Resul
             slot
         }
     };
-    state.model.slots.insert(callee.id, slot.into());
+    state.model.slots.insert(callee.id(), slot.into());
     Ok(slot)
 }
 
@@ -106,7 +106,7 @@ fn fill(
 impl State {
     /// The engine's object behind a function.
     pub fn callee(&self, callee: Callee) -> Option<NonNull<wasm_extern_t>> {
-        let raw = match (callee.id, callee.export) {
+        let raw = match (callee.id(), callee.export()) {
             (FuncId::Host(id), _) => self.hosts.get(id as usize)?.as_extern()?.raw(),
             (_, Some(definition)) => self.export(definition)?.as_extern().raw(),
             _ => return None,

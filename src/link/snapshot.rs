@@ -268,7 +268,7 @@ fn hosts(state: &State) -> Vec<(u32, String, String)> {
         .flat_map(|node| node.bindings.iter());
     let bound = bindings.filter_map(|binding| match binding {
         Binding::Host(id) => Some(*id),
-        Binding::Func(callee) | Binding::Slot(callee) => of_func(&callee.id),
+        Binding::Func(callee) | Binding::Slot(callee) => of_func(&callee.id()),
         _ => None,
     });
     let slots = state.model.slots.keys().chain(state.model.calls.keys());

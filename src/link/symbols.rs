@@ -122,11 +122,11 @@ impl Namespace {
 
     /// The engine's function behind a symbol. Borrowed: it lives as long as the object that defines it.
     pub fn func_ptr(self: &Rc<Self>, callee: Callee) -> Result<NonNull<wasm_func_t>> {
-        if let FuncId::Host(id) = callee.id {
+        if let FuncId::Host(id) = callee.id() {
             self.make(id)?;
         }
         let state = self.state();
-        let raw = match (callee.id, callee.export) {
+        let raw = match (callee.id(), callee.export()) {
             (FuncId::Host(id), _) => match state.hosts.get(id as usize) {
                 Some(HostValue::Func(made, _) | HostValue::Service(made, _)) => {
                     made.get().map(|func| func.func().raw())

@@ -486,7 +486,7 @@ impl Transaction<'_> {
 
     /// The engine's function.
     fn callee(&self, state: &State, callee: &Callee) -> Result<NonNull<wasm_extern_t>> {
-        match (callee.id, callee.export) {
+        match (callee.id(), callee.export()) {
             (FuncId::Host(id), _) => {
                 let host = state.hosts.get(id as usize);
                 let host = host.and_then(|host| host.as_extern());
@@ -498,9 +498,9 @@ impl Transaction<'_> {
     }
 
     fn callee_type(&self, state: &State, callee: &Callee) -> Option<Arc<FuncType>> {
-        match callee.id {
+        match callee.id() {
             FuncId::Host(id) => state.model.host_func(id).cloned(),
-            FuncId::Object { .. } => self.func_type(state, callee.export?),
+            FuncId::Object { .. } => self.func_type(state, callee.export()?),
         }
     }
 

@@ -83,17 +83,6 @@ impl Exports {
         row.is_some_and(|row| self.names.get(row.name) == name)
     }
 
-    /// The hash of the name at a position, 0 where there is none.
-    pub fn hash_at(&self, position: u32) -> u64 {
-        hash_at(&self.rows, position)
-    }
-
-    /// The first byte of the name at a position, 0 where there is none.
-    pub fn first_byte_at(&self, position: u32) -> u8 {
-        let row = self.rows.get(position as usize);
-        row.map_or(0, |row| self.names.first_byte(row.name))
-    }
-
     /// The first export that is thread-local.
     pub fn first_tls(&self) -> Option<Export<'_>> {
         let row = self.rows.iter().find(|row| row.tls)?;

@@ -160,12 +160,6 @@ impl Names {
         }
     }
 
-    /// The first byte of a name; of an empty one, whatever comes next.
-    pub fn first_byte(&self, span: Span) -> u8 {
-        let all = self.text.as_bytes();
-        all.get(span.start as usize).copied().unwrap_or_default()
-    }
-
     pub fn shrink_to_fit(&mut self) {
         self.text.shrink_to_fit();
     }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
+use super::callee::Callee;
 use super::kept::{contradicts, regions};
 use super::model::{FuncId, Node, ObjectId, Role};
 use super::place::{Extent, Layout, within_limits};
-use super::resolve::{Binding, Callee, Resolved};
+use super::resolve::{Binding, Resolved};
 use super::scope::Definition;
 use super::slots::{Fill, Slots, known_within, slot_in_own_segment};
 use super::supply::supply;
@@ -135,14 +136,14 @@ fn slots(request: &Request<'_>, load: &Again<'_>) -> Result<Slots> {
         let (Binding::Slot(callee) | Binding::Func(callee)) = binding else {
             continue;
         };
-        let FuncId::Object { object, index } = callee.id else {
+        let FuncId::Object { object, index } = callee.id() else {
             continue;
         };
         let own = || slot_in_own_segment(node(object)?, index);
-        if !slots.of.contains_key(&callee.id)
+        if !slots.of.contains_key(&callee.id())
             && let Some(slot) = own()
         {
-            slots.of.insert(callee.id, slot);
+            slots.of.insert(callee.id(), slot);
         }
     }
     let loaded = request
@@ -169,8 +170,8 @@ fn slots(request: &Request<'_>, load: &Again<'_>) -> Result<Slots> {
         if !(held || mine && !elsewhere) {
             continue;
         }
-        let export = match id {
-            FuncId::Host(_) => None,
+        let callee = match id {
+            FuncId::Host(id) => Callee::host(id),
             FuncId::Object { object, index } => {
                 let Some(node) = node(object) else {
                     return Err(contradicts("a slot of a function that is not there"));
@@ -180,10 +181,9 @@ fn slots(request: &Request<'_>, load: &Again<'_>) -> Result<Slots> {
                 }
                 let export = node.found.object.by_value().export_of(index);
                 let export = export.ok_or_else(|| contradicts("a slot of no export"))?;
-                Some(Definition { object, export })
+                Callee::exported(Definition { object, export }, index)
             }
         };
-        let callee = Callee { id, export };
         if !(Fits { request, load }.callee(&callee)) {
             return Err(contradicts("a slot of no function"));
         }
@@ -202,9 +202,9 @@ fn tags(request: &Request<'_>, load: &Again<'_>) -> Vec<(Arc<str>, Arc<FuncType>
         let Binding::Tag(name) = binding else {
             continue;
         };
-        let made = request.model.tags.contains_key(name) || new.iter().any(|(n, _)| n == name);
-        if let (false, Some(sig)) = (made, known.get(&**name)) {
-            new.push((name.clone(), Arc::new((*sig).clone())));
+        let made = request.model.tags.contains_key(&**name) || new.iter().any(|(n, _)| *n == **name);
+        if let (false, Some(sig)) = (made, known.get(&***name)) {
+            new.push((Arc::clone(name), Arc::new((*sig).clone())));
         }
     }
     new
@@ -264,7 +264,7 @@ impl Fits<'_> {
             Binding::Tag(name) => match import.ty {
                 ExternType::Tag(sig) => {
                     let mut tags = self.load.kept.tags.iter();
-                    tags.any(|(tag, of)| **tag == **name && *of == **sig)
+                    tags.any(|(tag, of)| **tag == ***name && *of == **sig)
                 }
                 _ => false,
             },
@@ -285,7 +285,7 @@ impl Fits<'_> {
 
     /// A function of the host's, or one that the object of the export defines itself.
     fn callee(&self, callee: &Callee) -> bool {
-        match (callee.id, callee.export) {
+        match (callee.id(), callee.export()) {
             (FuncId::Host(id), None) => self.request.model.host_func(id).is_some(),
             (FuncId::Object { object, index }, Some(definition)) => {
                 let found = self.request.found(object);
@@ -297,7 +297,7 @@ impl Fits<'_> {
     }
 
     fn sig(&self, callee: &Callee) -> Option<&FuncType> {
-        match (callee.id, callee.export) {
+        match (callee.id(), callee.export()) {
             (FuncId::Host(id), _) => self.request.model.host_func(id).map(|sig| &**sig),
             (_, Some(definition)) => match self.item(definition)? {
                 ExportItem::Func { sig, .. } => Some(sig),

@@ -1,7 +1,7 @@
 //! A plan as text: for `WASMDYLD_DEBUG=plan` and for comparison with golden files.
 
+use super::callee::Callee;
 use super::model::{FuncId, ObjectId, Role};
-use super::resolve::Callee;
 use super::supply::Supply;
 use super::{Extent, Kind, Plan, Planned, Request, bound};
 use crate::object::Imports;
@@ -86,7 +86,7 @@ fn names(request: &Request<'_>, ids: &[ObjectId]) -> String {
 }
 
 fn callee(request: &Request<'_>, callee: &Callee) -> String {
-    match (callee.id, callee.export) {
+    match (callee.id(), callee.export()) {
         (FuncId::Host(_), _) | (_, None) => "host".to_string(),
         (_, Some(d)) => definition(request, d),
     }

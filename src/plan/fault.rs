@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
+use super::callee::Callee;
 use super::Request;
 use super::model::{FuncId, ObjectId};
-use super::resolve::{Callee, describe, extern_type};
+use super::resolve::{describe, extern_type};
 use super::scope::Definition;
 use crate::abi;
 use crate::error::{Code, Error, MAX_SHOWN, MAX_UNDEFINED, Undefined};
@@ -89,7 +90,7 @@ impl Fault {
                 )
             }
             Wrong::Callee(callee) => {
-                let definer = match callee.export {
+                let definer = match callee.export() {
                     Some(definition) => name(definition.object),
                     None => "the host".into(),
                 };
@@ -218,7 +219,7 @@ fn item<'a>(request: &Request<'a>, definition: Definition) -> Option<&'a ExportI
 }
 
 fn given(request: &Request<'_>, callee: &Callee) -> String {
-    let given = match (callee.export, callee.id) {
+    let given = match (callee.export(), callee.id()) {
         (Some(definition), _) => item(request, definition).map(extern_type),
         (None, FuncId::Host(id)) => request.model.host_func(id).cloned().map(ExternType::Func),
         (None, FuncId::Object { .. }) => None,

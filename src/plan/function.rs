@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::Request;
-use super::model::FuncId;
-use super::resolve::Callee;
+use super::callee::Callee;
 use super::scope::{Defined, Definition, Kind, Lookup};
 use crate::abi;
 use crate::object::{ExportItem, FuncType, Import, Name};
@@ -28,9 +27,15 @@ enum Step<'a> {
     None,
 }
 
-/// The first function of a name, behind all re-exports. An alias that leads nowhere, or back to itself, is no definition.
-pub fn function<'a>(request: &Request<'a>, lookup: Lookup<'a>, name: Name<'a>) -> Target<'a> {
-    let Some(first) = lookup.first(name, Kind::Symbol) else {
+/// The first function of a name, behind all re-exports. An alias that leads nowhere, or back to itself, is no definition. `first` is the first
+/// definition of the name.
+pub fn function<'a>(
+    request: &Request<'a>,
+    lookup: Lookup<'a>,
+    name: Name<'a>,
+    first: Option<Defined<'a>>,
+) -> Target<'a> {
+    let Some(first) = first else {
         return Target::None;
     };
     // Nearly always that is it.
@@ -76,12 +81,7 @@ fn own<'a>(defined: &Defined<'a>) -> Option<(Callee, &'a Arc<FuncType>)> {
     if *index < defined.object.imported_funcs {
         return None;
     }
-    let id = FuncId::Object {
-        object: defined.definition.object,
-        index: *index,
-    };
-    let export = Some(defined.definition);
-    Some((Callee { id, export }, sig))
+    Some((Callee::exported(defined.definition, *index), sig))
 }
 
 fn step<'a>(request: &Request<'a>, definition: Definition) -> Step<'a> {
@@ -104,14 +104,7 @@ fn step<'a>(request: &Request<'a>, definition: Definition) -> Step<'a> {
     let import = found.object.import_of_func(*index);
     match import.and_then(|position| found.object.imports.get(position as usize)) {
         Some(import) => Step::Import(import),
-        None => {
-            let id = FuncId::Object {
-                object: definition.object,
-                index: *index,
-            };
-            let export = Some(definition);
-            Step::Func(Callee { id, export }, sig)
-        }
+        None => Step::Func(Callee::exported(definition, *index), sig),
     }
 }
 

@@ -115,25 +115,18 @@ impl Index {
         self.table.len()
     }
 
-    /// Brings what [`find`](Self::find) looks at for some names into the processor's caches: the place in the table, the export, its name. Looked up
-    /// one by one, each name waits for memory three times; here nothing within a step depends on what is read, so that the processor waits for many at
-    /// a time.
-    pub fn fetch<'a>(&self, members: &[Member], names: impl Iterator<Item = Name<'a>>) {
+    /// For each of some names the first entry of the table that may be its own, [`TOGETHER`] at most. Looked up one by one, each name waits for
+    /// memory three times: for the place in the table, the export, its name. Here nothing depends on what is read, so that the processor waits for
+    /// many at a time.
+    pub fn candidates<'a>(
+        &self,
+        names: impl Iterator<Item = Name<'a>>,
+    ) -> [Option<Entry>; TOGETHER] {
         let mut first = [None; TOGETHER];
         for (first, name) in first.iter_mut().zip(names) {
             *first = self.table.find(name.hash(), |_| true).copied();
         }
-        let exports = |entry: &Entry| {
-            let (_, object) = members.get(entry.member as usize)?.as_ref()?;
-            Some((&object.exports, entry.export))
-        };
-        // Of names that several define nothing more is fetched.
-        let found = || first.iter().flatten().filter_map(exports);
-        let hashes = found().map(|(exports, export)| exports.hash_at(export));
-        let hashes = hashes.fold(0, |all, hash| all ^ hash);
-        let names = found().map(|(exports, export)| exports.first_byte_at(export));
-        let bytes = names.fold(0, |all, byte| all ^ byte);
-        std::hint::black_box((hashes, bytes));
+        first
     }
 
     /// The definitions of a name, in scope order.

@@ -12,6 +12,7 @@
 
 mod again;
 mod alias;
+mod callee;
 mod commit;
 mod data;
 mod dump;
@@ -67,7 +68,8 @@ pub use model::{
 pub use place::{Extent, Layout, Sizes, bound};
 pub use places::Places;
 pub use regions::Regions;
-pub use resolve::{Attempt, Binding, Callee, Landmark, Scopes, attempt, describe, extern_type};
+pub use callee::Callee;
+pub use resolve::{Attempt, Binding, Landmark, Scopes, attempt, describe, extern_type};
 pub use role::{program_refused, role_of};
 pub use scope::{Definition, Kind, Lookup, Scope};
 pub use slot_map::SlotMap;

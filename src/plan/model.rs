@@ -7,12 +7,13 @@ use std::time::SystemTime;
 use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
+use super::callee::Callee;
 use super::host::{HostDef, HostDefs};
 use super::keepers::Keepers;
 use super::names::Names;
 use super::places::Places;
 use super::regions::Regions;
-use super::resolve::{Binding, Callee};
+use super::resolve::Binding;
 use super::scope::{Definition, Scope};
 use super::slot_map::SlotMap;
 use super::turns::Init;
@@ -286,11 +287,7 @@ impl Model {
         name: Name<'_>,
     ) -> Option<(Callee, &Arc<FuncType>, &HostDef)> {
         let (id, def) = self.host.get(module, name)?;
-        let callee = Callee {
-            id: FuncId::Host(id),
-            export: None,
-        };
-        Some((callee, self.host_func(id)?, def))
+        Some((Callee::host(id), self.host_func(id)?, def))
     }
 
     /// The type of a function that the host defines.
@@ -315,13 +312,7 @@ impl Model {
                 Binding::Func(callee) => *callee,
                 _ => return None,
             },
-            None => Callee {
-                id: FuncId::Object {
-                    object: definition.object,
-                    index: *index,
-                },
-                export: Some(definition),
-            },
+            None => Callee::exported(definition, *index),
         };
         Some((callee, sig))
     }

@@ -65,7 +65,7 @@ pub fn instantiation(request: &Request<'_>, bindings: &[Vec<Binding>]) -> Result
         for binding in bindings {
             match binding {
                 Binding::Func(callee) => {
-                    if let FuncId::Object { object, .. } = callee.id
+                    if let FuncId::Object { object, .. } = callee.id()
                         && let Some(to) = request.fresh_index(object)
                         && to != n
                         && Some(to) != main

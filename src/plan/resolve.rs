@@ -7,26 +7,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::alias::original;
+use super::callee::Callee;
 use super::commit::preloaded;
 use super::fault::{self, Fault, Use, Wrong};
 use super::function::{Target, function};
 use super::host::HostDef;
 use super::index::TOGETHER;
 use super::model::{FuncId, ObjectId, Role};
-use super::scope::{Definition, Kind, Lookup, Scope};
+use super::scope::{Defined, Definition, Kind, Lookup, Scope};
 use super::{Bind, Request, shared};
 use crate::abi;
 use crate::error::Result;
 use crate::object::{ExportItem, ExternType, FuncType, GlobalType, Import, Imports, Name, ValType};
 use crate::text;
-
-/// A function that an import leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Callee {
-    pub id: FuncId,
-    /// The export to take it from; `None` for a host function.
-    pub export: Option<Definition>,
-}
 
 /// What an import is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,16 +51,18 @@ pub enum Binding {
     /// A global, table, memory or tag that an object defines.
     Export(Definition),
     /// A tag of the namespace.
-    Tag(#[serde(with = "shared")] Arc<str>),
+    Tag(#[serde(with = "shared::boxed")] Box<Arc<str>>),
     /// Something else that the host defines.
     Host(u32),
 }
+
+const _: () = assert!(size_of::<Binding>() <= 16, "each import has one");
 
 impl Binding {
     /// The object that it leads to.
     pub fn object(&self) -> Option<ObjectId> {
         match self {
-            Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
+            Binding::Func(callee) | Binding::Slot(callee) => match callee.id() {
                 FuncId::Object { object, .. } => Some(object),
                 FuncId::Host(_) => None,
             },
@@ -233,27 +228,38 @@ impl<'a> Resolver<'a> {
     fn object(&mut self, importer: ObjectId, imports: &'a Imports) -> Vec<Binding> {
         let mut bindings = Vec::with_capacity(imports.len());
         self.emscripten = None;
-        for (import, position) in imports.iter().zip(0..) {
-            if bindings.len().is_multiple_of(TOGETHER) {
-                let next = imports.iter().skip(bindings.len()).take(TOGETHER);
-                self.lookup.fetch(next.map(|import| import.name));
+        let mut all = imports.iter();
+        while all.len() > 0 {
+            let next = all.clone().take(TOGETHER).map(|import| import.name);
+            let firsts = self.lookup.firsts(next, Kind::Symbol);
+            for (first, import) in firsts.into_iter().zip(all.by_ref()) {
+                self.import = bindings.len() as u32;
+                bindings.push(self.import(importer, import, first));
             }
-            self.import = position;
-            bindings.push(self.import(importer, import));
         }
         bindings
     }
 
-    fn import(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
+    /// `first` is the first definition of a symbol of the import's name.
+    #[inline]
+    fn import(
+        &mut self,
+        importer: ObjectId,
+        import: Import<'a>,
+        first: Option<Defined<'a>>,
+    ) -> Binding {
         let from = self.from(import.module);
-        let import = self.translated(importer, import, from).unwrap_or(import);
+        let (import, first) = match self.translated(importer, import, from) {
+            Some(import) => (import, self.lookup.first(import.name, Kind::Symbol)),
+            None => (import, first),
+        };
         match (from, import.ty) {
-            (From::GotMem, ExternType::Global(ty)) => self.got_mem(importer, import, ty),
-            (From::GotFunc, ExternType::Global(ty)) => self.got_func(importer, import, ty),
+            (From::GotMem, ExternType::Global(ty)) => self.got_mem(importer, import, ty, first),
+            (From::GotFunc, ExternType::Global(ty)) => self.got_func(importer, import, ty, first),
             (From::Env, ty) => match linker_provided(&import.name, ty) {
                 Some(Binding::StackPointer) => self.stack_pointer(importer, import),
                 Some(binding) => binding,
-                None => self.env(importer, import),
+                None => self.env(importer, import, first),
             },
             _ => self.host_only(importer, import),
         }
@@ -313,7 +319,12 @@ impl<'a> Resolver<'a> {
             .then_some(Import { name, ..import })
     }
 
-    fn env(&mut self, importer: ObjectId, import: Import<'a>) -> Binding {
+    fn env(
+        &mut self,
+        importer: ObjectId,
+        import: Import<'a>,
+        first: Option<Defined<'a>>,
+    ) -> Binding {
         let host = self.request.model.host.get(abi::ENV, import.name);
         let kind = Kind::of_import(import.ty);
         let same_kind = |def: &HostDef| Kind::of_import(&def.ty) == kind;
@@ -322,25 +333,27 @@ impl<'a> Resolver<'a> {
             return self.host(importer, import, id, &def.ty);
         }
         match import.ty {
-            ExternType::Func(wanted) => match function(self.request, self.lookup, import.name) {
-                Target::Func(callee, sig) if sig == wanted => return Binding::Func(callee),
-                Target::Func(callee, _) => {
-                    if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
-                        self.prefer_own(importer, import, callee.export);
-                        return Binding::Func(own);
+            ExternType::Func(wanted) => {
+                match function(self.request, self.lookup, import.name, first) {
+                    Target::Func(callee, sig) if sig == wanted => return Binding::Func(callee),
+                    Target::Func(callee, _) => {
+                        if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
+                            self.prefer_own(importer, import, callee.export());
+                            return Binding::Func(own);
+                        }
+                        self.wrong(importer, Wrong::Callee(callee));
+                        return Binding::Func(callee);
                     }
-                    self.wrong(importer, Wrong::Callee(callee));
-                    return Binding::Func(callee);
-                }
-                Target::Other(definition) => {
-                    if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
-                        self.prefer_own(importer, import, Some(definition));
-                        return Binding::Func(own);
+                    Target::Other(definition) => {
+                        if let Some(own) = self.own_func(importer, import, |own| own == &**wanted) {
+                            self.prefer_own(importer, import, Some(definition));
+                            return Binding::Func(own);
+                        }
+                        return self.export(importer, import.ty, definition);
                     }
-                    return self.export(importer, import.ty, definition);
+                    Target::None => {}
                 }
-                Target::None => {}
-            },
+            }
             wanted => {
                 if let Some(first) = self.lookup.first(import.name, kind) {
                     return self.export(importer, wanted, first.definition);
@@ -398,10 +411,7 @@ impl<'a> Resolver<'a> {
                 if wanted != given {
                     self.wrong(importer, Wrong::Host(id));
                 }
-                Binding::Func(Callee {
-                    id: FuncId::Host(id),
-                    export: None,
-                })
+                Binding::Func(Callee::host(id))
             }
             (wanted, given) => {
                 if !accepts(wanted, given) {
@@ -412,11 +422,17 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn got_mem(&mut self, importer: ObjectId, import: Import<'a>, ty: &GlobalType) -> Binding {
+    fn got_mem(
+        &mut self,
+        importer: ObjectId,
+        import: Import<'a>,
+        ty: &GlobalType,
+        first: Option<Defined<'a>>,
+    ) -> Binding {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
-        if let Some(first) = self.lookup.first(import.name, Kind::Symbol) {
+        if let Some(first) = first {
             let definition = first.definition;
             if let ExportItem::Data { .. } = first.item {
                 return Binding::Data(definition);
@@ -454,7 +470,13 @@ impl<'a> Resolver<'a> {
         Binding::Null
     }
 
-    fn got_func(&mut self, importer: ObjectId, import: Import<'a>, ty: &GlobalType) -> Binding {
+    fn got_func(
+        &mut self,
+        importer: ObjectId,
+        import: Import<'a>,
+        ty: &GlobalType,
+        first: Option<Defined<'a>>,
+    ) -> Binding {
         if let Some(binding) = self.host_got(importer, import, ty) {
             return binding;
         }
@@ -463,14 +485,14 @@ impl<'a> Resolver<'a> {
         if let Some((callee, true)) = host_callee {
             return Binding::Slot(callee);
         }
-        match function(self.request, self.lookup, import.name) {
+        match function(self.request, self.lookup, import.name, first) {
             Target::Func(callee, sig) => {
                 // The type that the importer calls it by is that of its own definition.
                 let own = self.own_func(importer, import, |own| *own != **sig);
-                let Some(own) = own.filter(|own| own.id != callee.id) else {
+                let Some(own) = own.filter(|own| own.id() != callee.id()) else {
                     return Binding::Slot(callee);
                 };
-                self.prefer_own(importer, import, callee.export);
+                self.prefer_own(importer, import, callee.export());
                 return Binding::Slot(own);
             }
             Target::Other(definition) => {
@@ -561,13 +583,7 @@ impl<'a> Resolver<'a> {
         let object = &self.request.found(importer)?.object;
         let index = object.defined_func(definition.export)?;
         let sig = object.func_type(definition.export)?;
-        fits(&sig).then_some(Callee {
-            id: FuncId::Object {
-                object: importer,
-                index,
-            },
-            export: Some(definition),
-        })
+        fits(&sig).then(|| Callee::exported(definition, index))
     }
 
     /// The first definition is of another type, as where a program happens to have a name of libc's: the importer gets its own.
@@ -630,7 +646,7 @@ impl<'a> Resolver<'a> {
         if known != sig {
             self.wrong(importer, Wrong::Tag(first));
         }
-        Binding::Tag(import.name.text().into())
+        Binding::Tag(Box::new(import.name.text().into()))
     }
 
     fn item(&self, definition: Definition) -> Option<&'a ExportItem> {

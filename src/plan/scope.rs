@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::index::{Entry, Index, Member};
+use super::index::{Entry, Index, Member, TOGETHER};
 use super::model::ObjectId;
 use super::unload::leave;
 use crate::abi;
-use crate::object::{ExportItem, ExternType, Metadata, Name, Object, ValType};
+use crate::object::{Export, ExportItem, ExternType, Metadata, Name, Object, ValType};
 
 /// An export of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -178,11 +178,36 @@ impl Scope {
         self.defined(name, kind).map(|defined| defined.definition)
     }
 
-    /// Makes ready for looking these names up; see [`Index::fetch`].
-    fn fetch<'a>(&self, names: impl Iterator<Item = Name<'a>>) {
-        if self.members.len() > FEW {
-            self.index().fetch(&self.members, names);
+    /// What [`first`](Self::first) gives for each name that has none so far; see [`Index::candidates`].
+    fn firsts<'a>(
+        &'a self,
+        names: impl Iterator<Item = Name<'a>> + Clone,
+        kind: Kind,
+        found: &mut [Option<Defined<'a>>; TOGETHER],
+    ) {
+        let found = found.iter_mut().zip(names.clone());
+        if self.members.len() <= FEW {
+            for (found, name) in found.filter(|(found, _)| found.is_none()) {
+                *found = self.first(name, kind);
+            }
+            return;
         }
+        let candidates = self.index().candidates(names);
+        for ((found, name), candidate) in found.zip(&candidates) {
+            if let (None, Some(candidate)) = (&found, candidate) {
+                *found = match self.single(candidate, name) {
+                    Some((member, export)) => taken(member, candidate.export, export, kind),
+                    None => self.first(name, kind),
+                };
+            }
+        }
+    }
+
+    /// The definition that an entry of the index stands for, if it is one of that name, and the only one.
+    fn single(&self, entry: &Entry, name: Name<'_>) -> Option<(&(ObjectId, Metadata), Export<'_>)> {
+        let member = self.members.get(entry.member as usize)?.as_ref()?;
+        let export = member.1.exports.get(entry.export as usize)?;
+        (export.name == name).then_some((member, export))
     }
 
     fn defined<'a>(
@@ -199,8 +224,9 @@ impl Scope {
         let indexed = indexed.filter_map(move |entry| self.entry(entry, kind));
         let asked = asked.iter().flatten();
         let asked = asked.filter_map(move |member| {
-            let export = member.1.exports.position(name)?;
-            taken(member, export, kind)
+            let position = member.1.exports.position(name)?;
+            let export = member.1.exports.get(position as usize)?;
+            taken(member, position, export, kind)
         });
         indexed.chain(asked)
     }
@@ -221,7 +247,8 @@ impl Scope {
     #[inline]
     fn entry(&self, entry: &Entry, kind: Kind) -> Option<Defined<'_>> {
         let member = self.members.get(entry.member as usize)?.as_ref()?;
-        taken(member, entry.export, kind)
+        let export = member.1.exports.get(entry.export as usize)?;
+        taken(member, entry.export, export, kind)
     }
 
     fn index(&self) -> &Index {
@@ -231,17 +258,20 @@ impl Scope {
 
 /// An export of a member, if it may be what is asked for.
 #[inline]
-fn taken((id, object): &(ObjectId, Metadata), export: u32, kind: Kind) -> Option<Defined<'_>> {
-    let object: &Object = object;
-    let item = object.exports.get(export as usize)?.item;
+fn taken<'a>(
+    (id, object): &'a (ObjectId, Metadata),
+    position: u32,
+    export: Export<'a>,
+    kind: Kind,
+) -> Option<Defined<'a>> {
     let definition = Definition {
         object: *id,
-        export,
+        export: position,
     };
-    kind.takes(item).then_some(Defined {
+    kind.takes(export.item).then_some(Defined {
         definition,
         object,
-        item,
+        item: export.item,
     })
 }
 
@@ -263,11 +293,17 @@ impl<'a> Lookup<'a> {
         scopes.flat_map(move |scope| scope.lookup(name, kind))
     }
 
-    /// Makes ready for looking these names up, [`TOGETHER`](super::index::TOGETHER) at most: they are found sooner then.
-    pub fn fetch<'n>(self, names: impl Iterator<Item = Name<'n>> + Clone) {
+    /// What [`first`](Self::first) gives for each of these names, [`TOGETHER`] at most: they are found sooner than one by one.
+    pub fn firsts(
+        self,
+        names: impl Iterator<Item = Name<'a>> + Clone,
+        kind: Kind,
+    ) -> [Option<Defined<'a>>; TOGETHER] {
+        let mut found = [None; TOGETHER];
         for scope in self.scopes.into_iter().flatten() {
-            scope.fetch(names.clone());
+            scope.firsts(names.clone(), kind, &mut found);
         }
+        found
     }
 
     /// The definition that wins.

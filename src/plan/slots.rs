@@ -7,9 +7,10 @@
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use serde::{Deserialize, Serialize};
 
+use super::callee::Callee;
 use super::model::{Found, FuncId, Node, ObjectId, Placement};
 use super::place::{Layout, within_limits};
-use super::resolve::{Binding, Callee};
+use super::resolve::Binding;
 use super::{Plt, Request};
 use crate::error::{Code, Error, Result};
 use crate::object::{ExternType, Name, Object, Segment};
@@ -70,7 +71,7 @@ impl Routes {
 
     /// `ty` is the import's type: what `wasm.h` cannot express never goes through the host.
     pub fn route(&self, importer: ObjectId, callee: &Callee, ty: &ExternType) -> Route {
-        let FuncId::Object { object, .. } = callee.id else {
+        let FuncId::Object { object, .. } = callee.id() else {
             return Route::Direct;
         };
         let ready = match (self.position(object), self.position(importer)) {
@@ -141,24 +142,24 @@ pub fn assign(
         })
     };
     for callee in wanted {
-        if late.contains(&callee.id) && called.contains(&callee.id) {
+        if late.contains(&callee.id()) && called.contains(&callee.id()) {
             let slot = new_slot();
-            slots.calls.push((callee.id, slot));
+            slots.calls.push((callee.id(), slot));
             slots.fills.push(Fill { slot, callee });
         }
-        if slots.of.contains_key(&callee.id) {
+        if slots.of.contains_key(&callee.id()) {
             continue;
         }
-        let slot = match request.model.slots.get(&callee.id) {
+        let slot = match request.model.slots.get(&callee.id()) {
             Some(&known) => known,
             None => {
                 let slot = new_slot();
-                slots.decided.push((callee.id, slot));
+                slots.decided.push((callee.id(), slot));
                 slots.fills.push(Fill { slot, callee });
                 slot
             }
         };
-        slots.of.insert(callee.id, slot);
+        slots.of.insert(callee.id(), slot);
     }
     layout.table.after = end;
     *layout = within_limits(request, layout.clone())?;
@@ -197,12 +198,12 @@ fn wanted(
                 Binding::Func(callee)
                     if routes.route(importer, callee, import.ty) == Route::Stub =>
                 {
-                    called.insert(callee.id);
+                    called.insert(callee.id());
                     callee
                 }
                 _ => continue,
             };
-            if seen.insert(callee.id) {
+            if seen.insert(callee.id()) {
                 wanted.push(*callee);
             }
         }
@@ -220,8 +221,8 @@ fn own_segments<'a>(
 ) {
     let mut by_object: HashMap<ObjectId, Vec<u32>> = HashMap::new();
     for callee in wanted {
-        if let FuncId::Object { object, index } = callee.id
-            && !request.model.slots.contains_key(&callee.id)
+        if let FuncId::Object { object, index } = callee.id()
+            && !request.model.slots.contains_key(&callee.id())
         {
             by_object.entry(object).or_default().push(index);
         }
@@ -311,11 +312,11 @@ fn hold(request: &Request<'_>, held: Vec<Held>, slots: &mut Slots) -> HashSet<Fu
         direct,
     } in held
     {
-        if !request.model.slots.contains_key(&callee.id) && !slots.of.contains_key(&callee.id) {
-            slots.of.insert(callee.id, slot);
-            slots.decided.push((callee.id, slot));
+        if !request.model.slots.contains_key(&callee.id()) && !slots.of.contains_key(&callee.id()) {
+            slots.of.insert(callee.id(), slot);
+            slots.decided.push((callee.id(), slot));
             if !direct {
-                late.insert(callee.id);
+                late.insert(callee.id());
             }
         }
         if !direct {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 use serde::{Deserialize, Serialize};
 
+use super::callee::Callee;
 use super::model::{FuncId, Landmarks, ObjectId};
 use super::place::Layout;
-use super::resolve::{Binding, Callee, Landmark, Resolved};
+use super::resolve::{Binding, Landmark, Resolved};
 use super::scope::Definition;
 use super::slots::{Route, Routes, Slots};
 use super::{Bind, Plan, Planned, Request, shared};
@@ -181,7 +182,7 @@ impl Supplier<'_> {
             Binding::Address(landmark) => {
                 number(import, landmark_address(&self.layout.landmarks, *landmark))?
             }
-            Binding::Slot(callee) => number(import, self.slot(callee.id)?)?,
+            Binding::Slot(callee) => number(import, self.slot(callee.id())?)?,
             Binding::Null => number(import, 0)?,
             Binding::Number(value) => number(import, *value)?,
             Binding::AtSlot(slot) => Supply::Stub(self.stubs.add(Stub {
@@ -199,13 +200,13 @@ impl Supplier<'_> {
             })),
             Binding::Nothing => Supply::Nothing,
             Binding::Export(definition) => Supply::Export(*definition),
-            Binding::Tag(name) => Supply::Tag(name.clone()),
+            Binding::Tag(name) => Supply::Tag(Arc::clone(name)),
             Binding::Host(id) => Supply::Host(*id),
         })
     }
 
     fn func(&mut self, importer: ObjectId, import: &Import<'_>, callee: &Callee) -> Result<Supply> {
-        let definition = match (callee.id, callee.export) {
+        let definition = match (callee.id(), callee.export()) {
             (FuncId::Host(id), _) => return Ok(Supply::Host(id)),
             (_, Some(definition)) => definition,
             _ => return Err(inconsistent("a function without an export")),
@@ -213,9 +214,9 @@ impl Supplier<'_> {
         Ok(match self.routes.route(importer, callee, import.ty) {
             Route::Direct => Supply::Export(definition),
             Route::Stub => {
-                let slot = match self.calls.get(&callee.id) {
+                let slot = match self.calls.get(&callee.id()) {
                     Some(&slot) => slot,
-                    None => self.slot(callee.id)?,
+                    None => self.slot(callee.id())?,
                 };
                 let sig = func_type(import)?;
                 Supply::Stub(self.stubs.add(Stub { sig, slot }))

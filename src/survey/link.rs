@@ -148,7 +148,7 @@ impl Survey {
                 let (Binding::Func(callee) | Binding::Slot(callee)) = binding else {
                     continue;
                 };
-                let FuncId::Object { object: by, .. } = callee.id else {
+                let FuncId::Object { object: by, .. } = callee.id() else {
                     continue;
                 };
                 let stub = object(by).is_some_and(|by| *by.name == *abi::LIBDL);

@@ -203,7 +203,7 @@ impl<'a> Symbols<'a> {
     fn host(&self, row: Row) -> Option<Definer<'_>> {
         let import = self.import(row)?;
         let what = match self.binding(row)? {
-            Binding::Func(callee) | Binding::Slot(callee) => match callee.id {
+            Binding::Func(callee) | Binding::Slot(callee) => match callee.id() {
                 FuncId::Host(id) => {
                     What::Host(ExternType::Func(self.request.model.host_func(id)?.clone()))
                 }

@@ -104,9 +104,9 @@ impl View<'_> {
     }
 
     fn callee(&self, callee: &Callee) -> (Option<ObjectId>, Option<&str>) {
-        match callee.id {
+        match callee.id() {
             FuncId::Object { object, .. } => {
-                (Some(object), callee.export.and_then(|d| self.symbol(d)))
+                (Some(object), callee.export().and_then(|d| self.symbol(d)))
             }
             FuncId::Host(_) => (None, None),
         }

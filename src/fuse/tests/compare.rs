@@ -163,7 +163,7 @@ impl<'a> Compared<'a> {
             return Target::Own(n, index);
         };
         match &self.world.plan.objects[n].bindings[position as usize] {
-            Binding::Func(callee) => self.callee(callee.id),
+            Binding::Func(callee) => self.callee(callee.id()),
             Binding::Unresolved { .. } => Target::Absent,
             Binding::Nothing => Target::Nothing,
             other => panic!("a function bound to {other:?}"),
@@ -208,7 +208,7 @@ impl<'a> Compared<'a> {
                     other => panic!("a global bound to {other:?}"),
                 }
             }
-            Binding::Slot(callee) => Value::Number(self.slot_of[&callee.id]),
+            Binding::Slot(callee) => Value::Number(self.slot_of[&callee.id()]),
             Binding::Host(_) => host(),
             other => panic!("a global bound to {other:?}"),
         }
@@ -326,7 +326,7 @@ impl<'a> Compared<'a> {
         let binding =
             position.map(|position| &self.world.plan.objects[n].bindings[*position as usize]);
         if let Some(Binding::Slot(callee)) = binding {
-            self.slots.insert(number, self.callee(callee.id));
+            self.slots.insert(number, self.callee(callee.id()));
         }
     }
 
@@ -606,7 +606,7 @@ impl<'a> Compared<'a> {
         // What calls through stubs alone have a slot for is called directly.
         let filled: Vec<u64> = expected.keys().copied().collect();
         for fill in &self.world.plan.fills {
-            expected.insert(fill.slot, self.callee(fill.callee.id));
+            expected.insert(fill.slot, self.callee(fill.callee.id()));
         }
         let mut found: BTreeMap<u64, u32> = BTreeMap::new();
         for segment in &self.imports.segments {

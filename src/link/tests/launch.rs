@@ -165,7 +165,7 @@ fn load(world: &World, program: &Path, flags: Flags) -> Result<String> {
         panic!("no function");
     };
     let mut results = [Val::u32(0)];
-    calls::export(&world.ns, callee.export.unwrap(), &[], &mut results)?;
+    calls::export(&world.ns, callee.export().unwrap(), &[], &mut results)?;
     let state = world.ns.state();
     let nodes = &state.model.nodes;
     let mut ids: Vec<_> = nodes.keys().copied().collect();

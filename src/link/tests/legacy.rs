@@ -31,7 +31,7 @@ fn right(code: &str) -> u32 {
     let Symbol::Func { callee, .. } = symbol else {
         panic!("{symbol:?}")
     };
-    let definition = callee.export.unwrap();
+    let definition = callee.export().unwrap();
     let mut results = [Val::u32(0)];
     calls::export(&world.ns, definition, &[], &mut results).unwrap();
     results[0].as_u32().unwrap()

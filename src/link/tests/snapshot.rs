@@ -24,7 +24,7 @@ fn call(world: &World, name: &str, args: &[Val]) -> Result<u32> {
         panic!("{name} is no function");
     };
     let mut results = [Val::u32(0)];
-    calls::export(&world.ns, callee.export.unwrap(), args, &mut results)?;
+    calls::export(&world.ns, callee.export().unwrap(), args, &mut results)?;
     Ok(results[0].as_u32().unwrap())
 }
 

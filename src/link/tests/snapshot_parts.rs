@@ -171,7 +171,7 @@ fn call(world: &World, name: &str) -> Result<u32> {
         panic!("{name} is no function");
     };
     let mut results = [Val::u32(0)];
-    calls::export(&world.ns, callee.export.unwrap(), &[], &mut results)?;
+    calls::export(&world.ns, callee.export().unwrap(), &[], &mut results)?;
     Ok(results[0].as_u32().unwrap())
 }
 

@@ -146,7 +146,7 @@ impl Transaction<'_> {
     /// The host's functions that are used for the first time, and of the linker's own one for each object that imports them.
     pub(super) fn make_host_functions(&mut self) -> Result<()> {
         for fill in &self.plan.fills {
-            if let FuncId::Host(id) = fill.callee.id {
+            if let FuncId::Host(id) = fill.callee.id() {
                 self.ns.make(id)?;
             }
         }

@@ -119,7 +119,7 @@ impl<'a> Naive<'a> {
             };
             if let Some(node) = self.request.model.nodes.get(&object) {
                 match &node.bindings[position as usize] {
-                    Binding::Func(callee) => return Want::Func(callee.id),
+                    Binding::Func(callee) => return Want::Func(callee.id()),
                     _ => continue,
                 }
             }

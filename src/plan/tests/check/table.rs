@@ -47,12 +47,12 @@ pub fn slots(request: &Request<'_>, plan: &Plan) {
     let mut filled = HashMap::new();
     for fill in &plan.fills {
         assert_eq!(
-            *filled.entry(fill.slot).or_insert(fill.callee.id),
-            fill.callee.id,
+            *filled.entry(fill.slot).or_insert(fill.callee.id()),
+            fill.callee.id(),
             "slot {}",
             fill.slot
         );
-        table.insert(fill.slot, Some(fill.callee.id));
+        table.insert(fill.slot, Some(fill.callee.id()));
     }
     let mut address: HashMap<FuncId, u64> = request
         .model
