@@ -212,11 +212,13 @@ fn symbol(
         }
         (
             Some(Exported::Number(value, _)),
-            ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. },
+            item @ (ExportItem::Data(_) | ExportItem::Global { .. }),
         ) => {
             let planned = world.plan.objects.get(object as usize);
             let base = planned.ok_or_else(|| lost("a place"))?.place.memory_base;
-            let address = ty.content == ValType::I32 && !ty.mutable;
+            let address = item
+                .global_type()
+                .is_some_and(|ty| ty.content == ValType::I32 && !ty.mutable);
             address.then_some(Symbol::Data(value.wrapping_sub(base) & 0xffff_ffff))
         }
         (Some(Exported::Global(of, index)), _) => {

@@ -129,10 +129,10 @@ pub(super) fn exported(
 ) -> Result<Option<Exported>> {
     Ok(Some(match item {
         ExportItem::Func { index, .. } => Exported::Func(targets.func_of(object, *index)),
-        ExportItem::Data { value, .. } => {
+        ExportItem::Data(datum) => {
             let planned = world.plan.objects.get(object as usize);
             let place = planned.ok_or_else(|| lost("a place"))?.place;
-            Exported::Number(place.address(*value), object)
+            Exported::Number(place.address(datum.value()), object)
         }
         ExportItem::Global { index, .. } => match values.global(object, *index) {
             Some(value) => Exported::Number(value, object),

@@ -220,9 +220,9 @@ impl Targets {
                 let tag = match binding {
                     Binding::Tag(name) => {
                         let next = number(self.tags.len())?;
-                        let position = *self.tag_of.entry(name.clone()).or_insert(next);
+                        let position = *self.tag_of.entry(Arc::clone(name)).or_insert(next);
                         if position == next {
-                            self.tags.push((name.clone(), at.object, ty));
+                            self.tags.push((Arc::clone(name), at.object, ty));
                         }
                         Tag::Named(position)
                     }
@@ -293,7 +293,7 @@ impl Targets {
             (Supply::StackPointer, _) => Ok(Global::Stack),
             (_, Binding::Export(definition)) => match item(world, definition)? {
                 (object, ExportItem::Global { index, .. }) => Ok(self.global_at(object, *index)),
-                (object, ExportItem::Data { .. }) => Err(at.unsupported(&format!(
+                (object, ExportItem::Data(_)) => Err(at.unsupported(&format!(
                     "a constant that {} defines as a symbol",
                     name_of(world, object)
                 ))),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::object::{
-    Asides, ConstValue, Dylink, ExportItem, Exports, ExternType, Features, Filled, FuncType,
+    Asides, ConstValue, Datum, Dylink, ExportItem, Exports, ExternType, Features, Filled, FuncType,
     GlobalType, Imports, MemoryType, Metering, Object, Segment, TableType,
 };
 
@@ -185,13 +185,13 @@ pub fn encode(object: &Object) -> postcard::Result<Vec<u8>> {
                 index: *index,
                 ty: types.of(sig),
             },
-            ExportItem::Data { value, ty } => ItemForm::Data {
-                value: *value,
-                ty: *ty,
+            ExportItem::Data(datum) => ItemForm::Data {
+                value: datum.value(),
+                ty: datum.ty(),
             },
             ExportItem::Global { index, ty } => ItemForm::Global {
                 index: *index,
-                ty: *ty,
+                ty: **ty,
             },
             ExportItem::Table { index, ty } => ItemForm::Table {
                 index: *index,
@@ -277,8 +277,11 @@ pub fn decode(bytes: &[u8]) -> Option<Object> {
     for export in form.exports {
         let item = match export.item {
             ItemForm::Func { index, ty: n } => ExportItem::Func { index, sig: ty(n)? },
-            ItemForm::Data { value, ty } => ExportItem::Data { value, ty },
-            ItemForm::Global { index, ty } => ExportItem::Global { index, ty },
+            ItemForm::Data { value, ty } => ExportItem::Data(Datum::new(value, ty)?),
+            ItemForm::Global { index, ty } => ExportItem::Global {
+                index,
+                ty: ty.into(),
+            },
             ItemForm::Table { index, ty } => ExportItem::Table {
                 index,
                 ty: ty.into(),

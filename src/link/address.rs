@@ -100,7 +100,7 @@ fn holds(node: &Node, address: u64) -> bool {
     }
     let object = &node.found.object;
     let landmark = |name: &str| match object.export(name)?.item {
-        ExportItem::Data { value, .. } => Some(node.place.address(*value)),
+        ExportItem::Data(datum) => Some(node.place.address(datum.value())),
         _ => None,
     };
     let in_stack = match (landmark(abi::STACK_LOW), landmark(abi::STACK_HIGH)) {

@@ -124,10 +124,7 @@ fn with_stack_pointer<T>(state: &State, with: impl FnOnce(&Global) -> T) -> Opti
     let object = &state.model.nodes.get(&main)?.found.object;
     let export = object.position(abi::STACK_POINTER)?;
     match object.exports.get(export as usize)?.item {
-        ExportItem::Global {
-            ty: STACK_POINTER_TYPE,
-            ..
-        } => {}
+        ExportItem::Global { ty, .. } if **ty == STACK_POINTER_TYPE => {}
         _ => return None,
     }
     let export = state.export(Definition {

@@ -155,7 +155,7 @@ impl Guest for Inside<'_> {
                 let node = self.state.model.nodes.get(&definition.object)?;
                 let export = node.found.object.exports.get(definition.export as usize)?;
                 match export.item {
-                    ExportItem::Data { value, .. } => known(node.place.address(*value)),
+                    ExportItem::Data(datum) => known(node.place.address(datum.value())),
                     _ => None,
                 }
             }

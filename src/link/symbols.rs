@@ -114,7 +114,7 @@ impl Namespace {
                 };
                 *model.slots.get(&function)?
             }
-            ExportItem::Data { value, .. } => node.place.address(*value),
+            ExportItem::Data(datum) => node.place.address(datum.value()),
             _ => return None,
         };
         u32::try_from(value).ok()
@@ -239,8 +239,8 @@ fn symbol(state: &State, definition: Definition) -> Option<Symbol> {
     let node = state.model.nodes.get(&definition.object)?;
     let exports = &node.found.object.exports;
     match exports.get(definition.export as usize)?.item {
-        ExportItem::Data { value, .. } => Some(Symbol::Data {
-            address: node.place.address(*value),
+        ExportItem::Data(datum) => Some(Symbol::Data {
+            address: node.place.address(datum.value()),
             object: definition.object,
         }),
         _ => None,

@@ -23,11 +23,15 @@ impl ByValue {
         for (export, position) in object.exports.iter().zip(0..) {
             match export.item {
                 ExportItem::Func { index, .. } => functions.push((*index, position)),
-                ExportItem::Data { value, .. } => match value.base {
+                ExportItem::Data(datum) => {
+                    let value = datum.value();
                     // Addresses have 32 bits.
-                    Base::None | Base::Memory => data.push((value.offset as u32, position)),
-                    Base::Table => numbers.push((value.offset as u32, position)),
-                },
+                    let address = (value.offset as u32, position);
+                    match value.base {
+                        Base::None | Base::Memory => data.push(address),
+                        Base::Table => numbers.push(address),
+                    }
+                }
                 _ => {}
             }
         }

@@ -2,9 +2,7 @@
 //! there are very many, and all names of a section are checked at once ([`super::name::Names::settle`]). Whatever else an entry is, or whatever is
 //! wrong with it, wasmparser's readers say.
 
-use wasmparser::{
-    BinaryReader, Error, ExternalKind, FromReader, GlobalType, Imports, TypeRef, ValType,
-};
+use wasmparser::{BinaryReader, Error, ExternalKind, FromReader, Imports, TypeRef};
 
 /// A section's contents, from the next entry on.
 pub(super) struct Entries<'a> {
@@ -25,6 +23,22 @@ pub(super) enum ImportEntry<'a> {
     One(RawImport<'a>),
     /// One of the compact encodings, which hold many imports.
     Group(Imports<'a>),
+}
+
+/// An import in one of the forms that nearly all have. It fits into registers, which a `RawImport` does not.
+#[derive(Clone, Copy)]
+pub(super) struct PlainImport<'a> {
+    pub module: &'a [u8],
+    pub name: &'a [u8],
+    pub ty: PlainType,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlainType {
+    /// A function, of the type of this index.
+    Func(u32),
+    /// A global that holds an i32.
+    Global { mutable: bool },
 }
 
 /// An export whose name may be anything.
@@ -66,22 +80,34 @@ impl<'a> Entries<'a> {
         self.rest.is_empty()
     }
 
+    /// The next import, if it is of a plain form.
+    #[inline(always)]
+    pub fn plain_import(&mut self) -> Option<PlainImport<'a>> {
+        let (import, rest) = import(self.rest)?;
+        self.go_to(rest);
+        Some(import)
+    }
+
+    /// The next import, of whatever form.
+    #[cold]
     pub fn import(&mut self) -> Result<ImportEntry<'a>, Error> {
-        if let Some((import, rest)) = import(self.rest) {
-            self.go_to(rest);
-            return Ok(ImportEntry::One(import));
-        }
         Ok(match self.slowly()? {
             Imports::Single(_, import) => ImportEntry::One(import.into()),
             group => ImportEntry::Group(group),
         })
     }
 
+    /// The next export, if it is of a function or a global.
+    #[inline(always)]
+    pub fn plain_export(&mut self) -> Option<RawExport<'a>> {
+        let (export, rest) = export(self.rest)?;
+        self.go_to(rest);
+        Some(export)
+    }
+
+    /// The next export, of whatever kind.
+    #[cold]
     pub fn export(&mut self) -> Result<RawExport<'a>, Error> {
-        if let Some((export, rest)) = export(self.rest) {
-            self.go_to(rest);
-            return Ok(export);
-        }
         let export = self.slowly::<wasmparser::Export<'a>>()?;
         Ok(RawExport {
             name: export.name.as_bytes(),
@@ -114,30 +140,26 @@ const GLOBAL: u8 = 3;
 const I32: u8 = 0x7f;
 
 /// An import of a function, or of an i32 global.
-#[inline]
-fn import(rest: &[u8]) -> Option<(RawImport<'_>, &[u8])> {
+#[inline(always)]
+fn import(rest: &[u8]) -> Option<(PlainImport<'_>, &[u8])> {
     let (module, rest) = name(rest)?;
     let (name, rest) = name(rest)?;
     let (ty, rest) = match *rest {
         [FUNC, ref rest @ ..] => {
             let (index, rest) = number(rest)?;
-            (TypeRef::Func(index), rest)
+            (PlainType::Func(index), rest)
         }
         [GLOBAL, I32, mutable @ (0 | 1), ref rest @ ..] => {
-            let ty = GlobalType {
-                content_type: ValType::I32,
-                mutable: mutable == 1,
-                shared: false,
-            };
-            (TypeRef::Global(ty), rest)
+            let mutable = mutable == 1;
+            (PlainType::Global { mutable }, rest)
         }
         _ => return None,
     };
-    Some((RawImport { module, name, ty }, rest))
+    Some((PlainImport { module, name, ty }, rest))
 }
 
 /// An export of a function or a global.
-#[inline]
+#[inline(always)]
 fn export(rest: &[u8]) -> Option<(RawExport<'_>, &[u8])> {
     let (name, rest) = name(rest)?;
     let (&kind, rest) = rest.split_first()?;
@@ -151,7 +173,7 @@ fn export(rest: &[u8]) -> Option<(RawExport<'_>, &[u8])> {
 }
 
 /// A name of at most 16,383 bytes: a longer one may be too long.
-#[inline]
+#[inline(always)]
 fn name(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match *rest {
         [length @ 0..=0x7f, ref rest @ ..] => (usize::from(length), rest),
@@ -164,7 +186,7 @@ fn name(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A number of at most 28 bits.
-#[inline]
+#[inline(always)]
 fn number(rest: &[u8]) -> Option<(u32, &[u8])> {
     let mut number = 0;
     for (shift, &byte) in [0, 7, 14, 21].into_iter().zip(rest) {
@@ -181,6 +203,7 @@ fn number(rest: &[u8]) -> Option<(u32, &[u8])> {
 mod tests {
     use super::*;
     use wasm_encoder::Encode;
+    use wasmparser::{GlobalType, ValType};
 
     /// What both readers say of an entry, and how much they read.
     fn both(bytes: &[u8]) {
@@ -193,7 +216,15 @@ mod tests {
                 return;
             };
             assert_eq!(quick.module, slow.module.as_bytes());
-            assert_eq!((quick.name, quick.ty), (slow.name.as_bytes(), slow.ty));
+            let ty = match quick.ty {
+                PlainType::Func(index) => TypeRef::Func(index),
+                PlainType::Global { mutable } => TypeRef::Global(GlobalType {
+                    content_type: ValType::I32,
+                    mutable,
+                    shared: false,
+                }),
+            };
+            assert_eq!((quick.name, ty), (slow.name.as_bytes(), slow.ty));
             assert_eq!(rest.len(), reader.bytes_remaining(), "{bytes:x?}");
         }
         let mut reader = BinaryReader::new(bytes, 0);

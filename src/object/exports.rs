@@ -47,7 +47,7 @@ impl Row {
     }
 }
 
-const _: () = assert!(size_of::<Row>() <= 48, "there are very many of them");
+const _: () = assert!(size_of::<Row>() <= 32, "there are very many of them");
 
 /// Why an export cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

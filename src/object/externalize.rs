@@ -146,7 +146,7 @@ fn has_movable_stack_pointer(object: &Object) -> bool {
         .map(|export| export.item.clone());
     let first_defined = ExportItem::Global {
         index: object.imported_globals,
-        ty: STACK_POINTER_TYPE,
+        ty: STACK_POINTER_TYPE.into(),
     };
     !imported && exported == Some(first_defined)
 }

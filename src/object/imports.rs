@@ -81,6 +81,11 @@ impl Imports {
         (self.modules.len() - 1) as u32
     }
 
+    /// The name of a module by its number.
+    pub(super) fn module(&self, number: u32) -> Option<&str> {
+        self.modules.get(number as usize).map(AsRef::as_ref)
+    }
+
     /// Adds a type, which may be there. Gives its number.
     pub(super) fn add_type(&mut self, ty: ExternType) -> u32 {
         self.types.push(ty);

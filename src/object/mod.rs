@@ -6,6 +6,7 @@ mod clamp;
 mod constant;
 mod convert;
 mod data;
+mod datum;
 mod dylink;
 mod elements;
 mod emscripten;
@@ -47,6 +48,7 @@ pub use by_value::ByValue;
 pub use clamp::{Bounds, clamp};
 pub(crate) use constant::{Global as KnownGlobal, Width, evaluate};
 pub(crate) use convert::value as value_type;
+pub use datum::Datum;
 pub(crate) use dylink::mem_info;
 pub use explain::{Explanation, explain};
 #[cfg(target_family = "wasm")]
@@ -106,14 +108,11 @@ pub enum ExportItem {
         sig: Arc<FuncType>,
     },
     /// An immutable global with a constant initialiser: the address of a datum, or a plain number.
-    Data {
-        value: ConstValue,
-        ty: GlobalType,
-    },
+    Data(Datum),
     /// Any other global (mutable, or without a known value).
     Global {
         index: u32,
-        ty: GlobalType,
+        ty: Box<GlobalType>,
     },
     Table {
         index: u32,
@@ -127,6 +126,17 @@ pub enum ExportItem {
         index: u32,
         sig: Arc<FuncType>,
     },
+}
+
+impl ExportItem {
+    /// The type, if it is a global.
+    pub fn global_type(&self) -> Option<GlobalType> {
+        match self {
+            ExportItem::Data(datum) => Some(datum.ty()),
+            ExportItem::Global { ty, .. } => Some(**ty),
+            _ => None,
+        }
+    }
 }
 
 /// A run of table slots that the object's own active element segment fills.

@@ -12,13 +12,13 @@ use wasmparser::{
 use super::budget::{self, Budget};
 use super::constant::Global;
 use super::dylink::{self, Notes};
-use super::entries::{Entries, ImportEntry, RawImport};
+use super::entries::{Entries, ImportEntry, PlainImport, PlainType, RawImport};
 use super::name::NotText;
 use super::soname;
 use super::spaces::IndexSpaces;
 use super::{
-    Base, ConstValue, ExportItem, ExternType, Features, GlobalType, HeapType, Import, Object,
-    ParseLimits, Unfit, ValType, convert, data, elements, fault, features,
+    Base, ConstValue, Datum, ExportItem, ExternType, Features, GlobalType, HeapType, Import,
+    Object, ParseLimits, Unfit, ValType, convert, data, elements, fault, features,
 };
 use crate::abi;
 use crate::error::{Context, Error, Result};
@@ -196,6 +196,18 @@ impl<'a, 'l> Builder<'a, 'l> {
         let (count, mut entries) = Entries::new(contents, start).map_err(fault::reader)?;
         for _ in 0..count {
             let at = entries.position();
+            if let Some(PlainImport { module, name, ty }) = entries.plain_import() {
+                let module = self.import_names(at, module, name)?;
+                let ty = match ty {
+                    PlainType::Func(ty) => self.func_import(at, ty)?,
+                    PlainType::Global { mutable } => {
+                        let content = ValType::I32;
+                        self.global_import(at, (module, name), GlobalType { content, mutable })?
+                    }
+                };
+                self.add_import(at, module, name, ty)?;
+                continue;
+            }
             match entries.import().map_err(fault::reader)? {
                 ImportEntry::One(import) => self.import(at, import)?,
                 // The compact encodings: one entry of the section holds many imports.
@@ -220,43 +232,12 @@ impl<'a, 'l> Builder<'a, 'l> {
 
     fn import(&mut self, at: usize, import: RawImport<'a>) -> Result<()> {
         let position = index(self.object.imports.len());
-        let count = self.object.imports.len().saturating_add(1);
-        fault::check_count(at, count, "imports", self.limits.imports)?;
-        self.check_name(at, import.module)?;
-        self.check_name(at, import.name)?;
-        self.spaces.budget.take(at, 1, import.name.len())?;
-        let module = self.module(at, import.module)?;
+        let module = self.import_names(at, import.module, import.name)?;
         let ty = match import.ty {
-            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                let sig = self.spaces.add_func(ty, at)?;
-                self.object.func_imports.push(position);
-                // There is a type of this index.
-                let ty = usize::try_from(ty).unwrap_or(usize::MAX);
-                if self.func_types.len() <= ty {
-                    self.func_types.resize(ty.saturating_add(1), None);
-                }
-                let imports = &mut self.object.imports;
-                let mut add = || imports.add_type(ExternType::Func(sig.clone()));
-                match self.func_types.get_mut(ty) {
-                    Some(known) => *known.get_or_insert_with(add),
-                    None => add(),
-                }
-            }
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.func_import(at, ty)?,
             TypeRef::Global(ty) => {
                 let ty = convert::global(ty, at)?;
-                let count = self.spaces.globals.len().saturating_add(1);
-                fault::check_count(at, count, "globals", self.limits.globals)?;
-                let value = base(import, ty);
-                self.spaces.add_global(Global { ty, value });
-                self.object.global_imports.push(position);
-                match self.global_type {
-                    Some((last, number)) if last == ty => number,
-                    _ => {
-                        let number = self.object.imports.add_type(ExternType::Global(ty));
-                        self.global_type = Some((ty, number));
-                        number
-                    }
-                }
+                self.global_import(at, (module, import.name), ty)?
             }
             TypeRef::Table(ty) => {
                 let ty = convert::table(ty, at)?;
@@ -276,8 +257,60 @@ impl<'a, 'l> Builder<'a, 'l> {
                 self.object.imports.add_type(ExternType::Tag(sig))
             }
         };
+        self.add_import(at, module, import.name, ty)
+    }
+
+    /// Checks that there is room for one more import of these names. Gives the number of its module.
+    fn import_names(&mut self, at: usize, module: &'a [u8], name: &[u8]) -> Result<u32> {
+        let count = self.object.imports.len().saturating_add(1);
+        fault::check_count(at, count, "imports", self.limits.imports)?;
+        self.check_name(at, module)?;
+        self.check_name(at, name)?;
+        self.spaces.budget.take(at, 1, name.len())?;
+        self.module(at, module)
+    }
+
+    /// Notes that the next import is a function of the type of an index. Gives the number of its type.
+    fn func_import(&mut self, at: usize, ty: u32) -> Result<u32> {
+        let sig = self.spaces.add_func(ty, at)?;
+        let position = index(self.object.imports.len());
+        self.object.func_imports.push(position);
+        // There is a type of this index.
+        let ty = usize::try_from(ty).unwrap_or(usize::MAX);
+        if self.func_types.len() <= ty {
+            self.func_types.resize(ty.saturating_add(1), None);
+        }
         let imports = &mut self.object.imports;
-        let added = imports.push_unchecked(module, import.name, ty);
+        let mut add = || imports.add_type(ExternType::Func(sig.clone()));
+        Ok(match self.func_types.get_mut(ty) {
+            Some(known) => *known.get_or_insert_with(add),
+            None => add(),
+        })
+    }
+
+    /// Notes that the next import is a global, by the number of its module and its name. Gives the number of its type.
+    fn global_import(&mut self, at: usize, from: (u32, &[u8]), ty: GlobalType) -> Result<u32> {
+        let count = self.spaces.globals.len().saturating_add(1);
+        fault::check_count(at, count, "globals", self.limits.globals)?;
+        let (module, name) = from;
+        let of_env = self.object.imports.module(module) == Some(abi::ENV);
+        let value = base(name, ty).filter(|_| of_env);
+        self.spaces.add_global(Global { ty, value });
+        let position = index(self.object.imports.len());
+        self.object.global_imports.push(position);
+        Ok(match self.global_type {
+            Some((last, number)) if last == ty => number,
+            _ => {
+                let number = self.object.imports.add_type(ExternType::Global(ty));
+                self.global_type = Some((ty, number));
+                number
+            }
+        })
+    }
+
+    fn add_import(&mut self, at: usize, module: u32, name: &[u8], ty: u32) -> Result<()> {
+        let imports = &mut self.object.imports;
+        let added = imports.push_unchecked(module, name, ty);
         added.ok_or_else(|| fault::over_budget(at))
     }
 
@@ -334,7 +367,10 @@ impl<'a, 'l> Builder<'a, 'l> {
         let (count, mut entries) = Entries::new(contents, start).map_err(fault::reader)?;
         for _ in 0..count {
             let at = entries.position();
-            let export = entries.export().map_err(fault::reader)?;
+            let export = match entries.plain_export() {
+                Some(export) => export,
+                None => entries.export().map_err(fault::reader)?,
+            };
             self.check_name(at, export.name)?;
             self.spaces.budget.take(at, 1, export.name.len())?;
             let item = self.export_item(at, export.kind, export.index)?;
@@ -370,13 +406,15 @@ impl<'a, 'l> Builder<'a, 'l> {
             ExternalKind::Global => {
                 let global = self.spaces.global(index, at)?;
                 let ty = global.ty;
-                match global.value {
-                    // An import exported again is an alias of what it is bound to, even where
-                    // its value can be computed.
-                    Some(value) if index >= self.object.imported_globals => {
-                        ExportItem::Data { value, ty }
-                    }
-                    _ => ExportItem::Global { index, ty },
+                // An import exported again is an alias of what it is bound to, even where its value can be computed.
+                let own = index >= self.object.imported_globals;
+                let value = global.value.filter(|_| own);
+                match value.and_then(|value| Datum::new(value, ty)) {
+                    Some(datum) => ExportItem::Data(datum),
+                    None => ExportItem::Global {
+                        index,
+                        ty: ty.into(),
+                    },
                 }
             }
         })
@@ -520,12 +558,12 @@ fn is_object_memory(import: &Import<'_>) -> bool {
     matches!(import.ty, ExternType::Memory(_)) && import.name.text() == "__linear_memory"
 }
 
-/// The value of an imported global for constant expressions: its own base, if it is one.
-fn base(import: RawImport<'_>, ty: GlobalType) -> Option<ConstValue> {
-    if ty.mutable || import.module != abi::ENV.as_bytes() {
+/// The value of a global that is imported from env for constant expressions: the object's own base, if it is one.
+fn base(name: &[u8], ty: GlobalType) -> Option<ConstValue> {
+    if ty.mutable {
         return None;
     }
-    let base = match std::str::from_utf8(import.name).ok()? {
+    let base = match std::str::from_utf8(name).ok()? {
         abi::MEMORY_BASE => Base::Memory,
         abi::TABLE_BASE | abi::TABLE_BASE_32 => Base::Table,
         _ => return None,

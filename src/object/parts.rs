@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::section::{self, Sections};
 use super::{
-    Base, ConstValue, Dylink, ExportItem, Exports, GlobalType, Object, ParseLimits, ValType, fault,
+    Base, ConstValue, Datum, Dylink, ExportItem, Exports, GlobalType, Object, ParseLimits, ValType,
+    fault,
 };
 use crate::abi;
 use crate::error::{Code, Error, Result};
@@ -303,7 +304,9 @@ fn one(
                     base: Base::Memory,
                     offset,
                 };
-                (ExportItem::Data { value, ty: ADDRESS }, String::new())
+                let datum = Datum::new(value, ADDRESS);
+                let datum = datum.ok_or_else(|| wrong("has an address that is none"))?;
+                (ExportItem::Data(datum), String::new())
             }
             Item::Export(position) => {
                 let export = whole.exports.get(position as usize);

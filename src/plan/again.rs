@@ -202,7 +202,8 @@ fn tags(request: &Request<'_>, load: &Again<'_>) -> Vec<(Arc<str>, Arc<FuncType>
         let Binding::Tag(name) = binding else {
             continue;
         };
-        let made = request.model.tags.contains_key(&**name) || new.iter().any(|(n, _)| *n == **name);
+        let made =
+            request.model.tags.contains_key(&**name) || new.iter().any(|(n, _)| *n == **name);
         if let (false, Some(sig)) = (made, known.get(&***name)) {
             new.push((Arc::clone(name), Arc::new((*sig).clone())));
         }
@@ -235,7 +236,7 @@ impl Fits<'_> {
             | Binding::Number(_)
             | Binding::Null => number,
             Binding::Data(definition) => {
-                number && matches!(self.item(*definition), Some(ExportItem::Data { .. }))
+                number && matches!(self.item(*definition), Some(ExportItem::Data(_)))
             }
             Binding::Slot(callee) => number && self.callee(callee),
             Binding::Func(callee) => match import.ty {
@@ -256,7 +257,7 @@ impl Fits<'_> {
                 (import.ty, self.item(*definition)),
                 (
                     ExternType::Global(_),
-                    Some(ExportItem::Global { .. } | ExportItem::Data { .. })
+                    Some(ExportItem::Global { .. } | ExportItem::Data(_))
                 ) | (ExternType::Table(_), Some(ExportItem::Table { .. }))
                     | (ExternType::Memory(_), Some(ExportItem::Memory { .. }))
                     | (ExternType::Tag(_), Some(ExportItem::Tag { .. }))

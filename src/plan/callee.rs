@@ -72,7 +72,9 @@ impl Callee {
 impl fmt::Debug for Callee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Callee");
-        shown.field("id", &self.id()).field("export", &self.export());
+        shown
+            .field("id", &self.id())
+            .field("export", &self.export());
         shown.finish()
     }
 }
@@ -117,7 +119,10 @@ mod tests {
             index,
         };
         let object = Callee::exported(definition(3, 5), 7);
-        assert_eq!((object.id(), object.export()), (func(3, 7), Some(definition(3, 5))));
+        assert_eq!(
+            (object.id(), object.export()),
+            (func(3, 7), Some(definition(3, 5)))
+        );
         let host = Callee::host(9);
         assert_eq!((host.id(), host.export()), (FuncId::Host(9), None));
         for callee in [object, host] {

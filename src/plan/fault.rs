@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
-use super::callee::Callee;
 use super::Request;
+use super::callee::Callee;
 use super::model::{FuncId, ObjectId};
 use super::resolve::{describe, extern_type};
 use super::scope::Definition;

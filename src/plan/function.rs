@@ -74,7 +74,8 @@ pub fn function<'a>(
 }
 
 /// The function of a definition that is no import exported again.
-fn own<'a>(defined: &Defined<'a>) -> Option<(Callee, &'a Arc<FuncType>)> {
+#[inline]
+pub(super) fn own<'a>(defined: &Defined<'a>) -> Option<(Callee, &'a Arc<FuncType>)> {
     let ExportItem::Func { index, sig } = defined.item else {
         return None;
     };

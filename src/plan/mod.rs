@@ -54,6 +54,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 pub use again::{Again, again};
+pub use callee::Callee;
 pub use commit::{Changes, within};
 pub use dump::{bindings, dump, symbols};
 pub use fault::{Fault, Use, Wrong};
@@ -68,7 +69,6 @@ pub use model::{
 pub use place::{Extent, Layout, Sizes, bound};
 pub use places::Places;
 pub use regions::Regions;
-pub use callee::Callee;
 pub use resolve::{Attempt, Binding, Landmark, Scopes, attempt, describe, extern_type};
 pub use role::{program_refused, role_of};
 pub use scope::{Definition, Kind, Lookup, Scope};

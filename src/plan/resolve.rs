@@ -10,7 +10,7 @@ use super::alias::original;
 use super::callee::Callee;
 use super::commit::preloaded;
 use super::fault::{self, Fault, Use, Wrong};
-use super::function::{Target, function};
+use super::function::{Target, function, own};
 use super::host::HostDef;
 use super::index::TOGETHER;
 use super::model::{FuncId, ObjectId, Role};
@@ -234,14 +234,33 @@ impl<'a> Resolver<'a> {
             let firsts = self.lookup.firsts(next, Kind::Symbol);
             for (first, import) in firsts.into_iter().zip(all.by_ref()) {
                 self.import = bindings.len() as u32;
-                bindings.push(self.import(importer, import, first));
+                // Nearly all are bound so. Each way writes what it finds at once.
+                match self.plain(import, first.as_ref()) {
+                    Some(callee) => bindings.push(Binding::Func(callee)),
+                    None => bindings.push(self.import(importer, import, first)),
+                }
             }
         }
         bindings
     }
 
-    /// `first` is the first definition of a symbol of the import's name.
+    /// The function of an object's that an import is bound to whose type is as wanted, where nothing else has a say.
     #[inline]
+    fn plain(&mut self, import: Import<'a>, first: Option<&Defined<'a>>) -> Option<Callee> {
+        let ExternType::Func(wanted) = import.ty else {
+            return None;
+        };
+        let translates = self.translates != Some(false);
+        if translates || self.from(import.module) != From::Env {
+            return None;
+        }
+        let (callee, sig) = own(first?)?;
+        let host = self.request.model.host.get(abi::ENV, import.name);
+        (host.is_none() && sig == wanted).then_some(callee)
+    }
+
+    /// `first` is the first definition of a symbol of the import's name.
+    #[inline(never)]
     fn import(
         &mut self,
         importer: ObjectId,
@@ -434,12 +453,11 @@ impl<'a> Resolver<'a> {
         }
         if let Some(first) = first {
             let definition = first.definition;
-            if let ExportItem::Data { .. } = first.item {
+            if let ExportItem::Data(_) = first.item {
                 return Binding::Data(definition);
             }
             let own = self.own(importer, import);
-            let is_datum =
-                |&own: &Definition| matches!(self.item(own), Some(ExportItem::Data { .. }));
+            let is_datum = |&own: &Definition| matches!(self.item(own), Some(ExportItem::Data(_)));
             return match own.filter(is_datum) {
                 Some(own) => {
                     self.prefer_own(importer, import, Some(definition));
@@ -691,7 +709,8 @@ pub fn linker_provided(name: &str, ty: &ExternType) -> Option<Binding> {
 pub fn extern_type(item: &ExportItem) -> ExternType {
     match item {
         ExportItem::Func { sig, .. } => ExternType::Func(sig.clone()),
-        ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => ExternType::Global(*ty),
+        ExportItem::Data(datum) => ExternType::Global(datum.ty()),
+        ExportItem::Global { ty, .. } => ExternType::Global(**ty),
         ExportItem::Table { ty, .. } => ExternType::Table(ty.clone()),
         ExportItem::Memory { ty, .. } => ExternType::Memory(ty.clone()),
         ExportItem::Tag { sig, .. } => ExternType::Tag(sig.clone()),
@@ -701,7 +720,7 @@ pub fn extern_type(item: &ExportItem) -> ExternType {
 /// What an export is, for people.
 pub fn describe(item: &ExportItem) -> String {
     match item {
-        ExportItem::Data { ty, .. } if ty.content == ValType::I32 => "data".to_string(),
+        ExportItem::Data(datum) if datum.ty().content == ValType::I32 => "data".to_string(),
         other => extern_type(other).to_string(),
     }
 }

@@ -50,10 +50,14 @@ impl Kind {
     pub(super) fn takes(self, item: &ExportItem) -> bool {
         match item {
             ExportItem::Func { .. } => self == Kind::Symbol,
-            ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } => {
-                let datum = ty.content == ValType::I32 && !ty.mutable;
-                self == Kind::Global || (self == Kind::Symbol && datum)
-            }
+            ExportItem::Data(_) | ExportItem::Global { .. } => match self {
+                Kind::Global => true,
+                Kind::Symbol => {
+                    let ty = item.global_type();
+                    ty.is_some_and(|ty| ty.content == ValType::I32 && !ty.mutable)
+                }
+                _ => false,
+            },
             ExportItem::Table { .. } => self == Kind::Table,
             ExportItem::Memory { .. } => self == Kind::Memory,
             ExportItem::Tag { .. } => self == Kind::Tag,
@@ -195,15 +199,25 @@ impl Scope {
         let candidates = self.index().candidates(names);
         for ((found, name), candidate) in found.zip(&candidates) {
             if let (None, Some(candidate)) = (&found, candidate) {
-                *found = match self.single(candidate, name) {
-                    Some((member, export)) => taken(member, candidate.export, export, kind),
-                    None => self.first(name, kind),
-                };
+                match self.single(candidate, name) {
+                    Some((member, export)) => {
+                        *found = taken(member, candidate.export, export, kind);
+                    }
+                    None => self.first_into(name, kind, found),
+                }
             }
         }
     }
 
+    /// Apart, so that what nearly all names come to is written where it belongs, and not put together elsewhere first.
+    #[cold]
+    #[inline(never)]
+    fn first_into<'a>(&'a self, name: Name<'a>, kind: Kind, found: &mut Option<Defined<'a>>) {
+        *found = self.first(name, kind);
+    }
+
     /// The definition that an entry of the index stands for, if it is one of that name, and the only one.
+    #[inline]
     fn single(&self, entry: &Entry, name: Name<'_>) -> Option<(&(ObjectId, Metadata), Export<'_>)> {
         let member = self.members.get(entry.member as usize)?.as_ref()?;
         let export = member.1.exports.get(entry.export as usize)?;

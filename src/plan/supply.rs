@@ -246,7 +246,7 @@ impl Supplier<'_> {
         };
         let export = found.and_then(|f| f.object.exports.get(definition.export as usize));
         match (export.map(|e| e.item), place) {
-            (Some(ExportItem::Data { value, .. }), Some(place)) => Ok(place.address(*value)),
+            (Some(ExportItem::Data(datum)), Some(place)) => Ok(place.address(datum.value())),
             _ => Err(inconsistent("a datum without an address")),
         }
     }

@@ -295,7 +295,7 @@ fn exports(object: &Object) -> Vec<String> {
         match &export.item {
             ExportItem::Func { index, .. } if *index < object.imported_funcs => aliases += 1,
             ExportItem::Func { .. } => functions += 1,
-            ExportItem::Data { .. } => data += 1,
+            ExportItem::Data(_) => data += 1,
             _ => others += 1,
         }
     }
@@ -333,7 +333,8 @@ fn life(object: &Object) -> Vec<String> {
 /// An export in a few words, with where it is.
 fn item(object: &Object, item: &ExportItem) -> String {
     match item {
-        ExportItem::Data { value, .. } => {
+        ExportItem::Data(datum) => {
+            let value = datum.value();
             let base = match value.base {
                 wasmdyld::object::Base::Table => abi::TABLE_BASE,
                 _ if object.dylink.is_some() => abi::MEMORY_BASE,
@@ -480,7 +481,7 @@ fn json(module: &Module) -> impl Serialize {
                 weak: export.weak,
                 thread_local: export.tls,
                 offset: match &export.item {
-                    ExportItem::Data { value, .. } => Some(value.offset),
+                    ExportItem::Data(datum) => Some(datum.value().offset),
                     _ => None,
                 },
             })

@@ -153,7 +153,7 @@ impl ExportSource for Exports {
 fn kind(item: &ExportItem) -> wasm_externkind_t {
     match item {
         ExportItem::Func { .. } => WASM_EXTERN_FUNC,
-        ExportItem::Data { .. } | ExportItem::Global { .. } => WASM_EXTERN_GLOBAL,
+        ExportItem::Data(_) | ExportItem::Global { .. } => WASM_EXTERN_GLOBAL,
         ExportItem::Table { .. } => WASM_EXTERN_TABLE,
         ExportItem::Memory { .. } => WASM_EXTERN_MEMORY,
         ExportItem::Tag { .. } => WASM_EXTERN_TAG,

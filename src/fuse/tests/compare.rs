@@ -203,7 +203,7 @@ impl<'a> Compared<'a> {
                     .exports
                     .get(definition.export as usize);
                 match export.expect("an export").item {
-                    ExportItem::Data { value, .. } => Value::Number(place(of).address(*value)),
+                    ExportItem::Data(datum) => Value::Number(place(of).address(datum.value())),
                     ExportItem::Global { index, .. } => self.value(of, *index),
                     other => panic!("a global bound to {other:?}"),
                 }

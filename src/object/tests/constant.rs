@@ -15,7 +15,7 @@ fn constant(ty: &str, expr: &str) -> Option<ConstValue> {
           (global (export "x") {ty} {expr}))"#
     ));
     match object.export("x").unwrap().item {
-        ExportItem::Data { value, .. } => Some(*value),
+        ExportItem::Data(datum) => Some(datum.value()),
         _ => None,
     }
 }

@@ -1,13 +1,11 @@
 use super::*;
 
 fn data(base: Base, offset: u64) -> ExportItem {
-    ExportItem::Data {
-        value: ConstValue { base, offset },
-        ty: GlobalType {
-            content: ValType::I32,
-            mutable: false,
-        },
-    }
+    let ty = GlobalType {
+        content: ValType::I32,
+        mutable: false,
+    };
+    ExportItem::Data(Datum::new(ConstValue { base, offset }, ty).unwrap())
 }
 
 fn item<'a>(object: &'a Object, name: &str) -> &'a ExportItem {
@@ -72,14 +70,14 @@ fn exports_of_every_kind() {
         item(&object, "counter"),
         &ExportItem::Global {
             index: 7,
-            ty: i64_mut
+            ty: i64_mut.into()
         }
     );
     assert_eq!(
         item(&object, "sp"),
         &ExportItem::Global {
             index: 0,
-            ty: i32_mut
+            ty: i32_mut.into()
         }
     );
     assert_eq!(

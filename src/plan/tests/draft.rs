@@ -169,7 +169,7 @@ impl Draft {
             base: Base::None,
             offset,
         };
-        self.export(name, ExportItem::Data { value, ty: I32 });
+        self.export(name, ExportItem::Data(Datum::new(value, I32).unwrap()));
     }
 
     pub fn export(&mut self, name: &str, item: ExportItem) {

@@ -219,7 +219,13 @@ fn a_load_that_is_refused_changes_nothing() {
 fn a_global_of_a_loaded_object_is_there() {
     let mut world = World::default();
     let mut defines = Draft::library();
-    defines.export("g", ExportItem::Global { index: 0, ty: I32 });
+    defines.export(
+        "g",
+        ExportItem::Global {
+            index: 0,
+            ty: I32.into(),
+        },
+    );
     world.put("defines", defines);
     let mut user = Draft::library();
     user.import(abi::ENV, "g", ExternType::Global(I32));

@@ -75,7 +75,9 @@ impl<'a> Naive<'a> {
         let discriminant = ty.map(std::mem::discriminant);
         let takes = move |item: &ExportItem| match item {
             ExportItem::Func { .. } => of_c,
-            ExportItem::Data { ty, .. } | ExportItem::Global { ty, .. } if of_c => *ty == I32,
+            ExportItem::Data(_) | ExportItem::Global { .. } if of_c => {
+                item.global_type() == Some(I32)
+            }
             other => {
                 let given = super::super::resolve::extern_type(other);
                 discriminant == Some(std::mem::discriminant(&given))
@@ -180,8 +182,8 @@ impl<'a> Naive<'a> {
                 Want::Func(own)
             }
             (abi::GOT_MEM, _, Want::Clash, _) => match own.map(|own| own.item) {
-                Some(ExportItem::Data { value, ty }) if ty.content == ValType::I32 => {
-                    Want::Data(importer, *value)
+                Some(ExportItem::Data(datum)) if datum.ty().content == ValType::I32 => {
+                    Want::Data(importer, datum.value())
                 }
                 _ => first,
             },
@@ -245,10 +247,10 @@ impl<'a> Naive<'a> {
                     return host;
                 }
                 match self.definitions(name, None).next() {
-                    Some((object, ExportItem::Data { value, ty }))
-                        if ty.content == ValType::I32 =>
+                    Some((object, ExportItem::Data(datum)))
+                        if datum.ty().content == ValType::I32 =>
                     {
-                        Want::Data(object, *value)
+                        Want::Data(object, datum.value())
                     }
                     Some(_) => Want::Clash,
                     None if ["__heap_base", "__heap_end"].contains(&name) => Want::Linker,

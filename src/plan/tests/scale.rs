@@ -181,7 +181,7 @@ fn many_imports_of_the_stack_pointer_beside_many_of_the_program() {
         crate::abi::STACK_POINTER,
         ExportItem::Global {
             index: 0,
-            ty: POINTER,
+            ty: POINTER.into(),
         },
     );
     main.needs("user");

@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::draft::{Draft, sig};
 use super::random::Random;
-use crate::object::{Base, ConstValue, ExportItem, Metadata, Name};
+use crate::object::{Base, ConstValue, Datum, ExportItem, Metadata, Name};
 use crate::plan::*;
 
 const NAMES: u64 = 12;
@@ -158,7 +158,7 @@ fn an_object_tells_names_by_numbers() {
         offset: 3,
     };
     let ty = super::draft::I32;
-    draft.export("slot", ExportItem::Data { value, ty });
+    draft.export("slot", ExportItem::Data(Datum::new(value, ty).unwrap()));
     let f = draft.func("f", sig(0));
     let g = draft.func("g", sig(0));
     draft.export(

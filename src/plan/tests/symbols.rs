@@ -18,7 +18,7 @@ fn odd(name: &str) -> Vec<Draft> {
     let (memory, table) = shared_types();
     let global = |content, mutable| ExportItem::Global {
         index: 0,
-        ty: GlobalType { content, mutable },
+        ty: GlobalType { content, mutable }.into(),
     };
     let value = ConstValue {
         base: Base::None,
@@ -43,7 +43,7 @@ fn odd(name: &str) -> Vec<Draft> {
         },
         global(ValType::I32, true),
         global(ValType::F64, false),
-        ExportItem::Data { value, ty: wide },
+        ExportItem::Data(Datum::new(value, wide).unwrap()),
     ];
     items
         .into_iter()

@@ -320,8 +320,8 @@ fn number(
 
 fn same_kind(ty: &ExternType, item: &ExportItem) -> bool {
     match (ty, item) {
-        (ExternType::Global(w), ExportItem::Global { ty, .. } | ExportItem::Data { ty, .. }) => {
-            w == ty
+        (ExternType::Global(w), ExportItem::Global { .. } | ExportItem::Data(_)) => {
+            item.global_type() == Some(*w)
         }
         (ExternType::Tag(w), ExportItem::Tag { sig, .. }) => w == sig,
         (ExternType::Table(_), ExportItem::Table { .. }) => true,
