@@ -1,4 +1,5 @@
 // What the linker is told before it begins: for a namespace, and for one module.
+import { count, flag, list, words, type Checks } from "./check.js";
 import type { Libraries } from "./libraries.js";
 import type { Linker } from "./linker.js";
 
@@ -29,6 +30,21 @@ export interface Settings {
   /** Guests see the places of libraries, in dlerror, dladdr and dlinfo, and not just the names of files. */
   guestsSeePaths?: boolean;
 }
+
+export const SETTINGS: Checks<Settings> = {
+  runtimePath: words("off", "origin", "any"),
+  preload: list,
+  stackSize: count,
+  bind: words("now", "lazy"),
+  maxMemoryPages: count,
+  maxTableSlots: count,
+  maxObjects: count,
+  maxNesting: count,
+  maxHostMemory: count,
+  plt: words("auto", "wasm", "host"),
+  noDlopen: flag,
+  guestsSeePaths: flag,
+};
 
 /** Of wasm_dyld_runtime_path_t. */
 export const RUNTIME_PATH = { off: 0, origin: 1, any: 2 };

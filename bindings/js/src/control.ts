@@ -1,5 +1,5 @@
 // What stops guests: interrupts, time-outs, budgets. The linker puts checks into modules as it loads them, and at these the guest stops by itself.
-import { InvalidArgument, errorOf } from "./errors.js";
+import { errorOf } from "./errors.js";
 import { apart } from "./apart.js";
 import type { Linker } from "./linker.js";
 
@@ -38,9 +38,6 @@ export class Control {
     private readonly handle: () => number,
     private readonly flag: Int32Array | undefined,
   ) {
-    if (flag !== undefined && (!(flag instanceof Int32Array) || flag.length === 0)) {
-      throw new InvalidArgument("INVALID_ARGUMENT", "interruptFlag is an Int32Array, of a SharedArrayBuffer where another worker is to set it");
-    }
     linker.watch = () => this.look();
     if (flag) this.watch(OFTEN);
   }

@@ -1,4 +1,5 @@
 // A folder in memory that programs and JavaScript have in common.
+import { options as checked, place } from "./check.js";
 import { InvalidArgument, NotFound } from "./errors.js";
 import { shimOf } from "./shim.js";
 import type { Folder } from "./wasi.js";
@@ -30,8 +31,9 @@ export class MemoryFolder {
   ) {}
 
   /** A folder with these files. `shim` is the address of `@bjorn3/browser_wasi_shim`, where nothing else tells it. */
-  static async create(contents: Folder = {}, { shim: address }: { shim?: string | URL } = {}): Promise<MemoryFolder> {
-    const shim = await shimOf(address);
+  static async create(contents: Folder = {}, options: { shim?: string | URL } = {}): Promise<MemoryFolder> {
+    checked("MemoryFolder.create", options, { shim: place });
+    const shim = await shimOf(options.shim);
     const folder = new MemoryFolder(shim, new Map());
     folder.fill(contents, "", new Set());
     return folder;

@@ -2,6 +2,7 @@
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import { apart } from "./apart.js";
 import { readCell, writeCell } from "./cells.js";
+import { func, must, options as checked, words } from "./check.js";
 import { RUNTIME_PATH, configure } from "./config.js";
 import { CONTROL, Control } from "./control.js";
 import type { FunctionType } from "./engine.js";
@@ -13,11 +14,11 @@ import { makeLibrary, type Core, type Library, type Prepared, type Result } from
 import { Linker } from "./linker.js";
 import { Memory } from "./memory.js";
 import { Objects, type Found, type ObjectInfo } from "./objects.js";
-import { FLAGS, flags, type LoadOptions, type NamespaceOptions } from "./options.js";
-import { globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
+import { FLAGS, LOAD, NAME, NAMESPACE, TRACE, flags, type LoadOptions, type NamespaceOptions } from "./options.js";
+import { CALLBACK, FUNCTION, GLOBAL, LIMITED, globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
 import { Waiting } from "./waiting.js";
 import { PREVIEW1 } from "./wasi-types.js";
-import { isProvider, makeWasi, within, withStreams, type WasiProvider } from "./wasi.js";
+import { checkWasi, isProvider, makeWasi, within, withStreams, type WasiProvider } from "./wasi.js";
 
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
 /** Of wasm_dyld_define_flag_t. */
@@ -47,6 +48,10 @@ export class Namespace {
   /** Makes a namespace, with nothing in it. */
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
     let libraries!: Libraries;
+    checked("Namespace.create", options, NAMESPACE);
+    if (options.trace) checked("`trace`", options.trace, TRACE);
+    if (options.wasi) checkWasi(options.wasi);
+    if (options.interruptFlag && !options.control) throw new InvalidArgument("INVALID_ARGUMENT", "interruptFlag wants `control`");
     const write = options.trace?.write ?? ((category: string, text: string) => console.error(`${category}: ${text}`));
     let namespace!: Namespace;
     const files = {
@@ -113,7 +118,6 @@ export class Namespace {
     this.store = linker.engine.newStore();
     this.handle = linker.results("wasm_dyld_new", 1, (at) => [this.store, config, at]).getUint32(0, true);
     linker.call("wasmdyld_give_guest_files", this.handle);
-    if (options.interruptFlag && !options.control) throw new InvalidArgument("INVALID_ARGUMENT", "interruptFlag wants `control`");
     if (!options.control) return;
     const control = new Control(linker, () => this.handle, options.interruptFlag);
     this.control = control;
@@ -170,6 +174,8 @@ export class Namespace {
     this.alive();
     const place = this.libraries.place(name);
     // While the engine compiles what has arrived.
+    must("the name of a library", name, NAME);
+    checked("load", options, LOAD);
     await Promise.all([place.includes("/") ? this.libraries.file(place) : this.libraries.prefetch([place]), this.wasi("wasmdyld")]);
     return this.loadNow(name, options);
   }
@@ -179,6 +185,8 @@ export class Namespace {
     this.alive();
     const place = this.libraries.place(name);
     return this.linked(String(name), () => this.out("wasm_dyld_load", (at) => [this.handle, place, flags(options), at]));
+    must("the name of a library", name, NAME);
+    checked("loadNow", options, LOAD);
   }
 
   /** Loads a library from bytes; `name` is what others may need it as. `module`: what JavaScript has compiled of these bytes. */
@@ -186,6 +194,7 @@ export class Namespace {
     this.alive();
     const ready = await this.libraries.given(name, bytes, options.module);
     await this.wasi("wasmdyld");
+    checked("loadBytes", options, { ...LOAD, module: moduleOf });
     const load = () => this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, flags(options), at]);
     return this.linked(name, () => this.linker.engine.offering(ready, load));
   }
@@ -206,6 +215,7 @@ export class Namespace {
     const given = program instanceof Uint8Array;
     const place = given ? "program.wasm" : this.libraries.filePlace(program);
     let ready = 0;
+    if (!given) must("a program", program, NAME);
     if (given) ready = await this.libraries.given(place, program);
     else await this.libraries.file(place);
     await this.wasi(place.slice(place.lastIndexOf("/") + 1), args);
@@ -236,6 +246,8 @@ export class Namespace {
     this.alive();
     const type = this.parse(signature);
     if (options.async) this.defineExtern(module, name, this.waiting.define(`${module}.${name}`, type, body), options);
+    checked("define", options, FUNCTION);
+    must("what is defined", body, func);
     else this.defineTyped(module, name, type, body, options);
   }
 
@@ -253,6 +265,7 @@ export class Namespace {
     this.alive();
     const extern = globalExtern(type, value, options.mutable === true);
     this.defineExtern(module, name, this.linker.engine.add(extern), options);
+    checked("defineGlobal", options, GLOBAL);
     return extern.value;
   }
 
@@ -261,12 +274,14 @@ export class Namespace {
     this.alive();
     this.defineExtern(module, name, this.linker.engine.add(memoryExtern(memory, options)), options);
   }
+    checked("defineMemory", options, LIMITED);
 
   /** Defines a table of functions for what is loaded from now on. */
   defineTable(module: string, name: string, table: WebAssembly.Table, options: LimitOptions = {}): void {
     this.alive();
     this.defineExtern(module, name, this.linker.engine.add(tableExtern(table, options)), options);
   }
+    checked("defineTable", options, LIMITED);
 
   private defineTyped(module: string, name: string, type: FunctionType, body: (...args: any[]) => any, options: DefineOptions = {}): void {
     this.defineExtern(module, name, this.linker.engine.hostFunction(type, body), options);
@@ -356,6 +371,7 @@ export class Namespace {
     return this.loaded.dladdr(value, kind);
   }
 
+    must("what dladdr looks for", kind, SYMBOL);
   private parse(signature: string): FunctionType {
     const ROOM = 64;
     const told = this.linker.results("wasm_dyld_parse_type", 2 + ROOM / 8, (at) => [signature, at + 16, ROOM, at, at + 8]);
@@ -374,6 +390,8 @@ export class Namespace {
     const type = this.parse(signature);
     const key = JSON.stringify([type, options.async === true]);
     const slot = this.freeSlots.get(key)?.pop() ?? this.newSlot(type, options.async === true);
+    checked("callback", options, CALLBACK);
+    must("a callback", body, func);
     slot.body = body;
     return new Callback(slot.number, () => {
       slot.body = undefined;
@@ -567,3 +585,6 @@ interface Slot {
 
 /** ENOSYS of WASI. */
 const NOT_SUPPORTED = 52;
+const SYMBOL = words("function", "data");
+const moduleOf = (value: unknown) => (value instanceof WebAssembly.Module ? undefined : "a WebAssembly.Module");
+

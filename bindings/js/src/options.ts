@@ -1,5 +1,6 @@
 // What a namespace and its loads are told.
-import type { Settings } from "./config.js";
+import { any, count, flag, func, object, place, places, text, words, type Checks } from "./check.js";
+import { SETTINGS, type Settings } from "./config.js";
 import type { ControlMode } from "./control.js";
 import type { Progress } from "./libraries.js";
 import type { LinkerSource } from "./linker.js";
@@ -31,6 +32,28 @@ export interface NamespaceOptions extends Settings, Streams {
   linkerFull?: LinkerSource;
 }
 
+export const NAMESPACE: Checks<NamespaceOptions> = {
+  libraryPath: places,
+  maxLibraryBytes: count,
+  fetch: func,
+  wasi: (value) => (value === false ? undefined : object(value) && "an object, or false"),
+  control: words("interrupt", "budget"),
+  interruptFlag: (value) => (value instanceof Int32Array && value.length > 0 ? undefined : "an Int32Array, of a SharedArrayBuffer where another worker is to set it"),
+  snapshots: flag,
+  progress: func,
+  trace: object,
+  linker: any,
+  linkerAside: any,
+  linkerFull: any,
+  stdin: (value) => (typeof value === "string" || typeof value === "function" || value instanceof Uint8Array ? undefined : "text, a Uint8Array, or a function"),
+  stdout: func,
+  stderr: func,
+  ...SETTINGS,
+};
+export const TRACE: Checks<NonNullable<NamespaceOptions["trace"]>> = { categories: text, write: func };
+/** A name that is searched, or a place. */
+export const NAME = place;
+
 export interface LoadOptions {
   /** The symbols serve libraries that are loaded later. */
   global?: boolean;
@@ -40,6 +63,8 @@ export interface LoadOptions {
   /** Its own group is searched before the global scope. */
   deepBind?: boolean;
 }
+
+export const LOAD: Checks<LoadOptions> = { global: flag, bind: words("now", "lazy"), noDelete: flag, deepBind: flag };
 
 /** Flags of wasm_dyld_load_flag_t. */
 export const FLAGS = { lazy: 1, now: 2, noLoad: 4, global: 256, noDelete: 4096, deepBind: 16384, program: 65536 };

@@ -1,4 +1,5 @@
 // Memories, tables and globals of JavaScript's that guests import.
+import { count, flag, type Checks } from "./check.js";
 import type { Extern } from "./engine.js";
 
 /** Types of globals, by the numbers that wasm.h has for them. */
@@ -15,6 +16,12 @@ export interface LimitOptions extends DefineOptions {
   /** The maximum that it was made with: guests may ask for one. */
   maximum?: number;
 }
+
+const OVERRIDE: Checks<DefineOptions> = { override: flag };
+export const FUNCTION: Checks<DefineOptions & { async?: boolean }> = { ...OVERRIDE, async: flag };
+export const GLOBAL: Checks<DefineOptions & { mutable?: boolean }> = { ...OVERRIDE, mutable: flag };
+export const LIMITED: Checks<LimitOptions> = { ...OVERRIDE, maximum: count };
+export const CALLBACK: Checks<{ async?: boolean }> = { async: flag };
 
 const NO_MAXIMUM = 0xffff_ffff;
 

@@ -1,5 +1,6 @@
 // What guests get of WASI preview1: node's own in node, @bjorn3/browser_wasi_shim elsewhere, or what the host brings. Streams that are functions
 // of JavaScript's are put before it.
+import { count, integer, list, object, options as checked, place, type Checks } from "./check.js";
 import { builtin, inNode } from "./files.js";
 import type { MemoryFolder } from "./folder.js";
 import { guestFile } from "./guest-paths.js";
@@ -29,6 +30,16 @@ export interface WasiOptions {
   shim?: string | URL;
 }
 
+const OPTIONS: Checks<WasiOptions> = {
+  args: list,
+  env: object,
+  preopens: object,
+  folders: object,
+  maxFiles: count,
+  deterministic: (value) => (typeof value === "bigint" ? undefined : integer(value)),
+  shim: place,
+};
+
 /** Names to files and folders. */
 export interface Folder {
   [name: string]: Uint8Array | string | Folder;
@@ -50,6 +61,11 @@ export interface Streams {
 }
 
 export const isProvider = (wasi: object): wasi is WasiProvider => "imports" in wasi;
+
+/** What a provider has besides is its own affair. */
+export function checkWasi(wasi: WasiOptions | WasiProvider): void {
+  if (!isProvider(wasi)) checked("`wasi`", wasi, OPTIONS);
+}
 
 export async function makeWasi(program: string, options: WasiOptions): Promise<WasiProvider> {
   const args = [program, ...(options.args ?? [])];

@@ -77,7 +77,7 @@ test("another worker interrupts by a flag", async () => {
   lib.count(10);
   ns.close();
   await assert.rejects(Namespace.create({ interruptFlag }), InvalidArgument);
-  await assert.rejects(Namespace.create({ control: "interrupt", interruptFlag: new Int32Array(0) }), InvalidArgument);
+  await assert.rejects(Namespace.create({ control: "interrupt", interruptFlag: new Int32Array(0) }), TypeError);
 });
 
 test("a watcher is asked again and again", async () => {

@@ -1,5 +1,6 @@
 // One module of a program or library with all that it needs, by the linker's full module.
-import { RUNTIME_PATH, configure, type Settings } from "../config.js";
+import { any, count, flag, func, list, options as checked, places, text as isText, type Checks } from "../check.js";
+import { RUNTIME_PATH, SETTINGS, configure, type Settings } from "../config.js";
 import { MOST_BYTES } from "../files.js";
 import { Libraries } from "../libraries.js";
 import { Linker, type LinkerSource } from "../linker.js";
@@ -33,6 +34,25 @@ export interface LinkOptions extends Pick<Settings, "runtimePath" | "preload" | 
   linkerFull?: LinkerSource;
 }
 
+const { runtimePath, preload, stackSize, bind, maxMemoryPages } = SETTINGS;
+const OPTIONS: Checks<LinkOptions> = {
+  ...{ runtimePath, preload, stackSize, bind, maxMemoryPages },
+  libraryPath: places,
+  maxLibraryBytes: count,
+  fetch: func,
+  name: isText,
+  exports: list,
+  keep: list,
+  imports: list,
+  noGc: flag,
+  strip: flag,
+  noDlopen: flag,
+  library: flag,
+  dynamic: flag,
+  debug: flag,
+  linkerFull: any,
+};
+
 export interface Linked {
   module: Uint8Array;
   /** Where each object's data, slots and functions are: as `wasmdyld link --map` has it. */
@@ -52,6 +72,7 @@ const FIELDS = { size: 0, file: 4, bytes: 8, bytesSize: 12, exports: 16, keep: 2
  * package. A library becomes a reactor, whose `_initialize` is called first.
  */
 export async function link(program: string | URL | Uint8Array, options: LinkOptions = {}): Promise<Linked> {
+  checked("link", options, OPTIONS);
   let libraries!: Libraries;
   const files = { file: (place: string) => libraries.now(place), guestFile: () => undefined };
   const linker = await Linker.create(files, options, true);
