@@ -1,4 +1,5 @@
 // A function of JavaScript's as a function pointer: a library of a few bytes with one slot, which the linker links like any other.
+import { InvalidArgument } from "./errors.js";
 import { section, sized, text, values } from "./encode.js";
 import type { FunctionType } from "./engine.js";
 
@@ -29,7 +30,19 @@ export class Callback {
     /** The number that a C function pointer is. */
     readonly slot: number,
     private readonly end: () => void,
+    /** The namespace's own mark: its pointer says nothing to another. */
+    private readonly owner: object,
+    private readonly isGone: () => boolean,
   ) {}
+
+  /** Its pointer, for a guest of the namespace of this mark; an error where it would be another function's there, or nobody's. */
+  pointerFor(owner: object): number {
+    const wrong = (why: string) => new InvalidArgument("INVALID_ARGUMENT", `a callback is no argument here: ${why}`);
+    if (this.owner !== owner) throw wrong("it is another namespace's, and each has pointers of its own; make one by `callback` here");
+    if (this.closed) throw wrong("it has been closed");
+    if (this.isGone()) throw wrong("the namespace has been put into a state of before it was made");
+    return this.slot;
+  }
 
   /** Takes the pointer back. A guest that calls it all the same traps, as long as no other function has it. */
   close(): void {

@@ -33,6 +33,8 @@ export class LinkError extends Error {
   readonly frames: Frame[];
   /** Of {@link Exit}. */
   readonly exitCode: number | undefined;
+  /** Of a call for rows: how many were done before. Their results have been written. */
+  readonly rowsDone: number | undefined;
 
   constructor(code: string, message: string, details: Details = {}) {
     super(message, "cause" in details ? { cause: details.cause } : undefined);

@@ -1,16 +1,10 @@
 // A library of a namespace: its functions as functions.
-import { Callback } from "./callbacks.js";
+import { Arguments, rememberPointer, type Argument, type AsyncGuestFunction, type GuestFunction, type Result } from "./arguments.js";
 import type { FunctionType } from "./engine.js";
 import { InvalidArgument, NotFound } from "./errors.js";
 import type { Memory } from "./memory.js";
 import { canWait } from "./promises.js";
-
-/** What a function of a guest takes: a number; null and booleans as C has them; a callback as its pointer; text and bytes as the address of a copy, for
- * the time of the call, of which bytes are copied back. */
-export type Argument = number | bigint | boolean | null | string | Uint8Array | Callback;
-export type Result = number | bigint | undefined | (number | bigint)[];
-export type GuestFunction = (...args: Argument[]) => any;
-export type AsyncGuestFunction = (...args: Argument[]) => Promise<any>;
+import { callRows, type RowsArgument, type RowsOptions } from "./rows.js";
 
 /** A function that can be called. */
 export interface Prepared {
@@ -30,15 +24,14 @@ export interface Core {
   next(object: number, name: string): { func: number } | { address: number } | undefined;
   prepare(func: number): Prepared;
   callPrepared(prepared: Prepared, values: (number | bigint)[]): Result;
+  /** Calls a function for so many rows: how many were done, and what has ended it before the end. */
+  callRows(prepared: Prepared, columns: { address: number; stride: number }[], rows: number): { done: number; error: unknown };
   /** Calls a function that may wait. */
   callWaiting(func: number, type: FunctionType, values: (number | bigint)[]): Promise<Result>;
   symbolsOf(object: number): Map<string, "function" | "data">;
   nameOf(object: number): string;
   unload(object: number): void;
 }
-
-const [I32, I64, F32, F64] = [0, 1, 2, 3];
-const NAMES: Record<number, string> = { 0: "i32", 1: "i64", 2: "f32", 3: "f64" };
 
 /** The functions by their names, and this, whose own names begin with `$`, which C's do not. */
 export interface LibraryMethods extends Disposable {
@@ -53,6 +46,11 @@ export interface LibraryMethods extends Disposable {
    * opens. Several such calls may wait at once, each on a stack of its own in the guest's heap. Where JavaScript has no Promise Integration, it is called at once.
    */
   $async(name: string): AsyncGuestFunction;
+  /**
+   * Calls a function once for each row of arguments, in order, crossing into the guest once: `lib.$rows("add", [Int32Array.of(1, 2), 10])` gives
+   * `Int32Array.of(11, 12)`. Results are a typed array, a list of such for several, or what `out` says.
+   */
+  $rows(name: string, columns: RowsArgument[], options?: RowsOptions): any;
   /** The function of this name that comes next behind the library, where it finds its own (RTLD_NEXT): what one that stands before another calls. */
   $next(name: string): GuestFunction;
   /** The address of a datum. */
@@ -94,7 +92,12 @@ export function makeLibrary(core: Core, object: number): Library {
     if (made) return made;
     made = wrap(core, name, () => prepared(name));
     known.set(name, made);
+    rememberPointer(made, core, () => pointer(name));
     return made;
+  };
+  const pointer = (name: string): number => {
+    if ("address" in found(name)) throw new TypeError(`${name} is a datum`);
+    return core.slot(object, name);
   };
   const methods: LibraryMethods = {
     $name: object === 0 ? "the namespace" : core.nameOf(object),
@@ -108,6 +111,7 @@ export function makeLibrary(core: Core, object: number): Library {
       });
       return async (...args) => call(args);
     },
+    $rows: (name, columns, options = {}) => callRows(core, prepared(name), name, columns, options),
     $next: (name) => {
       const next = () => {
         if (closed) throw new InvalidArgument("INVALID_ARGUMENT", `${methods.$name} has been closed`);
@@ -123,10 +127,7 @@ export function makeLibrary(core: Core, object: number): Library {
       if (!("address" in symbol)) throw new TypeError(`${name} is a function`);
       return symbol.address;
     },
-    $pointer: (name) => {
-      if ("address" in found(name)) throw new TypeError(`${name} is a datum`);
-      return core.slot(object, name);
-    },
+    $pointer: pointer,
     $has: (name) => core.find(object, name) !== undefined,
     $symbols: () => core.symbolsOf(object),
     $close: close,
@@ -170,69 +171,4 @@ function wrapAsync(core: Core, name: string, find: () => { func: number; prepare
       given.free();
     }
   };
-}
-
-/** The arguments of a call, with the copies that it takes of them. */
-class Arguments {
-  readonly values: (number | bigint)[];
-  private copies: { address: number; bytes: Uint8Array; back: boolean }[] = [];
-
-  constructor(
-    private readonly core: Core,
-    name: string,
-    { params }: FunctionType,
-    args: Argument[],
-  ) {
-    const signature = () => `${name}(${params.map((kind) => NAMES[kind]).join(", ")})`;
-    if (args.length !== params.length) throw new TypeError(`${signature()} takes ${params.length} arguments, not ${args.length}`);
-    const copy = (bytes: Uint8Array, back: boolean): number => {
-      const address = core.memory.newBytes(bytes);
-      this.copies.push({ address, bytes, back });
-      return address;
-    };
-    try {
-      this.values = args.map((arg, n) => toGuest(arg, params[n]!, copy, () => `argument ${n + 1} of ${signature()}`));
-    } catch (error) {
-      this.free();
-      throw error;
-    }
-  }
-
-  /** Copies back what the guest has written, and gives what it gave. */
-  back<T>(result: T): T {
-    for (const { address, bytes, back } of this.copies) if (back) bytes.set(this.core.memory.read(address, bytes.length));
-    return result;
-  }
-
-  free(): void {
-    for (const { address } of this.copies) this.core.memory.free(address);
-    this.copies = [];
-  }
-}
-
-function toGuest(
-  arg: Argument,
-  kind: number,
-  copy: (bytes: Uint8Array, back: boolean) => number,
-  what: () => string,
-): number | bigint {
-  const wrong = (expected: string) => new TypeError(`${what()}: ${expected} is expected, not ${arg === null ? "null" : typeof arg}`);
-  if (kind === I32) {
-    if (typeof arg === "string") return copy(new TextEncoder().encode(`${arg}\0`), false);
-    if (arg instanceof Uint8Array) return copy(arg, true);
-    if (arg instanceof Callback) return arg.slot;
-    if (arg === null || typeof arg === "boolean") return Number(arg);
-    if (typeof arg !== "number") throw wrong("a number");
-    if (!Number.isInteger(arg) || arg < -(2 ** 31) || arg >= 2 ** 32) throw new RangeError(`${what()}: ${arg} is no integer of 32 bits`);
-    return arg | 0;
-  }
-  if (kind === I64) {
-    if (typeof arg !== "bigint" && !Number.isSafeInteger(arg)) throw wrong("a bigint or an integer");
-    const value = BigInt(arg as number | bigint);
-    if (value < -(2n ** 63n) || value >= 2n ** 64n) throw new RangeError(`${what()}: ${value} is no integer of 64 bits`);
-    return BigInt.asIntN(64, value);
-  }
-  if (kind !== F32 && kind !== F64) throw wrong("a value that JavaScript cannot give");
-  if (typeof arg !== "number") throw wrong("a number");
-  return arg;
 }

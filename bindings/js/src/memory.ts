@@ -15,6 +15,11 @@ export class View<T extends ArrayBufferView> {
     void this.array;
   }
 
+  /** Whether it is a view of this memory. */
+  isOf(memory: Memory): boolean {
+    return memory === this.memory;
+  }
+
   get array(): T {
     const { buffer } = this.memory;
     if (this.current?.buffer !== buffer) this.current = new this.kind(buffer, this.address, this.length);
@@ -31,11 +36,46 @@ export interface Heap {
 
 /** Addresses may be given as guests give them, signed. */
 export class Memory {
+  /** What a guest that was stopped could not take back. */
+  private owed: number[] = [];
+
   constructor(private readonly heap: Heap) {}
+
+  /**
+   * Gives back what a call has taken, of which it is known how it ended: where the guest is stopped, its `free` is as well, which must not stand in the
+   * place of the call's own error. It is then called for the next call that takes some.
+   */
+  giveBack(addresses: number[]): void {
+    for (const address of addresses) {
+      try {
+        this.free(address);
+      } catch {
+        this.owed.push(address);
+      }
+    }
+  }
+
+  /** As {@link alloc} or {@link newBytes}, for the time of a call. */
+  borrow(what: number | Uint8Array): number {
+    const { owed } = this;
+    this.owed = [];
+    this.giveBack(owed);
+    return typeof what === "number" ? this.alloc(what) : this.newBytes(what);
+  }
+
+  /** The guest has been put into another state, whose heap knows of none. */
+  forgetOwed(): void {
+    this.owed = [];
+  }
 
   /** The memory itself, as it is now: read it anew after calls of the guest, which may make it grow. */
   get buffer(): ArrayBuffer {
     return this.heap.memory().buffer as ArrayBuffer;
+  }
+
+  /** Whether a typed array is a part of it, and not of JavaScript's own memory. */
+  has(array: ArrayBufferView): boolean {
+    return array.buffer === this.buffer;
   }
 
   /** Copies bytes out. */

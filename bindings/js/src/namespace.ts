@@ -10,7 +10,8 @@ import { Busy, InvalidArgument, NotFound, Unsupported } from "./errors.js";
 import { MOST_BYTES } from "./files.js";
 import { Snapshot, restore, take } from "./full/snapshots.js";
 import { Libraries } from "./libraries.js";
-import { makeLibrary, type Core, type Library, type Prepared, type Result } from "./library.js";
+import type { Result } from "./arguments.js";
+import { makeLibrary, type Core, type Library, type Prepared } from "./library.js";
 import { Linker } from "./linker.js";
 import { Memory } from "./memory.js";
 import { Objects, type Found, type ObjectInfo } from "./objects.js";
@@ -47,11 +48,11 @@ export class Namespace {
 
   /** Makes a namespace, with nothing in it. */
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
-    let libraries!: Libraries;
     checked("Namespace.create", options, NAMESPACE);
     if (options.trace) checked("`trace`", options.trace, TRACE);
     if (options.wasi) checkWasi(options.wasi);
     if (options.interruptFlag && !options.control) throw new InvalidArgument("INVALID_ARGUMENT", "interruptFlag wants `control`");
+    let libraries!: Libraries;
     const write = options.trace?.write ?? ((category: string, text: string) => console.error(`${category}: ${text}`));
     let namespace!: Namespace;
     const files = {
@@ -91,6 +92,7 @@ export class Namespace {
       slot: (object, name) => this.valueOfSymbol(object, name),
       prepare: (func) => this.prepare(func),
       callPrepared: (prepared, values) => this.callPrepared(prepared, values),
+      callRows: (prepared, columns, rows) => this.callRows(prepared, columns, rows),
       symbolsOf: (object) => this.symbolsOf(object),
       nameOf: (object) => this.loaded.name(object),
       next: (object, name) => this.find(object, name, "wasm_dyld_dlsym_next"),
@@ -172,10 +174,10 @@ export class Namespace {
    */
   async load(name: string | URL, options: LoadOptions = {}): Promise<Library> {
     this.alive();
-    const place = this.libraries.place(name);
-    // While the engine compiles what has arrived.
     must("the name of a library", name, NAME);
     checked("load", options, LOAD);
+    const place = this.libraries.place(name);
+    // While the engine compiles what has arrived.
     await Promise.all([place.includes("/") ? this.libraries.file(place) : this.libraries.prefetch([place]), this.wasi("wasmdyld")]);
     return this.loadNow(name, options);
   }
@@ -183,18 +185,18 @@ export class Namespace {
   /** As {@link load}, of what has been fetched or can be read without waiting. */
   loadNow(name: string | URL, options: LoadOptions = {}): Library {
     this.alive();
-    const place = this.libraries.place(name);
-    return this.linked(String(name), () => this.out("wasm_dyld_load", (at) => [this.handle, place, flags(options), at]));
     must("the name of a library", name, NAME);
     checked("loadNow", options, LOAD);
+    const place = this.libraries.place(name);
+    return this.linked(String(name), () => this.out("wasm_dyld_load", (at) => [this.handle, place, flags(options), at]));
   }
 
   /** Loads a library from bytes; `name` is what others may need it as. `module`: what JavaScript has compiled of these bytes. */
   async loadBytes(name: string, bytes: Uint8Array, options: LoadOptions & { module?: WebAssembly.Module } = {}): Promise<Library> {
     this.alive();
+    checked("loadBytes", options, { ...LOAD, module: moduleOf });
     const ready = await this.libraries.given(name, bytes, options.module);
     await this.wasi("wasmdyld");
-    checked("loadBytes", options, { ...LOAD, module: moduleOf });
     const load = () => this.out("wasm_dyld_load_bytes", (at) => [this.handle, name, bytes, bytes.length, flags(options), at]);
     return this.linked(name, () => this.linker.engine.offering(ready, load));
   }
@@ -213,9 +215,9 @@ export class Namespace {
   async run(program: string | URL | Uint8Array, args: string[] = []): Promise<number> {
     this.alive();
     const given = program instanceof Uint8Array;
+    if (!given) must("a program", program, NAME);
     const place = given ? "program.wasm" : this.libraries.filePlace(program);
     let ready = 0;
-    if (!given) must("a program", program, NAME);
     if (given) ready = await this.libraries.given(place, program);
     else await this.libraries.file(place);
     await this.wasi(place.slice(place.lastIndexOf("/") + 1), args);
@@ -244,10 +246,10 @@ export class Namespace {
    */
   define(module: string, name: string, signature: string, body: (...args: any[]) => any, options: DefineOptions & { async?: boolean } = {}): void {
     this.alive();
-    const type = this.parse(signature);
-    if (options.async) this.defineExtern(module, name, this.waiting.define(`${module}.${name}`, type, body), options);
     checked("define", options, FUNCTION);
     must("what is defined", body, func);
+    const type = this.parse(signature);
+    if (options.async) this.defineExtern(module, name, this.waiting.define(`${module}.${name}`, type, body), options);
     else this.defineTyped(module, name, type, body, options);
   }
 
@@ -263,25 +265,25 @@ export class Namespace {
     options: DefineOptions & { mutable?: boolean } = {},
   ): WebAssembly.Global {
     this.alive();
+    checked("defineGlobal", options, GLOBAL);
     const extern = globalExtern(type, value, options.mutable === true);
     this.defineExtern(module, name, this.linker.engine.add(extern), options);
-    checked("defineGlobal", options, GLOBAL);
     return extern.value;
   }
 
   /** Defines a memory for what is loaded from now on. */
   defineMemory(module: string, name: string, memory: WebAssembly.Memory, options: LimitOptions = {}): void {
     this.alive();
+    checked("defineMemory", options, LIMITED);
     this.defineExtern(module, name, this.linker.engine.add(memoryExtern(memory, options)), options);
   }
-    checked("defineMemory", options, LIMITED);
 
   /** Defines a table of functions for what is loaded from now on. */
   defineTable(module: string, name: string, table: WebAssembly.Table, options: LimitOptions = {}): void {
     this.alive();
+    checked("defineTable", options, LIMITED);
     this.defineExtern(module, name, this.linker.engine.add(tableExtern(table, options)), options);
   }
-    checked("defineTable", options, LIMITED);
 
   private defineTyped(module: string, name: string, type: FunctionType, body: (...args: any[]) => any, options: DefineOptions = {}): void {
     this.defineExtern(module, name, this.linker.engine.hostFunction(type, body), options);
@@ -348,6 +350,7 @@ export class Namespace {
     this.atRest("restore a snapshot");
     restore(this.linker, this.handle, snapshot);
     this.forgetPrepared();
+    this.memory.forgetOwed();
     this.waiting.restored();
     // Pointers of functions that came later are gone.
     const there = new Set(this.loaded.all());
@@ -368,10 +371,10 @@ export class Namespace {
   /** What a function pointer or an address of the guest's belongs to (dladdr). */
   dladdr(value: number, kind: "function" | "data"): Found | undefined {
     this.alive();
+    must("what dladdr looks for", kind, SYMBOL);
     return this.loaded.dladdr(value, kind);
   }
 
-    must("what dladdr looks for", kind, SYMBOL);
   private parse(signature: string): FunctionType {
     const ROOM = 64;
     const told = this.linker.results("wasm_dyld_parse_type", 2 + ROOM / 8, (at) => [signature, at + 16, ROOM, at, at + 8]);
@@ -387,20 +390,21 @@ export class Namespace {
    */
   callback(signature: string, body: (...args: any[]) => any, options: { async?: boolean } = {}): Callback {
     this.alive();
+    checked("callback", options, CALLBACK);
+    must("a callback", body, func);
     const type = this.parse(signature);
     const key = JSON.stringify([type, options.async === true]);
     const slot = this.freeSlots.get(key)?.pop() ?? this.newSlot(type, options.async === true);
-    checked("callback", options, CALLBACK);
-    must("a callback", body, func);
     slot.body = body;
-    return new Callback(slot.number, () => {
+    const end = () => {
       slot.body = undefined;
       // The namespace has been put into a state of before there was this slot.
       if (slot.gone) return;
       const free = this.freeSlots.get(key);
       if (free) free.push(slot);
       else this.freeSlots.set(key, [slot]);
-    });
+    };
+    return new Callback(slot.number, end, this.core, () => slot.gone);
   }
 
   /** The linker never unloads what holds a number of a function of the host's, so slots are kept and used again. */
@@ -560,6 +564,23 @@ export class Namespace {
     return all.length === 1 ? all[0] : all;
   }
 
+  private callRows({ handle }: Prepared, columns: { address: number; stride: number }[], rows: number): { done: number; error: unknown } {
+    const { linker } = this;
+    const told = new Uint8Array(BigUint64Array.from(columns.flatMap(({ address, stride }) => [BigInt(address), BigInt(stride)])).buffer);
+    const SIZE = 8;
+    const done = linker.alloc(SIZE);
+    let error: unknown;
+    try {
+      linker.poke(done, new Uint8Array(SIZE));
+      linker.call("wasm_dyld_func_call_rows", handle, told, columns.length, BigInt(rows), done);
+    } catch (thrown) {
+      error = thrown;
+    }
+    const rowsDone = Number(new DataView(linker.peek(done, SIZE).buffer).getBigUint64(0, true));
+    linker.release(done, SIZE);
+    return { done: rowsDone, error };
+  }
+
   private symbolsOf(object: number): Map<string, "function" | "data"> {
     this.alive();
     const found = new Map<string, "function" | "data">();
@@ -569,6 +590,9 @@ export class Namespace {
     return found;
   }
 }
+
+const SYMBOL = words("function", "data");
+const moduleOf = (value: unknown) => (value instanceof WebAssembly.Module ? undefined : "a WebAssembly.Module");
 
 /** Most functions take and give fewer. */
 const FEW_VALUES = 64;
@@ -585,6 +609,3 @@ interface Slot {
 
 /** ENOSYS of WASI. */
 const NOT_SUPPORTED = 52;
-const SYMBOL = words("function", "data");
-const moduleOf = (value: unknown) => (value instanceof WebAssembly.Module ? undefined : "a WebAssembly.Module");
-

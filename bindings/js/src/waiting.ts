@@ -1,4 +1,5 @@
 // Calls of guests that may wait for promises, as a namespace makes them.
+import type { Result } from "./arguments.js";
 import { Exit, LinkError, Unsupported, errorOf } from "./errors.js";
 import type { FunctionType } from "./engine.js";
 import type { Libraries } from "./libraries.js";
@@ -6,7 +7,6 @@ import { isFileName } from "./files.js";
 import type { Linker } from "./linker.js";
 import type { Memory } from "./memory.js";
 import { Promises, canWait } from "./promises.js";
-import type { Result } from "./library.js";
 
 /** A MiB, as the linker has it for all. */
 const STACK = 1 << 20;

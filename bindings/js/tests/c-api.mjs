@@ -37,6 +37,7 @@ export const NAMES = {
   finish: "Namespace.finish",
   free: "Memory.free",
   func_call_cells: "Library.$call",
+  func_call_rows: "Library.$rows",
   func_delete: "Namespace.close",
   func_new: "Library.$function",
   function_type: "Library.$function",
@@ -114,7 +115,6 @@ const KEPT_BY_JAVASCRIPT = "compiled code is JavaScript's to keep, as browsers d
 const GARBAGE = "JavaScript's engine frees the instances that nobody has, and has no bound on them";
 const FILES = "`stdout` and `stderr` are functions, which collect what they get";
 const OWN_WASI = "a WASI of the host's own has them: `wasi: { imports, setMemory }`";
-const NOT_YET = "not yet";
 
 export const LEFT_OUT = {
   config_add_default_path: "a folder at the end of `libraryPath`",
@@ -135,7 +135,6 @@ export const LEFT_OUT = {
   folder_new_archive: "a package that unpacks fills a MemoryFolder",
   folder_new_archive_bytes: "a package that unpacks fills a MemoryFolder",
   folder_new_callbacks: OWN_WASI,
-  func_call_rows: `${NOT_YET}: a loop calls the function for each row`,
   instance_count: GARBAGE,
   instances_left: GARBAGE,
   output_delete: FILES,
@@ -144,7 +143,7 @@ export const LEFT_OUT = {
   renew: `${GARBAGE}: a new Namespace with the same options is as good`,
   take_exit: "it is for calls that the linker does not see: what a function of `table` throws is JavaScript's own error",
   version: "package.json has the version",
-  wasi_add_listener: `${NOT_YET}: node:wasi has no sockets, and pages have none`,
+  wasi_add_listener: `node:wasi and browser_wasi_shim have no sockets, and pages listen on none; ${OWN_WASI}`,
   wasi_delete: "options are objects of JavaScript's",
   wasi_inherit_env: "`wasi: { env: process.env }` in node; pages have no environment",
   wasi_inherit_stdio: "streams that are not said are the process's in node, and the console in pages",

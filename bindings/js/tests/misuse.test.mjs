@@ -54,6 +54,65 @@ test("a stack of before a restore is not used after it", only, async () => {
   ns.close();
 });
 
+test("a pointer of another namespace's, or of a callback that is gone, is no argument", async () => {
+  const [ns, other] = await Promise.all([1, 2].map(() => Namespace.create({ libraryPath: lib, snapshots: true })));
+  const [libc, others] = await Promise.all([ns, other].map((one) => one.load("libc.so")));
+  const refused = (argument, why) =>
+    assert.throws(() => libc.qsort(0, 0, 4, argument), (error) => error instanceof InvalidArgument && why.test(error.message), String(why));
+  const theirs = other.callback("(i32 i32) -> i32", () => 0);
+  refused(theirs, /another namespace's/);
+  const { strcmp } = others;
+  other.close();
+  refused(theirs, /another namespace's/);
+  refused(strcmp, /argument 4 of qsort.*: a function of another namespace/);
+  refused((a, b) => a - b, /a function of JavaScript's has no pointer: `callback` makes/);
+  const snapshot = ns.snapshot();
+  const late = ns.callback("(i32 i32) -> i32", () => 0);
+  libc.qsort(0, 0, 4, late);
+  await ns.restore(snapshot);
+  refused(late, /before it was made/);
+  const closed = ns.callback("(i32 i32) -> i32", () => 0);
+  closed.close();
+  // It has the same pointer, and is another.
+  const next = ns.callback("(i32 i32) -> i32", () => 0);
+  assert.equal(next.slot, closed.slot);
+  refused(closed, /has been closed/);
+  ns.close();
+});
+
+test("a function of the same namespace is told as its pointer, and one of another as a callback", async () => {
+  const [ns, other] = await Promise.all([1, 2].map(() => Namespace.create({ libraryPath: lib })));
+  const [libc, others] = await Promise.all([ns, other].map((one) => one.load("libc.so")));
+  const numbers = ns.memory.newBytes(new Uint8Array(Int32Array.of(3, 1, 2).buffer));
+  const host = await ns.loadBytes("libpass.so", library({ functions: { less: ["i32 i32 -> i32", 0, [0x20, 0, 0x28, 2, 0, 0x20, 1, 0x28, 2, 0, 0x6b]] }, others: [MEMORY] }));
+  libc.qsort(numbers, 3, 4, host.less);
+  const view = ns.memory.view(Int32Array, numbers, 3);
+  assert.deepEqual([...view.array], [1, 2, 3]);
+  assert.equal(libc.bsearch(numbers + 4, numbers, 3, 4, host.$function("less")), numbers + 4);
+  const compare = ns.callback("(i32 i32) -> i32", (a, b) => -others.$call("abs", ns.memory.readU32(a) - ns.memory.readU32(b)) || 0);
+  libc.qsort(numbers, 3, 4, compare);
+  host.$close();
+  assert.throws(() => libc.qsort(numbers, 3, 4, host.less), InvalidArgument);
+  ns.close();
+  other.close();
+});
+
+test("a guest that is stopped gives back later what its call has taken", async () => {
+  const ns = await Namespace.create({ libraryPath: lib, control: "budget" });
+  const libc = await ns.load("libc.so");
+  const text = "a".repeat(1 << 20);
+  libc.strlen(text);
+  const before = ns.memory.buffer.byteLength;
+  for (let n = 0; n < 40; n++) {
+    ns.setBudget(20_000);
+    assert.throws(() => libc.strcasecmp(text, text), (error) => error instanceof W.OutOfBudget && /strcasecmp/.test(error.message));
+    ns.setBudget();
+  }
+  libc.strlen(text);
+  assert.ok(ns.memory.buffer.byteLength - before < 4 << 20, `${ns.memory.buffer.byteLength - before} bytes`);
+  ns.close();
+});
+
 test("bytes may be changed after a load, and a snapshot's are the caller's", async () => {
   const ns = await Namespace.create({ snapshots: true });
   ns.define("env", "host", "(i32) -> i32", (n) => n + 1);

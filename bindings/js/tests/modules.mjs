@@ -4,11 +4,11 @@ const sized = (bytes) => [...unsigned(bytes.length), ...bytes];
 const named = (name) => sized([...new TextEncoder().encode(name)]);
 const section = (id, bytes) => [id, ...sized(bytes)];
 const vector = (all) => [...unsigned(all.length), ...all.flat()];
-const [I32, I64] = [0x7f, 0x7e];
+const [I32, I64, F32, F64] = [0x7f, 0x7e, 0x7d, 0x7c];
 
 /** The type of a function: "i32 i32 -> i32". */
 function typeOf(text) {
-  const [params, results] = text.split("->").map((part) => part.trim().split(/\s+/).filter(Boolean).map((name) => ({ i32: I32, i64: I64 })[name]));
+  const [params, results] = text.split("->").map((part) => part.trim().split(/\s+/).filter(Boolean).map((name) => ({ i32: I32, i64: I64, f32: F32, f64: F64 })[name]));
   return [0x60, ...sized(params), ...sized(results)];
 }
 

@@ -28,7 +28,7 @@ test("its types serve programs that are checked strictly", () => {
     execFileSync(process.execPath, [path.join(tools, "node_modules/typescript/bin/tsc"), ...options, ...lib, name], { cwd: folder, stdio: "pipe" });
   };
   const program = (last) => `import { MemoryFolder, Namespace, NotFound, OutOfBudget, Snapshot, canWait, interrupt, link } from "wasmdyld";
-import type { Found, Library, Linked, NamespaceOptions, ObjectInfo } from "wasmdyld";
+import type { Column, Found, Library, Linked, NamespaceOptions, ObjectInfo, RowsArgument, RowsOptions } from "wasmdyld";
 const interruptFlag = new Int32Array(new SharedArrayBuffer(4));
 const folder: MemoryFolder = await MemoryFolder.create({ "a.txt": "text" });
 const options: NamespaceOptions = {
@@ -41,10 +41,15 @@ const order = ns.callback("(i32 i32) -> i32", (a: number, b: number) => a - b);
 const view: Uint8Array = ns.memory.view(Uint8Array, ns.memory.newString("text"), 4).array;
 try {
   z.qsort(view.byteOffset, 4, 1, order);
+  z.qsort(view.byteOffset, 4, 1, z.$function("compare"));
 } catch (error) {
   if (error instanceof NotFound) console.error(error.code, error.symbols.length);
 }
 ns.define("env", "wait", "(i32) -> i32", async (n: number) => n, { async: true, override: true });
+const column: Column = { address: 16, stride: 8 };
+const columns: RowsArgument[] = [Int32Array.of(1), ns.memory.view(Float64Array, 8, 1), column, 5, 7n, "text"];
+const rows: RowsOptions = { rows: 1, out: [new BigInt64Array(1), column] };
+const all: Int32Array = z.$rows("f", columns, rows);
 const global: WebAssembly.Global = ns.defineGlobal("env", "g", "i64", 5n, { mutable: true });
 ns.defineMemory("env", "m", new WebAssembly.Memory({ initial: 1, maximum: 2 }), { maximum: 2 });
 const sum: number = canWait ? await z.$async("crc32")(0, "text", 4) : z.$next("crc32")(0, null, 0);
@@ -58,7 +63,7 @@ const infos: ObjectInfo[] = ns.objectInfos();
 const found: Found | undefined = ns.dladdr(infos[0]?.place.memoryBase ?? 0, "data");
 const { module, warnings }: Linked = await link("program.wasm", { exports: ["f"], strip: true });
 interrupt(interruptFlag);
-console.log(global.value, left, found?.symbol, module.length, warnings.join(), OutOfBudget.name);
+console.log(all.length, global.value, left, found?.symbol, module.length, warnings.join(), OutOfBudget.name);
 const code: number = ${last};
 console.log(code);
 export {};
