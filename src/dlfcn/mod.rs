@@ -25,6 +25,18 @@ pub(crate) fn is_of_c(name: &str) -> bool {
     all.any(|service| service.name == name)
 }
 
+/// How a function opens a library, if it does: a number of [`Shim::opens`](crate::engine::shim::Shim::opens).
+pub fn opens(service: &Service) -> Option<u32> {
+    let all = [libc::SERVICES, toywasm::SERVICES, wasix::SERVICES].into_iter();
+    // In each adapter it is the first one.
+    let mut first = all
+        .zip(1..)
+        .filter_map(|(all, way)| Some((all.first()?, way)));
+    let found =
+        first.find(|(first, _)| (first.module, first.name) == (service.module, service.name));
+    found.map(|(_, way)| way)
+}
+
 /// All functions that guests can import.
 pub fn services() -> impl Iterator<Item = &'static Service> {
     [

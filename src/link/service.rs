@@ -10,7 +10,7 @@ use super::namespace::Namespace;
 use crate::abi;
 use crate::control;
 use crate::dlfcn;
-use crate::engine::{HostFunc, HostTrap, Val};
+use crate::engine::{HostFunc, HostTrap, Val, shim};
 use crate::error::{Context, Error, Result};
 use crate::object::{ExternType, FuncType, Import, Name, ValType};
 use crate::plan::{HostDef, HostDefs, ObjectId, Precedence};
@@ -115,8 +115,12 @@ impl Service {
             }
             Ok(())
         };
-        HostFunc::new(ns.store(), &self.ty(), Box::new(body))
-            .context(|| format!("defining {}.{}", self.module, self.name))
+        let made = HostFunc::new(ns.store(), &self.ty(), Box::new(body))
+            .context(|| format!("defining {}.{}", self.module, self.name))?;
+        if let Some(way) = dlfcn::opens(self) {
+            shim::of(ns.store().api()).opens(made.func(), way);
+        }
+        Ok(made)
     }
 }
 

@@ -43,8 +43,8 @@ export interface Extern {
   limits?: Limits;
   /** Of functions: JavaScript may answer by a promise. */
   waits?: boolean;
-  /** Of functions: the linker's own. */
-  own?: boolean;
+  /** Of functions: how guests open libraries by it, if they do. */
+  opens?: number;
 }
 
 /** A module, and its bytes, by which the linker tells the types of its exports. */
@@ -81,8 +81,8 @@ export class Engine {
   private readonly places = new Set<string>();
   /** Calls of guests that wait. */
   promises: Promises | undefined;
-  /** What guests get in the stead of the linker's dlopen. */
-  opening: ((now: (...args: any[]) => any) => (...args: any[]) => any) | undefined;
+  /** What guests get in the stead of a function of the linker's by which they open libraries: how they do, its type, and what it does. */
+  opening: ((way: number, type: FunctionType, now: (...args: any[]) => any) => (...args: any[]) => any) | undefined;
 
   /** To be called when the linker's module has been instantiated with `imports`. */
   connect(host: Host): void {
@@ -377,9 +377,7 @@ export class Engine {
     // Names are the module's to choose, `__proto__` among them, which is a name as others are where there is no prototype.
     const values: Record<string, any> = Object.create(null);
     WebAssembly.Module.imports(module).forEach(({ module: from, name }, n) => {
-      const { value: plain, own } = given[n]!;
-      const opens = own && from === "env" && name === "dlopen";
-      const value = opens && this.opening ? this.opening(plain) : plain;
+      const value = given[n]!.value;
       const names = (values[from] ??= Object.create(null));
       if (!(name in names)) {
         names[name] = value;
@@ -604,7 +602,7 @@ export class Engine {
         const { params, results } = get(type) as FunctionType;
         const own = { params, results };
         const value = this.callback(own, callback, env);
-        return this.objects.add({ kind: "function", value, type: () => own, own: true, finalizer, env } as Extern);
+        return this.objects.add({ kind: "function", value, type: () => own, finalizer, env } as Extern);
       },
       // The environment stays: a guest may have the function in its table.
       wasm_func_delete: remove,
@@ -698,6 +696,10 @@ export class Engine {
       wasmdyld_waits: (handle) => (get(handle).waits ? 1 : 0),
       wasmdyld_trap_stack: (trap, out) => this.putText(out, this.guestsOf(String((get(trap).value as any)?.stack ?? ""))),
       wasmdyld_trap_is_link_error: (trap) => (get(trap).value instanceof WebAssembly.LinkError ? 1 : 0),
+      wasmdyld_opens: (handle, way) => {
+        const func = get(handle) as Extern;
+        if (this.opening) func.value = this.opening(way, func.type!() as FunctionType, func.value);
+      },
       wasmdyld_trap_exception: (trap, out) => {
         const number = this.exception(trap);
         if (number !== undefined) this.view().setUint32(out, number, true);

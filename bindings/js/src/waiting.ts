@@ -12,6 +12,10 @@ import { Promises, canWait } from "./promises.js";
 const STACK = 1 << 20;
 /** Of calls, as the linker has it. */
 const NESTING = 128;
+/** Of `Shim::opens`. */
+const OF_C = 1;
+/** As the linker has it. */
+const MOST_PATH = 4096;
 /** Of wasmdyld_end_run. */
 const [RETURNED, EXITED] = [0, 1];
 const EXIT = 11;
@@ -46,8 +50,7 @@ export class Waiting {
   /** Guests get a dlopen that waits for what has to be fetched. */
   openLater(): void {
     if (!canWait) return;
-    const type = { params: [0, 0], results: [0] };
-    this.parts.linker.engine.opening = (now) => this.made().define(type, (name, mode) => this.dlopen(now, name, mode), now);
+    this.parts.linker.engine.opening = (way, type, now) => this.made().define(type, (...args) => this.open(way, now, args), now);
   }
 
   /** A function that gives a promise, for guests. */
@@ -130,25 +133,39 @@ export class Waiting {
     return thrownBy(() => linker.call("wasmdyld_ended", handle(), linker.engine.trap(error))) ?? new Error("a trap is none: a defect of wasmdyld");
   }
 
-  /** The guest's dlopen: what it asks for is fetched, and then it is done as ever. */
-  private async dlopen(now: (...args: any[]) => any, name: number, mode: number): Promise<number> {
-    const { linker, libraries, memory, handle, alive } = this.parts;
-    const asked = thrownBy(() => memory.string(name)) ? null : memory.string(name);
+  /** What a guest opens, by its own words. */
+  private asked(way: number, [name = 0, size = 0]: number[]): string | null {
+    const { memory } = this.parts;
+    try {
+      if (way === OF_C) return memory.string(name);
+      return name === 0 || size >>> 0 > MOST_PATH ? null : new TextDecoder().decode(memory.read(name, size >>> 0));
+    } catch {
+      // It is none of its memory.
+      return null;
+    }
+  }
+
+  /** The guest opens a library: what it asks for is fetched, and then it is done as ever. */
+  private async open(way: number, now: (...args: any[]) => any, args: number[]): Promise<number> {
+    const { linker, libraries, handle, alive } = this.parts;
+    const asked = this.asked(way, args);
     // What does not arrive is told by the linker, which looks for it then.
     if (asked !== null && isFileName(asked)) await libraries.prefetch([asked]).catch(() => {});
     for (;;) {
       alive();
       libraries.missing.clear();
       linker.call("wasmdyld_begin_stretch", handle());
-      let opened: number;
+      let answer: number;
       try {
-        opened = now(name, mode);
+        answer = now(...args);
       } finally {
         const stopped = thrownBy(() => linker.call("wasmdyld_end_stretch", handle()));
         if (stopped) throw stopped;
       }
       this.loaded();
-      if (opened !== 0 || !(await libraries.fetchMissing())) return opened;
+      // C's gives a handle, others an errno.
+      const opened = (answer !== 0) === (way === OF_C);
+      if (opened || !(await libraries.fetchMissing())) return answer;
       alive();
       linker.plain("wasmdyld_forget_dlerror", handle());
     }

@@ -205,6 +205,41 @@ test("a guest's dlopen waits for what has to be fetched", only, async () => {
   });
 });
 
+test("so do the functions by which others open libraries, and a pointer to dlopen", only, async () => {
+  const loads = library({
+    imports: [["dyld", "load_object", "i32 i32 i32 i32 -> i32"], ["wasix_32v1", "dlopen", "i32 i32 i32 i32 i32 i32 i32 i32 -> i32"]],
+    others: [MEMORY, ["env", "__indirect_function_table", [1, 0x70, 0, 0]], ["GOT.func", "dlopen", [3, 0x7f, 1]]],
+    functions: {
+      type: ["i32 i32 -> i32", 0, [0x41, 0]],
+      toywasm: ["i32 i32 i32 -> i32", 0, [0x20, 0, 0x20, 1, 0x41, 0, 0x20, 2, 0x10, 0]],
+      wasix: ["i32 i32 i32 -> i32", 0, [0x20, 0, 0x20, 1, 0x41, 2, 0x41, 0, 0x41, 0, 0x41, 0, 0x41, 0, 0x20, 2, 0x10, 1]],
+      // (call_indirect (type of the first function) (local.get 0) (i32.const 2) (global.get $dlopen))
+      pointer: ["i32 -> i32", 0, [0x20, 0, 0x41, 2, 0x23, 0, 0x11, 2, 0]],
+    },
+    needed: ["libc.so", "libdl.so"],
+  });
+  await web(async (address) => {
+    for (const [name, call] of Object.entries({
+      toywasm: (run, text, into) => run(text, 7, into),
+      wasix: (run, text, into) => run(text, 7, into),
+      pointer: (run, text) => run(text),
+    })) {
+      const ns = await Namespace.create({ libraryPath: `${address}/lib` });
+      const guest = await ns.loadBytes("libloads.so", loads);
+      const [into, text, none] = [ns.memory.alloc(4), ns.memory.newString("libz.so"), ns.memory.newString("libnone.so")];
+      const works = (answer) => (name === "pointer" ? answer !== 0 : answer === 0 && ns.memory.readU32(into) !== 0);
+      assert.ok(!works(call(guest[name], text, into)), name);
+      assert.ok(works(await call(guest.$async(name), text, into)), name);
+      assert.ok(ns.objects().includes("libz.so"), name);
+      assert.ok(works(call(guest[name], text, into)), name);
+      assert.ok(!works(await call(guest.$async(name), none, into)), name);
+      // What is no text of its memory is an error of the guest's, as ever.
+      if (name !== "pointer") assert.notEqual(await guest.$async(name)(-16, 2 ** 30, into), 0);
+      ns.close();
+    }
+  });
+});
+
 test("what a library's own folders have is waited for as well", only, async () => {
   const files = { "/lib/libopens.so": withFolder(OPENS, "$ORIGIN/deps"), "/lib/deps/libdeep.so": library({}) };
   const fetch = async (address) => {

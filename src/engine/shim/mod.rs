@@ -232,6 +232,10 @@ pub trait Shim: Send + Sync {
         abi::MAX_PAGES
     }
 
+    /// Tells that guests open libraries by this function of the linker's, where the host may have to fetch these first: as dlopen of C does (1), as
+    /// `load_object` of toywasm (2), or as dlopen of WASIX (3).
+    fn opens(&self, _func: &Func, _way: u32) {}
+
     /// Whether an instance lives on in its store when its handle is deleted, so that this may be done while its code runs.
     fn instance_outlives_handle(&self) -> bool {
         false

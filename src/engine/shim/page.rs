@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 
 use super::{Shim, Stage, page_text};
 use crate::engine::api::Api;
-use crate::engine::externs::Extern;
+use crate::engine::externs::{Extern, Func};
 use crate::engine::frame::EngineFrame;
 use crate::engine::module::{ExportSource, ExternVec, Instance, Module};
 use crate::engine::store::Store;
@@ -20,6 +20,7 @@ unsafe extern "C" {
     /// Whether it is an exception of a single i32, which is written.
     fn wasmdyld_trap_exception(trap: *const wasm_trap_t, number: *mut u32) -> bool;
     fn wasmdyld_last_error(out: *mut wasm_byte_vec_t);
+    safe fn wasmdyld_opens(func: *const wasm_func_t, way: u32);
     /// A handle of a module that was compiled ahead; NULL if there is none of this number.
     safe fn wasmdyld_ready(number: u32) -> *mut wasm_module_t;
     /// Another handle of the instance.
@@ -76,6 +77,10 @@ impl Shim for Page {
 
     fn validation_is_final(&self) -> bool {
         true
+    }
+
+    fn opens(&self, func: &Func, way: u32) {
+        wasmdyld_opens(func.raw(), way);
     }
 
     /// Whatever refers to it keeps it.
