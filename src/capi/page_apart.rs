@@ -62,6 +62,16 @@ extern "C" fn wasmdyld_set_stack(namespace: *mut wasm_dyld_t, stack: u32) {
     });
 }
 
+/// Takes units of the guest's budget for what JavaScript does for it: the trap in which it ends that has not so many; NULL if it has.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_charge(namespace: *mut wasm_dyld_t, units: u32) -> *mut wasm_trap_t {
+    edge::quiet(std::ptr::null_mut(), || {
+        let ns = wasm_dyld_t::lend(namespace).ok()?.ns.clone();
+        let error = ns.charge(units.into()).err()?;
+        Trap::new(ns.store(), &error.to_string()).map(Trap::into_raw)
+    })
+}
+
 /// The error of a call that ended in this trap, which is taken.
 #[unsafe(no_mangle)]
 extern "C" fn wasmdyld_ended(

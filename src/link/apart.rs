@@ -38,6 +38,11 @@ impl Namespace {
         stopped
     }
 
+    /// Takes units for work that JavaScript has done for the guest. An error if the guest is to stop.
+    pub fn charge(&self, units: u64) -> Result<()> {
+        self.side.charge(units)
+    }
+
     /// What the trap means that a call ended in. The stretch in which it came is not over yet.
     pub fn ended_apart(&self, trap: &Trap) -> Error {
         self.trapped(trap)

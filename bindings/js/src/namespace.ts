@@ -8,6 +8,7 @@ import { CONTROL, Control } from "./control.js";
 import type { FunctionType } from "./engine.js";
 import { Busy, InvalidArgument, NotFound, Unsupported } from "./errors.js";
 import { MOST_BYTES } from "./files.js";
+import { asked, moved, sizeOf } from "./price.js";
 import { Snapshot, restore, take } from "./full/snapshots.js";
 import { Libraries } from "./libraries.js";
 import type { Result } from "./arguments.js";
@@ -472,27 +473,43 @@ export class Namespace {
   private async defineWasi(program: string, args: string[] | undefined): Promise<void> {
     const { wasi = {} } = this.options;
     if (wasi === false) return;
-    const provider = isProvider(wasi) ? wasi : await makeWasi(program, { ...wasi, args: args ?? wasi.args ?? [] });
+    const own = args ?? (isProvider(wasi) ? [] : (wasi.args ?? []));
+    const provider = isProvider(wasi) ? wasi : await makeWasi(program, { ...wasi, args: own });
     this.provider = provider;
     const memory = () => this.wasmMemory();
     const functions = withStreams(isProvider(wasi) ? provider.imports : within(provider.imports, wasi, memory), this.options, memory);
+    const isCounted = this.options.control === "budget";
+    const env = isProvider(wasi) ? {} : (wasi.env ?? {});
+    const given = { args: isProvider(wasi) ? 0 : sizeOf([program, ...own]), env: sizeOf(Object.entries(env).map((entry) => entry.join("="))) };
     let bound = provider.setMemory === undefined;
     const bind = () => {
       bound = true;
       provider.setMemory?.(memory());
     };
     for (const [name, parameters] of Object.entries(PREVIEW1)) {
-      const own = name === "proc_exit" ? (code: number) => this.exit(code) : functions[name];
+      const call = name === "proc_exit" ? (code: number) => this.exit(code) : (functions[name] ?? (() => NOT_SUPPORTED));
       const type = { params: [...parameters].map((letter) => (letter === "I" ? 1 : 0)), results: name === "proc_exit" ? [] : [0] };
       // There is no memory before the first load, during which constructors call.
-      const body = own
-        ? (...values: any[]) => {
-            if (!bound) bind();
-            return own(...values);
-          }
-        : () => NOT_SUPPORTED;
-      this.defineTyped("wasi_snapshot_preview1", name, type, body);
+      const body = (...values: any[]) => {
+        if (!bound) bind();
+        return call(...values);
+      };
+      this.defineTyped("wasi_snapshot_preview1", name, type, isCounted ? this.counted(name, body, given) : body);
     }
+  }
+
+  /** A function of WASI's that costs of the guest's budget. */
+  private counted(name: string, body: (...values: any[]) => any, given: { args: number; env: number }): (...values: any[]) => any {
+    const charge = (units: number) => {
+      const trap = units > 0 ? this.linker.plain("wasmdyld_charge", this.handle, units) : 0;
+      if (trap !== 0) throw this.linker.engine.takeTrap(trap);
+    };
+    return (...values) => {
+      charge(asked(name, values, this.wasmMemory().buffer.byteLength));
+      const answer = body(...values);
+      if (answer === 0) charge(moved(name, values, new DataView(this.wasmMemory().buffer), given));
+      return answer;
+    };
   }
 
   private exit(code: number): never {

@@ -5,11 +5,12 @@ import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { COUNT, PASS, SPIN, library } from "./modules.mjs";
+import { COUNT, MEMORY, PASS, SPIN, library } from "./modules.mjs";
 
 const installed = process.env.WASMDYLD_TEST_JS;
 const own = path.join(installed, "dist/index.js");
 const { InvalidArgument, Interrupted, Namespace, NotFound, OutOfBudget, TimedOut, Unsupported } = await import(pathToFileURL(own).href);
+const lib = path.join(process.env.WASMDYLD_GUESTS, "lib");
 const SPINS = library({ imports: [["env", "host", "i32 -> i32"]], functions: { spin: SPIN, count: COUNT, pass: PASS } });
 
 async function spinning(options, host = (n) => n) {
@@ -52,6 +53,63 @@ test("a budget counts, and tells what is left", async () => {
   const left = await used();
   assert.ok(left >= 8_900n && left <= 9_001n, `${left}`);
   assert.equal(await used(), left);
+});
+
+/** Functions that call WASI's, of the same parameters. */
+function wasi(functions) {
+  const all = Object.entries(functions).map(([name, count]) => [name, `${"i32 ".repeat(count)}-> i32`, count]);
+  return library({
+    imports: all.map(([name, type]) => ["wasi_snapshot_preview1", name, type.replace(/i32 i32 i32 i32 i32 -> i32/, "i32 i32 i32 i64 i32 -> i32")]),
+    others: [MEMORY],
+    functions: Object.fromEntries(all.map(([name, type, count], n) => {
+      const given = (m) => (count === 5 && m === 3 ? [0x42, 0] : [0x20, m]);
+      return [`call_${name}`, [type, 0, [...Array.from({ length: count }, (_, m) => given(m)).flat(), 0x10, n]]];
+    })),
+  });
+}
+
+test("calls of WASI cost of the budget what they cost natively", async () => {
+  const folders = { "/": { "a.txt": "text", folder: {}, "b.txt": "text" } };
+  const ns = await Namespace.create({ libraryPath: lib, control: "budget", stdout: () => {}, wasi: { folders, args: ["argument"], env: { A: "B" } } });
+  await ns.load("libc.so");
+  const guest = await ns.loadBytes("libcalls.so", wasi({ sched_yield: 0, random_get: 2, fd_write: 4, fd_readdir: 5, args_get: 2, environ_get: 2, poll_oneoff: 4 }));
+  const room = ns.memory.alloc(1 << 16);
+  const cost = (name, ...args) => {
+    ns.setBudget(10n ** 6n);
+    const answer = guest[`call_${name}`](...args);
+    return [Number(10n ** 6n - ns.budgetLeft()), answer];
+  };
+  // That of the check where the guest's function is entered is one.
+  assert.deepEqual(cost("sched_yield"), [101, 0]);
+  assert.deepEqual(cost("random_get", room, 640), [111, 0]);
+  assert.deepEqual(cost("random_get", room, 1 << 15), [101 + 512, 0]);
+  ns.memory.write(room, new Uint8Array(Uint32Array.of(room + 64, 6400).buffer));
+  assert.deepEqual(cost("fd_write", 1, room, 1, room + 32), [201, 0]);
+  assert.equal(cost("fd_write", 99, room, 1, room + 32)[0], 101);
+  // Three entries, of 1024 bytes each for what the host looks at, and what is written.
+  const [units, answer] = cost("fd_readdir", 3, room, 4096, 0, room + 8192);
+  assert.equal(answer, 0);
+  const written = ns.memory.readU32(room + 8192);
+  assert.equal(units, 101 + Math.floor((written + 3 * 1024) / 64));
+  assert.deepEqual(cost("args_get", room, room + 64), [101 + Math.floor((4 * 2 + "wasmdyld\0argument\0".length) / 64), 0]);
+  assert.equal(cost("poll_oneoff", room, room, 5000, room)[0], 101);
+  // What the budget does not hold is not done.
+  let out = 0;
+  ns.setBudget(50);
+  assert.throws(() => guest.call_sched_yield(), (error) => error instanceof OutOfBudget && error.frames.some((frame) => frame.function?.includes("call_sched_yield")));
+  ns.setBudget(150);
+  assert.throws(() => guest.call_random_get(room, 6400), OutOfBudget);
+  ns.setBudget();
+  assert.equal(guest.call_sched_yield(), 0);
+  ns.close();
+  const other = await Namespace.create({ libraryPath: lib, control: "budget", stdout: () => (out += 1) });
+  const libc = await other.load("libc.so");
+  other.setBudget(400);
+  assert.throws(() => {
+    for (;;) libc.write(1, other.memory.alloc(0), 0);
+  }, OutOfBudget);
+  assert.ok(out < 5);
+  other.close();
 });
 
 test("a function that the guest has called interrupts it", async () => {
