@@ -3,12 +3,12 @@
 import { Handles } from "./handles.js";
 import type { Promises } from "./promises.js";
 import { asResults } from "./results.js";
+import { needRoom } from "./room.js";
 
 /** What the linker's module exports, as far as the engine uses it. */
 export interface Host {
   memory: WebAssembly.Memory;
   __indirect_function_table: WebAssembly.Table;
-  __stack_pointer: WebAssembly.Global;
   wasmdyld_alloc(size: number): number;
   wasmdyld_release(at: number, size: number): void;
   wasmdyld_exports(bytes: number, size: number, length: number): number;
@@ -76,6 +76,8 @@ export class Engine {
   private offered: Module | undefined;
   private lastError = "";
   private cause: unknown;
+  /** What has ended the linker in its midst. */
+  failure: Error | undefined;
   private readonly vectors = new WeakMap<FunctionType, TypeVectors>();
   /** Where functions are that are none of a guest's, as stacks have it. */
   private readonly places = new Set<string>();
@@ -201,13 +203,13 @@ export class Engine {
     return cause;
   }
 
-  /** Calls a function of the linker's. If that breaks, by a defect or for want of stack, its stack is put in order, and it is an error. */
+  /** Calls a function of the linker's. If that breaks, by a defect or for want of stack, nothing is known of its state: there is then a `failure`. */
   enter<T>(call: () => T): T {
-    const pointer = this.host.__stack_pointer.value;
+    if (this.failure !== undefined) throw this.failure;
     try {
       return call();
     } catch (error) {
-      this.host.__stack_pointer.value = pointer;
+      this.failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     }
   }
@@ -438,7 +440,8 @@ export class Engine {
     const run = this.host.__indirect_function_table.get(callback) as (env: number, args: number, results: number) => number;
     const [argumentsAt, resultsAt] = [16, 16 + VALUE * params.length];
     const size = resultsAt + VALUE * results.length;
-    return (...args) => {
+    return this.trapping((...args) => {
+      needRoom();
       const at = this.host.wasmdyld_alloc(size);
       try {
         this.put(at, params.length, params.length === 0 ? 0 : at + argumentsAt);
@@ -450,9 +453,9 @@ export class Engine {
         const values = results.map((_, n) => this.read(at + resultsAt + VALUE * n));
         return values.length === 1 ? values[0] : values;
       } finally {
-        this.host.wasmdyld_release(at, size);
+        if (this.failure === undefined) this.host.wasmdyld_release(at, size);
       }
-    };
+    });
   }
 
   /** Runs what may fail as JavaScript does; `otherwise` is then the answer, and the reason is kept. */
@@ -693,13 +696,13 @@ export class Engine {
       },
 
       // What the linker asks beyond wasm.h.
-      wasmdyld_waits: (handle) => (get(handle).waits ? 1 : 0),
-      wasmdyld_trap_stack: (trap, out) => this.putText(out, this.guestsOf(String((get(trap).value as any)?.stack ?? ""))),
-      wasmdyld_trap_is_link_error: (trap) => (get(trap).value instanceof WebAssembly.LinkError ? 1 : 0),
       wasmdyld_opens: (handle, way) => {
         const func = get(handle) as Extern;
         if (this.opening) func.value = this.opening(way, func.type!() as FunctionType, func.value);
       },
+      wasmdyld_waits: (handle) => (get(handle).waits ? 1 : 0),
+      wasmdyld_trap_stack: (trap, out) => this.putText(out, this.guestsOf(String((get(trap).value as any)?.stack ?? ""))),
+      wasmdyld_trap_is_link_error: (trap) => (get(trap).value instanceof WebAssembly.LinkError ? 1 : 0),
       wasmdyld_trap_exception: (trap, out) => {
         const number = this.exception(trap);
         if (number !== undefined) this.view().setUint32(out, number, true);

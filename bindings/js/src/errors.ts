@@ -81,7 +81,7 @@ export class Interrupted extends LinkError {}
 export class TimedOut extends LinkError {}
 /** The guest has used up its budget: `Namespace.setBudget`. */
 export class OutOfBudget extends LinkError {}
-/** A defect of the linker. The namespace is of no use any more. */
+/** A defect of the linker, or JavaScript's stack was full in its midst. The namespace is of no use any more. */
 export class InternalError extends LinkError {}
 
 /** By the numbers of `wasm_dyld_code_t`. A test compares them with the header. */

@@ -2,9 +2,10 @@
 import { apart } from "./apart.js";
 import { Aside } from "./aside.js";
 import { Engine, type Host } from "./engine.js";
-import { InternalError, InvalidArgument, errorOf, type Details, type LinkError } from "./errors.js";
+import { InternalError, InvalidArgument, LimitReached, errorOf, type Details, type LinkError } from "./errors.js";
 import { MOST_BYTES, readFile } from "./files.js";
 import type { Found, Needs } from "./libraries.js";
+import { isOverflow, needRoom } from "./room.js";
 
 /** Numbers of page.rs: of `Whose`, and answers of `wasmdyld_on_file`. */
 const OF_GUEST = 1;
@@ -55,7 +56,6 @@ export class Linker {
   private readonly aside: Aside;
   private c!: Host & Record<string, CFunction>;
   private panic = "";
-  private broken = false;
   private symbolNames: ((name: string, kind: number) => void) | undefined;
   /** What `file` threw, which the linker's own error does not have. */
   private thrown: unknown;
@@ -150,6 +150,7 @@ export class Linker {
 
   /** Bytes of the linker's memory. */
   alloc(size: number): number {
+    this.needRoom();
     return this.c.wasmdyld_alloc(size);
   }
 
@@ -204,6 +205,7 @@ export class Linker {
 
   private withResults(count: number, args: (at: number) => (number | bigint | string | Uint8Array)[]): (name: string) => DataView {
     return (name) => {
+      this.needRoom();
       const pieces: [number, number][] = [];
       const piece = (size: number): number => {
         const at = this.c.wasmdyld_alloc(size);
@@ -230,26 +232,46 @@ export class Linker {
         if (code !== 0) throw this.error(this.engine.view().getUint32(error, true));
         return new DataView(this.memory(out, 8 * count).slice().buffer);
       } finally {
-        for (const [at, size] of pieces) this.c.wasmdyld_release(at, size);
+        if (!this.hasFailed) for (const [at, size] of pieces) this.c.wasmdyld_release(at, size);
       }
     };
   }
 
-  /** A call into the linker. A panic, which is a trap there, leaves it in a state of which nothing is known. */
-  private guarded<T>(run: () => T): T {
-    if (this.broken) throw new InternalError("INTERNAL", `the linker has failed before: ${this.panic || "a trap in its own code"}`);
-    if (this.depth++ === 0) this.begins?.();
+  /** Nothing of the linker's is begun where JavaScript's stack could end it in its midst. */
+  private needRoom(): void {
+    if (this.hasFailed) throw this.failed("the linker has failed before");
     try {
-      return this.engine.enter(run);
+      needRoom();
+    } catch (cause) {
+      throw new LimitReached("LIMIT", "JavaScript's own stack is nearly full, of calls inside each other: nothing was done, and the namespace goes on", { cause });
+    }
+  }
+
+  /** Something has ended the linker in its midst. */
+  get hasFailed(): boolean {
+    return this.engine.failure !== undefined;
+  }
+
+  private failed(what: string): InternalError {
+    const cause = this.engine.failure;
+    const why = isOverflow(cause) ? "JavaScript's stack was full in its midst" : this.panic || cause?.message;
+    return new InternalError("INTERNAL", `${what}: ${why}; the namespace is of no use any more`, { cause });
+  }
+
+  /** A call into the linker. A panic, which is a trap there, leaves it in a state of which nothing is known, wherever on the stack it was. */
+  private guarded<T>(run: () => T): T {
+    this.needRoom();
+    this.depth++;
+    try {
+      if (this.depth === 1) this.begins?.();
+      const result = this.engine.enter(run);
+      if (!this.hasFailed) return result;
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-        this.broken = true;
-        throw new InternalError("INTERNAL", `a defect of wasmdyld: ${this.panic || error.message}`, { cause: error });
-      }
-      throw error;
+      if (!this.hasFailed) throw error;
     } finally {
       this.depth--;
     }
+    throw this.failed(isOverflow(this.engine.failure) ? "the linker was interrupted" : "a defect of wasmdyld");
   }
 
   /** Takes an error of the linker's. */
@@ -296,7 +318,7 @@ export class Linker {
   /** What a module at a place needs; nothing of what is no module, of which a load tells more. `followed` is how far its RUNTIME_PATH is. */
   needs(bytes: Uint8Array, place: string, followed: number): Needs {
     const path = encoder.encode(`${place}\0`);
-    const pathAt = this.c.wasmdyld_alloc(path.length);
+    const pathAt = this.alloc(path.length);
     this.memory(pathAt, path.length).set(path);
     try {
       const told = this.tell("wasmdyld_needed", bytes, pathAt, followed);
@@ -310,7 +332,7 @@ export class Linker {
 
   /** What a function tells of a module: texts with a NUL behind each. Nothing if it has no answer. */
   tell(name: string, bytes: Uint8Array, ...more: number[]): string[] | undefined {
-    const at = this.c.wasmdyld_alloc(bytes.length);
+    const at = this.alloc(bytes.length);
     this.memory(at, bytes.length).set(bytes);
     const out = this.c.wasmdyld_alloc(4);
     try {

@@ -452,9 +452,12 @@ export class Namespace {
   /** Gives all of it up. Exit handlers do not run: see {@link finish}. Functions of its libraries must not be called any more. */
   close(): void {
     if (this.handle === 0) return;
-    this.linker.plain("wasm_dyld_delete", this.handle);
+    // A linker that has failed is JavaScript's to free.
+    if (!this.linker.hasFailed) {
+      this.linker.plain("wasm_dyld_delete", this.handle);
+      this.forgetPrepared();
+    }
     this.handle = 0;
-    this.forgetPrepared();
   }
 
   [Symbol.dispose](): void {

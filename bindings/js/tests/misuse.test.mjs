@@ -209,3 +209,94 @@ test("what is no file and no folder is neither", async () => {
   await assert.rejects(MemoryFolder.create(circle), InvalidArgument);
   assert.deepEqual((await MemoryFolder.create({ a: { __proto__: null, b: "text" } })).list(), ["a/b"]);
 });
+
+/** Calls itself until JavaScript's stack is full, and then `run` where `bytes` of it are left, more or less. */
+function nearTheEnd(bytes, run) {
+  let [done, frame] = [true, 0];
+  const down = () => {
+    let above = 0;
+    try {
+      above = down() + 1;
+    } catch (error) {
+      assert.match(error.message, /call stack/);
+    }
+    if (!done && above * frame >= bytes) {
+      done = true;
+      run();
+    }
+    return above;
+  };
+  // Of a thread of node's that was told nothing else.
+  frame = (984 << 10) / down();
+  done = false;
+  down();
+  assert.ok(done);
+}
+
+test("a call where JavaScript's stack is nearly full is refused, and the namespace goes on", async () => {
+  const ns = await Namespace.create({ libraryPath: lib, control: "interrupt" });
+  const libc = await ns.load("libc.so");
+  const numbers = ns.memory.newBytes(new Uint8Array(16));
+  const order = ns.callback("(i32 i32) -> i32", () => 0);
+  await ns.prefetch(["libz.so"]);
+  const all = {
+    call: () => libc.abs(-3),
+    text: () => libc.strlen("text"),
+    back: () => libc.qsort(numbers, 4, 4, order),
+    rows: () => libc.$rows("abs", [Int32Array.of(1)]),
+    heap: () => ns.memory.free(ns.memory.alloc(64)),
+    find: () => libc.$has("none"),
+    load: () => ns.loadNow("libz.so").$close(),
+    bytes: () => ns.addLibrary("libx.so", library({})),
+    define: () => ns.define("env", "f", "() -> ()", () => {}),
+  };
+  const words = new Set();
+  for (const [name, run] of Object.entries(all)) {
+    for (let bytes = 0; bytes < 200 << 10; bytes += bytes < 16 << 10 ? 512 : 8 << 10) {
+      nearTheEnd(bytes, () => {
+        try {
+          run();
+          words.add("done");
+        } catch (error) {
+          // Before the linker is asked, it is JavaScript's own error.
+          assert.ok(error instanceof RangeError || (error instanceof W.LimitReached && /stack is nearly full/.test(error.message)), `${name}: ${error.stack}`);
+          words.add(error.constructor.name);
+        }
+      });
+      assert.equal(libc.abs(-3), 3, name);
+    }
+  }
+  assert.deepEqual([...words].sort(), ["LimitReached", "RangeError", "done"]);
+  assert.equal(libc.strlen("text"), 4);
+  assert.ok(ns.objects().includes("libc.so"));
+  ns.close();
+});
+
+test("a guest that fills JavaScript's stack traps, wherever that is, and the namespace goes on", async () => {
+  const ns = await Namespace.create({ libraryPath: lib });
+  const libc = await ns.load("libc.so");
+  ns.define("env", "host", "(i32) -> i32", (n) => deep.down(n));
+  const deep = await ns.loadBytes("libdeep.so", library({
+    imports: [["env", "host", "i32 -> i32"], ["env", "dlopen", "i32 i32 -> i32"]],
+    functions: {
+      down: ["i32 -> i32", 0, [0x20, 0, 0x10, 2]],
+      // Opens a library at every level, and calls itself.
+      opens: ["i32 -> i32", 0, [0x20, 0, 0x41, 2, 0x10, 1, 0x1a, 0x20, 0, 0x10, 3, 0x41, 1, 0x6a]],
+      hosts: ["i32 -> i32", 0, [0x20, 0, 0x10, 0, 0x41, 1, 0x6a]],
+    },
+    needed: ["libc.so", "libdl.so"],
+  }));
+  const name = ns.memory.newString("libz.so");
+  await ns.load("libz.so");
+  const overflow = (error) => error instanceof Trap && /stack overflow/.test(error.message);
+  assert.throws(() => deep.down(1), overflow);
+  assert.throws(() => deep.opens(name), overflow);
+  // Guest and JavaScript call each other no deeper than a limit.
+  assert.throws(() => deep.hosts(1), LinkError);
+  for (let bytes = 64 << 10; bytes < 256 << 10; bytes += 16 << 10) {
+    nearTheEnd(bytes, () => assert.throws(() => deep.opens(name), (error) => overflow(error) || error instanceof W.LimitReached));
+  }
+  assert.equal(libc.abs(-3), 3);
+  deep.$close();
+  ns.close();
+});
