@@ -28,7 +28,7 @@ const told = runs.map(({ module, args, env, dirs }, number) => ({
 }));
 
 function find(asked) {
-  const [, folder, rest] = asked.match(/^\/([a-z]*)\/?(.*)$/);
+  const [, folder, rest] = asked.match(/^\/([a-z]*)\/?([^]*)$/);
   if (asked === "/runs") return { text: JSON.stringify(told) };
   if (folder === "modules") return runs[rest]?.module;
   if (folder === "shim") return path.join(shim, rest);

@@ -111,8 +111,14 @@ async function ofShim(args: string[], { env = {}, folders = {}, shim: address }:
   const text = (at: number, size: number) => new TextDecoder().decode(new Uint8Array(wasi.inst.exports.memory.buffer, at >>> 0, size >>> 0));
   const path_symlink = (target: number, targetSize: number, fd: number, path: number, size: number) =>
     files.symlink(text(target, targetSize), wasi.fds[fd], text(path, size));
+  // It throws text for these: what comes to the guest is what other hosts tell it, of which none has a socket.
+  const noSocket = (fd: number) => (wasi.fds[fd] === undefined ? BAD_DESCRIPTOR : NO_SOCKET);
+  const sockets = { sock_accept: noSocket, sock_recv: noSocket, sock_send: noSocket, sock_shutdown: noSocket };
+  const proc_raise = (signal: number) => {
+    throw new Error(`the guest raised signal ${signal}: there are none`);
+  };
   return {
-    imports: { ...(wasi.wasiImport as any), path_symlink },
+    imports: { ...(wasi.wasiImport as any), ...sockets, path_symlink, proc_raise },
     setMemory: (memory) => {
       wasi.inst = { exports: { memory } };
     },
@@ -120,7 +126,7 @@ async function ofShim(args: string[], { env = {}, folders = {}, shim: address }:
   };
 }
 
-const [SUCCESS, IO, TOO_MANY] = [0, 29, 33];
+const [SUCCESS, BAD_DESCRIPTOR, IO, TOO_MANY, NO_SOCKET] = [0, 8, 29, 33, 57];
 /** As the C API has it. */
 const MOST_FILES = 256;
 /** The most of one call, as a guest may name the same bytes in any number of vectors; what is left is for its next call. */

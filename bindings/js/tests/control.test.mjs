@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { COUNT, MEMORY, PASS, SPIN, library } from "./modules.mjs";
+import { COUNT, PASS, SPIN, library, wasiCalls } from "./modules.mjs";
 
 const installed = process.env.WASMDYLD_TEST_JS;
 const own = path.join(installed, "dist/index.js");
@@ -55,24 +55,11 @@ test("a budget counts, and tells what is left", async () => {
   assert.equal(await used(), left);
 });
 
-/** Functions that call WASI's, of the same parameters. */
-function wasi(functions) {
-  const all = Object.entries(functions).map(([name, count]) => [name, `${"i32 ".repeat(count)}-> i32`, count]);
-  return library({
-    imports: all.map(([name, type]) => ["wasi_snapshot_preview1", name, type.replace(/i32 i32 i32 i32 i32 -> i32/, "i32 i32 i32 i64 i32 -> i32")]),
-    others: [MEMORY],
-    functions: Object.fromEntries(all.map(([name, type, count], n) => {
-      const given = (m) => (count === 5 && m === 3 ? [0x42, 0] : [0x20, m]);
-      return [`call_${name}`, [type, 0, [...Array.from({ length: count }, (_, m) => given(m)).flat(), 0x10, n]]];
-    })),
-  });
-}
-
 test("calls of WASI cost of the budget what they cost natively", async () => {
   const folders = { "/": { "a.txt": "text", folder: {}, "b.txt": "text" } };
   const ns = await Namespace.create({ libraryPath: lib, control: "budget", stdout: () => {}, wasi: { folders, args: ["argument"], env: { A: "B" } } });
   await ns.load("libc.so");
-  const guest = await ns.loadBytes("libcalls.so", wasi({ sched_yield: 0, random_get: 2, fd_write: 4, fd_readdir: 5, args_get: 2, environ_get: 2, poll_oneoff: 4 }));
+  const guest = await ns.loadBytes("libcalls.so", wasiCalls({ sched_yield: 0, random_get: 2, fd_write: 4, fd_readdir: 5, args_get: 2, environ_get: 2, poll_oneoff: 4 }));
   const room = ns.memory.alloc(1 << 16);
   const cost = (name, ...args) => {
     ns.setBudget(10n ** 6n);

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { wasiCalls } from "./modules.mjs";
 
 const installed = process.env.WASMDYLD_TEST_JS;
 const guests = process.env.WASMDYLD_GUESTS;
@@ -116,4 +117,16 @@ test("a guest opens libraries that it has copied, by links and by none that lead
   assert.equal(await ns.run(path.join(built, "main-pie.wasm")), 0);
   ns.close();
   assert.match(out, /^out by a symbolic link: errors, and the same link is good where it does not lead out$/m);
+});
+
+test("a guest is told that there are no sockets, and a signal is a trap that says so", async () => {
+  const ns = await Namespace.create({ libraryPath: path.join(guests, "lib"), wasi: { folders: { "/": {} } } });
+  await ns.load("libc.so");
+  const guest = await ns.loadBytes("libcalls.so", wasiCalls({ sock_accept: 3, sock_shutdown: 2, sock_recv: 6, proc_raise: 1 }));
+  const NOTSOCK = 57;
+  for (const [fd, errno] of [[0, NOTSOCK], [3, NOTSOCK], [9, BADF], [-1, BADF]]) {
+    assert.deepEqual([guest.call_sock_accept(fd, 0, 64), guest.call_sock_shutdown(fd, 0), guest.call_sock_recv(fd, 64, 0, 0, 64, 64)], [errno, errno, errno]);
+  }
+  assert.throws(() => guest.call_proc_raise(6), (error) => error.code === "TRAP" && /raised signal 6: there are none/.test(error.message));
+  ns.close();
 });
