@@ -46,6 +46,8 @@ export class Namespace {
   private readonly loaded: Objects;
   private readonly waiting: Waiting;
   private control: Control | undefined;
+  /** Why the guest's state is of no use any more. */
+  private ruined: Error | undefined;
 
   /** Makes a namespace, with nothing in it. */
   static async create(options: NamespaceOptions = {}): Promise<Namespace> {
@@ -99,6 +101,7 @@ export class Namespace {
       next: (object, name) => this.find(object, name, "wasm_dyld_dlsym_next"),
       callWaiting: (func, type, values) => this.waiting.call(func, type, values),
       unload: (object) => {
+        this.alive();
         this.atRest("close a library");
         linker.call("wasm_dyld_unload", this.handle, object);
         this.forgetPrepared();
@@ -107,7 +110,8 @@ export class Namespace {
     this.symbols = makeLibrary(this.core, 0);
     this.loaded = new Objects(linker, () => this.handle);
     const { stackSize, maxNesting } = options;
-    this.waiting = new Waiting({ linker, libraries, memory: this.memory, handle: () => this.handle, alive: () => this.alive(), stackSize, maxNesting });
+    const [handle, alive, ruin] = [() => this.handle, () => this.alive(), (why: Error) => this.ruin(why)];
+    this.waiting = new Waiting({ linker, libraries, memory: this.memory, handle, alive, ruin, stackSize, maxNesting });
     if (libraries.isRemote && !options.noDlopen) this.waiting.openLater();
   }
 
@@ -135,12 +139,23 @@ export class Namespace {
   }
 
   private alive(): void {
+    this.isOpen();
+    if (this.ruined) throw this.ruined;
+  }
+
+  private isOpen(): void {
     if (this.handle === 0) throw new InvalidArgument("INVALID_ARGUMENT", "the namespace has been closed");
+  }
+
+  /** Nothing of the guest's is called any more. */
+  private ruin(why: Error): void {
+    this.ruined = why;
+    this.forgetPrepared();
   }
 
   /** Nothing of the guest's waits: what it has on its stacks would be lost. */
   private atRest(what: string): void {
-    this.alive();
+    this.isOpen();
     if (this.waiting.pending > 0) throw new Busy("BUSY", `${this.waiting.pending} calls of guests wait for promises: ${what} when they have ended`);
   }
 
@@ -335,6 +350,7 @@ export class Namespace {
 
   /** Takes the state of the guest: its memory, table and globals, and what is loaded. Nothing of it runs; `snapshots` has been set. */
   snapshot(): Snapshot {
+    this.alive();
     this.atRest("take a snapshot");
     if (!this.options.snapshots) throw new Unsupported("UNSUPPORTED", "the namespace takes no snapshots: make it with `snapshots`");
     return take(this.linker, this.handle);
@@ -350,6 +366,7 @@ export class Namespace {
     await this.wasi("wasmdyld");
     this.atRest("restore a snapshot");
     restore(this.linker, this.handle, snapshot);
+    this.ruined = undefined;
     this.forgetPrepared();
     this.memory.forgetOwed();
     this.waiting.restored();

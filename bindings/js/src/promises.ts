@@ -26,6 +26,10 @@ export interface Host {
   end(): Error | undefined;
   /** Takes memory for a stack. */
   alloc(size: number): number;
+  /** A part of the guest's memory, as it is now; nothing where the namespace is gone. */
+  words(address: number, count: number): Uint32Array | undefined;
+  /** A call has used more than its stack, and has written into the guest's heap: the error of that, and of all that is asked of the namespace from then on. */
+  overflowed(): Error;
   /** What tells the heap that it was taken from, from others. */
   heap(): number;
   readonly stackSize: number;
@@ -53,6 +57,11 @@ interface Call {
 
 /** Sixteen bytes, as C's stacks are aligned. */
 const ALIGNMENT = 16;
+/** Words below a stack that nobody writes to but who uses more than that. */
+const GUARD = 256;
+const GUARD_BYTES = 4 * GUARD;
+/** What they have, each another. */
+const guard = (n: number): number => (0x9e3779b9 * (n + 1)) >>> 0;
 
 export class Promises {
   /** Whether what guests call may wait: 1 while a call that may wait runs, and no function of JavaScript's is between. */
@@ -127,6 +136,8 @@ export class Promises {
     }
     call.stack = this.host.stack();
     this.leave(call);
+    // There is a time of which the words below say nothing: what is written may be below them.
+    if (call.own !== undefined && call.stack < call.own + GUARD_BYTES) call.stopped ??= this.host.overflowed();
     const settled = given.then((value) => {
       this.host.alive();
       if (call.stopped) throw call.stopped;
@@ -162,7 +173,8 @@ export class Promises {
     call.running = false;
     this.mode.value = 0;
     this.current = undefined;
-    call.stopped ??= this.host.end();
+    const stopped = this.host.end();
+    call.stopped ??= this.isIntact(call) ? stopped : this.host.overflowed();
     if (call.back !== undefined) this.host.setStack(call.back);
   }
 
@@ -187,7 +199,7 @@ export class Promises {
     if (program) this.program = call;
     if (bottom !== undefined) {
       call.back = outer.stack;
-      this.host.setStack((bottom + this.host.stackSize) & -ALIGNMENT);
+      this.host.setStack((bottom + GUARD_BYTES + this.host.stackSize) & -ALIGNMENT);
     }
     let given: Promise<any>;
     this.nested += 1;
@@ -222,7 +234,14 @@ export class Promises {
     // It went with its library.
     if (heap !== this.heap) this.stacks.length = 0;
     this.heap = heap;
-    return this.stacks.pop() ?? align(this.host.alloc(this.host.stackSize + ALIGNMENT));
+    const bottom = this.stacks.pop() ?? align(this.host.alloc(GUARD_BYTES + this.host.stackSize + ALIGNMENT));
+    this.host.words(bottom, GUARD)?.forEach((_, n, words) => void (words[n] = guard(n)));
+    return bottom;
+  }
+
+  /** Whether a call has used no more than its stack, as far as can be seen. */
+  private isIntact({ own }: Call): boolean {
+    return own === undefined || (this.host.words(own, GUARD)?.every((word, n) => word === guard(n)) ?? true);
   }
 
   private entry(func: (...args: any[]) => any, type: FunctionType): (...args: any[]) => Promise<any> {

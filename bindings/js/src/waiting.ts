@@ -1,6 +1,6 @@
 // Calls of guests that may wait for promises, as a namespace makes them.
 import type { Result } from "./arguments.js";
-import { Exit, LinkError, Unsupported, errorOf } from "./errors.js";
+import { Exit, LinkError, Trap, Unsupported, errorOf } from "./errors.js";
 import type { FunctionType } from "./engine.js";
 import type { Libraries } from "./libraries.js";
 import { isFileName } from "./files.js";
@@ -26,6 +26,8 @@ export interface Parts {
   memory: Memory;
   handle: () => number;
   alive: () => void;
+  /** The guest's state is of no use any more, for this reason. */
+  ruin: (why: Error) => void;
   stackSize: number | undefined;
   maxNesting: number | undefined;
 }
@@ -103,16 +105,27 @@ export class Waiting {
 
   private made(): Promises {
     if (this.promises) return this.promises;
-    const { linker, memory, handle, alive, stackSize, maxNesting } = this.parts;
+    const { linker, memory, handle, alive, ruin, stackSize = STACK, maxNesting } = this.parts;
     const { engine } = linker;
+    const overflowed = () => {
+      const why = new Trap("TRAP", `stack overflow: a call by $async took more than its ${stackSize} bytes of stack (stackSize) and wrote into the guest's heap: the namespace is of no use any more`);
+      ruin(why);
+      return why;
+    };
     this.promises = new Promises({
       stack: () => linker.plain("wasmdyld_stack", handle()),
       setStack: (stack) => linker.plain("wasmdyld_set_stack", handle(), stack),
       begin: () => linker.call("wasmdyld_begin_stretch", handle()),
       end: () => thrownBy(() => linker.call("wasmdyld_end_stretch", handle())),
       alloc: (size) => memory.alloc(size),
+      words: (address, count) => {
+        let words: Uint32Array | undefined;
+        thrownBy(() => (words = new Uint32Array(memory.buffer, address, count)));
+        return words;
+      },
+      overflowed,
       heap: () => linker.plain("wasm_dyld_heap", handle()),
-      stackSize: Math.max(stackSize ?? STACK, 1024),
+      stackSize: Math.max(stackSize, 1024),
       mostNested: maxNesting ?? NESTING,
       alive,
       asTrap: (error) => engine.asTrap(error),

@@ -132,6 +132,48 @@ test("what would take a guest's stack away has to wait, and who is closed goes n
   await assert.rejects(coming, InvalidArgument);
 });
 
+/** Takes so many frames of 16 bytes, each written to, and waits in the last one. */
+const DEEP = ["i32 -> i32", 1, [
+  0x23, 0, 0x41, 16, 0x6b, 0x22, 1, 0x24, 0,
+  0x20, 1, 0x41, 0x7f, 0x36, 2, 0,
+  // (if (local.get 0) (call $deep (i32.sub (local.get 0) (i32.const 1)))) (else (call $slow (i32.const 1)))
+  0x20, 0, 0x04, 0x7f, 0x20, 0, 0x41, 1, 0x6b, 0x10, 1, 0x05, 0x41, 1, 0x10, 0, 0x0b,
+  0x20, 1, 0x41, 16, 0x6a, 0x24, 0,
+]];
+/** The same with one frame of 64 KiB, of which only the lowest word is written to. */
+const WIDE = ["i32 -> i32", 0, [
+  0x23, 0, 0x20, 0, 0x6b, 0x24, 0, 0x23, 0, 0x41, 0x7f, 0x36, 2, 0, 0x41, 1, 0x10, 0, 0x23, 0, 0x20, 0, 0x6a, 0x24, 0,
+]];
+
+test("a call that takes more than its stack ends the namespace, and a restore brings it back", only, async () => {
+  const bytes = library({
+    imports: [["env", "slow", "i32 -> i32"]], others: [MEMORY, STACK], functions: { deep: DEEP, wide: WIDE, keep: KEEP }, needed: ["libc.so"],
+  });
+  const full = (error) => error instanceof Trap && /stack overflow: a call by \$async took more than its 4096 bytes/.test(error.message);
+  // Where the guest never waits, it is seen when it has ended.
+  for (const [name, argument, answer] of [["deep", 400, async (n) => n], ["wide", 65536, async (n) => n], ["deep", 400, null]]) {
+    const ns = await Namespace.create({ libraryPath: lib, stackSize: 4096, snapshots: true });
+    if (answer) ns.define("env", "slow", "(i32) -> i32", answer, { async: true });
+    else ns.define("env", "slow", "(i32) -> i32", (n) => n);
+    const guest = await ns.loadBytes("libdeep.so", bytes);
+    // The heap has room below.
+    ns.memory.alloc(1 << 17);
+    assert.equal(await guest.$async("deep")(100), 1);
+    assert.equal(await guest.$async("keep")(1), 2);
+    const snapshot = ns.snapshot();
+    const outer = answer && guest.$async("deep")(10);
+    const ending = guest.$async(name)(argument);
+    await assert.rejects(ending, full, name);
+    await outer?.then(() => {}, (error) => assert.ok(full(error), error));
+    for (const run of [() => guest.keep(1), () => ns.memory.alloc(1), () => ns.objects(), () => ns.loadNow("libc.so"), () => ns.snapshot(), () => guest.$close()]) assert.throws(run, full);
+    assert.throws(() => guest.$async("keep"), full);
+    await assert.rejects(ns.load("libz.so"), full);
+    await ns.restore(snapshot);
+    assert.equal(await guest.$async("keep")(1), 2);
+    ns.close();
+  }
+});
+
 test("callbacks may wait", only, async () => {
   const ns = await Namespace.create({ libraryPath: lib });
   const libc = await ns.load("libc.so");
