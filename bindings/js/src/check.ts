@@ -13,6 +13,7 @@ export const func: Check = (value) => (typeof value === "function" ? undefined :
 export const count: Check = (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : "an integer of at least 0");
 export const integer: Check = (value) => (Number.isSafeInteger(value) ? undefined : "an integer");
 export const list: Check = (value) => (Array.isArray(value) ? undefined : "a list");
+export const texts: Check = (value) => (Array.isArray(value) && value.every((one) => typeof one === "string") ? undefined : "a list of text");
 export const text: Check = (value) => (typeof value === "string" ? undefined : "text");
 export const place: Check = (value) => (typeof value === "string" || value instanceof URL ? undefined : "text or a URL");
 export const places: Check = (value) => (place(value) === undefined || Array.isArray(value) ? undefined : "text, a URL, or a list of them");

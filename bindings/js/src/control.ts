@@ -1,4 +1,5 @@
 // What stops guests: interrupts, time-outs, budgets. The linker puts checks into modules as it loads them, and at these the guest stops by itself.
+import { func, must } from "./check.js";
 import { errorOf } from "./errors.js";
 import { apart } from "./apart.js";
 import type { Linker } from "./linker.js";
@@ -69,6 +70,7 @@ export class Control {
   }
 
   setWatcher(milliseconds: number, ask: (() => boolean) | undefined): void {
+    if (ask !== undefined) must("who is asked by setWatcher", ask, func);
     const every = ask === undefined ? 0 : milliseconds;
     if (!(every >= 0 && every < 2 ** 31)) throw new RangeError(`setWatcher: ${milliseconds} is no time`);
     this.watch(this.flag ? OFTEN : ask ? every : undefined);

@@ -67,6 +67,9 @@ export interface LibraryMethods extends Disposable {
 
 export type Library = LibraryMethods & Record<string, any>;
 
+/** What JavaScript looks for wherever something is awaited, or becomes JSON. A library that has a function of such a name gives it by $function. */
+const OF_JAVASCRIPT = new Set(["then", "toJSON"]);
+
 export function makeLibrary(core: Core, object: number): Library {
   const known = new Map<string, GuestFunction>();
   let closed = false;
@@ -135,8 +138,7 @@ export function makeLibrary(core: Core, object: number): Library {
   };
   return new Proxy(methods, {
     get(target, name) {
-      // A promise's `then` is looked for wherever something is awaited, and a library that has a function of that name gives it by $function.
-      if (typeof name === "symbol" || name in target || name === "then") return Reflect.get(target, name);
+      if (typeof name === "symbol" || name in target || OF_JAVASCRIPT.has(name)) return Reflect.get(target, name);
       return guestFunction(name);
     },
     has: (target, name) => name in target || (typeof name === "string" && methods.$has(name)),

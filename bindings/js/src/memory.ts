@@ -1,4 +1,5 @@
 // The guest's memory, as JavaScript uses it.
+import { count, must } from "./check.js";
 
 type ArrayKind<T> = { new (buffer: ArrayBuffer, at: number, length: number): T; BYTES_PER_ELEMENT: number };
 
@@ -99,6 +100,7 @@ export class Memory {
 
   /** Bytes of the guest's heap, from its malloc: given back by `free`, or by the guest. */
   alloc(size: number): number {
+    must("a size of memory", size, count);
     return this.heap.alloc(size);
   }
 

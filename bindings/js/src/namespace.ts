@@ -2,7 +2,7 @@
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import { apart } from "./apart.js";
 import { readCell, writeCell } from "./cells.js";
-import { func, must, options as checked, words } from "./check.js";
+import { func, must, options as checked, texts, words, type Check } from "./check.js";
 import { RUNTIME_PATH, configure } from "./config.js";
 import { CONTROL, Control } from "./control.js";
 import type { FunctionType } from "./engine.js";
@@ -173,6 +173,7 @@ export class Namespace {
   /** Fetches and compiles libraries with all that they need, for a load or a guest's dlopen that then waits for nothing. */
   async prefetch(names: Iterable<string | URL>): Promise<void> {
     this.alive();
+    must("what is fetched ahead", names, several);
     await this.libraries.prefetch(names);
   }
 
@@ -232,6 +233,7 @@ export class Namespace {
     this.alive();
     const given = program instanceof Uint8Array;
     if (!given) must("a program", program, NAME);
+    must("what a program is told", args, texts);
     const place = given ? "program.wasm" : this.libraries.filePlace(program);
     let ready = 0;
     if (given) ready = await this.libraries.given(place, program);
@@ -495,6 +497,8 @@ export class Namespace {
     if (wasi === false) return;
     const own = args ?? (isProvider(wasi) ? [] : (wasi.args ?? []));
     const provider = isProvider(wasi) ? wasi : await makeWasi(program, { ...wasi, args: own });
+    // It may have been closed meanwhile.
+    this.alive();
     this.provider = provider;
     const memory = () => this.wasmMemory();
     const functions = withStreams(isProvider(wasi) ? provider.imports : within(provider.imports, wasi, memory), this.options, memory);
@@ -628,6 +632,8 @@ export class Namespace {
   }
 }
 
+/** Text is a list of letters, which nobody means. */
+const several: Check = (value) => (typeof value !== "string" && typeof (value as any)?.[Symbol.iterator] === "function" ? undefined : "a list of names");
 const SYMBOL = words("function", "data");
 const moduleOf = (value: unknown) => (value instanceof WebAssembly.Module ? undefined : "a WebAssembly.Module");
 

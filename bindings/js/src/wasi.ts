@@ -1,6 +1,6 @@
 // What guests get of WASI preview1: node's own in node, @bjorn3/browser_wasi_shim elsewhere, or what the host brings. Streams that are functions
 // of JavaScript's are put before it.
-import { count, integer, list, object, options as checked, place, type Checks } from "./check.js";
+import { count, integer, object, options as checked, place, texts, type Checks } from "./check.js";
 import { builtin, inNode } from "./files.js";
 import type { MemoryFolder } from "./folder.js";
 import { guestFile } from "./guest-paths.js";
@@ -31,7 +31,7 @@ export interface WasiOptions {
 }
 
 const OPTIONS: Checks<WasiOptions> = {
-  args: list,
+  args: texts,
   env: object,
   preopens: object,
   folders: object,

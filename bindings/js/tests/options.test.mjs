@@ -66,6 +66,10 @@ test("an option of a call is looked at as well, and nothing is done", async () =
   assert.throws(() => ns.callback("() -> ()", undefined), wrong(/a callback is a function/));
   assert.throws(() => ns.callback("() -> ()", () => {}, { wait: true }), wrong(/no option `wait`; it has async/));
   assert.throws(() => ns.dladdr(1, "symbol"), wrong(/"function" or "data"/));
+  await assert.rejects(ns.prefetch("libx.so"), wrong(/what is fetched ahead is a list of names, and not "libx\.so"/));
+  await assert.rejects(ns.run(bytes, "argument"), wrong(/what a program is told is a list of text/));
+  await assert.rejects(ns.run(bytes, [1]), wrong(/a list of text/));
+  for (const size of [-1, 1.5, "16"]) assert.throws(() => ns.memory.alloc(size), wrong(/a size of memory is an integer of at least 0/));
   assert.deepEqual(ns.objects(), []);
   ns.close();
 });
@@ -73,6 +77,10 @@ test("an option of a call is looked at as well, and nothing is done", async () =
 test("what WASI is told is looked at before anything is made, and a WASI of the host's own has what it likes", async () => {
   await assert.rejects(Namespace.create({ wasi: { maxFiles: "many" } }), wrong(/`maxFiles` of `wasi` is an integer of at least 0/));
   await assert.rejects(Namespace.create({ wasi: { deterministic: 0.5 } }), wrong(/an integer, and not 0.5/));
+  await assert.rejects(Namespace.create({ wasi: { args: "argument" } }), wrong(/`args` of `wasi` is a list of text/));
+  const watched = await Namespace.create({ control: "interrupt" });
+  assert.throws(() => watched.setWatcher(5, "soon"), wrong(/is a function, and not "soon"/));
+  watched.close();
   const ns = await Namespace.create({ wasi: { imports: {}, more: 1 } });
   await ns.loadBytes("libx.so", library({}));
   ns.close();
