@@ -28,6 +28,18 @@ globalThis.results = (async () => {
   const ns = await Namespace.create({ libraryPath: "/lib" });
   const z = await ns.load("libz.so");
   const crc = z.crc32(0, "123456789", 9) >>> 0;
+  const rows = [...z.$rows("crc32", [0, "123456789", Int32Array.of(9, 1)])].map((one) => one >>> 0);
+  // From wherever on the stack the linker is called, it is not ended in its midst.
+  const near = new Set();
+  let levels = 0;
+  const down = () => {
+    levels += 1;
+    try { down(); } catch (error) { near.add(error.name); }
+    // Each level has more of the stack left, and the last ones enough.
+    if (levels-- % 8 === 0) try { z.crc32(0, "123456789", 9); near.add("done"); } catch (error) { near.add(error.name); }
+  };
+  down();
+  const after = z.crc32(0, "123456789", 9) >>> 0;
   let refused = "";
   try { ns.loadNow("liblua.so"); } catch (error) { refused = error.message; }
   ns.close();
@@ -52,7 +64,7 @@ globalThis.results = (async () => {
   waiting.close();
   const linked = await link("/cases/hello/main-pie.wasm", { libraryPath: "/lib" });
   const valid = WebAssembly.validate(linked.module);
-  return { crc, refused, out, exit, opened, ended, objects, valid };
+  return { rows, near: [...near].sort(), after, crc, refused, out, exit, opened, ended, objects, valid };
 })();
 </script>`;
 
@@ -70,6 +82,8 @@ test("on a page", { skip: absent && "chromium is not here" }, async () => {
       const result = await page.value("globalThis.results");
       assert.deepEqual(page.errors, []);
       assert.equal(result.crc, 0xcbf43926);
+      assert.deepEqual(result.rows, [0xcbf43926, 0x83dcefb7]);
+      assert.deepEqual([result.near, result.after], [["LimitReached", "RangeError", "done"], 0xcbf43926]);
       assert.match(result.refused, /not fetched: `await prefetch`/);
       assert.deepEqual([result.opened, result.ended, result.objects, result.valid], [true, true, true, true]);
       assert.deepEqual([result.out, result.exit], ["Hello from a program with a shared libc.\n", 0]);
