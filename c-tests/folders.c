@@ -110,8 +110,10 @@ static void archives(void)
     FAILS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size - 1, 0, &folder, &error), WASM_DYLD_MALFORMED, "archive", NULL);
     FAILS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 2, &folder, &error), WASM_DYLD_LIMIT, "sub/file", NULL);
     FAILS(wasm_dyld_folder_new_archive(NULL, 0, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "NULL", NULL);
+#ifndef __wasm__ /* it opens no files there */
     FAILS(wasm_dyld_folder_new_archive("/nowhere/a.zip", 0, &folder, &error), WASM_DYLD_NOT_FOUND, "/nowhere/a.zip", NULL);
     FAILS(wasm_dyld_folder_new_archive("/", 0, &folder, &error), WASM_DYLD_INVALID_ARGUMENT, "regular", NULL);
+#endif
     CHECK(folder == NULL);
     WORKS(wasm_dyld_folder_new_archive_bytes(zip.bytes, zip.size, 3, &folder, &error));
     memset(zip.bytes, 0, zip.size);

@@ -7,6 +7,7 @@ use crate::control;
 use crate::error::{Context, Result};
 use crate::object::{Bounds, ParseLimits};
 use crate::plan::{Bind, LoadLimits, Options, Plt};
+use crate::platform;
 use crate::search::SearchOptions;
 use crate::trace::{self, Trace};
 
@@ -135,7 +136,7 @@ impl Config {
     /// `WASMDYLD_NO_LAUNCH_CLOSURE` and `WASMDYLD_DEBUG` (to standard error).
     pub fn read_env(&mut self) -> Result<()> {
         let paths = std::env::var_os("WASMDYLD_LIBRARY_PATH").unwrap_or_default();
-        let paths = std::env::split_paths(&paths).filter(|p| !p.as_os_str().is_empty());
+        let paths = platform::split_paths(&paths).filter(|p| !p.as_os_str().is_empty());
         self.search.library_paths.extend(paths);
         if let Ok(preload) = std::env::var("WASMDYLD_PRELOAD") {
             // As folders are separated.

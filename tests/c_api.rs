@@ -86,7 +86,7 @@ macro_rules! c_tests {
 }
 
 c_tests! {
-    callbacks calls churn clocks compiled config control define dlclose dlopen engine errors folders frames given guest_dl handlers header kept library link namespaces objects open plt program reentry renew rollback snapshot soak uncaught values wasi
+    callbacks calls churn clocks compiled config control define dlclose dlopen engine errors folders frames given guest_dl handlers header kept library link namespaces objects open plt program reentry renew rollback snapshot soak uncaught values wasi world
 }
 
 /// The header alone, twice, as each standard.

@@ -532,3 +532,42 @@ fn time_passes_faster_and_random_numbers_follow_from_a_seed() {
         );
     }
 }
+
+/// Clocks and random numbers are a run's own, and nothing of what is kept of its load, which serves a run with any.
+#[test]
+fn a_kept_load_takes_no_clocks_and_no_random_numbers_along() {
+    let folder = scratch("launch-clocks");
+    let file = wat(&folder, "sleeper.wasm", SLEEPER);
+    let run = |options: &[&str], kept: &str| {
+        let mut command = wasmdyld();
+        command
+            .args(["run", "--engine-cache"])
+            .arg(folder.join("kept"))
+            .args(options)
+            .env("WASMDYLD_DEBUG", "statistics");
+        let output = command.arg(&file).output().expect("the command");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = format!("launch closure: {kept}");
+        assert!(told.contains(&line), "{options:?}: not {line}: {told}");
+        (output.status.code(), output.stdout)
+    };
+    let fast = ["--clock-scale", "1000000"];
+    let by = |more: &[&str], kept| run(&[&fast[..], more].concat(), kept);
+    let drawn = |more: &[&str], kept| {
+        let (code, bytes) = by(more, kept);
+        assert_eq!((code, bytes.len()), (Some(0), 8), "{more:?}");
+        bytes
+    };
+    let seven = drawn(&["--random-seed", "7"], "miss");
+    assert_ne!(drawn(&["--random-seed", "8"], "hit"), seven);
+    assert_ne!(drawn(&[], "hit"), drawn(&[], "hit"));
+    assert_eq!(drawn(&["--random-seed", "7"], "hit"), seven);
+    assert_eq!(run(&["--deterministic=7"], "hit"), (Some(0), seven));
+
+    // An hour of a clock that hardly goes is stopped, whatever the one before it was.
+    let limit = ["--timeout", "2s"];
+    assert_eq!(by(&limit, "miss").0, Some(0));
+    let slow = ["--clock-scale", "1/1000000", "--timeout", "50ms"];
+    assert_eq!(run(&slow, "hit").0, Some(124));
+    assert_eq!(by(&limit, "hit").0, Some(0));
+}

@@ -11,7 +11,7 @@ use super::edge::{self, Environment};
 use super::error::wasm_dyld_error_t;
 use super::hosted::done;
 use super::types::wasm_dyld_code_t;
-use super::wasi::{null_callback, wasm_dyld_wasi_t, with_replaced};
+use super::wasi::{pair, wasm_dyld_wasi_t, with_replaced};
 use crate::error::{Code, Error};
 use crate::wasi::{ClockScale, HostClocks};
 
@@ -112,8 +112,7 @@ pub extern "C" fn wasm_dyld_wasi_set_random(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with_replaced(wasi, error, |config| {
-        let callback = callback.ok_or_else(null_callback)?;
-        let env = Environment::new(env, finalizer);
+        let (callback, env) = pair(callback, env, finalizer)?;
         config.host_random(move |buffer| {
             let env = &env;
             // SAFETY: the host's own pair; the buffer is good for the call.

@@ -167,8 +167,7 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
     error: *mut *mut wasm_dyld_error_t,
 ) -> wasm_dyld_code_t {
     with_replaced(wasi, error, |config| {
-        let callback = callback.ok_or_else(null_callback)?;
-        let env = Environment::new(env, finalizer);
+        let (callback, env) = pair(callback, env, finalizer)?;
         config.stdin(Input::callback(move |buffer| {
             let env = &env;
             // SAFETY: the host's own pair; the buffer is good for the call.
@@ -189,8 +188,16 @@ pub extern "C" fn wasm_dyld_wasi_set_stdin(
     })
 }
 
-pub(super) fn null_callback() -> Error {
-    Error::new(Code::InvalidArgument, "the callback is NULL")
+/// A callback and what it is called with, which is given up with it.
+pub(super) fn pair<F>(
+    callback: Option<F>,
+    env: *mut c_void,
+    finalizer: wasm_dyld_finalizer_t,
+) -> Result<(F, Environment)> {
+    let null = || Error::new(Code::InvalidArgument, "the callback is NULL");
+    // Where there is none, the environment stays the caller's.
+    let callback = callback.ok_or_else(null)?;
+    Ok((callback, Environment::new(env, finalizer)))
 }
 
 fn writer(
@@ -198,8 +205,7 @@ fn writer(
     env: *mut c_void,
     finalizer: wasm_dyld_finalizer_t,
 ) -> Result<Output> {
-    let callback = callback.ok_or_else(null_callback)?;
-    let env = Environment::new(env, finalizer);
+    let (callback, env) = pair(callback, env, finalizer)?;
     Ok(Output::callback(move |bytes| {
         let env = &env;
         // SAFETY: the host's own pair; the bytes are good for the call.

@@ -1,10 +1,11 @@
 //! What a program may use before it is stopped.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::namespace::Namespace;
 use crate::control::Mode;
 use crate::error::Result;
+use crate::platform::Instant;
 
 /// Bounds of one run. Nothing is bounded by default.
 #[derive(Clone, Copy, Debug, Default)]

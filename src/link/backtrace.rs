@@ -140,7 +140,12 @@ fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
 
 /// A function of the modules that the linker generates.
 fn is_generated(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bool {
-    let named = matches!(&frame.module_name, ModuleName::Is(name) if name == glue::NAME);
+    let named = match &frame.module_name {
+        ModuleName::Is(name) => name == glue::NAME,
+        // V8 tells the module's where a function has no name.
+        ModuleName::Untold => frame.func_name.as_deref() == Some(glue::NAME),
+        ModuleName::None => false,
+    };
     named && !candidates.iter().any(|c| c.fits(frame))
 }
 

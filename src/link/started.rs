@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Instant;
 
 use super::allowance::Allowance;
 use super::namespace::Namespace;
@@ -13,6 +12,7 @@ use crate::engine::{Api, EngineCache, EngineOptions, shim};
 use crate::error::{Code, Context, Error, Result};
 use crate::fuse::snapshot::{Point, Snapshot, State};
 use crate::fuse::{Fused, Options};
+use crate::platform::Instant;
 use crate::survey::Survey;
 use crate::text;
 #[cfg(feature = "wasi")]

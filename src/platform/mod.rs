@@ -2,6 +2,8 @@
 //! every other system, where each is a plain substitute or says that there is none, but for libraries that are opened at run time: `windows.rs` opens
 //! them on Windows. What is in none of these (waiting, signals, forks) is left out there by whoever has it.
 
+#[cfg(not(target_family = "wasm"))]
+pub use std::env::split_paths;
 use std::path::PathBuf;
 #[cfg(not(target_family = "wasm"))]
 pub use std::time::Instant;
@@ -25,7 +27,7 @@ pub use other::*;
 #[cfg(all(target_family = "wasm", feature = "lean"))]
 pub use page::ask_second;
 #[cfg(target_family = "wasm")]
-pub use page::{Instant, process};
+pub use page::{Instant, process, split_paths};
 #[cfg(all(target_family = "wasm", feature = "wasi"))]
 pub use page::{random, resolution, since_1970, sleep, variables};
 #[cfg(unix)]

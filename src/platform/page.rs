@@ -1,10 +1,12 @@
 //! What the library takes of JavaScript where it is a module itself, and Rust's library has nothing there: the time, for WASI random
 //! numbers and a way to wait, and answers of a second module.
 
+use std::ffi::OsStr;
 #[cfg(feature = "wasi")]
 use std::ffi::OsString;
 #[cfg(feature = "wasi")]
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 unsafe extern "C" {
@@ -34,6 +36,11 @@ impl Instant {
 /// A module is in one process all its life, and Rust's library panics where there are no numbers of processes.
 pub fn process() -> u32 {
     0
+}
+
+/// There are no variables that would list folders, and Rust's library panics where nothing says how they are separated.
+pub fn split_paths(_: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::iter::empty()
 }
 
 #[cfg(feature = "wasi")]

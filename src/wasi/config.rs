@@ -230,9 +230,9 @@ impl WasiConfig {
     pub(super) fn build_with(&self, wait: Box<dyn Wait>) -> Result<Wasi> {
         let descriptors = Descriptors::new(self.max_files.unwrap_or_else(default_limit));
         let streams = [
-            input(&self.stdin),
-            output(&self.stdout, Inherited::Stdout),
-            output(&self.stderr, Inherited::Stderr),
+            input(&self.stdin)?,
+            output(&self.stdout, Inherited::Stdout)?,
+            output(&self.stderr, Inherited::Stderr)?,
         ];
         let listeners = self.open_listeners(&descriptors)?;
         let clocks = Rc::new(self.clocks.start());
@@ -392,7 +392,7 @@ fn not_opened(host: &Path, error: &std::io::Error) -> Error {
 }
 
 /// The guest's standard input; nothing if the process has none to pass on.
-fn input(input: &Input) -> Option<Slot> {
+fn input(input: &Input) -> Result<Option<Slot>> {
     let stream = match input {
         Input::Null => Stream::End,
         Input::Inherit => return inherited(Inherited::Stdin, Rights::FD_READ),
@@ -400,10 +400,10 @@ fn input(input: &Input) -> Option<Slot> {
         Input::Callback(read) => Stream::Read(read.clone()),
     };
     let rights = Rights::OF_STREAM.without(Rights::FD_WRITE);
-    Some(Slot::file(Rc::new(stream), rights))
+    Ok(Some(Slot::file(Rc::new(stream), rights)))
 }
 
-fn output(output: &Output, own: Inherited) -> Option<Slot> {
+fn output(output: &Output, own: Inherited) -> Result<Option<Slot>> {
     let stream = match output {
         Output::Null => Stream::Sink,
         Output::Inherit => return inherited(own, Rights::FD_WRITE),
@@ -411,10 +411,17 @@ fn output(output: &Output, own: Inherited) -> Option<Slot> {
         Output::Callback(write) => Stream::Write(write.clone()),
     };
     let rights = Rights::OF_STREAM.without(Rights::FD_READ);
-    Some(Slot::file(Rc::new(stream), rights))
+    Ok(Some(Slot::file(Rc::new(stream), rights)))
 }
 
-fn inherited(own: Inherited, right: Rights) -> Option<Slot> {
-    let stream = host::inherited(own).ok()?;
-    Some(Slot::stream(stream, right))
+fn inherited(own: Inherited, right: Rights) -> Result<Option<Slot>> {
+    match host::inherited(own) {
+        Ok(stream) => Ok(Some(Slot::stream(stream, right))),
+        Err(error) if error.kind() == ErrorKind::Unsupported => Err(Error::new(
+            Code::Unsupported,
+            "there are no standard streams on this system: give guests bytes, buffers or callbacks (wasm_dyld_wasi_set_stdout)",
+        )),
+        // The process was started without.
+        Err(_) => Ok(None),
+    }
 }

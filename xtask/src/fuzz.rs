@@ -17,7 +17,7 @@ const TARGETS: [&str; 8] = [
 /// A minute each where nothing else is said.
 const SECONDS: u64 = 60;
 
-const USAGE: &str = "\
+pub const USAGE: &str = "\
 usage: cargo xtask fuzz [TARGET...] [--seconds N] [--seed N] [--keep]
 
 Runs the fuzzers parse, text, plan, files, load, fuse, sandbox and archive, or those named, for N seconds each (60), from

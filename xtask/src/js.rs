@@ -72,6 +72,17 @@ pub fn for_tests() -> Result<Option<PathBuf>> {
     }
 }
 
+/// The library with these features, as it is built for tests.
+pub fn library_with(features: &[&str]) -> Result<PathBuf> {
+    let rust = Rust::find()?;
+    Build { rust, quick: true }.library(features)
+}
+
+/// The folder of the compiler of types.
+pub fn tools() -> Result<PathBuf> {
+    installed("tools", &PACKAGES)
+}
+
 /// The C functions that the sources call: what they name, and what they make of a word and the name that functions of configurations begin with. No
 /// more of the library is linked. A word that is none of its functions does no harm.
 fn used(sources: &Path) -> Result<BTreeSet<String>> {
@@ -273,7 +284,7 @@ fn package(wasm: &[PathBuf], tell_sizes: bool) -> Result<PathBuf> {
     util::step("the package");
     let sources = util::workspace().join("bindings/js");
     let place = util::target_dir().join("js/package");
-    let tools = installed("tools", &PACKAGES)?;
+    let tools = tools()?;
     util::remove(&place)?;
     util::create_dir(&place)?;
     for name in ["package.json", "tsconfig.json", "README.md"] {

@@ -134,6 +134,9 @@ pub fn build(build: &Build) -> Result<Built> {
     })
 }
 
+/// The crate that brings them.
+const ENGINE_C_API: &str = "wasmtime-c-api-impl";
+
 /// The folder of the engine's headers, which our build script was told and hands on, from what cargo says of it: `["WASMDYLD_WASM_H","/..."]`.
 fn include(messages: &str) -> Result<PathBuf> {
     let value = messages
@@ -143,6 +146,25 @@ fn include(messages: &str) -> Result<PathBuf> {
     value
         .map(PathBuf::from)
         .ok_or("cargo build does not say where the engine's wasm.h is".into())
+}
+
+/// The same folder, where nothing has been built with an engine.
+pub fn wasm_h() -> Result<PathBuf> {
+    let mut command = cargo()?;
+    let text = util::run_quiet(command.args(["metadata", "--locked", "--format-version", "1"]))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))?;
+    let packages = value.get("packages").and_then(|all| all.as_array());
+    let mut packages = packages.into_iter().flatten();
+    let engine = packages.find(|one| one.get("name").is_some_and(|name| name == ENGINE_C_API));
+    let manifest = engine.and_then(|one| one.get("manifest_path")?.as_str());
+    let folder = manifest.and_then(|manifest| Path::new(manifest).parent());
+    let folder = folder.map(|folder| folder.join("include"));
+    folder
+        .filter(|folder| folder.join("wasm.h").is_file())
+        .ok_or(format!(
+            "cargo metadata names no {ENGINE_C_API} with a wasm.h"
+        ))
 }
 
 /// The compiler that cargo uses.

@@ -47,6 +47,15 @@ pub fn random(to: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(to).map_err(|_| std::io::ErrorKind::Other.into())
 }
 
+/// The bytes of a file behind its position.
+#[cfg(any(unix, windows))]
+fn left(mut file: &std::fs::File) -> u64 {
+    use std::io::Seek;
+    let end = file.metadata().map_or(0, |metadata| metadata.len());
+    let at = file.stream_position().unwrap_or(0);
+    end.saturating_sub(at)
+}
+
 /// Waits until a descriptor can be read or written (`write`), or until the guest is to stop.
 #[cfg(any(unix, windows))]
 fn wait(

@@ -23,7 +23,7 @@ pub fn resolution(clock: Clockid) -> u64 {
     crate::platform::resolution(clock == Clockid::Realtime)
 }
 
-/// In a page they lead nowhere.
+/// Nobody can say where they would lead.
 pub fn inherited(_: Inherited) -> io::Result<Rc<dyn File>> {
     Err(io::ErrorKind::Unsupported.into())
 }

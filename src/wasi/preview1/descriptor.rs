@@ -11,6 +11,15 @@ use crate::control::Pollable;
 
 pub type Result<T> = std::result::Result<T, Errno>;
 
+/// What is read from a file or written to it at a time where the guest may be stopped: some milliseconds' worth.
+pub const AT_A_TIME: usize = 16 << 20;
+
+/// As much of the room as `most` bytes take.
+pub fn up_to(to: &mut [u8], most: usize) -> &mut [u8] {
+    let length = to.len().min(most);
+    to.get_mut(..length).unwrap_or_default()
+}
+
 /// Anything that is not a folder. What is not overridden fails as on what has no such thing.
 ///
 /// Calls come from one thread. One may come while another is under way, if a callback of the host leads to it.

@@ -7,6 +7,8 @@ use super::*;
 #[cfg(unix)]
 use crate::skip::skip;
 
+const APPEND: u64 = 1;
+
 #[cfg(unix)]
 const ELSEWHERE: &str = "set TMPDIR to a folder on another one";
 
@@ -71,17 +73,64 @@ fn positioned_and_vectored_access() {
 }
 
 #[test]
-fn flags_can_be_changed_while_a_file_is_open() {
+fn what_is_appended_goes_to_the_end_and_can_be_switched() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("log"), "old").unwrap();
+    let mut guest = guest_in(&dir);
+    let [at, length] = guest.string("log");
+    guest.ok(
+        "path_open",
+        &[3, 1, at, length, 0, READ | WRITE, READ | WRITE, APPEND, OUT],
+    );
+    let fd = u64::from(guest.u32(OUT));
+    assert_eq!(guest.write(fd, b"one"), Ok(3));
+    guest.ok("fd_seek", &[fd, 0, 0, OUT]);
+    assert_eq!(guest.write(fd, b"two"), Ok(3));
+    assert_eq!(std::fs::read(dir.join("log")).unwrap(), b"oldonetwo");
+    guest.ok("fd_filestat_set_size", &[fd, 6]);
+    guest.ok("fd_fdstat_set_flags", &[fd, 0]);
+    guest.ok("fd_seek", &[fd, 0, 0, OUT]);
+    assert_eq!(guest.write(fd, b"new"), Ok(3));
+    assert_eq!(std::fs::read(dir.join("log")).unwrap(), b"newone");
+    guest.ok("fd_fdstat_set_flags", &[fd, APPEND]);
+    guest.ok("fd_fdstat_get", &[fd, OUT]);
+    assert_eq!(guest.get(OUT + 2, 1), [1]);
+    guest.ok("fd_seek", &[fd, 0, 0, OUT]);
+    assert_eq!(guest.write(fd, b"end"), Ok(3));
+    assert_eq!(std::fs::read(dir.join("log")).unwrap(), b"newoneend");
+}
+
+#[test]
+fn reading_and_writing_at_an_offset_leave_the_position() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "0123456789").unwrap();
+    let mut guest = guest_in(&dir);
+    let fd = guest.open(3, "file", 0, READ | WRITE).unwrap();
+    assert_eq!(guest.read(fd, 2), Ok(b"01".to_vec()));
+    guest.vectors(&[(DATA, 3)]);
+    guest.ok("fd_pread", &[fd, IOVS, 1, 5, OUT]);
+    assert_eq!(guest.get(DATA, 3), b"567");
+    guest.put(DATA, b"ab");
+    guest.vectors(&[(DATA, 2)]);
+    guest.ok("fd_pwrite", &[fd, IOVS, 1, 8, OUT]);
+    assert_eq!(guest.read(fd, 3), Ok(b"234".to_vec()));
+    assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"01234567ab");
+}
+
+#[test]
+fn what_is_open_can_be_renamed_and_removed() {
     let dir = TempDir::new();
     let mut guest = guest_in(&dir);
     let fd = guest.open(3, "file", CREAT, READ | WRITE).unwrap();
-    guest.write(fd, b"one").unwrap();
-    guest.ok("fd_fdstat_set_flags", &[fd, 1]);
-    guest.ok("fd_fdstat_get", &[fd, OUT]);
-    assert_eq!(guest.get(OUT + 2, 1), [1], "append");
+    assert_eq!(guest.write(fd, b"text"), Ok(4));
+    let [from, from_length] = guest.string("file");
+    let [to, to_length] = guest.string("other");
+    guest.ok("path_rename", &[3, from, from_length, 3, to, to_length]);
+    guest.ok("path_unlink_file", &[3, to, to_length]);
     guest.ok("fd_seek", &[fd, 0, 0, OUT]);
-    guest.write(fd, b"two").unwrap();
-    assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"onetwo");
+    assert_eq!(guest.read(fd, 9), Ok(b"text".to_vec()));
+    guest.ok("fd_close", &[fd]);
+    assert_eq!(guest.list(3, 512), Vec::<String>::new());
 }
 
 #[test]
@@ -244,6 +293,59 @@ fn times_can_be_set() {
     guest.expect(Errno::Inval, "fd_filestat_set_times", &[fd, 0, 0, 3]);
 }
 
+#[test]
+fn times_are_set_of_files_that_are_read_and_of_folders() {
+    const AT: u64 = 1_234_567_890_000_000_000;
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "").unwrap();
+    std::fs::create_dir(dir.join("folder")).unwrap();
+    let mut guest = guest_in(&dir);
+    for name in ["file", "folder"] {
+        let [at, length] = guest.string(name);
+        guest.ok(
+            "path_filestat_set_times",
+            &[3, 1, at, length, AT, AT, 1 | 4],
+        );
+        guest.ok("path_filestat_get", &[3, 1, at, length, OUT]);
+        assert_eq!(guest.u64(OUT + 48), AT, "{name}");
+    }
+}
+
+#[test]
+fn errors_are_those_of_posix() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "").unwrap();
+    std::fs::create_dir_all(dir.join("folder/inner")).unwrap();
+    let mut guest = guest_in(&dir);
+    let failed = |errno: Errno| Err(errno as i32);
+    assert_eq!(guest.open(3, "none", 0, READ), failed(Errno::Noent));
+    assert_eq!(guest.open(3, "file/x", 0, READ), failed(Errno::Notdir));
+    assert_eq!(
+        guest.open(3, "file", CREAT | EXCL, WRITE),
+        failed(Errno::Exist)
+    );
+    assert_eq!(
+        guest.open(3, "file", DIRECTORY, READ),
+        failed(Errno::Notdir)
+    );
+    assert_eq!(guest.open(3, "folder", 0, WRITE), failed(Errno::Isdir));
+    assert_eq!(guest.open(3, "folder", CREAT, READ), failed(Errno::Isdir));
+    assert_eq!(guest.open(3, "folder", TRUNC, WRITE), failed(Errno::Isdir));
+    let mut call = |name: &str, path: &str| {
+        let [at, length] = guest.string(path);
+        guest.errno(name, &[3, at, length])
+    };
+    assert_eq!(
+        call("path_remove_directory", "folder"),
+        Errno::Notempty as i32
+    );
+    assert_eq!(call("path_remove_directory", "file"), Errno::Notdir as i32);
+    assert_eq!(call("path_remove_directory", "none"), Errno::Noent as i32);
+    assert_eq!(call("path_create_directory", "file"), Errno::Exist as i32);
+    assert_ne!(call("path_unlink_file", "folder"), 0);
+    assert_eq!(call("path_unlink_file", "none"), Errno::Noent as i32);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_system_error_of_the_rarer_kind_is_an_errno() {
@@ -266,7 +368,6 @@ fn a_system_error_of_the_rarer_kind_is_an_errno() {
 #[cfg(unix)]
 #[test]
 fn flags_that_go_together() {
-    const APPEND: u64 = 1;
     let dir = TempDir::new();
     let path = dir.path().to_path_buf();
     unprivileged(&dir, move || {

@@ -8,38 +8,40 @@ use super::Contents;
 use crate::control;
 use crate::wasi::descriptors::Taken;
 use crate::wasi::preview1::Clocks;
-use crate::wasi::preview1::descriptor::{File, Result};
+use crate::wasi::preview1::descriptor::{AT_A_TIME, File, Result, up_to};
 use crate::wasi::preview1::types::{Advice, Errno, Fdflags, Filestat, Filetype, NewTime};
 
 pub struct TreeFile {
     contents: Box<dyn Contents>,
     clocks: Rc<Clocks>,
     position: Cell<u64>,
-    append: Cell<bool>,
-    /// Kept for the guest, who asks for it: nothing here waits.
-    nonblock: Cell<bool>,
+    /// `NONBLOCK` is kept for the guest, who asks for it: nothing here waits.
+    flags: Cell<Fdflags>,
     /// Room among the guest's files, until this one is closed.
     _taken: Taken,
 }
-
-/// What is read or written at a time where the guest may be stopped: some milliseconds' worth.
-const AT_A_TIME: usize = 16 << 20;
 
 impl TreeFile {
     pub fn new(
         contents: Box<dyn Contents>,
         clocks: Rc<Clocks>,
-        append: bool,
-        nonblock: bool,
+        flags: Fdflags,
         taken: Taken,
     ) -> Self {
         TreeFile {
             contents,
             clocks,
             position: Cell::new(0),
-            append: Cell::new(append),
-            nonblock: Cell::new(nonblock),
+            flags: Cell::new(flags),
             _taken: taken,
+        }
+    }
+
+    /// Where a write begins that is to begin at `at`: one that appends does so in any case, as on Linux.
+    fn start(&self, at: u64) -> Result<u64> {
+        match self.flags.get().has(Fdflags::APPEND) {
+            true => Ok(self.contents.stat()?.size),
+            false => offset(at),
         }
     }
 
@@ -84,21 +86,11 @@ impl File for TreeFile {
     }
 
     fn flags(&self) -> Result<Fdflags> {
-        let mut flags = Fdflags::NONE;
-        for (set, flag) in [
-            (self.append.get(), Fdflags::APPEND),
-            (self.nonblock.get(), Fdflags::NONBLOCK),
-        ] {
-            if set {
-                flags = flags.with(flag);
-            }
-        }
-        Ok(flags)
+        Ok(self.flags.get())
     }
 
     fn set_flags(&self, flags: Fdflags) -> Result<()> {
-        self.append.set(flags.has(Fdflags::APPEND));
-        self.nonblock.set(flags.has(Fdflags::NONBLOCK));
+        self.flags.set(flags);
         Ok(())
     }
 
@@ -132,8 +124,7 @@ impl File for TreeFile {
     }
 
     fn read_at(&self, to: &mut [u8], at: u64) -> Result<usize> {
-        let most = to.len().min(AT_A_TIME);
-        let to = to.get_mut(..most).unwrap_or_default();
+        let to = up_to(to, AT_A_TIME);
         let room = to.len();
         match self.contents.read_at(to, offset(at)?)? {
             read if read <= room => Ok(read),
@@ -142,22 +133,14 @@ impl File for TreeFile {
     }
 
     fn write(&self, from: &[IoSlice<'_>]) -> Result<usize> {
-        let at = match self.append.get() {
-            true => self.contents.stat()?.size,
-            false => self.position.get(),
-        };
+        let at = self.start(self.position.get())?;
         let written = self.write_from(from, at)?;
         self.position.set(at.saturating_add(written as u64));
         Ok(written)
     }
 
     fn write_at(&self, from: &[IoSlice<'_>], at: u64) -> Result<usize> {
-        // Linux appends here as well.
-        let at = match self.append.get() {
-            true => self.contents.stat()?.size,
-            false => offset(at)?,
-        };
-        self.write_from(from, at)
+        self.write_from(from, self.start(at)?)
     }
 
     fn seek(&self, to: SeekFrom) -> Result<u64> {

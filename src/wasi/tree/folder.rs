@@ -11,7 +11,7 @@ use super::{Access, MAX_PATH, Tree};
 use crate::wasi::descriptors::{Descriptors, Taken};
 use crate::wasi::preview1::Clocks;
 use crate::wasi::preview1::descriptor::{Entry, Folder, How, Opened, Result, own_entries};
-use crate::wasi::preview1::types::{Errno, Fdflags, Filestat, Filetype, NewTime, Oflags};
+use crate::wasi::preview1::types::{Errno, Filestat, Filetype, NewTime, Oflags};
 
 pub struct TreeFolder<T: Tree> {
     tree: T,
@@ -105,10 +105,7 @@ impl<T: Tree> TreeFolder<T> {
             truncate: has(Oflags::TRUNC),
         };
         let file = |contents, taken| {
-            let append = how.fdflags.has(Fdflags::APPEND);
-            let nonblock = how.fdflags.has(Fdflags::NONBLOCK);
-            let clocks = self.clocks.clone();
-            let file = TreeFile::new(contents, clocks, append, nonblock, taken);
+            let file = TreeFile::new(contents, self.clocks.clone(), how.fdflags, taken);
             Opened::File(Rc::new(file))
         };
         let as_folder = place.as_folder || has(Oflags::DIRECTORY);

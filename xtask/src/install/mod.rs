@@ -19,8 +19,8 @@ mod record;
 mod strip;
 mod uninstall;
 
-pub use options::{Installed, Options};
-pub use uninstall::main as uninstall;
+pub use options::{Installed, Options, USAGE};
+pub use uninstall::{USAGE as UNINSTALL_USAGE, main as uninstall};
 
 use crate::library::{self, Build};
 use crate::util::{self, Result};
@@ -30,10 +30,6 @@ use std::process::Command;
 use strip::Kind;
 
 pub fn main(arguments: &[String]) -> Result<()> {
-    if arguments.iter().any(|a| a == "--help" || a == "-h") {
-        print!("{}", options::USAGE);
-        return Ok(());
-    }
     let prefix = install(&options::parse(arguments)?)?.prefix;
     println!("installed: {}", prefix.display());
     Ok(())

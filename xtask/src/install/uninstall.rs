@@ -5,7 +5,7 @@ use super::options::{environment, place, placed, split, wanted};
 use crate::util::Result;
 use std::path::PathBuf;
 
-const USAGE: &str = "\
+pub const USAGE: &str = "\
 usage: cargo xtask uninstall --prefix PREFIX [OPTIONS]
 
 Removes what `cargo xtask install` has put there, as PREFIX/share/wasmdyld/manifest.sha256 lists it. Files that were changed since stay,
@@ -17,10 +17,6 @@ options:
 ";
 
 pub fn main(arguments: &[String]) -> Result<()> {
-    if arguments.iter().any(|a| a == "--help" || a == "-h") {
-        print!("{USAGE}");
-        return Ok(());
-    }
     let (mut prefix, mut destdir) = (PathBuf::new(), environment());
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use crate::util::{self, At, Result};
 use sides::{Compiler, Sides};
 
-const USAGE: &str = "\
+pub const USAGE: &str = "\
 usage: cargo xtask wasi-suites OPTIONS
 
   --wasi-testsuite DIR  WebAssembly/wasi-testsuite, of the branch prod/testsuite-base, which has its programs built

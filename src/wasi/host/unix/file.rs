@@ -13,12 +13,12 @@ use std::time::SystemTime;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat};
 
-use super::super::wait;
+use super::super::{left, wait};
 use super::sigpipe::without_sigpipe;
 use super::{available, filetype, set_times, stat};
 use crate::control::{self, Pollable};
 use crate::wasi::descriptors::Taken;
-use crate::wasi::preview1::descriptor::{File, Result};
+use crate::wasi::preview1::descriptor::{AT_A_TIME, File, Result, up_to};
 use crate::wasi::preview1::types::{Advice, Errno, Fdflags, Filestat, Filetype, NewTime};
 
 pub struct HostFile {
@@ -34,9 +34,6 @@ pub struct HostFile {
 
 /// What a pipe that can be written to takes without waiting (PIPE_BUF of Linux).
 const AT_ONCE: usize = 4096;
-
-/// What is read from a file or written to it at a time where the guest may be stopped: some milliseconds' worth.
-const AT_A_TIME: usize = 16 << 20;
 
 impl HostFile {
     /// A standard stream of the process, by a descriptor duplicated from its own.
@@ -123,11 +120,6 @@ fn first_of<'a>(from: &'a [IoSlice<'_>], most: usize) -> Option<&'a [u8]> {
     }
     let first = from.first()?;
     first.get(..first.len().min(most))
-}
-
-fn up_to(to: &mut [u8], most: usize) -> &mut [u8] {
-    let length = to.len().min(most);
-    to.get_mut(..length).unwrap_or_default()
 }
 
 impl File for HostFile {
@@ -292,11 +284,7 @@ impl File for HostFile {
 
     fn ready_bytes(&self) -> u64 {
         match self.is_regular() {
-            true => {
-                let end = self.file.metadata().map_or(0, |metadata| metadata.len());
-                let at = (&self.file).stream_position().unwrap_or(0);
-                end.saturating_sub(at)
-            }
+            true => left(&self.file),
             false => available(&self.file).unwrap_or(1),
         }
     }

@@ -17,11 +17,11 @@ use windows_sys::Win32::Storage::FileSystem::{
     FILE_TYPE_DISK, FILE_TYPE_PIPE, FILE_WRITE_ATTRIBUTES, GetFileType, ReOpenFile,
 };
 
-use super::super::wait;
+use super::super::{left, wait};
 use super::{set_times, stat};
 use crate::control::{self, Pollable, in_pipe};
 use crate::wasi::descriptors::Taken;
-use crate::wasi::preview1::descriptor::{File, Result};
+use crate::wasi::preview1::descriptor::{AT_A_TIME, File, Result, up_to};
 use crate::wasi::preview1::types::{Advice, Errno, Fdflags, Filestat, Filetype, NewTime};
 
 pub struct HostFile {
@@ -29,8 +29,7 @@ pub struct HostFile {
     kind: Kind,
     /// The open file is also the process's own.
     shared: bool,
-    append: Cell<bool>,
-    nonblock: Cell<bool>,
+    flags: Cell<Fdflags>,
     /// Room among the guest's files, until this one is closed.
     _taken: Option<Taken>,
 }
@@ -42,9 +41,6 @@ enum Kind {
     /// Devices that are no console: `NUL`.
     Other,
 }
-
-/// What is read from a file or written to it at a time where the guest may be stopped: some milliseconds' worth.
-const AT_A_TIME: usize = 16 << 20;
 
 /// The offset that means the end of a file, wherever that is when it is written to.
 const END: u64 = u64::MAX;
@@ -62,8 +58,7 @@ impl HostFile {
             file: OsFile::from(handle),
             kind,
             shared: true,
-            append: Cell::new(false),
-            nonblock: Cell::new(false),
+            flags: Cell::new(Fdflags::NONE),
             _taken: None,
         })
     }
@@ -79,8 +74,7 @@ impl HostFile {
             file,
             kind: Kind::File,
             shared: false,
-            append: Cell::new(fdflags.has(Fdflags::APPEND)),
-            nonblock: Cell::new(fdflags.has(Fdflags::NONBLOCK)),
+            flags: Cell::new(fdflags),
             _taken: Some(taken),
         })
     }
@@ -104,8 +98,12 @@ impl HostFile {
         done
     }
 
+    fn appends(&self) -> bool {
+        self.flags.get().has(Fdflags::APPEND)
+    }
+
     fn put(&self, from: &[u8]) -> io::Result<usize> {
-        match self.append.get() && self.kind == Kind::File {
+        match self.appends() && self.kind == Kind::File {
             true => self.file.seek_write(from, END),
             false => (&self.file).write(from),
         }
@@ -118,11 +116,6 @@ fn most() -> usize {
         true => AT_A_TIME,
         false => usize::MAX,
     }
-}
-
-fn up_to(to: &mut [u8]) -> &mut [u8] {
-    let length = to.len().min(most());
-    to.get_mut(..length).unwrap_or_default()
 }
 
 /// Writes one part after the other, as long as each is written whole.
@@ -176,24 +169,14 @@ impl File for HostFile {
     }
 
     fn flags(&self) -> Result<Fdflags> {
-        let mut flags = Fdflags::NONE;
-        for (set, flag) in [
-            (self.append.get(), Fdflags::APPEND),
-            (self.nonblock.get(), Fdflags::NONBLOCK),
-        ] {
-            if set {
-                flags = flags.with(flag);
-            }
-        }
-        Ok(flags)
+        Ok(self.flags.get())
     }
 
     fn set_flags(&self, flags: Fdflags) -> Result<()> {
         if self.shared && flags != self.flags()? {
             return Err(Errno::Notsup);
         }
-        self.append.set(flags.has(Fdflags::APPEND));
-        self.nonblock.set(flags.has(Fdflags::NONBLOCK));
+        self.flags.set(flags);
         Ok(())
     }
 
@@ -246,7 +229,7 @@ impl File for HostFile {
 
     fn read(&self, to: &mut [u8]) -> Result<usize> {
         self.ready()?;
-        match (&self.file).read(up_to(to)) {
+        match (&self.file).read(up_to(to, most())) {
             // Whoever wrote is gone.
             Err(error) if error.raw_os_error() == i32::try_from(ERROR_BROKEN_PIPE).ok() => Ok(0),
             other => Ok(other?),
@@ -254,7 +237,7 @@ impl File for HostFile {
     }
 
     fn read_at(&self, to: &mut [u8], offset: u64) -> Result<usize> {
-        self.at_position(|| Ok(self.file.seek_read(up_to(to), offset)?))
+        self.at_position(|| Ok(self.file.seek_read(up_to(to, most()), offset)?))
     }
 
     fn write(&self, from: &[IoSlice<'_>]) -> Result<usize> {
@@ -264,7 +247,7 @@ impl File for HostFile {
     fn write_at(&self, from: &[IoSlice<'_>], offset: u64) -> Result<usize> {
         self.at_position(|| {
             each_part(from, |part, done| {
-                if self.append.get() {
+                if self.appends() {
                     // As Linux does.
                     return self.put(part);
                 }
@@ -292,11 +275,7 @@ impl File for HostFile {
 
     fn ready_bytes(&self) -> u64 {
         match self.kind {
-            Kind::File => {
-                let end = self.file.metadata().map_or(0, |metadata| metadata.len());
-                let at = (&self.file).stream_position().unwrap_or(0);
-                end.saturating_sub(at)
-            }
+            Kind::File => left(&self.file),
             Kind::Pipe => in_pipe(self.file.as_handle()).map_or(1, u64::from),
             Kind::Other => 1,
         }

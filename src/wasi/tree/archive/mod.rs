@@ -59,6 +59,9 @@ impl std::fmt::Debug for ArchiveTree {
     }
 }
 
+/// What can be done where the library opens no files.
+const NO_FILES: &str = "there are no files on this system: give the bytes of the archive (wasm_dyld_folder_new_archive_bytes)";
+
 /// Reads the end of an archive at a time.
 const LOOKED_AT: usize = 64 << 10;
 
@@ -76,6 +79,7 @@ impl ArchiveTree {
         let failed = |error: std::io::Error| {
             let code = match error.kind() {
                 std::io::ErrorKind::NotFound => Code::NotFound,
+                std::io::ErrorKind::Unsupported => return Error::new(Code::Unsupported, NO_FILES),
                 _ => Code::Io,
             };
             Error::new(code, error.to_string())
