@@ -47,15 +47,19 @@ impl StringKey {
     }
 }
 
+/// What a namespace's number adds to the handles of its objects. Where there is no room for both numbers, handles of two namespaces differ as long as neither has
+/// loaded as many objects as the bits below have numbers; and there they are never negative, as JavaScript sees them.
+fn mark(serial: u32) -> u64 {
+    match usize::BITS {
+        64.. => u64::from(serial) << 32,
+        _ => u64::from(serial & 0x7f) << 24,
+    }
+}
+
 impl wasm_dyld_object_t {
     pub fn handle(serial: u32, id: ObjectId) -> *mut wasm_dyld_object_t {
         // One more, so that no handle is NULL.
-        let number = match usize::BITS {
-            64.. => (u64::from(serial) << 32) | (u64::from(id.0) + 1),
-            // There is no room for both: those of two namespaces differ until one has loaded as many objects as the bits below have numbers. As a number
-            // with a sign it is not negative, which JavaScript would have.
-            _ => (u64::from(serial & 0x7f) << 24) ^ (u64::from(id.0) + 1),
-        };
+        let number = mark(serial) ^ (u64::from(id.0) + 1);
         std::ptr::without_provenance_mut(number as usize)
     }
 }
@@ -63,15 +67,11 @@ impl wasm_dyld_object_t {
 impl wasm_dyld_t {
     /// The object that a handle names.
     pub fn id(&self, handle: *const wasm_dyld_object_t) -> Result<ObjectId> {
-        let number = handle.addr() as u64;
-        let number = match usize::BITS {
-            64.. => number as u32,
-            _ => number as u32 ^ (self.serial & 0x7f) << 24,
-        };
-        let id = number.checked_sub(1).map(ObjectId);
-        let known =
-            id.filter(|&id| wasm_dyld_object_t::handle(self.serial, id).addr() == handle.addr());
-        match known.filter(|&id| self.ns.contains(id)) {
+        let number = u32::try_from(handle.addr() as u64 ^ mark(self.serial)).ok();
+        let id = number
+            .and_then(|number| number.checked_sub(1))
+            .map(ObjectId);
+        match id.filter(|&id| self.ns.contains(id)) {
             Some(id) => Ok(id),
             None => Err(Error::new(
                 Code::InvalidArgument,

@@ -140,12 +140,7 @@ fn joined<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
 
 /// A function of the modules that the linker generates.
 fn is_generated(frame: &engine::EngineFrame, candidates: &[Candidate<'_>]) -> bool {
-    let named = match &frame.module_name {
-        ModuleName::Is(name) => name == glue::NAME,
-        // V8 tells the module's where a function has no name.
-        ModuleName::Untold => frame.func_name.as_deref() == Some(glue::NAME),
-        ModuleName::None => false,
-    };
+    let named = matches!(&frame.module_name, ModuleName::Is(name) if name == glue::NAME);
     named && !candidates.iter().any(|c| c.fits(frame))
 }
 

@@ -27,9 +27,11 @@ impl Elsewhere {
         format!("CARGO_TARGET_{triple}_LINKER")
     }
 
-    /// cargo, set up to link for it.
+    /// cargo, set up to link for it, and to be done soon: nobody measures what it builds.
     pub fn cargo(&self) -> Result<Command> {
         let mut command = library::cargo()?;
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+        command.env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         self.standard.tell(&mut command, "std,panic_unwind");
         command.env(Self::linker(self.triple), &self.compiler);
         Ok(command)

@@ -54,7 +54,7 @@ pub fn main(arguments: &[String]) -> Result<()> {
         "-Clink-arg={}",
         engine.join("libwasmi.dll.a").display()
     )];
-    let built = elsewhere.build(small(elsewhere.cargo()?), &flags)?;
+    let built = elsewhere.build(elsewhere.cargo()?, &flags)?;
     let together = together(&elsewhere, &engine, &built)?;
     prefix(&elsewhere)?;
     unit_tests(&elsewhere, &flags)?;
@@ -109,20 +109,12 @@ fn wine_prefix() -> PathBuf {
     util::target_dir().join("windows/wine")
 }
 
-/// Nobody measures it.
-fn small(mut cargo: Command) -> Command {
-    cargo
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
-    cargo
-}
-
 /// wasmi as a library, and what is linked with it. Gives the folder of both.
 fn engine(elsewhere: &Elsewhere) -> Result<PathBuf> {
     util::step(format!("wasmi as a library for {TRIPLE}"));
     let target = elsewhere.target();
     util::timed("cargo build --release -p engine-wasmi", || {
-        let mut cargo = small(elsewhere.cargo()?);
+        let mut cargo = elsewhere.cargo()?;
         cargo
             .current_dir(util::workspace().join("engines"))
             .args(["build", "--release", "--locked", "-p", "engine-wasmi"])
@@ -163,7 +155,7 @@ fn together(elsewhere: &Elsewhere, engine: &Path, built: &Path) -> Result<PathBu
 fn unit_tests(elsewhere: &Elsewhere, flags: &[String]) -> Result<()> {
     util::step("tests inside the library");
     util::timed("cargo test --lib", || {
-        let mut cargo = small(elsewhere.cargo()?);
+        let mut cargo = elsewhere.cargo()?;
         cargo
             .args(["test", "--release", "--lib", "--target", TRIPLE])
             .args(["--no-default-features", "--features", "wasi,cli"])

@@ -61,22 +61,34 @@ fn frame(line: &str) -> Option<EngineFrame> {
         Some(rest) => rest.rsplit_once(" (").map(|(name, _)| name),
         None => before.split_once('@').map(|(name, _)| name),
     };
+    let module = module(before);
+    // A function without a name has the module's there.
+    let name = name.filter(|name| !name.is_empty() && Some(*name) != module);
     Some(EngineFrame {
         func_index: index.parse().ok()?,
         module_offset: Some(u64::from_str_radix(digits, 16).ok()?),
         func_offset: None,
-        func_name: name.filter(|name| !name.is_empty()).map(plain),
-        module_name: ModuleName::Untold,
+        func_name: name.map(|name| plain(name, module)),
+        module_name: module.map_or(ModuleName::Untold, |name| ModuleName::Is(name.to_owned())),
         source: None,
         module: None,
     })
 }
 
+/// The name of the module, where V8 has made a place of that: `wasm://wasm/NAME-HASH`. It cuts longer ones off, which are then not told.
+fn module(before: &str) -> Option<&str> {
+    const LONGEST: usize = 99;
+    let (_, place) = before.rsplit_once("wasm://wasm/")?;
+    let (name, hash) = place.rsplit_once('-')?;
+    let is_hash = hash.len() == 8 && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+    (is_hash && name.len() <= LONGEST).then_some(name)
+}
+
 /// V8 puts the module's name before the function's.
-fn plain(name: &str) -> String {
-    name.rsplit_once(".wasm.")
-        .map_or(name, |(_, name)| name)
-        .to_owned()
+fn plain(name: &str, module: Option<&str>) -> String {
+    let of_module = module.and_then(|module| name.strip_prefix(module)?.strip_prefix('.'));
+    let file = || name.rsplit_once(".wasm.").map(|(_, name)| name);
+    of_module.or_else(file).unwrap_or(name).to_owned()
 }
 
 #[cfg(test)]
@@ -107,6 +119,26 @@ mod tests {
             .collect();
         let expected = [(7, Some(0x1a2), Some("inner")), (9, Some(0x2b0), None)];
         assert_eq!(parts, expected);
+        let stack = "at libx.so.f (wasm://wasm/libx.so-8c2a1f06:wasm-function[7]:0x1a2)\nat libx.so (wasm://wasm/libx.so-8c2a1f06:wasm-function[8]:0x1b2)\n\
+            at a.wasm.g (http://localhost/a.wasm:wasm-function[1]:0x2)\nat h (wasm://wasm/x-8c2a1f0:wasm-function[1]:0x2)\n";
+        let told = frames(stack);
+        let parts: Vec<_> = told
+            .iter()
+            .map(|f| (f.func_name.as_deref(), f.module_name.clone()))
+            .collect();
+        let of_libx = || ModuleName::Is("libx.so".to_string());
+        let expected = [
+            (Some("f"), of_libx()),
+            (None, of_libx()),
+            (Some("g"), ModuleName::Untold),
+            (Some("h"), ModuleName::Untold),
+        ];
+        assert_eq!(parts, expected);
+        let long = "n".repeat(100);
+        let told = frames(&format!(
+            "at wasm://wasm/{long}-8c2a1f06:wasm-function[7]:0x1"
+        ));
+        assert_eq!(told[0].module_name, ModuleName::Untold);
         let told = frames("inner@http://localhost/x.wasm:wasm-function[7]:0x1a2\nf@x.js:1:2\n");
         assert_eq!(told[0].func_name.as_deref(), Some("inner"));
         assert_eq!((told.len(), told[0].func_index), (1, 7));
