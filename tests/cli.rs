@@ -538,6 +538,8 @@ fn time_passes_faster_and_random_numbers_follow_from_a_seed() {
 fn a_kept_load_takes_no_clocks_and_no_random_numbers_along() {
     let folder = scratch("launch-clocks");
     let file = wat(&folder, "sleeper.wasm", SLEEPER);
+    // A file that was just written is not trusted.
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
     let run = |options: &[&str], kept: &str| {
         let mut command = wasmdyld();
         command
