@@ -8,7 +8,13 @@ use crate::error::{Code, Error, Result};
 use crate::object::{Explanation, Metered, Metering};
 
 /// Whether this library is the one that asks.
-pub const LEAN: bool = cfg!(all(feature = "lean", target_family = "wasm"));
+#[inline(always)]
+pub fn is_lean() -> bool {
+    #[cfg(all(feature = "lean-when-linked", target_family = "wasm"))]
+    return crate::platform::is_lean();
+    #[cfg(not(all(feature = "lean-when-linked", target_family = "wasm")))]
+    cfg!(all(feature = "lean", target_family = "wasm"))
+}
 
 #[derive(Serialize, Deserialize)]
 enum Question<'a> {
@@ -49,10 +55,16 @@ fn ask<T: for<'a> Deserialize<'a>>(question: &Question<'_>) -> Option<T> {
     postcard::from_bytes(&ask_second(&question)?).ok()
 }
 
-#[cfg(all(feature = "lean", target_family = "wasm"))]
+#[cfg(all(
+    any(feature = "lean", feature = "lean-when-linked"),
+    target_family = "wasm"
+))]
 use crate::platform::ask_second;
 
-#[cfg(not(all(feature = "lean", target_family = "wasm")))]
+#[cfg(not(all(
+    any(feature = "lean", feature = "lean-when-linked"),
+    target_family = "wasm"
+)))]
 fn ask_second(_question: &[u8]) -> Option<Vec<u8>> {
     None
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use cpp_demangle::{DemangleOptions, Symbol};
 
-use crate::aside::{self, LEAN};
+use crate::aside::{self, is_lean};
 
 /// Longer names stay as they are, and so do those that would become longer: by its back references a short one may stand for gigabytes.
 const MAX_NAME: usize = 4 << 10;
@@ -34,7 +34,7 @@ fn demangled(name: &str) -> Option<String> {
     if !mangled || name.len() > MAX_NAME {
         return None;
     }
-    if LEAN {
+    if is_lean() {
         return aside::demangled(name);
     }
     let mut text = Bounded(String::new());

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::sys::*;
 use super::vec::{borrowed, borrowed_mut};
-use crate::aside::LEAN;
+use crate::aside::is_lean;
 use crate::object::{HeapType, ValType};
 
 /// A value of one of the six kinds that `wasm.h` knows.
@@ -195,8 +195,8 @@ impl fmt::Debug for Val {
                 WASM_I32 => write!(f, "i32 {}", self.0.of.i32),
                 WASM_I64 => write!(f, "i64 {}", self.0.of.i64),
                 // Numbers with a fraction as text take more code than what says so.
-                WASM_F32 if LEAN => write!(f, "f32 {:#x} (bits)", self.0.of.f32.to_bits()),
-                WASM_F64 if LEAN => write!(f, "f64 {:#x} (bits)", self.0.of.f64.to_bits()),
+                WASM_F32 if is_lean() => write!(f, "f32 {:#x} (bits)", self.0.of.f32.to_bits()),
+                WASM_F64 if is_lean() => write!(f, "f64 {:#x} (bits)", self.0.of.f64.to_bits()),
                 WASM_F32 => write!(f, "f32 {}", self.0.of.f32),
                 WASM_F64 => write!(f, "f64 {}", self.0.of.f64),
                 kind => write!(f, "{}", kind_name(kind)),

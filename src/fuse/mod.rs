@@ -52,7 +52,7 @@ use self::reach::{Live, Reach};
 use self::targets::{Func, Targets};
 use self::types::Types;
 use self::values::Values;
-use crate::aside::{self, LEAN};
+use crate::aside::{self, is_lean};
 use crate::error::{Code, Error, Result};
 use crate::plan::{Plan, Request, Role};
 
@@ -125,7 +125,7 @@ pub struct Fused {
 /// `Malformed`: a module is not valid. `Unsupported`: something that one module cannot have: a second memory, a table of the host's, a symbol that the
 /// program gives when it runs. `Limit`: more items of a kind than a module may have.
 pub fn fuse(world: &World<'_>, options: &Options) -> Result<Fused> {
-    if LEAN {
+    if is_lean() {
         return Err(aside::without(
             "programs are not linked into one module here",
         ));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::namespace::Namespace;
-use crate::aside::LEAN;
+use crate::aside::is_lean;
 use crate::engine::{Keeper, Module, ModuleKey, Sharing};
 use crate::error::{Code, Error, Result};
 use crate::object::{Object, meter};
@@ -145,14 +145,14 @@ impl Namespace {
 
     /// Where this namespace's engine keeps compiled code, if it does.
     pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
-        if LEAN {
+        if is_lean() {
             return None;
         }
         self.code().keeper.clone()
     }
 
     fn sharing(&self) -> Option<Arc<Sharing>> {
-        if LEAN {
+        if is_lean() {
             return None;
         }
         self.code().sharing.clone()

@@ -1,7 +1,7 @@
 //! Why the engine refused an object: invalid, or valid and beyond this engine.
 
 use super::namespace::Namespace;
-use crate::aside::{self, LEAN};
+use crate::aside::{self, is_lean};
 use crate::engine::{Feature, Store, shim};
 use crate::error::{Code, Error};
 use crate::object::{Features, explain};
@@ -21,7 +21,7 @@ pub fn refused(ns: &Namespace, found: &Found, bytes: &[u8]) -> Error {
 }
 
 fn why(ns: &Namespace, name: &str, bytes: &[u8]) -> Error {
-    let explanation = match LEAN {
+    let explanation = match is_lean() {
         true => aside::explanation(bytes),
         false => Some(explain(bytes)),
     };

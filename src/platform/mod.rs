@@ -24,8 +24,13 @@ mod page;
 pub use linked::*;
 #[cfg(not(unix))]
 pub use other::*;
-#[cfg(all(target_family = "wasm", feature = "lean"))]
+#[cfg(all(
+    target_family = "wasm",
+    any(feature = "lean", feature = "lean-when-linked")
+))]
 pub use page::ask_second;
+#[cfg(all(target_family = "wasm", feature = "lean-when-linked"))]
+pub use page::is_lean;
 #[cfg(target_family = "wasm")]
 pub use page::{Instant, process, split_paths};
 #[cfg(all(target_family = "wasm", feature = "wasi"))]

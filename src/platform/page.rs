@@ -89,7 +89,7 @@ pub fn sleep(time: Duration) {
     wasmdyld_sleep(time.as_secs_f64() * 1e3);
 }
 
-#[cfg(feature = "lean")]
+#[cfg(any(feature = "lean", feature = "lean-when-linked"))]
 unsafe extern "C" {
     /// Asks the second module: the size of its answer, or `usize::MAX` if it is not at hand.
     fn wasmdyld_ask(question: *const u8, size: usize) -> usize;
@@ -98,7 +98,7 @@ unsafe extern "C" {
 }
 
 /// What the second module (`crate::aside`) answers.
-#[cfg(feature = "lean")]
+#[cfg(any(feature = "lean", feature = "lean-when-linked"))]
 pub fn ask_second(question: &[u8]) -> Option<Vec<u8>> {
     // SAFETY: the question is there for the call.
     let size = unsafe { wasmdyld_ask(question.as_ptr(), question.len()) };
@@ -109,4 +109,15 @@ pub fn ask_second(question: &[u8]) -> Option<Vec<u8>> {
     // SAFETY: there is room for the answer.
     unsafe { wasmdyld_take_answer(answer.as_mut_ptr()) };
     Some(answer)
+}
+
+#[cfg(feature = "lean-when-linked")]
+unsafe extern "C" {
+    safe fn wasmdyld_is_lean() -> bool;
+}
+
+/// What a module is that is linked of this library: the object that it is linked with says so.
+#[cfg(feature = "lean-when-linked")]
+pub fn is_lean() -> bool {
+    wasmdyld_is_lean()
 }

@@ -10,8 +10,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// The compiler of types, and what the sources take of others' types.
-const PACKAGES: [&str; 2] = ["typescript@5.9.3", "@bjorn3/browser_wasi_shim@0.4.2"];
+/// The compiler of types, what makes one file of many, and what the sources take of others' types.
+const PACKAGES: [&str; 3] = ["typescript@5.9.3", "esbuild@0.25.12", SHIM];
+const SHIM: &str = "@bjorn3/browser_wasi_shim@0.4.2";
+/// Node and browsers take each file of modules on its own, which lasts four times as long as one with all of them. Names stay, since stacks show them.
+const ONE_FILE: [&str; 6] = [
+    "--bundle",
+    "--format=esm",
+    "--external:@bjorn3/browser_wasi_shim",
+    "--minify-whitespace",
+    "--minify-syntax",
+    "--log-level=warning",
+];
 /// Names the Rust that builds the package, where the one that is found is not the one that is wanted.
 const CHOSEN_RUSTC: &str = "WASMDYLD_JS_RUSTC";
 /// Where Debian puts another Rust beside rustup's: its `rustc-web`, `cargo-web` and `rust-web-src`.
@@ -29,6 +39,9 @@ const LINK: [&str; 8] = [
 ];
 /// What makes modules smaller, the same as Debian's binaryen.
 const OPTIMIZER: &str = "binaryen@132.0.0";
+/// Functions that are called in one place stay: engines compile a function whole when it is called first, also what few calls come to, and take longer for a
+/// large one than for its parts. What is alike in small functions is compressed better besides.
+const SMALLER: [&str; 3] = ["-Oz", "--one-caller-inline-max-function-size", "1"];
 /// What Rust's code for the target uses. With others the optimizer would write modules that few engines read.
 const FEATURES: [&str; 7] = [
     "--enable-bulk-memory",
@@ -41,6 +54,9 @@ const FEATURES: [&str; 7] = [
 ];
 /// Of the second module: see `src/aside.rs`.
 const ASIDE: [&str; 2] = ["wasmdyld_alloc", "wasmdyld_answer"];
+
+/// Where the compiled sources are, each for itself: tests reach parts of the package there that it does not export.
+const MODULES: &str = "modules";
 
 /// The folder of the sources that want the full module: it has what these name, and what the other one has.
 const FULL: &str = "full";
@@ -166,6 +182,14 @@ fn linker(rustlib: &Path) -> Option<PathBuf> {
     })
 }
 
+/// What a module has in itself.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// See `src/aside.rs`.
+    Lean,
+    Whole,
+}
+
 struct Build {
     rust: Rust,
     quick: bool,
@@ -183,19 +207,24 @@ impl Build {
         let lean = used(&sources)?;
         let mut full = used(&sources.join(FULL))?;
         full.extend(lean.iter().cloned());
+        let aside = ASIDE.map(String::from).into();
         let modules = [
-            self.module("wasmdyld.wasm", &["--features", "lean"], &lean)?,
-            self.module("wasmdyld-aside.wasm", &[], &ASIDE.map(String::from).into())?,
-            self.module("wasmdyld-full.wasm", &[], &full)?,
+            self.module("wasmdyld.wasm", Kind::Lean, &lean)?,
+            self.module("wasmdyld-aside.wasm", Kind::Whole, &aside)?,
+            self.module("wasmdyld-full.wasm", Kind::Whole, &full)?,
         ];
         install(&package(&modules, !self.quick)?)
     }
 
     /// Builds a module of the library with these exports, and gives its file. The exports that are there are chosen when it is linked, by hand, since
     /// `rustc` exports the whole C API.
-    fn module(&self, name: &str, features: &[&str], exports: &BTreeSet<String>) -> Result<PathBuf> {
+    fn module(&self, name: &str, kind: Kind, exports: &BTreeSet<String>) -> Result<PathBuf> {
         util::step(name);
-        let archive = self.library(features)?;
+        let archive = self.library(match (self.quick, kind) {
+            (true, _) => &["--features", "lean-when-linked"],
+            (false, Kind::Lean) => &["--features", "lean"],
+            (false, Kind::Whole) => &[],
+        })?;
         let module = util::target_dir().join("js").join(name);
         let mut lld = Command::new(&self.rust.lld);
         if self.rust.lld.ends_with("rust-lld") {
@@ -207,11 +236,39 @@ impl Build {
                 .iter()
                 .map(|name| format!("--export-if-defined={name}")),
         );
+        if self.quick {
+            lld.arg(self.told(kind)?);
+        }
         util::run(lld.arg(&archive).arg("-o").arg(&module))?;
         if !self.quick {
             optimize(&module)?;
         }
         Ok(module)
+    }
+
+    /// An object that tells one library of two kinds what it is part of. To compile it for each takes longer than all else.
+    fn told(&self, kind: Kind) -> Result<PathBuf> {
+        let (name, text) = match kind {
+            Kind::Lean => (
+                "lean",
+                "#[unsafe(no_mangle)] extern \"C\" fn wasmdyld_is_lean() -> bool { true }",
+            ),
+            Kind::Whole => (
+                "whole",
+                "#[unsafe(no_mangle)] extern \"C\" fn wasmdyld_is_lean() -> bool { false }\n\
+                 #[unsafe(no_mangle)] extern \"C\" fn wasmdyld_ask(_: *const u8, _: usize) -> usize { usize::MAX }\n\
+                 #[unsafe(no_mangle)] extern \"C\" fn wasmdyld_take_answer(_: *mut u8) {}",
+            ),
+        };
+        let folder = util::target_dir().join("js");
+        let [source, object] = ["rs", "o"].map(|end| folder.join(format!("{name}.{end}")));
+        util::write(&source, &format!("#![no_std]\n{text}\n"))?;
+        let mut rustc = Command::new(&self.rust.rustc);
+        rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "obj"]);
+        rustc.args(["--target", TARGET, "-O", "-Cpanic=abort"]);
+        rustc.env_remove("RUSTUP_TOOLCHAIN");
+        util::run(rustc.arg(&source).arg("-o").arg(&object))?;
+        Ok(object)
     }
 
     fn library(&self, features: &[&str]) -> Result<PathBuf> {
@@ -259,7 +316,7 @@ fn optimize(module: &Path) -> Result<()> {
     let place = installed("optimizer", &[OPTIMIZER])?;
     util::timed("wasm-opt -Oz", || {
         let mut optimizer = Command::new(place.join("node_modules/.bin/wasm-opt"));
-        optimizer.arg("-Oz").args(FEATURES).arg(module);
+        optimizer.args(SMALLER).args(FEATURES).arg(module);
         util::run(optimizer.arg("-o").arg(module))
     })
 }
@@ -305,6 +362,14 @@ fn package(wasm: &[PathBuf], tell_sizes: bool) -> Result<PathBuf> {
         tsc.arg(tools.join("node_modules/typescript/bin/tsc"));
         util::run(tsc.arg("-p").arg(&place))
     })?;
+    util::timed("esbuild", || {
+        let mut esbuild = Command::new(tools.join("node_modules/.bin/esbuild"));
+        esbuild
+            .arg(place.join(MODULES).join("index.js"))
+            .args(ONE_FILE);
+        let file = place.join("dist/index.js");
+        util::run(esbuild.arg(format!("--outfile={}", file.display())))
+    })?;
     for module in wasm {
         let name = module.file_name().ok_or("a module without a name")?;
         copy(module, &place.join("dist").join(name))?;
@@ -321,7 +386,12 @@ fn package(wasm: &[PathBuf], tell_sizes: bool) -> Result<PathBuf> {
     if tell_sizes {
         let mut sizes = Command::new("node");
         sizes.arg(sources.join("tests/sizes.mjs"));
-        util::run(sizes.args(wasm).arg(&archive))?;
+        util::run(
+            sizes
+                .args(wasm)
+                .arg(place.join("dist/index.js"))
+                .arg(&archive),
+        )?;
     }
     Ok(archive)
 }
@@ -386,9 +456,11 @@ fn test(installed: &Path, is_small: bool, arguments: &[&String]) -> Result<()> {
 }
 
 /// Where tests find the package and what it was made with.
-pub fn variables(installed: &Path) -> [(&'static str, PathBuf); 2] {
+pub fn variables(installed: &Path) -> [(&'static str, PathBuf); 3] {
+    let package = util::target_dir().join("js/package");
     [
         ("WASMDYLD_TEST_JS", installed.to_path_buf()),
+        ("WASMDYLD_JS_MODULES", package.join(MODULES)),
         ("WASMDYLD_JS_TOOLS", util::target_dir().join("js/tools")),
     ]
 }

@@ -11,8 +11,9 @@ import { PASS, library } from "./modules.mjs";
 
 const own = (file) => import(pathToFileURL(path.join(process.env.WASMDYLD_TEST_JS, "dist", file)).href);
 const { Exit, InvalidArgument, IoError, LinkError, Namespace, NotFound, Trap, Undefined } = await own("index.js");
-const { callbackLibrary } = await own("callbacks.js");
-const { withStreams } = await own("wasi.js");
+const inside = (file) => import(pathToFileURL(path.join(process.env.WASMDYLD_JS_MODULES, file)).href);
+const { callbackLibrary } = await inside("callbacks.js");
+const { withStreams } = await inside("wasi.js");
 const guests = process.env.WASMDYLD_GUESTS;
 const lib = path.join(guests, "lib");
 const program = (name) => path.join(guests, "cases", name, "main-pie.wasm");

@@ -8,6 +8,8 @@ import { BY_ITSELF, LEFT_OUT, NAMES } from "./c-api.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const installed = process.env.WASMDYLD_TEST_JS;
+/** The package's own modules, with what it does not export. */
+const modules = process.env.WASMDYLD_JS_MODULES;
 const package_ = await import(pathToFileURL(path.join(installed, "dist/index.js")).href);
 const header = fs.readFileSync(path.join(here, "../../../include/wasmdyld.h"), "utf8").replace(/\/\*.*?\*\//gs, "");
 const files = (folder, end) => fs.readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(end)).map((name) => fs.readFileSync(path.join(folder, name), "utf8"));
@@ -46,7 +48,9 @@ test("the names are there", () => {
 });
 
 test("each code of an error is a class", async () => {
-  const { CODES, errorOf } = await import(pathToFileURL(path.join(installed, "dist/errors.js")).href);
+  const { CODES, errorOf } = await import(pathToFileURL(path.join(modules, "errors.js")).href);
+  const exported = await import(pathToFileURL(path.join(modules, "index.js")).href);
+  assert.deepEqual(Object.keys(package_), Object.keys(exported));
   const codes = [...header.matchAll(/\bWASM_DYLD_(\w+) = (\d+),/g)].filter(([text]) => header.indexOf(text) < header.indexOf("enum wasm_dyld_symbol_kind_t"));
   assert.ok(codes.length >= 17);
   const ours = codes.map(([, name, number]) => [name, Number(number)]);
@@ -55,7 +59,7 @@ test("each code of an error is a class", async () => {
   assert.equal(classes.size, CODES.length - 1);
   for (const [code, number] of ours.slice(1)) {
     const error = errorOf(number, "text", {});
-    assert.ok(error instanceof package_.LinkError && error.constructor !== package_.LinkError, code);
-    assert.deepEqual([error.code, package_[error.name]], [code, error.constructor]);
+    assert.ok(error instanceof exported.LinkError && error.constructor !== exported.LinkError, code);
+    assert.deepEqual([error.code, exported[error.name]], [code, error.constructor]);
   }
 });

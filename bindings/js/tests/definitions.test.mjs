@@ -7,9 +7,11 @@ import { pathToFileURL } from "node:url";
 import { MEMORY, library } from "./modules.mjs";
 
 const installed = process.env.WASMDYLD_TEST_JS;
+/** The package's own modules, with what it does not export. */
+const modules = process.env.WASMDYLD_JS_MODULES;
 const { InvalidArgument, LinkError, MemoryFolder, Namespace, NotFound } = await import(pathToFileURL(path.join(installed, "dist/index.js")).href);
-const { withFewFiles, withStreams } = await import(pathToFileURL(path.join(installed, "dist/wasi.js")).href);
-const { withStillTime } = await import(pathToFileURL(path.join(installed, "dist/still.js")).href);
+const { withFewFiles, withStreams } = await import(pathToFileURL(path.join(modules, "wasi.js")).href);
+const { withStillTime } = await import(pathToFileURL(path.join(modules, "still.js")).href);
 const guests = process.env.WASMDYLD_GUESTS;
 const lib = path.join(guests, "lib");
 

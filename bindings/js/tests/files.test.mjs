@@ -11,7 +11,7 @@ const installed = process.env.WASMDYLD_TEST_JS;
 const guests = process.env.WASMDYLD_GUESTS;
 const own = (file) => import(pathToFileURL(path.join(installed, "dist", file)).href);
 const { Namespace } = await own("index.js");
-const { filesInMemory } = await own("memory-files.js");
+const { filesInMemory } = await import(pathToFileURL(path.join(process.env.WASMDYLD_JS_MODULES, "memory-files.js")).href);
 const shim = await import(pathToFileURL(createRequire(path.join(installed, "dist/index.js")).resolve("@bjorn3/browser_wasi_shim")).href);
 
 /** Errors of WASI. */

@@ -52,7 +52,7 @@ use wasmparser::{Validator, WasmFeatures};
 pub use self::asides::Asides;
 use super::fault;
 use crate::abi;
-use crate::aside::{self, LEAN};
+use crate::aside::{self, is_lean};
 use crate::error::{Code, Error, Result};
 
 /// What is put into a module.
@@ -100,7 +100,7 @@ pub struct Metered {
 pub fn meter(bytes: &[u8], mode: Mode) -> Result<Option<Metered>> {
     match mode {
         Mode::Off => Ok(None),
-        _ if LEAN => aside::metered(bytes, mode),
+        _ if is_lean() => aside::metered(bytes, mode),
         Mode::Light => {
             let asides = Asides::default();
             Ok(light::rewrite(bytes)?.map(|bytes| Metered { bytes, asides }))
