@@ -19,7 +19,7 @@ use crate::aside;
 use crate::engine::sys::wasm_trap_t;
 use crate::engine::{HostTrap, Trap, number_of};
 use crate::error::{Code, Error};
-use crate::object::{Dylink, Exported, ParseLimits, ValType, exported};
+use crate::object::{Dylink, Exported, ParseLimits, ValType, exported, slim};
 use crate::plan::Identity;
 use crate::search::{self, Opened};
 
@@ -31,6 +31,8 @@ unsafe extern "C" {
     fn wasmdyld_on_symbol(env: *mut c_void, name: *const c_char, kind: wasm_dyld_symbol_kind_t);
     fn wasmdyld_on_watch(env: *mut c_void) -> bool;
     fn wasmdyld_on_warning(env: *mut c_void, text: *const c_char);
+    /// Defines what has been promised; whether it could.
+    safe fn wasmdyld_on_demand() -> bool;
     fn wasmdyld_panicked(text: *const u8, size: usize);
 }
 
@@ -115,6 +117,25 @@ extern "C" fn wasmdyld_give_guest_files(
             }
             Ok((found.bytes, Identity::Host(found.identity)))
         });
+        Ok(())
+    })
+}
+
+/// What objects import from this module is JavaScript's to define, when the first of them is loaded.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_define_on_demand(
+    namespace: *mut wasm_dyld_t,
+    module: *const c_char,
+    error: *mut *mut wasm_dyld_error_t,
+) -> wasm_dyld_code_t {
+    edge::edge(error, || {
+        let module = edge::text(module, "module")?;
+        let ns = wasm_dyld_t::lend(namespace)?;
+        ns.ns
+            .define_on_demand(module, || match wasmdyld_on_demand() {
+                true => Ok(()),
+                false => Err(Error::new(Code::Io, "WASI cannot be set up")),
+            });
         Ok(())
     })
 }
@@ -236,6 +257,12 @@ extern "C" fn wasmdyld_needed(
                 .collect(),
         )
     })
+}
+
+/// The module that an engine of JavaScript's gets in the place of this one (`object::slim`), in as many bytes. NULL: this one.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_slim(bytes: *const u8, size: usize, length: *mut usize) -> *const u8 {
+    tell(bytes, size, length, slim)
 }
 
 /// The types of a module's exports, which JavaScript does not tell. For each, in order: 0 for a function, then how many values it takes and gives

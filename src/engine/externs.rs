@@ -228,6 +228,16 @@ impl Global {
         }
     }
 
+    /// One for each of these values.
+    pub fn all(store: Store, ty: &EngineGlobalType, values: &[u32]) -> Result<Vec<Global>> {
+        if let Some(made) = store.shim().globals(store, ty, values) {
+            return Ok(made);
+        }
+        let each = values.iter();
+        each.map(|&value| Global::new(store, ty, Val::u32(value)))
+            .collect()
+    }
+
     /// The value of a global whose type [passes through `wasm.h`](crate::object::ValType::has_c_form), which the caller knows from the
     /// module that defines it: engines end the process on others (Q4), or when they are asked for the type (Q5).
     #[inline]

@@ -13,6 +13,7 @@ mod capture;
 mod carrier;
 mod carry;
 mod define;
+mod demand;
 mod entry;
 mod exit;
 mod exit_list;

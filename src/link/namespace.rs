@@ -12,6 +12,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::ahead::Ahead;
 use super::carry::Carrier;
+use super::demand::Demand;
 use super::exit_list::ExitList;
 use super::flag::Flag;
 use super::function::Caller;
@@ -289,6 +290,8 @@ pub struct Namespace {
     pub(crate) dl_error: RefCell<Option<String>>,
     /// Opens a file that the guest names by a path.
     pub(super) guest_files: RefCell<Option<Rc<GuestFiles>>>,
+    /// What the host defines when it is imported.
+    pub(super) demand: RefCell<Option<Demand>>,
     /// Who has the guests' descriptors, as long as objects may use it.
     pub(super) descriptors: RefCell<Vec<Weak<dyn Descriptors>>>,
     pub(super) features: EngineFeatures,
@@ -370,6 +373,7 @@ impl Namespace {
             statistics: RefCell::default(),
             dl_error: RefCell::new(None),
             guest_files: RefCell::new(None),
+            demand: RefCell::default(),
             descriptors: RefCell::default(),
             features: EngineFeatures::default(),
             meter: OnceCell::new(),

@@ -126,6 +126,7 @@ impl Namespace {
         }
         let root = closure.roots.first().copied();
         let root = root.ok_or_else(|| Error::new(Code::Internal, "a load without a root"))?;
+        self.demanded_by(&closure.fresh)?;
         export_getters::provide(self, &closure)?;
         Ok(Some(Box::new(Prepared {
             given: Given::Bytes {

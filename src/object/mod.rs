@@ -29,6 +29,8 @@ mod parts;
 mod pointer_call;
 mod section;
 mod signature;
+#[cfg(any(test, target_family = "wasm"))]
+mod slim;
 mod sniff;
 mod soname;
 mod spaces;
@@ -66,6 +68,8 @@ pub use outline::{Outline, Part, outline};
 pub use parts::{Item as PartItem, Part as PartOf, Parts, Space, Split};
 pub use pointer_call::{Guest, PointerCall, Seen, bodies, function_type, pointer_call};
 pub use signature::signature;
+#[cfg(target_family = "wasm")]
+pub use slim::slim;
 #[cfg_attr(
     not(feature = "wasi"),
     allow(unused_imports, reason = "WASI reads files")

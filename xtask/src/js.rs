@@ -262,7 +262,7 @@ impl Build {
         };
         let folder = util::target_dir().join("js");
         let [source, object] = ["rs", "o"].map(|end| folder.join(format!("{name}.{end}")));
-        util::write(&source, &format!("#![no_std]\n{text}\n"))?;
+        util::write(&source, format!("#![no_std]\n{text}\n"))?;
         let mut rustc = Command::new(&self.rust.rustc);
         rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "obj"]);
         rustc.args(["--target", TARGET, "-O", "-Cpanic=abort"]);

@@ -49,7 +49,8 @@ export class Aside {
     else this.module = await WebAssembly.compile((await readFile(source, SOURCES)) as BufferSource);
   }
 
-  private readsNow(): boolean {
+  /** Whether it can be read at the moment when it is asked. */
+  readsNow(): boolean {
     const { source } = this;
     return (typeof source === "string" || source instanceof URL) && canReadNow(source);
   }

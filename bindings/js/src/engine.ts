@@ -51,9 +51,13 @@ export interface Extern {
 interface Module {
   module: WebAssembly.Module;
   bytes: Uint8Array;
+  /** It exports less than the bytes do: its functions are in the table of this name. */
+  slim?: boolean;
   exports?: WebAssembly.ModuleExportDescriptor[];
   types?: (FunctionType | GlobalType | undefined)[];
 }
+/** The linker's `object::slim` makes modules with it. */
+const FUNCTIONS = "\0functions";
 interface Instance { instance: WebAssembly.Instance; of: Module }
 interface Trap { value: unknown }
 interface TypeVectors { at: number; size: number }
@@ -98,8 +102,8 @@ export class Engine {
   }
 
   /** Takes a module that was compiled ahead: gives the number by which the linker asks for it. */
-  provide(bytes: Uint8Array, module: WebAssembly.Module): number {
-    this.ready.set(++this.lastReady, { module, bytes });
+  provide(bytes: Uint8Array, module: WebAssembly.Module, slim: boolean): number {
+    this.ready.set(++this.lastReady, { module, bytes, slim });
     return this.lastReady;
   }
 
@@ -355,7 +359,9 @@ export class Engine {
   }
 
   private exportsOf(module: Module): WebAssembly.ModuleExportDescriptor[] {
-    return (module.exports ??= WebAssembly.Module.exports(module.module));
+    // Few ask: the linker knows from the bytes what libraries export.
+    const whole = () => (module.slim ? new WebAssembly.Module(module.bytes as BufferSource) : module.module);
+    return (module.exports ??= WebAssembly.Module.exports(whole()));
   }
 
   /** The types of a module's exports, which the linker reads from its bytes: few are asked for. */
@@ -406,7 +412,7 @@ export class Engine {
   }
 
   private exported({ instance, of }: Instance, n: number, kind: Kind, name: string): number {
-    const value = instance.exports[name];
+    const value = of.slim && kind === "function" ? (instance.exports[FUNCTIONS] as WebAssembly.Table).get(n) : instance.exports[name];
     return value === undefined ? 0 : this.objects.add({ kind, value, type: () => this.typesOf(of)[n]! } satisfies Extern);
   }
 
@@ -483,6 +489,20 @@ export class Engine {
     return this.objects.add({ kind: "table", value, limits: type } satisfies Extern);
   }
 
+  /** A global of a type of 32 bits for each value; none if there is no memory for all. */
+  private newGlobals(type: GlobalType, values: number, count: number, out: number): void {
+    const own = { content: type.content, mutable: type.mutable };
+    const descriptor = { value: VALUE_KINDS.get(own.content)!, mutable: own.mutable };
+    const told = () => own;
+    const view = this.view();
+    const made = this.attempt([], () => {
+      const globals: WebAssembly.Global[] = [];
+      for (let n = 0; n < count; n++) globals.push(new WebAssembly.Global(descriptor, view.getInt32(values + 4 * n, true)));
+      return globals;
+    });
+    made.forEach((value, n) => view.setUint32(out + 4 * n, this.objects.add({ kind: "global", value, type: told }), true));
+  }
+
   private findNul(handle: number, at: number, size: number): number {
     const found = new Uint8Array(this.extern(handle).value.buffer, at, size).indexOf(0);
     return found < 0 ? -1 : found;
@@ -493,7 +513,7 @@ export class Engine {
     for (const one of this.unseen) {
       const seen = one.deref();
       if (seen === undefined) continue;
-      const tags = this.exportsOf(seen.of).filter(({ kind }) => (kind as string) === "tag");
+      const tags = WebAssembly.Module.exports(seen.of.module).filter(({ kind }) => (kind as string) === "tag");
       for (const { name } of tags) this.tags.add(seen.instance.exports[name]);
     }
     this.unseen = [];
@@ -624,6 +644,7 @@ export class Engine {
           return this.objects.add({ kind: "global", value: new WebAssembly.Global(descriptor, this.read(value)), type: () => own });
         });
       },
+      wasmdyld_globals: (type, values, count, out) => this.newGlobals(get(type), values, count, out),
       wasm_global_delete: remove,
       wasm_global_type: (global) => {
         const told = (get(global) as Extern).type?.() as GlobalType | undefined;

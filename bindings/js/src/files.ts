@@ -41,6 +41,8 @@ export interface Sources {
   fetch: typeof globalThis.fetch;
   /** The most bytes of one. */
   mostBytes: number;
+  /** What streams in is compiled on the way. */
+  compiles?: boolean;
 }
 
 /** Modules are smaller by far; what is larger would take the memory of the host before anything else refused it. */
@@ -140,14 +142,14 @@ export async function openFile(place: string | URL, sources: Sources): Promise<R
 }
 
 /** What is too long is cut off: it may have no end. */
-async function fetched(place: string | URL, { fetch, mostBytes }: Sources): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
+async function fetched(place: string | URL, { fetch, mostBytes, compiles }: Sources): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
   const response = await fetch(place);
   if (response.status === 404 || response.status === 410) throw new FileNotFound(`${place}: ${response.status}`);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
   if (response.body === null) return { bytes: new Uint8Array(0) };
   let compiler: ReadableStreamDefaultController<Uint8Array> | undefined;
   let module: Promise<WebAssembly.Module> | undefined;
-  if (response.headers.get("content-type") === "application/wasm" && "compileStreaming" in WebAssembly) {
+  if (compiles && response.headers.get("content-type") === "application/wasm" && "compileStreaming" in WebAssembly) {
     const stream = new ReadableStream<Uint8Array>({ start: (controller) => void (compiler = controller), cancel: () => void (compiler = undefined) });
     module = WebAssembly.compileStreaming(new Response(stream, { headers: { "content-type": "application/wasm" } }));
     // Whoever wants the module hears of it.

@@ -11,7 +11,7 @@ export interface Found {
   ready?: number;
 }
 
-/** What becomes of a library, in order. */
+/** What becomes of a library, in order. Where there is `control`, or snapshots, it is compiled while it is linked, and that is not told. */
 export interface Progress {
   library: string;
   phase: "fetched" | "compiled" | "linked";
@@ -32,7 +32,9 @@ export interface LibraryOptions {
   progress: ((event: Progress) => void) | undefined;
   needs(bytes: Uint8Array, place: string): Needs;
   /** Gives the number of a module that was compiled; 0 where there is none. */
-  provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<number>;
+  provide(bytes: Uint8Array, module: WebAssembly.Module | undefined, slim: boolean): Promise<number>;
+  /** What the engine had better compile in the place of these bytes. */
+  slim(bytes: Uint8Array): Uint8Array | undefined;
 }
 
 /** A library that has arrived, which does not wait for what it needs: libraries may need each other. */
@@ -189,16 +191,19 @@ export class Libraries {
 
   /** As {@link compile}, unless that has been done. */
   private async compiled(name: string, found: Found, module?: WebAssembly.Module): Promise<void> {
-    if (module) found.ready = await this.options.provide(found.bytes, module);
+    if (module) found.ready = await this.options.provide(found.bytes, module, false);
     else await this.compile(name, found);
   }
 
   private async compile(name: string, found: Found, streamed?: Promise<WebAssembly.Module>): Promise<void> {
     const { bytes } = found;
+    // The engine gets another module, which the linker makes of it.
+    if (!this.options.sources.compiles) return;
     // What is no module is the linker's to explain; what came by a stream may have failed for its type of content.
-    const compile = () => WebAssembly.compile(bytes as BufferSource).catch(() => undefined);
-    const module = await (streamed?.catch(compile) ?? compile());
-    found.ready = await this.options.provide(bytes, module);
+    const compile = (bytes: Uint8Array) => WebAssembly.compile(bytes as BufferSource).catch(() => undefined);
+    const slim = streamed ? undefined : this.options.slim(bytes);
+    const module = await (streamed?.catch(() => compile(bytes)) ?? compile(slim ?? bytes));
+    found.ready = await this.options.provide(bytes, module, slim !== undefined);
     if (module === undefined) return;
     apart(() => this.options.progress?.({ library: name, phase: "compiled", size: bytes.length }));
   }

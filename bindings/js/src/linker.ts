@@ -63,6 +63,8 @@ export class Linker {
   watch: (() => boolean) | undefined;
   /** What is to be done when nothing of the linker's is under way, and something begins. */
   begins: (() => void) | undefined;
+  /** Defines what a module has been promised for. */
+  private give: (() => void) | undefined;
   /** Gets warnings of one module's linking. */
   warning: ((text: string) => void) | undefined;
   private depth = 0;
@@ -89,9 +91,15 @@ export class Linker {
    * Takes a module that was compiled ahead, and gives the number by which the linker asks for it; 0 for the bytes of one that could not be, of which a
    * load then tells why.
    */
-  async provide(bytes: Uint8Array, module: WebAssembly.Module | undefined): Promise<number> {
+  async provide(bytes: Uint8Array, module: WebAssembly.Module | undefined, slim: boolean): Promise<number> {
     await this.aside.readyFor(module);
-    return module === undefined ? 0 : this.engine.provide(bytes, module);
+    return module === undefined ? 0 : this.engine.provide(bytes, module, slim);
+  }
+
+  /** What the engine is to compile in the place of a module: nothing else where the module's names may have to be looked at. */
+  slim(bytes: Uint8Array): Uint8Array | undefined {
+    if (!this.aside.readsNow()) return undefined;
+    return this.told("wasmdyld_slim", bytes, [], (at, size) => this.peek(at, size));
   }
 
   /** Asynchronous, since a page's own thread refuses to instantiate a large module at once: Chromium does from 8 MB on. */
@@ -123,6 +131,15 @@ export class Linker {
         const view = this.engine.view();
         [at, bytes.length, told.length, found.ready].forEach((value, n) => view.setUint32(answer + 4 * n, value, true));
         return SOMETHING;
+      },
+      wasmdyld_on_demand: () => {
+        try {
+          this.give?.();
+          return 1;
+        } catch (error) {
+          this.thrown = error;
+          return 0;
+        }
       },
       wasmdyld_on_watch: () => (this.watch?.() ? 1 : 0),
       wasmdyld_on_warning: (_env, text) => this.warning?.(this.text(text)),
@@ -182,6 +199,12 @@ export class Linker {
   plain(name: string, ...args: (number | bigint)[]): any {
     const func = this.func(name);
     return this.guarded(() => func(...args));
+  }
+
+  /** Has `give` define what objects import from a module, when the first of them is loaded. */
+  defineOnDemand(namespace: number, module: string, give: () => void): void {
+    this.give = give;
+    this.call("wasmdyld_define_on_demand", namespace, module);
   }
 
   private func(name: string): CFunction {
@@ -291,7 +314,7 @@ export class Linker {
       frames: many("wasm_dyld_error_frame_count", (n) => ({
         object: string("wasm_dyld_error_frame_object", n),
         function: string("wasm_dyld_error_frame_function", n),
-        offset: this.told(8, (at) => c.wasm_dyld_error_frame_offset!(handle, n, at), (view, at) => Number(view.getBigUint64(at, true))),
+        offset: this.written(8, (at) => c.wasm_dyld_error_frame_offset!(handle, n, at), (view, at) => Number(view.getBigUint64(at, true))),
       })),
       exitCode: this.exitCode(handle),
     };
@@ -304,11 +327,11 @@ export class Linker {
   }
 
   private exitCode(handle: number): number | undefined {
-    return this.told(4, (at) => this.c.wasm_dyld_error_exit_code!(handle, at), (view, at) => view.getInt32(at, true));
+    return this.written(4, (at) => this.c.wasm_dyld_error_exit_code!(handle, at), (view, at) => view.getInt32(at, true));
   }
 
   /** What a function writes that says whether it has written something. */
-  private told(size: number, ask: (at: number) => number, read: (view: DataView, at: number) => number): number | undefined {
+  private written(size: number, ask: (at: number) => number, read: (view: DataView, at: number) => number): number | undefined {
     const at = this.c.wasmdyld_alloc(size);
     const told = ask(at) ? read(this.engine.view(), at) : undefined;
     this.c.wasmdyld_release(at, size);
@@ -332,13 +355,16 @@ export class Linker {
 
   /** What a function tells of a module: texts with a NUL behind each. Nothing if it has no answer. */
   tell(name: string, bytes: Uint8Array, ...more: number[]): string[] | undefined {
+    return this.told(name, bytes, more, (at, size) => this.decode(at, size).split("\0").slice(0, -1));
+  }
+
+  private told<T>(name: string, bytes: Uint8Array, more: number[], read: (at: number, size: number) => T): T | undefined {
     const at = this.alloc(bytes.length);
     this.memory(at, bytes.length).set(bytes);
     const out = this.c.wasmdyld_alloc(4);
     try {
       const told = this.plain(name, at, bytes.length, ...more, out) as number;
-      if (told === 0) return undefined;
-      return this.decode(told, this.engine.view().getUint32(out, true)).split("\0").slice(0, -1);
+      return told === 0 ? undefined : read(told, this.engine.view().getUint32(out, true));
     } finally {
       this.c.wasmdyld_release(at, bytes.length);
       this.c.wasmdyld_release(out, 4);

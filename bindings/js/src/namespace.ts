@@ -20,9 +20,10 @@ import { FLAGS, LOAD, NAME, NAMESPACE, TRACE, flags, type LoadOptions, type Name
 import { CALLBACK, FUNCTION, GLOBAL, LIMITED, globalExtern, memoryExtern, tableExtern, type DefineOptions, type GlobalType, type LimitOptions } from "./values.js";
 import { Waiting } from "./waiting.js";
 import { PREVIEW1 } from "./wasi-types.js";
-import { checkWasi, isProvider, makeWasi, within, withStreams, type WasiProvider } from "./wasi.js";
+import { checkWasi, isProvider, makeWasi, within, withStreams, type WasiOptions, type WasiProvider } from "./wasi.js";
 
 const [SYMBOL_FUNCTION, SYMBOL_DATA] = [0, 1];
+const WASI = "wasi_snapshot_preview1";
 /** Of wasm_dyld_define_flag_t. */
 const DEFINE_OVERRIDE = 1;
 
@@ -36,6 +37,8 @@ export class Namespace {
   private readonly core: Core;
   private wasiReady: Promise<void> | undefined;
   private provider: WasiProvider | undefined;
+  /** Functions of WASI that the host has defined itself, since libraries could import it. */
+  private readonly definedLater = new Set<string>();
   private callbacks = 0;
   /** By the linker's handles of functions. It takes a few thousand of them, and a function has one however often it is asked for. */
   private readonly prepared = new Map<number, Prepared>();
@@ -66,12 +69,15 @@ export class Namespace {
     // The full module puts checks into modules by itself.
     if (options.control && !options.snapshots) await linker.needAside();
     const path = options.libraryPath ?? [];
+    // Otherwise the linker changes modules before the engine gets them.
+    const compiles = !options.control && !options.snapshots;
     libraries = new Libraries({
       libraryPath: Array.isArray(path) ? path : [path],
-      sources: { fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)), mostBytes: options.maxLibraryBytes ?? MOST_BYTES },
+      sources: { fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)), mostBytes: options.maxLibraryBytes ?? MOST_BYTES, compiles },
       progress: options.progress,
       needs: (bytes, place) => linker.needs(bytes, place, RUNTIME_PATH[options.runtimePath ?? "origin"]),
-      provide: (bytes, module) => linker.provide(bytes, module),
+      provide: (bytes, module, slim) => linker.provide(bytes, module, slim),
+      slim: (bytes) => linker.slim(bytes),
     });
     namespace = new Namespace(linker, libraries, options);
     await libraries.prefetch(options.preload ?? []);
@@ -309,6 +315,7 @@ export class Namespace {
 
   /** Takes the handle. */
   private defineExtern(module: string, name: string, own: number, options: DefineOptions): void {
+    if (module === WASI && this.wasiReady !== undefined) this.definedLater.add(name);
     try {
       this.linker.call("wasm_dyld_define", this.handle, module, name, own, options.override ? DEFINE_OVERRIDE : 0);
     } finally {
@@ -500,17 +507,27 @@ export class Namespace {
     // It may have been closed meanwhile.
     this.alive();
     this.provider = provider;
+    const give = () => this.giveWasi(provider, wasi, [program, ...own]);
+    // What is restored finds what it had, whatever is loaded.
+    if (this.options.snapshots) give();
+    else this.linker.defineOnDemand(this.handle, WASI, give);
+  }
+
+  /** Its functions are many, and many libraries import none of them. */
+  private giveWasi(provider: WasiProvider, wasi: WasiOptions | WasiProvider, args: string[]): void {
     const memory = () => this.wasmMemory();
     const functions = withStreams(isProvider(wasi) ? provider.imports : within(provider.imports, wasi, memory), this.options, memory);
     const isCounted = this.options.control === "budget";
     const env = isProvider(wasi) ? {} : (wasi.env ?? {});
-    const given = { args: isProvider(wasi) ? 0 : sizeOf([program, ...own]), env: sizeOf(Object.entries(env).map((entry) => entry.join("="))) };
+    const given = { args: isProvider(wasi) ? 0 : sizeOf(args), env: sizeOf(Object.entries(env).map((entry) => entry.join("="))) };
     let bound = provider.setMemory === undefined;
     const bind = () => {
       bound = true;
       provider.setMemory?.(memory());
     };
     for (const [name, parameters] of Object.entries(PREVIEW1)) {
+      // What the host has defined since it was promised comes after it.
+      if (this.definedLater.has(name)) continue;
       const call = name === "proc_exit" ? (code: number) => this.exit(code) : (functions[name] ?? (() => NOT_SUPPORTED));
       const type = { params: [...parameters].map((letter) => (letter === "I" ? 1 : 0)), results: name === "proc_exit" ? [] : [0] };
       // There is no memory before the first load, during which constructors call.
@@ -518,7 +535,7 @@ export class Namespace {
         if (!bound) bind();
         return call(...values);
       };
-      this.defineTyped("wasi_snapshot_preview1", name, type, isCounted ? this.counted(name, body, given) : body);
+      this.defineTyped(WASI, name, type, isCounted ? this.counted(name, body, given) : body);
     }
   }
 

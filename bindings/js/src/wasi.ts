@@ -73,11 +73,18 @@ export async function makeWasi(program: string, options: WasiOptions): Promise<W
 }
 
 function ofNode(args: string[], { env = {}, preopens = {} }: WasiOptions): WasiProvider {
-  const { WASI } = builtin("node:wasi");
-  const wasi = new WASI({ version: "preview1", args, env, preopens });
+  const make = () => {
+    const { WASI } = builtin("node:wasi");
+    return new WASI({ version: "preview1", args, env, preopens });
+  };
+  // Made when it is used, since that takes time; but a folder that is not there is an error at once.
+  let made: any = Object.keys(preopens).length > 0 ? make() : undefined;
   return {
-    imports: wasi.wasiImport,
-    setMemory: once((memory) => wasi.initialize({ exports: { memory } })),
+    get imports() {
+      made ??= make();
+      return made.wasiImport;
+    },
+    setMemory: once((memory) => made.initialize({ exports: { memory } })),
     file: (path) => guestFile(preopens, path),
   };
 }

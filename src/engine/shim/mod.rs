@@ -40,14 +40,14 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::api::Api;
-use super::externs::Func;
+use super::externs::{Func, Global};
 use super::frame::EngineFrame;
 use super::kept::{self, Keeper, Place, SharedModule, Sharing};
 use super::module::{ExternVec, Instance, Module};
 use super::store::{OwnedEngine, Store};
 use super::sys::{wasm_engine_t, wasm_valtype_t};
 use super::trap::Trap;
-use super::types::plain_value_type;
+use super::types::{EngineGlobalType, plain_value_type};
 use crate::abi;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
@@ -118,6 +118,16 @@ pub trait Shim: Send + Sync {
         _instance: &Instance,
         _of: Option<&Metadata>,
     ) -> Option<ExternVec> {
+        None
+    }
+
+    /// A global for each of these values of a 32-bit type, where the engine makes many at once.
+    fn globals(
+        &self,
+        _store: Store,
+        _ty: &EngineGlobalType,
+        _values: &[u32],
+    ) -> Option<Vec<Global>> {
         None
     }
 

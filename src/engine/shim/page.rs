@@ -1,15 +1,16 @@
 //! The engine of the JavaScript that this library runs in, a module itself. `bindings/js/src/engine` has the functions of `wasm.h` there.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::{Shim, Stage, page_text};
 use crate::engine::api::Api;
-use crate::engine::externs::{Extern, Func};
+use crate::engine::externs::{Extern, Func, Global};
 use crate::engine::frame::EngineFrame;
 use crate::engine::module::{ExportSource, ExternVec, Instance, Module};
 use crate::engine::store::Store;
 use crate::engine::sys::*;
 use crate::engine::trap::Trap;
+use crate::engine::types::EngineGlobalType;
 use crate::engine::vec::OwnedVec;
 use crate::object::{ExportItem, Metadata};
 
@@ -23,6 +24,13 @@ unsafe extern "C" {
     safe fn wasmdyld_opens(func: *const wasm_func_t, way: u32);
     /// A handle of a module that was compiled ahead; NULL if there is none of this number.
     safe fn wasmdyld_ready(number: u32) -> *mut wasm_module_t;
+    /// Makes a global of a 32-bit type for each value; none if it cannot make all.
+    fn wasmdyld_globals(
+        ty: *const wasm_globaltype_t,
+        values: *const u32,
+        count: usize,
+        out: *mut *mut wasm_global_t,
+    );
     /// Another handle of the instance.
     fn wasmdyld_instance_copy(instance: *const wasm_instance_t) -> *mut wasm_instance_t;
     fn wasmdyld_export_count(instance: *const wasm_instance_t) -> usize;
@@ -45,6 +53,11 @@ impl Shim for Page {
         "JavaScript"
     }
 
+    /// The interface says that memories and globals are shared by all that import them.
+    fn known_to_link(&self) -> bool {
+        true
+    }
+
     /// The interface says so (WebAssembly JavaScript Interface, `Module.imports`).
     fn import_order_is_declared(&self) -> bool {
         true
@@ -58,6 +71,16 @@ impl Shim for Page {
         let raw = NonNull::new(wasmdyld_ready(number))?;
         // SAFETY: a new handle, ours.
         Some(unsafe { Module::from_raw(store.api(), raw) })
+    }
+
+    fn globals(&self, store: Store, ty: &EngineGlobalType, values: &[u32]) -> Option<Vec<Global>> {
+        let mut raw = vec![ptr::null_mut(); values.len()];
+        // SAFETY: the type is alive; both vectors are as long as is said. It writes all handles, which are new and ours, or none.
+        unsafe { wasmdyld_globals(ty.raw(), values.as_ptr(), values.len(), raw.as_mut_ptr()) };
+        let each = raw.into_iter().map(NonNull::new);
+        // SAFETY: as above.
+        each.map(|raw| raw.map(|raw| unsafe { Global::from_raw(store.api(), raw) }))
+            .collect()
     }
 
     fn exports(

@@ -1,12 +1,12 @@
 //! What one object does must not reach others by the linker's own books: numbers, handlers, exits and notes of loads.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::world::World;
 use crate::engine::{Api, HostFunc, HostTrap, Val};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::link::host::HostValue;
 use crate::link::{Flags, Namespace, Party, SearchIn, Source, Symbol, calls};
 use crate::object::{ExternType, FuncType, ValType};
@@ -47,6 +47,59 @@ fn define(
     let ty = ExternType::Func(Arc::new(ty));
     let defined = world.ns.define("env", name, value, ty, Precedence::Behind);
     defined.unwrap();
+}
+
+#[test]
+fn what_is_defined_on_demand_is_there_for_the_first_that_imports_it_and_for_all_after_it() {
+    let user = |module: &str| {
+        format!(
+            r#"(module (@dylink.0 (mem-info)) (import "{module}" "now" (func $f (result i32))) (func (export "run") (result i32) (call $f)))"#
+        )
+    };
+    let world = world();
+    world.put("plain.so", "(module (@dylink.0 (mem-info)))");
+    for name in ["first.so", "second.so"] {
+        world.put(name, &user("clock"));
+    }
+    let asked = Rc::new(Cell::new(0));
+    let (weak, count) = (Rc::downgrade(&world.ns), asked.clone());
+    world.ns.define_on_demand("clock", move || {
+        count.set(count.get() + 1);
+        if count.get() == 1 {
+            return Err(Error::new(Code::Io, "not yet"));
+        }
+        let ns = weak.upgrade().unwrap();
+        let ty = Arc::new(FuncType {
+            params: Vec::new(),
+            results: vec![ValType::I32],
+        });
+        let (store, sig) = (ns.store(), ty.clone());
+        let make = move || {
+            let run = |_: &[Val], results: &mut [Val]| {
+                results[0] = Val::u32(7);
+                Ok(())
+            };
+            HostFunc::new(store, &sig, Box::new(run))
+        };
+        let value = HostValue::Func(OnceCell::new(), Box::new(make));
+        let defined = ns.define(
+            "clock",
+            "now",
+            value,
+            ExternType::Func(ty),
+            Precedence::Behind,
+        );
+        defined.map(drop)
+    });
+    world.open("plain.so", Flags::default()).unwrap();
+    assert_eq!(asked.get(), 0, "nobody has imported it");
+    let error = world.open("first.so", Flags::default()).unwrap_err();
+    assert_eq!(error.code(), Code::Io, "{error}");
+    for name in ["first.so", "second.so"] {
+        let user = world.open(name, Flags::default()).unwrap();
+        assert_eq!(call(&world, user, "run").unwrap(), 7, "{name}");
+    }
+    assert_eq!(asked.get(), 2, "once more after it had failed");
 }
 
 #[test]

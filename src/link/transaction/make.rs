@@ -1,12 +1,12 @@
 //! What a plan needs besides its objects: GOT globals, tags, stubs and host functions.
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::super::host::HostValue;
 use super::super::order::{lost, raw};
 use super::super::{glue, lazy};
 use super::{Transaction, aim, number_key};
-use crate::engine::{EngineGlobalType, Forwarder, Global, Val};
+use crate::engine::{EngineGlobalType, Forwarder, Global};
 use crate::error::{Code, Context, Error, Result};
 use crate::object::{ExternType, GlobalType};
 use crate::plan::{FuncId, ObjectId, Stub, Supply};
@@ -14,31 +14,32 @@ use crate::plan::{FuncId, ObjectId, Stub, Supply};
 impl Transaction<'_> {
     pub(super) fn make_numbers(&mut self) -> Result<()> {
         let ns = self.ns;
-        let state = ns.state();
-        let mut types: HashMap<GlobalType, EngineGlobalType> = HashMap::new();
-        let objects = self.plan.objects.iter().zip(self.first.0..);
-        let numbers = objects.flat_map(|(object, id)| {
-            let numbers = object.imports.iter().filter_map(|supply| match supply {
-                Supply::Number { value, ty } => Some((*value, *ty)),
-                _ => None,
+        let mut wanted: HashMap<GlobalType, Vec<_>> = HashMap::new();
+        {
+            let state = ns.state();
+            let objects = self.plan.objects.iter().zip(self.first.0..);
+            let numbers = objects.flat_map(|(object, id)| {
+                let numbers = object.imports.iter().filter_map(|supply| match supply {
+                    Supply::Number { value, ty } => Some((*value, *ty)),
+                    _ => None,
+                });
+                numbers.map(move |(value, ty)| number_key(ObjectId(id), value, ty))
             });
-            numbers.map(move |(value, ty)| number_key(ObjectId(id), value, ty))
-        });
-        for key in numbers {
-            let (importer, value, ty) = key;
-            let shared = importer.is_none() && state.numbers.contains_key(&(value, ty));
-            if shared || self.numbers.contains_key(&key) {
-                continue;
-            }
-            let engine_type = match types.entry(ty) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(new) => {
-                    new.insert(EngineGlobalType::new(ns.store.api(), ty)?)
+            let mut seen = HashSet::new();
+            for key in numbers {
+                let (importer, value, ty) = key;
+                let shared = importer.is_none() && state.numbers.contains_key(&(value, ty));
+                if !shared && seen.insert(key) {
+                    wanted.entry(ty).or_default().push(key);
                 }
-            };
+            }
+        }
+        for (ty, keys) in wanted {
+            let engine_type = EngineGlobalType::new(ns.store.api(), ty)?;
             // The planner lets only 32-bit entries through.
-            let global = Global::new(ns.store, engine_type, Val::u32(value as u32))?;
-            self.numbers.insert(key, global);
+            let values: Vec<u32> = keys.iter().map(|&(_, value, _)| value as u32).collect();
+            let globals = Global::all(ns.store, &engine_type, &values)?;
+            self.numbers.extend(keys.into_iter().zip(globals));
         }
         Ok(())
     }

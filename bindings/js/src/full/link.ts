@@ -83,6 +83,7 @@ export async function link(program: string | URL | Uint8Array, options: LinkOpti
     progress: undefined,
     needs: (bytes, place) => linker.needs(bytes, place, RUNTIME_PATH[options.runtimePath ?? "origin"]),
     provide: async () => 0,
+    slim: () => undefined,
   });
   const given = program instanceof Uint8Array;
   const file = given ? (options.name ?? "module.wasm") : libraries.filePlace(program);
