@@ -15,6 +15,8 @@ static struct {
     int32_t before, after; /* the guest's stack pointer */
 } inner;
 
+static struct module *library(void);
+
 static wasm_trap_t *called_back(const wasm_val_vec_t *args, wasm_val_vec_t *results)
 {
     wasm_dyld_cell_t cells[2];
@@ -37,6 +39,12 @@ static wasm_trap_t *called_back(const wasm_val_vec_t *args, wasm_val_vec_t *resu
         inner.before = CALL0(inner.dyld, find(inner.dyld, inner.object, "stack"));
         inner.code = wasm_dyld_func_call_cells(inner.function, NULL, 0, NULL);
         inner.after = CALL0(inner.dyld, find(inner.dyld, inner.object, "stack"));
+        break;
+    case 4: /* brings the first object that has the stack pointer */
+        inner.code = load_module(inner.dyld, "stack.so", library(), 0, &inner.object, &error);
+        /* fall through */
+    case 5: /* takes of the stack */
+        CALL0(inner.dyld, find(inner.dyld, inner.object, "takes"));
         break;
     }
     return NULL;
@@ -399,6 +407,57 @@ static void traps_often(void)
     ok("traps often");
 }
 
+/* A library without the stack pointer, whose function is called often before another library has it, and since. */
+static void stack_later(void)
+{
+    struct module *m = module_new();
+    uint32_t back = module_import(m, "env", "back", "i", "i");
+    module_function(m, "add", "ii", "i", CODE(LOCAL_GET, 0, LOCAL_GET, 1, I32_ADD));
+    module_function(m, "fails", "i", "i", CODE(LOCAL_GET, 0, CALL, (uint8_t)back, UNREACHABLE));
+    wasm_dyld_object_t *object = NULL;
+    struct host host = host_new();
+    define_function(&host, "env", "back", 1, 1, called_back);
+    WORKS(load_module(host.dyld, "bare.so", m, 0, &object, &error));
+    wasm_dyld_func_t *sums = prepare(host.dyld, object, "add"), *fails = prepare(host.dyld, object, "fails"), *again = NULL;
+    inner.dyld = host.dyld, inner.object = NULL, inner.what = -1;
+    int32_t sum = 0, first, quick = 0;
+    wasm_dyld_cell_t cell;
+    cell.i32 = 1;
+    for (int i = 0; i < OFTEN; i++) {
+        WORKS(add(sums, i, 1, &sum));
+        SAME(sum, i + 1);
+        FAILS(wasm_dyld_func_call_cells(fails, &cell, 1, &error), WASM_DYLD_TRAP, NULL);
+    }
+    /* It comes while such a call runs. */
+    inner.what = 4;
+    FAILS(wasm_dyld_func_call_cells(fails, &cell, 1, &error), WASM_DYLD_TRAP, NULL);
+    WORKS(inner.code);
+    first = CALL0(host.dyld, find(host.dyld, inner.object, "stack"));
+    CHECK(first > 0 && first % 16 == 0);
+    /* From then on each call leaves it as it was before that call. */
+    inner.what = 5;
+    for (int i = 1; i <= OFTEN; i++) {
+        quick = first - 16 * i;
+        WORKS(try_call(host.dyld, find(host.dyld, inner.object, "set_stack"), NULL, 1, quick));
+        FAILS(wasm_dyld_func_call_cells(fails, &cell, 1, &error), WASM_DYLD_TRAP, NULL);
+        SAME(CALL0(host.dyld, find(host.dyld, inner.object, "stack")), quick);
+        WORKS(add(sums, i, 2, &sum));
+        SAME(sum, i + 2);
+    }
+    /* Whoever prepares it again has the same way. */
+    again = prepare(host.dyld, object, "fails");
+    uint64_t instances = wasm_dyld_instance_count(host.dyld);
+    for (int i = 0; i < OFTEN; i++)
+        FAILS(wasm_dyld_func_call_cells(again, &cell, 1, &error), WASM_DYLD_TRAP, NULL);
+    SAME(CALL0(host.dyld, find(host.dyld, inner.object, "stack")), quick);
+    SAME(wasm_dyld_instance_count(host.dyld), instances);
+    wasm_dyld_func_delete(again);
+    wasm_dyld_func_delete(sums);
+    wasm_dyld_func_delete(fails);
+    host_delete(&host);
+    ok("stack later");
+}
+
 /* Handles and objects that go while a function that is called often runs. */
 static void inside_often(void)
 {
@@ -564,6 +623,7 @@ int main(void)
     inside_of_calls();
     often();
     traps_often();
+    stack_later();
     inside_often();
     rows();
     rows_that_trap();
