@@ -188,13 +188,16 @@ fn on_windows() {
     let differ = table::differences(BEGIN, &cells);
     println!("{} rows, of which differ: {differ:#?}", cells.len());
     let list = std::fs::read_to_string(c::source(ON_WINDOWS)).expect(ON_WINDOWS);
-    let row = |line: &str| {
-        line.rsplit_once(" -- ")
-            .map(|(row, _)| row.trim().to_string())
-    };
-    let listed: BTreeSet<String> = list.lines().filter_map(row).collect();
+    let rows = list.lines().filter_map(|line| line.rsplit_once(" -- "));
+    // What depends on how busy the machine is may come out either way.
+    let (at_times, always): (Vec<_>, Vec<_>) =
+        rows.partition(|(_, why)| why.starts_with("at times"));
+    let listed: BTreeSet<&str> = always.iter().map(|(row, _)| row.trim()).collect();
     let differ = differ.iter().filter_map(|line| line.split_once(" on "));
-    let differ: BTreeSet<String> = differ.map(|(row, _)| row.to_string()).collect();
+    let mut differ: BTreeSet<&str> = differ.map(|(row, _)| row).collect();
+    for (row, _) in at_times {
+        differ.remove(row.trim());
+    }
     assert_eq!(differ, listed, "{ON_WINDOWS} is not what differs");
 }
 
