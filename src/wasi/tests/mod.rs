@@ -209,11 +209,12 @@ impl Guest {
         self.ok("path_symlink", &[to, to_len, 3, at, length]);
     }
 
-    /// The names in a directory, sorted, `.` and `..` left out; with a buffer of `size` bytes as a program would.
-    fn list(&mut self, fd: u64, size: u64) -> Vec<String> {
+    /// The names in a directory, sorted, `.` and `..` left out; with a buffer of `size` bytes as a program would, and a larger one where an entry is longer than that.
+    fn list(&mut self, fd: u64, mut size: u64) -> Vec<String> {
         let mut names = Vec::new();
         let mut cookie = 0;
         loop {
+            let count = names.len();
             self.ok("fd_readdir", &[fd, DATA, size, cookie, OUT]);
             let used = u64::from(self.u32(OUT));
             let mut at = DATA;
@@ -228,6 +229,10 @@ impl Guest {
             }
             if used < size {
                 break;
+            }
+            if names.len() == count {
+                size *= 2;
+                assert!(size < HEAP as u64 - DATA, "no entry is so long");
             }
         }
         names.retain(|name| !matches!(name.as_str(), "." | ".."));
