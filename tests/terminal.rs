@@ -7,15 +7,15 @@ mod command;
 mod skip;
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use command::{program, ran, scratch, wasmdyld, wat};
 
-/// What a terminal gets of standard output and standard error.
-fn on_terminal(command: &mut Command) -> String {
+/// A terminal: what who types and sees has, and what programs have.
+fn terminal() -> (File, OwnedFd) {
     let (mut ours, mut theirs) = (0, 0);
     let none = std::ptr::null_mut;
     let size = libc::winsize {
@@ -25,7 +25,7 @@ fn on_terminal(command: &mut Command) -> String {
         ws_ypixel: 0,
     };
     // SAFETY: two places for file descriptors, which are then ours alone.
-    let (mut ours, theirs) = unsafe {
+    unsafe {
         let opened = libc::openpty(
             &raw mut ours,
             &raw mut theirs,
@@ -35,7 +35,12 @@ fn on_terminal(command: &mut Command) -> String {
         );
         assert_eq!(opened, 0, "a terminal");
         (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs))
-    };
+    }
+}
+
+/// What a terminal gets of standard output and standard error.
+fn on_terminal(command: &mut Command) -> String {
+    let (mut ours, theirs) = terminal();
     let copy = theirs.try_clone().expect("a second descriptor");
     command.env("TERM", "xterm").stdout(copy).stderr(theirs);
     let mut child = command.spawn().expect("the command starts");
@@ -49,6 +54,36 @@ fn on_terminal(command: &mut Command) -> String {
     }
     child.wait().expect("it ends");
     String::from_utf8(text).expect("text")
+}
+
+/// The guest ends with the number of bytes that it has read from standard input.
+#[test]
+fn a_guest_reads_a_terminal_and_is_stopped_while_it_waits_there() {
+    let body = program(
+        r"
+        (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 1000))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (call $exit (i32.load (i32.const 8)))",
+    );
+    let file = wat(&scratch("reads-terminal"), "main.wasm", &body);
+    let run = |typed: &str, timeout: &str| {
+        let (mut ours, theirs) = terminal();
+        ours.write_all(typed.as_bytes()).expect("typing");
+        let mut command = wasmdyld();
+        command.args(["run", "--timeout", timeout]).arg(&file);
+        let ended = ran(command.stdin(theirs));
+        // Until here there is somebody who may type.
+        drop(ours);
+        ended
+    };
+    let read = run("hello\n", "5m");
+    assert_eq!(read.code, Some(6), "{}", read.stderr);
+    // A line that is not at its end cannot be read.
+    for typed in ["", "hello"] {
+        let stopped = run(typed, "100ms");
+        assert_eq!(stopped.code, Some(124), "{}", stopped.stderr);
+        assert!(stopped.stderr.contains("longer than 100ms"));
+    }
 }
 
 const ESCAPE: char = '\x1b';
