@@ -1,6 +1,6 @@
 // In a worker of a page: runs the programs that /runs has, and posts what each did.
 import * as wasmdyld from "/modules/wasmdyld/dist/index.js";
-import { makeWasi } from "/modules/wasmdyld/dist/wasi.js";
+import { makeWasi } from "/parts/wasi.js";
 
 import { ended } from "./program.mjs";
 

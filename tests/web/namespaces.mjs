@@ -9,6 +9,8 @@ import { withPage } from "./browsers.mjs";
 const [browser, installed, guests, manifest] = process.argv.slice(2);
 const here = import.meta.dirname;
 const modules = path.join(installed, "..");
+// The package's own code is one file, and does not give away its WASI.
+const parts = process.env.WASMDYLD_JS_MODULES;
 
 /** Folders by numbers: for each the names in it, and for these a folder's number or a file's bytes. A folder in several places has one number. */
 function folders() {
@@ -46,6 +48,7 @@ function find(asked) {
   if (folder === "runs") return { text: JSON.stringify(rest === "" ? runs.length : told(Number(rest))) };
   if (folder === "guests") return path.join(guests, rest);
   if (folder === "modules") return path.join(modules, rest);
+  if (folder === "parts") return path.join(parts, rest);
   return path.join(here, asked);
 }
 

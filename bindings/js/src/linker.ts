@@ -260,11 +260,11 @@ export class Linker {
     };
   }
 
-  /** Nothing of the linker's is begun where JavaScript's stack could end it in its midst. */
-  private needRoom(): void {
+  /** Nothing of the linker's is begun where JavaScript's stack could end it in its midst; `times`: nor what comes after that, some calls deeper. */
+  needRoom(times = 1): void {
     if (this.hasFailed) throw this.failed("the linker has failed before");
     try {
-      needRoom();
+      needRoom(times);
     } catch (cause) {
       throw new LimitReached("LIMIT", "JavaScript's own stack is nearly full, of calls inside each other: nothing was done, and the namespace goes on", { cause });
     }

@@ -115,8 +115,10 @@ export class Memory {
 
   /** Bytes in the guest's heap, from its malloc. */
   newBytes(bytes: Uint8Array): number {
-    const address = this.alloc(bytes.length);
-    this.write(address, bytes);
+    // Of the memory itself they would be gone where it grows.
+    const own = this.has(bytes) ? bytes.slice() : bytes;
+    const address = this.alloc(own.length);
+    this.write(address, own);
     return address;
   }
 

@@ -2,7 +2,7 @@
 import { Callback, MODULE, callbackLibrary } from "./callbacks.js";
 import { apart } from "./apart.js";
 import { readCell, writeCell } from "./cells.js";
-import { func, must, options as checked, texts, words, type Check } from "./check.js";
+import { func, integer, must, options as checked, text, texts, words, type Check } from "./check.js";
 import { RUNTIME_PATH, configure } from "./config.js";
 import { CONTROL, Control } from "./control.js";
 import type { FunctionType } from "./engine.js";
@@ -37,8 +37,8 @@ export class Namespace {
   private readonly core: Core;
   private wasiReady: Promise<void> | undefined;
   private provider: WasiProvider | undefined;
-  /** Functions of WASI that the host has defined itself, since libraries could import it. */
-  private readonly definedLater = new Set<string>();
+  /** Functions of WASI that have been defined: the host's own, and those of an attempt that has come so far. */
+  private readonly definedWasi = new Set<string>();
   private callbacks = 0;
   /** By the linker's handles of functions. It takes a few thousand of them, and a function has one however often it is asked for. */
   private readonly prepared = new Map<number, Prepared>();
@@ -188,6 +188,8 @@ export class Namespace {
    * posted both: they are then not compiled here.
    */
   addLibrary(name: string, bytes: Uint8Array, module?: WebAssembly.Module): void {
+    must("the name of a library", name, text);
+    if (module !== undefined) must("what a library was compiled to", module, moduleOf);
     this.libraries.add(name, bytes, module);
   }
 
@@ -217,6 +219,7 @@ export class Namespace {
   /** Loads a library from bytes; `name` is what others may need it as. `module`: what JavaScript has compiled of these bytes. */
   async loadBytes(name: string, bytes: Uint8Array, options: LoadOptions & { module?: WebAssembly.Module } = {}): Promise<Library> {
     this.alive();
+    must("the name of a library", name, text);
     checked("loadBytes", options, { ...LOAD, module: moduleOf });
     const ready = await this.libraries.given(name, bytes, options.module);
     await this.wasi("wasmdyld");
@@ -315,9 +318,11 @@ export class Namespace {
 
   /** Takes the handle. */
   private defineExtern(module: string, name: string, own: number, options: DefineOptions): void {
-    if (module === WASI && this.wasiReady !== undefined) this.definedLater.add(name);
     try {
+      must("the module of what is defined", module, text);
+      must("the name of what is defined", name, text);
       this.linker.call("wasm_dyld_define", this.handle, module, name, own, options.override ? DEFINE_OVERRIDE : 0);
+      if (module === WASI) this.definedWasi.add(name);
     } finally {
       this.linker.engine.delete(own);
     }
@@ -391,6 +396,7 @@ export class Namespace {
   /** A library that is loaded, by its name: one loading more, which `$close` takes back. Nothing if it is not loaded. */
   loadedLibrary(name: string): Library | undefined {
     this.alive();
+    must("the name of a library", name, NAME);
     const object = this.out("wasm_dyld_load", (at) => [this.handle, this.libraries.place(name), FLAGS.noLoad, at]).getUint32(0, true);
     return object === 0 ? undefined : makeLibrary(this.core, object);
   }
@@ -399,11 +405,13 @@ export class Namespace {
   dladdr(value: number, kind: "function" | "data"): Found | undefined {
     this.alive();
     must("what dladdr looks for", kind, SYMBOL);
+    must("a pointer or an address", value, integer);
     return this.loaded.dladdr(value, kind);
   }
 
   private parse(signature: string): FunctionType {
     const ROOM = 64;
+    must("a signature", signature, text);
     const told = this.linker.results("wasm_dyld_parse_type", 2 + ROOM / 8, (at) => [signature, at + 16, ROOM, at, at + 8]);
     const [params, results] = [told.getUint32(0, true), told.getUint32(8, true)];
     if (params + results > ROOM) throw new RangeError(`a type of more than ${ROOM} values`);
@@ -522,12 +530,12 @@ export class Namespace {
     const given = { args: isProvider(wasi) ? 0 : sizeOf(args), env: sizeOf(Object.entries(env).map((entry) => entry.join("="))) };
     let bound = provider.setMemory === undefined;
     const bind = () => {
-      bound = true;
       provider.setMemory?.(memory());
+      bound = true;
     };
     for (const [name, parameters] of Object.entries(PREVIEW1)) {
-      // What the host has defined since it was promised comes after it.
-      if (this.definedLater.has(name)) continue;
+      // What the host has defined itself is meant, and what an earlier attempt has is there.
+      if (this.definedWasi.has(name)) continue;
       const call = name === "proc_exit" ? (code: number) => this.exit(code) : (functions[name] ?? (() => NOT_SUPPORTED));
       const type = { params: [...parameters].map((letter) => (letter === "I" ? 1 : 0)), results: name === "proc_exit" ? [] : [0] };
       // There is no memory before the first load, during which constructors call.
@@ -561,6 +569,7 @@ export class Namespace {
 
   private find(object: number, name: string, by = "wasm_dyld_dlsym"): ReturnType<Core["find"]> {
     const { linker } = this;
+    must("the name of a symbol", name, text);
     let found: DataView;
     try {
       this.alive();

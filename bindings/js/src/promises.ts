@@ -20,6 +20,8 @@ export interface Host {
   /** The guest's stack pointer, -1 where there is none. */
   stack(): number;
   setStack(stack: number): void;
+  /** An error unless JavaScript's stack has room for all of this, in a call and in functions that it calls. */
+  needRoom(): void;
   /** A stretch of guest code begins, between two waits. */
   begin(): void;
   /** It is over: why the guest is to stop, if it is. */
@@ -183,6 +185,8 @@ export class Promises {
     if (this.nested >= this.host.mostNested) {
       throw new LimitReached("LIMIT", `guest and host call each other more than ${this.host.mostNested} levels deep`);
     }
+    // What is begun has to be ended, which is some calls deeper.
+    this.host.needRoom();
     const run = this.entry(func, type);
     const outer = { stack: this.host.stack(), current: this.current, mode: this.mode.value };
     const bottom = program || outer.stack < 0 ? undefined : this.takeStack();

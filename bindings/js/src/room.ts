@@ -34,10 +34,10 @@ function bytes(): Uint8Array<ArrayBuffer> {
 
 let uses: ((levels: number, never: number) => void) | undefined;
 
-/** Throws what JavaScript throws where its stack is full, unless there is as much left of it as the linker takes. */
-export function needRoom(): void {
+/** Throws what JavaScript throws where its stack is full, unless there is so many times as much left of it as the linker takes. */
+export function needRoom(times = 1): void {
   uses ??= new WebAssembly.Instance(new WebAssembly.Module(bytes()), { "": { g: () => 0n } }).exports.f as (levels: number, never: number) => void;
-  uses(LEVELS, 0);
+  uses(LEVELS * times, 0);
 }
 
 /** Whether JavaScript has thrown this because its stack is full. */

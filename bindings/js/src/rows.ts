@@ -1,6 +1,6 @@
 // Calls of a guest's function for many rows of arguments, with one crossing: arguments and results are columns in the guest's memory.
 import { NAMES, toGuest, type Argument } from "./arguments.js";
-import { count, integer, must, object, options as checked, type Checks } from "./check.js";
+import { count, integer, object, options as checked, type Check, type Checks } from "./check.js";
 import type { FunctionType } from "./engine.js";
 import { LinkError } from "./errors.js";
 import type { Core, Prepared } from "./library.js";
@@ -27,6 +27,8 @@ export interface RowsOptions {
 }
 
 const OPTIONS: Checks<RowsOptions> = { rows: count, out: object };
+const inMemory: Check = (value) => (integer(value) === undefined && (value as number) >= -(2 ** 31) && (value as number) < MOST ? undefined : "an integer of 32 bits");
+const COLUMN: Checks<Column> = { address: (value) => inMemory(value), stride: count };
 
 type Kind = { new (buffer: ArrayBuffer): Numbers; name: string };
 /** Typed arrays of each kind of number; results are the first of them. */
@@ -66,9 +68,8 @@ function columnOf(core: Core, told: unknown, kind: number, what: () => string): 
     return { kind, rows, stride: width(kind), address: isGuests ? array.byteOffset : undefined, host: isGuests ? undefined : bytesOf(array) };
   }
   if (typeof told !== "object" || told === null || !("address" in told)) return undefined;
+  checked(what(), told as Column, COLUMN);
   const { address, stride = width(kind) } = told as Column;
-  must(`${what()}: its address`, address, integer);
-  must(`${what()}: its stride`, stride, count);
   return { kind, rows: undefined, stride, address: address >>> 0, host: undefined };
 }
 
@@ -85,26 +86,26 @@ export function callRows(core: Core, prepared: Prepared, name: string, args: Row
     return copies.at(-1)!;
   };
   try {
+    // Copies may make the memory grow, and what JavaScript has of it is then empty: so all that lies there is looked for before.
+    const columns = params.map((kind, n) => columnOf(core, args[n], kind, () => `column ${n + 1} of ${name}`));
+    const { out: wanted } = options;
+    const resultsAt = wanted === undefined ? undefined : intoColumns(core, name, results, Array.isArray(wanted) ? wanted : [wanted]);
     const given = params.map((kind, n) => {
       const what = () => `column ${n + 1} of ${name}`;
-      const column = columnOf(core, args[n], kind, what);
-      if (column) return column;
+      if (columns[n]) return columns[n];
       const value = toGuest(core, args[n] as Argument, kind, copy, what);
       const host = bytesOf((KINDS[kind]![0] as any).of(value));
       return { kind, rows: undefined, stride: 0, address: undefined, host };
     });
     const rows = rowsOf(name, given, options.rows);
     if (results.some((kind) => width(kind) * rows >= MOST)) throw new RangeError(`${name}: ${rows} rows are more than memory holds`);
-    const out = outs(name, results, rows, options.out);
-    const into = out.map((told, n) => {
-      const what = () => `result ${n + 1} of ${name}`;
-      const column = columnOf(core, told, results[n]!, what);
-      if (column === undefined) throw new TypeError(`${what()} goes into a typed array, a view or a column of memory`);
-      if (column.rows !== undefined && column.rows < rows) throw new RangeError(`${what()}: ${column.rows} values do not hold ${rows} rows`);
-      return column;
+    const made = resultsAt ? [] : results.map((kind) => new KINDS[kind]![0]!(new ArrayBuffer(width(kind) * rows)));
+    const into = resultsAt ?? intoColumns(core, name, results, made);
+    into.forEach((column, n) => {
+      if (column.rows !== undefined && column.rows < rows) throw new RangeError(`result ${n + 1} of ${name}: ${column.rows} values do not hold ${rows} rows`);
     });
     run(core, prepared, given, into, rows);
-    return options.out ?? (out.length > 1 ? out : out[0]);
+    return wanted ?? (made.length > 1 ? made : made[0]);
   } finally {
     core.memory.giveBack(copies);
   }
@@ -120,11 +121,14 @@ function rowsOf(name: string, columns: Given[], asked: number | undefined): numb
   return asked;
 }
 
-function outs(name: string, results: number[], rows: number, out: RowsOptions["out"]): RowsResult[] {
-  if (out === undefined) return results.map((kind) => new KINDS[kind]![0]!(new ArrayBuffer(width(kind) * rows)));
-  const all = Array.isArray(out) ? out : [out];
+function intoColumns(core: Core, name: string, results: number[], all: RowsResult[]): Given[] {
   if (all.length !== results.length) throw new TypeError(`${name} gives ${results.length} results, and \`out\` has ${all.length} columns`);
-  return all;
+  return all.map((told, n) => {
+    const what = () => `result ${n + 1} of ${name}`;
+    const column = columnOf(core, told, results[n]!, what);
+    if (column === undefined) throw new TypeError(`${what()} goes into a typed array, a view or a column of memory`);
+    return column;
+  });
 }
 
 function run(core: Core, prepared: Prepared, given: Given[], into: Given[], rows: number): void {

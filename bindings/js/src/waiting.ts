@@ -115,6 +115,7 @@ export class Waiting {
     this.promises = new Promises({
       stack: () => linker.plain("wasmdyld_stack", handle()),
       setStack: (stack) => linker.plain("wasmdyld_set_stack", handle(), stack),
+      needRoom: () => linker.needRoom(2),
       begin: () => linker.call("wasmdyld_begin_stretch", handle()),
       end: () => thrownBy(() => linker.call("wasmdyld_end_stretch", handle())),
       alloc: (size) => memory.alloc(size),

@@ -82,7 +82,10 @@ function ofNode(args: string[], { env = {}, preopens = {} }: WasiOptions): WasiP
   return {
     get imports() {
       made ??= make();
-      return made.wasiImport;
+      const { wasiImport } = made;
+      // Node's ends the process where this is none of its sockets, of which there are none: it gives guests no way to one.
+      const sock_accept = (fd: number) => (wasiImport.fd_allocate(fd >>> 0, 0n, 0n) === BAD_DESCRIPTOR ? BAD_DESCRIPTOR : NO_SOCKET);
+      return { ...wasiImport, sock_accept };
     },
     setMemory: once((memory) => made.initialize({ exports: { memory } })),
     file: (path) => guestFile(preopens, path),
@@ -118,6 +121,13 @@ async function ofShim(args: string[], { env = {}, folders = {}, shim: address }:
   const text = (at: number, size: number) => new TextDecoder().decode(new Uint8Array(wasi.inst.exports.memory.buffer, at >>> 0, size >>> 0));
   const path_symlink = (target: number, targetSize: number, fd: number, path: number, size: number) =>
     files.symlink(text(target, targetSize), wasi.fds[fd], text(path, size));
+  // It counts letters, and writes bytes behind the place that a guest has made for so many.
+  const args_sizes_get = (count: number, size: number): number => {
+    const view = new DataView(wasi.inst.exports.memory.buffer);
+    view.setUint32(count >>> 0, args.length, true);
+    view.setUint32(size >>> 0, args.reduce((sum, arg) => sum + new TextEncoder().encode(arg).length + 1, 0), true);
+    return SUCCESS;
+  };
   // It throws text for these: what comes to the guest is what other hosts tell it, of which none has a socket.
   const noSocket = (fd: number) => (wasi.fds[fd] === undefined ? BAD_DESCRIPTOR : NO_SOCKET);
   const sockets = { sock_accept: noSocket, sock_recv: noSocket, sock_send: noSocket, sock_shutdown: noSocket };
@@ -125,7 +135,7 @@ async function ofShim(args: string[], { env = {}, folders = {}, shim: address }:
     throw new Error(`the guest raised signal ${signal}: there are none`);
   };
   return {
-    imports: { ...(wasi.wasiImport as any), ...sockets, path_symlink, proc_raise },
+    imports: { ...(wasi.wasiImport as any), ...sockets, args_sizes_get, path_symlink, proc_raise },
     setMemory: (memory) => {
       wasi.inst = { exports: { memory } };
     },
@@ -133,11 +143,13 @@ async function ofShim(args: string[], { env = {}, folders = {}, shim: address }:
   };
 }
 
-const [SUCCESS, BAD_DESCRIPTOR, IO, TOO_MANY, NO_SOCKET] = [0, 8, 29, 33, 57];
+const [SUCCESS, BAD_DESCRIPTOR, INVALID, IO, TOO_MANY, NO_SOCKET] = [0, 8, 28, 29, 33, 57];
 /** As the C API has it. */
 const MOST_FILES = 256;
 /** The most of one call, as a guest may name the same bytes in any number of vectors; what is left is for its next call. */
 const [MOST_VECTORS, MOST_BYTES] = [1024, 1 << 20];
+/** As many as the C API takes of one call. */
+const MOST_SUBSCRIPTIONS = 4096;
 
 /** Functions that stand before WASI's own for the streams that are JavaScript's. */
 export function withStreams(
@@ -207,8 +219,29 @@ export function withStreams(
 
 /** Functions that stand before WASI's own, for what is said of it. */
 export function within(imports: WasiProvider["imports"], options: WasiOptions, memory: () => WebAssembly.Memory): WasiProvider["imports"] {
-  const few = withFewFiles(imports, options.maxFiles ?? MOST_FILES, memory);
+  const few = withFewFiles(withShortCalls(imports, memory), options.maxFiles ?? MOST_FILES, memory);
   return options.deterministic === undefined ? few : withStillTime(few, options.deterministic, memory);
+}
+
+/** Functions that stand before WASI's own so that a call does no more than what is asked of a budget for it: a vector takes its time whatever its length. */
+export function withShortCalls(imports: WasiProvider["imports"], memory: () => WebAssembly.Memory): WasiProvider["imports"] {
+  const few = (at: number, count: number): number => {
+    const { buffer } = memory();
+    const most = Math.min(count >>> 0, MOST_VECTORS, Math.max(0, (buffer.byteLength - (at >>> 0)) >>> 3));
+    // What is not within the memory is refused as ever.
+    if (most < Math.min(count >>> 0, MOST_VECTORS)) return count;
+    const view = new DataView(buffer);
+    let [taken, room] = [0, MOST_BYTES];
+    for (; taken < most; taken++) {
+      room -= view.getUint32((at >>> 0) + 8 * taken + 4, true);
+      if (room < 0 && taken > 0) break;
+    }
+    return taken;
+  };
+  const moves = (name: string): [string, (...args: any[]) => number] => [name, (fd, at, count, ...more) => imports[name]!(fd, at, few(at, count), ...more)];
+  const poll_oneoff = (at: number, events: number, count: number, told: number): number =>
+    count >>> 0 > MOST_SUBSCRIPTIONS ? INVALID : imports.poll_oneoff!(at, events, count, told);
+  return { ...imports, ...Object.fromEntries(["fd_read", "fd_write", "fd_pread", "fd_pwrite"].map(moves)), poll_oneoff };
 }
 
 /** Functions that stand before WASI's own so that guests have no more than so many files open. */

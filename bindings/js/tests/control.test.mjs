@@ -78,6 +78,9 @@ test("calls of WASI cost of the budget what they cost natively", async () => {
   assert.equal(answer, 0);
   const written = ns.memory.readU32(room + 8192);
   assert.equal(units, 101 + Math.floor((written + 3 * 1024) / 64));
+  // It costs no less where the guest has the number written into the first of them.
+  const [over] = cost("fd_readdir", 3, room, 4096, 0, room + 16);
+  assert.ok(over >= units, `${over}`);
   assert.deepEqual(cost("args_get", room, room + 64), [101 + Math.floor((4 * 2 + "wasmdyld\0argument\0".length) / 64), 0]);
   assert.equal(cost("poll_oneoff", room, room, 5000, room)[0], 101);
   // What the budget does not hold is not done.
@@ -97,6 +100,34 @@ test("calls of WASI cost of the budget what they cost natively", async () => {
   }, OutOfBudget);
   assert.ok(out < 5);
   other.close();
+});
+
+test("a call of WASI does no more than what it costs", async () => {
+  const { MemoryFolder } = await import(pathToFileURL(own).href);
+  const folder = await MemoryFolder.create({ "a.txt": "" });
+  const ns = await Namespace.create({ libraryPath: lib, control: "budget", wasi: { folders: { "/": folder } } });
+  const libc = await ns.load("libc.so");
+  const guest = await ns.loadBytes("libcalls.so", wasiCalls({ fd_write: 4, poll_oneoff: 4 }));
+  const fd = libc.open("a.txt", 0x10000000, 0);
+  assert.ok(fd > 2);
+  const [count, size] = [4096, 1 << 12];
+  const [vectors, bytes, told] = [8 * count, size, 4].map((room) => ns.memory.alloc(room));
+  for (const [each, written] of [[0, 0], [size, 256]]) {
+    const view = ns.memory.view(Uint32Array, vectors, 2 * count).array;
+    for (let n = 0; n < count; n++) view.set([bytes, each], 2 * n);
+    assert.equal(guest.call_fd_write(fd, vectors, count, told), 0);
+    assert.equal(ns.memory.readU32(told), written * size);
+    assert.equal(folder.read("a.txt").length, written * size);
+  }
+  // One that is larger by itself is a guest's own memory, and is written.
+  ns.memory.write(vectors, new Uint8Array(Uint32Array.of(0, 3 << 20, 0, 1).buffer));
+  ns.memory.alloc(4 << 20);
+  assert.equal(guest.call_fd_write(fd, vectors, 2, told), 0);
+  assert.equal(ns.memory.readU32(told), 3 << 20);
+  assert.throws(() => guest.call_fd_write(fd, -8, 2, told), (error) => error.code === "TRAP");
+  const INVAL = 28;
+  assert.equal(guest.call_poll_oneoff(vectors, vectors, 4097, told), INVAL);
+  ns.close();
 });
 
 test("a function that the guest has called interrupts it", async () => {

@@ -130,3 +130,28 @@ test("a guest is told that there are no sockets, and a signal is a trap that say
   assert.throws(() => guest.call_proc_raise(6), (error) => error.code === "TRAP" && /raised signal 6: there are none/.test(error.message));
   ns.close();
 });
+
+test("a guest that accepts from what is no socket does not end node", async () => {
+  const ns = await Namespace.create({ libraryPath: path.join(guests, "lib"), wasi: { preopens: { "/": guests } } });
+  await ns.load("libc.so");
+  const guest = await ns.loadBytes("libcalls.so", wasiCalls({ sock_accept: 3 }));
+  const NOTSOCK = 57;
+  assert.deepEqual([0, 1, 2, 3, 9, -1].map((fd) => guest.call_sock_accept(fd, 0, 64)), [NOTSOCK, NOTSOCK, NOTSOCK, NOTSOCK, BADF, BADF]);
+  ns.close();
+});
+
+test("a guest makes room for all bytes of its arguments", async () => {
+  for (const wasi of [{ folders: { "/": {} } }, { preopens: {} }]) {
+    const ns = await Namespace.create({ libraryPath: path.join(guests, "lib"), wasi: { ...wasi, args: ["\u00e9\u20ac\u{1f600}"], env: { A: "\u20ac" } } });
+    await ns.load("libc.so");
+    const guest = await ns.loadBytes("libcalls.so", wasiCalls({ args_sizes_get: 2, args_get: 2, environ_sizes_get: 2, environ_get: 2 }));
+    const at = ns.memory.alloc(256);
+    for (const name of ["args", "environ"]) {
+      ns.memory.write(at, new Uint8Array(256).fill(0xcc));
+      assert.equal(guest[`call_${name}_sizes_get`](at, at + 4), 0);
+      assert.equal(guest[`call_${name}_get`](at + 8, at + 32), 0);
+      assert.equal(ns.memory.read(at + 32, 224).findLastIndex((byte) => byte !== 0xcc) + 1, ns.memory.readU32(at + 4), name);
+    }
+    ns.close();
+  }
+});

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { KEEP, MEMORY, PASS, STACK, library } from "./modules.mjs";
+import { KEEP, MEMORY, PASS, STACK, WHERE, library } from "./modules.mjs";
 
 const installed = process.env.WASMDYLD_TEST_JS;
 const W = await import(pathToFileURL(path.join(installed, "dist/index.js")).href);
@@ -135,6 +135,24 @@ test("a namespace that is closed while something is fetched says so", async () =
     ns.close();
     await assert.rejects(loading, (error) => error instanceof InvalidArgument && /has been closed/.test(error.message));
   }
+});
+
+test("what is no name is refused, and the namespace goes on", async () => {
+  const ns = await Namespace.create({ libraryPath: lib });
+  const libc = await ns.load("libc.so");
+  // Numbers are places in the linker's memory.
+  for (const name of [2 ** 31, 5, 5n, Symbol("name"), undefined, null, {}, ["abs"]]) {
+    for (const run of [
+      () => libc.$function(name), () => libc.$has(name), () => libc.$rows(name, [1], { rows: 1 }), () => libc.$pointer(name), () => libc.$next(name), () => libc.$address(name), () => libc.$async(name),
+      () => ns.define(name, "f", "() -> ()", () => {}), () => ns.define("env", name, "() -> ()", () => {}), () => ns.define("env", "f", name, () => {}),
+      () => ns.callback(name, () => {}), () => ns.defineGlobal("env", name, "i32", 1), () => ns.addLibrary(name, library({})), () => ns.loadedLibrary(name), () => ns.dladdr(name, "names"),
+    ]) assert.throws(run, TypeError, `${run}: ${String(name)}`);
+    await assert.rejects(ns.loadBytes(name, library({})), TypeError);
+  }
+  for (const value of [5n, "5", NaN, 0.5]) assert.throws(() => ns.dladdr(value, "data"), TypeError);
+  assert.throws(() => ns.addLibrary("libx.so", library({}), {}), TypeError);
+  assert.equal(libc.abs(-3), 3);
+  ns.close();
 });
 
 test("what is no Uint8Array is no library, and the namespace goes on", async () => {
@@ -286,6 +304,54 @@ test("a call where JavaScript's stack is nearly full is refused, and the namespa
   assert.deepEqual([...words].sort(), ["LimitReached", "RangeError", "done"]);
   assert.equal(libc.strlen("text"), 4);
   assert.ok(ns.objects().includes("libc.so"));
+  ns.close();
+});
+
+test("a load where JavaScript's stack is nearly full is done later", async () => {
+  const words = new Set();
+  for (let bytes = 40 << 10; bytes < 180 << 10; bytes += 2 << 10) {
+    const ns = await Namespace.create({ libraryPath: lib });
+    await ns.loadBytes("libx.so", library({}));
+    await ns.prefetch(["libc.so"]);
+    nearTheEnd(bytes, () => {
+      try {
+        ns.loadNow("libc.so");
+        words.add("done");
+      } catch (error) {
+        words.add(error.constructor.name);
+      }
+    });
+    const libc = ns.loadNow("libc.so");
+    assert.equal(libc.getenv("none"), 0, `${bytes} bytes`);
+    ns.close();
+  }
+  assert.ok(words.has("done") && words.has("LimitReached"), [...words].join());
+});
+
+test("a call by $async where JavaScript's stack is nearly full leaves the guest's own stack where it was", only, async () => {
+  const ns = await Namespace.create({ libraryPath: lib, snapshots: true });
+  ns.define("env", "slow", "(i32) -> i32", async (n) => n, { async: true });
+  const guest = await ns.loadBytes("libslow.so", library({
+    imports: [["env", "slow", "i32 -> i32"]], others: [MEMORY, STACK], functions: { keep: KEEP, where: WHERE }, needed: ["libc.so"],
+  }));
+  assert.equal(await guest.$async("keep")(1), 2);
+  const stack = guest.where();
+  const words = new Set();
+  for (let bytes = 60 << 10; bytes < 280 << 10; bytes += 512) {
+    let coming;
+    nearTheEnd(bytes, () => {
+      try {
+        coming = guest.$async("keep")(2);
+      } catch (error) {
+        words.add(error.constructor.name);
+      }
+    });
+    words.add(await coming?.catch((error) => error.constructor.name));
+    assert.equal(guest.where(), stack, `${bytes} bytes`);
+  }
+  assert.ok(words.has(4) && words.has("LimitReached"), [...words].join());
+  ns.snapshot();
+  guest.$close();
   ns.close();
 });
 

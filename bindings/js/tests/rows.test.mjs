@@ -59,7 +59,7 @@ test("results go where they are wanted", async () => {
 });
 
 test("columns lie in the guest's memory", async () => {
-  const [ns, guest] = await sums();
+  const [ns, guest, libc] = await sums();
   const { memory } = ns;
   // Structures of two numbers, and a place for the third.
   const at = memory.newBytes(new Uint8Array(Int32Array.of(1, 10, 0, 2, 20, 0, 3, 30, 0).buffer));
@@ -73,7 +73,18 @@ test("columns lie in the guest's memory", async () => {
   assert.deepEqual([...numbers.array], [101, 110, 111]);
   guest.$rows("i", [numbers.array, 1], { out: numbers.array });
   assert.deepEqual([...numbers.array], [102, 111, 112]);
-  memory.free(at);
+  // Copies of what is larger than the heap make the memory grow, which leaves nothing of its typed arrays.
+  const large = () => "b".repeat(memory.buffer.byteLength);
+  const texts = memory.newBytes(new Uint8Array(Uint32Array.of(at, at, at).buffer));
+  const signs = (list) => [...list].map(Math.sign);
+  assert.deepEqual(signs(libc.$rows("strcmp", [large(), memory.view(Uint32Array, texts, 3).array])), [-1, -1, -1]);
+  libc.$rows("strcmp", [at, large()], { rows: 3, out: memory.view(Int32Array, texts, 3).array });
+  assert.deepEqual(signs(memory.view(Int32Array, texts, 3).array), [1, 1, 1]);
+  const whole = new Uint8Array(memory.buffer);
+  const [size, first] = [whole.length, whole.slice(at, at + 4)];
+  const copy = memory.newBytes(whole);
+  assert.deepEqual(memory.read(copy + at, 4), first);
+  assert.ok(memory.buffer.byteLength > size);
   ns.close();
 });
 
@@ -149,6 +160,8 @@ test("columns that do not fit are refused, and nothing is called", async () => {
   refused([three, { address: 16, stride: 2 ** 31 }], undefined, InvalidArgument, /not within the memory/);
   refused([{ address: -4 }], { rows: 2 }, InvalidArgument, /not within the memory/, "calls");
   refused([three], { out: { address: 2 ** 31 } }, InvalidArgument, /result 0/, "calls");
+  refused([{ address: 16, strid: 8 }], { rows: 1 }, TypeError, /column 1 of calls has no option `strid`; it has address and stride/, "calls");
+  refused([{ address: 2 ** 32 + 1024 }], { rows: 1 }, TypeError, /an integer of 32 bits/, "calls");
   refused([{ address: "16" }], { rows: 1 }, TypeError, /an integer/, "calls");
   refused([1], { rows: 2 ** 40 }, RangeError, /more than memory/, "calls");
   assert.throws(() => guest.$rows("none", []), LinkError);
