@@ -48,29 +48,35 @@ impl StringKey {
 }
 
 /// What a namespace's number adds to the handles of its objects. Where there is no room for both numbers, handles of two namespaces differ as long as neither has
-/// loaded as many objects as the bits below have numbers; and there they are never negative, as JavaScript sees them.
-fn mark(serial: u32) -> u64 {
-    match usize::BITS {
+/// loaded as many objects as the bits below have numbers, and fewer than 127 namespaces were made between them; and there they are never negative, as JavaScript
+/// sees them.
+fn mark(serial: u32, bits: u32) -> u64 {
+    match bits {
         64.. => u64::from(serial) << 32,
         _ => u64::from(serial & 0x7f) << 24,
     }
 }
 
+/// One more than the object's number, behind the mark: so no handle is NULL, however many objects there have been.
+fn number(serial: u32, id: ObjectId, bits: u32) -> u64 {
+    mark(serial, bits) + u64::from(id.0) + 1
+}
+
+fn object(number: u64, serial: u32, bits: u32) -> Option<ObjectId> {
+    let number = number.checked_sub(mark(serial, bits))?;
+    u32::try_from(number).ok()?.checked_sub(1).map(ObjectId)
+}
+
 impl wasm_dyld_object_t {
     pub fn handle(serial: u32, id: ObjectId) -> *mut wasm_dyld_object_t {
-        // One more, so that no handle is NULL.
-        let number = mark(serial) ^ (u64::from(id.0) + 1);
-        std::ptr::without_provenance_mut(number as usize)
+        std::ptr::without_provenance_mut(number(serial, id, usize::BITS) as usize)
     }
 }
 
 impl wasm_dyld_t {
     /// The object that a handle names.
     pub fn id(&self, handle: *const wasm_dyld_object_t) -> Result<ObjectId> {
-        let number = u32::try_from(handle.addr() as u64 ^ mark(self.serial)).ok();
-        let id = number
-            .and_then(|number| number.checked_sub(1))
-            .map(ObjectId);
+        let id = object(handle.addr() as u64, self.serial, usize::BITS);
         match id.filter(|&id| self.ns.contains(id)) {
             Some(id) => Ok(id),
             None => Err(Error::new(
@@ -304,4 +310,33 @@ pub extern "C" fn wasm_dyld_object_symbols(
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_handle_is_null_and_each_names_its_object() {
+        for bits in [32, 64] {
+            for serial in [0u32, 1, 5, 127, 128, 129] {
+                let marked = serial & 0x7f;
+                for id in [
+                    0,
+                    1,
+                    (1 << 24) - 1,
+                    1 << 24,
+                    (marked << 24).saturating_sub(1),
+                ] {
+                    let number = number(serial, ObjectId(id), bits);
+                    assert_ne!(number, 0, "{serial} {id}");
+                    let found = object(number, serial, bits);
+                    assert_eq!(found, Some(ObjectId(id)), "{serial} {id}");
+                    let of_next = object(number, serial + 1, bits);
+                    assert_ne!(of_next, Some(ObjectId(id)), "{serial} {id}");
+                }
+                assert_eq!(object(0, serial, bits), None);
+            }
+        }
+    }
 }

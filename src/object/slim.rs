@@ -8,6 +8,7 @@ use super::entries::{Entries, ImportEntry};
 use super::section::{
     CODE, CUSTOM, ELEMENT, EXPORT, GLOBAL, HEADER, IMPORT, MEMORY, Section, Sections, TABLE,
 };
+use crate::abi;
 
 /// What the table is exported as. Each export has its own place in it; in that of others than functions is some function. `bindings/js` knows the name.
 const NAME: &str = "\0functions";
@@ -20,11 +21,23 @@ const EXPORTED_TABLE: u8 = 1;
 /// A section's identifier, and its size in as many bytes as it may have.
 const HEAD: usize = 6;
 
-/// The module, in as many bytes. `None` where it is not worth it, or something in it is not known here: the engine gets it as it is.
+/// The module, in as many bytes. `None` where it is not worth it, or something in it is not known here: the engine gets it as it is. Code that names a table
+/// behind the last one is not valid, and here reaches this one: such a module may put into it what its exports do not say.
 pub fn slim(bytes: &[u8]) -> Option<Vec<u8>> {
     let sections: Vec<_> = Sections::new(bytes).collect::<Result<_, _>>().ok()?;
     let mut known = 0u32;
-    for section in sections.iter().filter(|section| section.id != CUSTOM) {
+    for section in &sections {
+        if section.id == CUSTOM {
+            // JavaScript is asked what a module of several objects exports.
+            if section
+                .reader()
+                .read_string()
+                .is_ok_and(|name| name == abi::OBJECTS)
+            {
+                return None;
+            }
+            continue;
+        }
         let bit = 1u32.checked_shl(section.id.into())?;
         // What is there twice is the engine's to refuse.
         if section.id > TAG || known & bit != 0 {
@@ -279,6 +292,8 @@ mod tests {
     #[test]
     fn what_is_small_damaged_or_strange_stays_as_it_is() {
         assert!(slim(&module(FEW as usize - 1, "")).is_none());
+        let objects = format!("(@custom \"{}\" \"\")", abi::OBJECTS);
+        assert!(slim(&module(200, &objects)).is_none());
         let bytes = module(100, "(memory 1)");
         for end in 0..bytes.len() {
             assert!(slim(&bytes[..end]).is_none(), "{end}");

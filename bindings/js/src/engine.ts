@@ -426,18 +426,18 @@ export class Engine {
     const { value, type } = this.objects.get(handle) as Extern;
     const given = this.vector(args);
     const values = Array.from({ length: given.size }, (_, n) => this.read(given.data + VALUE * n));
-    let result;
     try {
-      result = this.promises ? this.promises.between(() => value(...values)) : value(...values);
+      const result = this.promises ? this.promises.between(() => value(...values)) : value(...values);
+      const { size, data } = this.vector(results);
+      if (size === 0) return 0;
+      const kinds = (type!() as FunctionType).results;
+      const all = size === 1 ? [result] : [...result];
+      // Of a module that is valid only with the linker's table in it, a function may be of another type than its bytes say.
+      kinds.forEach((kind, n) => this.write(data + VALUE * n, kind, all[n]));
+      return 0;
     } catch (error) {
       return this.trap(error);
     }
-    const { size, data } = this.vector(results);
-    if (size === 0) return 0;
-    const kinds = (type!() as FunctionType).results;
-    const all = size === 1 ? [result] : [...result];
-    kinds.forEach((kind, n) => this.write(data + VALUE * n, kind, all[n]));
-    return 0;
   }
 
   /** A function of the linker's, which guests call. */

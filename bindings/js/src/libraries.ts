@@ -181,6 +181,8 @@ export class Libraries {
       this.here.set(place, found);
       // Not awaited before what it needs is under way.
       const compiled = this.compile(nameOf(place), found, opened.module);
+      // Whoever waits for it hears of it; where something else fails before that, nobody does.
+      compiled.catch(() => {});
       return { ...found, compiled, needs: this.options.needs(found.bytes, place) };
     } catch (error) {
       if (!(error instanceof FileNotFound)) throw error;

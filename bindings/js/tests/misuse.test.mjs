@@ -394,3 +394,34 @@ test("a library may be awaited, shown and made JSON, whatever it is in", async (
   assert.deepEqual([odd.then, odd.toJSON, odd.$call("then"), odd.$function("toJSON")()], [undefined, undefined, 3, 4]);
   ns.close();
 });
+
+test("a guest that reaches for the table of its exports ends in a trap, and its namespace goes on", async () => {
+  const count = 40;
+  const functions = Object.fromEntries(Array.from({ length: count }, (_, n) => [`number_${n}`, ["-> i32", 0, [0x41, n]]]));
+  functions.wide = ["-> i64", 0, [0x42, 7]];
+  // (table.set 0 (i32.const 1) (ref.func $wide)): the module has no table, and is not valid.
+  functions.spoil = ["->", 0, [0x41, 1, 0xd2, count, 0x26, 0]];
+  const fetched = library({ functions });
+  const fetch = async () => new Response(fetched);
+  const ns = await Namespace.create({ libraryPath: "http://x.invalid/lib", fetch });
+  const spoilt = await ns.load("libspoilt.so").catch((error) => error);
+  if (!(spoilt instanceof Error)) {
+    spoilt.spoil();
+    assert.throws(() => spoilt.number_1(), Trap);
+    assert.equal(spoilt.number_2(), 2);
+  }
+  assert.equal((await ns.loadBytes("libx.so", library({ functions: { x: ["-> i32", 0, [0x41, 1]] } }))).x(), 1);
+  ns.close();
+});
+
+test("what fails where the linker has failed before is the load's own error, and nothing else is rejected", async () => {
+  const rejected = [];
+  const note = (error) => rejected.push(error);
+  process.on("unhandledRejection", note);
+  const ns = await Namespace.create({ libraryPath: lib });
+  ns.linker.engine.failure = new Error("for this test");
+  await assert.rejects(ns.load("libz.so"));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.off("unhandledRejection", note);
+  assert.deepEqual(rejected, []);
+});

@@ -60,6 +60,55 @@ fn a_scope_finds_what_a_plain_search_finds() {
     }
 }
 
+/// Names that are looked up together are found as each alone, however many scopes and names there are.
+#[test]
+fn names_that_are_looked_up_together_are_found_as_each_alone() {
+    for seed in 1..12 {
+        let mut random = Random::new(seed);
+        let mut scopes: [Scope; 3] = Default::default();
+        let mut next = 0;
+        for scope in &mut scopes {
+            for _ in 0..random.below(4) {
+                scope.push(ObjectId(next), &object(&mut random));
+                next += 1;
+            }
+            // With places that are empty, and lists of one.
+            if random.one_in(2) {
+                scope.len();
+                let gone = scope.order().iter().copied();
+                let gone: HashSet<ObjectId> = gone.filter(|_| random.one_in(2)).collect();
+                scope.remove(&gone);
+            }
+        }
+        let [a, b, c] = &scopes;
+        let lookup = Lookup {
+            scopes: [Some(a), random.one_in(4).then_some(b), Some(c)],
+        };
+        for count in [0, 1, 2, 63, 64, 65, 200] {
+            let names: Vec<String> = (0..count)
+                .map(|_| match random.below(NAMES + 2) {
+                    n if n < NAMES => format!("f{n}"),
+                    n if n == NAMES => "_initialize".to_string(),
+                    _ => String::new(),
+                })
+                .collect();
+            for kind in [Kind::Symbol, Kind::Global, Kind::Table] {
+                let together = lookup.firsts(names.iter().map(|name| Name::new(name)), kind);
+                for (n, found) in together.into_iter().enumerate() {
+                    let alone = names.get(n);
+                    let alone = alone.and_then(|name| lookup.first(Name::new(name), kind));
+                    let found = found.map(|found| found.definition);
+                    assert_eq!(
+                        found,
+                        alone.map(|alone| alone.definition),
+                        "seed {seed}, {n}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_place_tells_its_object() {
     for seed in 1..6 {

@@ -123,6 +123,54 @@ fn each_kind_finds_its_own_under_one_name() {
     );
 }
 
+/// Imports are looked up in batches: each leads to its own name, wherever in a batch it stands, of whatever kind its neighbours are, and also where it is defined again.
+#[test]
+fn an_import_leads_to_its_own_name_wherever_it_stands() {
+    for (count, scopes) in [(58, 1), (59, 1), (60, 2), (123, 2), (124, 3), (200, 3)] {
+        let mut world = World::default();
+        for n in 0..scopes {
+            let mut first = Draft::library();
+            for f in (0..count).filter(|f| n == 0 || f % 3 == n) {
+                first.func(&format!("f{f}"), sig(f % 3));
+                first.data(&format!("d{f}"), f as u64);
+            }
+            world.put(&format!("first{n}"), first);
+            world.load(&format!("first{n}"), GLOBAL).unwrap();
+        }
+        let mut user = Draft::library();
+        for f in (0..count).rev() {
+            match f % 5 {
+                0 => user.got_func(&format!("f{f}")),
+                1 => user.got_mem(&format!("d{f}")),
+                _ => {
+                    user.import_func(&format!("f{f}"), sig(f % 3));
+                }
+            }
+        }
+        world.put("user", user);
+        let (plan, _) = world.load("user", GLOBAL).unwrap();
+        let bindings = &plan.objects[0].bindings[5..];
+        assert_eq!(bindings.len(), count);
+        let first = world.id("first0");
+        let object = &world.shelf.files["first0"].object;
+        for (f, binding) in (0..count).rev().zip(bindings) {
+            let of = |name: String| object.position(&name);
+            let (export, name) = match binding {
+                Binding::Func(callee) | Binding::Slot(callee) => {
+                    (callee.export().unwrap(), format!("f{f}"))
+                }
+                Binding::Data(definition) => (*definition, format!("d{f}")),
+                other => panic!("{f}: {other:?}"),
+            };
+            assert_eq!(
+                (export.object, Some(export.export)),
+                (first, of(name)),
+                "{f} of {count}"
+            );
+        }
+    }
+}
+
 /// Imports its own function `f(int)` and its address, as libc.so does.
 fn libc() -> Draft {
     let mut draft = Draft::library();
