@@ -97,17 +97,20 @@ impl<'a> Entries<'a> {
         })
     }
 
-    /// The next export, if it is of a function or a global.
+    /// The next export. Nearly all are of functions and globals.
     #[inline(always)]
-    pub fn plain_export(&mut self) -> Option<RawExport<'a>> {
-        let (export, rest) = export(self.rest)?;
-        self.go_to(rest);
-        Some(export)
+    pub fn export(&mut self) -> Result<RawExport<'a>, Error> {
+        match export(self.rest) {
+            Some((export, rest)) => {
+                self.go_to(rest);
+                Ok(export)
+            }
+            None => self.other_export(),
+        }
     }
 
-    /// The next export, of whatever kind.
     #[cold]
-    pub fn export(&mut self) -> Result<RawExport<'a>, Error> {
+    fn other_export(&mut self) -> Result<RawExport<'a>, Error> {
         let export = self.slowly::<wasmparser::Export<'a>>()?;
         Ok(RawExport {
             name: export.name.as_bytes(),

@@ -44,7 +44,11 @@ pub fn expose(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
                 continue;
             }
             // Exports stand before these.
-            section::START | section::ELEMENT | section::CODE | section::DATA | DATA_COUNT
+            section::START
+            | section::ELEMENT
+            | section::CODE
+            | section::DATA
+            | section::DATA_COUNT
                 if !written =>
             {
                 append(&mut out, &exports(None, &more)?)?;
@@ -61,8 +65,6 @@ pub fn expose(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     }
     Ok(Some(out))
 }
-
-const DATA_COUNT: u8 = 12;
 
 /// Looks at what the module has of its own.
 fn survey(bytes: &[u8]) -> Result<More> {

@@ -367,10 +367,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         let (count, mut entries) = Entries::new(contents, start).map_err(fault::reader)?;
         for _ in 0..count {
             let at = entries.position();
-            let export = match entries.plain_export() {
-                Some(export) => export,
-                None => entries.export().map_err(fault::reader)?,
-            };
+            let export = entries.export().map_err(fault::reader)?;
             self.check_name(at, export.name)?;
             self.spaces.budget.take(at, 1, export.name.len())?;
             let item = self.export_item(at, export.kind, export.index)?;

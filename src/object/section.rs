@@ -21,6 +21,9 @@ pub(super) const START: u8 = 8;
 pub(super) const ELEMENT: u8 = 9;
 pub(super) const CODE: u8 = 10;
 pub(super) const DATA: u8 = 11;
+pub(super) const DATA_COUNT: u8 = 12;
+#[cfg(any(test, target_family = "wasm"))]
+pub(super) const TAG: u8 = 13;
 
 pub(super) struct Section<'a> {
     pub id: u8,

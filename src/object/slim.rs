@@ -2,11 +2,13 @@
 //! takes, and of what libraries export others use little. Here the functions stand in a table of the module's own, from which an object is made when it is
 //! asked for. All sections of code stay where they were, so that places in traces are those of the file.
 
+use wasm_encoder::Encode;
 use wasmparser::{ExternalKind, TypeRef};
 
 use super::entries::{Entries, ImportEntry};
 use super::section::{
-    CODE, CUSTOM, ELEMENT, EXPORT, GLOBAL, HEADER, IMPORT, MEMORY, Section, Sections, TABLE,
+    CODE, CUSTOM, DATA_COUNT, ELEMENT, EXPORT, GLOBAL, HEADER, IMPORT, MEMORY, Section, Sections,
+    TABLE, TAG,
 };
 use crate::abi;
 
@@ -14,8 +16,6 @@ use crate::abi;
 const NAME: &str = "\0functions";
 /// With fewer exports it is not worth it.
 const FEW: u32 = 32;
-const TAG: u8 = 13;
-const DATA_COUNT: u8 = 12;
 const FUNCREF: u8 = 0x70;
 const EXPORTED_TABLE: u8 = 1;
 /// A section's identifier, and its size in as many bytes as it may have.
@@ -64,16 +64,16 @@ pub fn slim(bytes: &[u8]) -> Option<Vec<u8>> {
     for section in &sections {
         if section.offset == tables_at {
             let mut one = vec![FUNCREF, 1];
-            number(&mut one, divided.count);
-            number(&mut one, divided.count);
+            divided.count.encode(&mut one);
+            divided.count.encode(&mut one);
             write(&mut made, TABLE, &with(tables, &one)?)?;
         }
         if section.offset == elements_at {
             // Functions, of this table, from its beginning on.
             let mut one = vec![2];
-            number(&mut one, table);
+            table.encode(&mut one);
             one.extend([0x41, 0, 0x0b, 0]);
-            number(&mut one, divided.count);
+            divided.count.encode(&mut one);
             one.extend_from_slice(&divided.functions);
             write(&mut made, ELEMENT, &with(elements, &one)?)?;
         }
@@ -91,12 +91,11 @@ pub fn slim(bytes: &[u8]) -> Option<Vec<u8>> {
         match section.id {
             EXPORT => {
                 let mut less = Vec::new();
-                number(&mut less, divided.others.checked_add(1)?);
+                divided.others.checked_add(1)?.encode(&mut less);
                 less.extend_from_slice(&divided.rest);
-                number(&mut less, NAME.len() as u32);
-                less.extend_from_slice(NAME.as_bytes());
+                NAME.encode(&mut less);
                 less.push(EXPORTED_TABLE);
-                number(&mut less, table);
+                table.encode(&mut less);
                 write(&mut made, EXPORT, &less)?;
             }
             TABLE | ELEMENT => {}
@@ -127,12 +126,9 @@ impl Divided {
         let (mut others, mut rest) = (0, Vec::new());
         for _ in 0..count {
             let start = entries.position();
-            let export = match entries.plain_export() {
-                Some(export) => export,
-                None => entries.export().ok()?,
-            };
+            let export = entries.export().ok()?;
             if export.kind == ExternalKind::Func {
-                number(&mut functions, export.index);
+                export.index.encode(&mut functions);
             } else {
                 functions.push(0);
                 others += 1;
@@ -173,22 +169,14 @@ fn with(section: Option<&Section<'_>>, entry: &[u8]) -> Option<Vec<u8>> {
         Some(section) => {
             let mut reader = section.reader();
             let count = reader.read_var_u32().ok()?;
-            number(&mut list, count.checked_add(1)?);
+            count.checked_add(1)?.encode(&mut list);
             let read = section.contents.len() - reader.bytes_remaining();
             list.extend_from_slice(section.contents.get(read..)?);
         }
-        None => number(&mut list, 1),
+        None => 1u32.encode(&mut list),
     }
     list.extend_from_slice(entry);
     Some(list)
-}
-
-fn number(out: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 /// Appends a section, its size in five bytes.

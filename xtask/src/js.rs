@@ -94,9 +94,16 @@ pub fn library_with(features: &[&str]) -> Result<PathBuf> {
     Build { rust, quick: true }.library(features)
 }
 
-/// The folder of the compiler of types.
-pub fn tools() -> Result<PathBuf> {
+/// The folder of the compiler of types, and of what else makes the package.
+fn tools() -> Result<PathBuf> {
     installed("tools", &PACKAGES)
+}
+
+/// The compiler of types.
+pub fn tsc() -> Result<Command> {
+    let mut tsc = Command::new("node");
+    tsc.arg(tools()?.join("node_modules/typescript/bin/tsc"));
+    Ok(tsc)
 }
 
 /// The C functions that the sources call: what they name, and what they make of a word and the name that functions of configurations begin with. No
@@ -357,11 +364,7 @@ fn package(wasm: &[PathBuf], tell_sizes: bool) -> Result<PathBuf> {
     }
     let modules = place.join("node_modules");
     std::os::unix::fs::symlink(tools.join("node_modules"), &modules).at("link", &modules)?;
-    util::timed("tsc", || {
-        let mut tsc = Command::new("node");
-        tsc.arg(tools.join("node_modules/typescript/bin/tsc"));
-        util::run(tsc.arg("-p").arg(&place))
-    })?;
+    util::timed("tsc", || util::run(tsc()?.arg("-p").arg(&place)))?;
     util::timed("esbuild", || {
         let mut esbuild = Command::new(tools.join("node_modules/.bin/esbuild"));
         esbuild

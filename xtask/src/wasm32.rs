@@ -134,8 +134,7 @@ impl Kit {
 /// The package's engine as JavaScript.
 fn engine(place: &Path) -> Result<PathBuf> {
     let folder = place.join("engine");
-    let mut tsc = Command::new("node");
-    tsc.arg(js::tools()?.join("node_modules/typescript/bin/tsc"));
+    let mut tsc = js::tsc()?;
     tsc.args(["--target", "es2022", "--module", "nodenext"]);
     tsc.args(["--lib", "es2023,dom,esnext.disposable", "--strict"]);
     tsc.args(["--rootDir", "bindings/js/src", "--outDir"])

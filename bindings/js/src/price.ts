@@ -4,8 +4,8 @@
 const [CALL, BYTES] = [100, 64];
 /** What an entry of a folder stands for, which the host looks at. */
 const ENTRY = 1024;
-/** The most that one call looks at. */
-const [MOST_VECTORS, MOST_SUBSCRIPTIONS] = [1024, 4096];
+/** The most that one call looks at, as in the C API; what is left is for its next call, or refused. */
+export const [MOST_VECTORS, MOST_SUBSCRIPTIONS] = [1024, 4096];
 /** Of a vector, of a subscription with its event, and of an entry before its name. */
 const [VECTOR, SUBSCRIPTION, DIRENT] = [8, 48 + 32, 24];
 

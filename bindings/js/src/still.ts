@@ -1,5 +1,6 @@
 // WASI that is the same in every run: random numbers of a seed, clocks that stand still, sleeps that pass at once. `src/wasi/preview1/clocks.rs` has the same for
 // other hosts.
+import { MOST_SUBSCRIPTIONS } from "./price.js";
 import type { WasiProvider } from "./wasi.js";
 
 const [SUCCESS, BAD_DESCRIPTOR, INVALID] = [0, 8, 28];
@@ -7,8 +8,6 @@ const [REALTIME, MONOTONIC, CLOCKS] = [0, 1, 4];
 /** 2001-09-09T01:46:40Z, in nanoseconds since 1970. */
 const START = 1_000_000_000n * 1_000_000_000n;
 const [SUBSCRIPTION, EVENT] = [48, 32];
-/** As many as a guest may ask for at once. */
-const MOST_SUBSCRIPTIONS = 4096;
 const SOME_CLOCK = 0;
 const ABSOLUTE = 1;
 

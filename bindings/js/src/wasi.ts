@@ -4,6 +4,7 @@ import { count, integer, object, options as checked, place, texts, type Checks }
 import { builtin, inNode } from "./files.js";
 import type { MemoryFolder } from "./folder.js";
 import { guestFile } from "./guest-paths.js";
+import { MOST_SUBSCRIPTIONS, MOST_VECTORS } from "./price.js";
 import { filesInMemory } from "./memory-files.js";
 import { shimOf } from "./shim.js";
 import { withStillTime } from "./still.js";
@@ -147,9 +148,7 @@ const [SUCCESS, BAD_DESCRIPTOR, INVALID, IO, TOO_MANY, NO_SOCKET] = [0, 8, 28, 2
 /** As the C API has it. */
 const MOST_FILES = 256;
 /** The most of one call, as a guest may name the same bytes in any number of vectors; what is left is for its next call. */
-const [MOST_VECTORS, MOST_BYTES] = [1024, 1 << 20];
-/** As many as the C API takes of one call. */
-const MOST_SUBSCRIPTIONS = 4096;
+const MOST_BYTES = 1 << 20;
 
 /** Functions that stand before WASI's own for the streams that are JavaScript's. */
 export function withStreams(
