@@ -10,6 +10,7 @@ use crate::error::Result;
 
 /// A module may have a segment for every few bytes, so only what they fill together is kept. Passive segments are copied by
 /// code, empty ones fill nothing.
+#[inline(never)]
 pub(super) fn read(contents: &[u8], offset: usize, spaces: &IndexSpaces) -> Result<Vec<Filled>> {
     let mut reader = BinaryReader::new(contents, offset);
     let segments = reader.read_var_u32().map_err(fault::reader)?;

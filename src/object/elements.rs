@@ -10,6 +10,7 @@ use crate::error::Result;
 
 /// Segments on tables of other things than functions are passed over, as are passive and declared
 /// ones.
+#[inline(never)]
 pub(super) fn read(
     contents: &[u8],
     offset: usize,

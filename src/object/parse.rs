@@ -1,4 +1,7 @@
 //! One pass over a module's sections that fills an [`Object`]. Code and the contents of data are passed over.
+//!
+//! What reads a section stays a function of its own. JavaScript's engines compile a function as a whole when it is called first, and anew when a loop in it has
+//! run for long: that takes ten times as long for a reader of all sections as for one of exports.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -103,6 +106,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
     }
 
+    #[inline(never)]
     fn section(&mut self, payload: Payload<'a>) -> Result<()> {
         match payload {
             Payload::TypeSection(section) => {
@@ -182,6 +186,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         (contents.unwrap_or_default(), range.start)
     }
 
+    #[inline(never)]
     fn imports(&mut self, section: ImportSectionReader<'a>) -> Result<()> {
         let start = section.range().start;
         let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
@@ -230,6 +235,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok(())
     }
 
+    #[inline(never)]
     fn import(&mut self, at: usize, import: RawImport<'a>) -> Result<()> {
         let position = index(self.object.imports.len());
         let module = self.import_names(at, import.module, import.name)?;
@@ -335,6 +341,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok(module)
     }
 
+    #[inline(never)]
     fn defined_tables(&mut self, imported: usize) {
         let defined = self.spaces.tables.get(imported..).unwrap_or_default();
         self.object.defined_tables = index(defined.len());
@@ -353,6 +360,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             .and_then(|n| Some((index(imported.saturating_add(n)), *defined.get(n)?)));
     }
 
+    #[inline(never)]
     fn exports(&mut self, section: ExportSectionReader<'a>) -> Result<()> {
         let start = section.range().start;
         let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
@@ -382,6 +390,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         settled.map_err(|NotText| not_text(section))
     }
 
+    #[inline(never)]
     fn export_item(&self, at: usize, kind: ExternalKind, index: u32) -> Result<ExportItem> {
         Ok(match kind {
             ExternalKind::Func | ExternalKind::FuncExact => ExportItem::Func {
@@ -417,6 +426,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         })
     }
 
+    #[inline(never)]
     fn custom(&mut self, section: &CustomSectionReader<'a>) -> Result<()> {
         let at = section.data_offset();
         match section.name() {
@@ -473,6 +483,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
     }
 
+    #[inline(never)]
     fn finish(mut self) -> Result<(Object, Features)> {
         if let (Some(at), None) = (self.linking, &self.notes) {
             // A linked program that was made with --emit-relocs has the section as well.
@@ -506,6 +517,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 }
 
 /// Where functions begin, behind their sizes. What is damaged there is the engine's to refuse.
+#[inline(never)]
 fn bodies(code: &[u8], at: usize, count: u32, room: usize) -> Arc<[u32]> {
     let mut reader = BinaryReader::new(code, at);
     let mut bodies = Vec::with_capacity(room);

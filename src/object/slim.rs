@@ -116,6 +116,7 @@ struct Divided {
 }
 
 impl Divided {
+    #[inline(never)]
     fn of(bytes: &[u8], exports: &Section<'_>) -> Option<Divided> {
         let (count, mut entries) = Entries::new(exports.contents, exports.offset).ok()?;
         // Each takes three bytes or more.
@@ -144,6 +145,7 @@ impl Divided {
     }
 }
 
+#[inline(never)]
 fn imported_tables(imports: Option<&Section<'_>>) -> Option<u32> {
     let Some(imports) = imports else {
         return Some(0);
@@ -163,6 +165,7 @@ fn imported_tables(imports: Option<&Section<'_>>) -> Option<u32> {
 }
 
 /// A section's contents with one entry more.
+#[inline(never)]
 fn with(section: Option<&Section<'_>>, entry: &[u8]) -> Option<Vec<u8>> {
     let mut list = Vec::new();
     match section {
@@ -180,6 +183,7 @@ fn with(section: Option<&Section<'_>>, entry: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Appends a section, its size in five bytes.
+#[inline(never)]
 fn write(out: &mut Vec<u8>, id: u8, contents: &[u8]) -> Option<()> {
     let size = u32::try_from(contents.len()).ok()?;
     out.push(id);

@@ -50,6 +50,7 @@ impl IndexSpaces {
     }
 
     /// `contents` are those of the type section, which begin at `offset`.
+    #[inline(never)]
     pub fn read_types(
         &mut self,
         contents: &[u8],
@@ -125,6 +126,7 @@ impl IndexSpaces {
         Ok(func)
     }
 
+    #[inline(never)]
     pub fn read_functions(
         &mut self,
         section: FunctionSectionReader<'_>,
@@ -143,6 +145,7 @@ impl IndexSpaces {
         Ok(())
     }
 
+    #[inline(never)]
     pub fn read_tags(&mut self, section: TagSectionReader<'_>) -> Result<()> {
         for item in section.into_iter_with_offsets() {
             let (at, tag) = item.map_err(fault::reader)?;
@@ -151,6 +154,7 @@ impl IndexSpaces {
         Ok(())
     }
 
+    #[inline(never)]
     pub fn read_tables(&mut self, section: TableSectionReader<'_>) -> Result<()> {
         for item in section.into_iter_with_offsets() {
             let (at, table) = item.map_err(fault::reader)?;
@@ -161,6 +165,7 @@ impl IndexSpaces {
         Ok(())
     }
 
+    #[inline(never)]
     pub fn read_memories(&mut self, section: MemorySectionReader<'_>) -> Result<()> {
         for item in section.into_iter_with_offsets() {
             let (at, memory) = item.map_err(fault::reader)?;
@@ -169,6 +174,7 @@ impl IndexSpaces {
         Ok(())
     }
 
+    #[inline(never)]
     pub fn read_globals(
         &mut self,
         contents: &[u8],

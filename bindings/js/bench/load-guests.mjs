@@ -4,15 +4,14 @@ import fs from "node:fs";
 import path from "node:path";
 
 export const LIBRARIES = 30;
-const FUNCTIONS = 300;
 /** How many of those before it a library needs, and calls. */
 const NEEDED = 2;
 
 const nameOf = (n) => `part${String(n).padStart(2, "0")}`;
 const neededBy = (n) => Array.from({ length: Math.min(n, NEEDED) }, (_, k) => n - 1 - k);
 
-/** Three hundred functions, which call each other and those of other libraries; tables of pointers to them, and data that others see. */
-function library(n) {
+/** So many functions, 136 or more, which call each other and those of other libraries; tables of pointers to them, and data that others see. */
+function library(n, functions) {
   const name = nameOf(n);
   const own = (k) => `${name}_function${k}`;
   const lines = neededBy(n).flatMap((m) => [
@@ -20,7 +19,7 @@ function library(n) {
     ...[0, 1, 2, 3].map((k) => `int ${nameOf(m)}_function${k * 10}(int);`),
   ]);
   lines.push(`int ${name}_state[8] = { ${n} };`);
-  for (let k = 0; k < FUNCTIONS; k++) {
+  for (let k = 0; k < functions; k++) {
     const others = neededBy(n);
     const other = others.length > 0 && k % 25 === 24 ? others[k % others.length] : undefined;
     const call = other === undefined ? "x" : `${nameOf(other)}_function${(k % 4) * 10}(x) + ${nameOf(other)}_state[${k % 8}]`;
@@ -47,8 +46,8 @@ function program() {
   ].join("\n");
 }
 
-/** Builds both kinds in a folder, and gives what was written. */
-export function build(folder, { cc, emcc }) {
+/** Builds both kinds in a folder, with so many functions in each library, and gives what was written. */
+export function build(folder, functions, { cc, emcc }) {
   const source = path.join(folder, "source");
   const [ours, theirs] = ["ours", "emscripten"].map((kind) => path.join(folder, kind));
   fs.rmSync(folder, { recursive: true, force: true });
@@ -64,7 +63,7 @@ export function build(folder, { cc, emcc }) {
   const all = Array.from({ length: LIBRARIES }, (_, n) => n);
   const shared = ["-O2", "-fPIC", "-shared", "-nostdlib", "-Wl,--experimental-pic", "-Wl,--no-entry", "-Wl,--strip-all"];
   for (const n of all) {
-    const file = write(nameOf(n), library(n));
+    const file = write(nameOf(n), library(n, functions));
     const needed = neededBy(n).map(nameOf);
     run(cc, [...shared, file, ...needed.map((name) => `lib${name}.so`), "-o", `lib${nameOf(n)}.so`], ours);
     if (emcc) run(emcc, ["-O2", "-sSIDE_MODULE=1", file, ...needed.map((name) => `${name}.wasm`), "-o", `${nameOf(n)}.wasm`], theirs);

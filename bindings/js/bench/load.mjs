@@ -1,4 +1,4 @@
-// How long thirty libraries take to load, against emscripten's own loader, in one run: `cargo xtask js --bench`. Each time is the least of several
+// How long thirty libraries take to load, of few functions and of many, against emscripten's own loader, in one run: `cargo xtask js --bench`. Each time is the least of several
 // processes, which take turns.
 import { execFileSync } from "node:child_process";
 import path from "node:path";
@@ -7,6 +7,8 @@ import { LIBRARIES, build } from "./load-guests.mjs";
 
 const ROUNDS = Number(process.env.WASMDYLD_BENCH_ROUNDS ?? 15);
 const EXPECTED_AT = 7;
+/** How many functions a library has: what takes long by one loader and by the other is not the same. */
+const FUNCTIONS = [300, 1000];
 
 /** In a process of its own: milliseconds from the first statement, and from `Namespace.create`; and of the same again, when the linker's code is warm. */
 async function ours(folder) {
@@ -54,7 +56,10 @@ function main() {
   const { WASMDYLD_BENCH_FOLDER: folder, WASMDYLD_BENCH_CC: cc } = process.env;
   const emcc = found("emcc");
   if (!emcc) console.log("emcc is not on the PATH (Debian: apt-get install emscripten): the libraries are loaded by this package alone");
-  const folders = build(folder, { cc, emcc });
+  for (const functions of FUNCTIONS) compare(functions, build(path.join(folder, String(functions)), functions, { cc, emcc }), emcc);
+}
+
+function compare(functions, folders, emcc) {
   const sides = [["ours", folders.ours], ...(emcc ? [["emscripten", folders.emscripten]] : [])];
   const least = Object.fromEntries(sides.map(([kind]) => [kind, {}]));
   const totals = new Set();
@@ -71,7 +76,7 @@ function main() {
     ["whole", "the same with the import of the package"],
     ["process", "the whole process"],
   ];
-  console.log(`${LIBRARIES} libraries of 300 functions:`);
+  console.log(`${LIBRARIES} libraries of ${functions} functions:`);
   for (const [what, text] of rows) {
     const [own, other] = [least.ours[what], least.emscripten?.[what]];
     const compared = other === undefined ? "" : `; emscripten: ${other.toFixed(1)} ms; ${(own / other).toFixed(2)} times as long`;

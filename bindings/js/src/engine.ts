@@ -408,11 +408,11 @@ export class Engine {
   /** A handle of an instance's export; 0 if there is none in this place. */
   private exportAt(own: Instance, n: number): number {
     const told = this.exportsOf(own.of)[n];
-    return told === undefined ? 0 : this.exported(own, n, told.kind as Kind, told.name);
+    return told === undefined ? 0 : this.exported(own, n, told.kind as Kind, () => told.name);
   }
 
-  private exported({ instance, of }: Instance, n: number, kind: Kind, name: string): number {
-    const value = of.slim && kind === "function" ? (instance.exports[FUNCTIONS] as WebAssembly.Table).get(n) : instance.exports[name];
+  private exported({ instance, of }: Instance, n: number, kind: Kind, name: () => string): number {
+    const value = of.slim && kind === "function" ? (instance.exports[FUNCTIONS] as WebAssembly.Table).get(n) : instance.exports[name()];
     return value === undefined ? 0 : this.objects.add({ kind, value, type: () => this.typesOf(of)[n]! } satisfies Extern);
   }
 
@@ -736,7 +736,7 @@ export class Engine {
       wasmdyld_instance_copy: (instance) => this.objects.add(get(instance)),
       wasmdyld_export_count: (instance) => this.exportsOf(get(instance).of).length,
       wasmdyld_export: (instance, n) => this.exportAt(get(instance), n),
-      wasmdyld_named_export: (instance, n, kind, name, size) => this.exported(get(instance), n, EXTERN_KINDS[kind]!, decoder.decode(this.bytes(name, size))),
+      wasmdyld_named_export: (instance, n, kind, name, size) => this.exported(get(instance), n, EXTERN_KINDS[kind]!, () => decoder.decode(this.bytes(name, size))),
       wasmdyld_last_error: (out) => this.putText(out, this.lastError),
       wasmdyld_now: () => performance.now(),
       wasmdyld_memory_read: (memory, at, into, size) =>
