@@ -19,7 +19,7 @@ use crate::aside;
 use crate::engine::sys::wasm_trap_t;
 use crate::engine::{HostTrap, Trap, number_of};
 use crate::error::{Code, Error};
-use crate::object::{Dylink, Exported, ParseLimits, ValType, exported, slim};
+use crate::object::{Dylink, Exported, ParseLimits, ValType, exported, has_mangled_names, slim};
 use crate::plan::Identity;
 use crate::search::{self, Opened};
 
@@ -263,6 +263,14 @@ extern "C" fn wasmdyld_needed(
 #[unsafe(no_mangle)]
 extern "C" fn wasmdyld_slim(bytes: *const u8, size: usize, length: *mut usize) -> *const u8 {
     tell(bytes, size, length, slim)
+}
+
+/// Whether a module has names of C++ or Rust, or is none.
+#[unsafe(no_mangle)]
+extern "C" fn wasmdyld_has_mangled_names(bytes: *const u8, size: usize) -> bool {
+    edge::quiet(true, || {
+        has_mangled_names(edge::module(bytes, size, "module").ok()?)
+    })
 }
 
 /// The types of a module's exports, which JavaScript does not tell. For each, in order: 0 for a function, then how many values it takes and gives

@@ -20,6 +20,8 @@ mod externalize;
 mod fault;
 mod features;
 mod imports;
+#[cfg(any(test, target_family = "wasm"))]
+mod mangled;
 mod metadata;
 mod meter;
 mod name;
@@ -61,6 +63,8 @@ pub use expose::expose;
 pub use externalize::{Externalized, STACK_POINTER_TYPE, externalize};
 pub use features::Features;
 pub use imports::{Import, Imports};
+#[cfg(target_family = "wasm")]
+pub use mangled::has_mangled_names;
 pub use metadata::{Brief, Metadata, Step};
 pub use meter::{Asides, Metered, Mode as Metering, meter};
 pub use name::Name;

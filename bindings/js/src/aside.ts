@@ -8,8 +8,6 @@ interface Answering {
   wasmdyld_answer(question: number, size: number, length: number): number;
 }
 
-/** How names of C++ and Rust begin that are to be shown as their source has them. */
-const MANGLED = /^_[ZR]/;
 const SOURCES = { fetch: (...args: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...args), mostBytes: MOST_BYTES };
 const NOBODY = 0xffff_ffff;
 
@@ -36,9 +34,9 @@ export class Aside {
     }
   }
 
-  /** As {@link ready} where a library is one of which it may have to tell something: a refused one, or one of C++ or Rust. It is no error if it is missing. */
-  async readyFor(library: WebAssembly.Module | undefined): Promise<void> {
-    if (this.module !== undefined || this.readsNow() || (library !== undefined && !isMangled(library))) return;
+  /** As {@link ready} where it may have to tell something of a library: of a refused one, or one of C++ or Rust. It is no error if it is missing. */
+  async readyFor(mayTell: () => boolean): Promise<void> {
+    if (this.module !== undefined || this.readsNow() || !mayTell()) return;
     await this.ready().catch(() => {});
   }
 
@@ -96,9 +94,4 @@ export class Aside {
       },
     };
   }
-}
-
-function isMangled(library: WebAssembly.Module): boolean {
-  const names = [...WebAssembly.Module.exports(library), ...WebAssembly.Module.imports(library)];
-  return names.some(({ name }) => MANGLED.test(name));
 }

@@ -141,6 +141,12 @@ export async function openFile(place: string | URL, sources: Sources): Promise<R
   }
 }
 
+/**
+ * What has more bytes is compiled as it comes. Of the rest the engine gets a module with fewer exports, which is made when all of it is there: an object of
+ * JavaScript's for each export takes longer than to look at the code.
+ */
+const LONG = 1 << 22;
+
 /** What is too long is cut off: it may have no end. */
 async function fetched(place: string | URL, { fetch, mostBytes, compiles }: Sources): Promise<{ bytes: Uint8Array; module?: Promise<WebAssembly.Module> }> {
   const response = await fetch(place);
@@ -149,7 +155,8 @@ async function fetched(place: string | URL, { fetch, mostBytes, compiles }: Sour
   if (response.body === null) return { bytes: new Uint8Array(0) };
   let compiler: ReadableStreamDefaultController<Uint8Array> | undefined;
   let module: Promise<WebAssembly.Module> | undefined;
-  if (compiles && response.headers.get("content-type") === "application/wasm" && "compileStreaming" in WebAssembly) {
+  const isLong = Number(response.headers.get("content-length")) > LONG;
+  if (compiles && isLong && response.headers.get("content-type") === "application/wasm" && "compileStreaming" in WebAssembly) {
     const stream = new ReadableStream<Uint8Array>({ start: (controller) => void (compiler = controller), cancel: () => void (compiler = undefined) });
     module = WebAssembly.compileStreaming(new Response(stream, { headers: { "content-type": "application/wasm" } }));
     // Whoever wants the module hears of it.

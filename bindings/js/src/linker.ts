@@ -92,13 +92,16 @@ export class Linker {
    * load then tells why.
    */
   async provide(bytes: Uint8Array, module: WebAssembly.Module | undefined, slim: boolean): Promise<number> {
-    await this.aside.readyFor(module);
+    await this.aside.readyFor(() => module === undefined || this.hasMangledNames(bytes));
     return module === undefined ? 0 : this.engine.provide(bytes, module, slim);
   }
 
-  /** What the engine is to compile in the place of a module: nothing else where the module's names may have to be looked at. */
+  private hasMangledNames(bytes: Uint8Array): boolean {
+    return this.lent(bytes, (at) => this.plain("wasmdyld_has_mangled_names", at, bytes.length) !== 0);
+  }
+
+  /** What the engine is to compile in the place of a module; nothing where that is the module itself. */
   slim(bytes: Uint8Array): Uint8Array | undefined {
-    if (!this.aside.readsNow()) return undefined;
     return this.told("wasmdyld_slim", bytes, [], (at, size) => this.peek(at, size));
   }
 
@@ -359,15 +362,25 @@ export class Linker {
   }
 
   private told<T>(name: string, bytes: Uint8Array, more: number[], read: (at: number, size: number) => T): T | undefined {
+    return this.lent(bytes, (at) => {
+      const out = this.c.wasmdyld_alloc(4);
+      try {
+        const told = this.plain(name, at, bytes.length, ...more, out) as number;
+        return told === 0 ? undefined : read(told, this.engine.view().getUint32(out, true));
+      } finally {
+        this.c.wasmdyld_release(out, 4);
+      }
+    });
+  }
+
+  /** Calls with the place of a copy of bytes in the linker's memory. */
+  private lent<T>(bytes: Uint8Array, use: (at: number) => T): T {
     const at = this.alloc(bytes.length);
-    this.memory(at, bytes.length).set(bytes);
-    const out = this.c.wasmdyld_alloc(4);
     try {
-      const told = this.plain(name, at, bytes.length, ...more, out) as number;
-      return told === 0 ? undefined : read(told, this.engine.view().getUint32(out, true));
+      this.memory(at, bytes.length).set(bytes);
+      return use(at);
     } finally {
       this.c.wasmdyld_release(at, bytes.length);
-      this.c.wasmdyld_release(out, 4);
     }
   }
 

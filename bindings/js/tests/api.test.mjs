@@ -191,6 +191,36 @@ test("libraries of the web are fetched once, and compiled as they come", async (
   }
 });
 
+test("of libraries of the web the engine gets modules with few exports, and the second module is fetched where names are of C++", async (t) => {
+  const asked = [];
+  const fetch = async (address) => {
+    const name = decodeURIComponent(path.basename(new URL(address).pathname));
+    asked.push(name);
+    const folder = name.endsWith(".wasm") ? path.join(process.env.WASMDYLD_TEST_JS, "dist") : lib;
+    if (!fs.existsSync(path.join(folder, name))) return new Response("", { status: 404 });
+    const bytes = fs.readFileSync(path.join(folder, name));
+    const headers = { "content-type": "application/wasm", "content-length": String(bytes.length) };
+    return new Response(bytes, { headers });
+  };
+  const [real, exports] = [WebAssembly.compile, []];
+  t.mock.method(globalThis, "fetch", fetch);
+  t.mock.method(WebAssembly, "compile", async (bytes) => {
+    const module = await real(bytes);
+    exports.push(WebAssembly.Module.exports(module).length);
+    return module;
+  });
+  const ns = await Namespace.create({ libraryPath: "https://example.org/lib", fetch, linkerAside: "https://example.org/wasmdyld-aside.wasm" });
+  exports.length = 0;
+  const z = await ns.load("libz.so");
+  assert.equal(z.crc32(0, "123456789", 9) >>> 0, 0xcbf43926);
+  assert.deepEqual(asked, ["libz.so", "libc.so"]);
+  assert.equal(exports.length, 2);
+  assert.ok(exports.every((count) => count < 32), exports);
+  await ns.load("libc++.so");
+  assert.ok(asked.includes("wasmdyld-aside.wasm"), asked);
+  ns.close();
+});
+
 test("names of a module's imports reach nothing of JavaScript's", async () => {
   const { keys } = Object;
   for (const bind of ["now", "lazy"]) {
