@@ -8,9 +8,10 @@ pub mod machine;
 #[path = "skip.rs"]
 pub mod skip;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 /// What C++ has to bear besides.
@@ -301,7 +302,6 @@ fn build(
     lib: &Path,
     libraries: &[&str],
 ) -> Result<PathBuf, String> {
-    let (standard, options) = options.split_first().expect("a standard");
     let setup = setup();
     let name = file
         .file_stem()
@@ -311,18 +311,14 @@ fn build(
         true => lib.join(format!("{name}.exe")),
         false => setup.work.join(format!("{name}-{label}")),
     };
-    let what = format!("{compiler} -std={standard} {}", file.display());
+    let object = object(compiler, file, options, &format!("{name}-{label}"))?;
     let mut command = Command::new(compiler);
-    command
-        .arg(format!("-std={standard}"))
-        .args(WARNINGS)
-        .args(["-g", "-O1"])
-        .args(options);
-    include(&mut command);
-    if std::env::var_os("WASMDYLD_TEST_ASAN").is_some() {
-        command.arg("-fsanitize=address");
-    }
-    command.arg(file).arg("-o").arg(&program).arg("-L").arg(lib);
+    sanitized(&mut command)
+        .arg(object)
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(lib);
     command
         .arg(format!("-Wl,-rpath,{}", lib.display()))
         .args(libraries);
@@ -330,11 +326,58 @@ fn build(
         // Threads of POSIX, which it has in a library beside the system.
         command.arg("-l:libwinpthread.a");
     }
+    finish(&mut command, compiler, file, options).map(|()| program)
+}
+
+/// An object file, or why there is none; compiled by whoever wants it first, while others wait.
+type Object = Arc<OnceLock<Result<PathBuf, String>>>;
+
+/// Compiles a file once for all programs that it is part of in the same way: to compile takes long, and to link does not.
+fn object(compiler: &str, file: &Path, options: &[&str], name: &str) -> Result<PathBuf, String> {
+    static OBJECTS: Mutex<BTreeMap<String, Object>> = Mutex::new(BTreeMap::new());
+    let (standard, rest) = options.split_first().expect("a standard");
+    let mut command = Command::new(compiler);
+    command
+        .arg(format!("-std={standard}"))
+        .args(WARNINGS)
+        .args(["-g", "-O1"])
+        .args(rest);
+    include(sanitized(&mut command)).arg("-c").arg(file);
+    let objects = OBJECTS.lock();
+    let one = objects
+        .unwrap_or_else(PoisonError::into_inner)
+        .entry(format!("{command:?}"))
+        .or_default()
+        .clone();
+    one.get_or_init(|| {
+        let object = setup().work.join(format!("{name}.o"));
+        command.arg("-o").arg(&object);
+        finish(&mut command, compiler, file, options).map(|()| object)
+    })
+    .clone()
+}
+
+/// Runs a compiler; what it says is the error.
+fn finish(
+    command: &mut Command,
+    compiler: &str,
+    file: &Path,
+    options: &[&str],
+) -> Result<(), String> {
+    let standard = options.first().expect("a standard");
+    let what = format!("{compiler} -std={standard} {}", file.display());
     let output = command.output().map_err(|e| format!("{what}: {e}"))?;
     match output.status.success() {
-        true => Ok(program),
+        true => Ok(()),
         false => Err(show(&what, &output)),
     }
+}
+
+fn sanitized(command: &mut Command) -> &mut Command {
+    if std::env::var_os("WASMDYLD_TEST_ASAN").is_some() {
+        command.arg("-fsanitize=address");
+    }
+    command
 }
 
 /// The headers: the project's own, and the engine's.
