@@ -43,12 +43,16 @@ pub fn main(arguments: &[String]) -> Result<()> {
         .iter()
         .map(|target| Kind::of(target))
         .collect();
-    let mut folders = Vec::new();
-    for kind in [Kind::Pure, Kind::Engine] {
-        if kinds.contains(&kind) {
-            folders.push((kind, build(&host, kind)?));
-        }
-    }
+    // The first half of a compilation keeps one processor busy: the two go side by side.
+    let wanted = [Kind::Pure, Kind::Engine].map(|kind| kinds.contains(&kind).then_some(kind));
+    let folders = std::thread::scope(|scope| {
+        let host = &host;
+        let builds = wanted.into_iter().flatten();
+        let builds = builds.map(|kind| scope.spawn(move || Ok((kind, build(host, kind)?))));
+        let builds: Vec<_> = builds.collect();
+        builds.into_iter().map(util::joined).collect()
+    });
+    let folders: Vec<(Kind, PathBuf)> = Result::from_iter::<Vec<Result<_>>>(folders)?;
     let runs = options.targets.iter().zip(kinds).map(|(target, kind)| {
         let folder = folders.iter().find(|(of, _)| *of == kind);
         let fuzzer = folder.map(|(_, folder)| folder.join(target));

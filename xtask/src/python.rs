@@ -4,6 +4,7 @@ use crate::guests;
 use crate::install::Installed;
 use crate::library;
 use crate::util::{self, At, Result};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,7 +25,16 @@ pub fn main(arguments: &[String]) -> Result<()> {
     let stage = library::stage()?;
     guests::main(&GUESTS.map(String::from))?;
     let bin = wheel(&stage)?;
-    test(&stage, &bin, &[], None, arguments)
+    test(&stage, &bin, &[], &Told::default(), arguments)
+}
+
+/// Where tests tell of themselves.
+#[derive(Default)]
+pub struct Told {
+    /// What was left out.
+    pub skipped: Option<PathBuf>,
+    /// All that pytest says, if not to the user as it comes.
+    pub said: Option<PathBuf>,
 }
 
 fn package() -> PathBuf {
@@ -104,13 +114,12 @@ fn version(python: &str) -> Command {
     command
 }
 
-/// Type checks and tests, in the environment that `wheel` made; `engines` are libraries to test besides, `skipped` is where to say what was left
-/// out.
+/// Type checks and tests, in the environment that `wheel` made; `engines` are libraries to test besides.
 pub fn test(
     stage: &Installed,
     bin: &Path,
     engines: &[(&str, PathBuf)],
-    skipped: Option<&Path>,
+    told: &Told,
     arguments: &[String],
 ) -> Result<()> {
     util::step("Python: types and tests");
@@ -143,10 +152,15 @@ pub fn test(
         .env("WASMDYLD_TEST_WHEEL", built()?)
         .env("WASMDYLD_TEST_CACHE", place("cache"))
         .env("WASMDYLD_TEST_ENGINES", engines.join(":"));
-    match skipped {
+    match &told.skipped {
         Some(file) => command.env("WASMDYLD_TEST_SKIPPED", file),
         None => command.env_remove("WASMDYLD_TEST_SKIPPED"),
     };
+    if let Some(path) = &told.said {
+        let said = File::create(path).at("create", path)?;
+        command.stderr(said.try_clone().at("share", path)?);
+        command.stdout(said);
+    }
     util::timed("pytest", || util::run(&mut command))
 }
 

@@ -5,7 +5,7 @@ use crate::guests;
 use crate::install::{self, Installed, Options};
 use crate::js;
 use crate::library::{self, Build};
-use crate::python;
+use crate::python::{self, Told};
 use crate::skipped::{self, Skipped};
 use crate::util::{self, Result};
 use crate::web;
@@ -35,16 +35,30 @@ pub fn main(arguments: &[String]) -> Result<()> {
     let run = Run {
         made: &made,
         arguments,
+        said: util::target_dir().join("python/said.txt"),
         before: match again {
             Some(_) => Some(skipped::set_aside()?),
             None => None,
         },
     };
     skipped::forget()?;
-    let outcomes = match &again {
-        None => [run.cargo(&[], &[]), run.pytest(&[])],
-        Some(skipped) => [run.cargo_again(skipped), run.pytest_again(skipped)],
-    };
+    util::remove(&run.said)?;
+    // Python's tests keep one processor busy, and many of the others do as well.
+    let outcomes = std::thread::scope(|scope| {
+        let pytest = scope.spawn(|| match &again {
+            None => run.pytest(&[]),
+            Some(skipped) => run.pytest_again(skipped),
+        });
+        let cargo = match &again {
+            None => run.cargo(&[], &[]),
+            Some(skipped) => run.cargo_again(skipped),
+        };
+        [cargo, util::joined(pytest)]
+    });
+    if run.said.exists() {
+        util::step("what pytest said");
+        print!("{}", util::read(&run.said)?);
+    }
     let left_out = skipped::read()?;
     let failed: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
     if let (Some(before), false) = (again, failed.is_empty()) {
@@ -88,18 +102,25 @@ struct Made {
 }
 
 impl Made {
-    /// Builds all of it that is not up to date.
+    /// Builds all of it that is not up to date. Much of it waits for the network or keeps one processor busy, so that it is done side by side; what
+    /// shares a folder of cargo's is done one after the other.
     fn new() -> Result<Made> {
         let stage = library::stage()?;
-        guests::main(&[])?;
-        let engines = library::engines()?;
-        let neutral = library::neutral(&Build::default())?;
-        let web = web::fetch()?;
-        let js = js::for_tests()?;
+        let (rest, engines, linkers) = std::thread::scope(|scope| {
+            let engines = scope.spawn(library::engines);
+            let linkers = scope.spawn(|| -> Result<_> {
+                Ok((library::neutral(&Build::default())?, js::for_tests()?))
+            });
+            let rest = || -> Result<_> {
+                guests::main(&[])?;
+                Ok((web::fetch()?, python::wheel(&stage)?))
+            };
+            (rest(), util::joined(engines), util::joined(linkers))
+        });
+        let (engines, (neutral, js), (web, python)) = (engines?, linkers?, rest?);
         let prefix = util::target_dir().join("prefix");
         util::remove(&prefix)?;
         install::install(&Options::new(prefix.clone()))?;
-        let python = python::wheel(&stage)?;
         Ok(Made {
             stage,
             engines,
@@ -115,6 +136,8 @@ impl Made {
 struct Run<'a> {
     made: &'a Made,
     arguments: Vec<&'a String>,
+    /// Where pytest, which runs beside the test programs, puts what it says.
+    said: PathBuf,
     /// What the last run left out, if this one makes up for it.
     before: Option<PathBuf>,
 }
@@ -170,8 +193,11 @@ impl Run<'_> {
             ..
         } = self.made;
         let tests: Vec<String> = tests.iter().map(|test| test.to_string()).collect();
-        let skipped = skipped::file();
-        python::test(stage, python, engines, Some(&skipped), &tests)
+        let told = Told {
+            skipped: Some(skipped::file()),
+            said: Some(self.said.clone()),
+        };
+        python::test(stage, python, engines, &told, &tests)
     }
 
     fn cargo_again(&self, skipped: &Skipped) -> Result<()> {

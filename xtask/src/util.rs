@@ -49,6 +49,12 @@ pub fn timed<T>(text: impl AsRef<str>, work: impl FnOnce() -> Result<T>) -> Resu
     Ok(value)
 }
 
+/// What a thread gives back; where it panicked, this one does.
+pub fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    let given = thread.join();
+    given.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Runs a command whose output is of interest only if it fails; gives back its standard output.
 pub fn run_quiet(command: &mut Command) -> Result<String> {
     command.stdin(Stdio::null());
