@@ -17,6 +17,7 @@ pub mod fuse;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hash_map;
 mod launch;
 pub mod link;
 pub mod object;

@@ -3,7 +3,7 @@
 //! A needed entry is text from an untrusted module, so it is only ever a bare file name, and RUNTIME_PATH reaches no
 //! further than the host allows (dlopen(3) searches likewise: DT_RUNPATH after LD_LIBRARY_PATH).
 
-use std::collections::HashSet;
+use crate::hash_map::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;

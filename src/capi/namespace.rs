@@ -2,8 +2,8 @@
 
 #![allow(non_camel_case_types)]
 
+use crate::hash_map::HashMap;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 use std::ptr::NonNull;

@@ -11,6 +11,9 @@ use super::Signal;
 use super::forked::generation;
 use super::signal::clock;
 
+/// Where there are no threads nobody tells an engine.
+const HAS_THREADS: bool = !cfg!(target_family = "wasm");
+
 /// How late the thread may be, in nanoseconds.
 const LATE: u64 = 1_000_000_000;
 
@@ -68,13 +71,16 @@ impl OfProcess {
 /// An entry begins in which the guest has to look at this time. Where no engine has to be told, the guest looks by itself.
 #[inline]
 pub(super) fn watch(signal: &Arc<Signal>, now: u64, at: u64) {
-    if signal.has_kick() {
+    if HAS_THREADS && signal.has_kick() {
         watch_always(signal, now, at);
     }
 }
 
 /// The same, where another one has to be told.
 pub(super) fn watch_always(signal: &Arc<Signal>, now: u64, at: u64) {
+    if !HAS_THREADS {
+        return;
+    }
     // The thread looks by then anyway, and finds the later time: calls one after the other cost no lock. One that is long overdue was for
     // a thread that could not be started.
     let watched = signal.watched.load(SeqCst);
@@ -88,7 +94,7 @@ pub(super) fn watch_always(signal: &Arc<Signal>, now: u64, at: u64) {
 /// The signal goes: what it was to be looked at for, in an hour perhaps, is forgotten.
 pub(super) fn forget(signal: &Signal) {
     let is_watched = signal.watched.load(SeqCst) != u64::MAX;
-    if is_watched && signal.watched_in.load(SeqCst) == generation() {
+    if HAS_THREADS && is_watched && signal.watched_in.load(SeqCst) == generation() {
         of_process().lock().remove(signal);
     }
 }

@@ -1,11 +1,11 @@
 //! Compiled modules, and their instances.
 
+use crate::hash_map::Entry;
 use std::cell::RefCell;
-use std::collections::hash_map::Entry;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use super::api::Api;
 use super::externs::{Extern, ExternKind, ExternPtr};

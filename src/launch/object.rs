@@ -1,6 +1,6 @@
 //! An object's metadata as they are written down: types and modules once each, names as they lie in the bytes.
 
-use std::collections::HashMap;
+use crate::hash_map::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@
 //! began is not trusted (git does the same with its index). And the times of a file system on another machine come from there, some
 //! time after the change: only file systems of this machine are trusted.
 
-use std::collections::HashMap;
+use crate::hash_map::HashMap;
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use crate::plan::ObjectId;
 use crate::state::{ExitBook, ExitEntry, LibcBook};
@@ -34,12 +34,26 @@ pub struct Handler {
     pub owner: Option<ObjectId>,
 }
 
+/// Those of thread_local objects come last in the order. No program registers so many handlers that their numbers have this bit.
+const OF_THREAD: u64 = 1 << 63;
+
+impl Handler {
+    /// Where a handler of this number stands among those of its object: the last is the next at exit.
+    fn turn(&self, number: u64) -> u64 {
+        match self.kind {
+            Kind::Exit => number,
+            Kind::Thread => number | OF_THREAD,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct ExitList {
     /// By number; numbers rise with each registration.
     handlers: BTreeMap<u64, Handler>,
     threads: BTreeSet<u64>,
-    of: HashMap<ObjectId, BTreeSet<(Kind, u64)>>,
+    /// By [`Handler::turn`].
+    of: HashMap<ObjectId, BTreeSet<u64>>,
     registered: u64,
     /// Owners of the handlers that are running, the innermost last.
     pub running: Vec<ObjectId>,
@@ -64,7 +78,7 @@ impl ExitList {
             self.of
                 .entry(owner)
                 .or_default()
-                .insert((handler.kind, number));
+                .insert(handler.turn(number));
         }
         self.handlers.insert(number, handler);
         true
@@ -96,8 +110,8 @@ impl ExitList {
 
     /// Takes the handler of one object that is its next.
     pub fn take_next_of(&mut self, owner: ObjectId) -> Option<Handler> {
-        let &(_, number) = self.of.get(&owner)?.last()?;
-        self.take(number)
+        let turn = *self.of.get(&owner)?.last()?;
+        self.take(turn & !OF_THREAD)
     }
 
     fn take(&mut self, number: u64) -> Option<Handler> {
@@ -106,7 +120,7 @@ impl ExitList {
         if let Some(owner) = handler.owner
             && let Some(numbers) = self.of.get_mut(&owner)
         {
-            numbers.remove(&(handler.kind, number));
+            numbers.remove(&handler.turn(number));
             if numbers.is_empty() {
                 self.of.remove(&owner);
             }
@@ -117,7 +131,8 @@ impl ExitList {
     /// Drops what objects that are gone have left.
     pub fn forget(&mut self, gone: &HashSet<ObjectId>) {
         for id in gone {
-            for (_, number) in self.of.remove(id).unwrap_or_default() {
+            for turn in self.of.remove(id).unwrap_or_default() {
+                let number = turn & !OF_THREAD;
                 self.handlers.remove(&number);
                 self.threads.remove(&number);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 
 use super::calls;
 use super::namespace::{Namespace, State};

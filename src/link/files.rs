@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use crate::aside::is_lean;
+use crate::hash_map::HashMap;
 
 use super::launch::Record;
 use super::order::lost;
@@ -64,6 +65,9 @@ impl<'a> Files<'a> {
 
     /// Takes down what a search came to.
     fn note(&mut self, tried: &[Tried], found: Option<&Located>) {
+        if is_lean() {
+            return;
+        }
         let Some(record) = &mut self.record else {
             return;
         };

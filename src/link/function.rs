@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use super::caller;
 use super::carry::Carrier;

@@ -2,7 +2,7 @@
 //!
 //! Names of imports and exports are numbers of fixed width: wasmi hands exports out in alphabetical order (Q1).
 
-use std::collections::HashMap;
+use crate::hash_map::HashMap;
 use std::sync::Arc;
 
 use wasm_encoder::{

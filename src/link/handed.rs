@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use super::namespace::{Namespace, State};
 use crate::engine::{Func, ValKind, number_of};

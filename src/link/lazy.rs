@@ -6,9 +6,9 @@ use super::namespace::{Linkage, Namespace, State};
 use super::{slots, symbols};
 use crate::engine::{HostFunc, HostTrap, Val};
 use crate::error::{Code, Error, Result};
+use crate::hash_map::HashSet;
 use crate::object::{FuncType, ValType};
 use crate::plan::{FuncId, LazyStub, ObjectId};
-use foldhash::HashSet;
 
 /// The function that generated stubs call with their number: answers the slot of the symbol's function, or traps.
 pub fn resolver(ns: &Rc<Namespace>, absent: Vec<LazyStub>) -> Result<HostFunc> {

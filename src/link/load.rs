@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use foldhash::{HashMap, HashMapExt, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::namespace::{Namespace, State};
 use super::open::Party;

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use super::namespace::Namespace;
 use crate::aside::is_lean;

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::ahead::Ahead;
 use super::carry::Carrier;

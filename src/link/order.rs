@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use foldhash::{HashMap, HashMapExt};
+use crate::hash_map::HashMap;
 
 use crate::abi;
 use crate::engine::sys::wasm_extern_t;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use super::export_getters;
 use super::files::Files;

@@ -3,7 +3,6 @@
 //!
 //! The old one is not changed. Where a step fails, it is as it was, and the new one is given up.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,13 +13,14 @@ use super::open::{Flags, Party, Source};
 use crate::control::Mode;
 use crate::engine::{EngineGlobalType, Extern, Global, Store, Val};
 use crate::error::{Code, Context, Error, Result};
+use crate::hash_map::HashMap;
 use crate::object::{FuncType, GlobalType};
 use crate::plan::ObjectId;
 use crate::text;
 
 /// What the host has defined, by module and name. The last definition of a name counts.
 #[derive(Default)]
-pub(super) struct Definitions(BTreeMap<(Box<str>, Box<str>), Definition>);
+pub(super) struct Definitions(HashMap<(Box<str>, Box<str>), Definition>);
 
 pub(super) struct Definition {
     pub value: Value,
@@ -181,7 +181,7 @@ impl Namespace {
                 Value::OfStore(what) if !new.0.contains_key(key) => Some((key, what)),
                 _ => None,
             });
-        let lacking: Vec<String> = of_store
+        let mut lacking: Vec<String> = of_store
             .map(|((module, name), what)| {
                 format!("{}.{}: {what}", text::name(module), text::name(name))
             })
@@ -189,6 +189,7 @@ impl Namespace {
         if lacking.is_empty() {
             return Ok(());
         }
+        lacking.sort();
         let why = "what was defined by wasm_dyld_define is of the old store: define it anew in the callback that prepares the namespace, or functions by wasm_dyld_define_func";
         let count = lacking.len();
         Err(Error::new(Code::Unsupported, why).list(lacking, count))

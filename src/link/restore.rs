@@ -10,7 +10,7 @@
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError};
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::exit_list::ExitList;
 use super::files::Files;

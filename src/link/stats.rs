@@ -218,6 +218,7 @@ impl Statistics {
 
 /// Milliseconds with three digits behind the point. Numbers with a fraction are not used, whose text takes more code than this file.
 fn ms(time: Duration) -> String {
-    let micros = (time.as_nanos() + 500) / 1000;
+    let nanos = time + Duration::from_nanos(500);
+    let micros = nanos.as_secs().saturating_mul(1_000_000) + u64::from(nanos.subsec_micros());
     format!("{}.{:03}", micros / 1000, micros % 1000)
 }

@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use crate::hash_map::HashMap;
 
 use super::ahead::Ahead;
 use super::glue;

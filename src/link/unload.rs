@@ -10,7 +10,7 @@
 use std::rc::Weak;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet, HashSetExt};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::exit;
 use super::exit_list::{ExitList, Handler};

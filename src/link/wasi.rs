@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use super::host::HostValue;
 use super::namespace::{Namespace, Side};

@@ -4,9 +4,10 @@
 //! bounds them is their maximum alone.
 
 use wasm_encoder::Encode;
-use wasmparser::{BinaryReader, ConstExpr, RefType};
+use wasmparser::{BinaryReader, RefType};
 
 use super::fault;
+use super::operators;
 use super::section::{self, Section, Sections};
 use crate::error::{Code, Error, Result};
 
@@ -186,7 +187,7 @@ fn tables(section: &Section<'_>, slots: u64) -> Result<Option<Vec<u8>>> {
         copy.reader.read::<RefType>().map_err(fault::reader)?;
         copy.limits("table", |_| slots)?;
         if with_value {
-            copy.reader.read::<ConstExpr<'_>>().map_err(fault::reader)?;
+            operators::skip_expression(&mut copy.reader)?;
         }
     }
     Ok(copy.finish())

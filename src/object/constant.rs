@@ -6,7 +6,7 @@
 
 use wasmparser::{BinaryReader, ConstExpr};
 
-use super::{Base, ConstValue, GlobalType, fault};
+use super::{Base, ConstValue, GlobalType, operators};
 use crate::error::Result;
 
 /// A global as constant expressions see it.
@@ -85,8 +85,7 @@ pub(super) enum Expression<'a> {
 }
 
 impl<'a> Expression<'a> {
-    /// Reads an expression, up to its end. wasmparser reads what is not plain, by a function that knows all instructions: where this library is a
-    /// module itself, an engine takes longer to compile that than to read all else.
+    /// Reads an expression, up to its end.
     pub fn read(reader: &mut BinaryReader<'a>) -> Result<Expression<'a>> {
         let mut ahead = reader.clone();
         loop {
@@ -98,7 +97,7 @@ impl<'a> Expression<'a> {
                 None => break,
             }
         }
-        let _: ConstExpr<'_> = reader.read().map_err(fault::reader)?;
+        operators::skip_expression(reader)?;
         Ok(Expression::Other)
     }
 
@@ -126,6 +125,18 @@ impl<'a> Expression<'a> {
         }
         let result = stack.pop()?;
         (stack.is_empty() && result.width == width).then_some(result.value)
+    }
+
+    /// The number, if it is `i32.const` and nothing else.
+    pub fn single_i32(&self) -> Option<u64> {
+        let Expression::Plain(reader) = self else {
+            return None;
+        };
+        let mut reader = reader.clone();
+        match (step(&mut reader), step(&mut reader)) {
+            (Some(Step::Number(Width::I32, value)), Some(Step::End)) => Some(value),
+            _ => None,
+        }
     }
 
     /// The function, if it is `ref.func` and nothing else.

@@ -1,12 +1,17 @@
 //! Active data segments: the memory that an object fills by itself when it is instantiated.
 
-use foldhash::HashMap;
-use wasmparser::{BinaryReader, Data, DataKind};
+use crate::hash_map::HashMap;
+use wasmparser::BinaryReader;
 
 use super::constant::{Expression, Width};
 use super::spaces::IndexSpaces;
 use super::{Base, Filled, fault};
 use crate::error::Result;
+
+// How segments begin in the binary format.
+const FIRST_MEMORY: u32 = 0;
+const PASSIVE: u32 = 1;
+const ANY_MEMORY: u32 = 2;
 
 /// A module may have a segment for every few bytes, so only what they fill together is kept. Passive segments are copied by
 /// code, empty ones fill nothing.
@@ -50,24 +55,23 @@ pub(super) fn read(contents: &[u8], offset: usize, spaces: &IndexSpaces) -> Resu
     Ok(filled)
 }
 
-/// Memory, offset and length of the next segment, if it is an active one. wasmparser reads those that are not of the first memory: see
-/// [`Expression::read`].
+/// Memory, offset and length of the next segment, if it is an active one.
 fn active<'a>(reader: &mut BinaryReader<'a>) -> Result<Option<(u32, Expression<'a>, usize)>> {
-    let mut ahead = reader.clone();
-    if matches!(ahead.read_var_u32(), Ok(0)) {
-        let offset = Expression::read(&mut ahead)?;
-        let data = ahead.read_reader().map_err(fault::reader)?;
-        *reader = ahead;
-        return Ok(Some((0, offset, data.bytes_remaining())));
-    }
-    let segment: Data<'_> = reader.read().map_err(fault::reader)?;
-    let DataKind::Active {
-        memory_index,
-        offset_expr,
-    } = segment.kind
-    else {
-        return Ok(None);
+    let start = reader.original_position();
+    let active = match reader.read_var_u32().map_err(fault::reader)? {
+        PASSIVE => None,
+        FIRST_MEMORY => Some((0, Expression::read(reader)?)),
+        ANY_MEMORY => {
+            let memory = reader.read_var_u32().map_err(fault::reader)?;
+            Some((memory, Expression::read(reader)?))
+        }
+        _ => {
+            return Err(fault::malformed(
+                start,
+                "invalid flags byte in data segment",
+            ));
+        }
     };
-    let offset = Expression::read(&mut offset_expr.get_binary_reader())?;
-    Ok(Some((memory_index, offset, segment.data.len())))
+    let data = reader.read_reader().map_err(fault::reader)?;
+    Ok(active.map(|(memory, offset)| (memory, offset, data.bytes_remaining())))
 }

@@ -3,7 +3,7 @@
 //! Written here and not taken from wasmparser, which has no limits on counts and lets bytes that
 //! are left over pass.
 
-use std::collections::HashSet;
+use crate::hash_map::HashSet;
 use std::sync::Arc;
 
 use wasm_encoder::{CustomSection, Encode};

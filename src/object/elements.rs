@@ -1,6 +1,6 @@
 //! Active element segments: the table slots that an object fills by itself.
 
-use wasmparser::{BinaryReader, Element, ElementItems, ElementKind};
+use wasmparser::{BinaryReader, ExternalKind, RefType};
 
 use super::budget;
 use super::constant::{Expression, Width};
@@ -26,25 +26,19 @@ pub(super) fn read(
         entries: 0,
     };
     for _ in 0..elements {
-        match plain(&reader) {
-            Some(behind) => found.plain(&mut reader, behind)?,
-            None => {
-                let at = reader.original_position();
-                let element = reader.read().map_err(fault::reader)?;
-                found.other(at, element)?;
-            }
-        }
+        found.segment(&mut reader)?;
     }
     fault::at_end(&reader, "element")?;
     Ok(found.segments)
 }
 
-/// Behind the flags of a segment of indices of functions in the first table, which almost all are. wasmparser reads the others: see
-/// [`Expression::read`].
-fn plain<'a>(reader: &BinaryReader<'a>) -> Option<BinaryReader<'a>> {
-    let mut ahead = reader.clone();
-    matches!(ahead.read_var_u32(), Ok(0)).then_some(ahead)
-}
+// What the flags of a segment say.
+const NOT_ACTIVE: u32 = 1;
+/// Of an active one that it names its table; of others that it is declared only.
+const NAMES_TABLE: u32 = 2;
+const DECLARED: u32 = NOT_ACTIVE | NAMES_TABLE;
+const EXPRESSIONS: u32 = 4;
+const ALL_FLAGS: u32 = DECLARED | EXPRESSIONS;
 
 struct Found<'s, 'l> {
     spaces: &'s mut IndexSpaces,
@@ -54,60 +48,48 @@ struct Found<'s, 'l> {
 }
 
 impl Found<'_, '_> {
-    fn plain<'a>(
-        &mut self,
-        reader: &mut BinaryReader<'a>,
-        mut behind: BinaryReader<'a>,
-    ) -> Result<()> {
+    fn segment<'a>(&mut self, reader: &mut BinaryReader<'a>) -> Result<()> {
         let at = reader.original_position();
-        let offset = Expression::read(&mut behind)?;
-        let count = behind.read_var_u32().map_err(fault::reader)?;
-        let mut items = behind.clone();
-        for _ in 0..count {
-            behind.read_var_u32().map_err(fault::reader)?;
+        let flags = reader.read_var_u32().map_err(fault::reader)?;
+        let wrong = |reader: &BinaryReader<'_>, what| {
+            fault::malformed(reader.original_position().saturating_sub(1), what)
+        };
+        if flags & !ALL_FLAGS != 0 {
+            return Err(wrong(reader, "invalid flags byte in element segment"));
         }
-        *reader = behind;
-        let room = items.bytes_remaining();
-        let Some(offset) = self.start(at, 0, &offset, count, room)? else {
+        let mut active = None;
+        if flags & NOT_ACTIVE == 0 {
+            let table = match flags & NAMES_TABLE {
+                0 => 0,
+                _ => reader.read_var_u32().map_err(fault::reader)?,
+            };
+            active = Some((table, Expression::read(reader)?));
+        }
+        let of_expressions = flags & EXPRESSIONS != 0;
+        if flags & DECLARED == 0 {
+            // It is of functions.
+        } else if of_expressions {
+            reader.read::<RefType>().map_err(fault::reader)?;
+        } else if reader.read::<ExternalKind>().map_err(fault::reader)? != ExternalKind::Func {
+            let what = "only the function external type is supported in elem segment";
+            return Err(wrong(reader, what));
+        }
+        let count = reader.read_var_u32().map_err(fault::reader)?;
+        let items = reader.clone();
+        for _ in 0..count {
+            if of_expressions {
+                Expression::read(reader)?;
+            } else {
+                reader.read_var_u32().map_err(fault::reader)?;
+            }
+        }
+        self.spaces.used.reference_types |= of_expressions || flags & DECLARED == DECLARED;
+        let Some((table, offset)) = active else {
             return Ok(());
         };
-        let mut funcs = Vec::with_capacity(fault::room(count, room, 1));
-        for _ in 0..count {
-            let at = items.original_position();
-            let func = items.read_var_u32().map_err(fault::reader)?;
-            funcs.push(Some(known(func, at, self.spaces)?));
-        }
-        self.segments.push(Segment {
-            table: 0,
-            offset,
-            funcs,
-        });
-        Ok(())
-    }
-
-    fn other(&mut self, at: usize, element: Element<'_>) -> Result<()> {
-        if let ElementItems::Expressions(..) = element.items {
-            self.spaces.used.reference_types = true;
-        }
-        let (table, offset) = match element.kind {
-            ElementKind::Active {
-                table_index,
-                offset_expr,
-            } => (table_index.unwrap_or(0), offset_expr),
-            ElementKind::Declared => {
-                self.spaces.used.reference_types = true;
-                return Ok(());
-            }
-            ElementKind::Passive => return Ok(()),
-        };
-        let count = match &element.items {
-            ElementItems::Functions(items) => items.count(),
-            ElementItems::Expressions(_, items) => items.count(),
-        };
-        let offset = Expression::read(&mut offset.get_binary_reader())?;
-        let room = element.range.len();
+        let room = reader.original_position().saturating_sub(at);
         if let Some(offset) = self.start(at, table, &offset, count, room)? {
-            let funcs = funcs(element.items, room, self.spaces)?;
+            let funcs = self.funcs(items, count, of_expressions)?;
             self.segments.push(Segment {
                 table,
                 offset,
@@ -115,6 +97,27 @@ impl Found<'_, '_> {
             });
         }
         Ok(())
+    }
+
+    /// The functions of a segment, of which `None` is any other value.
+    fn funcs(
+        &self,
+        mut items: BinaryReader<'_>,
+        count: u32,
+        of_expressions: bool,
+    ) -> Result<Vec<Option<u32>>> {
+        let least = if of_expressions { 2 } else { 1 };
+        let mut funcs = Vec::with_capacity(fault::room(count, items.bytes_remaining(), least));
+        for _ in 0..count {
+            let at = items.original_position();
+            let func = match of_expressions {
+                true => Expression::read(&mut items)?.single_func(),
+                false => Some(items.read_var_u32().map_err(fault::reader)?),
+            };
+            let known = func.map(|func| known(func, at, self.spaces));
+            funcs.push(known.transpose()?);
+        }
+        Ok(funcs)
     }
 
     /// Where an active segment starts; `None` for one that is passed over.
@@ -167,32 +170,6 @@ fn of_functions(element: ValType) -> bool {
             ..
         }
     )
-}
-
-fn funcs(items: ElementItems<'_>, bytes: usize, spaces: &IndexSpaces) -> Result<Vec<Option<u32>>> {
-    let mut funcs = Vec::new();
-    match items {
-        ElementItems::Functions(items) => {
-            funcs.reserve(fault::room(items.count(), bytes, 1));
-            for item in items.into_iter_with_offsets() {
-                let (at, func) = item.map_err(fault::reader)?;
-                funcs.push(Some(known(func, at, spaces)?));
-            }
-        }
-        ElementItems::Expressions(_, items) => {
-            funcs.reserve(fault::room(items.count(), bytes, 2));
-            for item in items.into_iter_with_offsets() {
-                let (at, expr) = item.map_err(fault::reader)?;
-                let expr = Expression::read(&mut expr.get_binary_reader())?;
-                let func = match expr.single_func() {
-                    Some(func) => Some(known(func, at, spaces)?),
-                    None => None,
-                };
-                funcs.push(func);
-            }
-        }
-    }
-    Ok(funcs)
 }
 
 fn known(func: u32, at: usize, spaces: &IndexSpaces) -> Result<u32> {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use wasmparser::{CompositeInnerType, ExternalKind, Parser, Payload, TypeRef};
+use wasmparser::{BinaryReader, CompositeInnerType, ExternalKind, Parser, Payload, TypeRef};
 
-use super::{FuncType, GlobalType, convert};
+use super::{FuncType, GlobalType, convert, operators};
 
 /// What an export is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,10 @@ pub fn exported(bytes: &[u8]) -> Option<Vec<Exported>> {
                 }
             }
             Payload::GlobalSection(section) => {
-                for global in section {
-                    globals.push(convert::global(global.ok()?.ty, 0).ok()?);
+                let mut reader = BinaryReader::new(bytes.get(section.range())?, 0);
+                for _ in 0..reader.read_var_u32().ok()? {
+                    globals.push(convert::global(reader.read().ok()?, 0).ok()?);
+                    operators::skip_expression(&mut reader).ok()?;
                 }
             }
             Payload::ExportSection(section) => {

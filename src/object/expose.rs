@@ -11,6 +11,7 @@ use wasmparser::{
 use super::fault;
 use super::section::{self, Section, Sections};
 use crate::abi;
+use crate::aside::{self, is_lean};
 use crate::error::{Code, Error, Result};
 use crate::text;
 
@@ -28,6 +29,9 @@ struct More {
 /// The module with its mutable globals and its start function as exports ([`abi::EXPOSED_GLOBAL`], [`abi::EXPOSED_START`]), or `None` where
 /// it has neither. An error if it has a state that is out of reach. `bytes` have been parsed.
 pub fn expose(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    if is_lean() {
+        return Err(aside::without("namespaces have no snapshots"));
+    }
     let more = survey(bytes)?;
     if more.globals.is_empty() && more.start.is_none() {
         return Ok(None);

@@ -8,11 +8,13 @@
 //! and becomes the last import of that kind. Exports of it become exports of an import.
 
 use wasm_encoder::Encode;
-use wasmparser::{BinaryReader, Operator, TableInit};
+use wasmparser::BinaryReader;
 
+use super::constant::Expression;
 use super::section::{self, Section, Sections};
 use super::{
     ExportItem, ExternType, GlobalType, MemoryType, Object, TableType, ValType, convert, fault,
+    operators,
 };
 use crate::abi;
 use crate::error::Result;
@@ -167,9 +169,9 @@ fn move_memory(cuts: &mut Cuts, ty: MemoryType, section: &Section<'_>) -> Result
 fn move_table(cuts: &mut Cuts, ty: TableType, section: &Section<'_>) -> Result<()> {
     let mut reader = BinaryReader::new(section.contents, section.offset);
     let count = reader.read_var_u32().map_err(fault::reader)?;
-    let table: wasmparser::Table<'_> = reader.read().map_err(fault::reader)?;
+    let (_, has_value) = operators::table(&mut reader)?;
     // An import cannot say what a table is filled with.
-    if !matches!(table.init, TableInit::RefNull) {
+    if has_value {
         return Ok(());
     }
     // Without a maximum, since the linker's table grows with every library.
@@ -185,19 +187,14 @@ fn move_stack_pointer(cuts: &mut Cuts, section: &Section<'_>) -> Result<()> {
     let mut reader = BinaryReader::new(section.contents, section.offset);
     let count = reader.read_var_u32().map_err(fault::reader)?;
     let at = reader.original_position();
-    let global: wasmparser::Global<'_> = reader.read().map_err(fault::reader)?;
-    let mut operators = global.init_expr.get_operators_reader();
-    let (Ok(Operator::I32Const { value }), Ok(Operator::End)) =
-        (operators.read(), operators.read())
-    else {
+    let ty: wasmparser::GlobalType = reader.read().map_err(fault::reader)?;
+    let init = Expression::read(&mut reader)?;
+    let (STACK_POINTER_TYPE, Some(value)) = (convert::global(ty, at)?, init.single_i32()) else {
         return Ok(());
     };
-    if convert::global(global.ty, at)? != STACK_POINTER_TYPE {
-        return Ok(());
-    }
     cuts.import(abi::STACK_POINTER, KIND_GLOBAL, &MUTABLE_I32);
     cuts.cut_first(section::GLOBAL, count, rest(section, &reader));
-    cuts.moved.stack_pointer = Some(u64::from(value.cast_unsigned()));
+    cuts.moved.stack_pointer = Some(value);
     Ok(())
 }
 

@@ -25,6 +25,7 @@ mod mangled;
 mod metadata;
 mod meter;
 mod name;
+mod operators;
 mod outline;
 mod parse;
 mod parts;

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use crate::hash_map::HashMap;
 use wasmparser::{
     BinaryReader, Chunk, CustomSectionReader, ExportSectionReader, ExternalKind, FromReader,
     ImportSectionReader, Name, NameSectionReader, Parser, Payload, SectionLimited, TypeRef,
@@ -124,8 +124,9 @@ impl<'a, 'l> Builder<'a, 'l> {
                 .context(|| "reading the function section"),
             Payload::TableSection(section) => {
                 let imported = self.spaces.tables.len();
+                let (contents, at) = self.contents(section.range());
                 self.spaces
-                    .read_tables(section)
+                    .read_tables(contents, at)
                     .context(|| "reading the table section")?;
                 self.defined_tables(imported);
                 Ok(())

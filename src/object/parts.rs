@@ -3,7 +3,7 @@
 //! The section is [postcard](https://postcard.jamesmunns.com/wire-format) of [`Parts`]. Nothing of it is trusted: each number is one of the
 //! module's own, and no range overlaps another.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

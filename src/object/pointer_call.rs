@@ -4,13 +4,14 @@
 //! The number of the slot is on the engine's stack, and no engine tells. But often it came from a place that is still there: a constant, a
 //! variable with a fixed address, or, in code that was compiled for debugging, one on the guest's stack.
 
+use crate::hash_map::HashMap;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::ops::Range;
 
-use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{BinaryReader, FunctionBody, Parser, Payload, TypeRef, ValType};
 
 use super::convert;
+use super::operators::{self, Access};
 use super::types::FuncType;
 
 /// Expressions of one function. What comes behind is unknown.
@@ -19,7 +20,10 @@ const MAX_NODES: usize = 1 << 18;
 const MAX_DEPTH: usize = 40;
 const MAX_STEPS: u32 = 10_000;
 /// Globals of a module's own that are looked at.
-const MAX_GLOBALS: usize = 100_000;
+const MAX_GLOBALS: u32 = 100_000;
+
+const CALL_INDIRECT: u8 = 0x11;
+const RETURN_CALL_INDIRECT: u8 = 0x13;
 
 /// What stands on the operand stack, or in a local variable.
 #[derive(Clone, Copy, Debug)]
@@ -99,17 +103,16 @@ pub fn pointer_call(bytes: &[u8], at: usize) -> Option<PointerCall> {
     };
     code.constants(bytes)?;
     let mut found = None;
-    for operator in body.get_operators_reader().ok()?.into_iter_with_offsets() {
-        let (operator, offset) = operator.ok()?;
-        if offset == at {
-            let (Operator::CallIndirect { type_index, .. }
-            | Operator::ReturnCallIndirect { type_index, .. }) = operator
-            else {
+    let mut reader = body_reader(&body)?;
+    while !reader.eof() {
+        if reader.original_position() == at {
+            let mut ahead = reader.clone();
+            let (CALL_INDIRECT | RETURN_CALL_INDIRECT) = ahead.read_u8().ok()? else {
                 return None;
             };
-            found = Some((type_index, code.pop()));
+            found = Some((ahead.read_var_u32().ok()?, code.pop()));
         }
-        code.operator(&operator, found.is_none());
+        code.operator(&mut reader, found.is_none())?;
     }
     let (type_index, pointer) = found?;
     Some(PointerCall {
@@ -117,6 +120,16 @@ pub fn pointer_call(bytes: &[u8], at: usize) -> Option<PointerCall> {
         code,
         pointer,
     })
+}
+
+/// The instructions of a body.
+fn body_reader<'a>(body: &FunctionBody<'a>) -> Option<BinaryReader<'a>> {
+    let mut reader = body.get_binary_reader();
+    for _ in 0..reader.read_var_u32().ok()? {
+        reader.read_var_u32().ok()?;
+        reader.read::<ValType>().ok()?;
+    }
+    Some(reader)
 }
 
 /// The type of a function, by its index among all of the module's.
@@ -207,16 +220,15 @@ impl Code {
             let Payload::GlobalSection(section) = payload.ok()? else {
                 continue;
             };
-            for global in section.into_iter().take(MAX_GLOBALS) {
-                let global = global.ok()?;
+            let mut reader = BinaryReader::new(bytes.get(section.range())?, 0);
+            for _ in 0..reader.read_var_u32().ok()?.min(MAX_GLOBALS) {
+                let ty: wasmparser::GlobalType = reader.read().ok()?;
                 self.stack.clear();
-                for operator in global.init_expr.get_operators_reader() {
-                    match operator.ok()? {
-                        Operator::End => {}
-                        operator => self.operator(&operator, true),
-                    }
+                while reader.clone().read_u8().ok()? != operators::END {
+                    self.operator(&mut reader, true)?;
                 }
-                let value = if global.ty.mutable { 0 } else { self.pop() };
+                reader.read_u8().ok()?;
+                let value = if ty.mutable { 0 } else { self.pop() };
                 self.own_globals.push(value);
             }
         }
@@ -224,54 +236,77 @@ impl Code {
         Some(())
     }
 
-    /// `before`: the call is still to come.
-    fn operator(&mut self, operator: &Operator<'_>, before: bool) {
-        match *operator {
-            Operator::I32Const { value } => self.push(Node::Const(value.cast_unsigned())),
-            Operator::GlobalGet { global_index } if global_index >= self.imported_globals => {
-                let own = (global_index - self.imported_globals) as usize;
-                self.stack
-                    .push(self.own_globals.get(own).copied().unwrap_or(0));
+    /// Reads an instruction. `before`: the call is still to come.
+    fn operator(&mut self, reader: &mut BinaryReader<'_>, before: bool) -> Option<()> {
+        match reader.read_u8().ok()? {
+            // nop
+            0x01 => {}
+            // drop
+            0x1a => drop(self.pop()),
+            // local.get
+            0x20 => self.push(Node::Local(reader.read_var_u32().ok()?)),
+            // local.set
+            0x21 => {
+                let value = self.pop();
+                self.assign(reader.read_var_u32().ok()?, value);
             }
-            Operator::GlobalGet { global_index } => {
-                let sets = self.globals.get(&global_index).map_or(0, |(sets, _)| *sets);
-                self.push(Node::Global(global_index, sets));
+            // local.tee
+            0x22 => {
+                let value = self.pop();
+                self.assign(reader.read_var_u32().ok()?, value);
+                self.stack.push(value);
             }
-            Operator::GlobalSet { global_index } => {
+            // global.get
+            0x23 => {
+                let index = reader.read_var_u32().ok()?;
+                match index.checked_sub(self.imported_globals) {
+                    Some(own) => {
+                        let own = self.own_globals.get(own as usize);
+                        self.stack.push(own.copied().unwrap_or(0));
+                    }
+                    None => {
+                        let sets = self.globals.get(&index).map_or(0, |(sets, _)| *sets);
+                        self.push(Node::Global(index, sets));
+                    }
+                }
+            }
+            // global.set
+            0x24 => {
+                let index = reader.read_var_u32().ok()?;
                 let value = self.pop();
                 if before {
-                    let (sets, _) = self.globals.entry(global_index).or_insert((0, value));
+                    let (sets, _) = self.globals.entry(index).or_insert((0, value));
                     *sets = sets.saturating_add(1);
                 }
             }
-            Operator::LocalGet { local_index } => self.push(Node::Local(local_index)),
-            Operator::LocalSet { local_index } => {
-                let value = self.pop();
-                self.assign(local_index, value);
+            // i32.load
+            0x28 => match operators::read_access(reader).ok()? {
+                Access { memory: 0, offset } => {
+                    let address = self.pop();
+                    self.push(Node::Load(address, offset));
+                }
+                _ => self.stack.clear(),
+            },
+            // i32.const
+            0x41 => {
+                let value = reader.read_var_i32().ok()?.cast_unsigned();
+                self.push(Node::Const(value));
             }
-            Operator::LocalTee { local_index } => {
-                let value = self.pop();
-                self.assign(local_index, value);
-                self.stack.push(value);
-            }
-            Operator::I32Load { memarg } if memarg.memory == 0 => {
-                let address = self.pop();
-                self.push(Node::Load(address, memarg.offset));
-            }
-            Operator::I32Add | Operator::I32Sub => {
+            // i32.add and i32.sub
+            code @ (0x6a | 0x6b) => {
                 let (right, left) = (self.pop(), self.pop());
-                self.push(match operator {
-                    Operator::I32Add => Node::Sum(left, right),
+                self.push(match code {
+                    0x6a => Node::Sum(left, right),
                     _ => Node::Difference(left, right),
                 });
             }
-            Operator::Drop => {
-                self.pop();
-            }
-            Operator::Nop => {}
             // It may take and give anything.
-            _ => self.stack.clear(),
+            code => {
+                operators::skip(code, reader).ok()?;
+                self.stack.clear();
+            }
         }
+        Some(())
     }
 
     fn assign(&mut self, local: u32, value: usize) {

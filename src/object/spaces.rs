@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 use wasmparser::{
     BinaryReader, CompositeInnerType, FunctionSectionReader, MemorySectionReader, RecGroup,
-    TableInit, TableSectionReader, TagSectionReader,
+    TagSectionReader,
 };
 
 use super::budget::{self, Budget};
 use super::constant::{Expression, Global, Width};
-use super::{Features, FuncType, MemoryType, ParseLimits, TableType, convert, fault};
+use super::{Features, FuncType, MemoryType, ParseLimits, TableType, convert, fault, operators};
 use crate::error::Result;
 
 /// The binary format's mark of an explicit recursion group.
@@ -155,14 +155,17 @@ impl IndexSpaces {
     }
 
     #[inline(never)]
-    pub fn read_tables(&mut self, section: TableSectionReader<'_>) -> Result<()> {
-        for item in section.into_iter_with_offsets() {
-            let (at, table) = item.map_err(fault::reader)?;
-            self.add_table(convert::table(table.ty, at)?, at)?;
+    pub fn read_tables(&mut self, contents: &[u8], offset: usize) -> Result<()> {
+        let mut reader = BinaryReader::new(contents, offset);
+        let count = reader.read_var_u32().map_err(fault::reader)?;
+        for _ in 0..count {
+            let at = reader.original_position();
+            let (ty, has_value) = operators::table(&mut reader)?;
+            self.add_table(convert::table(ty, at)?, at)?;
             // Initial values of tables came with typed function references.
-            self.used.gc |= matches!(table.init, TableInit::Expr(_));
+            self.used.gc |= has_value;
         }
-        Ok(())
+        fault::at_end(&reader, "table")
     }
 
     #[inline(never)]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::callee::Callee;
 use super::kept::{contradicts, regions};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 
 use super::holders::Holders;
 use super::model::Opens;

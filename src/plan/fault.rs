@@ -1,6 +1,6 @@
 //! What is wrong with imports: kept as data, since of a million faults a hundred are shown, and each text is long.
 
-use std::collections::HashSet;
+use crate::hash_map::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 

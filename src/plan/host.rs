@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 use hashbrown::HashTable;
 
 use crate::abi;

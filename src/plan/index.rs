@@ -3,7 +3,7 @@
 
 use std::slice;
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 

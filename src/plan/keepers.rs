@@ -3,7 +3,7 @@
 //! Objects that keep each other in a circle go together. Between circles nothing goes round, so that a circle is dead once it holds no
 //! root and nothing outside uses one of its objects: counts tell, as they do where there are no circles.
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::model::{Model, Node, ObjectId};
 use super::order::components;

@@ -1,8 +1,6 @@
 //! The link map: what lies where in memory and table, and which objects are there, and why.
 
-use std::collections::BTreeMap;
-
-use foldhash::{HashMap, HashMapExt, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::holders::Holders;
 use super::model::{FuncId, Landmarks, Model, Node, ObjectId, Role};
@@ -30,7 +28,7 @@ pub struct Spaces {
     pub memory: Vec<Range>,
     pub table: Vec<Range>,
     /// Decided slots that lie in an object's own range.
-    pub inside: BTreeMap<u64, String>,
+    pub inside: Vec<Range>,
 }
 
 /// `None`: nothing is loaded.
@@ -88,7 +86,12 @@ impl Spaces {
             };
             let count = end - start;
             out.line(format_args!("  {slots:>17} {count:>10}  {what}"));
-            for (slot, what) in self.inside.range(start..end) {
+            let first = self.inside.partition_point(|one| one.start < *start);
+            let inside = self.inside.iter().skip(first);
+            for Range {
+                start: slot, what, ..
+            } in inside.take_while(|one| one.start < *end)
+            {
                 out.line(format_args!("  {slot:>17} {:>10}    {what}", ""));
             }
         }
@@ -106,26 +109,23 @@ fn at_most(max: Option<u64>) -> String {
 }
 
 /// Ranges that are put to some use, by where they begin. What nobody claims is told by `gap`.
+#[derive(Default)]
 struct Ranges {
-    known: BTreeMap<u64, (u64, String)>,
+    known: Vec<Range>,
 }
 
 impl Ranges {
-    fn new() -> Ranges {
-        Ranges {
-            known: BTreeMap::new(),
-        }
-    }
-
+    /// Of two that begin alike the first one counts.
     fn add(&mut self, start: u64, len: u64, what: impl Into<String>) {
         if len > 0 {
             let end = start.saturating_add(len);
-            self.known.entry(start).or_insert((end, what.into()));
+            let what = what.into();
+            self.known.push(Range { start, end, what });
         }
     }
 
     /// Everything up to `end`.
-    fn list(self, end: u64, gap: impl Fn(u64) -> (u64, &'static str)) -> Vec<Range> {
+    fn list(mut self, end: u64, gap: impl Fn(u64) -> (u64, &'static str)) -> Vec<Range> {
         let mut list = Vec::new();
         let mut at = 0;
         let fill = |list: &mut Vec<_>, mut at: u64, to: u64| {
@@ -140,18 +140,25 @@ impl Ranges {
                 at = until;
             }
         };
-        for (start, (end, what)) in self.known {
-            fill(&mut list, at, start);
-            list.push(Range { start, end, what });
-            at = at.max(end);
+        in_order(&mut self.known);
+        for range in self.known {
+            fill(&mut list, at, range.start);
+            at = at.max(range.end);
+            list.push(range);
         }
         fill(&mut list, at, end);
         list
     }
 }
 
+/// By where they begin. Of those that begin alike the first one stays.
+fn in_order(ranges: &mut Vec<Range>) {
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by_key(|range| range.start);
+}
+
 fn memory(model: &Model, ids: &[ObjectId], now: &Now<'_>, landmarks: &Landmarks) -> Vec<Range> {
-    let mut ranges = Ranges::new();
+    let mut ranges = Ranges::default();
     if let (Some(low), Some(high)) = (landmarks.stack_low, landmarks.stack_high) {
         ranges.add(low, high.saturating_sub(low), "stack");
     }
@@ -182,8 +189,8 @@ fn memory(model: &Model, ids: &[ObjectId], now: &Now<'_>, landmarks: &Landmarks)
     ranges.list(now.sizes.memory_pages.saturating_mul(abi::PAGE), gap)
 }
 
-fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMap<u64, String>) {
-    let mut ranges = Ranges::new();
+fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, Vec<Range>) {
+    let mut ranges = Ranges::default();
     let mut own = Vec::new();
     for node in ids.iter().filter_map(|id| model.nodes.get(id)) {
         let place = node.place;
@@ -197,7 +204,7 @@ fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMa
     }
     let own = Holders::new(own.into_iter());
     // A decided slot may lie in another object's own range.
-    let mut inside = BTreeMap::new();
+    let mut inside = Vec::new();
     let symbols = Symbols::of(model);
     let slots = model.slots.iter();
     let slots = slots.map(|(&function, &slot)| (slot, symbols.name(model, function)));
@@ -207,10 +214,17 @@ fn table(model: &Model, ids: &[ObjectId], now: &Now<'_>) -> (Vec<Range>, BTreeMa
     });
     for (slot, what) in slots.chain(calls) {
         match own.of(slot).is_some() {
-            true => drop(inside.insert(slot, what)),
+            true => inside.push(Range {
+                start: slot,
+                end: slot.saturating_add(1),
+                what,
+            }),
             false => ranges.add(slot, 1, what),
         }
     }
+    // What stubs call is said of a slot, if something is.
+    inside.reverse();
+    in_order(&mut inside);
     for (start, len) in model.table.iter() {
         ranges.add(start, len, "free");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::model::ObjectId;
 
@@ -13,15 +13,16 @@ use super::model::ObjectId;
 pub struct Names {
     objects: HashMap<Arc<str>, ObjectId>,
     of: HashMap<ObjectId, HashSet<Arc<str>>>,
-    /// All objects by the name that each came with, which an older one may have.
-    came_as: HashMap<Arc<str>, BTreeSet<ObjectId>>,
+    /// All objects' numbers by the name that each came with, which an older one may have.
+    came_as: HashMap<Arc<str>, BTreeSet<u64>>,
     came: HashMap<ObjectId, Arc<str>>,
 }
 
 impl Names {
     /// An object has come, under a name that it may inherit.
     pub(super) fn enter(&mut self, id: ObjectId, name: &Arc<str>) {
-        self.came_as.entry(name.clone()).or_default().insert(id);
+        let came_as = self.came_as.entry(name.clone()).or_default();
+        came_as.insert(id.0.into());
         self.came.insert(id, name.clone());
     }
 
@@ -49,7 +50,7 @@ impl Names {
             let name = self.came.remove(id);
             let came_as = name.as_ref().and_then(|name| self.came_as.get_mut(name));
             if let (Some(name), Some(came_as)) = (&name, came_as) {
-                came_as.remove(id);
+                came_as.remove(&id.0.into());
                 if came_as.is_empty() {
                     self.came_as.remove(name);
                 }
@@ -58,9 +59,9 @@ impl Names {
         let free = gone.iter().filter_map(|id| self.of.remove(id)).flatten();
         for name in free.collect::<Vec<_>>() {
             self.objects.remove(&name);
-            let heir = self.came_as.get(&name).and_then(BTreeSet::first).copied();
-            if let Some(heir) = heir {
-                self.give(name, heir);
+            let heir = self.came_as.get(&name).and_then(BTreeSet::first);
+            if let Some(heir) = heir.and_then(|&id| u32::try_from(id).ok()) {
+                self.give(name, ObjectId(heir));
             }
         }
     }

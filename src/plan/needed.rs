@@ -1,7 +1,8 @@
 //! The closure of needed libraries: breadth first, cycles allowed, one object a file.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::hash_map::Entry;
+use crate::hash_map::{HashMap, HashSet};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::model::{Found, Identity, Model, ObjectId};

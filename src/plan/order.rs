@@ -1,7 +1,8 @@
 //! In which order new objects are instantiated and constructed.
 
+use crate::hash_map::{HashMap, HashSet};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::BinaryHeap;
 
 use super::Request;
 use super::model::{FuncId, ObjectId};

@@ -1,6 +1,6 @@
 //! Each import of each new object to a [`Binding`], in scope order. All failures are reported together.
 
-use std::collections::HashMap;
+use crate::hash_map::HashMap;
 use std::ptr;
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ impl Scopes {
     pub fn new(request: &Request<'_>) -> Scopes {
         let options = request.options;
         let preloaded = if options.global {
-            foldhash::HashSet::default()
+            crate::hash_map::HashSet::default()
         } else {
             preloaded(request.roots, |id| {
                 request.found(id).map_or(&[][..], |f| &f.needed)

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::index::{Entry, Index, Member, TOGETHER};

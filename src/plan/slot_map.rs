@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::model::{FuncId, ObjectId, Placement};
 

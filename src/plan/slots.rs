@@ -4,7 +4,7 @@
 //! the first object in scope order whose segment holds it as an import (ELF's canonical PLT entry: a fixed main has
 //! that number in its code); a new one.
 
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use crate::hash_map::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::callee::Callee;

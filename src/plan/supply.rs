@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use crate::hash_map::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::callee::Callee;

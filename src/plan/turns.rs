@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::order::{components, dependencies_first};
@@ -90,28 +90,29 @@ fn users_first(needed: &[Vec<usize>], used: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
-    // A circle comes with its highest member, so that the last loaded come first.
-    let key = |circles: &[Circle], n: usize| (circles[n].members.last().copied(), n);
-    let mut unneeded: BTreeSet<_> = (0..count)
-        .filter(|&n| circles[n].needed_by == 0)
-        .map(|n| key(&circles, n))
-        .collect();
-    let mut unused: BTreeSet<_> = unneeded.clone();
-    unused.retain(|&(_, n)| circles[n].used_by == 0);
+    // A circle comes with its highest member, so that the last loaded come first. It stands here for the circle.
+    let (mut unneeded, mut unused) = (BTreeSet::new(), BTreeSet::new());
+    for circle in circles.iter().filter(|circle| circle.needed_by == 0) {
+        unneeded.extend(circle.highest());
+        if circle.used_by == 0 {
+            unused.extend(circle.highest());
+        }
+    }
     let mut order = Vec::with_capacity(needed.len());
     // What is needed makes no circle of circles, so that one that nothing needs is always there; it may be used by others.
     while let Some(&next) = unused.last().or_else(|| unneeded.last()) {
         unused.remove(&next);
         unneeded.remove(&next);
-        let edges = std::mem::take(&mut circles[next.1].edges);
-        order.append(&mut circles[next.1].members);
+        let next = &mut circles[circle_of[next as usize]];
+        let edges = std::mem::take(&mut next.edges);
+        order.append(&mut next.members);
         for (to, is_needed) in edges {
             *circles[to].users(is_needed) -= 1;
             // What has come already has no members.
             if circles[to].needed_by == 0 && !circles[to].members.is_empty() {
-                unneeded.insert(key(&circles, to));
+                unneeded.extend(circles[to].highest());
                 if circles[to].used_by == 0 {
-                    unused.insert(key(&circles, to));
+                    unused.extend(circles[to].highest());
                 }
             }
         }
@@ -131,6 +132,11 @@ struct Circle {
 }
 
 impl Circle {
+    /// As a number of the same width everywhere.
+    fn highest(&self) -> Option<u64> {
+        self.members.last().map(|&n| n as u64)
+    }
+
     fn users(&mut self, is_needed: bool) -> &mut usize {
         match is_needed {
             true => &mut self.needed_by,

@@ -1,6 +1,6 @@
 //! Which objects nothing keeps any more, and what goes with them (dlclose(3)).
 
-use foldhash::{HashMap, HashSet};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::holders::Holders;
 use super::{Model, Node, ObjectId, Placement, Role};

@@ -1,6 +1,7 @@
 //! The plan checks itself: what execution relies on is established here, in one place.
 
-use std::collections::{BTreeMap, HashSet};
+use crate::hash_map::HashSet;
+use std::collections::BTreeMap;
 
 use super::model::{ObjectId, Placement, Role};
 use super::places::Ranges;

@@ -1,7 +1,7 @@
 //! Whether books that were written down can have been a namespace's: what they name is there, and numbers are within their bounds. What modules
 //! say of it is compared by [`crate::plan::again`].
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 
 use super::books::Books;
 use crate::abi;

@@ -8,7 +8,7 @@ pub mod module;
 mod symbols;
 mod thread_exit;
 
-use std::collections::HashMap;
+use crate::hash_map::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -13,13 +13,14 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The compiler of types, what makes one file of many, and what the sources take of others' types.
 const PACKAGES: [&str; 3] = ["typescript@5.9.3", "esbuild@0.25.12", SHIM];
 const SHIM: &str = "@bjorn3/browser_wasi_shim@0.4.2";
-/// Node and browsers take each file of modules on its own, which lasts four times as long as one with all of them. Names stay, since stacks show them.
+/// Node and browsers take each file of modules on its own, which lasts four times as long as one with all of them. Stacks show the names of the sources by
+/// the map beside it: browsers' tools read it, and node with --enable-source-maps.
 const ONE_FILE: [&str; 6] = [
     "--bundle",
     "--format=esm",
     "--external:@bjorn3/browser_wasi_shim",
-    "--minify-whitespace",
-    "--minify-syntax",
+    "--minify",
+    "--sourcemap",
     "--log-level=warning",
 ];
 /// Names the Rust that builds the package, where the one that is found is not the one that is wanted.
@@ -41,7 +42,13 @@ const LINK: [&str; 8] = [
 const OPTIMIZER: &str = "binaryen@132.0.0";
 /// Functions that are called in one place stay: engines compile a function whole when it is called first, also what few calls come to, and take longer for a
 /// large one than for its parts. What is alike in small functions is compressed better besides.
-const SMALLER: [&str; 3] = ["-Oz", "--one-caller-inline-max-function-size", "1"];
+/// The lowest kilobyte of the memory is the far end of the stack: no address of what the program has is so low that an offset would make it another one.
+const SMALLER: [&str; 4] = [
+    "-Oz",
+    "--one-caller-inline-max-function-size",
+    "1",
+    "--low-memory-unused",
+];
 /// What Rust's code for the target uses. With others the optimizer would write modules that few engines read.
 const FEATURES: [&str; 7] = [
     "--enable-bulk-memory",

@@ -177,7 +177,7 @@ impl View<'_> {
             let brief = (!bindings).then(|| Spaces {
                 memory: Vec::new(),
                 table: in_brief(&spaces.table),
-                inside: BTreeMap::new(),
+                inside: Vec::new(),
             });
             whole(out, &brief.as_ref().unwrap_or(spaces).table_text())?;
         }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Write;
 use std::rc::Rc;
 
-use foldhash::HashMap;
+use crate::hash_map::HashMap;
 
 use crate::config::Config;
 use crate::engine::{Api, EngineOptions, OwnedEngine, OwnedStore, Store, shim};

@@ -1,6 +1,6 @@
 //! What a plan needs besides its objects: GOT globals, tags, stubs and host functions.
 
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use crate::hash_map::{HashMap, HashSet};
 
 use super::super::host::HostValue;
 use super::super::order::{lost, raw};

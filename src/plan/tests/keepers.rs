@@ -1,6 +1,6 @@
 //! What is counted as objects come and go says the same as a look at all of them.
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 
 use super::draft::Draft;
 use super::random::Random;

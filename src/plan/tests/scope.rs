@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 
 use super::draft::{Draft, sig};
 use super::random::Random;

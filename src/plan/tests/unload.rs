@@ -1,6 +1,6 @@
 //! What closing leaves: nothing of what is gone, and all of what is not.
 
-use foldhash::HashSet;
+use crate::hash_map::HashSet;
 
 use super::draft::{Draft, sig};
 use super::world::{Flags, World};

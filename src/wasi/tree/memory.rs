@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use foldhash::{HashMap, HashMapExt};
+use crate::hash_map::HashMap;
 
 use super::walk::{Last, walk};
 use super::{Access, Contents, MAX_PATH, Named, Tree, new_device, refused, time};
