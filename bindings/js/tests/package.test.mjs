@@ -14,15 +14,15 @@ const SKIP = process.env.WASMDYLD_JS_SMALL ? false : "the modules are not built 
 
 test("the linker is small", { skip: SKIP }, () => {
   const { plain, brotli } = sizes(path.join(installed, "dist/wasmdyld.wasm"));
-  assert.ok(plain <= 805_000, `${plain} bytes`);
-  assert.ok(brotli <= 272_000, `${brotli} bytes compressed`);
+  assert.ok(plain <= 671_000, `${plain} bytes`);
+  assert.ok(brotli <= 244_500, `${brotli} bytes compressed`);
 });
 
 test("the package's own code is one small file", () => {
   const scripts = fs.readdirSync(path.join(installed, "dist"), { recursive: true }).filter((name) => name.endsWith(".js"));
   assert.deepEqual(scripts, ["index.js"]);
   const { plain, brotli } = sizes(path.join(installed, "dist/index.js"));
-  assert.ok(plain <= 118_000 && brotli <= 31_500, `${plain} bytes, ${brotli} compressed`);
+  assert.ok(plain <= 90_300 && brotli <= 27_900, `${plain} bytes, ${brotli} compressed`);
 });
 
 test("its types serve programs that are checked strictly", () => {
