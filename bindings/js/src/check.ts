@@ -18,6 +18,12 @@ export const text: Check = (value) => (typeof value === "string" ? undefined : "
 export const place: Check = (value) => (typeof value === "string" || value instanceof URL ? undefined : "text or a URL");
 export const places: Check = (value) => (place(value) === undefined || Array.isArray(value) ? undefined : "text, a URL, or a list of them");
 export const object: Check = (value) => (typeof value === "object" && value !== null ? undefined : "an object");
+/** Names and what they stand for. A Map has none that are its properties, so that nothing of it would be taken. */
+export const record: Check = (value) =>
+  object(value) === undefined && !(Symbol.iterator in (value as object)) ? undefined : "an object whose properties are the names, and no Map or list";
+/** The same of texts. */
+export const textsByName: Check = (value) =>
+  record(value) ?? (Object.values(value as object).every((one) => typeof one === "string") ? undefined : "an object of text");
 
 /** One of these words. */
 export const words = (...all: string[]): Check => (value) =>

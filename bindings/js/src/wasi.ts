@@ -1,6 +1,6 @@
 // What guests get of WASI preview1: node's own in node, @bjorn3/browser_wasi_shim elsewhere, or what the host brings. Streams that are functions
 // of JavaScript's are put before it.
-import { count, integer, object, options as checked, place, texts, type Checks } from "./check.js";
+import { count, integer, options as checked, place, record, texts, textsByName, type Checks } from "./check.js";
 import { builtin, inNode } from "./files.js";
 import type { MemoryFolder } from "./folder.js";
 import { guestFile } from "./guest-paths.js";
@@ -33,9 +33,9 @@ export interface WasiOptions {
 
 const OPTIONS: Checks<WasiOptions> = {
   args: texts,
-  env: object,
-  preopens: object,
-  folders: object,
+  env: textsByName,
+  preopens: textsByName,
+  folders: record,
   maxFiles: count,
   deterministic: (value) => (typeof value === "bigint" ? undefined : integer(value)),
   shim: place,

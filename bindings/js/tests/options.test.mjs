@@ -33,6 +33,13 @@ test("a word that an option does not have is an error with those that it has", a
     wasi: [true, /an object, or false/],
     interruptFlag: [new Int8Array(1), /an Int32Array/],
   };
+  const wasi = {
+    env: [new Map([["HOME", "/"]]), /`env` of `wasi` is an object whose properties are the names, and no Map or list/],
+    preopens: [[["/data", "."]], /an object whose properties are the names/],
+    folders: [new Map(), /an object whose properties are the names/],
+  };
+  for (const [name, [value, why]] of Object.entries(wasi)) await assert.rejects(Namespace.create({ wasi: { [name]: value } }), wrong(why));
+  await assert.rejects(Namespace.create({ wasi: { env: { LEVEL: 5 } } }), wrong(/an object of text/));
   for (const [name, [value, why]] of Object.entries(words)) await assert.rejects(Namespace.create({ [name]: value }), wrong(why));
   await assert.rejects(link(library({}), { runtimePath: "all" }), wrong(/`runtimePath` of link is "off", "origin" or "any"/));
   await assert.rejects(link(library({}), { strip: "yes" }), wrong(/true or false/));
