@@ -29,10 +29,11 @@ const KIND_AT: u32 = 1;
 const POSITION_AT: u32 = 5;
 const POSITION_BITS: u32 = if usize::BITS >= 64 { 24 } else { 12 };
 const GENERATION_AT: u32 = POSITION_AT + POSITION_BITS;
-const MARK_BITS: u32 = if usize::BITS >= 64 { 8 } else { 0 };
+const HAS_MARK: bool = usize::BITS >= 64;
+const MARK_BITS: u32 = if HAS_MARK { 8 } else { 0 };
 const GENERATION_BITS: u32 = usize::BITS - MARK_BITS - GENERATION_AT;
 /// Addresses of user space begin with zeros, those of the kernel with ones.
-const MARK: usize = if MARK_BITS > 0 {
+const MARK: usize = if HAS_MARK {
     0x57 << (usize::BITS - 8)
 } else {
     0

@@ -63,7 +63,7 @@ fn rows(bytes: &[u8]) -> Result<Rows> {
     for import in &object.imports {
         let weak = if import.weak { "weak" } else { "" };
         let ty = import.ty.to_string();
-        told.row("import", [&*import.module, import.name.text(), &ty, weak]);
+        told.row("import", [import.module, import.name.text(), &ty, weak]);
     }
     for export in symbols(&object) {
         told.row("export", [export.name.text(), &describe(export.item)]);
