@@ -1,10 +1,6 @@
 // A dynamic linker for WebAssembly programs made of shared libraries, in JavaScript's own engine.
-import { Callback } from "./callbacks.js";
-import * as errors from "./errors.js";
-import { MemoryFolder } from "./folder.js";
-import { Snapshot } from "./full/snapshots.js";
-import { Memory, View } from "./memory.js";
-import { Namespace } from "./namespace.js";
+import { FileNotFound } from "./files.js";
+import * as exported from "./index.js";
 
 export { Callback } from "./callbacks.js";
 export {
@@ -32,8 +28,6 @@ export type { LoadOptions, NamespaceOptions } from "./options.js";
 export type { Folder, Streams, WasiOptions, WasiProvider } from "./wasi.js";
 export { inspect, type ModuleInfo } from "./inspect.js";
 
-const { CODES: _codes, errorOf: _errorOf, ...ERRORS } = errors;
 // The package is one file of short names. What is shown of objects and errors has those that users know.
-for (const [name, known] of Object.entries({ ...ERRORS, Callback, Memory, MemoryFolder, Namespace, Snapshot, View })) {
-  Object.defineProperty(known, "name", { value: name });
-}
+const known = Object.entries(exported).filter(([, one]) => typeof one === "function");
+for (const [name, one] of [...known, ["NotFound", FileNotFound] as const]) Object.defineProperty(one, "name", { value: name });

@@ -6,7 +6,8 @@ import path from "node:path";
 import { test } from "node:test";
 import { sizes } from "./sizes.mjs";
 
-const { LinkError, Namespace } = await import(`${process.env.WASMDYLD_TEST_JS}/dist/index.js`);
+const all = await import(`${process.env.WASMDYLD_TEST_JS}/dist/index.js`);
+const { LinkError, Namespace, NotFound } = all;
 
 const installed = process.env.WASMDYLD_TEST_JS;
 const tools = process.env.WASMDYLD_JS_TOOLS;
@@ -23,6 +24,13 @@ test("the package's own code is one small file", () => {
   assert.deepEqual(scripts, ["index.js"]);
   const { plain, brotli } = sizes(path.join(installed, "dist/index.js"));
   assert.ok(plain <= 90_300 && brotli <= 27_900, `${plain} bytes, ${brotli} compressed`);
+});
+
+test("what it exports has its names, though the names in its file are short", async () => {
+  for (const [name, one] of Object.entries(all)) if (typeof one === "function") assert.equal(one.name, name);
+  const ns = await Namespace.create();
+  await assert.rejects(ns.run("/there/is/none.wasm"), (error) => error instanceof NotFound && error.constructor.name === "NotFound");
+  ns.close();
 });
 
 test("its types serve programs that are checked strictly", () => {
