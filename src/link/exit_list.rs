@@ -210,7 +210,8 @@ impl ExitList {
     /// The list that was written down. `None` where it cannot have been one.
     pub fn from_book(book: &ExitBook) -> Option<ExitList> {
         let mut list = ExitList::default();
-        if book.registered > u64::MAX / 2 || book.handlers.len() > MAX_HANDLERS {
+        // Far below, so that none that is registered later has it either.
+        if book.registered >= OF_THREAD / 2 || book.handlers.len() > MAX_HANDLERS {
             return None;
         }
         for &(number, entry) in &book.handlers {
@@ -394,6 +395,7 @@ mod tests {
         assert!(wrong(|book| book.handlers.swap(0, 1)));
         assert!(wrong(|book| book.registered = 1));
         assert!(wrong(|book| book.registered = u64::MAX));
+        assert!(wrong(|book| book.registered = OF_THREAD - 1));
         assert!(wrong(|book| book.handlers[0].0 = 0));
     }
 
