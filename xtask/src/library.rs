@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// The build script of the engine's C API copies its headers with it.
 const CMAKE_PACKAGE: &str = "cmake==4.1.2";
@@ -37,6 +38,9 @@ fn cmake() -> Result<Option<PathBuf>> {
     if util::works("cmake", &["--version"]) {
         return Ok(None);
     }
+    // Builds go side by side, and each begins here.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let place = util::target_dir().join("tools/cmake");
     let bin = place.join("cmake/data/bin");
     if !util::works(bin.join("cmake"), &["--version"]) {
