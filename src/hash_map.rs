@@ -1,7 +1,7 @@
 //! Maps and sets by hash, with little code for each type of keys and values.
 //!
 //! A table of places is the same for all of them; keys and values are in a list, in the order in which they came (a removal puts the last one in the place
-//! of what goes). Rust's own maps have all of their code once for each type, which in the linker's module for JavaScript was more than the linker had
+//! of what goes). Rust's own maps have all of their code once for each type, which in the linker's module for JavaScript is more than the linker has
 //! for planning. Hashes are seeded, each map by itself: keys come from guests.
 
 use std::borrow::Borrow;

@@ -17,8 +17,7 @@ pub fn main() -> Result<()> {
         let guests = guests::main(&["sqlite-demo".to_string()]);
         (util::joined(stage), guests)
     });
-    guests?;
-    let stage = stage?;
+    let (stage, ()) = util::both(stage, guests)?;
     program(&stage)?;
     host(&stage)?;
     println!("\nAll of it took {}.", util::seconds(start.elapsed()));

@@ -158,6 +158,7 @@ pub fn test(
     };
     if let Some(path) = &told.said {
         let said = File::create(path).at("create", path)?;
+        println!("    what pytest says: {}", path.display());
         command.stderr(said.try_clone().at("share", path)?);
         command.stdout(said);
     }

@@ -55,9 +55,10 @@ pub fn main(arguments: &[String]) -> Result<()> {
         };
         [cargo, util::joined(pytest)]
     });
-    if run.said.exists() {
+    // It may hold what a guest printed, in bytes that are no text.
+    if let Ok(said) = std::fs::read(&run.said) {
         util::step("what pytest said");
-        print!("{}", util::read(&run.said)?);
+        print!("{}", String::from_utf8_lossy(&said));
     }
     let left_out = skipped::read()?;
     let failed: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
@@ -117,7 +118,8 @@ impl Made {
             };
             (rest(), util::joined(engines), util::joined(linkers))
         });
-        let (engines, (neutral, js), (web, python)) = (engines?, linkers?, rest?);
+        let ((engines, (neutral, js)), (web, python)) =
+            util::both(util::both(engines, linkers), rest)?;
         let prefix = util::target_dir().join("prefix");
         util::remove(&prefix)?;
         install::install(&Options::new(prefix.clone()))?;

@@ -55,6 +55,15 @@ pub fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     given.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// What two things that were done side by side came to. Where both failed, both are told: whoever mends one wants to know of the other.
+pub fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(first), Err(second)) => Err(format!("{first}\n{second}")),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
 /// Runs a command whose output is of interest only if it fails; gives back its standard output.
 pub fn run_quiet(command: &mut Command) -> Result<String> {
     command.stdin(Stdio::null());
