@@ -155,7 +155,7 @@ test("a library that is missing, and a symbol", async () => {
   ns.close();
 });
 
-test("libraries of the web are fetched once, and compiled as they come", async () => {
+test("libraries of the web are fetched once", async () => {
   const asked = [];
   const server = http.createServer((request, response) => {
     asked.push(request.url);
@@ -189,6 +189,26 @@ test("libraries of the web are fetched once, and compiled as they come", async (
     server.close();
     server.closeAllConnections();
   }
+});
+
+test("long libraries of the web are compiled as they come, whatever their server says of them", async (t) => {
+  const streamed = t.mock.method(WebAssembly, "compileStreaming");
+  const bytes = fs.readFileSync(path.join(lib, "libc.so"));
+  const loaded = async (headers, body) => {
+    const before = streamed.mock.callCount();
+    const ns = await Namespace.create({ libraryPath: "https://example.org/lib", fetch: async () => new Response(body, { headers }) });
+    const [libc] = await Promise.allSettled([ns.load("libc.so")]);
+    const told = libc.value?.abs(-3) ?? libc.reason.code;
+    ns.close();
+    return [streamed.mock.callCount() - before, told];
+  };
+  const wasm = { "content-type": "application/wasm" };
+  assert.deepEqual(await loaded({ ...wasm, "content-length": "4194305" }, bytes), [1, 3]);
+  for (const length of ["4194304", "-1", "many", "5000000, 5000000"]) assert.deepEqual(await loaded({ ...wasm, "content-length": length }, bytes), [0, 3], length);
+  assert.deepEqual(await loaded({ "content-length": "5000000" }, bytes), [0, 3]);
+  // What was compiled as it came and is no module, or not all of it, is what the linker says it is.
+  assert.deepEqual(await loaded({ ...wasm, "content-length": "5000000" }, bytes.subarray(0, -1000)), [1, "MALFORMED"]);
+  assert.deepEqual(await loaded({ ...wasm, "content-length": "5000000" }, "<html>"), [1, "MALFORMED"]);
 });
 
 test("of libraries of the web the engine gets modules with few exports, and the second module is fetched where names are of C++", async (t) => {
