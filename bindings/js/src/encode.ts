@@ -6,9 +6,10 @@ export function unsigned(number: number): number[] {
   for (; number >= 0x80; number >>>= 7) out.push((number & 0x7f) | 0x80);
   return [...out, number];
 }
-export const sized = (bytes: number[]): number[] => [...unsigned(bytes.length), ...bytes];
+// Lists that may be long are joined by `concat`: to spread one into another takes milliseconds the first time.
+export const sized = (bytes: number[]): number[] => unsigned(bytes.length).concat(bytes);
 export const text = (name: string): number[] => sized([...new TextEncoder().encode(name)]);
-export const section = (id: number, bytes: number[]): number[] => [id, ...sized(bytes)];
+export const section = (id: number, bytes: number[]): number[] => [id].concat(sized(bytes));
 /** Types by the numbers that wasm.h has for them. */
 export const values = (kinds: number[]): number[] =>
   sized(

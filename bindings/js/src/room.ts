@@ -1,5 +1,5 @@
 // Whether JavaScript's own stack has room. The linker must not be interrupted where that is full: it would be left in a state of which nothing is known.
-import { HEADER, section, text, unsigned } from "./encode.js";
+import { HEADER, section, sized, text } from "./encode.js";
 
 /**
  * A function has so many values at once in what it never does, and engines look whether there is room for all of them when it is entered. It calls
@@ -18,13 +18,11 @@ const [I32, I64] = [0x7f, 0x7e];
  * V8 counts how far into a function's code calls of it come, and compiles anew what has come far. So what never runs is behind the end.
  */
 function bytes(): Uint8Array<ArrayBuffer> {
-  // Not by lists that are spread into others: the first of them takes milliseconds.
-  const never = new Uint8Array(3 * VALUES - 1).fill(0x85);
-  for (let n = 0; n < VALUES; n++) never.set([0x10, 0], 2 * n);
+  const values: number[] = [];
+  for (let n = 0; n < VALUES; n++) values.push(0x10, 0);
+  for (let n = 1; n < VALUES; n++) values.push(0x85);
   const first = [0, 0x20, 1, 0x45, 0x04, 0x40, 0x20, 0, 0x04, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x20, 1, 0x10, 1, 0x0b, 0x0f, 0x0b];
-  const last = [0x24, 0, 0x0b];
-  const size = first.length + never.length + last.length;
-  const body = [1, ...unsigned(size), ...first];
+  const body = first.concat(values, [0x24, 0, 0x0b]);
   const before = [
     ...HEADER,
     ...section(1, [2, 0x60, 0, 1, I64, 0x60, 2, I32, I32, 0]),
@@ -32,13 +30,8 @@ function bytes(): Uint8Array<ArrayBuffer> {
     ...section(3, [1, 1]),
     ...section(6, [1, I64, 1, 0x42, 0, 0x0b]),
     ...section(7, [1, ...text("f"), 0, 1]),
-    ...[10, ...unsigned(body.length + never.length + last.length), ...body],
   ];
-  const module = new Uint8Array(before.length + never.length + last.length);
-  module.set(before);
-  module.set(never, before.length);
-  module.set(last, before.length + never.length);
-  return module;
+  return new Uint8Array(before.concat(section(10, [1].concat(sized(body)))));
 }
 
 let uses: ((levels: number, never: number) => void) | undefined;
