@@ -71,7 +71,7 @@ impl OfProcess {
 /// An entry begins in which the guest has to look at this time. Where no engine has to be told, the guest looks by itself.
 #[inline]
 pub(super) fn watch(signal: &Arc<Signal>, now: u64, at: u64) {
-    if HAS_THREADS && signal.has_kick() {
+    if signal.has_kick() {
         watch_always(signal, now, at);
     }
 }

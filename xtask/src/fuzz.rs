@@ -50,9 +50,9 @@ pub fn main(arguments: &[String]) -> Result<()> {
         let builds = wanted.into_iter().flatten();
         let builds = builds.map(|kind| scope.spawn(move || Ok((kind, build(host, kind)?))));
         let builds: Vec<_> = builds.collect();
-        builds.into_iter().map(util::joined).collect()
-    });
-    let folders: Vec<(Kind, PathBuf)> = Result::from_iter::<Vec<Result<_>>>(folders)?;
+        let built = builds.into_iter().map(util::joined);
+        built.collect::<Result<Vec<(Kind, PathBuf)>>>()
+    })?;
     let runs = options.targets.iter().zip(kinds).map(|(target, kind)| {
         let folder = folders.iter().find(|(of, _)| *of == kind);
         let fuzzer = folder.map(|(_, folder)| folder.join(target));

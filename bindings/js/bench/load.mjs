@@ -1,5 +1,5 @@
-// How long thirty libraries take to load, of few functions and of many, against emscripten's own loader, in one run: `cargo xtask js --bench`. Each time is the least of several
-// processes, which take turns.
+// How long thirty libraries take to load, of few functions and of many, against emscripten's own loader, in one run: `cargo xtask js --bench`.
+// Each time is the least of several processes, which take turns.
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
